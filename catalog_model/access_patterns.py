@@ -1,0 +1,56 @@
+"""Every access pattern of the table: each question it answers, each change it takes.
+
+Import them from here::
+
+    from catalog_model import access_patterns as ap
+
+    page = ap.list_titles_in_genre(catalog, "movie", 28)
+
+`docs/access-patterns.md` has them in a table with what each asks of DynamoDB.
+"""
+
+from __future__ import annotations
+
+from catalog_model.counts import count_titles, list_genres
+from catalog_model.lists import (
+    find_titles_by_name,
+    list_released_between,
+    list_titles,
+    list_titles_in_genre,
+    list_titles_in_genres,
+    list_top_rated,
+)
+from catalog_model.load import load_titles
+from catalog_model.patterns import PATTERNS, AccessPattern
+from catalog_model.sampling import sample_titles
+from catalog_model.titles import get_title, get_title_with_genres, get_titles
+from catalog_model.writes import (
+    delete_title,
+    put_title,
+    set_genres,
+    update_popularity,
+    update_votes,
+)
+
+__all__ = [
+    "PATTERNS",
+    "AccessPattern",
+    "count_titles",
+    "delete_title",
+    "find_titles_by_name",
+    "get_title",
+    "get_title_with_genres",
+    "get_titles",
+    "list_genres",
+    "list_released_between",
+    "list_titles",
+    "list_titles_in_genre",
+    "list_titles_in_genres",
+    "list_top_rated",
+    "load_titles",
+    "put_title",
+    "sample_titles",
+    "set_genres",
+    "update_popularity",
+    "update_votes",
+]

@@ -1,0 +1,175 @@
+"""Checks of what a caller hands in: each gives the value back, checked, or names it and refuses."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, NoReturn, TypeVar
+
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.keys import KINDS, Kind, TitleKey
+
+MAX_LIMIT: Final = 1000
+MAX_DIGITS: Final = 38
+MIN_EXPONENT: Final = -130
+MAX_EXPONENT: Final = 125
+_SHOWN: Final = 80
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_Choice = TypeVar("_Choice", bound=str)
+
+
+def shown(value: object) -> str:
+    """Show *value* in an error message: as Python writes it, cut where it gets long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python is willing to print
+        text = f"{type(value).__name__} of {value.bit_length()} bits"  # type: ignore[attr-defined]
+    text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
+
+
+def refuse(name: str, value: object, wanted: str) -> NoReturn:
+    """Raise the one error for a bad argument.
+
+    Raises:
+        InvalidArgumentError: Always.
+    """
+    raise InvalidArgumentError(f"{name} must be {wanted}, not {shown(value)}")
+
+
+def check_kind(kind: object) -> Kind:
+    """Accept ``"movie"`` or ``"tv"``."""
+    for known in KINDS:
+        if isinstance(kind, str) and kind == known:
+            return known
+    refuse("kind", kind, " or ".join(map(repr, KINDS)))
+
+
+def check_id(value: object, name: str = "title_id") -> int:
+    """Accept a positive whole number of up to 38 digits."""
+    if type(value) is not int:
+        refuse(name, value, "a positive whole number")
+    if not 0 < value < 10**MAX_DIGITS:
+        refuse(name, value, f"a positive whole number of at most {MAX_DIGITS} digits")
+    return value
+
+
+def check_key(key: object) -> TitleKey:
+    """Accept a `TitleKey`, or a pair that could be one."""
+    if not isinstance(key, tuple) or len(key) != len(TitleKey._fields):
+        refuse("key", key, "a TitleKey")
+    return TitleKey(check_kind(key[0]), check_id(key[1]))
+
+
+def check_genre_ids(genre_ids: object, *, most: int) -> tuple[int, ...]:
+    """Accept ids of genres, in their order."""
+    if isinstance(genre_ids, (str, bytes)) or not isinstance(genre_ids, Iterable):
+        refuse("genre_ids", genre_ids, "the ids of genres")
+    checked = tuple(check_id(genre_id, "genre_id") for genre_id in genre_ids)
+    if len(set(checked)) > most:
+        refuse("genre_ids", checked, f"at most {most} genres")
+    return checked
+
+
+def check_limit(limit: object) -> int:
+    """Accept how many titles a page may hold: 1 to 1,000."""
+    if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
+        refuse("limit", limit, f"a whole number from 1 to {MAX_LIMIT}")
+    return limit
+
+
+def check_count(count: object, name: str, *, least: int = 0) -> int:
+    """Accept a whole number of up to 38 digits, 0 or more."""
+    if type(count) is not int or not least <= count < 10**MAX_DIGITS:
+        refuse(name, count, f"a whole number from {least} on, of at most {MAX_DIGITS} digits")
+    return count
+
+
+def check_number(value: object, name: str) -> float:
+    """Accept a number that DynamoDB can hold, and give it as a float; -0.0 becomes 0.0."""
+    if type(value) not in (int, float):
+        refuse(name, value, "a number")
+    problem = number_problem(value)
+    if problem:
+        refuse(name, value, problem)
+    return float(value) + 0.0  # type: ignore[arg-type]
+
+
+def number_problem(value: Any) -> str:
+    """Say what a number must be that DynamoDB could hold instead of *value*; "" if it can.
+
+    The bounds are the service's: magnitude 1E-130 to 9.99E+125, or 0, and 38 digits.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a finite number"
+    if not value:
+        return ""
+    if isinstance(value, int) and abs(value) >= 10 ** (MAX_EXPONENT + 1):
+        return "a number of a magnitude from 1E-130 to 9.99E+125"
+    decimal = Decimal(repr(value)).as_tuple()
+    exponent = len(decimal.digits) - 1 + int(decimal.exponent)
+    if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+        return "a number of a magnitude from 1E-130 to 9.99E+125"
+    if len("".join(map(str, decimal.digits)).strip("0")) > MAX_DIGITS:
+        return f"a number of at most {MAX_DIGITS} digits"
+    return ""
+
+
+def check_choice(value: object, name: str, choices: tuple[_Choice, ...]) -> _Choice:
+    """Accept one of a few words."""
+    for choice in choices:
+        if isinstance(value, str) and value == choice:
+            return choice
+    refuse(name, value, " or ".join(map(repr, choices)))
+
+
+def check_flag(value: object, name: str) -> bool:
+    """Accept True or False, and nothing that merely behaves like them."""
+    if not isinstance(value, bool):
+        refuse(name, value, "True or False")
+    return value
+
+
+def check_text(value: object, name: str) -> str:
+    """Accept a text that can be written as UTF-8."""
+    if not isinstance(value, str):
+        refuse(name, value, "a text")
+    if _has_surrogates(value):
+        refuse(name, value, "a text without lone surrogates")
+    return value
+
+
+def check_date(value: object, name: str) -> str:
+    """Accept a `date`, or its text as ``YYYY-MM-DD``; give the text."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str) or not is_date(value):
+        refuse(name, value, "a date as YYYY-MM-DD")
+    return value
+
+
+def is_date(text: str) -> bool:
+    """Tell whether *text* is a day of the calendar, written as ``YYYY-MM-DD``."""
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_instance(value: object, name: str, kind: type[Any]) -> None:
+    """Accept an instance of *kind*."""
+    if not isinstance(value, kind):
+        refuse(name, value, f"a {kind.__name__}")
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+

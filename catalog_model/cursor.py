@@ -1,0 +1,54 @@
+"""Cursors: opaque, signed, and of use only to the function and arguments they were made for.
+
+A cursor holds the place of the last title that was shown. The partition that is read comes from
+the arguments alone, so even a forged cursor could not lead elsewhere; the signature makes sure
+that a wrong one is refused and never quietly shows a wrong page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from catalog_model.arguments import shown
+from catalog_model.catalog import Catalog
+from catalog_model.errors import InvalidCursorError
+from catalog_model.keys import SortKey
+
+
+class Cursors:
+    """Makes and reads the cursors of one question: one function, its arguments, one table."""
+
+    def __init__(self, catalog: Catalog, function: str, *arguments: Any) -> None:
+        question = json.dumps([catalog.table, function, *arguments])
+        self._function = function
+        self._serializer = URLSafeSerializer(
+            catalog.cursor_secret,
+            salt=f"catalog-model cursor 1 {question}",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
+
+    def read(self, after: object) -> SortKey | None:
+        """Give the place that *after* names; None for None.
+
+        Raises:
+            InvalidCursorError: If it was not made here, for this question.
+        """
+        if after is None:
+            return None
+        try:
+            place = self._serializer.loads(after)  # type: ignore[arg-type]  # checked by trying
+        except (BadData, TypeError, ValueError, AttributeError) as error:
+            raise InvalidCursorError(
+                f"after must be the next of a page of {self._function} with the same arguments, "
+                f"not {shown(after)}"
+            ) from error
+        return SortKey(place)
+
+    def make(self, place: SortKey) -> str:
+        """Give the cursor that goes on after *place*."""
+        made = self._serializer.dumps(place)
+        return made if isinstance(made, str) else made.decode()

@@ -1,0 +1,295 @@
+"""The catalogue's values: movies, shows, genres, memberships and pages. They know no database.
+
+A title is its record, frozen: the JSON object of the application's files, with its keys in their
+order and each value of its type. What the model knows of it can be read as attributes; what it
+does not know is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
+
+from catalog_model.arguments import refuse
+from catalog_model.errors import InvalidTitleError
+from catalog_model.genres import genre_name
+from catalog_model.keys import Kind, TitleKey
+from catalog_model.records import FIELDS, Field, check_record, copy_json
+
+_T = TypeVar("_T")
+
+
+class _RecordField:
+    """Reads one key of a title's record; a key that the record lacks reads as None."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, title: Title | None, owner: type[Title]) -> Any:
+        if title is None:
+            return self
+        value = title._record.get(self.name)
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Title:
+    """What a movie and a show have in common. Make one with `Movie` or `TVShow`.
+
+    Titles are equal when they are of one kind and their records are the same JSON text.
+    """
+
+    __slots__ = ("_record",)
+
+    kind: ClassVar[Kind]
+    fields: ClassVar[Mapping[str, Field]]
+    _record: dict[str, Any]
+
+    id: int
+    genre_ids: tuple[int, ...]
+    popularity: float
+    vote_average: float
+    vote_count: int
+    adult: bool | None
+    backdrop_path: str | None
+    original_language: str | None
+    overview: str | None
+    poster_path: str | None
+
+    def __init__(self, **fields: Any) -> None:
+        check_record(fields, self.kind)
+        object.__setattr__(self, "_record", copy_json(fields))
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read one record of the application's files.
+
+        The record is copied: changing it afterwards changes nothing here.
+
+        Args:
+            record: A JSON object as `json.load` gives it. ``id``, the title or name,
+                ``genre_ids``, ``popularity``, ``vote_average`` and ``vote_count`` must be there.
+
+        Raises:
+            InvalidTitleError: If a field is missing, of a wrong type or out of its bounds, or
+                holds what JSON or DynamoDB cannot.
+
+        >>> movie = Movie.from_json({"id": 3, "title": "Up", "genre_ids": [16, 35],
+        ...     "popularity": 7.0, "vote_average": 7.9, "vote_count": 12, "tagline": None})
+        >>> movie.key, movie.display_name, movie.genre_ids
+        (TitleKey(kind='movie', id=3), 'Up', (16, 35))
+        """
+        check_record(record, cls.kind)
+        return cls._trusted(copy_json(record))
+
+    @classmethod
+    def _trusted(cls, record: dict[str, Any]) -> Self:
+        """Wrap a record that was checked before it was stored, and that nobody else holds."""
+        title = object.__new__(cls)
+        object.__setattr__(title, "_record", record)
+        return title
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record back: the same keys in the same order, each value of its type.
+
+        >>> Movie.from_json(record).to_json() == record
+        True
+        """
+        return copy_json(self._record)
+
+    def to_json_text(self) -> str:
+        """Give the record as the compact JSON text that the table's copies hold."""
+        return json.dumps(self._record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+    def replace(self, **changes: Any) -> Self:
+        """Give a title with some fields changed; the kind and the order of keys stay.
+
+        Raises:
+            InvalidTitleError: If a changed field is not valid.
+
+        >>> Movie.from_json(record).replace(popularity=9.5).popularity
+        9.5
+        """
+        return self.from_json({**self._record, **changes})
+
+    @property
+    def key(self) -> TitleKey:
+        """The kind and the id: what identifies a title."""
+        return TitleKey(self.kind, self._record["id"])
+
+    @property
+    def display_name(self) -> str:
+        """The name to show: a movie's title, a show's name."""
+        raise NotImplementedError
+
+    @property
+    def released(self) -> str:
+        """The day of release or first broadcast as ``YYYY-MM-DD``; "" when it is not known."""
+        raise NotImplementedError
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The attributes of the record that the model does not know, in their order."""
+        known = self.fields
+        unknown = {name: self._record[name] for name in self._record if name not in known}
+        return MappingProxyType(copy_json(unknown))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a title is frozen: use replace({name}=...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a title is frozen: {name!r} stays")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Title):
+            return NotImplemented
+        return self.kind == other.kind and self.to_json_text() == other.to_json_text()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.display_name!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._trusted, (self.to_json(),)
+
+
+class Movie(Title):
+    """A movie, frozen. Make one with `Movie.from_json`, or from keywords.
+
+    >>> Movie(id=3, title="Up", genre_ids=[16], popularity=7.0, vote_average=7.9, vote_count=12)
+    <Movie 3 'Up'>
+    """
+
+    __slots__ = ()
+    kind = "movie"
+    fields = FIELDS["movie"]
+
+    title: str
+    original_title: str | None
+    release_date: str | None
+    video: bool | None
+
+    @property
+    def display_name(self) -> str:
+        """The movie's title."""
+        return self.title
+
+    @property
+    def released(self) -> str:
+        """The day of release as ``YYYY-MM-DD``; "" when it is not known."""
+        return self.release_date or ""
+
+
+class TVShow(Title):
+    """A TV show, frozen. Make one with `TVShow.from_json`, or from keywords.
+
+    >>> TVShow(id=3, name="Oz", genre_ids=[18], popularity=7.0, vote_average=8.0, vote_count=12)
+    <TVShow 3 'Oz'>
+    """
+
+    __slots__ = ()
+    kind = "tv"
+    fields = FIELDS["tv"]
+
+    name: str
+    original_name: str | None
+    origin_country: tuple[str, ...] | None
+    first_air_date: str | None
+
+    @property
+    def display_name(self) -> str:
+        """The show's name."""
+        return self.name
+
+    @property
+    def released(self) -> str:
+        """The day of the first broadcast as ``YYYY-MM-DD``; "" when it is not known."""
+        return self.first_air_date or ""
+
+
+for _class in (Movie, TVShow):
+    for _name in _class.fields:
+        setattr(_class, _name, _RecordField(_name))
+
+TITLE_CLASSES: Final[Mapping[Kind, type[Movie | TVShow]]] = {"movie": Movie, "tv": TVShow}
+
+
+@dataclass(frozen=True, slots=True)
+class Genre:
+    """A genre of one kind of title, with the exact number of titles in it."""
+
+    id: int
+    kind: Kind
+    name: str
+    title_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenreMembership:
+    """One title in one genre. ``position`` is the genre's place in the title's ``genre_ids``."""
+
+    title_key: TitleKey
+    genre_id: int
+    position: int
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the title, and so of the genre."""
+        return self.title_key.kind
+
+    @property
+    def title_id(self) -> int:
+        """The id of the title."""
+        return self.title_key.id
+
+    @property
+    def genre_name(self) -> str:
+        """The genre's name; ``Genre <id>`` for one that TMDB does not list."""
+        return genre_name(self.kind, self.genre_id)
+
+
+class TitleWithGenres(NamedTuple):
+    """A title and its memberships, in the order of its ``genre_ids``."""
+
+    title: Movie | TVShow
+    memberships: tuple[GenreMembership, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_T]):
+    """A part of a list. ``next`` goes on from here as *after*; it is None at the end."""
+
+    items: tuple[_T, ...]
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[_T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def check_title(title: object) -> Movie | TVShow:
+    """Accept a `Movie` or a `TVShow`."""
+    if not isinstance(title, (Movie, TVShow)):
+        refuse("title", title, "a Movie or a TVShow")
+    return title
+
+
+__all__ = [
+    "TITLE_CLASSES",
+    "Genre",
+    "GenreMembership",
+    "InvalidTitleError",
+    "Movie",
+    "Page",
+    "TVShow",
+    "Title",
+    "TitleKey",
+    "TitleWithGenres",
+    "check_title",
+]

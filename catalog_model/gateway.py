@@ -1,0 +1,288 @@
+"""The only door to DynamoDB: requests out, items in, and every error as one of ours.
+
+Reads go through boto3's client, whose answers the codec takes as they come. Writes go through
+PynamoDB's low-level connection, which builds conditions and transactions, on the same client.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import uuid4
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path
+
+from catalog_model import plan
+from catalog_model.codec import Item, key_attributes
+from catalog_model.errors import ThrottledError
+from catalog_model.faults import translated
+from catalog_model.keys import ItemKey
+from catalog_model.table import INDEX_KEYS, IndexName, meta_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_T = TypeVar("_T")
+
+MAX_BATCH_GET: Final = 100
+MAX_BATCH_WRITE: Final = 25
+
+FRUITLESS_TRIES: Final = 8
+"""How often a batch is asked again that got nothing done, before it counts as throttled."""
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The sort keys from *lower* to *upper*, both included; None leaves that side open."""
+
+    lower: str | None = None
+    upper: str | None = None
+
+    def is_empty(self) -> bool:
+        """Tell whether no sort key can be in it; DynamoDB refuses to be asked for such."""
+        return self.lower is not None and self.upper is not None and self.lower > self.upper
+
+
+class SharedConnection(Connection):
+    """PynamoDB's connection on a client that is already made.
+
+    Left to itself, PynamoDB makes a client for each thread that comes first.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        super().__init__(region=client.meta.region_name)
+        self._shared_client = client
+        self.add_meta_table(meta_table(table_name))
+
+    @property
+    def client(self) -> Any:
+        """The client that the reads use, too."""
+        return self._shared_client
+
+
+class Gateway:
+    """Requests to one table. Thread-safe, as botocore's clients are."""
+
+    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+        self.table_name = table_name
+        self.client = client
+        self.connection = SharedConnection(client, table_name)
+
+    def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
+        """Read one item; None where there is none."""
+        with translated(self.table_name):
+            answer = self.client.get_item(
+                TableName=self.table_name,
+                Key=key_attributes(key),
+                ConsistentRead=consistent,
+            )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def batch_get(
+        self, keys: Iterable[ItemKey], *, consistent: bool = False, only: tuple[str, ...] = ()
+    ) -> dict[ItemKey, Item]:
+        """Read many items, 100 a request; keys without an item are missing in the answer.
+
+        With *only*, no more than these attributes (and the keys) come back.
+        """
+        found: dict[ItemKey, Item] = {}
+        projection = _projection(("PK", "SK", *only)) if only else {}
+        for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET):
+            asked = {"Keys": [key_attributes(key) for key in chunk], "ConsistentRead": consistent}
+            for item in self._batch_get({**asked, **projection}):
+                found[ItemKey(item["PK"]["S"], item["SK"]["S"])] = item
+        return found
+
+    def _batch_get(self, asked: dict[str, Any]) -> Iterator[Item]:
+        patience = Patience("BatchGetItem")
+        while asked:
+            with translated(self.table_name):
+                answer = self.client.batch_get_item(RequestItems={self.table_name: asked})
+            items = answer["Responses"].get(self.table_name, [])
+            yield from items
+            asked = answer.get("UnprocessedKeys", {}).get(self.table_name, {})
+            if asked:
+                patience.wait(progress=bool(items))
+
+    def query(
+        self,
+        partition: str,
+        within: Range,
+        *,
+        index: IndexName | None = None,
+        descending: bool = False,
+        consistent: bool = False,
+        limit: int | None = None,
+        only: str | None = None,
+    ) -> list[Item]:
+        """Read items of one partition in the order of their sort keys, *limit* at the most.
+
+        One request, unless an answer is cut at DynamoDB's 1 MB.
+        """
+        if within.is_empty():
+            return []
+        request = _query(partition, within, index, only)
+        request.update(
+            TableName=self.table_name, ScanIndexForward=not descending, ConsistentRead=consistent
+        )
+        items: list[Item] = []
+        while True:
+            if limit is not None:
+                request["Limit"] = limit - len(items)
+            with translated(self.table_name):
+                answer = self.client.query(**request)
+            items.extend(answer["Items"])
+            request["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
+            if not request["ExclusiveStartKey"] or len(items) == limit:
+                return items
+
+    def batch_put(self, items: Iterable[Item]) -> None:
+        """Write many items, 25 a request, over what is there; not atomic."""
+        for chunk in chunks(items, MAX_BATCH_WRITE):
+            asked: Sequence[Any] = [{"PutRequest": {"Item": item}} for item in chunk]
+            patience = Patience("BatchWriteItem")
+            while asked:
+                with translated(self.table_name):
+                    answer = self.client.batch_write_item(RequestItems={self.table_name: asked})
+                left = answer.get("UnprocessedItems", {}).get(self.table_name, [])
+                if left:
+                    patience.wait(progress=len(left) < len(asked))
+                asked = left
+
+    def transact(self, operations: plan.Plan) -> None:
+        """Apply all operations of a plan or none.
+
+        The token makes botocore's own repetition of a lost answer harmless.
+
+        Raises:
+            LostRaceError: If a condition did not hold, or another transaction was at an item.
+        """
+        sorted_out: dict[type[plan.Operation], list[dict[str, Any]]] = {
+            plan.Check: [],
+            plan.Delete: [],
+            plan.Put: [],
+            plan.Update: [],
+        }
+        for operation in operations:
+            sorted_out[type(operation)].append(self._action(operation))
+        with translated(self.table_name):
+            self.connection.transact_write_items(
+                condition_check_items=sorted_out[plan.Check],
+                delete_items=sorted_out[plan.Delete],
+                put_items=sorted_out[plan.Put],
+                update_items=sorted_out[plan.Update],
+                client_request_token=str(uuid4()),
+            )
+
+    def _action(self, operation: plan.Operation) -> dict[str, Any]:
+        condition = _condition(operation.condition)
+        match operation:
+            case plan.Put(item):
+                attributes = {name: item[name] for name in item if name not in ("PK", "SK")}
+                key = ItemKey(item["PK"]["S"], item["SK"]["S"])
+                extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
+            case plan.Update(key, sets, adds):
+                actions = [Path(name).set(_typed(value)) for name, value in sets]
+                actions += [Path(name).add(_typed(value)) for name, value in adds]
+                extra = {"actions": actions}
+            case plan.Check(key) | plan.Delete(key):
+                extra = {}
+        action: dict[str, Any] = self.connection.get_operation_kwargs(
+            self.table_name, key.PK, key.SK, condition=condition, **extra
+        )
+        return action
+
+
+class Patience:
+    """Waits between tries of a batch, longer each time nothing was done, and gives up at last."""
+
+    def __init__(self, operation: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._operation = operation
+        self._sleep = sleep
+        self._fruitless = 0
+
+    def wait(self, *, progress: bool) -> None:
+        """Wait for a random part of a growing pause (full jitter).
+
+        Raises:
+            ThrottledError: After too many tries in a row without progress.
+        """
+        self._fruitless = 0 if progress else self._fruitless + 1
+        if self._fruitless > FRUITLESS_TRIES:
+            raise ThrottledError(
+                f"{self._operation} was asked {FRUITLESS_TRIES} times in a row and did nothing",
+                code="Unprocessed",
+            )
+        self._sleep(pause(self._fruitless))
+
+
+def pause(tries: int) -> float:
+    """Give a random time to wait, in seconds, that grows with the number of tries."""
+    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # no secret
+
+
+def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Cut *values* into lists of *size*; the last may be shorter."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _query(
+    partition: str, within: Range, index: IndexName | None, only: str | None
+) -> dict[str, Any]:
+    pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
+    names, values = {"#pk": pk}, {":pk": {"S": partition}}
+    condition = "#pk = :pk"
+    match within:
+        case Range(None, None):
+            pass
+        case Range(lower, None):
+            condition += " AND #sk >= :lower"
+        case Range(None, upper):
+            condition += " AND #sk <= :upper"
+        case Range(lower, upper):
+            condition += " AND #sk BETWEEN :lower AND :upper"
+    for bound, value in ((":lower", within.lower), (":upper", within.upper)):
+        if value is not None:
+            values[bound] = {"S": value}
+            names["#sk"] = sk
+    request: dict[str, Any] = {"KeyConditionExpression": condition}
+    if index:
+        request["IndexName"] = index
+    if only:
+        request["ProjectionExpression"] = "#only"
+        names["#only"] = only
+    request["ExpressionAttributeNames"] = names
+    request["ExpressionAttributeValues"] = values
+    return request
+
+
+def _projection(attributes: tuple[str, ...]) -> dict[str, Any]:
+    names = {f"#{at}": name for at, name in enumerate(attributes)}
+    return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
+
+
+def _condition(condition: plan.Condition) -> PynamoCondition | None:
+    match condition:
+        case None:
+            return None
+        case plan.Absent():
+            return Path("PK").does_not_exist()
+        case plan.Equals(attribute, value, or_absent):
+            equals = Path(attribute) == _typed(value)
+            return (Path(attribute).does_not_exist() | equals) if or_absent else equals
+
+
+def _typed(value: int | str) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}

@@ -1,0 +1,118 @@
+"""One sorted page out of one or several sorted partitions, with one cursor for all of them.
+
+Every place in a list is unique and says where it stands, so the place of the last title shown is
+all that a page needs to go on: in each partition, what lies beyond it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from catalog_model import codec
+from catalog_model.cursor import Cursors
+from catalog_model.entities import Movie, Page, TVShow
+from catalog_model.gateway import Gateway, Range
+from catalog_model.keys import MAX_SORT_KEY, Kind, ListKey, SortKey
+from catalog_model.table import IndexName
+
+FILTERED_BATCH: Final = 20
+"""How many items at a time are read from a partition whose titles may not all be wanted."""
+
+MOST_FILTERED_BATCH: Final = 500
+
+AnyTitle = Movie | TVShow
+Entry = tuple[SortKey, AnyTitle]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One partition to read from; *wanted* drops what the key condition cannot."""
+
+    list_key: ListKey
+    wanted: Callable[[AnyTitle], bool] | None = None
+    growing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An index to read by, the place of a title in it, and a direction."""
+
+    index: IndexName
+    place: Callable[[AnyTitle], SortKey]
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to read: which partitions, in which order, between which places."""
+
+    kind: Kind
+    sources: Sequence[Source]
+    order: Order
+    within: Range = Range()
+
+
+def read_page(gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object) -> Page[AnyTitle]:
+    """Read one page; a title that several partitions hold comes once."""
+    reading = replace(reading, within=_beyond(cursors.read(after), reading))
+    batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1
+    streams = [_stream(gateway, reading, source, batch) for source in reading.sources]
+    merged = heapq.merge(*streams, key=_place, reverse=reading.order.descending)
+    entries = list(islice(_once(merged), limit + 1))
+    following = cursors.make(entries[limit - 1][0]) if len(entries) > limit else None
+    return Page(tuple(title for _, title in entries[:limit]), following)
+
+
+def _beyond(place: SortKey | None, reading: Reading) -> Range:
+    """Narrow the range to what comes after *place*.
+
+    No place is the beginning of another, because each ends with an id that states its length: so
+    nothing lies between a place and the bounds made of it here.
+    """
+    if place is None:
+        return reading.within
+    if reading.order.descending:
+        return Range(reading.within.lower, place[:-1] + chr(ord(place[-1]) - 1) + MAX_SORT_KEY)
+    return Range(place + MAX_SORT_KEY, reading.within.upper)
+
+
+def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> Iterator[Entry]:
+    """Read a partition in batches, as far as somebody asks for more."""
+    wanted, within = source.wanted, reading.within
+    if wanted and not source.growing:
+        batch = min(batch, FILTERED_BATCH)
+    while True:
+        items = gateway.query(
+            source.list_key,
+            within,
+            index=reading.order.index,
+            descending=reading.order.descending,
+            limit=batch,
+            only=codec.DOC,
+        )
+        place = None
+        for item in items:
+            title = codec.decode_copy(reading.kind, item)
+            place = reading.order.place(title)
+            if wanted is None or wanted(title):
+                yield place, title
+        if len(items) < batch:
+            return
+        within = _beyond(place, replace(reading, within=within))
+        batch = min(2 * batch, MOST_FILTERED_BATCH) if source.growing else FILTERED_BATCH
+
+
+def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
+    last = None
+    for place, title in entries:
+        if place != last:
+            yield place, title
+        last = place
+
+
+def _place(entry: Entry) -> SortKey:
+    return entry[0]

@@ -1,0 +1,199 @@
+"""What surrounds the table: making it, looking at it, deleting it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from catalog_model import table
+from catalog_model.arguments import check_instance, refuse
+from catalog_model.catalog import Catalog
+from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
+from catalog_model.faults import translated
+
+POLL_SECONDS: Final = 0.5
+ACTIVE: Final = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """What the service says of a table.
+
+    ``status`` is the service's word: ``ACTIVE`` once it can be used. ``differences`` says where
+    it is not this model's table; empty means that it is. ``item_count`` and ``size_bytes`` are
+    the service's own figures, which it renews about every six hours.
+    """
+
+    table: str
+    status: str
+    billing_mode: str
+    item_count: int
+    size_bytes: int
+    indexes: dict[str, str]
+    differences: tuple[str, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the table and all of its indexes can be used, and are this model's."""
+        states = {self.status, *self.indexes.values()}
+        return states == {ACTIVE} and not self.differences
+
+
+def create_table(
+    catalog: Catalog,
+    *,
+    read_capacity: int | None = None,
+    write_capacity: int | None = None,
+    tags: dict[str, str] | None = None,
+    timeout: float = 300.0,
+) -> TableStatus:
+    """Create the table with its indexes, and wait until it can be used.
+
+    Safe to repeat: a table of this model that is there already is left as it is. It is billed on
+    demand unless both capacities are given.
+
+    Args:
+        read_capacity: Provisioned read units a second, for the table and for each index.
+        write_capacity: Provisioned write units a second, likewise.
+        tags: Tags of the table.
+        timeout: Seconds to wait at the most.
+
+    Raises:
+        SchemaMismatchError: If a table of that name is there that is not this model's.
+        ServiceError: If it cannot be used in time.
+
+    >>> create_table(catalog).status
+    'ACTIVE'
+    """
+    check_instance(catalog, "catalog", Catalog)
+    if (read_capacity is None) != (write_capacity is None):
+        refuse("read_capacity and write_capacity", (read_capacity, write_capacity), "both or none")
+    if not _exists(catalog):
+        _create(catalog, read_capacity, write_capacity, tags)
+    status = _wait(catalog, timeout)
+    if status.differences:
+        raise SchemaMismatchError(
+            f"table {catalog.table!r} is not of this model: {'; '.join(status.differences)}"
+        )
+    return status
+
+
+def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
+    """Delete the table with everything in it, and wait until it is gone.
+
+    Args:
+        timeout: Seconds to wait at the most.
+
+    Raises:
+        TableNotFoundError: If there is none.
+        ServiceError: If it is protected from deletion, or is not gone in time.
+
+    >>> delete_table(catalog)
+    """
+    check_instance(catalog, "catalog", Catalog)
+    with translated(catalog.table):
+        catalog.gateway.connection.delete_table(catalog.table)
+    deadline = time.monotonic() + timeout
+    while _exists(catalog):
+        _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout} seconds")
+
+
+def table_status(catalog: Catalog) -> TableStatus:
+    """Ask the service how the table is: one DescribeTable.
+
+    Raises:
+        TableNotFoundError: If there is none.
+
+    >>> table_status(catalog).is_ready
+    True
+    """
+    check_instance(catalog, "catalog", Catalog)
+    with translated(catalog.table):
+        description = dict(catalog.client.describe_table(TableName=catalog.table)["Table"])
+    billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    return TableStatus(
+        table=catalog.table,
+        status=description["TableStatus"],
+        billing_mode=billing,
+        item_count=description.get("ItemCount", 0),
+        size_bytes=description.get("TableSizeBytes", 0),
+        indexes={
+            index["IndexName"]: index.get("IndexStatus", ACTIVE)
+            for index in description.get("GlobalSecondaryIndexes", [])
+        },
+        differences=_differences(description),
+    )
+
+
+def _exists(catalog: Catalog) -> bool:
+    try:
+        table_status(catalog)
+    except TableNotFoundError:
+        return False
+    return True
+
+
+def _create(
+    catalog: Catalog,
+    read_capacity: int | None,
+    write_capacity: int | None,
+    tags: dict[str, str] | None,
+) -> None:
+    declared = table.schema()
+    capacity: dict[str, Any] = {"billing_mode": "PAY_PER_REQUEST"}
+    if read_capacity is not None:
+        units = {"ReadCapacityUnits": read_capacity, "WriteCapacityUnits": write_capacity}
+        for index in declared["global_secondary_indexes"]:
+            index["provisioned_throughput"] = units
+        capacity = {
+            "billing_mode": "PROVISIONED",
+            "read_capacity_units": read_capacity,
+            "write_capacity_units": write_capacity,
+        }
+    try:
+        with translated(catalog.table):
+            catalog.gateway.connection.create_table(
+                catalog.table, **declared, **capacity, tags=tags
+            )
+    except ServiceError as error:
+        if error.code != "ResourceInUseException":  # somebody else made it at the same time
+            raise
+
+
+def _wait(catalog: Catalog, timeout: float) -> TableStatus:
+    deadline = time.monotonic() + timeout
+    while True:
+        status = table_status(catalog)
+        if status.is_ready or (status.status == ACTIVE and status.differences):
+            return status
+        _pause_until(deadline, f"table {catalog.table!r} is {status.status} after {timeout} seconds")
+
+
+def _pause_until(deadline: float, message: str) -> None:
+    if time.monotonic() >= deadline:
+        raise ServiceError(message, code="Timeout")
+    time.sleep(POLL_SECONDS)
+
+
+def _differences(description: dict[str, Any]) -> tuple[str, ...]:
+    """Say where a table is not this model's; what it has beyond that is its owner's affair."""
+    wanted = table.description_of(table.schema())
+    found = table.description_of(description)
+    differences = []
+    if found["keys"] != wanted["keys"]:
+        differences.append(f"its keys are {found['keys']}, not {wanted['keys']}")
+    for name, kind in wanted["types"].items():
+        if found["types"].get(name, kind) != kind:
+            differences.append(f"{name} is of type {found['types'][name]}, not {kind}")
+    for name, index in wanted["indexes"].items():
+        if name not in found["indexes"]:
+            differences.append(f"it has no index {name}")
+        elif not _covers(found["indexes"][name], index):
+            differences.append(f"index {name} is {found['indexes'][name]}, not {index}")
+    return tuple(differences)
+
+
+def _covers(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    projects = found["projection"] == "ALL" or set(wanted["attributes"]) <= set(found["attributes"])
+    return bool(found["keys"] == wanted["keys"] and projects)

@@ -1,0 +1,237 @@
+"""The write plan: from a title as it is and as it shall be to the operations that lead there.
+
+Pure: it reads nothing and sends nothing. One plan is one transaction, so the title, its copies,
+the counts and the sampler change together or not at all. What may have changed since the writer
+read stands as a condition on an operation; when one fails, the writer reads again and plans anew.
+
+The sampler's slots of a shard are numbered 0, 1, 2 ... without a gap: a new title takes the
+number that the shard's total shows, and a deleted one leaves its number to the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from catalog_model import codec, keys
+from catalog_model.codec import Item
+from catalog_model.entities import Movie, TVShow
+from catalog_model.errors import InvalidTitleError
+from catalog_model.keys import ItemKey, Kind, TitleKey
+from catalog_model.sizes import item_size
+
+MAX_ACTIONS: Final = 100
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+MAX_ITEM_BYTES: Final = 400 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Holds when there is no item with the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """Holds when the item's *attribute* is this value; ``or_absent``: or is not there."""
+
+    attribute: str
+    value: int | str
+    or_absent: bool = False
+
+
+Condition = Absent | Equals | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Changes nothing; the plan fails unless the condition holds."""
+
+    key: ItemKey
+    condition: Absent | Equals
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Writes a whole item in place of what is there."""
+
+    item: Item
+    condition: Condition = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Deletes an item; one that is not there is fine."""
+
+    key: ItemKey
+    condition: Condition = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Sets and adds to the numbers of an item, and makes the item where it is not there."""
+
+    key: ItemKey
+    sets: tuple[tuple[str, int], ...]
+    adds: tuple[tuple[str, int], ...]
+    condition: Condition = None
+
+
+Operation = Check | Put | Delete | Update
+Plan = tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A title as the table holds it."""
+
+    title: Movie | TVShow
+    version: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What a writer has to know of a shard of the sampler to add or take away a title.
+
+    ``total`` is the number of its titles, ``last`` the owner of its last slot; only a deletion
+    needs that one.
+    """
+
+    total: int
+    last: TitleKey | None = None
+
+
+def plan_creation(title: Movie | TVShow, version: int, shard: Shard) -> Plan:
+    """Plan a title that is not there yet; its versions count from *version*."""
+    return (
+        *_plan_arrival(title, version, shard.total),
+        *(Put(copy) for copy in codec.encode_copies(title)),
+        _tally(title.key, _counts(None, title), shard.total),
+    )
+
+
+def plan_commit(titles: Iterable[Movie | TVShow], version: int, totals: Sequence[int]) -> Plan:
+    """Plan titles whose copies were written ahead, as a bulk load does; each still as written.
+
+    *totals* are those of the shards of their kind; the titles are of one kind.
+    """
+    slots = list(totals)
+    operations: list[Operation] = []
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for title in titles:
+        shard = keys.shard_of(title.key)
+        staged = Equals(codec.DOC, title.to_json_text())
+        operations += _plan_arrival(title, version, slots[shard])
+        operations.append(Check(keys.listing_key(title.key), staged))
+        counts[shard].update(_counts(None, title))
+        slots[shard] += 1
+        kind = title.kind
+    tallies = [_tally_shard(kind, shard, counts[shard], totals[shard]) for shard in sorted(counts)]
+    return (*operations, *tallies)
+
+
+def _plan_arrival(title: Movie | TVShow, version: int, slot: int) -> Plan:
+    """Plan the title's own item and its slot."""
+    return (
+        Put(codec.encode_title(title, version=version, slot=slot), Absent()),
+        Put(codec.encode_slot(title.key, slot), Absent()),
+    )
+
+
+def plan_change(before: Stored, after: Movie | TVShow) -> Plan:
+    """Plan a title in place of the one that is there; nothing where they are equal."""
+    if before.title == after:
+        return ()
+    gone = set(before.title.genre_ids) - set(after.genre_ids)
+    title = codec.encode_title(after, version=before.version + 1, slot=before.slot)
+    counts = _counts(before.title, after)
+    return (
+        Put(title, Equals(codec.VERSION, before.version)),
+        *(Put(copy) for copy in codec.encode_copies(after)),
+        *(Delete(keys.membership_key(after.key, genre_id)) for genre_id in sorted(gone)),
+        *([_tally(after.key, counts)] if counts else []),
+    )
+
+
+def plan_deletion(before: Stored, shard: Shard) -> Plan:
+    """Plan the end of a title and of everything derived from it."""
+    key = before.title.key
+    genres = codec.unique_genres(before.title)
+    return (
+        Delete(keys.title_key(key), Equals(codec.VERSION, before.version)),
+        Delete(keys.listing_key(key)),
+        *(Delete(keys.membership_key(key, genre_id)) for genre_id in genres),
+        *_plan_departure(before, shard),
+        _tally(key, _counts(before.title, None), shard.total),
+    )
+
+
+def _plan_departure(before: Stored, shard: Shard) -> Plan:
+    """Fill the slot of a title that goes with the last one, so that no gap is left."""
+    key, last_slot = before.title.key, shard.total - 1
+    at = keys.shard_of(key)
+    leaving, end = (keys.slot_key(key.kind, at, slot) for slot in (before.slot, last_slot))
+    if before.slot == last_slot or shard.last is None:
+        return (Delete(leaving, Equals(codec.TITLE_ID, key.id)),)
+    moved = codec.encode_slot(shard.last, before.slot)
+    return (
+        Put(moved, Equals(codec.TITLE_ID, key.id)),
+        Delete(end, Equals(codec.TITLE_ID, shard.last.id)),
+        Update(
+            keys.title_key(shard.last),
+            sets=((codec.SLOT, before.slot),),
+            adds=((codec.VERSION, 1),),
+            condition=Equals(codec.SLOT, last_slot),
+        ),
+    )
+
+
+def _counts(before: Movie | TVShow | None, after: Movie | TVShow | None) -> dict[str, int]:
+    """Tell by how much each count changes."""
+    old = {None, *before.genre_ids} if before else set()
+    new = {None, *after.genre_ids} if after else set()
+    signs = ((old - new, -1), (new - old, +1))
+    return {codec.tally_attribute(genre): sign for genres, sign in signs for genre in genres}
+
+
+def _tally(key: TitleKey, counts: Mapping[str, int], total: int | None = None) -> Update:
+    return _tally_shard(key.kind, keys.shard_of(key), counts, total)
+
+
+def _tally_shard(
+    kind: Kind, shard: int, counts: Mapping[str, int], total: int | None = None
+) -> Update:
+    """Count a change; with *total*, only if no other title came or went in the meantime."""
+    unchanged = None if total is None else Equals(codec.TOTAL, total, or_absent=total == 0)
+    return Update(
+        keys.tally_key(kind, shard),
+        sets=((codec.SCHEMA, codec.SCHEMA_VERSION),),
+        adds=tuple(sorted(counts.items())),
+        condition=unchanged,
+    )
+
+
+def check_plan(plan: Plan, title: Movie | TVShow) -> None:
+    """Accept a plan that fits DynamoDB's bounds for items and transactions.
+
+    Raises:
+        InvalidTitleError: Naming *title*, if an item is over 400 KB, or the plan has over 100
+            actions or 4 MB.
+    """
+    sizes = [item_size(operation.item) for operation in plan if isinstance(operation, Put)]
+    largest, total = max(sizes, default=0), sum(sizes)
+    if largest > MAX_ITEM_BYTES:
+        raise InvalidTitleError(
+            f"{title!r} makes an item of {largest:,} bytes; DynamoDB holds {MAX_ITEM_BYTES:,}"
+        )
+    if total > MAX_TRANSACTION_BYTES:
+        raise InvalidTitleError(
+            f"{title!r} makes a transaction of {total:,} bytes with its copies for "
+            f"{len(codec.unique_genres(title))} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
+        )
+    if len(plan) > MAX_ACTIONS:
+        raise InvalidTitleError(
+            f"{title!r} makes a transaction of {len(plan)} actions; DynamoDB takes {MAX_ACTIONS}"
+        )

@@ -1,0 +1,52 @@
+"""The size of items, by the rules DynamoDB charges and refuses by.
+
+Source: AWS developer guide, "DynamoDB item sizes and formats".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+CONTAINER_BYTES: Final = 3
+ELEMENT_BYTES: Final = 1
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Give the size of an item of typed JSON in bytes: its names and its values."""
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Mapping[str, Any]) -> int:
+    """Give the size of one value of typed JSON in bytes.
+
+    >>> value_size({"S": "é"}), value_size({"N": "1070.023"}), value_size({"NULL": True})
+    (2, 5, 1)
+    """
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return _number_size(content)
+        case "BOOL" | "NULL":
+            return 1
+        case "L":
+            return CONTAINER_BYTES + sum(value_size(v) + ELEMENT_BYTES for v in content)
+        case "M":
+            return CONTAINER_BYTES + item_size(content) + ELEMENT_BYTES * len(content)
+    raise ValueError(f"no size is known for a value of type {kind!r}")
+
+
+def _number_size(content: str) -> int:
+    """Size a number: a byte for every two significant digits, and one more."""
+    number = Decimal(content)
+    if not number:
+        return 1
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    # A pair of digits begins at an even power of 100, so an odd exponent may cost half a byte.
+    lowest = int(number.normalize().as_tuple().exponent)
+    highest = lowest + len(digits) - 1
+    pairs = highest // 2 - lowest // 2 + 1
+    return pairs + 1 + (1 if number < 0 else 0)

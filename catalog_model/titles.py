@@ -1,0 +1,146 @@
+"""Access patterns that get titles by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from catalog_model import codec, keys
+from catalog_model.arguments import (
+    check_flag,
+    check_id,
+    check_instance,
+    check_key,
+    check_kind,
+    refuse,
+)
+from catalog_model.catalog import Catalog
+from catalog_model.entities import TitleWithGenres
+from catalog_model.errors import TitleNotFoundError
+from catalog_model.gateway import Gateway, Range
+from catalog_model.keys import Kind, TitleKey
+from catalog_model.merge import AnyTitle
+from catalog_model.patterns import access_pattern
+
+
+@access_pattern(
+    question="One title",
+    operation="GetItem",
+    index="table",
+    key_condition="PK = SK = TITLE#<kind>#<id>",
+    consistency="eventual, or strong with consistent=True",
+    cost="1 request, 0.5 RCU (1 if consistent)",
+)
+def get_title(
+    catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
+) -> AnyTitle:
+    """Get one title.
+
+    Costs one GetItem: half a read unit for each 4 KB, twice that if consistent.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        title_id: The title's id; ids of movies and of shows overlap.
+        consistent: See every write that was answered before.
+
+    Raises:
+        TitleNotFoundError: If there is no such title.
+        InvalidArgumentError: If an argument is out of its bounds.
+
+    >>> get_title(catalog, "movie", 949)
+    <Movie 949 'Heat'>
+    """
+    check_instance(catalog, "catalog", Catalog)
+    key = TitleKey(check_kind(kind), check_id(title_id))
+    check_flag(consistent, "consistent")
+    item = catalog.gateway.get(keys.title_key(key), consistent=consistent)
+    if item is None:
+        raise not_found(catalog, key)
+    return codec.decode_title(item)
+
+
+@access_pattern(
+    question="Many titles by their keys",
+    operation="BatchGetItem",
+    index="table",
+    key_condition="PK = TITLE#<kind>#<id> AND SK = ALL",
+    order="as asked",
+    consistency="eventual",
+    cost="ceil(n / 100) requests, 0.5 RCU for each title",
+)
+def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | None]:
+    """Get many titles: a list as long as *keys*, in their order, None where there is no title.
+
+    Costs one BatchGetItem for each 100 different keys, half a read unit for each. Not a snapshot:
+    titles may be of slightly different moments.
+
+    No keys are an empty list, and no request.
+
+    Args:
+        keys: Keys of titles, such as ``TitleKey("movie", 949)``; any number, also repeated.
+
+    Raises:
+        InvalidArgumentError: If one of them is no key.
+
+    >>> get_titles(catalog, [TitleKey("movie", 949), TitleKey("tv", 7), TitleKey("movie", 949)])
+    [<Movie 949 'Heat'>, None, <Movie 949 'Heat'>]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
+        refuse("keys", keys, "keys of titles")
+    asked = [check_key(key) for key in keys]
+    found = read_titles(catalog.gateway, asked)
+    return [found.get(key) for key in asked]
+
+
+@access_pattern(
+    question="A title and its memberships in genres",
+    operation="Query",
+    index="table",
+    key_condition="PK = TITLE#<kind>#<id> AND SK >= GENRE#",
+    order="as in genre_ids",
+    consistency="eventual, or strong with consistent=True",
+    cost="1 request, 0.5 RCU for each 4 KB of the item collection",
+)
+def get_title_with_genres(
+    catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
+) -> TitleWithGenres:
+    """Get a title together with its memberships, in the order of its ``genre_ids``.
+
+    Costs one Query over the title's item collection. A Query is no snapshot: while a change of
+    the title is being written, the title may be of one side of it and a membership of the other.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        title_id: The title's id.
+        consistent: See every write that was answered before.
+
+    Raises:
+        TitleNotFoundError: If there is no such title.
+        InvalidArgumentError: If an argument is out of its bounds.
+
+    >>> heat, memberships = get_title_with_genres(catalog, "movie", 949)
+    >>> [membership.genre_name for membership in memberships]
+    ['Action', 'Crime']
+    """
+    check_instance(catalog, "catalog", Catalog)
+    key = TitleKey(check_kind(kind), check_id(title_id))
+    check_flag(consistent, "consistent")
+    items = catalog.gateway.query(
+        keys.title_pk(key), Range(lower=keys.FIRST_MEMBERSHIP), consistent=consistent
+    )
+    found = codec.decode_collection(items)
+    if found is None:
+        raise not_found(catalog, key)
+    return TitleWithGenres(*found)
+
+
+def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, AnyTitle]:
+    """Read titles from their copies, which are cheaper to decode; missing ones are left out."""
+    items = {keys.listing_key(key): key for key in wanted}
+    found = gateway.batch_get(items, only=(codec.DOC,))
+    return {items[at]: codec.decode_copy(items[at].kind, found[at]) for at in items if at in found}
+
+
+def not_found(catalog: Catalog, key: TitleKey) -> TitleNotFoundError:
+    """Make the error for a title that is not there."""
+    return TitleNotFoundError(f"there is no {key.kind} with id {key.id} in {catalog.table!r}")
