@@ -12,16 +12,10 @@ Import them from here::
 from __future__ import annotations
 
 from catalog_model.counts import count_titles, list_genres
-from catalog_model.lists import (
-    find_titles_by_name,
-    list_released_between,
-    list_titles,
-    list_titles_in_genre,
-    list_titles_in_genres,
-    list_top_rated,
-)
+from catalog_model.lists import list_titles, list_titles_in_genre, list_titles_in_genres
 from catalog_model.load import load_titles
 from catalog_model.patterns import PATTERNS, AccessPattern
+from catalog_model.ranges import find_titles_by_name, list_released_between, list_top_rated
 from catalog_model.sampling import sample_titles
 from catalog_model.titles import get_title, get_title_with_genres, get_titles
 from catalog_model.writes import (

@@ -171,5 +171,3 @@ def check_instance(value: object, name: str, kind: type[Any]) -> None:
 
 def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
-
-

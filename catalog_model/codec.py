@@ -257,7 +257,9 @@ def _form_of(value: Any) -> Any:
 
 
 def _usual_form(kind: Kind) -> dict[str, int]:
-    return {name: IS_FLOAT if field.is_float else AS_IT_READS for name, field in FIELDS[kind].items()}
+    return {
+        name: IS_FLOAT if field.is_float else AS_IT_READS for name, field in FIELDS[kind].items()
+    }
 
 
 def _changes(form: dict[str, Any], usual: dict[str, int]) -> bool:

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
 from catalog_model.arguments import refuse
-from catalog_model.errors import InvalidTitleError
 from catalog_model.genres import genre_name
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.records import FIELDS, Field, check_record, copy_json
@@ -97,7 +96,8 @@ class Title:
         >>> Movie.from_json(record).to_json() == record
         True
         """
-        return copy_json(self._record)
+        record: dict[str, Any] = copy_json(self._record)
+        return record
 
     def to_json_text(self) -> str:
         """Give the record as the compact JSON text that the table's copies hold."""
@@ -284,7 +284,6 @@ __all__ = [
     "TITLE_CLASSES",
     "Genre",
     "GenreMembership",
-    "InvalidTitleError",
     "Movie",
     "Page",
     "TVShow",

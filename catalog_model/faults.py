@@ -132,4 +132,4 @@ def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:
 
 
 def _is_real(reason: dict[str, Any]) -> bool:
-    return reason.get("Code", "None") != "None"
+    return bool(reason.get("Code", "None") != "None")

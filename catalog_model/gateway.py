@@ -17,6 +17,7 @@ from uuid import uuid4
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
 
 from catalog_model import plan
 from catalog_model.codec import Item, key_attributes
@@ -50,6 +51,9 @@ class Range:
     def is_empty(self) -> bool:
         """Tell whether no sort key can be in it; DynamoDB refuses to be asked for such."""
         return self.lower is not None and self.upper is not None and self.lower > self.upper
+
+
+EVERYTHING: Final = Range()
 
 
 class SharedConnection(Connection):
@@ -98,12 +102,12 @@ class Gateway:
         found: dict[ItemKey, Item] = {}
         projection = _projection(("PK", "SK", *only)) if only else {}
         for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET):
-            asked = {"Keys": [key_attributes(key) for key in chunk], "ConsistentRead": consistent}
-            for item in self._batch_get({**asked, **projection}):
+            wanted = {"Keys": [key_attributes(key) for key in chunk], "ConsistentRead": consistent}
+            for item in self._batch_get({**wanted, **projection}):
                 found[ItemKey(item["PK"]["S"], item["SK"]["S"])] = item
         return found
 
-    def _batch_get(self, asked: dict[str, Any]) -> Iterator[Item]:
+    def _batch_get(self, asked: Any) -> Iterator[Item]:
         patience = Patience("BatchGetItem")
         while asked:
             with translated(self.table_name):
@@ -192,7 +196,7 @@ class Gateway:
                 key = ItemKey(item["PK"]["S"], item["SK"]["S"])
                 extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
             case plan.Update(key, sets, adds):
-                actions = [Path(name).set(_typed(value)) for name, value in sets]
+                actions: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
                 actions += [Path(name).add(_typed(value)) for name, value in adds]
                 extra = {"actions": actions}
             case plan.Check(key) | plan.Delete(key):
@@ -244,15 +248,12 @@ def _query(
     pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
     names, values = {"#pk": pk}, {":pk": {"S": partition}}
     condition = "#pk = :pk"
-    match within:
-        case Range(None, None):
-            pass
-        case Range(lower, None):
-            condition += " AND #sk >= :lower"
-        case Range(None, upper):
-            condition += " AND #sk <= :upper"
-        case Range(lower, upper):
-            condition += " AND #sk BETWEEN :lower AND :upper"
+    if within.lower is not None and within.upper is not None:
+        condition += " AND #sk BETWEEN :lower AND :upper"
+    elif within.lower is not None:
+        condition += " AND #sk >= :lower"
+    elif within.upper is not None:
+        condition += " AND #sk <= :upper"
     for bound, value in ((":lower", within.lower), (":upper", within.upper)):
         if value is not None:
             values[bound] = {"S": value}

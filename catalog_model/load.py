@@ -73,7 +73,7 @@ class LoadReport:
     index="table",
     key_condition="what was staged still stands",
     consistency="atomic for each title's own item, slot and counts",
-    cost="ceil(n / 100) reads; for new titles 1 write for each 25 copies and 1 transaction for each 30 titles",
+    cost="1 request for 100 titles; for new ones 1 more for 25 copies and 2 for 30 titles",
     role="write",
 )
 def load_titles(

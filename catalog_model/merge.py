@@ -15,7 +15,7 @@ from typing import Final
 from catalog_model import codec
 from catalog_model.cursor import Cursors
 from catalog_model.entities import Movie, Page, TVShow
-from catalog_model.gateway import Gateway, Range
+from catalog_model.gateway import EVERYTHING, Gateway, Range
 from catalog_model.keys import MAX_SORT_KEY, Kind, ListKey, SortKey
 from catalog_model.table import IndexName
 
@@ -53,10 +53,12 @@ class Reading:
     kind: Kind
     sources: Sequence[Source]
     order: Order
-    within: Range = Range()
+    within: Range = EVERYTHING
 
 
-def read_page(gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object) -> Page[AnyTitle]:
+def read_page(
+    gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object
+) -> Page[AnyTitle]:
     """Read one page; a title that several partitions hold comes once."""
     reading = replace(reading, within=_beyond(cursors.read(after), reading))
     batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1

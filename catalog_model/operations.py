@@ -110,7 +110,8 @@ def table_status(catalog: Catalog) -> TableStatus:
     """
     check_instance(catalog, "catalog", Catalog)
     with translated(catalog.table):
-        description = dict(catalog.client.describe_table(TableName=catalog.table)["Table"])
+        answer: Any = catalog.client.describe_table(TableName=catalog.table)
+    description = answer["Table"]
     billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return TableStatus(
         table=catalog.table,
@@ -167,7 +168,9 @@ def _wait(catalog: Catalog, timeout: float) -> TableStatus:
         status = table_status(catalog)
         if status.is_ready or (status.status == ACTIVE and status.differences):
             return status
-        _pause_until(deadline, f"table {catalog.table!r} is {status.status} after {timeout} seconds")
+        _pause_until(
+            deadline, f"table {catalog.table!r} is {status.status} after {timeout} seconds"
+        )
 
 
 def _pause_until(deadline: float, message: str) -> None:

@@ -14,7 +14,7 @@ from catalog_model import codec
 IndexName = Literal["by_popularity", "by_rating", "by_release", "by_name"]
 
 
-class ByPopularity(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's __init_subclass__
+class ByPopularity(GlobalSecondaryIndex["CatalogItem"]):
     """Lists by popularity: all of a kind, and each genre."""
 
     class Meta:
@@ -27,7 +27,7 @@ class ByPopularity(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-unty
     place = UnicodeAttribute(attr_name=codec.POPULARITY_SK, range_key=True)
 
 
-class ByRating(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped-call]  # as above
+class ByRating(GlobalSecondaryIndex["CatalogItem"]):
     """Lists by rating, each split by the magnitude of the number of votes."""
 
     class Meta:
@@ -40,7 +40,7 @@ class ByRating(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped-
     place = UnicodeAttribute(attr_name=codec.RATING_SK, range_key=True)
 
 
-class ByRelease(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped-call]  # as above
+class ByRelease(GlobalSecondaryIndex["CatalogItem"]):
     """Lists by date of release or first broadcast: all of a kind, and each genre."""
 
     class Meta:
@@ -53,7 +53,7 @@ class ByRelease(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped
     place = UnicodeAttribute(attr_name=codec.RELEASE_SK, range_key=True)
 
 
-class ByName(GlobalSecondaryIndex["CatalogItem"]):  # type: ignore[no-untyped-call]  # as above
+class ByName(GlobalSecondaryIndex["CatalogItem"]):
     """Lists by name, of all of a kind only: memberships lack the attribute (a sparse index)."""
 
     class Meta:
@@ -116,12 +116,13 @@ def description_of(declared: dict[str, Any]) -> dict[str, Any]:
     indexes = declared.get("global_secondary_indexes", declared.get("GlobalSecondaryIndexes", []))
     return {
         "keys": _key_names(declared.get("key_schema", declared.get("KeySchema", []))),
-        "types": {
-            each["AttributeName"]: each["AttributeType"]
-            for each in declared.get("attribute_definitions", declared.get("AttributeDefinitions"))
-        },
+        "types": {each["AttributeName"]: each["AttributeType"] for each in _definitions(declared)},
         "indexes": {_index_name(index): _describe_index(index) for index in indexes},
     }
+
+
+def _definitions(declared: dict[str, Any]) -> list[dict[str, str]]:
+    return list(declared.get("attribute_definitions", declared.get("AttributeDefinitions", [])))
 
 
 def _index_name(index: dict[str, Any]) -> str:

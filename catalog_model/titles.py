@@ -30,9 +30,7 @@ from catalog_model.patterns import access_pattern
     consistency="eventual, or strong with consistent=True",
     cost="1 request, 0.5 RCU (1 if consistent)",
 )
-def get_title(
-    catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
-) -> AnyTitle:
+def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
     """Get one title.
 
     Costs one GetItem: half a read unit for each 4 KB, twice that if consistent.

@@ -106,9 +106,7 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
     cost="2 requests; 1 if nothing changes",
     role="write",
 )
-def update_popularity(
-    catalog: Catalog, kind: Kind, title_id: int, popularity: float
-) -> AnyTitle:
+def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
     """Give a title another popularity, and so another place in its lists.
 
     Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem where the title
@@ -181,9 +179,7 @@ def update_votes(
     cost="2 requests; 1 if nothing changes",
     role="write",
 )
-def set_genres(
-    catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]
-) -> AnyTitle:
+def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
     """Give a title other genres: memberships are added and removed, their order follows.
 
     Costs as `update_popularity`.
@@ -326,9 +322,7 @@ def read_stored(item: codec.Item | None) -> Stored | None:
 
 def _last_owner(gateway: Gateway, key: TitleKey, total: int) -> TitleKey | None:
     """Tell who owns the last slot of the title's shard."""
-    slot = gateway.get(
-        keys.slot_key(key.kind, keys.shard_of(key), total - 1), consistent=True
-    )
+    slot = gateway.get(keys.slot_key(key.kind, keys.shard_of(key), total - 1), consistent=True)
     return codec.decode_slot(key.kind, slot) if slot else None
 
 

@@ -1,0 +1,196 @@
+"""Access patterns that list titles within a range: of ratings and votes, days, or names."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from catalog_model import keys
+from catalog_model.arguments import (
+    check_count,
+    check_date,
+    check_flag,
+    check_id,
+    check_instance,
+    check_kind,
+    check_limit,
+    check_number,
+    check_text,
+    refuse,
+)
+from catalog_model.catalog import Catalog
+from catalog_model.cursor import Cursors
+from catalog_model.entities import Page
+from catalog_model.gateway import EVERYTHING, Range
+from catalog_model.keys import MAX_SORT_KEY, Kind
+from catalog_model.merge import AnyTitle, Reading, read_page
+from catalog_model.orders import list_source, order_by, rating_sources
+from catalog_model.patterns import access_pattern
+from catalog_model.sortable import NAME_BYTES, fold_name, sortable_number
+
+
+@access_pattern(
+    question="The titles with more than so many votes and a better rating than that",
+    operation="Query",
+    index="by_rating",
+    key_condition="_rating_list = <list>#<magnitude> AND _rating >= <rating>",
+    order="rating, best first",
+    consistency="eventual",
+    cost="1 or more requests for each magnitude of votes; items <= 2 x titles + 20 x requests",
+)
+def list_top_rated(
+    catalog: Catalog,
+    kind: Kind,
+    *,
+    min_votes: int,
+    min_rating: float,
+    genre_id: int | None = None,
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[AnyTitle]:
+    """List titles with ``vote_count > min_votes and vote_average > min_rating``, best first.
+
+    Both bounds are strict. Ties come by id, the higher first.
+
+    A key condition has room for one range, so the rating index is split by the magnitude of the
+    number of votes (0, 1-3, 4-15, 16-63, ... 16,384 and more): the magnitudes above *min_votes*
+    are read and merged, and only in the lowest of them are titles filtered here. Costs one Query
+    for each of these 1 to 9 partitions, then further ones of at most 20 items as the page needs:
+    items read <= 2 x titles returned + 20 x requests. Freshness as `list_titles`.
+
+    Nothing that matches is an empty page, not an error.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        min_votes: Number of votes that is not enough; -1 takes all titles.
+        min_rating: Average vote that is not enough, usually 0 to 10.
+        genre_id: Only titles of this genre; None for all.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the best.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> page = list_top_rated(catalog, "movie", min_votes=100, min_rating=6)
+    >>> [(movie.display_name, movie.vote_average) for movie in page.items]
+    [('Heat', 7.9), ('Up', 7.0)]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_kind(kind)
+    check_count(min_votes, "min_votes", least=-1)
+    rating = check_number(min_rating, "min_rating")
+    if genre_id is not None:
+        check_id(genre_id, "genre_id")
+    check_limit(limit)
+    question = (kind, min_votes, rating, genre_id, limit)
+    cursors = Cursors(catalog, "list_top_rated", *question)
+    within = Range(lower=keys.above(sortable_number(rating)))
+    sources = rating_sources(kind, genre_id, min_votes)
+    reading = Reading(kind, sources, order_by("rating", descending=True), within)
+    return read_page(catalog.gateway, reading, cursors, limit, after)
+
+
+@access_pattern(
+    question="The titles released (or first broadcast) between two days",
+    operation="Query",
+    index="by_release",
+    key_condition="_list = <list> AND _release BETWEEN <since> AND <until>",
+    order="release",
+    consistency="eventual",
+    cost="1 request a page; 20 titles: 2 to 3 RCU",
+)
+def list_released_between(
+    catalog: Catalog,
+    kind: Kind,
+    since: date | str,
+    until: date | str,
+    *,
+    genre_id: int | None = None,
+    descending: bool = True,
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[AnyTitle]:
+    """List titles released or first broadcast from *since* to *until*, both days included.
+
+    The newest first by default; ties come by id in the same direction. A title without a date is
+    never among them. Cost and freshness as `list_titles`.
+
+    Nothing in between is an empty page, not an error; so is *since* after *until*.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        since: First day, as `datetime.date` or ``"YYYY-MM-DD"``.
+        until: Last day, likewise.
+        genre_id: Only titles of this genre; None for all.
+        descending: Newest first.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the beginning.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> page = list_released_between(catalog, "movie", "1990-01-01", "1999-12-31")
+    >>> [(movie.display_name, movie.released) for movie in page.items]
+    [('Heat', '1995-12-15')]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_kind(kind)
+    first, last = check_date(since, "since"), check_date(until, "until")
+    if genre_id is not None:
+        check_id(genre_id, "genre_id")
+    check_flag(descending, "descending")
+    check_limit(limit)
+    question = (kind, first, last, genre_id, descending, limit)
+    cursors = Cursors(catalog, "list_released_between", *question)
+    within = Range(first, keys.above(last))
+    sources = [list_source(kind, genre_id)]
+    reading = Reading(kind, sources, order_by("release", descending=descending), within)
+    return read_page(catalog.gateway, reading, cursors, limit, after)
+
+
+@access_pattern(
+    question="The titles whose name begins so",
+    operation="Query",
+    index="by_name",
+    key_condition="_list = ALL#<kind> AND _name BETWEEN <prefix> AND <prefix>~",
+    order="name",
+    consistency="eventual",
+    cost="1 request a page; 20 titles: 2 to 3 RCU",
+)
+def find_titles_by_name(
+    catalog: Catalog, kind: Kind, prefix: str, *, limit: int = 20, after: str | None = None
+) -> Page[AnyTitle]:
+    """List the titles whose name begins with *prefix*, in the order of their names.
+
+    Case, accents and punctuation do not count, and runs of white space count as one space:
+    ``"spider man"`` finds "Spider Man!" and ``"AMELIE"`` finds "Amélie". A prefix with nothing
+    left that counts begins every name. Names that are equal so come by id. Cost and freshness as
+    `list_titles`.
+
+    No such name is an empty page, not an error.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        prefix: What the name begins with; what counts of it may have 900 bytes of UTF-8.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the beginning.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> [movie.display_name for movie in find_titles_by_name(catalog, "movie", "hé")]
+    ['Heat']
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_kind(kind)
+    folded = fold_name(check_text(prefix, "prefix"))
+    if len(folded.encode()) > NAME_BYTES:
+        refuse("prefix", prefix, f"at most {NAME_BYTES} bytes long")
+    check_limit(limit)
+    cursors = Cursors(catalog, "find_titles_by_name", kind, folded, limit)
+    within = Range(folded, folded + MAX_SORT_KEY) if folded else EVERYTHING
+    sources = [list_source(kind)]
+    reading = Reading(kind, sources, order_by("name", descending=False), within)
+    return read_page(catalog.gateway, reading, cursors, limit, after)

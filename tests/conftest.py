@@ -1,0 +1,91 @@
+"""Fixtures: engines, tables on them, and the catalogue's records."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import ENGINES, Engine, running_engine
+from generated import generated_records
+from hypothesis import HealthCheck, settings
+
+from catalog_model import Catalog, Movie, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.operations import create_table, delete_table
+
+settings.register_profile(
+    "default",
+    deadline=None,  # an engine's answer is not the property under test
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+Records = dict[str, dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _aws_environment() -> Iterator[None]:
+    """No test can reach an account: credentials are dummies, and no configuration is read."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "CATALOG_"))]:
+            if name != "CATALOG_DATA":
+                patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def records() -> Records:
+    """The records of both kinds in file order: the real ones where CATALOG_DATA says so."""
+    folder = os.environ.get("CATALOG_DATA")
+    if not folder:
+        return generated_records()
+    files = {"movie": "data_movies.json", "tv": "data_tv.json"}
+    return {kind: json.loads((Path(folder) / name).read_bytes()) for kind, name in files.items()}
+
+
+@pytest.fixture(scope="session")
+def titles(records: Records) -> list[Movie | TVShow]:
+    """All of the catalogue's titles."""
+    return [
+        TITLE_CLASSES[kind].from_json(record)
+        for kind in TITLE_CLASSES
+        for record in records[kind].values()
+    ]
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[Engine]:
+    """Each engine in turn, running as long as the session."""
+    with running_engine(request.param) as engine:
+        yield engine
+
+
+@pytest.fixture
+def catalog(engine: Engine) -> Iterator[Catalog]:
+    """A handle on a fresh, empty table."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    yield catalog
+    delete_table(catalog)
+
+
+@pytest.fixture(scope="session")
+def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
+    """A handle on a table with the whole catalogue in it; nobody writes to it."""
+    catalog = engine.catalog("full-catalogue")
+    create_table(catalog)
+    report = ap.load_titles(catalog, titles)
+    assert (report.created, report.rejected) == (len(titles), [])
+    return catalog

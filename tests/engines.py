@@ -1,0 +1,78 @@
+"""The engines that the tests run on.
+
+moto runs in this process and is lenient; dynoxide is a separate, strict one. Where dynoxide's
+binary cannot be had, its tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from typing import Any
+
+import boto3
+import moto.core.botocore_stubber
+import pytest
+from moto import mock_aws
+
+from catalog_model import Catalog
+from catalog_model.catalog import CLIENT_DEFAULTS
+from catalog_model.local import find_dynoxide, start_engine
+
+ENGINES = ("moto", "dynoxide")
+
+_numbers = count(1)
+
+
+class Engine:
+    """A running engine, and a client for it that all handles share."""
+
+    def __init__(self, name: str, endpoint_url: str | None) -> None:
+        self.name = name
+        self.endpoint_url = endpoint_url
+        self.client: Any = boto3.client(
+            "dynamodb", endpoint_url=endpoint_url, config=CLIENT_DEFAULTS
+        )
+
+    def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
+        """Make a handle on a table of its own."""
+        return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)
+
+
+@contextmanager
+def running_engine(name: str) -> Iterator[Engine]:
+    """Run an engine; its tables last as long as it runs."""
+    if name == "moto":
+        with mock_aws(), _one_request_at_a_time():
+            yield Engine(name, None)
+        return
+    if find_dynoxide() is None:
+        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
+    with start_engine("dynoxide") as engine:
+        yield Engine(name, engine.endpoint_url)
+
+
+@contextmanager
+def _one_request_at_a_time() -> Iterator[None]:
+    """Keep moto, which knows no locks, from losing writes of parallel requests."""
+    stubber = moto.core.botocore_stubber.BotocoreStubber
+    original, lock = stubber.__call__, threading.RLock()
+
+    def locked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return original(self, *args, **kwargs)
+
+    stubber.__call__ = locked  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        stubber.__call__ = original  # type: ignore[method-assign]
+
+
+@cache
+def has_dynoxide() -> bool:
+    """Tell whether the strict engine can be run."""
+    return find_dynoxide() is not None

@@ -1,0 +1,75 @@
+"""Records the requests that a handle makes, as DynamoDB gets and charges them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from catalog_model import Catalog
+
+WITH_CAPACITY = {
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+}
+
+
+@dataclass
+class Request:
+    """One request and its answer."""
+
+    operation: str
+    params: dict[str, Any]
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def index(self) -> str | None:
+        """The index that was asked."""
+        return self.params.get("IndexName")
+
+    @property
+    def units(self) -> float:
+        """The capacity units that the engine charged, on the table and all indexes."""
+        consumed = self.answer.get("ConsumedCapacity", [])
+        each = consumed if isinstance(consumed, list) else [consumed]
+        return sum(part["CapacityUnits"] for part in each)
+
+    @property
+    def items_read(self) -> int:
+        """How many items were read, returned or not."""
+        return int(self.answer.get("ScannedCount", 0))
+
+
+@contextmanager
+def logged_requests(catalog: Catalog) -> Iterator[list[Request]]:
+    """Collect the requests made through the handle's client in this block."""
+    log: list[Request] = []
+    events = catalog.client.meta.events
+    local = threading.local()
+
+    def before(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name in WITH_CAPACITY:
+            params["ReturnConsumedCapacity"] = "INDEXES"
+        local.request = Request(model.name, dict(params))
+        log.append(local.request)
+
+    def after(parsed: dict[str, Any], **_: Any) -> None:
+        local.request.answer = parsed
+
+    events.register("provide-client-params.dynamodb", before)
+    events.register("after-call.dynamodb", after)
+    try:
+        yield log
+    finally:
+        events.unregister("provide-client-params.dynamodb", before)
+        events.unregister("after-call.dynamodb", after)

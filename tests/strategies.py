@@ -1,0 +1,63 @@
+"""Awkward values for the property tests: numbers, names, ids and titles."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from catalog_model import Movie, TitleKey, TVShow
+
+ids = st.one_of(st.integers(1, 300), st.integers(1, 10**7), st.integers(1, 10**38 - 1))
+"""Ids: some that meet, some of the usual size, some of all the digits there are."""
+
+small_ids = st.integers(1, 12)
+
+kinds = st.sampled_from(("movie", "tv"))
+
+title_keys = st.builds(TitleKey, kinds, ids)
+
+
+@st.composite
+def decimals(draw: st.DrawFn) -> Decimal:
+    """Any number that DynamoDB holds: 38 digits, exponents from -130 to 125, both signs, zero."""
+    digits = draw(st.integers(1, 10**38 - 1))
+    exponent = draw(st.integers(-130, 125))
+    number = Decimal(digits).scaleb(exponent - len(str(digits)) + 1)
+    return draw(st.sampled_from((number, -number, Decimal(0))))
+
+
+floats = st.one_of(
+    st.sampled_from((0.0, 7.0, -7.0, 0.1, 1e22, 1e-5, -3.25, 1070.023, 1e125, 1e-130)),
+    st.floats(-1e125, 1e125, allow_nan=False, allow_subnormal=False).filter(
+        lambda value: value == 0 or abs(value) >= 1e-130
+    ),
+    st.decimals(-10, 6000, places=3).map(float),
+)
+
+names = st.one_of(
+    st.text(max_size=40),
+    st.text("aAäÄ#!-' ~é\u0301zß1", max_size=12),
+    st.sampled_from(("", "#", "!!!", "ALL#movie", "a#b", "Amélie", "AMELIE", "Wall·E")),
+)
+
+dates = st.one_of(st.just(""), st.dates().map(str))
+
+genre_lists = st.lists(st.sampled_from((12, 16, 18, 28, 35, 80, 10749, 99999)), max_size=5)
+
+
+@st.composite
+def titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = ids) -> Movie | TVShow:
+    """Any title; its names, numbers and genres are awkward, the rest is short."""
+    fields: dict[str, Any] = {
+        "id": draw(some_ids),
+        "genre_ids": draw(genre_lists),
+        "popularity": draw(floats),
+        "vote_average": draw(floats),
+        "vote_count": draw(st.one_of(st.integers(0, 300), st.integers(0, 10**9))),
+        "overview": draw(st.sampled_from(("", None, "A film."))),
+    }
+    if draw(kinds) == "movie":
+        return Movie(**fields, title=draw(names), release_date=draw(dates))
+    return TVShow(**fields, name=draw(names), first_air_date=draw(dates))
