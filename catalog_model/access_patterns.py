@@ -11,10 +11,13 @@ Import them from here::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from catalog_model.counts import count_titles, list_genres
 from catalog_model.lists import list_titles, list_titles_in_genre, list_titles_in_genres
 from catalog_model.load import load_titles
-from catalog_model.patterns import PATTERNS, AccessPattern
+from catalog_model.patterns import AccessPattern, catalogue_of
 from catalog_model.ranges import find_titles_by_name, list_released_between, list_top_rated
 from catalog_model.sampling import sample_titles
 from catalog_model.titles import get_title, get_title_with_genres, get_titles
@@ -25,6 +28,28 @@ from catalog_model.writes import (
     update_popularity,
     update_votes,
 )
+
+PATTERNS: Final[Mapping[str, AccessPattern]] = catalogue_of(
+    get_title,
+    get_titles,
+    get_title_with_genres,
+    list_titles,
+    list_titles_in_genre,
+    list_titles_in_genres,
+    sample_titles,
+    list_top_rated,
+    list_released_between,
+    find_titles_by_name,
+    list_genres,
+    count_titles,
+    put_title,
+    update_popularity,
+    update_votes,
+    set_genres,
+    delete_title,
+    load_titles,
+)
+"""Every access pattern by the name of its function."""
 
 __all__ = [
     "PATTERNS",

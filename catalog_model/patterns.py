@@ -26,10 +26,7 @@ class AccessPattern:
     function: Callable[..., Any]
 
 
-_registered: dict[str, AccessPattern] = {}
-
-PATTERNS: Final[Mapping[str, AccessPattern]] = MappingProxyType(_registered)
-"""Every access pattern by the name of its function. Filled by importing `access_patterns`."""
+_declared: Final[dict[str, AccessPattern]] = {}
 
 
 def access_pattern(
@@ -43,10 +40,10 @@ def access_pattern(
     consistency: str = "",
     role: Literal["read", "write"] = "read",
 ) -> Callable[[_F], _F]:
-    """Register a function as an access pattern, and give it back as it is."""
+    """Declare a function to be an access pattern, and give it back as it is."""
 
     def register(function: _F) -> _F:
-        _registered[function.__name__] = AccessPattern(
+        _declared[function.__name__] = AccessPattern(
             name=function.__name__,
             question=question,
             operation=operation,
@@ -61,3 +58,13 @@ def access_pattern(
         return function
 
     return register
+
+
+def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
+    """Give the declarations of *functions* by their names, in this order."""
+    return MappingProxyType({each.__name__: _declared[each.__name__] for each in functions})
+
+
+def declared_names() -> frozenset[str]:
+    """Name every function that was declared to be an access pattern."""
+    return frozenset(_declared)

@@ -1,0 +1,72 @@
+# Every target makes what it needs; nothing but Python 3.11 (or newer) has to be there before.
+# Where npm is there too, the strict engine dynoxide is installed into .engine.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DYNOXIDE_VERSION := 1.2.1
+
+PORT ?= 8080
+ENGINE ?= auto
+DATA ?=
+CATALOG_DATA ?= $(DATA)
+export CATALOG_DATA
+
+PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
+    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
+    print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
+
+.PHONY: run test check lint types imports docs bench engine clean help
+
+help:  ## show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.app engine  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
+	@$(BIN)/python examples/netflix_movie_catalog/run.py \
+	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
+
+test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+check: lint types imports docs test  ## everything that CI checks
+
+lint: $(VENV)/.dev  ## style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy --strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## imports point one way
+	@$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.dev  ## generated tables are fresh
+	@$(BIN)/python -m docs.generate --check
+
+bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
+	@$(BIN)/python bench/reads.py
+
+engine:
+	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
+	    npm install --silent --no-save --no-audit --no-fund --prefix .engine \
+	        @dynoxide/$(PLATFORM)@$(DYNOXIDE_VERSION) >/dev/null 2>&1 \
+	    || echo "dynoxide cannot be had for $(PLATFORM): moto takes its place"; \
+	fi
+
+$(VENV)/.made:
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.made pyproject.toml
+	@echo "Installing what the application needs ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cli,local,flask]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app pyproject.toml
+	@echo "Installing what the tests need ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group test --group lint
+	@touch $@
+
+clean:  ## remove what was made
+	@rm -rf $(VENV) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,180 @@
+"""One state machine: random writes against a dict, and after each step every read agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from engines import Engine
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from strategies import floats, genre_lists, small_ids, title_keys, titles
+
+from catalog_model import Catalog, Movie, TitleKey, TVShow, keys
+from catalog_model import access_patterns as ap
+from catalog_model.errors import TitleExistsError, TitleNotFoundError
+from catalog_model.keys import KINDS, Kind
+from catalog_model.operations import create_table, delete_table
+from catalog_model.sortable import fold_name
+
+AnyTitle = Movie | TVShow
+
+some_titles = titles(small_ids)
+some_keys = st.builds(TitleKey, st.sampled_from(KINDS), small_ids)
+
+
+class CatalogMachine(RuleBasedStateMachine):
+    """The table on the one side, a dict of titles on the other."""
+
+    engine: Engine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalog: Catalog = self.engine.catalog()
+        create_table(self.catalog)
+        self.model: dict[TitleKey, AnyTitle] = {}
+        self.tallies: set[keys.ItemKey] = set()
+        self.touched: Kind = "movie"
+
+    def teardown(self) -> None:
+        for self.touched in KINDS:
+            self.every_list_is_the_sorted_model()
+        delete_table(self.catalog)
+
+    def _put(self, title: AnyTitle) -> None:
+        self.touched = title.kind
+        self.model[title.key] = title
+        self.tallies.add(keys.tally_key(title.kind, keys.shard_of(title.key)))
+
+    @rule(title=some_titles)
+    def put(self, title: AnyTitle) -> None:
+        assert ap.put_title(self.catalog, title) == title
+        self._put(title)
+
+    @rule(title=some_titles)
+    def put_if_absent(self, title: AnyTitle) -> None:
+        if title.key in self.model:
+            with pytest.raises(TitleExistsError):
+                ap.put_title(self.catalog, title, if_absent=True)
+        else:
+            ap.put_title(self.catalog, title, if_absent=True)
+            self._put(title)
+
+    @rule(some=st.lists(some_titles, max_size=8))
+    def load(self, some: list[AnyTitle]) -> None:
+        report = ap.load_titles(self.catalog, some)
+        assert report.done == len(some)
+        for title in some:
+            self._put(title)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), popularity=floats)
+    def update_popularity(self, data: st.DataObject, popularity: float) -> None:
+        title = self._pick(data)
+        after = ap.update_popularity(self.catalog, *title.key, popularity)
+        self._put(title.replace(popularity=popularity))
+        assert after == self.model[title.key]
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), average=floats, count=st.integers(0, 100_000))
+    def update_votes(self, data: st.DataObject, average: float, count: int) -> None:
+        title = self._pick(data)
+        votes: dict[str, Any] = {"vote_average": average, "vote_count": count}
+        after = ap.update_votes(self.catalog, *title.key, **votes)
+        self._put(title.replace(**votes))
+        assert after == self.model[title.key]
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), genres=genre_lists)
+    def set_genres(self, data: st.DataObject, genres: list[int]) -> None:
+        title = self._pick(data)
+        after = ap.set_genres(self.catalog, *title.key, genres)
+        self._put(title.replace(genre_ids=genres))
+        assert after == self.model[title.key]
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        title = self._pick(data)
+        assert ap.delete_title(self.catalog, *title.key) == title
+        del self.model[title.key]
+        self.touched = title.kind
+
+    @rule(key=title_keys)
+    def changes_of_what_is_not_there_are_refused(self, key: TitleKey) -> None:
+        if key in self.model:
+            return
+        for change in (
+            lambda: ap.update_popularity(self.catalog, *key, 1.5),
+            lambda: ap.update_votes(self.catalog, *key, vote_average=1, vote_count=1),
+            lambda: ap.set_genres(self.catalog, *key, [28]),
+            lambda: ap.delete_title(self.catalog, *key),
+            lambda: ap.get_title(self.catalog, *key, consistent=True),
+        ):
+            with pytest.raises(TitleNotFoundError):
+                change()
+
+    def _pick(self, data: st.DataObject) -> AnyTitle:
+        return self.model[data.draw(st.sampled_from(sorted(self.model)))]
+
+    @invariant()
+    def each_title_is_there_with_its_memberships(self) -> None:
+        for key in list(self.model)[-2:]:
+            title, memberships = ap.get_title_with_genres(self.catalog, *key)
+            assert title == self.model[key] == ap.get_title(self.catalog, *key, consistent=True)
+            assert [each.genre_id for each in memberships] == list(dict.fromkeys(title.genre_ids))
+        asked = [*self.model, TitleKey("movie", 10**6)]
+        assert ap.get_titles(self.catalog, asked) == [*self.model.values(), None]
+
+    @invariant()
+    def every_list_is_the_sorted_model(self) -> None:
+        self._agrees("popularity", lambda title: title.popularity)
+        self._agrees("rating", lambda title: title.vote_average)
+        self._agrees("release", lambda title: title.released)
+        self._agrees("name", lambda title: fold_name(title.display_name))
+
+    def _agrees(self, order: Any, value: Any) -> None:
+        own = [title for title in self.model.values() if title.kind == self.touched]
+        listed = ap.list_titles(self.catalog, self.touched, order=order, limit=100)
+        expected = sorted(own, key=lambda title: (value(title), title.id), reverse=True)
+        assert list(listed) == expected
+        assert listed.next is None
+
+    @invariant()
+    def counts_genres_and_samples_agree(self) -> None:
+        for kind in KINDS:
+            own = [title for title in self.model.values() if title.kind == kind]
+            assert ap.count_titles(self.catalog, kind) == len(own)
+            assert set(ap.sample_titles(self.catalog, kind, 100)) == set(own)
+            genres = {genre for title in own for genre in title.genre_ids}
+            counted = {each.id: each.title_count for each in ap.list_genres(self.catalog, kind)}
+            assert counted == {g: sum(g in title.genre_ids for title in own) for g in genres}
+            for genre in sorted(genres)[:1]:
+                listed = ap.list_titles_in_genre(self.catalog, kind, genre, limit=100)
+                assert set(listed) == {title for title in own if genre in title.genre_ids}
+
+    @invariant()
+    def nothing_is_left_behind(self) -> None:
+        """A title is one item, its copy, its slot and its memberships; tallies stay."""
+        table = self.catalog.table
+        pages = self.catalog.client.get_paginator("scan").paginate(
+            TableName=table, ConsistentRead=True
+        )
+        found = [item for page in pages for item in page["Items"]]
+        per_title = (3 + len(set(title.genre_ids)) for title in self.model.values())
+        assert len(found) == sum(per_title) + len(self.tallies)
+
+
+def test_random_writes_keep_the_table_and_the_model_in_step(engine: Engine) -> None:
+    """Whatever is written in whatever order, reads answer as a dict of titles would."""
+    machine = type("Machine", (CatalogMachine,), {"engine": engine})
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=12, stateful_step_count=20)
+    )

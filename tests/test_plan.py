@@ -1,0 +1,225 @@
+"""The write plan, without any database: what is planned leads from the one state to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import genre_lists, titles
+
+from catalog_model import Movie, TitleKey, codec, keys, plan
+from catalog_model.errors import InvalidTitleError
+from catalog_model.keys import ItemKey
+from catalog_model.records import MAX_GENRES
+
+Table = dict[ItemKey, dict[str, Any]]
+
+
+class FailedConditionError(Exception):
+    """The plan was made for another state."""
+
+
+def apply(table: Table, planned: plan.Plan) -> Table:
+    """Do what DynamoDB does with a transaction, on a dict."""
+    after = dict(table)
+    for operation in planned:
+        key = _key(operation)
+        if not _holds(operation.condition, table.get(key)):
+            raise FailedConditionError(key)
+        match operation:
+            case plan.Put(item):
+                after[key] = item
+            case plan.Delete():
+                after.pop(key, None)
+            case plan.Update(_, sets, adds):
+                after[key] = _updated(key, after.get(key), sets, adds)
+    return after
+
+
+def _key(operation: plan.Operation) -> ItemKey:
+    if isinstance(operation, plan.Put):
+        return ItemKey(operation.item["PK"]["S"], operation.item["SK"]["S"])
+    return operation.key
+
+
+def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
+    match condition:
+        case plan.Absent():
+            return item is None
+        case plan.Equals(attribute, value, or_absent):
+            if item is None or attribute not in item:
+                return or_absent
+            return bool(item[attribute] in ({"N": str(value)}, {"S": value}))
+    return True
+
+
+def _updated(key: ItemKey, item: dict[str, Any] | None, sets: Any, adds: Any) -> dict[str, Any]:
+    changed = dict(item or codec.key_attributes(key))
+    for name, value in sets:
+        changed[name] = {"N": str(value)}
+    for name, value in adds:
+        changed[name] = {"N": str(codec.read_int(changed, name) + value)}
+    return changed
+
+
+def stored(table: Table, key: TitleKey) -> plan.Stored:
+    """Read a title back."""
+    item = table[keys.title_key(key)]
+    version, slot = (codec.read_int(item, name) for name in (codec.VERSION, codec.SLOT))
+    return plan.Stored(codec.decode_title(item), version, slot)
+
+
+def shard(table: Table, key: TitleKey) -> plan.Shard:
+    """Read what a writer must know of the title's shard."""
+    at = keys.shard_of(key)
+    total = codec.read_int(table.get(keys.tally_key(key.kind, at), {}), codec.TOTAL)
+    last = table.get(keys.slot_key(key.kind, at, total - 1)) if total else None
+    return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None)
+
+
+def without_zeros(table: Table) -> Table:
+    """Leave out what counts nothing: a table that was emptied still has its tallies."""
+    cleaned: Table = {}
+    for key, item in table.items():
+        if key.SK != keys.TALLY_SK:
+            cleaned[key] = item
+        elif codec.read_int(item, codec.TOTAL):
+            cleaned[key] = {name: value for name, value in item.items() if value != {"N": "0"}}
+    return cleaned
+
+
+@given(titles())
+def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
+    """The plan of a deletion is the plan of the creation turned round."""
+    table = apply({}, plan.plan_creation(title, 5, plan.Shard(0)))
+    before = stored(table, title.key)
+    assert before == plan.Stored(title, 5, 0)
+    gone = apply(table, plan.plan_deletion(before, shard(table, title.key)))
+    assert without_zeros(gone) == {}
+
+
+@given(titles(st.just(7)), titles(st.just(7)))
+def test_a_change_leads_where_a_creation_would(one: Movie, other: Movie) -> None:
+    """From A to B is the table of B, whatever A was; only the version tells."""
+    if one.kind != other.kind:
+        return
+    table = apply({}, plan.plan_creation(one, 1, plan.Shard(0)))
+    changed = apply(table, plan.plan_change(stored(table, one.key), other))
+    version = 2 if one != other else 1
+    fresh = apply({}, plan.plan_creation(other, version, plan.Shard(0)))
+    assert without_zeros(changed) == without_zeros(fresh)
+
+
+@given(titles())
+def test_a_title_that_stays_as_it_is_is_not_written(title: Movie) -> None:
+    """No difference, no operation."""
+    assert plan.plan_change(plan.Stored(title, 1, 0), title) == ()
+
+
+@given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=12, unique_by=lambda t: t.key))
+def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
+    """After each deletion, the slots of a shard are 0 to total - 1, one for each title left."""
+    table: Table = {}
+    for title in some:
+        at = shard(table, title.key)
+        table = apply(table, plan.plan_creation(title, 1, plan.Shard(at.total)))
+    for gone, title in enumerate(some, start=1):
+        leaving = plan.plan_deletion(stored(table, title.key), shard(table, title.key))
+        table = apply(table, leaving)
+        assert _owners(table) == {left.key: stored(table, left.key).slot for left in some[gone:]}
+
+
+def _owners(table: Table) -> dict[TitleKey, int]:
+    owners = {}
+    for key, item in table.items():
+        name = keys.parse_key(*key)
+        if isinstance(name, keys.SlotItem):
+            owners[codec.decode_slot(name.kind, item)] = name.number
+    return owners
+
+
+@given(st.lists(titles(st.integers(1, 60)), min_size=1, max_size=20, unique_by=lambda t: t.id))
+def test_committing_staged_titles_leads_where_creating_them_one_by_one_would(
+    some: list[Movie],
+) -> None:
+    """A bulk load ends in the same table as single writes do."""
+    kind = some[0].kind
+    some = [title for title in some if title.kind == kind]
+    one_by_one: Table = {}
+    staged: Table = {}
+    for title in some:
+        at = shard(one_by_one, title.key)
+        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, plan.Shard(at.total)))
+        staged = apply(staged, tuple(plan.Put(copy) for copy in codec.encode_copies(title)))
+    committed = apply(staged, plan.plan_commit(some, 1, [0] * keys.SHARDS))
+    assert committed == one_by_one
+
+
+def test_a_commit_fails_where_a_copy_is_not_as_it_was_staged() -> None:
+    """Somebody who put and deleted the title in between took the copy away."""
+    title = Movie(id=1, title="Up", genre_ids=[], popularity=1, vote_average=1, vote_count=1)
+    with pytest.raises(FailedConditionError):
+        apply({}, plan.plan_commit([title], 1, [0] * keys.SHARDS))
+
+
+@given(titles(), st.integers(0, 99))
+def test_each_plan_touches_an_item_only_once(title: Movie, total: int) -> None:
+    """DynamoDB refuses a transaction with two actions on one item."""
+    other = TitleKey(title.kind, title.id + keys.SHARDS)
+    for planned in (
+        plan.plan_creation(title, 1, plan.Shard(total)),
+        plan.plan_change(plan.Stored(title, 1, 0), title.replace(genre_ids=[5, 28])),
+        plan.plan_deletion(plan.Stored(title, 1, 0), plan.Shard(total + 1, other)),
+    ):
+        touched = [_key(operation) for operation in planned]
+        assert len(touched) == len(set(touched))
+
+
+@given(genre_lists, genre_lists)
+def test_only_what_changes_is_counted(old: list[int], new: list[int]) -> None:
+    """A change of genres counts one down for each that goes, one up for each that comes."""
+    fields = {"id": 1, "title": "Up", "popularity": 1, "vote_average": 1, "vote_count": 1}
+    before, after = (Movie(**fields, genre_ids=genres) for genres in (old, new))
+    updates = [
+        operation
+        for operation in plan.plan_change(plan.Stored(before, 1, 0), after)
+        if isinstance(operation, plan.Update)
+    ]
+    counted = {f"g{genre}": -1 for genre in set(old) - set(new)}
+    counted |= {f"g{genre}": +1 for genre in set(new) - set(old)}
+    assert [dict(update.adds) for update in updates] == ([counted] if counted else [])
+
+
+def _movie(genres: range, overview: str = "") -> Movie:
+    return Movie(
+        id=1,
+        title="Long",
+        genre_ids=list(genres),
+        overview=overview,
+        popularity=1.0,
+        vote_average=1.0,
+        vote_count=1,
+    )
+
+
+def test_a_change_of_all_genres_fits_one_transaction() -> None:
+    """48 genres to 48 others: 99 of the 100 actions that DynamoDB takes."""
+    before, after = _movie(range(1, 1 + MAX_GENRES)), _movie(range(100, 100 + MAX_GENRES))
+    planned = plan.plan_change(plan.Stored(before, 1, 0), after)
+    assert len(planned) == 99
+    plan.check_plan(planned, after)
+
+
+@pytest.mark.parametrize(
+    ("genres", "length", "words"),
+    [(range(1, 2), 400 * 1024, "makes an item of"), (range(1, 20), 250_000, "with its copies")],
+)
+def test_a_plan_over_the_bounds_of_the_service_is_refused_before_it_is_sent(
+    genres: range, length: int, words: str
+) -> None:
+    """400 KB an item, 4 MB a transaction."""
+    title = _movie(genres, "x" * length)
+    with pytest.raises(InvalidTitleError, match=words):
+        plan.check_plan(plan.plan_creation(title, 1, plan.Shard(0)), title)
