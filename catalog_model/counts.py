@@ -27,7 +27,8 @@ def list_genres(catalog: Catalog, kind: Kind) -> tuple[Genre, ...]:
     """List every genre of *kind* that has titles, with its exact count, by id.
 
     The counts are kept in the transactions of the writes, in 8 items for each kind, and read
-    consistently: they hold every write that was answered before. One BatchGetItem, 8 read units.
+    consistently: they hold every write that was answered before. Costs one BatchGetItem, 8 read
+    units.
 
     A kind without titles has no genres: an empty tuple.
 
@@ -58,7 +59,8 @@ def list_genres(catalog: Catalog, kind: Kind) -> tuple[Genre, ...]:
 def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> int:
     """Count the titles of *kind*, or those of one genre, exactly.
 
-    Holds every write that was answered before. One BatchGetItem, 8 read units. No titles is 0.
+    Holds every write that was answered before. Costs one BatchGetItem, 8 read units. No titles
+    is 0.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.

@@ -95,7 +95,7 @@ def translate(error: Exception, table_name: str) -> CatalogError:
         return _refused(error, table_name)
     if isinstance(error, MISCONFIGURED):
         return ConfigurationError(str(error))
-    if isinstance(error, botocore.HTTPClientError):
+    if isinstance(error, (botocore.HTTPClientError, botocore.ConnectionError)):
         return UnreachableError(f"no answer for table {table_name!r}: {error}")
     return ServiceError(f"{type(error).__name__}: {error}")
 

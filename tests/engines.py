@@ -21,6 +21,7 @@ from moto import mock_aws
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.local import find_dynoxide, start_engine
+from catalog_model.local_moto import hasten
 
 ENGINES = ("moto", "dynoxide")
 
@@ -46,6 +47,7 @@ class Engine:
 def running_engine(name: str) -> Iterator[Engine]:
     """Run an engine; its tables last as long as it runs."""
     if name == "moto":
+        hasten()
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
         return

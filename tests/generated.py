@@ -99,7 +99,11 @@ def _genres(rng: random.Random, genres: tuple[int, ...]) -> list[int]:
 
 
 def _popularity(rng: random.Random) -> float:
-    return float(rng.choice((25, 40))) if rng.random() < 0.02 else round(rng.paretovariate(0.9) * 20, 3)
+    return (
+        float(rng.choice((25, 40)))
+        if rng.random() < 0.02
+        else round(rng.paretovariate(0.9) * 20, 3)
+    )
 
 
 def _rating(rng: random.Random) -> float:

@@ -1,0 +1,31 @@
+"""The console script: ``catalog-model``, and ``python -m catalog_model``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Final
+
+CONFIGURATION: Final = 253
+INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """Run the command line, or say how to install what it needs."""
+    missing = [name for name in ("click", "rich") if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"Error: the command line needs {' and '.join(missing)}: "
+            "pip install 'catalog-model[cli]'\n"
+        )
+        sys.exit(CONFIGURATION)
+    try:
+        from catalog_model import cli  # noqa: PLC0415  # needs what an extra brings
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

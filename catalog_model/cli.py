@@ -1,0 +1,204 @@
+"""The command line: ``catalog-model COMMAND``. `docs/command-line.md` describes it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from catalog_model import access_patterns as ap
+from catalog_model import operations
+from catalog_model._version import __version__
+from catalog_model.cli_base import (
+    CONTEXT,
+    FOUND_WANTING,
+    Program,
+    Settings,
+    confirm,
+    printable,
+    shared_options,
+)
+from catalog_model.cli_output import print_json, print_table, progress
+from catalog_model.cli_patterns import command_name, pattern_commands
+from catalog_model.cli_serve import serve
+from catalog_model.files import FILE_NAMES, read_titles
+from catalog_model.load import LoadReport, Rejection
+from catalog_model.operations import TableStatus
+
+EPILOG = "The options may also stand behind the command."
+
+
+@click.group(cls=Program, context_settings=CONTEXT, epilog=EPILOG)
+@click.version_option(__version__, prog_name="catalog-model")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Movies, TV shows and genres in one DynamoDB table."""
+    ctx.ensure_object(Settings)
+
+
+@program.command(short_help="Create the table with its indexes.")
+@click.option("--read-capacity", type=int, help="Provisioned read units; on demand without.")
+@click.option("--write-capacity", type=int, help="Provisioned write units, likewise.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the table.")
+@click.pass_obj
+def create(
+    settings: Settings,
+    /,
+    tags: tuple[str, ...],
+    read_capacity: int | None,
+    write_capacity: int | None,
+) -> None:
+    """Create the table with its indexes, and wait until it can be used.
+
+    Safe to repeat: a table of this model that is there already is left as it is.
+    """
+    pairs = dict(tag.partition("=")[::2] for tag in tags)
+    if not all(pairs) or not all("=" in tag for tag in tags):
+        raise click.BadParameter("a tag is KEY=VALUE", param_hint="--tag")
+    status = operations.create_table(
+        settings.catalog(),
+        read_capacity=read_capacity,
+        write_capacity=write_capacity,
+        tags=pairs or None,
+    )
+    _print_status(status, settings)
+
+
+@program.command(short_help="Delete the table with everything in it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(settings: Settings, *, yes: bool) -> None:
+    """Delete the table with everything in it, and wait until it is gone."""
+    catalog = settings.catalog()
+    status = operations.table_status(catalog)
+    if not yes:
+        endpoint = catalog.client.meta.endpoint_url
+        confirm(f"Delete table {status.table!r} at {endpoint}, {status.item_count:,} items?")
+    operations.delete_table(catalog)
+    if settings.output == "json":
+        print_json({"table": status.table, "status": "DELETED"})
+    else:
+        click.echo(f"Table {printable(status.table)} is deleted.")
+
+
+@program.command(short_help="Show how the table is.")
+@click.pass_context
+def status(ctx: click.Context) -> None:
+    """Show how the table is; exit with 1 while it cannot be used, or is not of this model."""
+    settings = ctx.ensure_object(Settings)
+    found = operations.table_status(settings.catalog())
+    _print_status(found, settings)
+    ctx.exit(0 if found.is_ready else FOUND_WANTING)
+
+
+def _print_status(status: TableStatus, settings: Settings) -> None:
+    if settings.output == "json":
+        print_json({**asdict(status), "is_ready": status.is_ready})
+        return
+    rows: list[tuple[str, object]] = [
+        ("table", status.table),
+        ("state", status.status),
+        ("billing", status.billing_mode),
+        ("items", f"{status.item_count:,} (the service counts every six hours)"),
+        ("size", f"{status.size_bytes:,} bytes"),
+    ]
+    rows += [(f"index {name}", state) for name, state in status.indexes.items()]
+    rows += [("not of this model", difference) for difference in status.differences]
+    print_table(("what", "~is"), rows)
+
+
+@program.command(short_help="Load the application's JSON files.")
+@click.option("--movies", type=Path, metavar="FILE", help="JSON file of movies.")
+@click.option("--tv", type=Path, metavar="FILE", help="JSON file of TV shows.")
+@click.pass_context
+def load(ctx: click.Context, movies: Path | None, tv: Path | None) -> None:
+    """Load the application's JSON files: create what is new, replace what differs.
+
+    Titles that are there and equal are not written, so it may be run again, also after it was cut
+    off. Both files are read before anything is written. Bad records are listed and the others
+    loaded; the exit code is 1 then.
+    """
+    settings = ctx.ensure_object(Settings)
+    files = {"movie": movies, "tv": tv}
+    titles = [
+        title
+        for kind in FILE_NAMES
+        if (path := files[kind]) is not None
+        for title in read_titles(path, kind)
+    ]
+    if movies is None and tv is None:
+        raise click.UsageError("give --movies FILE, --tv FILE or both")
+    with progress(len(titles)) as on_progress:
+        report = ap.load_titles(settings.catalog(), titles, on_progress=on_progress)
+    report.rejected = [_located(each, files) for each in report.rejected]
+    _print_report(report, settings)
+    ctx.exit(FOUND_WANTING if report.rejected else 0)
+
+
+def _located(rejection: Rejection, files: dict[str, Path | None]) -> Rejection:
+    """Name the file of a title that was refused only when it was about to be loaded."""
+    kind, _, key = rejection.key.partition(" ")
+    path = files.get(kind)
+    if rejection.source or path is None:
+        return rejection
+    return replace(rejection, source=path.name, key=key)
+
+
+def _print_report(report: LoadReport, settings: Settings) -> None:
+    if settings.output == "json":
+        print_json(asdict(report))
+        return
+    click.echo(
+        f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged, "
+        f"{len(report.rejected)} rejected"
+    )
+    for each in report.rejected:
+        click.echo(printable(f"{each.source}: {each.key}: {each.reason}"))
+
+
+@program.command(short_help="Show the access patterns and what each asks of DynamoDB.")
+@click.pass_obj
+def patterns(settings: Settings) -> None:
+    """Show the catalogue of access patterns: what each answers, and what it asks of DynamoDB."""
+    if settings.output == "json":
+        print_json([_described(pattern) for pattern in ap.PATTERNS.values()])
+        return
+    described = map(_described, ap.PATTERNS.values())
+    print_table(
+        ("pattern", "~what it is"), [(each.pop("name"), _lines(each)) for each in described]
+    )
+
+
+def _lines(described: dict[str, str]) -> str:
+    labels = {name: name.replace("_", " ") for name in described if described[name]}
+    return "\n".join(f"{label}: {described[name]}" for name, label in labels.items())
+
+
+def _described(pattern: ap.AccessPattern) -> dict[str, str]:
+    return {
+        "name": pattern.name,
+        "command": command_name(pattern),
+        "question": pattern.question,
+        "operation": pattern.operation,
+        "index": pattern.index,
+        "key_condition": pattern.key_condition,
+        "order": pattern.order,
+        "consistency": pattern.consistency,
+        "cost": pattern.cost,
+        "role": pattern.role,
+    }
+
+
+program.params += shared_options()
+program.add_command(serve)
+for _command in pattern_commands():
+    program.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    program()
