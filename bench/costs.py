@@ -107,7 +107,10 @@ ACTIONS: list[tuple[str, Callable[[Catalog, Movie], object]]] = [
     ("put a new title (WCU, RCU of its read included)", _put),
     ("1 page of 20 titles of a genre (RCU)", _page),
     ("1 GetItem (RCU)", lambda c, m: ap.get_title(c, "movie", m.id)),
-    ("1 change of popularity", lambda c, m: ap.update_popularity(c, "movie", m.id, m.popularity + 1)),
+    (
+        "1 change of popularity",
+        lambda c, m: ap.update_popularity(c, "movie", m.id, m.popularity + 1),
+    ),
     (
         "1 change of votes",
         lambda c, m: ap.update_votes(
@@ -124,7 +127,10 @@ ACTIONS: list[tuple[str, Callable[[Catalog, Movie], object]]] = [
 
 def _without_copies(plan: Plan) -> Plan:
     return tuple(
-        Put({name: operation.item[name] for name in operation.item if name != codec.DOC}, operation.condition)
+        Put(
+            {name: operation.item[name] for name in operation.item if name != codec.DOC},
+            operation.condition,
+        )
         if isinstance(operation, Put)
         else operation
         for operation in plan

@@ -83,10 +83,18 @@ def translated(table_name: str) -> Iterator[None]:
     try:
         yield
     except PynamoDBException as error:
-        cause = error.cause if isinstance(error.cause, Exception) else error
+        cause = _underneath(error)
         raise translate(cause, table_name) from cause
     except (botocore.BotoCoreError, botocore.ClientError) as error:
         raise translate(error, table_name) from error
+
+
+def _underneath(error: PynamoDBException) -> Exception:
+    """Find the error that botocore raised: PynamoDB wraps it twice, and drops parts of it."""
+    wrapped = error.cause
+    if not isinstance(wrapped, Exception):
+        return error
+    return wrapped.__cause__ if isinstance(wrapped.__cause__, botocore.ClientError) else wrapped
 
 
 def translate(error: Exception, table_name: str) -> CatalogError:

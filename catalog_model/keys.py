@@ -121,6 +121,11 @@ def title_pk(key: TitleKey) -> str:
     return f"TITLE#{key.kind}#{key.id}"
 
 
+def kind_of(pk: str) -> Kind:
+    """Tell the kind of the title whose item collection has this partition key."""
+    return _KIND[pk.split("#")[1]]
+
+
 def title_key(key: TitleKey) -> ItemKey:
     """Give the key of the item that holds the title."""
     return ItemKey(title_pk(key), title_pk(key))

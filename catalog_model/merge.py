@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final
 
 from catalog_model import codec
@@ -25,7 +25,6 @@ FILTERED_BATCH: Final = 20
 MOST_FILTERED_BATCH: Final = 500
 
 AnyTitle = Movie | TVShow
-Entry = tuple[SortKey, AnyTitle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,19 @@ def read_page(
     reading = replace(reading, within=_beyond(cursors.read(after), reading))
     batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1
     streams = [_stream(gateway, reading, source, batch) for source in reading.sources]
-    merged = heapq.merge(*streams, key=_place, reverse=reading.order.descending)
-    entries = list(islice(_once(merged), limit + 1))
-    following = cursors.make(entries[limit - 1][0]) if len(entries) > limit else None
-    return Page(tuple(title for _, title in entries[:limit]), following)
+    titles = list(islice(_merged(streams, reading.order), limit + 1))
+    following = None
+    if len(titles) > limit:
+        following = cursors.make(reading.order.place(titles[limit - 1]))
+    return Page(tuple(titles[:limit]), following)
+
+
+def _merged(streams: Sequence[Iterator[AnyTitle]], order: Order) -> Iterator[AnyTitle]:
+    """Merge sorted streams; a title that is in several comes once."""
+    if len(streams) == 1:
+        return streams[0]  # places cost time, and here nobody has to compare them
+    merged = heapq.merge(*streams, key=order.place, reverse=order.descending)
+    return (title for _, (title, *_) in groupby(merged, key=lambda title: title.id))
 
 
 def _beyond(place: SortKey | None, reading: Reading) -> Range:
@@ -82,39 +90,23 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
     return Range(place + MAX_SORT_KEY, reading.within.upper)
 
 
-def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> Iterator[Entry]:
+def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> Iterator[AnyTitle]:
     """Read a partition in batches, as far as somebody asks for more."""
-    wanted, within = source.wanted, reading.within
+    wanted, order = source.wanted, reading.order
     if wanted and not source.growing:
         batch = min(batch, FILTERED_BATCH)
     while True:
         items = gateway.query(
             source.list_key,
-            within,
-            index=reading.order.index,
-            descending=reading.order.descending,
+            reading.within,
+            index=order.index,
+            descending=order.descending,
             limit=batch,
             only=codec.DOC,
         )
-        place = None
-        for item in items:
-            title = codec.decode_copy(reading.kind, item)
-            place = reading.order.place(title)
-            if wanted is None or wanted(title):
-                yield place, title
-        if len(items) < batch:
+        titles = [codec.decode_copy(reading.kind, item) for item in items]
+        yield from filter(wanted, titles) if wanted else titles
+        if len(titles) < batch:
             return
-        within = _beyond(place, replace(reading, within=within))
+        reading = replace(reading, within=_beyond(order.place(titles[-1]), reading))
         batch = min(2 * batch, MOST_FILTERED_BATCH) if source.growing else FILTERED_BATCH
-
-
-def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
-    last = None
-    for place, title in entries:
-        if place != last:
-            yield place, title
-        last = place
-
-
-def _place(entry: Entry) -> SortKey:
-    return entry[0]

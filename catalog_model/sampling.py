@@ -18,7 +18,7 @@ from catalog_model.arguments import check_count, check_instance, check_kind
 from catalog_model.catalog import Catalog
 from catalog_model.counts import read_counts
 from catalog_model.gateway import Gateway
-from catalog_model.keys import ItemKey, Kind, TitleKey
+from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern
 from catalog_model.titles import read_titles
@@ -67,14 +67,17 @@ def sample_titles(
     if rng is not None:
         check_instance(rng, "rng", random.Random)
     totals, _ = read_counts(catalog.gateway, kind)
-    chosen = _Lottery(totals, rng or random.SystemRandom())
+    rng = rng or random.SystemRandom()
+    lottery = _Lottery(totals, rng)
     picked: dict[TitleKey, AnyTitle] = {}
     for _ in range(ROUNDS):
-        slots = chosen.draw(count - len(picked))
+        slots = lottery.draw(count - len(picked))
         if not slots:
             break
         picked.update(_titles_in(catalog.gateway, kind, slots))
-    return list(picked.values())
+    titles = [picked[key] for key in sorted(picked)]
+    rng.shuffle(titles)
+    return titles
 
 
 class _Lottery:
@@ -102,9 +105,7 @@ class _Lottery:
 def _titles_in(
     gateway: Gateway, kind: Kind, slots: Iterable[tuple[int, int]]
 ) -> dict[TitleKey, AnyTitle]:
-    """Read who owns the slots, and then those titles, in the order of the slots."""
-    asked: list[ItemKey] = [keys.slot_key(kind, shard, number) for shard, number in slots]
-    found = gateway.batch_get(asked, only=(codec.TITLE_ID,))
-    owners = [codec.decode_slot(kind, found[key]) for key in asked if key in found]
-    titles = read_titles(gateway, owners)
-    return {owner: titles[owner] for owner in owners if owner in titles}
+    """Read who owns the slots, and then those titles, in no order."""
+    asked = [keys.slot_key(kind, shard, number) for shard, number in slots]
+    found = gateway.batch_get_parts(asked, (codec.TITLE_ID,))
+    return read_titles(gateway, [codec.decode_slot(kind, item) for item in found])

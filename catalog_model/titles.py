@@ -134,9 +134,17 @@ def get_title_with_genres(
 
 def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, AnyTitle]:
     """Read titles from their copies, which are cheaper to decode; missing ones are left out."""
-    items = {keys.listing_key(key): key for key in wanted}
-    found = gateway.batch_get(items, only=(codec.DOC,))
-    return {items[at]: codec.decode_copy(items[at].kind, found[at]) for at in items if at in found}
+    asked = dict.fromkeys(wanted)
+    copies = [keys.listing_key(key) for key in asked]
+    kinds = {key.kind for key in asked}
+    if len(kinds) == 1:
+        (kind,) = kinds
+        found = gateway.batch_get_parts(copies, (codec.DOC,))
+        titles = [codec.decode_copy(kind, item) for item in found]
+    else:  # a record does not say which kind it is of, its key does
+        found = gateway.batch_get_parts(copies, ("PK", codec.DOC))
+        titles = [codec.decode_copy(keys.kind_of(item["PK"]["S"]), item) for item in found]
+    return {title.key: title for title in titles}
 
 
 def not_found(catalog: Catalog, key: TitleKey) -> TitleNotFoundError:
