@@ -1,107 +1,12 @@
-"""Runs what the documentation says: docstrings, README and docs execute on a small catalogue."""
+"""Runs the examples in docstrings, README and docs as tests; see `docs.examples`."""
 
-from __future__ import annotations
+from docs.examples import (
+    catalog,
+    collect_examples,
+    docstring_names,
+    record,
+)
 
-import os
-from collections.abc import Iterator
-from typing import Any
+__all__ = ["catalog", "docstring_names", "record"]
 
-import pytest
-from moto import mock_aws
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
-
-from catalog_model import Catalog, Movie, TitleKey, TVShow
-from catalog_model import access_patterns as ap
-from catalog_model.operations import create_table
-
-BLACK_LOTUS = {
-    "genre_ids": [28, 80],
-    "id": 996154,
-    "popularity": 1070.023,
-    "release_date": "2023-04-12",
-    "title": "Black Lotus",
-    "vote_average": 6.559,
-    "vote_count": 85,
-}
-HEAT = {
-    "genre_ids": [28, 80],
-    "id": 949,
-    "popularity": 61.5,
-    "release_date": "1995-12-15",
-    "title": "Heat",
-    "vote_average": 7.9,
-    "vote_count": 6000,
-}
-UP = {
-    "genre_ids": [16, 35],
-    "id": 14160,
-    "popularity": 60.0,
-    "release_date": "2009-05-28",
-    "title": "Up",
-    "vote_average": 7.0,
-    "vote_count": 18000,
-}
-AMERICAN_DAD = {
-    "first_air_date": "2005-02-06",
-    "genre_ids": [16, 35],
-    "id": 1433,
-    "name": "American Dad!",
-    "popularity": 5399.802,
-    "vote_average": 6.945,
-    "vote_count": 2015,
-}
-OZ = {
-    "first_air_date": "1997-07-12",
-    "genre_ids": [18, 80],
-    "id": 949,
-    "name": "Oz",
-    "popularity": 40.1,
-    "vote_average": 8.1,
-    "vote_count": 500,
-}
-ALIEN = {
-    "genre_ids": [27, 878],
-    "id": 348,
-    "popularity": 55.5,
-    "release_date": "1979-05-25",
-    "title": "Alien",
-    "vote_average": 8.1,
-    "vote_count": 13000,
-}
-
-
-@pytest.fixture
-def catalog() -> Iterator[Catalog]:
-    """A handle on a table with three movies and two shows."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        catalog = Catalog("netflix-movie-catalog")
-        create_table(catalog)
-        movies = [Movie.from_json(record) for record in (BLACK_LOTUS, HEAT, UP)]
-        shows = [TVShow.from_json(record) for record in (AMERICAN_DAD, OZ)]
-        ap.load_titles(catalog, [*movies, *shows])
-        yield catalog
-
-
-@pytest.fixture
-def record() -> dict[str, Any]:
-    """The record of a movie that is not in the table."""
-    return dict(ALIEN)
-
-
-@pytest.fixture(autouse=True)
-def _docstring_names(request: pytest.FixtureRequest) -> None:
-    """Hand the examples in docstrings what they talk of."""
-    if isinstance(request.node, pytest.DoctestItem):
-        for name in ("catalog", "record"):
-            request.node.dtest.globs[name] = request.getfixturevalue(name)
-        request.node.dtest.globs.update(Movie=Movie, TVShow=TVShow, TitleKey=TitleKey)
-
-
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/decisions/*.md", "examples/**/*.md"],
-    fixtures=["catalog", "record"],
-).pytest()
+pytest_collect_file = collect_examples

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def main() -> None:
         meters = [Meter(full.client), Meter(slim.client)]
         slim_gateway = slim.gateway
         plain_transact = slim_gateway.transact
-        slim_gateway.transact = lambda plan: plain_transact(_without_copies(plan))  # type: ignore[method-assign]
+        slim_gateway.transact = lambda operations: plain_transact(_without_copies(operations))  # type: ignore[method-assign]
         rows = [_measure(name, action, full, slim, meters, movies) for name, action in ACTIONS]
     print("| action (mean of real movies) | with copies | slim |")
     print("|---|---|---|")
@@ -77,10 +78,10 @@ def _measure(
     movies: list[Movie],
 ) -> tuple[str, float, float]:
     some = movies[:: len(movies) // SAMPLE] if name.startswith("1 ") else movies
-    units = [
-        sum(meter.of(lambda m=movie, c=catalog: action(c, m)) for movie in some) / len(some)
-        for catalog, meter in zip((full, slim), meters, strict=True)
-    ]
+    units = []
+    for catalog, meter in zip((full, slim), meters, strict=True):
+        each = [meter.of(partial(action, catalog, movie)) for movie in some]
+        units.append(sum(each) / len(each))
     return name, units[0], units[1]
 
 

@@ -6,11 +6,10 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from engines import ENGINES, Engine, running_engine
-from generated import generated_records
+from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 
 from catalog_model import Catalog, Movie, TVShow
@@ -25,8 +24,6 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-Records = dict[str, dict[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="session", autouse=True)

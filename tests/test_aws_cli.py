@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Records
 from engines import Engine
+from generated import Records
 
 from catalog_model import Catalog
 

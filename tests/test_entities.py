@@ -8,7 +8,7 @@ import pickle
 from typing import Any
 
 import pytest
-from conftest import Records
+from generated import Records
 from hypothesis import given
 from strategies import titles
 
@@ -65,9 +65,10 @@ def test_attributes_that_the_model_does_not_know_are_kept() -> None:
 def test_a_title_cannot_be_changed(title: Movie) -> None:
     """Neither by setting an attribute, nor through what was handed in or out."""
     before = title.to_json_text()
-    for attempt in (lambda: setattr(title, "popularity", 1), lambda: delattr(title, "id")):
-        with pytest.raises(AttributeError, match="frozen"):
-            attempt()
+    with pytest.raises(AttributeError, match="frozen"):
+        title.popularity = 1
+    with pytest.raises(AttributeError, match="frozen"):
+        del title.id
     title.to_json()["genre_ids"].append(1)
     record = title.to_json()
     other = type(title).from_json(record)

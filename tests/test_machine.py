@@ -111,15 +111,16 @@ class CatalogMachine(RuleBasedStateMachine):
     def changes_of_what_is_not_there_are_refused(self, key: TitleKey) -> None:
         if key in self.model:
             return
-        for change in (
-            lambda: ap.update_popularity(self.catalog, *key, 1.5),
-            lambda: ap.update_votes(self.catalog, *key, vote_average=1, vote_count=1),
-            lambda: ap.set_genres(self.catalog, *key, [28]),
-            lambda: ap.delete_title(self.catalog, *key),
-            lambda: ap.get_title(self.catalog, *key, consistent=True),
-        ):
-            with pytest.raises(TitleNotFoundError):
-                change()
+        with pytest.raises(TitleNotFoundError):
+            ap.update_popularity(self.catalog, *key, 1.5)
+        with pytest.raises(TitleNotFoundError):
+            ap.update_votes(self.catalog, *key, vote_average=1, vote_count=1)
+        with pytest.raises(TitleNotFoundError):
+            ap.set_genres(self.catalog, *key, [28])
+        with pytest.raises(TitleNotFoundError):
+            ap.delete_title(self.catalog, *key)
+        with pytest.raises(TitleNotFoundError):
+            ap.get_title(self.catalog, *key, consistent=True)
 
     def _pick(self, data: st.DataObject) -> AnyTitle:
         return self.model[data.draw(st.sampled_from(sorted(self.model)))]

@@ -1,0 +1,257 @@
+"""Embedded engines: they start, answer, keep what they promise, and leave nothing behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import has_dynoxide
+
+from catalog_model import Catalog, Movie, local
+from catalog_model import access_patterns as ap
+from catalog_model.errors import ConfigurationError, InvalidArgumentError
+from catalog_model.local import Engine, EngineName, find_dynoxide, start_engine
+from catalog_model.operations import create_table, table_status
+
+MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0, vote_count=3)
+
+needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
+each_engine = pytest.mark.parametrize(
+    "name", ["moto", pytest.param("dynoxide", marks=needs_dynoxide)]
+)
+
+
+def is_listening(engine: Engine) -> bool:
+    """Tell whether somebody answers where the engine is, or was."""
+    host, port = engine.endpoint_url.removeprefix("http://").split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def program(folder: Path, text: str) -> Path:
+    """Write a program."""
+    path = folder / "dynoxide"
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@each_engine
+def test_an_engine_answers_while_the_block_lasts(name: EngineName) -> None:
+    """Afterwards its process and its port are gone."""
+    with start_engine(name) as engine:
+        assert (engine.name, engine.is_persistent, engine.is_running) == (name, False, True)
+        assert engine.endpoint_url.startswith("http://127.0.0.1:")
+        catalog = engine.catalog("some-table")
+        create_table(catalog)
+        ap.put_title(catalog, MOVIE)
+        assert ap.list_titles_in_genre(catalog, "movie", 28).items == (MOVIE,)
+    assert not engine.is_running
+    assert not is_listening(engine)
+
+
+@each_engine
+def test_engines_share_nothing(name: EngineName) -> None:
+    """Two run side by side, each with tables of its own."""
+    with start_engine(name) as one, start_engine(name) as other:
+        create_table(one.catalog())
+        with pytest.raises(Exception, match="there is no table"):
+            table_status(other.catalog())
+
+
+@each_engine
+def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
+    """And says in one line when somebody has it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ConfigurationError, match=f"port {port} cannot be used: Address already"),
+            start_engine(name, port=port),
+        ):
+            pass
+    with start_engine(name, port=port) as engine:
+        assert engine.endpoint_url == f"http://127.0.0.1:{port}"
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    """70,000 is none."""
+    with pytest.raises(ConfigurationError, match="70000"), start_engine("moto", port=70_000):
+        pass
+
+
+def test_an_engine_of_another_name_is_refused() -> None:
+    """Naming those there are."""
+    with pytest.raises(InvalidArgumentError, match="'auto' or 'dynoxide' or 'moto', not 'mysql'"):
+        start_engine("mysql").__enter__()  # type: ignore[arg-type]
+
+
+@needs_dynoxide
+def test_dynoxide_keeps_its_tables_in_a_folder(tmp_path: Path) -> None:
+    """A second engine on the same folder finds them; the folder is made."""
+    folder = tmp_path / "a" / "b"
+    with start_engine("dynoxide", folder=folder) as engine:
+        assert engine.is_persistent
+        create_table(engine.catalog())
+        ap.put_title(engine.catalog(), MOVIE)
+    with start_engine("dynoxide", folder=folder) as engine:
+        assert ap.get_title(engine.catalog(), "movie", 5) == MOVIE
+
+
+def test_moto_is_never_persistent(tmp_path: Path) -> None:
+    """Whatever folder it is given, and nothing is written there."""
+    with start_engine("moto", folder=tmp_path / "folder") as engine:
+        assert not engine.is_persistent
+    assert not list(tmp_path.iterdir())
+
+
+@needs_dynoxide
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    """Because a file is there already."""
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigurationError, match="cannot be made: File exists"),
+        start_engine("dynoxide", folder=tmp_path / "file"),
+    ):
+        pass
+
+
+@each_engine
+def test_the_configuration_of_the_machine_plays_no_part(
+    name: EngineName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No profile, no endpoint, no proxy and no region of the user's leads elsewhere."""
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-2")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with start_engine(name) as engine:
+        catalog = engine.catalog()
+        assert create_table(catalog).is_ready
+        assert catalog.client.meta.region_name == "us-east-1"
+
+
+def test_the_environment_leads_another_process_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that knows nothing but these variables finds the engine."""
+    with start_engine("moto") as engine:
+        for variable, value in engine.environment().items():
+            monkeypatch.setenv(variable, value)
+        create_table(engine.catalog("here"))
+        assert table_status(Catalog("here")).is_ready
+
+
+def test_the_environment_passes_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And keeps what passed by it before."""
+    engine = Engine("moto", "http://127.0.0.1:9", is_persistent=False)
+    for variable in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert "NO_PROXY" not in engine.environment()
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "example.com")
+    assert engine.environment()["NO_PROXY"] == "example.com,127.0.0.1"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert "NO_PROXY" not in engine.environment()
+
+
+@each_engine
+def test_the_death_of_an_engine_is_seen(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that watches it can say so."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def remember(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*args, **kwargs))
+        return started[-1]
+
+    if name == "dynoxide":
+        monkeypatch.setenv("DYNOXIDE", str(find_dynoxide()))
+    monkeypatch.setattr(subprocess, "Popen", remember)
+    with start_engine(name) as engine:
+        assert engine.is_running
+        started[-1].kill()
+        started[-1].wait()
+        assert not engine.is_running
+
+
+def test_a_program_that_dies_is_reported_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line."""
+    binary = program(tmp_path, "#!/bin/sh\necho some noise >&2\necho no disk left >&2\nexit 3\n")
+    monkeypatch.setenv("DYNOXIDE", str(binary))
+    with (
+        pytest.raises(ConfigurationError, match=r"^dynoxide did not start: no disk left$"),
+        start_engine("dynoxide"),
+    ):
+        pass
+
+
+def test_a_program_for_another_machine_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was asked for by name."""
+    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
+    with (
+        pytest.raises(ConfigurationError, match="dynoxide cannot be run: Exec format error"),
+        start_engine("dynoxide"),
+    ):
+        pass
+
+
+def test_auto_takes_moto_where_dynoxide_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or is not there."""
+    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
+    with start_engine() as engine:
+        assert engine.name == "moto"
+
+
+@needs_dynoxide
+def test_auto_takes_dynoxide_where_it_runs() -> None:
+    """It is the stricter one."""
+    with start_engine() as engine:
+        assert engine.name == "dynoxide"
+
+
+def test_dynoxide_is_looked_for_in_four_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DYNOXIDE, the PATH, .engine here, .engine of the project; in this order."""
+    monkeypatch.delenv("DYNOXIDE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    project = tmp_path / "project"
+    monkeypatch.setattr(local, "_project_folder", lambda: [project])
+    assert find_dynoxide() is None
+    with pytest.raises(ConfigurationError, match="dynoxide is not on the PATH"):
+        start_engine("dynoxide").__enter__()
+    found = []
+    below = Path(".engine/node_modules/@dynoxide/linux-x64")
+    for folder in (project / below, tmp_path / below, tmp_path / "bin", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+        found.append(program(folder, "#!/bin/sh\n"))
+        if folder.name == "elsewhere":
+            monkeypatch.setenv("DYNOXIDE", str(found[-1]))
+        assert find_dynoxide() == found[-1]
+
+
+def test_a_dynoxide_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip in the variable is not passed over."""
+    monkeypatch.setenv("DYNOXIDE", "/no/such/program")
+    with pytest.raises(ConfigurationError, match="DYNOXIDE must name a program"):
+        find_dynoxide()
+
+
+def test_without_moto_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setattr(local, "find_spec", lambda _: None)
+    with (
+        pytest.raises(ConfigurationError, match=r"pip install 'catalog-model\[local\]'"),
+        start_engine("moto"),
+    ):
+        pass
