@@ -101,6 +101,7 @@ def docstring_names(request: pytest.FixtureRequest) -> None:
 
 
 collect_examples = Sybil(
+    path="..",
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/decisions/*.md", "examples/**/*.md"],
     fixtures=["catalog", "record"],

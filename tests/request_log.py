@@ -42,7 +42,7 @@ class Request:
         """The capacity units that the engine charged, on the table and all indexes."""
         consumed = self.answer.get("ConsumedCapacity", [])
         each = consumed if isinstance(consumed, list) else [consumed]
-        return sum(part["CapacityUnits"] for part in each)
+        return float(sum(part["CapacityUnits"] for part in each))
 
     @property
     def items_read(self) -> int:
