@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ def docstring_names(request: pytest.FixtureRequest) -> None:
 
 
 collect_examples = Sybil(
-    path="..",
+    path=str(Path(__file__).resolve().parents[1]),
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/decisions/*.md", "examples/**/*.md"],
     fixtures=["catalog", "record"],

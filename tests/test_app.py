@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
 import http.client
 import json
@@ -525,6 +526,24 @@ def test_a_table_of_another_kind_is_not_ready(catalog: Catalog) -> None:
     response = create_app(catalog).test_client().get("/readyz")
     assert_unavailable(response)
     assert response.get_json()["reason"] == "the table is not one of this model"
+
+
+def test_a_table_that_is_being_changed_is_ready_and_one_that_is_being_made_is_not(
+    few: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table answers while it is updated; while it, or an index, is created it does not."""
+    found = operations.table_status(few)
+    index = {**found.indexes, "by_popularity": "CREATING"}
+    for status, indexes, expected in (
+        ("UPDATING", found.indexes, 200),
+        ("CREATING", found.indexes, 503),
+        ("UPDATING", index, 503),
+    ):
+        shown = dataclasses.replace(found, status=status, indexes=indexes)
+        monkeypatch.setattr(operations, "table_status", lambda _, shown=shown: shown)
+        response = create_app(few).test_client().get("/readyz")
+        assert response.status_code == expected
+        assert expected == 200 or response.get_json()["reason"] == "the table is CREATING"
 
 
 def test_readiness_says_when_the_database_does_not_answer(dead: Flask) -> None:
