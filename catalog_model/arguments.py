@@ -26,8 +26,8 @@ def shown(value: object) -> str:
     """Show *value* in an error message: as Python writes it, cut where it gets long."""
     try:
         text = repr(value)
-    except ValueError:  # an int of more digits than Python is willing to print
-        text = f"{type(value).__name__} of {value.bit_length()} bits"  # type: ignore[attr-defined]
+    except (ValueError, RecursionError):  # an int of too many digits, or nested too deeply
+        text = f"{type(value).__name__} too large to be shown"
     text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 

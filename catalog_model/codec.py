@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from catalog_model import keys
@@ -256,6 +257,7 @@ def _form_of(value: Any) -> Any:
     return IS_FLOAT if isinstance(value, float) else AS_IT_READS
 
 
+@cache
 def _usual_form(kind: Kind) -> dict[str, int]:
     return {
         name: IS_FLOAT if field.is_float else AS_IT_READS for name, field in FIELDS[kind].items()

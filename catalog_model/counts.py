@@ -23,14 +23,14 @@ from catalog_model.patterns import access_pattern
     consistency="strong",
     cost="1 request, 8 RCU",
 )
-def list_genres(catalog: Catalog, kind: Kind) -> tuple[Genre, ...]:
+def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     """List every genre of *kind* that has titles, with its exact count, by id.
 
     The counts are kept in the transactions of the writes, in 8 items for each kind, and read
     consistently: they hold every write that was answered before. Costs one BatchGetItem, 8 read
     units.
 
-    A kind without titles has no genres: an empty tuple.
+    A kind without titles has no genres: an empty list.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
@@ -44,7 +44,7 @@ def list_genres(catalog: Catalog, kind: Kind) -> tuple[Genre, ...]:
     check_instance(catalog, "catalog", Catalog)
     check_kind(kind)
     _, counts = read_counts(catalog.gateway, kind, consistent=True)
-    return tuple(Genre(id_, kind, genre_name(kind, id_), counts[id_]) for id_ in sorted(counts))
+    return [Genre(id_, kind, genre_name(kind, id_), counts[id_]) for id_ in sorted(counts)]
 
 
 @access_pattern(

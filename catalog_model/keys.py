@@ -47,8 +47,8 @@ SHARDS: Final = 8
 TOP_MAGNITUDE: Final = 8
 """The last magnitude of votes is open: 4 to the 7th, 16,384 votes, and more."""
 
-MAX_SORT_KEY: Final = "\U0010ffff"
-"""Above every sort key."""
+MAX_SORT_KEY: Final = "\U0010fffd"
+"""Above every sort key: the last character there is, of no letter, mark or number."""
 
 ALL_SK: Final = "ALL"
 FIRST_MEMBERSHIP: Final = "GENRE#"
