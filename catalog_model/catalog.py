@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -16,6 +18,7 @@ from catalog_model.arguments import refuse
 from catalog_model.errors import ConfigurationError
 from catalog_model.faults import translate
 from catalog_model.gateway import Gateway
+from catalog_model.trace import Hook, Observers, Trace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -83,6 +86,7 @@ class Catalog:
         self.cursor_secret = cursor_secret or f"catalog-model/{table}"
         self._config = CLIENT_DEFAULTS.merge(config) if config else CLIENT_DEFAULTS
         self._given_client = client
+        self._observers = Observers()
         self._lock = threading.Lock()
         self._gateway: Gateway | None = None
         self._process = 0
@@ -122,10 +126,42 @@ class Catalog:
         self.gateway  # noqa: B018  # opened by asking for it
         return self
 
+    @contextmanager
+    def trace(self) -> Iterator[Trace]:
+        """Record each request made through this handle in the block, by any thread.
+
+        While nobody listens, requests are sent as they are; in the block, the service is asked to
+        say what it charges.
+
+        >>> with catalog.trace() as trace:
+        ...     page = access_patterns.list_titles_in_genre(catalog, "movie", 28)
+        >>> [(request.operation, request.index) for request in trace]
+        [('Query', 'by_popularity')]
+        """
+        trace = Trace()
+        remove = self._observers.add(trace.requests.append)
+        try:
+            yield trace
+        finally:
+            remove()
+
+    def on_request(self, hook: Hook) -> Callable[[], None]:
+        """Call *hook* with each `Request` made through this handle, for logs and metrics.
+
+        It is called by the thread that asked, once the answer is there; it should be quick, and
+        an error that it raises goes to the caller. Gives a function that ends it.
+
+        >>> slow = []
+        >>> stop = catalog.on_request(lambda request: slow.append(request.milliseconds))
+        >>> stop()
+        """
+        return self._observers.add(hook)
+
     def _open(self) -> Gateway:
         with self._lock:
             if self._gateway is None or self._process != os.getpid():
-                self._gateway = Gateway(self.table, self._given_client or self._make_client())
+                client = self._given_client or self._make_client()
+                self._gateway = Gateway(self.table, client, self._observers)
                 self._process = os.getpid()
             return self._gateway
 

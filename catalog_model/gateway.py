@@ -25,6 +25,7 @@ from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
 from catalog_model.keys import ItemKey
 from catalog_model.table import INDEX_KEYS, IndexName, meta_table
+from catalog_model.trace import Observers, Send
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,6 +37,14 @@ MAX_BATCH_WRITE: Final = 25
 
 FRUITLESS_TRIES: Final = 8
 """How often a batch is asked again that got nothing done, before it counts as throttled."""
+
+_ACTIONS: Final[dict[type[plan.Operation], str]] = {
+    plan.Check: "ConditionCheck",
+    plan.Delete: "Delete",
+    plan.Put: "Put",
+    plan.Update: "Update",
+}
+"""The kinds of operations of a plan in a transaction, in the order in which PynamoDB has them."""
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
@@ -76,19 +85,22 @@ class SharedConnection(Connection):
 class Gateway:
     """Requests to one table. Thread-safe, as botocore's clients are."""
 
-    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+    def __init__(
+        self, table_name: str, client: DynamoDBClient, observers: Observers | None = None
+    ) -> None:
         self.table_name = table_name
         self.client = client
+        self._observers = observers or Observers()
         self.connection = SharedConnection(client, table_name)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
         """Read one item; None where there is none."""
-        with translated(self.table_name):
-            answer = self.client.get_item(
-                TableName=self.table_name,
-                Key=key_attributes(key),
-                ConsistentRead=consistent,
-            )
+        request = {
+            "TableName": self.table_name,
+            "Key": key_attributes(key),
+            "ConsistentRead": consistent,
+        }
+        answer = self._send("GetItem", request, lambda r: self.client.get_item(**r))
         item: Item | None = answer.get("Item")
         return item
 
@@ -111,8 +123,8 @@ class Gateway:
     def _batch_get(self, asked: Any) -> Iterator[Item]:
         patience = Patience("BatchGetItem")
         while asked:
-            with translated(self.table_name):
-                answer = self.client.batch_get_item(RequestItems={self.table_name: asked})
+            request = {"RequestItems": {self.table_name: asked}}
+            answer = self._send("BatchGetItem", request, lambda r: self.client.batch_get_item(**r))
             items = answer["Responses"].get(self.table_name, [])
             yield from items
             asked = answer.get("UnprocessedKeys", {}).get(self.table_name, {})
@@ -144,8 +156,7 @@ class Gateway:
         while True:
             if limit is not None:
                 request["Limit"] = limit - len(items)
-            with translated(self.table_name):
-                answer = self.client.query(**request)
+            answer = self._send("Query", request, lambda r: self.client.query(**r))
             items.extend(answer["Items"])
             request["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
             if not request["ExclusiveStartKey"] or len(items) == limit:
@@ -157,8 +168,10 @@ class Gateway:
             asked: Sequence[Any] = [{"PutRequest": {"Item": item}} for item in chunk]
             patience = Patience("BatchWriteItem")
             while asked:
-                with translated(self.table_name):
-                    answer = self.client.batch_write_item(RequestItems={self.table_name: asked})
+                request = {"RequestItems": {self.table_name: asked}}
+                answer = self._send(
+                    "BatchWriteItem", request, lambda r: self.client.batch_write_item(**r)
+                )
                 left = answer.get("UnprocessedItems", {}).get(self.table_name, [])
                 if left:
                     patience.wait(progress=len(left) < len(asked))
@@ -172,22 +185,27 @@ class Gateway:
         Raises:
             LostRaceError: If a condition did not hold, or another transaction was at an item.
         """
-        sorted_out: dict[type[plan.Operation], list[dict[str, Any]]] = {
-            plan.Check: [],
-            plan.Delete: [],
-            plan.Put: [],
-            plan.Update: [],
-        }
+        actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}
         for operation in operations:
-            sorted_out[type(operation)].append(self._action(operation))
-        with translated(self.table_name):
-            self.connection.transact_write_items(
-                condition_check_items=sorted_out[plan.Check],
-                delete_items=sorted_out[plan.Delete],
-                put_items=sorted_out[plan.Put],
-                update_items=sorted_out[plan.Update],
-                client_request_token=str(uuid4()),
+            actions[_ACTIONS[type(operation)]].append(self._action(operation))
+        token = str(uuid4())
+
+        def send(request: dict[str, Any]) -> Any:
+            return self.connection.transact_write_items(
+                condition_check_items=actions["ConditionCheck"],
+                delete_items=actions["Delete"],
+                put_items=actions["Put"],
+                update_items=actions["Update"],
+                client_request_token=token,
+                return_consumed_capacity=request.get("ReturnConsumedCapacity"),
             )
+
+        listed = [{name: action} for name, each in actions.items() for action in each]
+        self._send("TransactWriteItems", {"TransactItems": listed}, send)
+
+    def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        with translated(self.table_name):
+            return self._observers.send(operation, request, send)
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:
         condition = _condition(operation.condition)
@@ -197,9 +215,9 @@ class Gateway:
                 key = ItemKey(item["PK"]["S"], item["SK"]["S"])
                 extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
             case plan.Update(key, sets, adds):
-                actions: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
-                actions += [Path(name).add(_typed(value)) for name, value in adds]
-                extra = {"actions": actions}
+                changes: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
+                changes += [Path(name).add(_typed(value)) for name, value in adds]
+                extra = {"actions": changes}
             case plan.Check(key) | plan.Delete(key):
                 extra = {}
         action: dict[str, Any] = self.connection.get_operation_kwargs(

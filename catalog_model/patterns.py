@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -27,6 +27,7 @@ class AccessPattern:
 
 
 _declared: Final[dict[str, AccessPattern]] = {}
+_names: Final[dict[CodeType, str]] = {}
 
 
 def access_pattern(
@@ -55,6 +56,7 @@ def access_pattern(
             role=role,
             function=function,
         )
+        _names[function.__code__] = function.__name__
         return function
 
     return register
@@ -63,6 +65,11 @@ def access_pattern(
 def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
     """Give the declarations of *functions* by their names, in this order."""
     return MappingProxyType({each.__name__: _declared[each.__name__] for each in functions})
+
+
+def pattern_of(code: CodeType) -> str | None:
+    """Name the access pattern that this code is the body of."""
+    return _names.get(code)
 
 
 def declared_names() -> frozenset[str]:

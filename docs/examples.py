@@ -99,6 +99,7 @@ def docstring_names(request: pytest.FixtureRequest) -> None:
         for name in ("catalog", "record"):
             request.node.dtest.globs[name] = request.getfixturevalue(name)
         request.node.dtest.globs.update(Movie=Movie, TVShow=TVShow, TitleKey=TitleKey)
+        request.node.dtest.globs["access_patterns"] = ap
 
 
 collect_examples = Sybil(

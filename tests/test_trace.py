@@ -1,0 +1,109 @@
+"""What a trace says is what was sent, answered and charged."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from engines import Engine
+from request_log import logged_requests
+
+from catalog_model import Catalog, Movie
+from catalog_model import access_patterns as ap
+from catalog_model.errors import TableNotFoundError
+from catalog_model.trace import Request
+
+UP = Movie(
+    id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000
+)
+
+
+def test_a_trace_shows_what_a_read_asked_for(catalog: Catalog, engine: Engine) -> None:
+    """Operation, index, key condition with its values, what was read and returned, who asked."""
+    ap.put_title(catalog, UP)
+    with catalog.trace() as trace:
+        ap.list_titles_in_genre(catalog, "movie", 16)
+    (request,) = trace
+    assert (request.pattern, request.operation) == ("list_titles_in_genre", "Query")
+    assert (request.index, request.key_condition) == ("by_popularity", "_list = 'GENRE#movie#16'")
+    assert (request.items_read, request.items_returned, request.retries) == (1, 1, 0)
+    assert request.milliseconds > 0
+    if engine.endpoint_url:  # moto's answers never cross a wire
+        assert request.bytes_received > len(UP.to_json_text())
+    assert trace.total_units == request.total_units > 0
+
+
+def test_a_trace_shows_every_item_of_a_transaction(catalog: Catalog) -> None:
+    """The first of them by name, the rest as a number."""
+    with catalog.trace() as trace:
+        ap.put_title(catalog, UP)
+    read, write = trace
+    assert read.operation == "BatchGetItem"
+    assert read.key_condition == "TITLE#movie#1 | TITLE#movie#1, GENRE#movie#1 | TALLY"
+    assert write.operation == "TransactWriteItems"
+    assert write.key_condition.startswith("Put TITLE#movie#1 | TITLE#movie#1, Put SLOT#movie#1")
+    assert write.key_condition.endswith("and 3 more")
+
+
+def test_traced_units_are_those_that_the_engine_reports(catalog: Catalog) -> None:
+    """On the table and on each index."""
+    with catalog.trace() as trace, logged_requests(catalog) as log:
+        ap.put_title(catalog, UP)
+        ap.update_popularity(catalog, "movie", 1, 8)
+        ap.sample_titles(catalog, "movie")
+        ap.list_titles(catalog, "movie", order="rating")
+        ap.delete_title(catalog, "movie", 1)
+    assert [request.operation for request in trace] == [request.operation for request in log]
+    assert [request.total_units for request in trace] == [request.units for request in log]
+
+
+def test_the_outermost_pattern_is_the_one_that_asked(catalog: Catalog) -> None:
+    """A load that replaces a title is a load."""
+    ap.put_title(catalog, UP)
+    with catalog.trace() as trace:
+        ap.load_titles(catalog, [UP.replace(popularity=9.0)])
+    assert {request.pattern for request in trace} == {"load_titles"}
+
+
+def test_without_a_trace_the_service_is_asked_for_nothing_more(catalog: Catalog) -> None:
+    """Before it, and after it."""
+    with catalog.trace():
+        ap.get_titles(catalog, [UP.key])
+    sent = []
+
+    def note(params: dict[str, object], **_: object) -> None:
+        sent.append(set(params))
+
+    catalog.client.meta.events.register("provide-client-params.dynamodb", note)
+    ap.get_titles(catalog, [UP.key])
+    catalog.client.meta.events.unregister("provide-client-params.dynamodb", note)
+    assert sent == [{"RequestItems"}]
+
+
+def test_a_trace_hears_other_threads_and_only_its_own_handle(catalog: Catalog) -> None:
+    """A handle may serve many threads; another handle on the same table is another."""
+    other = Catalog(catalog.table, client=catalog.client)
+    with catalog.trace() as trace, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ap.count_titles(catalog, "movie"), range(20)))
+        list(pool.map(lambda _: ap.count_titles(other, "movie"), range(5)))
+    assert [request.pattern for request in trace] == ["count_titles"] * 20
+
+
+def test_a_request_that_failed_is_traced_with_its_error(catalog: Catalog) -> None:
+    """It was sent, after all."""
+    missing = Catalog("not-there-at-all", client=catalog.client)
+    with missing.trace() as trace, pytest.raises(TableNotFoundError):
+        ap.get_title(missing, "movie", 1)
+    (request,) = trace
+    assert "ResourceNotFoundException" in request.error
+    assert request.total_units == 0
+
+
+def test_a_hook_is_called_until_it_is_ended(catalog: Catalog) -> None:
+    """For logs and metrics."""
+    heard: list[Request] = []
+    stop = catalog.on_request(heard.append)
+    ap.count_titles(catalog, "tv")
+    stop()
+    ap.count_titles(catalog, "tv")
+    assert [request.pattern for request in heard] == ["count_titles"]
