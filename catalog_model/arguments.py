@@ -83,9 +83,12 @@ def check_limit(limit: object) -> int:
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
-    """Accept a whole number of up to 38 digits, 0 or more."""
-    if type(count) is not int or not least <= count < 10**MAX_DIGITS:
-        refuse(name, count, f"a whole number from {least} on, of at most {MAX_DIGITS} digits")
+    """Accept a whole number from *least* on that DynamoDB can hold."""
+    if type(count) is not int or count < least:
+        refuse(name, count, f"a whole number from {least} on")
+    problem = number_problem(count)
+    if problem:
+        refuse(name, count, problem)
     return count
 
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from catalog_model._version import __version__
-from catalog_model.arguments import refuse
+from catalog_model.arguments import check_text, refuse
 from catalog_model.errors import ConfigurationError
 from catalog_model.faults import translate
 from catalog_model.gateway import Gateway
@@ -60,7 +60,7 @@ class Catalog:
             only says where in a list to go on, the arguments say in which.
 
     Raises:
-        InvalidArgumentError: If *table* cannot be the name of a table.
+        InvalidArgumentError: If *table* cannot be the name of a table, or *cursor_secret* no key.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -79,11 +79,13 @@ class Catalog:
     ) -> None:
         if not isinstance(table, str) or not _TABLE_NAME.fullmatch(table):
             refuse("table", table, "the name of a DynamoDB table")
+        if cursor_secret is not None:
+            check_text(cursor_secret, "cursor_secret")
         self.table = table
         self.region = region
         self.endpoint_url = endpoint_url
         self.profile = profile
-        self.cursor_secret = cursor_secret or f"catalog-model/{table}"
+        self.cursor_secret = f"catalog-model/{table}" if cursor_secret is None else cursor_secret
         self._config = CLIENT_DEFAULTS.merge(config) if config else CLIENT_DEFAULTS
         self._given_client = client
         self._observers = Observers()
@@ -99,7 +101,7 @@ class Catalog:
         CATALOG_CURSOR_SECRET. *settings* are those of `Catalog` and go before the variables.
         """
         settings.setdefault("table", os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE)
-        settings.setdefault("cursor_secret", os.environ.get("CATALOG_CURSOR_SECRET"))
+        settings.setdefault("cursor_secret", os.environ.get("CATALOG_CURSOR_SECRET") or None)
         return cls(**settings)
 
     @property

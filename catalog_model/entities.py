@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
-from catalog_model.arguments import refuse
+from catalog_model.arguments import refuse, shown
 from catalog_model.genres import genre_name
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.records import FIELDS, Field, check_record, copy_json
@@ -151,7 +151,7 @@ class Title:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {self.display_name!r}>"
+        return f"<{type(self).__name__} {self.id} {shown(self.display_name)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._trusted, (self.to_json(),)

@@ -73,8 +73,14 @@ MISCONFIGURED: Final = (
     botocore.UnknownEndpointError,
 )
 
-OTHER_SCHEMA: Final = ("specified index", "key schema", "match the schema", "key element")
-"""What a ValidationException says that comes from a table with other keys or indexes."""
+OTHER_SCHEMA: Final = (
+    "Invalid index",  # moto's words
+    "key element",
+    "key schema",
+    "match the schema",
+    "specified index",
+)
+"""What the service says of a table with other keys or indexes."""
 
 
 @contextmanager
@@ -115,11 +121,11 @@ def _refused(error: botocore.ClientError, table_name: str) -> CatalogError:
         code, message = _first_reason(error.response, code, message)
     if code in RACE:
         return LostRaceError(f"a concurrent change of table {table_name!r} won: {message}")
-    if code == "ResourceNotFoundException":
+    if code == "ResourceNotFoundException" and "Invalid index" not in message:
         return TableNotFoundError(f"there is no table {table_name!r} here: {message}")
     if code in BAD_CREDENTIALS:
         return ConfigurationError(f"the credentials were refused ({code}): {message}")
-    if code == "ValidationException" and any(words in message for words in OTHER_SCHEMA):
+    if any(words in message for words in OTHER_SCHEMA):
         return SchemaMismatchError(f"table {table_name!r} is not of this model: {message}")
     request_id = error.response.get("ResponseMetadata", {}).get("RequestId", "")
     kind = ThrottledError if code in THROTTLED else ServiceError

@@ -111,6 +111,8 @@ def load_titles(
     check_instance(catalog, "catalog", Catalog)
     if isinstance(titles, (str, bytes, dict)) or not isinstance(titles, Iterable):
         refuse("titles", titles, "titles")
+    if on_progress is not None and not callable(on_progress):
+        refuse("on_progress", on_progress, "a function of a number")
     loading = _Loading(catalog, on_progress or (lambda _: None))
     for batch in _batches(loading.accepted(titles)):
         loading.load(batch)

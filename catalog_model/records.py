@@ -14,8 +14,8 @@ from catalog_model.keys import Kind
 MAX_GENRES: Final = 48
 """A change from 48 genres to 48 others still fits one transaction of 100 actions."""
 
-MAX_DEPTH: Final = 31
-"""DynamoDB nests 32 levels deep; the item itself is the first."""
+MAX_DEPTH: Final = 32
+"""How many levels deep DynamoDB nests, the innermost value counted."""
 
 MAX_NAME_BYTES: Final = 65_000
 """DynamoDB's bound for the name of an attribute is 64 KB, and escaping may add to it."""

@@ -1,0 +1,371 @@
+"""Cursors: good for one question only, and right wherever a list is cut, whatever comes or goes."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from engines import Engine
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from reference import DATES, NAMES, Record, Reference, Title, walk
+
+from catalog_model import Catalog, Page
+from catalog_model import access_patterns as ap
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.errors import InvalidCursorError
+from catalog_model.keys import KINDS, Kind
+from catalog_model.operations import create_table, delete_table
+from catalog_model.sortable import NAME_BYTES
+
+URL_SAFE = string.ascii_letters + string.digits + "-_.~"
+SECRET = "a secret of these tests"
+
+LONG = "z" * NAME_BYTES
+NAMES_THAT_TIE = ("a", "a b", "ab", "a", "A", "á!", LONG, LONG + "y", LONG + "x", "", "a c", "aa")
+IDS = (*range(1, 13), 10**37 + 5)
+
+
+class Question(NamedTuple):
+    """One list: who gives it, asked how, and what the reference says."""
+
+    function: Callable[..., Page[Title]]
+    asked: dict[str, Any]
+    expected: Callable[[Reference, Kind], list[Record]]
+
+    def page(self, catalog: Catalog, kind: Kind, limit: int, after: Any = None) -> Page[Title]:
+        """Read one page."""
+        return self.function(catalog, kind, **self.asked, limit=limit, after=after)
+
+
+def _listed(genre_id: int | None = None, **asked: Any) -> Question:
+    function = ap.list_titles_in_genre if genre_id else ap.list_titles
+    return Question(
+        function,
+        {"genre_id": genre_id, **asked} if genre_id else asked,
+        lambda reference, kind: reference.listed(kind, genre_id, **asked),
+    )
+
+
+def _in_genres(match: str, *genre_ids: int) -> Question:
+    return Question(
+        ap.list_titles_in_genres,
+        {"genre_ids": genre_ids, "match": match},
+        lambda reference, kind: reference.in_genres(kind, genre_ids, match),
+    )
+
+
+def _top_rated(**asked: Any) -> Question:
+    return Question(
+        ap.list_top_rated, asked, lambda reference, kind: reference.top_rated(kind, **asked)
+    )
+
+
+def _released(**asked: Any) -> Question:
+    question = {"since": "2020-01-01", "until": "2020-12-31", **asked}
+    return Question(
+        ap.list_released_between,
+        question,
+        lambda reference, kind: reference.released_between(kind, **question),
+    )
+
+
+def _named(prefix: str) -> Question:
+    return Question(
+        ap.find_titles_by_name,
+        {"prefix": prefix},
+        lambda reference, kind: reference.named(kind, prefix),
+    )
+
+
+BOTH = (True, False)
+QUESTIONS: dict[str, Question] = {
+    **{
+        f"by {order}, {'descending' if descending else 'ascending'}": _listed(
+            order=order, descending=descending
+        )
+        for order in ("popularity", "rating", "release", "name")
+        for descending in BOTH
+    },
+    **{
+        f"of a genre by {order}, {'descending' if descending else 'ascending'}": _listed(
+            28, order=order, descending=descending
+        )
+        for order in ("popularity", "rating", "release")
+        for descending in BOTH
+    },
+    "in all genres": _in_genres("all", 18, 28),
+    "in any genre": _in_genres("any", 18, 28, 35),
+    "in one genre": _in_genres("all", 28),
+    "top rated": _top_rated(min_votes=3, min_rating=6.5),
+    "top rated of a genre": _top_rated(min_votes=-1, min_rating=0, genre_id=28),
+    "released": _released(),
+    "released, of a genre, ascending": _released(descending=False, genre_id=28),
+    "named a": _named("a"),
+    "named anything": _named(""),
+    "named at length": _named(LONG),
+}
+questions = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+
+
+def record(kind: Kind, id_: int, **changes: Any) -> Record:
+    """Make a record that differs from others in its id and votes alone."""
+    return {
+        "id": id_,
+        NAMES[kind]: "a",
+        "genre_ids": [18, 28],
+        "popularity": 5.0,
+        "vote_average": 7.0,
+        "vote_count": 4 ** (id_ % 11),
+        DATES[kind]: "2020-02-29",
+        **changes,
+    }
+
+
+def title(kind: Kind, id_: int, **changes: Any) -> Title:
+    """Make a title that differs from others in its id and votes alone."""
+    return TITLE_CLASSES[kind].from_json(record(kind, id_, **changes))
+
+
+def _tied_records(kind: Kind) -> dict[str, Record]:
+    """Make records that tie nearly everywhere, with some above, below and without."""
+    records = {str(id_): record(kind, id_) for id_ in IDS}
+    for id_, name in zip(IDS, NAMES_THAT_TIE, strict=False):
+        records[str(id_)][NAMES[kind]] = name
+    records["3"] |= {DATES[kind]: "", "genre_ids": [28], "popularity": 5.5}
+    records["4"] |= {DATES[kind]: None, "genre_ids": [35, 18], "popularity": -1}
+    records["5"] |= {DATES[kind]: "2020-12-31", "genre_ids": [], "vote_average": 6.5}
+    records["6"] |= {DATES[kind]: "2021-01-01", "vote_count": 3, "vote_average": 9}
+    return records
+
+
+RECORDS = {kind: _tied_records(kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def tied_catalog(engine: Engine) -> Iterator[Catalog]:
+    """A handle on a table where much ties; nobody writes to it."""
+    catalog = engine.catalog(cursor_secret=SECRET)
+    create_table(catalog)
+    found = [TITLE_CLASSES[kind].from_json(r) for kind in KINDS for r in RECORDS[kind].values()]
+    ap.load_titles(catalog, found)
+    yield catalog
+    delete_table(catalog)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """The same records in plain Python, their names cut to what an order compares."""
+    cut: dict[str, dict[str, Record]] = {
+        kind: {
+            id_: {**record, NAMES[kind]: record[NAMES[kind]][:NAME_BYTES]}
+            for id_, record in RECORDS[kind].items()
+        }
+        for kind in KINDS
+    }
+    return Reference(cut)
+
+
+@questions
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_of_any_size_make_the_list(
+    engine: Engine, tied_catalog: Catalog, reference: Reference, kind: Kind, question: Question
+) -> None:
+    """Nothing is missed or repeated; a page that is not the last is full, and no page is spare.
+
+    moto looks through the whole table for every Query, so it gets fewer of them.
+    """
+    expected = [record["id"] for record in question.expected(reference, kind)]
+    count = len(expected)
+    around = (count - 1, count, count + 1)
+    assert count > 2, "a list too short to say anything"
+    limits = {3, *around} if engine.name == "moto" else {1, 2, 3, *around}
+    for limit in sorted(limits):
+        walked = walk(lambda after: question.page(tied_catalog, kind, limit, after), limit)  # noqa: B023
+        assert [record["id"] for record in walked] == expected
+        assert walked == [RECORDS[kind][str(id_)] for id_ in expected]
+
+
+MOVING = {
+    name: question
+    for name, question in QUESTIONS.items()
+    if name not in ("named at length", "in one genre")
+}
+moving = pytest.mark.parametrize("question", MOVING.values(), ids=MOVING)
+PLACES = range(2, 18, 2)
+
+
+def _filled(catalog: Catalog) -> Catalog:
+    ap.load_titles(catalog, [title("movie", id_) for id_ in PLACES])
+    return catalog
+
+
+def _ids(catalog: Catalog, question: Question, after: str | None) -> list[int]:
+    """Walk on from a cursor."""
+    walked = walk(lambda later: question.page(catalog, "movie", 3, later or after), 3)
+    return [record["id"] for record in walked]
+
+
+@moving
+def test_paging_goes_on_where_the_title_at_the_cursor_was_deleted(
+    catalog: Catalog, question: Question
+) -> None:
+    """A cursor is a place in the order, not a title."""
+    first = question.page(_filled(catalog), "movie", 3)
+    rest = _ids(catalog, question, first.next)
+    assert len(first) + len(rest) == len(set(rest) | {t.id for t in first}) == _size(question)
+    ap.delete_title(catalog, "movie", first.items[-1].id)
+    assert _ids(catalog, question, first.next) == rest
+    ap.delete_title(catalog, "movie", first.items[0].id)
+    ap.delete_title(catalog, "movie", rest[0])
+    assert _ids(catalog, question, first.next) == rest[1:]
+
+
+def _size(question: Question) -> int:
+    """Count the titles that a question finds: too few votes are not enough for one of them."""
+    enough = [id_ for id_ in PLACES if 4 ** (id_ % 11) > question.asked.get("min_votes", -1)]
+    return len(enough)
+
+
+@moving
+def test_paging_goes_on_where_titles_came_beside_the_cursor(
+    catalog: Catalog, question: Question
+) -> None:
+    """What came before the cursor stays unseen, what came after it is seen once."""
+    first = question.page(_filled(catalog), "movie", 3)
+    rest = _ids(catalog, question, first.next)
+    last = first.items[-1].id
+    for neighbour in (last - 1, last + 1):
+        ap.put_title(catalog, title("movie", neighbour, vote_count=64))
+    later = last + 1 if rest[0] > last else last - 1
+    assert _ids(catalog, question, first.next) == [later, *rest]
+
+
+class Sent(NamedTuple):
+    """Cursors of the first pages of all questions, and a handle that sends nothing."""
+
+    silent: Catalog
+    cursors: dict[str, str]
+
+
+def silent_handle(table: str, secret: str | None) -> Catalog:
+    """Make a handle on a table that fails where anything is sent."""
+    client = boto3.client("dynamodb")
+
+    def fail(**request: Any) -> None:
+        raise AssertionError(f"sent: {request}")
+
+    client.meta.events.register("provide-client-params.dynamodb", fail)
+    return Catalog(table, client=client, cursor_secret=secret)
+
+
+@pytest.fixture(scope="module")
+def sent(tied_catalog: Catalog) -> Sent:
+    """What an application has given out, and gets back."""
+    pages = {name: each.page(tied_catalog, "movie", 2) for name, each in QUESTIONS.items()}
+    cursors = {name: page.next for name, page in pages.items() if page.next}
+    assert list(cursors) == list(QUESTIONS)
+    return Sent(silent_handle(tied_catalog.table, SECRET), cursors)
+
+
+def refused(catalog: Catalog, name: str, cursor: Any, *, limit: int = 2) -> None:
+    """Check that a cursor is refused without a request."""
+    with pytest.raises(InvalidCursorError) as caught:
+        QUESTIONS[name].page(catalog, "movie", limit, cursor)
+    assert QUESTIONS[name].function.__name__ in str(caught.value)
+    assert repr(cursor)[:20] in str(caught.value)
+
+
+def test_cursors_are_safe_in_urls(sent: Sent) -> None:
+    """Only characters that no URL escapes, and not too many of them."""
+    for cursor in sent.cursors.values():
+        assert re.fullmatch(f"[{re.escape(URL_SAFE)}]+", cursor)
+        assert len(cursor) < 2000
+
+
+def test_no_character_of_a_cursor_can_be_replaced(sent: Sent) -> None:
+    """Each place, each other character of the alphabet: also the last bits of the signature."""
+    name = "by popularity, descending"
+    cursor = sent.cursors[name]
+    for place, original in enumerate(cursor):
+        for other in set(URL_SAFE + "+/= ") - {original}:
+            refused(sent.silent, name, cursor[:place] + other + cursor[place + 1 :])
+
+
+def test_no_cursor_can_be_shortened(sent: Sent) -> None:
+    """Cut at the end, cut at the beginning, or with one character taken out."""
+    for name in ("by name, ascending", "top rated"):
+        cursor = sent.cursors[name]
+        for place in range(len(cursor)):
+            refused(sent.silent, name, cursor[:place])
+            refused(sent.silent, name, cursor[place + 1 :])
+            refused(sent.silent, name, cursor[:place] + cursor[place + 1 :])
+
+
+@pytest.mark.parametrize("more", ["=", "==", "====", "!", "!!!!", "\n" * 4, " ", ".", "A", "%3D"])
+def test_nothing_can_be_appended_to_a_cursor(sent: Sent, more: str) -> None:
+    """One page has one cursor: also padding and white space make it another."""
+    for name, cursor in sent.cursors.items():
+        refused(sent.silent, name, cursor + more)
+        refused(sent.silent, name, more + cursor)
+
+
+def test_a_cursor_is_a_text(sent: Sent) -> None:
+    """Bytes are none, even if they are the right ones."""
+    for name, cursor in sent.cursors.items():
+        refused(sent.silent, name, cursor.encode())
+
+
+@given(st.data(), st.sampled_from(list(QUESTIONS)))
+def test_a_changed_cursor_is_refused_before_anything_is_sent(
+    sent: Sent, data: st.DataObject, name: str
+) -> None:
+    """Any piece of it replaced by any text, where signature and payload do not stay the same."""
+    cursor = sent.cursors[name]
+    start = data.draw(st.integers(0, len(cursor)))
+    end = data.draw(st.integers(start, len(cursor)))
+    piece = data.draw(st.text(max_size=4) | st.text(URL_SAFE, max_size=60))
+    changed = cursor[:start] + piece + cursor[end:]
+    assume(changed != cursor)
+    with pytest.raises(InvalidCursorError):
+        QUESTIONS[name].page(sent.silent, "movie", 2, changed)
+
+
+@questions
+def test_a_cursor_of_another_question_is_refused(sent: Sent, question: Question) -> None:
+    """Another function, or the same with another argument."""
+    (name,) = [name for name, each in QUESTIONS.items() if each is question]
+    for other, cursor in sent.cursors.items():
+        if other != name:
+            refused(sent.silent, name, cursor)
+
+
+@questions
+def test_a_cursor_of_another_limit_kind_table_or_secret_is_refused(
+    sent: Sent, question: Question
+) -> None:
+    """What a cursor was made for, all of it, is what it is good for."""
+    (name,) = [name for name, each in QUESTIONS.items() if each is question]
+    cursor, table = sent.cursors[name], sent.silent.table
+    refused(sent.silent, name, cursor, limit=3)
+    with pytest.raises(InvalidCursorError):
+        question.page(sent.silent, "tv", 2, cursor)
+    refused(silent_handle(f"{table}-2", SECRET), name, cursor)
+    refused(silent_handle(table, "another"), name, cursor)
+    refused(silent_handle(table, None), name, cursor)
+
+
+@questions
+def test_a_cursor_goes_on_in_every_handle_with_the_same_secret(
+    engine: Engine, tied_catalog: Catalog, sent: Sent, question: Question
+) -> None:
+    """Another process may serve the next page."""
+    (name,) = [name for name, each in QUESTIONS.items() if each is question]
+    other = engine.catalog(tied_catalog.table, cursor_secret=SECRET)
+    page = question.page(other, "movie", 2, sent.cursors[name])
+    assert page == question.page(tied_catalog, "movie", 2, sent.cursors[name])
+    assert page.items

@@ -1,0 +1,399 @@
+"""Bad input is refused before anything is sent, and no trouble with a table comes as a stranger."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import time
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.config import Config
+from engines import Engine
+from generated import generated_records
+
+from catalog_model import Catalog, Movie, TitleKey, TVShow, errors
+from catalog_model import access_patterns as ap
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.errors import InvalidArgumentError, InvalidCursorError, InvalidTitleError
+from catalog_model.keys import KINDS, Kind
+from catalog_model.operations import create_table
+from catalog_model.records import FIELDS
+
+LONGEST_MESSAGE = 400
+
+RECORDS: dict[Kind, dict[str, Any]] = {
+    kind: {**next(iter(generated_records()[kind].values())), "id": 949} for kind in KINDS
+}
+"""A record of each kind that is right."""
+
+
+def movie(**changes: Any) -> Movie:
+    """Make a movie that is right but for *changes*."""
+    return Movie.from_json({**RECORDS["movie"], **changes})
+
+
+def nested(levels: int, inner: Any = 0) -> Any:
+    """Wrap a value in lists and objects, so many in all."""
+    for level in range(levels):
+        inner = [inner] if level % 2 else {"a": inner}
+    return inner
+
+
+_LIST = {"limit": 20, "after": None}
+_TITLE = {"kind": "movie", "title_id": 949}
+
+CALLS: dict[str, dict[str, Any]] = {
+    "get_title": {**_TITLE, "consistent": False},
+    "get_titles": {"keys": [TitleKey("movie", 949), TitleKey("tv", 949)]},
+    "get_title_with_genres": {**_TITLE, "consistent": False},
+    "list_titles": {"kind": "movie", "order": "popularity", "descending": True, **_LIST},
+    "list_titles_in_genre": {
+        "kind": "movie",
+        "genre_id": 28,
+        "order": "popularity",
+        "descending": True,
+        **_LIST,
+    },
+    "list_titles_in_genres": {"kind": "movie", "genre_ids": [28, 12], "match": "all", **_LIST},
+    "sample_titles": {"kind": "movie", "count": 20, "rng": None},
+    "list_top_rated": {
+        "kind": "movie",
+        "min_votes": 100,
+        "min_rating": 7,
+        "genre_id": None,
+        **_LIST,
+    },
+    "list_released_between": {
+        "kind": "movie",
+        "since": "2020-01-01",
+        "until": "2023-12-31",
+        "genre_id": None,
+        "descending": True,
+        **_LIST,
+    },
+    "find_titles_by_name": {"kind": "movie", "prefix": "he", **_LIST},
+    "list_genres": {"kind": "movie"},
+    "count_titles": {"kind": "movie", "genre_id": None},
+    "put_title": {"title": movie(), "if_absent": False},
+    "update_popularity": {**_TITLE, "popularity": 9.5},
+    "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
+    "set_genres": {**_TITLE, "genre_ids": [80, 18]},
+    "delete_title": dict(_TITLE),
+    "load_titles": {"titles": [movie()], "on_progress": None},
+}
+"""A call of each function that is right, with every argument named."""
+
+
+class Bad(NamedTuple):
+    """A value to refuse, what of it must be in the message, and the error."""
+
+    value: Any
+    part: str
+    error: type[InvalidArgumentError] = InvalidArgumentError
+
+
+def bad(*values: Any, error: type[InvalidArgumentError] = InvalidArgumentError) -> list[Bad]:
+    """Refuse values that are to be shown as Python writes them, cut where they are long."""
+    return [Bad(value, repr(value)[:20], error) for value in values]
+
+
+HUGE = Bad(10**5000, "too large to be shown")
+SURROGATE = "a\ud800"
+FLAGS = bad(1, 0, None, "yes", [])
+IDS = [*bad(0, -1, 5.0, "5", True, 10**38, [5], math.nan, Decimal(5)), HUGE]
+COUNTS = [*bad(-1, 1.5, True, None, "5", math.nan, 10**39 - 1, 10**126, Decimal(5)), HUGE]
+NUMBERS = [
+    *bad(math.nan, math.inf, -math.inf, 1e126, -1e126, 1e-131, -1e-131, 10**126),
+    *bad(10**39 - 1, 5e-324, True, False, None, "5", "x", Decimal(5), 5j, [5]),
+    HUGE,
+]
+DATES = bad(
+    *("2023-02-30", "20230412", "2023-1-1", "2023-02-01T00:00", "2023-02-01\n", " 2023-02-01"),
+    *("0000-01-01", "２０２３-02-01", "soon", b"2023-02-01", 20230201, True),  # noqa: RUF001
+    datetime(2023, 2, 1),  # noqa: DTZ001  # a moment without a zone is refused like one with
+)
+GENRE_LISTS = [
+    *bad(None, "28", b"28", 28),
+    *[Bad([28, wrong.value], wrong.part) for wrong in [*IDS, *bad(None)]],
+]
+
+BAD: dict[str, list[Bad]] = {
+    "kind": bad("film", None, "Movie", b"movie", "", 1, ["movie"], "movie "),
+    "title_id": [*IDS, *bad(None)],
+    "genre_id": IDS,
+    "consistent": FLAGS,
+    "descending": FLAGS,
+    "if_absent": FLAGS,
+    "limit": [*bad(0, 1001, True, "5", -1, 20.0, None), HUGE],
+    "after": bad(
+        *("", "abc", ".", "a.b", SURROGATE, "é", "a" * 5000, b"abc", 5, 0, True, False, [], {}),
+        error=InvalidCursorError,
+    ),
+    "order": bad("votes", None, "Popularity", True, b"name", ["name"], ""),
+    "match": bad("some", None, "All", True, b"all", ["all"], ""),
+    "count": COUNTS,
+    "rng": bad(7, "x", random, random.Random, False),
+    "min_votes": [wrong for wrong in [*COUNTS, *bad(-2)] if wrong.value != -1],
+    "min_rating": NUMBERS,
+    "since": [*DATES, *bad(None, "")],
+    "until": [*DATES, *bad(None, "")],
+    "prefix": bad(None, 5, b"a", SURROGATE, "a" * 901, "ß" * 451, "я" * 451, ["a"], True),
+    "keys": [
+        *bad(None, 5, "movie", b"movie"),
+        *[Bad([key], repr(key)) for key in (("movie",), ("movie", 1, 2), ["movie", 1], None)],
+        *[Bad([TitleKey("tv", 1), ("film", 1)], "'film'"), Bad([("movie", True)], "True")],
+        *[Bad([("movie", "5")], "'5'"), Bad(TitleKey("movie", 1), "'movie'"), Bad("a", "'a'")],
+    ],
+    "title": [
+        *bad({}, RECORDS["movie"], None, "Heat", 949, TitleKey("movie", 949), Movie),
+        Bad(movie(overview="x" * 400 * 1024), "Movie 949", InvalidTitleError),
+        Bad(movie(title="x" * 400 * 1024), "Movie 949", InvalidTitleError),
+        Bad(movie(overview="x" * 250_000, genre_ids=list(range(1, 20))), "19", InvalidTitleError),
+    ],
+    "popularity": NUMBERS,
+    "vote_average": NUMBERS,
+    "vote_count": COUNTS,
+    "genre_ids": [*GENRE_LISTS, Bad(range(1, 50), "(1, 2, 3, 4")],
+    "titles": bad(None, 5, "x", b"x", RECORDS, movie()),
+    "on_progress": bad(5, "x", True, 0),
+}
+BAD_HERE: dict[tuple[str, str], list[Bad]] = {
+    ("list_titles_in_genre", "genre_id"): bad(None),
+    ("list_titles_in_genre", "order"): bad("name"),
+    ("list_titles_in_genres", "genre_ids"): [*bad([], ()), Bad(range(1, 22), "(1, 2, 3, 4")],
+}
+"""What is refused by one function only."""
+
+ARGUMENTS = [
+    pytest.param(name, argument, wrong, id=f"{name}-{argument}-{index}")
+    for name, call in CALLS.items()
+    for argument in call
+    for index, wrong in enumerate([*BAD[argument], *BAD_HERE.get((name, argument), [])])
+]
+
+
+@pytest.fixture(scope="module")
+def silent_catalog(_aws_environment: None) -> Iterator[Catalog]:
+    """A handle that may be given anything as long as it sends nothing."""
+    client = boto3.client("dynamodb")
+
+    def fail(**request: Any) -> None:
+        raise AssertionError(f"sent: {request}")
+
+    client.meta.events.register("provide-client-params.dynamodb", fail)
+    yield Catalog("films", client=client)
+    client.close()
+
+
+def check_refusal(caught: pytest.ExceptionInfo[errors.CatalogError], wrong: Bad) -> None:
+    """Check the class of the error, and that its message shows the value and stays short."""
+    message = str(caught.value)
+    assert type(caught.value) is wrong.error
+    assert wrong.part in message
+    assert len(message) < LONGEST_MESSAGE
+    message.encode()
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_the_table_of_bad_arguments_knows_each_argument(name: str) -> None:
+    """An argument that is new must say here what it refuses."""
+    declared = list(inspect.signature(ap.PATTERNS[name].function).parameters)
+    assert declared == ["catalog", *CALLS[name]]
+
+
+@pytest.mark.parametrize(("name", "argument", "wrong"), ARGUMENTS)
+def test_a_bad_argument_is_refused_and_nothing_is_sent(
+    silent_catalog: Catalog, name: str, argument: str, wrong: Bad
+) -> None:
+    """Each argument of each function: the right error, the value shown, no request."""
+    call = {**CALLS[name], argument: wrong.value}
+    with pytest.raises(errors.CatalogError) as caught:
+        ap.PATTERNS[name].function(silent_catalog, **call)
+    check_refusal(caught, wrong)
+
+
+@pytest.mark.parametrize("catalog", [None, "films", 5, Catalog], ids=repr)
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_what_is_no_catalog_is_refused(name: str, catalog: Any) -> None:
+    """The first argument of every function is a `Catalog`."""
+    with pytest.raises(InvalidArgumentError, match=r"^catalog must be") as caught:
+        ap.PATTERNS[name].function(catalog, **CALLS[name])
+    check_refusal(caught, Bad(catalog, repr(catalog)))
+
+
+@pytest.mark.parametrize("table", [None, "", 5, b"films", "two words", "é", "x" * 1025, SURROGATE])
+def test_what_cannot_name_a_table_is_refused(table: Any) -> None:
+    """Where the handle is made, not at its first request."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        Catalog(table)
+    check_refusal(caught, Bad(table, repr(table)[:20]))
+
+
+@pytest.mark.parametrize("secret", [5, True, SURROGATE, ["s"]], ids=ascii)
+def test_what_cannot_sign_cursors_is_refused(secret: Any) -> None:
+    """Where the handle is made, not at the first page."""
+    with pytest.raises(InvalidArgumentError):
+        Catalog("films", cursor_secret=secret)
+
+
+def test_what_is_no_title_is_reported_by_a_load_and_nothing_is_sent(
+    silent_catalog: Catalog,
+) -> None:
+    """A load goes on; what it could not take stands in its report with the reason."""
+    too_large = movie(overview="x" * 400 * 1024)
+    report = ap.load_titles(silent_catalog, [None, {}, too_large])  # type: ignore[list-item]
+    assert [rejection.key for rejection in report.rejected] == ["None", "{}", "movie 949"]
+    assert all(rejection.reason for rejection in report.rejected)
+
+
+BAD_TEXTS = bad(5, True, b"x", ["x"], SURROGATE)
+BAD_FIELDS: dict[str, list[Bad]] = {
+    "adult": bad(1, 0, "true", []),
+    "video": bad(1, 0, "true", []),
+    "id": [*IDS, *bad(None)],
+    "genre_ids": [*GENRE_LISTS, *bad((28,), {28}, list(range(1, 50)))],
+    "popularity": NUMBERS,
+    "vote_average": NUMBERS,
+    "vote_count": [*bad(-1, 1.5, True, None, "5", math.nan, 10**39 - 1, 10**126), HUGE],
+    "title": [*BAD_TEXTS, *bad(None)],
+    "name": [*BAD_TEXTS, *bad(None)],
+    "release_date": [*DATES, *bad(date(2023, 2, 1))],
+    "first_air_date": [*DATES, *bad(date(2023, 2, 1))],
+    "origin_country": [*bad("US", 5, [5], [None], ("US",)), Bad([SURROGATE], repr(SURROGATE))],
+}
+BAD_EXTRAS = [
+    *bad(math.nan, math.inf, 1e126, 1e-131, 10**39 - 1, b"x", {1}, Decimal(1), (1,)),
+    *[*bad(datetime(2023, 2, 1), date(2023, 2, 1), object, SURROGATE), HUGE],  # noqa: DTZ001
+    *[Bad(nested(20, math.nan), "nan"), Bad([1, {"a": [math.nan]}], "extra[1].a[0]")],
+    *[Bad(nested(40), "nested"), Bad(nested(100_000), "too large to be shown")],
+    *[Bad([[SURROGATE]], repr(SURROGATE)), Bad({SURROGATE: 1}, repr(SURROGATE))],
+    *[Bad({5: 1}, "5"), Bad([{None: 1}], "None"), Bad({"k" * 70_000: 1}, "'kkk")],
+]
+FIELDS_OF_KINDS = [
+    pytest.param(kind, field, wrong, id=f"{kind}-{field}-{index}")
+    for kind in RECORDS
+    for field in [*FIELDS[kind], "extra"]
+    for index, wrong in enumerate(
+        BAD_EXTRAS if field == "extra" else BAD_FIELDS.get(field, BAD_TEXTS)
+    )
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "wrong"), FIELDS_OF_KINDS)
+def test_a_record_with_a_bad_field_is_no_title(kind: Kind, field: str, wrong: Bad) -> None:
+    """Each field of a record, and what JSON or DynamoDB cannot hold, however deep."""
+    record = {**RECORDS[kind], field: wrong.value}
+    with pytest.raises(errors.CatalogError) as caught:
+        TITLE_CLASSES[kind].from_json(record)
+    check_refusal(caught, wrong._replace(error=InvalidTitleError))
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, name) for kind, fields in FIELDS.items() for name in fields if fields[name].required],
+)
+def test_a_record_without_a_required_field_is_no_title(kind: Kind, field: str) -> None:
+    """The message names what is missing."""
+    record = {name: value for name, value in RECORDS[kind].items() if name != field}
+    with pytest.raises(InvalidTitleError, match=f"needs '{field}'"):
+        TITLE_CLASSES[kind].from_json(record)
+
+
+@pytest.mark.parametrize("title_class", [Movie, TVShow])
+@pytest.mark.parametrize("record", [None, [], "x", 5, b"{}", [("id", 1)], True], ids=repr)
+def test_what_is_no_object_is_no_title(title_class: type[Movie], record: Any) -> None:
+    """A record is a mapping."""
+    with pytest.raises(InvalidTitleError) as caught:
+        title_class.from_json(record)
+    check_refusal(caught, Bad(record, repr(record), InvalidTitleError))
+
+
+@pytest.mark.parametrize(
+    "key", [5, None, True, b"x", ("a",), SURROGATE, "k" * 70_000], ids=range(7)
+)
+def test_a_record_with_a_bad_key_is_no_title(key: Any) -> None:
+    """Keys are texts that DynamoDB takes as the names of attributes."""
+    with pytest.raises(InvalidTitleError) as caught:
+        Movie.from_json({**RECORDS["movie"], key: 1})
+    check_refusal(caught, Bad(key, repr(key)[:20], InvalidTitleError))
+
+
+ODD_BUT_RIGHT: tuple[tuple[str, Any], ...] = (
+    *[("popularity", value) for value in (-3.25, 7, 0, -0.0, 9.99e125, 1e-130, -9.99e125)],
+    *[("vote_average", value) for value in (-1, 11.5, 1e-130)],
+    *[("genre_ids", value) for value in ([], [28, 28, 12, 28], [99_999], [10**38 - 1])],
+    *[("release_date", ""), ("release_date", None), ("title", ""), ("vote_count", 0)],
+    *[("tagline", None), ("extra", nested(28, [1, 1.0, {"": ""}])), ("PK", "x"), ("_version", 5)],
+    *[("extra", 10**38 - 1), ("extra", 10**125), ("k" * 900, 1), ("overview", "\0 é 🎬")],
+)
+
+
+def test_what_is_odd_but_right_is_kept(catalog: Catalog) -> None:
+    """Refusing is no end in itself: this comes back from the table as it was put."""
+    put = [
+        movie(**{"id": index, name: odd})
+        for index, (name, odd) in enumerate(ODD_BUT_RIGHT, start=1)
+    ]
+    put += [movie(id=10**38 - 1)]
+    for title in put:
+        ap.put_title(catalog, title)
+    for title in put:
+        assert ap.get_title(catalog, "movie", title.id) == title
+    assert ap.get_titles(catalog, [title.key for title in put]) == put
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_a_missing_table_is_named_and_not_created(engine: Engine, name: str) -> None:
+    """Reads and writes alike."""
+    missing = engine.catalog("not-there-at-all")
+    with pytest.raises(errors.TableNotFoundError, match="'not-there-at-all'"):
+        ap.PATTERNS[name].function(missing, **CALLS[name])
+    assert missing.table not in engine.client.list_tables()["TableNames"]
+
+
+@pytest.fixture(scope="module")
+def foreign_catalog(engine: Engine) -> Iterator[Catalog]:
+    """A handle on a table of somebody else, with another key and no index."""
+    catalog = engine.catalog("somebody-elses")
+    engine.client.create_table(
+        TableName=catalog.table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    yield catalog
+    engine.client.delete_table(TableName=catalog.table)
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_a_table_of_another_schema_is_an_error_of_ours(
+    engine: Engine, foreign_catalog: Catalog, name: str
+) -> None:
+    """Nothing is written to it, and its refusal is translated; moto does not say what is wrong."""
+    expected = errors.CatalogError if engine.name == "moto" else errors.SchemaMismatchError
+    with pytest.raises(expected, match="'somebody-elses'"):
+        ap.PATTERNS[name].function(foreign_catalog, **CALLS[name])
+    assert foreign_catalog.client.scan(TableName=foreign_catalog.table)["Count"] == 0
+
+
+def test_a_table_of_another_schema_is_not_taken_for_ours(foreign_catalog: Catalog) -> None:
+    """Creating is safe to repeat on our table alone."""
+    with pytest.raises(errors.SchemaMismatchError, match="'somebody-elses'"):
+        create_table(foreign_catalog)
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_a_dead_endpoint_is_unreachable_at_once(name: str) -> None:
+    """Nobody listens there: an error of ours that names the table, within the time asked for."""
+    config = Config(connect_timeout=0.2, retries={"total_max_attempts": 1})
+    dead = Catalog("films", endpoint_url="http://127.0.0.1:1", region="eu-west-1", config=config)
+    start = time.monotonic()
+    with pytest.raises(errors.UnreachableError, match="'films'"):
+        ap.PATTERNS[name].function(dead, **CALLS[name])
+    assert time.monotonic() - start < 5
