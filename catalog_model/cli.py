@@ -19,6 +19,7 @@ from catalog_model.cli_base import (
     confirm,
     printable,
     shared_options,
+    wait_note,
 )
 from catalog_model.cli_output import print_json, print_table, progress
 from catalog_model.cli_patterns import command_name, pattern_commands
@@ -57,8 +58,10 @@ def create(
     pairs = dict(tag.partition("=")[::2] for tag in tags)
     if not all(pairs) or not all("=" in tag for tag in tags):
         raise click.BadParameter("a tag is KEY=VALUE", param_hint="--tag")
+    catalog = settings.catalog()
+    wait_note(f"Waiting until table {catalog.table!r} can be used ...")
     status = operations.create_table(
-        settings.catalog(),
+        catalog,
         read_capacity=read_capacity,
         write_capacity=write_capacity,
         tags=pairs or None,
@@ -76,6 +79,7 @@ def delete(settings: Settings, *, yes: bool) -> None:
     if not yes:
         endpoint = catalog.client.meta.endpoint_url
         confirm(f"Delete table {status.table!r} at {endpoint}, {status.item_count:,} items?")
+    wait_note(f"Waiting until table {catalog.table!r} is gone ...")
     operations.delete_table(catalog)
     if settings.output == "json":
         print_json({"table": status.table, "status": "DELETED"})
@@ -171,9 +175,9 @@ def patterns(settings: Settings) -> None:
     )
 
 
-def _lines(described: dict[str, str]) -> str:
+def _lines(described: dict[str, str]) -> list[str]:
     labels = {name: name.replace("_", " ") for name in described if described[name]}
-    return "\n".join(f"{label}: {described[name]}" for name, label in labels.items())
+    return [f"{label}: {described[name]}" for name, label in labels.items()]
 
 
 def _described(pattern: ap.AccessPattern) -> dict[str, str]:

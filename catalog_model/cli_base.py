@@ -186,6 +186,12 @@ def confirm(question: str) -> None:
         raise click.ClickException("nothing was deleted")
 
 
+def wait_note(text: str) -> None:
+    """Tell a person on a terminal what takes its time."""
+    if sys.stderr.isatty():
+        click.echo(printable(text), err=True)
+
+
 def printable(text: str) -> str:
     """Give a text as one line that cannot steer a terminal."""
     return "".join(

@@ -97,7 +97,10 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: on a terminal as wide as that, elsewhere as wide as it needs to be."""
+    """Print a table: on a terminal as wide as that, elsewhere as wide as it needs to be.
+
+    A list in a cell is several lines.
+    """
     from rich.table import Table  # noqa: PLC0415  # slow to import, and not for JSON
     from rich.text import Text  # noqa: PLC0415
 
@@ -110,12 +113,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
             no_wrap=not column.startswith("~"),
         )
     for row in rows:
-        table.add_row(*(Text(_lines(str(cell))) for cell in row))
-    console().print(table)
+        table.add_row(*(Text(_cell(cell)) for cell in row))
+    out = console()
+    with out.capture() as captured:  # rich would end the program itself at a closed pipe
+        out.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _lines(text: str) -> str:
-    return "\n".join(map(printable, text.split("\n")))
+def _cell(cell: object) -> str:
+    return "\n".join(map(printable, cell)) if isinstance(cell, list) else printable(str(cell))
 
 
 def console(*, to_stderr: bool = False) -> Console:

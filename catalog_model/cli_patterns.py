@@ -119,7 +119,7 @@ def _put_title(pattern: AccessPattern) -> Command:
     """Take the title as a kind and a file with its record."""
 
     def run(settings: Settings, kind: Any, file: IO[bytes], *, if_absent: bool) -> None:
-        title = parse_title(file.read(), kind, file.name)
+        title = parse_title(file.read(), kind, getattr(file, "name", "<stdin>"))
         show(ap.put_title(settings.catalog(), title, if_absent=if_absent), settings.output)
 
     parameters = [
@@ -231,12 +231,12 @@ def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:
             words=words,
         )
     option = "--seed" if annotation is random.Random else f"--{argument.name.replace('_', '-')}"
-    is_required = argument.default is argument.empty
+    if argument.default is argument.empty:
+        return click.Option([option, argument.name], type=kind, required=True, help=words)
     return click.Option(
         [option, argument.name],
         type=kind,
-        required=is_required,
-        default=None if is_required else argument.default,
+        default=argument.default,
         show_default=argument.default is not None,
         help=words,
     )

@@ -1,0 +1,50 @@
+"""The command line as the tests use it: in this process, on a table of an embedded engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import count
+from typing import Any, Self
+
+from click.testing import CliRunner, Result
+
+from catalog_model import Catalog, Movie, Rejection, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.cli import program
+from catalog_model.local import Engine
+from catalog_model.operations import create_table
+
+_numbers = count(1)
+
+
+class CommandLine:
+    """Runs commands on one table."""
+
+    def __init__(self, engine: Engine, table: str | None = None) -> None:
+        self.table = table or f"command-line-{next(_numbers)}"
+        self.catalog: Catalog = engine.catalog(self.table)
+        self.environment = {**engine.environment(), "CATALOG_TABLE": self.table}
+
+    def filled(self, titles: Iterable[Movie | TVShow | Rejection]) -> Self:
+        """Create the table and load titles."""
+        create_table(self.catalog)
+        assert not ap.load_titles(self.catalog, titles).rejected
+        return self
+
+    def __call__(
+        self, *words: str, answers: str = "", env: dict[str, str | None] | None = None
+    ) -> Result:
+        """Run a command, whatever comes of it."""
+        runner = CliRunner(env={**self.environment, **(env or {})})
+        return runner.invoke(program, words, input=answers)
+
+    def done(self, *words: str) -> str:
+        """Run a command that must succeed, and give what it printed."""
+        result = self(*words)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def json(self, *words: str) -> Any:
+        """Run a command that must succeed, and give its JSON."""
+        return json.loads(self.done("--output", "json", *words))

@@ -1,0 +1,92 @@
+"""The commands there are: one for each access pattern, each described, none differing from it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from catalog_model import __main__ as entry
+from catalog_model import access_patterns as ap
+from catalog_model.cli import program
+from catalog_model.cli_patterns import EXAMPLES, command_name
+
+DOCS = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text()
+
+
+def test_every_access_pattern_has_a_command() -> None:
+    """Under its own name with dashes; `load` is that of load_titles."""
+    assert {command_name(pattern) for pattern in ap.PATTERNS.values()} <= set(program.commands)
+    assert set(EXAMPLES) == set(ap.PATTERNS) - {"load_titles"}
+
+
+@pytest.mark.parametrize("command", program.commands.values(), ids=list(program.commands))
+def test_every_command_and_all_it_takes_is_described(command: click.Command) -> None:
+    """In its help, and the command in docs/command-line.md."""
+    assert command.help
+    assert command.name
+    shown = [each for each in command.params if not getattr(each, "hidden", False)]
+    for parameter in shown:
+        words = getattr(parameter, "words", None) or getattr(parameter, "help", None)
+        assert words, f"{command.name}: {parameter.name}"
+        assert "`" not in words
+    assert "`" not in command.help
+    assert f"catalog-model {command.name}" in DOCS or f"another-one {command.name}" in DOCS
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"put_title", "set_genres"}))
+def test_options_are_the_arguments_of_the_function(name: str) -> None:
+    """With the same names and the same defaults."""
+    command = program.commands[name.replace("_", "-")]
+    arguments = list(inspect.signature(ap.PATTERNS[name].function).parameters.values())[1:]
+    parameters = {each.name: each for each in command.params if not getattr(each, "hidden", False)}
+    assert set(parameters) - {"yes"} == {each.name for each in arguments}
+    for argument in arguments:
+        parameter = parameters[argument.name]
+        has_default = argument.default is not argument.empty
+        assert isinstance(parameter, click.Option) == (
+            has_default or argument.kind is argument.KEYWORD_ONLY
+        )
+        if has_default:
+            assert parameter.get_default(click.Context(command)) == argument.default
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_help_is_for_people_on_a_terminal(name: str) -> None:
+    """Arguments, options and an example; functions by the names of their commands."""
+    result = CliRunner().invoke(program, [name.replace("_", "-"), "--help"])
+    assert result.exit_code == 0
+    assert "Arguments:" in result.output
+    assert "KIND" in result.output
+    assert f"Example: catalog-model {name.replace('_', '-')} " in result.output
+    assert not re.search(r"\b(list|get)_titles?\b", result.output)
+
+
+def test_the_patterns_are_shown_without_a_table() -> None:
+    """Nothing of AWS is needed for them."""
+    runner = CliRunner(env={"AWS_PROFILE": "no-such-profile"})
+    result = runner.invoke(program, ["patterns", "--output", "json"])
+    shown = {each["name"]: each for each in json.loads(result.stdout)}
+    assert set(shown) == set(ap.PATTERNS)
+    assert shown["load_titles"]["command"] == "load"
+    for name, pattern in ap.PATTERNS.items():
+        assert shown[name]["key_condition"] == pattern.key_condition
+        assert pattern.cost in runner.invoke(program, ["patterns"]).stdout
+
+
+def test_the_console_script_names_the_extra_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, with the exit code of a matter of configuration."""
+    monkeypatch.setattr(entry, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 253
+    assert capsys.readouterr().err == (
+        "Error: the command line needs click and rich: pip install 'catalog-model[cli]'\n"
+    )

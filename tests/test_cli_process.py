@@ -1,0 +1,290 @@
+"""The command line as a process of its own: terminals, pipes, signals, and what is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from engines import has_dynoxide
+
+from catalog_model import access_patterns as ap
+from catalog_model.files import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import environment_without_aws, find_dynoxide, start_engine
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = [sys.executable, "-m", "catalog_model"]
+ESCAPE = "\x1b"
+PATIENCE = 30
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Give what a process needs to find this package, and nothing of AWS."""
+    colours = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONIOENCODING")
+    kept = {name: value for name, value in environment_without_aws().items() if name not in colours}
+    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    """A table with the sample data."""
+    with start_engine("moto") as engine:
+        yield CommandLine(engine).filled(read_folder(sample_folder()))
+
+
+def run(cli: CommandLine, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with its output in pipes."""
+    return subprocess.run(
+        [*PROGRAM, *words],
+        env=environment(**cli.environment, **more),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def run_on_terminal(cli: CommandLine, *words: str, **more: str) -> tuple[int, str]:
+    """Run a command on a terminal of 100 columns; give its code and what the terminal showed."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *words],
+        env=environment(**cli.environment, COLUMNS="100", **more),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    with process, os.fdopen(ours, "rb", buffering=0) as terminal:
+        while chunk := read_terminal(terminal.fileno()):
+            shown += chunk
+    return process.returncode, shown.decode()
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """Read what there is; Linux reports the end of a terminal as an error."""
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:
+        return b""
+
+
+def test_a_terminal_gets_colour_and_a_pipe_none(cli: CommandLine) -> None:
+    """NO_COLOR takes it away, FORCE_COLOR forces none on a pipe."""
+    words = ["get-title", "movie", "34"]
+    code, shown = run_on_terminal(cli, *words)
+    assert (code, ESCAPE in shown) == (0, True)
+    code, shown = run_on_terminal(cli, *words, NO_COLOR="1")
+    assert (code, ESCAPE in shown) == (0, False)
+    assert ESCAPE not in run(cli, *words, FORCE_COLOR="1").stdout
+
+
+def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    """And it is gone when the report comes."""
+    path = tmp_path / FILE_NAMES["tv"]
+    path.write_bytes((sample_folder() / FILE_NAMES["tv"]).read_bytes())
+    report = "0 created, 0 changed, 40 unchanged, 0 rejected"
+    code, shown = run_on_terminal(cli, "load", "--tv", str(path))
+    assert (code, "Loading" in shown) == (0, True)
+    assert shown.rstrip().endswith(report)
+    done = run(cli, "load", "--tv", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{report}\n", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(cli: CommandLine) -> None:
+    """As in `catalog-model list-titles movie | head -1`."""
+    for output in ("table", "json"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        words = ["--output", output, "list-titles", "movie", "--limit", "100"]
+        with os.fdopen(writing, "wb") as closed:
+            done = subprocess.run(
+                [*PROGRAM, *words],
+                env=environment(**cli.environment),
+                stdout=closed,
+                stderr=subprocess.PIPE,
+                timeout=PATIENCE,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_one_line(cli: CommandLine) -> None:
+    """And no success."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "list-titles", "movie"],
+            env=environment(**cli.environment),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (255, b"Error: No space left on device\n")
+
+
+def test_an_output_that_is_not_utf_8_still_gets_everything(cli: CommandLine) -> None:
+    """What it cannot hold is escaped: JSON stays JSON."""
+    words = ["get-title", "tv", "44"]
+    as_json = [*words, "--output", "json"]
+    done = run(cli, *as_json, PYTHONIOENCODING="latin-1")
+    assert json.loads(done.stdout) == ap.get_title(cli.catalog, "tv", 44).to_json()
+    assert "Resurrection: Ertu\\u011frul" in run(cli, *words, PYTHONIOENCODING="latin-1").stdout
+    assert "Resurrection: Ertuğrul" in run(cli, *as_json, PYTHONIOENCODING="utf-8").stdout
+
+
+def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
+    """In the middle of a request, with a word and without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*PROGRAM, "--endpoint-url", endpoint, "status"],
+            env=environment(**cli.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            silent.accept()[0].close()
+            connection, _ = silent.accept()  # it tries again, and waits now
+            with connection:
+                process.send_signal(signal.SIGINT)
+                printed, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, printed, told.strip()) == (130, "", "Interrupted.")
+
+
+def test_the_version_is_told(cli: CommandLine) -> None:
+    """Without a table."""
+    done = run(cli, "--version")
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["catalog-model,", "version"])
+
+
+def test_only_what_is_needed_is_imported() -> None:
+    """JSON needs no rich, and nothing but an engine needs moto."""
+    code = (
+        "import sys, catalog_model.cli; "
+        "print([name for name in ('rich', 'moto', 'flask') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+# --- serve
+
+
+def serving(*words: str, **more: str) -> subprocess.Popen[str]:
+    """Start `serve` on a free port."""
+    if has_dynoxide():
+        more["DYNOXIDE"] = str(find_dynoxide())
+    return subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", *words],
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], last: str) -> list[str]:
+    """Read lines until one begins with *last*."""
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while not lines[-1].startswith(last):
+        assert lines[-1], process.communicate()
+        lines.append(process.stdout.readline())
+    return lines
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> None:
+    """With the lines that it prints; it ends cleanly when told to."""
+    with serving(CATALOG_TABLE="my-table") as process:
+        lines = read_until(process, "Ctrl-C stops it")
+        exports = [line.split()[1] for line in lines if line.strip().startswith("export ")]
+        found = environment(**dict(line.split("=", 1) for line in exports))
+        commands = [line.split()[1:] for line in lines if line.startswith("    catalog-model ")]
+        assert len(commands) == 3
+        for words in commands[:1] if told is not signal.SIGINT else commands:
+            done = subprocess.run(
+                [*PROGRAM, *words],
+                env=found,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=True,
+            )
+            assert len(done.stdout.splitlines()) > 1
+        process.send_signal(told)
+        assert process.communicate(timeout=PATIENCE) == ("", "Stopped.\n")
+    assert process.returncode == 0
+
+
+def test_serve_tells_programs_all_of_it_as_json() -> None:
+    """Endpoint, table and environment; also with moto."""
+    words = ("--output", "json", "--table", "some-table", "--engine", "moto")
+    with serving(*words) as process:
+        told = json.loads("".join(read_until(process, "}")))
+        assert (told["engine"], told["table"], told["titles"]) == ("moto", "some-table", 100)
+        assert told["environment"]["AWS_ENDPOINT_URL_DYNAMODB"] == told["endpoint_url"]
+        assert told["environment"]["CATALOG_TABLE"] == "some-table"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def test_serve_says_when_its_port_is_taken() -> None:
+    """In one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*PROGRAM, "serve", "--port", port],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    expected = f"Error: port {port} cannot be used: Address already in use\n"
+    assert (done.returncode, done.stdout, done.stderr) == (253, "", expected)
+
+
+def test_serve_ends_when_its_engine_does() -> None:
+    """It says so; nothing is left that looks alive."""
+    with serving("--output", "json") as process:
+        told = json.loads("".join(read_until(process, "}")))
+        (child,) = children(process.pid)
+        os.kill(child, signal.SIGKILL)
+        _, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (254, f"Error: {told['engine']} has ended\n")
+
+
+def children(pid: int) -> list[int]:
+    """List the processes that a process started; Linux only."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    if not path.exists():
+        pytest.skip("this system does not list children")
+    deadline = time.monotonic() + PATIENCE
+    while not (found := path.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [int(each) for each in found]
