@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -33,13 +33,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 MAX_BATCH_GET: Final = 100
-MAX_BATCH_WRITE: Final = 25
 
 FRUITLESS_TRIES: Final = 8
 """How often a batch is asked again that got nothing done, before it counts as throttled."""
 
 _ACTIONS: Final[dict[type[plan.Operation], str]] = {
-    plan.Check: "ConditionCheck",
     plan.Delete: "Delete",
     plan.Put: "Put",
     plan.Update: "Update",
@@ -162,21 +160,6 @@ class Gateway:
             if not request["ExclusiveStartKey"] or len(items) == limit:
                 return items
 
-    def batch_put(self, items: Iterable[Item]) -> None:
-        """Write many items, 25 a request, over what is there; not atomic."""
-        for chunk in chunks(items, MAX_BATCH_WRITE):
-            asked: Sequence[Any] = [{"PutRequest": {"Item": item}} for item in chunk]
-            patience = Patience("BatchWriteItem")
-            while asked:
-                request = {"RequestItems": {self.table_name: asked}}
-                answer = self._send(
-                    "BatchWriteItem", request, lambda r: self.client.batch_write_item(**r)
-                )
-                left = answer.get("UnprocessedItems", {}).get(self.table_name, [])
-                if left:
-                    patience.wait(progress=len(left) < len(asked))
-                asked = left
-
     def transact(self, operations: plan.Plan) -> None:
         """Apply all operations of a plan or none.
 
@@ -192,7 +175,7 @@ class Gateway:
 
         def send(request: dict[str, Any]) -> Any:
             return self.connection.transact_write_items(
-                condition_check_items=actions["ConditionCheck"],
+                condition_check_items=(),
                 delete_items=actions["Delete"],
                 put_items=actions["Put"],
                 update_items=actions["Update"],
@@ -218,7 +201,7 @@ class Gateway:
                 changes: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
                 changes += [Path(name).add(_typed(value)) for name, value in adds]
                 extra = {"actions": changes}
-            case plan.Check(key) | plan.Delete(key):
+            case plan.Delete(key):
                 extra = {}
         action: dict[str, Any] = self.connection.get_operation_kwargs(
             self.table_name, key.PK, key.SK, condition=condition, **extra
@@ -304,5 +287,5 @@ def _condition(condition: plan.Condition) -> PynamoCondition | None:
             return (Path(attribute).does_not_exist() | equals) if or_absent else equals
 
 
-def _typed(value: int | str) -> dict[str, str]:
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+def _typed(value: int) -> dict[str, str]:
+    return {"N": str(value)}

@@ -1,11 +1,8 @@
-"""The access pattern that loads many titles in batches, and may be run again at any time.
+"""The access pattern that loads many titles, and may be run again at any time.
 
-A new title is staged first: its copies are written by BatchWriteItem, which is cheap and not
-atomic. Then titles are committed, 30 at a time: one transaction writes their own items, their
-slots and the counts, on the condition that what was staged still stands. So a title that is there
-is complete, and the counts are exact at any moment; a load that was cut off leaves at most copies
-of titles to come, which the next run overwrites. Titles that are there but differ are replaced
-one by one, as `put_title` does.
+What is there already is compared first and written only where it differs. New titles are created
+several at a time, as many as fit one transaction: with their copies, their slots and the counts.
+So a load that was cut off leaves whole titles only, and the next one goes on where it ended.
 """
 
 from __future__ import annotations
@@ -22,25 +19,14 @@ from catalog_model.counts import read_counts
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
 from catalog_model.faults import LostRaceError
-from catalog_model.gateway import MAX_BATCH_GET, chunks
+from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
 from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern
-from catalog_model.plan import (
-    MAX_ACTIONS,
-    MAX_TRANSACTION_BYTES,
-    Shard,
-    check_plan,
-    plan_commit,
-    plan_creation,
-)
-from catalog_model.sizes import item_size
-from catalog_model.writes import first_version, put_title
+from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
+from catalog_model.writes import check_creation, first_version, write_title
 
-ACTIONS_PER_TITLE: Final = 3
-COMMIT_TITLES: Final = (MAX_ACTIONS - SHARDS) // ACTIONS_PER_TITLE
-COMMIT_BYTES: Final = MAX_TRANSACTION_BYTES // 4
-"""Each title's record is in its item and, as a condition, in the check of its copy."""
+NO_TOTALS: Final = (0,) * SHARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +55,11 @@ class LoadReport:
 
 @access_pattern(
     question="Load many titles",
-    operation="BatchGetItem, BatchWriteItem, TransactWriteItems",
+    operation="BatchGetItem, TransactWriteItems",
     index="table",
-    key_condition="what was staged still stands",
-    consistency="atomic for each title's own item, slot and counts",
-    cost="1 request for 100 titles; for new ones 1 more for 25 copies and 2 for 30 titles",
+    key_condition="absent, or _version as read",
+    consistency="atomic for each title",
+    cost="1 request for 100 titles; 2 for some 15 new ones, 2 for each changed one",
     role="write",
 )
 def load_titles(
@@ -85,12 +71,12 @@ def load_titles(
     """Create or replace many titles, in batches.
 
     Titles that are there already are compared first: what is equal is not written, so a second
-    run writes nothing. A run that was cut off is completed by repeating it; what it wrote until
-    then stays. While it runs, a list may show a new title a moment before `get_title` finds it.
-    Where a key comes twice, the later title stays.
+    run writes nothing. Each title is written whole or not at all, with the counts: a run that was
+    cut off is completed by repeating it, and readers never see the difference. Where a key comes
+    twice, the later title stays.
 
-    Costs one BatchGetItem for 100 titles (1 read unit each); for new ones one BatchWriteItem for
-    25 copies and one transaction for 30 titles; for changed ones two requests each.
+    Costs one BatchGetItem for 100 titles (1 read unit each); for new ones one BatchGetItem and one
+    transaction of up to 100 items, some 15 titles; for changed ones two requests each.
 
     Args:
         titles: Movies and shows, in any order and number; read as they are needed. A `Rejection`
@@ -140,13 +126,13 @@ class _Loading:
     def load(self, titles: list[AnyTitle]) -> None:
         """Bring up to 100 titles with different keys into the table."""
         stored = self._read(titles)
-        changed = [t for t in titles if t.key in stored and stored[t.key] != t]
-        new = [t for t in titles if t.key not in stored]
-        self.report.unchanged += len(titles) - len(changed) - len(new)
+        equal = [title for title in titles if stored.get(title.key) == title]
+        self.report.unchanged += len(equal)
         self.progressed()
-        for title in changed:
-            self._replace(title)
-        for group in _commits(new):
+        for title in titles:
+            if title.key in stored and stored[title.key] != title:
+                self._write(title)
+        for group in _transactions([title for title in titles if title.key not in stored]):
             self._create(group)
 
     def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, AnyTitle]:
@@ -155,25 +141,26 @@ class _Loading:
         return {title.key: title for title in map(codec.decode_title, found)}
 
     def _create(self, titles: list[AnyTitle]) -> None:
-        """Stage and commit new titles; where somebody was faster, put them one by one."""
+        """Create titles together; where somebody was faster, write them one by one."""
         gateway = self._catalog.gateway
-        gateway.batch_put(copy for title in titles for copy in codec.encode_copies(title))
         totals, _ = read_counts(gateway, titles[0].kind, consistent=True)
         try:
-            gateway.transact(plan_commit(titles, first_version(), totals))
+            gateway.transact(plan_creations(titles, first_version(), totals))
         except LostRaceError:
-            already_there = self._read(titles)
             for title in titles:
-                put_title(self._catalog, title)
-            self.report.changed += len(already_there)
-            self.report.created += len(titles) - len(already_there)
+                self._write(title)
         else:
             self.report.created += len(titles)
-        self.progressed()
+            self.progressed()
 
-    def _replace(self, title: AnyTitle) -> None:
-        put_title(self._catalog, title)
-        self.report.changed += 1
+    def _write(self, title: AnyTitle) -> None:
+        before = write_title(self._catalog, title).stored
+        if before is None:
+            self.report.created += 1
+        elif before.title == title:
+            self.report.unchanged += 1
+        else:
+            self.report.changed += 1
         self.progressed()
 
     def progressed(self) -> None:
@@ -186,7 +173,7 @@ def _judge(title: object) -> Rejection | None:
     if not isinstance(title, (Movie, TVShow)):
         return Rejection("", shown(title), "this is neither a Movie nor a TVShow")
     try:
-        check_plan(plan_creation(title, first_version(), Shard(0)), title)
+        check_creation(title)
     except InvalidTitleError as error:
         return Rejection("", f"{title.kind} {title.id}", str(error))
     return None
@@ -204,24 +191,21 @@ def _batches(titles: Iterator[AnyTitle]) -> Iterator[list[AnyTitle]]:
         yield list(batch.values())
 
 
-def _commits(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
-    """Cut into groups of one kind that fit one transaction."""
+def _transactions(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
+    """Cut into groups of one kind, each as large as a transaction may be."""
     for _, of_kind in groupby(sorted(titles, key=_kind), key=_kind):
-        for group in chunks(of_kind, COMMIT_TITLES):
-            yield from _light_enough(group)
-
-
-def _light_enough(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
-    group: list[AnyTitle] = []
-    weight = 0
-    for title in titles:
-        size = item_size(codec.encode_title(title, version=0, slot=0))
-        if group and weight + size > COMMIT_BYTES:
-            yield group
-            group, weight = [], 0
-        group.append(title)
-        weight += size
-    if group:
+        group: list[AnyTitle] = []
+        actions, weight = SHARDS, 0
+        for title in of_kind:
+            planned = plan_creations([title], 0, NO_TOTALS)[:-1]  # its tally is counted already
+            size = plan_size(planned)
+            is_full = actions + len(planned) > MAX_ACTIONS
+            if group and (is_full or weight + size > MAX_TRANSACTION_BYTES):
+                yield group
+                group, actions, weight = [], SHARDS, 0
+            group.append(title)
+            actions += len(planned)
+            weight += size
         yield group
 
 

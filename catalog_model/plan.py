@@ -37,19 +37,11 @@ class Equals:
     """Holds when the item's *attribute* is this value; ``or_absent``: or is not there."""
 
     attribute: str
-    value: int | str
+    value: int
     or_absent: bool = False
 
 
 Condition = Absent | Equals | None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Changes nothing; the plan fails unless the condition holds."""
-
-    key: ItemKey
-    condition: Absent | Equals
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ class Update:
     condition: Condition = None
 
 
-Operation = Check | Put | Delete | Update
+Operation = Put | Delete | Update
 Plan = tuple[Operation, ...]
 
 
@@ -107,36 +99,33 @@ def plan_creation(title: Movie | TVShow, version: int, shard: Shard) -> Plan:
     """Plan a title that is not there yet; its versions count from *version*."""
     return (
         *_plan_arrival(title, version, shard.total),
-        *(Put(copy) for copy in codec.encode_copies(title)),
         _tally(title.key, _counts(None, title), shard.total),
     )
 
 
-def plan_commit(titles: Iterable[Movie | TVShow], version: int, totals: Sequence[int]) -> Plan:
-    """Plan titles whose copies were written ahead, as a bulk load does; each still as written.
-
-    *totals* are those of the shards of their kind; the titles are of one kind.
-    """
+def plan_creations(titles: Iterable[Movie | TVShow], version: int, totals: Sequence[int]) -> Plan:
+    """Plan several titles of one kind that are not there yet; *totals* are those of its shards."""
     slots = list(totals)
-    operations: list[Operation] = []
-    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    arrivals: list[Operation] = []
+    counts: dict[tuple[Kind, int], Counter[str]] = defaultdict(Counter)
     for title in titles:
         shard = keys.shard_of(title.key)
-        staged = Equals(codec.DOC, title.to_json_text())
-        operations += _plan_arrival(title, version, slots[shard])
-        operations.append(Check(keys.listing_key(title.key), staged))
-        counts[shard].update(_counts(None, title))
+        arrivals += _plan_arrival(title, version, slots[shard])
+        counts[title.kind, shard].update(_counts(None, title))
         slots[shard] += 1
-        kind = title.kind
-    tallies = [_tally_shard(kind, shard, counts[shard], totals[shard]) for shard in sorted(counts)]
-    return (*operations, *tallies)
+    tallies = [
+        _tally_shard(kind, shard, counts[kind, shard], totals[shard])
+        for kind, shard in sorted(counts)
+    ]
+    return (*arrivals, *tallies)
 
 
 def _plan_arrival(title: Movie | TVShow, version: int, slot: int) -> Plan:
-    """Plan the title's own item and its slot."""
+    """Plan the items of a new title itself: all but its tally."""
     return (
         Put(codec.encode_title(title, version=version, slot=slot), Absent()),
         Put(codec.encode_slot(title.key, slot), Absent()),
+        *(Put(copy) for copy in codec.encode_copies(title)),
     )
 
 
@@ -213,6 +202,11 @@ def _tally_shard(
     )
 
 
+def plan_size(plan: Plan) -> int:
+    """Give the bytes of all items that a plan writes."""
+    return sum(item_size(operation.item) for operation in plan if isinstance(operation, Put))
+
+
 def check_plan(plan: Plan, title: Movie | TVShow) -> None:
     """Accept a plan that fits DynamoDB's bounds for items and transactions.
 
@@ -220,8 +214,9 @@ def check_plan(plan: Plan, title: Movie | TVShow) -> None:
         InvalidTitleError: Naming *title*, if an item is over 400 KB, or the plan has over 100
             actions or 4 MB.
     """
-    sizes = [item_size(operation.item) for operation in plan if isinstance(operation, Put)]
-    largest, total = max(sizes, default=0), sum(sizes)
+    puts = (operation for operation in plan if isinstance(operation, Put))
+    largest = max((item_size(put.item) for put in puts), default=0)
+    total = plan_size(plan)
     if largest > MAX_ITEM_BYTES:
         raise InvalidTitleError(
             f"{title!r} makes an item of {largest:,} bytes; DynamoDB holds {MAX_ITEM_BYTES:,}"

@@ -189,11 +189,6 @@ def _of_batch_get(request: dict[str, Any]) -> str:
     return _some(_key(key) for each in request["RequestItems"].values() for key in each["Keys"])
 
 
-def _of_batch_write(request: dict[str, Any]) -> str:
-    puts = (put["PutRequest"] for each in request["RequestItems"].values() for put in each)
-    return _some("Put " + _key(put["Item"]) for put in puts)
-
-
 def _of_transaction(request: dict[str, Any]) -> str:
     actions = (pair for each in request["TransactItems"] for pair in each.items())
     return _some(f"{name} {_key(action.get('Key') or action['Item'])}" for name, action in actions)
@@ -201,7 +196,6 @@ def _of_transaction(request: dict[str, Any]) -> str:
 
 _KEY_CONDITIONS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "BatchGetItem": _of_batch_get,
-    "BatchWriteItem": _of_batch_write,
     "GetItem": _of_get,
     "Query": _of_query,
     "TransactWriteItems": _of_transaction,

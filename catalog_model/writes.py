@@ -84,7 +84,22 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
     check_instance(catalog, "catalog", Catalog)
     check_title(title)
     check_flag(if_absent, "if_absent")
+    check_creation(title)
+    write_title(catalog, title, if_absent=if_absent)
+    return title
+
+
+def check_creation(title: AnyTitle) -> None:
+    """Accept a title that fits DynamoDB's bounds, with all of its copies.
+
+    Raises:
+        InvalidTitleError: If it does not.
+    """
     check_plan(plan_creation(title, 2**VERSION_BITS, Shard(0)), title)
+
+
+def write_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> Snapshot:
+    """Create or replace a checked title; tell what was there before."""
 
     def plan(snapshot: Snapshot) -> Plan:
         if snapshot.stored is None:
@@ -93,8 +108,7 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
             raise TitleExistsError(f"{snapshot.stored.title!r} is in {catalog.table!r} already")
         return plan_change(snapshot.stored, title)
 
-    _write(catalog, title.key, plan, with_shard=True)
-    return title
+    return _write(catalog, title.key, plan, with_shard=True)
 
 
 @access_pattern(

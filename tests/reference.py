@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from catalog_model import Movie, Page, TVShow
-from catalog_model.keys import Kind
+from catalog_model.keys import KINDS, Kind
 from catalog_model.sortable import fold_name
 
 Record = dict[str, Any]
 Title = Movie | TVShow
 
-KINDS: tuple[Kind, ...] = ("movie", "tv")
 NAMES = {"movie": "title", "tv": "name"}
 DATES = {"movie": "release_date", "tv": "first_air_date"}
 VALUES: dict[str, Callable[[Kind, Record], Any]] = {
@@ -27,8 +26,10 @@ VALUES: dict[str, Callable[[Kind, Record], Any]] = {
 class Reference:
     """The whole catalogue as a list of records for each kind."""
 
-    def __init__(self, records: dict[str, dict[str, Record]]) -> None:
-        self.records = {kind: list(records[kind].values()) for kind in KINDS}
+    def __init__(self, records: Mapping[Any, Mapping[str, Record]]) -> None:
+        self.records: dict[Kind, list[Record]] = {
+            kind: list(records[kind].values()) for kind in KINDS
+        }
 
     def genre_counts(self, kind: Kind) -> dict[int, int]:
         """Count the titles of each genre that has any."""

@@ -8,23 +8,24 @@ from typing import Any, TypeVar
 
 import pytest
 from engines import Engine
+from generated import Record, Records
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import DATES, KINDS, NAMES, Record, Reference, Title, walk
+from reference import DATES, NAMES, Reference, Title, walk
 
 from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.genres import genre_name
-from catalog_model.keys import Kind
+from catalog_model.keys import KINDS, Kind
 from catalog_model.orders import GENRE_ORDERS, ORDERS
 from catalog_model.sortable import fold_name
 
 UNKNOWN_GENRES = (1, 99_999, 10**38 - 1)
 BOUNDARIES = (0, 1, 3, 4, 15, 16, 63, 64, 255, 256, 1023, 1024, 4095, 4096, 16_383, 16_384)
 MATCHES = ("all", "any")
-EXAMPLES = {"moto": 4, "dynoxide": 60}
-MOST_PAGES = {"moto": 3, "dynoxide": 30}
+EXAMPLES = {"moto": 2, "dynoxide": 50}
+MOST_PAGES = {"moto": 2, "dynoxide": 30}
 """moto looks through the whole table for every Query, so it gets fewer questions."""
 
 _T = TypeVar("_T")
@@ -60,7 +61,7 @@ class Asking:
 
 
 @pytest.fixture(scope="session")
-def reference(records: dict[str, dict[str, Record]]) -> Reference:
+def reference(records: Records) -> Reference:
     """The records as the reference holds them."""
     return Reference(records)
 
@@ -122,7 +123,8 @@ def prefix_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
     kind = draw(kinds)
     name = draw(st.sampled_from(values_of(reference, kind, NAMES[kind])))
     prefix = name[: draw(st.integers(0, len(name)))]
-    change = draw(st.sampled_from((str, str.upper, str.lower, str.swapcase, "¡{}".format)))
+    cases: list[Callable[[str], str]] = [str, str.upper, str.lower, str.swapcase, "¡{}".format]
+    change = draw(st.sampled_from(cases))
     return {"kind": kind, "prefix": disguised(change(prefix), draw(st.integers(0, 3)))}
 
 
@@ -282,11 +284,11 @@ def test_top_rated_titles_are_above_both_bounds(asking: Asking) -> None:
     asking.holds(st.tuples(top_rated_questions(asking.reference), limits), law)
 
 
-@pytest.mark.parametrize("min_votes", BOUNDARIES)
-def test_every_boundary_of_a_magnitude_is_strict(asking: Asking, min_votes: int) -> None:
+def test_every_boundary_of_a_magnitude_is_strict(engine: Engine, asking: Asking) -> None:
     """One vote less, as many, one more: the partition that is filtered changes, the rule never."""
-    for bound in (min_votes - 1, min_votes, min_votes + 1):
-        asked: dict[str, Any] = {"kind": "movie", "min_votes": bound, "min_rating": 7}
+    around = [bound + step for bound in BOUNDARIES for step in (-1, 0, 1)]
+    for min_votes in around if engine.name == "dynoxide" else around[-4:]:
+        asked: dict[str, Any] = {"kind": "movie", "min_votes": min_votes, "min_rating": 7}
         expected = asking.reference.top_rated(**asked)
         page = ap.list_top_rated(asking.catalog, limit=1000, **asked)
         assert [title.to_json() for title in page.items] == expected
@@ -356,13 +358,13 @@ def test_samples_are_titles_of_the_kind(asking: Asking) -> None:
 def test_the_real_catalogue_has_so_many_good_titles(
     asking: Asking, kind: Kind, how_many: int
 ) -> None:
-    """More than 100 votes and better than 6, walked over pages of 100."""
+    """More than 100 votes and better than 6, walked over pages."""
 
     def page_after(after: str | None) -> Page[Title]:
-        bounds: dict[str, Any] = {"min_votes": 100, "min_rating": 6, "limit": 100}
+        bounds: dict[str, Any] = {"min_votes": 100, "min_rating": 6, "limit": 150}
         return ap.list_top_rated(asking.catalog, kind, after=after, **bounds)
 
-    found = walk(page_after, 100)
+    found = walk(page_after, 150)
     assert len(found) == how_many
     assert _ids(found) == _ids(asking.reference.top_rated(kind, min_votes=100, min_rating=6))
 

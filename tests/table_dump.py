@@ -1,0 +1,267 @@
+"""Looks at a whole table, whether all of it is in step, and disturbs who writes to it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, codec, keys
+from catalog_model import access_patterns as ap
+from catalog_model.errors import TitleNotFoundError
+from catalog_model.keys import KINDS, ItemKey, Kind
+from catalog_model.load import LoadReport
+
+AnyTitle = Movie | TVShow
+Table = dict[ItemKey, dict[str, Any]]
+
+OF_THE_ORDER_OF_WRITES = {codec.VERSION, codec.SLOT, codec.TITLE_ID}
+
+
+def dump(catalog: Catalog) -> Table:
+    """Read every item of the table, consistently."""
+    pages = catalog.client.get_paginator("scan").paginate(
+        TableName=catalog.table, ConsistentRead=True
+    )
+    return {_key(item): item for page in pages for item in page["Items"]}
+
+
+def comparable(table: Table) -> Table:
+    """Leave out what the order of writes decides: versions, who owns which slot, zeros."""
+    return {
+        key: {
+            name: value
+            for name, value in item.items()
+            if name not in OF_THE_ORDER_OF_WRITES and (not is_tally(key) or value != {"N": "0"})
+        }
+        for key, item in table.items()
+    }
+
+
+def is_tally(key: ItemKey) -> bool:
+    """Tell whether the item counts titles."""
+    return key.SK == keys.TALLY_SK
+
+
+def titles_in(table: Table) -> dict[TitleKey, AnyTitle]:
+    """Read all titles that have an item of their own: those that get_title finds."""
+    own = (codec.decode_title(item) for key, item in table.items() if key.PK == key.SK)
+    return {title.key: title for title in own}
+
+
+def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
+    """Each title has its copies and its slot, slots are dense, tallies exact; give the titles."""
+    there = titles_in(table)
+    copies = {_key(copy): copy for title in there.values() for copy in codec.encode_copies(title)}
+    assert {key: table.get(key) for key in copies} == copies
+    assert _slots(table) == _expected_slots(table, there)
+    _assert_dense(table)
+    _assert_tallies(table, there)
+    return there
+
+
+def assert_in_step(catalog: Catalog) -> dict[TitleKey, AnyTitle]:
+    """The table is complete, holds nothing else, and every read answers so; give the titles."""
+    table = dump(catalog)
+    there = assert_complete(table)
+    tallies = sum(map(is_tally, table))
+    assert len(table) == tallies + sum(3 + len(set(each.genre_ids)) for each in there.values())
+    for kind in KINDS:
+        _assert_reads_agree(catalog, kind, {k: t for k, t in there.items() if k.kind == kind})
+    return there
+
+
+def assert_counts_are_of_what_can_be_got(catalog: Catalog, some: list[AnyTitle]) -> None:
+    """However far a load came: whole titles, each found or not, and counts that say how many."""
+    there = assert_complete(dump(catalog))
+    for title in some:
+        if title.key in there:
+            assert ap.get_title(catalog, *title.key) == title
+        else:
+            with pytest.raises(TitleNotFoundError):
+                ap.get_title(catalog, *title.key)
+    for kind in KINDS:
+        own = [title for title in there.values() if title.kind == kind]
+        assert ap.count_titles(catalog, kind) == len(own)
+        counted = sum(genre.title_count for genre in ap.list_genres(catalog, kind))
+        assert counted == sum(len(set(title.genre_ids)) for title in own)
+
+
+def assert_a_repetition_completes(
+    catalog: Catalog, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """The second run finds what is missing, and no item tells that there was a first."""
+    before = len(titles_in(dump(catalog)))
+    report = ap.load_titles(catalog, some)
+    assert report == LoadReport(created=len(some) - before, unchanged=before)
+    table = dump(catalog)
+    assert len(assert_complete(table)) == len(some)
+    assert comparable(table) == undisturbed
+
+
+def walk(page_of: Callable[..., Page[AnyTitle]], *args: Any, **more: Any) -> list[AnyTitle]:
+    """Read all pages of a list."""
+    page = page_of(*args, limit=1000, **more)
+    titles = list(page)
+    while page.next:
+        page = page_of(*args, limit=1000, after=page.next, **more)
+        titles += page
+    return titles
+
+
+@contextmanager
+def hooked(catalog: Catalog, event: str, hook: Callable[..., None]) -> Iterator[None]:
+    """Call *hook* at an event of the handle's client in this block."""
+    events = catalog.client.meta.events
+    events.register(event, hook)
+    try:
+        yield
+    finally:
+        events.unregister(event, hook)
+
+
+class Killed(BaseException):  # no error: nothing may catch it
+    """The process ends here."""
+
+
+@contextmanager
+def killed_at(catalog: Catalog, event: str, number: int = 1) -> Iterator[None]:
+    """End the process at the event of this *number*; outside of this block it is up again."""
+    left = number
+
+    def kill(**_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
+
+    with hooked(catalog, event, kill), pytest.raises(Killed):
+        yield
+
+
+def once(act: Callable[[], Any]) -> Callable[..., None]:
+    """Make a hook that acts at its first event only: what it does itself may be such an event."""
+    acts = iter([act])
+
+    def hook(**_: Any) -> None:
+        for each in acts:
+            each()
+
+    return hook
+
+
+def movie(title_id: int, *genre_ids: int, **fields: Any) -> Movie:
+    """Make a movie."""
+    usual = {"title": f"Movie {title_id}", "popularity": 1, "vote_average": 1, "vote_count": 1}
+    return Movie(id=title_id, genre_ids=list(genre_ids), **{**usual, **fields})
+
+
+def by_key(titles: Iterable[AnyTitle]) -> dict[TitleKey, AnyTitle]:
+    """Give what a table holds after loading *titles*: of each key the last."""
+    return {title.key: title for title in titles}
+
+
+def changed_at_random(title: AnyTitle, rng: random.Random) -> AnyTitle:
+    """Give a title with some of its fields changed."""
+    changes: dict[str, Any] = {
+        "popularity": rng.random() * 100,
+        "vote_average": rng.random() * 10,
+        "vote_count": rng.randint(0, 10**6),
+        "genre_ids": rng.sample((12, 18, 28, 35, 80, 99999), rng.randint(0, 4)),
+        "overview": "Another.",
+    }
+    names = rng.sample(sorted(changes), rng.randint(1, len(changes)))
+    return title.replace(**{name: changes[name] for name in names})
+
+
+class Withholding:
+    """A client that leaves parts of batches undone, as DynamoDB does when it is out of units."""
+
+    def __init__(self, client: Any, holds_back: Callable[[], bool]) -> None:
+        self._client = client
+        self._holds_back = holds_back
+        self.withheld = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        ((table, asked),) = request["RequestItems"].items()
+        held, done = self._split(asked["Keys"])
+        answer: dict[str, Any] = {"Responses": {table: []}}
+        if done:
+            answer = self._client.batch_get_item(RequestItems={table: {**asked, "Keys": done}})
+        return {**answer, "UnprocessedKeys": {table: {**asked, "Keys": held}} if held else {}}
+
+    def _split(self, asked: list[Any]) -> tuple[list[Any], list[Any]]:
+        held: list[Any] = []
+        done: list[Any] = []
+        for one in asked:
+            (held if self._holds_back() else done).append(one)
+        self.withheld += len(held)
+        return held, done
+
+
+def _key(item: Any) -> ItemKey:
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def _slots(table: Table) -> dict[ItemKey, TitleKey]:
+    owners = {}
+    for key, item in table.items():
+        name = keys.parse_key(*key)
+        if isinstance(name, keys.SlotItem):
+            owners[key] = codec.decode_slot(name.kind, item)
+    return owners
+
+
+def _expected_slots(table: Table, there: dict[TitleKey, AnyTitle]) -> dict[ItemKey, TitleKey]:
+    numbers = {key: codec.read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
+    return {keys.slot_key(k.kind, keys.shard_of(k), slot): k for k, slot in numbers.items()}
+
+
+def _assert_dense(table: Table) -> None:
+    numbers = defaultdict(list)
+    for key in table:
+        name = keys.parse_key(*key)
+        if isinstance(name, keys.SlotItem):
+            numbers[name.kind, name.shard].append(name.number)
+    for taken in numbers.values():
+        assert sorted(taken) == list(range(len(taken)))
+
+
+def _assert_tallies(table: Table, there: dict[TitleKey, AnyTitle]) -> None:
+    for kind in KINDS:
+        for shard in range(keys.SHARDS):
+            own = [t for k, t in there.items() if (k.kind, keys.shard_of(k)) == (kind, shard)]
+            tally = table.get(keys.tally_key(kind, shard), {})
+            assert codec.read_int(tally, codec.TOTAL) == len(own)
+            assert codec.tally_counts(tally) == _genre_counts(own)
+
+
+def _genre_counts(titles: list[AnyTitle]) -> Counter[int]:
+    return Counter(genre for title in titles for genre in set(title.genre_ids))
+
+
+def _assert_reads_agree(catalog: Catalog, kind: Kind, there: dict[TitleKey, AnyTitle]) -> None:
+    own = list(there.values())
+    assert ap.get_titles(catalog, there) == own
+    for order in ("popularity", "rating", "release", "name"):
+        listed = walk(ap.list_titles, catalog, kind, order=order)
+        assert len(listed) == len(own)
+        assert {title.key: title for title in listed} == there
+    sampled = ap.sample_titles(catalog, kind, 10**6)
+    assert len(sampled) == len(own)
+    assert {title.key: title for title in sampled} == there
+    assert ap.count_titles(catalog, kind) == len(own)
+    counts = {genre.id: genre.title_count for genre in ap.list_genres(catalog, kind)}
+    assert counts == _genre_counts(own)
+    for genre in counts:
+        listed = walk(ap.list_titles_in_genre, catalog, kind, genre)
+        members = {key: title for key, title in there.items() if genre in title.genre_ids}
+        assert len(listed) == len(members)
+        assert {title.key: title for title in listed} == members

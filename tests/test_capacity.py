@@ -1,0 +1,294 @@
+"""The cost model: what it predicts is what the engine charges, on the table and on each index."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from engines import Engine
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from request_log import Request, logged_requests
+from strategies import decimals, floats, genre_lists, titles
+from test_prices import engine_number_size
+
+from catalog_model import Catalog, Movie, TVShow, codec, keys, plan, sizes
+from catalog_model import access_patterns as ap
+from catalog_model import capacity as cost
+from catalog_model.capacity import Units
+from catalog_model.faults import LostRaceError
+from catalog_model.gateway import Gateway
+from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.writes import read_stored
+
+AnyTitle = Movie | TVShow
+Table = dict[ItemKey, codec.Item]
+few_ids = st.integers(1, 24)
+some = settings(max_examples=settings().max_examples * 2 // 5)
+
+
+@pytest.fixture
+def metered(catalog: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    """A handle on an empty table whose engine measures; its view of numbers is taken over."""
+    if engine.name == "moto":
+        pytest.skip("moto's capacity figures are constants")
+    monkeypatch.setattr(sizes, "_number_size", engine_number_size)
+    return catalog
+
+
+def contents(catalog: Catalog) -> Table:
+    """Read everything there is."""
+    pages = catalog.client.get_paginator("scan").paginate(TableName=catalog.table)
+    items: list[codec.Item] = [item for page in pages for item in page["Items"]]
+    return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in items}
+
+
+def consumed(request: Request) -> Units:
+    """Give what the engine reports."""
+    report = request.answer["ConsumedCapacity"]
+    (part,) = report if isinstance(report, list) else [report]
+    shares = part.get("GlobalSecondaryIndexes", {})
+    return Units(
+        part["Table"]["CapacityUnits"],
+        {name: share["CapacityUnits"] for name, share in shares.items()},
+    )
+
+
+@contextmanager
+def predicted(catalog: Catalog) -> Iterator[list[Request]]:
+    """Predict every request of this block from what was there before, and compare to the unit."""
+    there, plans, transact = contents(catalog), [], Gateway.transact
+
+    def noting(gateway: Gateway, operations: plan.Plan) -> None:
+        plans.append(operations)
+        transact(gateway, operations)
+
+    with pytest.MonkeyPatch.context() as patch, logged_requests(catalog) as log:
+        patch.setattr(Gateway, "transact", noting)
+        yield log
+    for request in log:
+        expected = _predict(request, there, plans)
+        assert consumed(request) == expected, request.operation
+    is_there = {key: sizes.item_size(item) for key, item in contents(catalog).items()}
+    assert is_there == {key: sizes.item_size(item) for key, item in there.items()}
+
+
+def _predict(request: Request, there: Table, plans: list[plan.Plan]) -> Units:
+    """Predict one request, and change *there* as it does."""
+    asked: Any = request.params
+    (of_table,) = asked.get("RequestItems", {"": {}}).values()
+    consistent = bool(asked.get("ConsistentRead"))
+    match request.operation:
+        case "GetItem":
+            return cost.get_units(there.get(_key(asked["Key"])), consistent=consistent)
+        case "BatchGetItem":
+            found = [there.get(_key(key)) for key in of_table["Keys"]]
+            return cost.batch_get_units(found, consistent=of_table["ConsistentRead"])
+        case "Query":
+            read = _items_read(asked, there)
+            return cost.query_units(read, index=request.index, consistent=consistent)  # type: ignore[arg-type]
+    planned = plans.pop(0)
+    units = cost.predict_plan(planned, there)
+    for operation in planned:
+        key = cost.key_of(operation)
+        after = cost.outcome(operation, there.pop(key, None))
+        there.update({key: after} if after else {})
+    return units
+
+
+def _items_read(asked: dict[str, Any], there: Table) -> list[codec.Item]:
+    """Do what a Query does, on a dict."""
+    index = asked.get("IndexName")
+    pk, sk = cost.INDEX_KEYS[index] if index else ("PK", "SK")
+    values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
+    lower, upper = values.get(":lower", ""), values.get(":upper", keys.MAX_SORT_KEY * 2)
+    found = [
+        item
+        for item in there.values()
+        if item.get(pk) == {"S": values[":pk"]} and sk in item and lower <= item[sk]["S"] <= upper
+    ]
+    found.sort(key=lambda item: str(item[sk]["S"]), reverse=not asked["ScanIndexForward"])
+    return found[: asked.get("Limit")]
+
+
+def _key(item: Mapping[str, Any]) -> ItemKey:
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def _measures(title: AnyTitle) -> tuple[int, ...]:
+    """Size the title's own item, a membership or listing, and an entry of an index."""
+    listing, *memberships = codec.encode_copies(title)
+    entry = cost.index_entry(listing, "by_popularity") or {}
+    item = codec.encode_title(title, version=2**47 + 1, slot=0)
+    return tuple(sizes.item_size(each) for each in (item, (memberships or [listing])[-1], entry))
+
+
+@st.composite
+def edgy_titles(draw: st.DrawFn) -> AnyTitle:
+    """Titles whose item, copy or index entry is about as long as one unit takes."""
+    title = draw(titles(few_ids)).replace(overview="")
+    size = draw(st.sampled_from(_measures(title)))
+    length = draw(st.sampled_from((0, 1024, 2048, 3072, 4096))) + draw(st.integers(-2, 2))
+    return title.replace(overview="x" * max(0, length - size))
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> Callable[[Catalog, AnyTitle], object]:
+    """Any change of a title that is there."""
+    popularity, rating, genres = draw(floats), draw(floats), draw(genre_lists)
+    votes, name, length = draw(st.integers(0, 20_000)), draw(st.text(max_size=9)), draw(few_ids)
+    changes: tuple[Callable[[Catalog, AnyTitle], object], ...] = (
+        lambda c, t: ap.update_popularity(c, t.kind, t.id, popularity),
+        lambda c, t: ap.update_votes(c, t.kind, t.id, vote_average=rating, vote_count=votes),
+        lambda c, t: ap.set_genres(c, t.kind, t.id, genres),
+        lambda c, t: ap.put_title(
+            c, t.replace(**{"title" if isinstance(t, Movie) else "name": name})
+        ),
+        lambda c, t: ap.put_title(c, t.replace(overview="x" * 45 * length, genre_ids=genres)),
+        lambda c, t: ap.put_title(c, t.replace(release_date="1999-12-31")),
+        ap.put_title,
+        lambda c, t: ap.delete_title(c, t.kind, t.id),
+    )
+    return draw(st.sampled_from(changes))
+
+
+@some
+@given(title=edgy_titles(), edit=edits(), leaves=st.booleans())
+def test_what_a_write_costs_is_predicted_to_the_unit(
+    metered: Catalog, title: AnyTitle, edit: Callable[..., object], leaves: bool
+) -> None:
+    """Creations, replacements, edits and deletions, with and without another title's slot."""
+    with predicted(metered) as log:
+        ap.put_title(metered, title)
+        edit(metered, title)
+        if leaves:
+            ap.put_title(metered, title.replace(popularity=-1.0))
+            ap.delete_title(metered, title.kind, title.id)
+    assert log
+
+
+@some
+@given(title=edgy_titles(), other=edgy_titles())
+def test_what_a_title_will_cost_follows_from_titles_alone(
+    metered: Catalog, title: AnyTitle, other: AnyTitle
+) -> None:
+    """No item is read for it: only the tally, the versions and the slots have to be known."""
+    assume(title.kind == other.kind)
+    one, two = title.replace(id=8), title.replace(id=16)
+    tally = keys.tally_key(title.kind, 0)
+
+    def charge(action: Callable[[], object]) -> tuple[Table, Units]:
+        before = contents(metered)
+        with predicted(metered) as log:
+            action()
+        return before, consumed(log[-1])
+
+    def stored(there: Table, key: TitleKey) -> plan.Stored:
+        found = read_stored(there[keys.title_key(key)])
+        assert found
+        return found
+
+    for total, new in enumerate((one, two)):
+        before, units = charge(lambda new=new: ap.put_title(metered, new))  # type: ignore[misc]
+        version = stored(contents(metered), new.key).version
+        assert units == cost.predict_creation(new, total, before.get(tally), version)
+    changed = other.replace(id=8, vote_count=title.vote_count + 1)
+    before, units = charge(lambda: ap.put_title(metered, changed))
+    assert units == cost.predict_change(stored(before, one.key), changed, before[tally])
+    for total, gone in ((2, one), (1, two)):
+        before, units = charge(lambda gone=gone: ap.delete_title(metered, gone.kind, gone.id))  # type: ignore[misc]
+        last = stored(before, two.key) if gone is one else None
+        assert units == cost.predict_deletion(stored(before, gone.key), total, last, before[tally])
+
+
+def test_what_a_read_costs_is_predicted_to_the_unit(
+    metered: Catalog, titles: list[AnyTitle]
+) -> None:
+    """Every question, in every order, and the batches and transactions of a load before it."""
+    chosen = random.Random(3).sample(titles, 180)
+    with predicted(metered) as log:
+        ap.load_titles(metered, chosen)
+        ap.load_titles(metered, [chosen[0].replace(popularity=1.5), *chosen[1:]])
+        ap.get_titles(metered, [*(title.key for title in chosen), TitleKey("tv", 10**9)])
+        ap.sample_titles(metered, "tv", 9)
+        ap.list_genres(metered, "movie")
+        for limit in (1, 20, 1000):
+            _ask_for_pages(metered, limit)
+        for title in chosen[:20]:
+            ap.get_title(metered, title.kind, title.id, consistent=title.id % 2 == 0)
+            ap.get_title_with_genres(metered, title.kind, title.id, consistent=title.id % 2 == 0)
+        ap.list_titles_in_genre(metered, "movie", 18, limit=3)
+    asked = {request.operation for request in log}
+    assert asked >= {"GetItem", "Query", "BatchGetItem", "BatchWriteItem", "TransactWriteItems"}
+    four = ap.list_titles_in_genre(metered, "movie", 18, limit=4).items
+    assert consumed(log[-1]) == cost.predict_page(four, "by_popularity", 18)
+
+
+def _ask_for_pages(catalog: Catalog, limit: int) -> None:
+    for descending in (False, True):
+        for order in ("popularity", "rating", "release", "name"):
+            ap.list_titles(catalog, "movie", order=order, descending=descending, limit=limit)
+    for genre_order in ("popularity", "rating", "release"):
+        ap.list_titles_in_genre(catalog, "tv", 18, order=genre_order, limit=limit)
+    ap.list_titles_in_genres(catalog, "movie", [18, 28], match="any", limit=limit)
+    ap.list_titles_in_genre(catalog, "movie", 10**9, limit=limit)
+    ap.list_top_rated(catalog, "movie", min_votes=50, min_rating=5, limit=limit)
+    ap.list_released_between(catalog, "tv", "1990-01-01", "2010-12-31", limit=limit)
+    ap.find_titles_by_name(catalog, "movie", "t", limit=limit)
+
+
+@pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 8192, 8193, 40_000])
+@pytest.mark.parametrize("consistent", [False, True])
+def test_a_single_item_is_read_and_written_at_the_predicted_price(
+    metered: Catalog, size: int, consistent: bool
+) -> None:
+    """Around each step of 4 KB, an item that is not there, and an entry that stays as it is."""
+    item = _item_of(size, **{name: {"S": "k"} for name in cost.INDEX_KEYS["by_name"]})
+    key: Any = {"TableName": metered.table, "Key": codec.key_attributes(_key(item))}
+    with logged_requests(metered) as log:
+        for _ in range(2):
+            metered.client.get_item(**key, ConsistentRead=consistent)
+            metered.client.put_item(TableName=metered.table, Item=item)
+        for _ in range(2):
+            metered.client.delete_item(**key)
+    assert [consumed(request) for request in log] == [
+        cost.get_units(None, consistent=consistent),
+        cost.write_units(None, item),
+        cost.get_units(item, consistent=consistent),
+        cost.write_units(item, item),
+        cost.write_units(item, None),
+        cost.write_units(None, None),
+    ]
+
+
+def _item_of(size: int, **more: codec.Value) -> codec.Item:
+    item: codec.Item = {"PK": {"S": "a"}, "SK": {"S": "b"}, **more, codec.DOC: {"S": ""}}
+    return {**item, codec.DOC: {"S": "x" * max(0, size - sizes.item_size(item))}}
+
+
+@some
+@given(decimals())
+def test_numbers_are_as_long_as_the_engine_says(metered: Catalog, number: Decimal) -> None:
+    """An item with the number fills one unit; with one byte more it takes two."""
+    with logged_requests(metered) as log:
+        for size in (1, 1024, 1025):  # the first makes room: what is replaced counts, too
+            item = _item_of(size, n={"N": str(number)})
+            metered.client.put_item(TableName=metered.table, Item=item)
+    assert [consumed(request).table for request in log][1:] == [1, 2]
+
+
+def test_of_a_failed_condition_the_engine_reports_nothing(metered: Catalog) -> None:
+    """So the price of a failure is the guide's word; the items it is made of stay as they were."""
+    title = Movie(id=8, title="Up", genre_ids=[], popularity=1, vote_average=1, vote_count=1)
+    ap.put_title(metered, title)
+    before = contents(metered)
+    planned = plan.plan_creation(title, 1, plan.Shard(1))
+    with logged_requests(metered) as log, pytest.raises(LostRaceError):
+        metered.gateway.transact(planned)
+    assert "ConsumedCapacity" not in log[0].answer
+    assert contents(metered) == before
+    assert cost.predict_failed_plan(planned, before) == Units(8)

@@ -1,0 +1,81 @@
+"""Requests and capacity units of every access pattern, against the contract's bounds.
+
+On dynoxide alone, which charges as DynamoDB documents it. ``-s`` shows the tables.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import ceil
+
+import pytest
+from budget import Row, as_table, call, measure_reads, measure_samples, measure_writes
+from engines import Engine
+from generated import Records
+from reference import Reference
+
+from catalog_model import Catalog, Movie, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.keys import SHARDS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _charged(engine: Engine) -> None:
+    if engine.name != "dynoxide":
+        pytest.skip("moto's capacity figures are constants")
+
+
+@pytest.fixture(scope="module")
+def reads(_charged: None, full_catalog: Catalog, records: Records) -> list[Row]:
+    """What the reads cost over the whole catalogue."""
+    rows = measure_reads(full_catalog, Reference(records))
+    sys.stdout.write(f"\n{as_table(rows)}\n")
+    return rows
+
+
+def test_every_read_keeps_its_bound(reads: list[Row]) -> None:
+    """Each call that was measured, not only their average, is within the contract."""
+    assert [row for row in reads if not row.is_within] == []
+
+
+def test_every_read_was_measured(reads: list[Row]) -> None:
+    """A new access pattern needs a bound and a measurement."""
+    measured = {row.pattern.split("(")[0].split()[0] for row in reads}
+    assert measured == {name for name, each in ap.PATTERNS.items() if each.role == "read"}
+
+
+def test_every_write_is_a_read_and_one_transaction(
+    catalog: Catalog, titles: list[Movie | TVShow]
+) -> None:
+    """The requests are those that the docstrings state; a write of nothing new sends no write."""
+    ap.load_titles(catalog, titles[:20])
+    rows = measure_writes(catalog)
+    sys.stdout.write(f"\n{as_table(rows)}\n")
+    assert [row for row in rows if not row.is_within] == []
+    measured = {row.pattern.split(",")[0] for row in rows} | {"load_titles"}
+    assert measured == {name for name, each in ap.PATTERNS.items() if each.role == "write"}
+
+
+def test_a_load_takes_few_requests(catalog: Catalog, titles: list[Movie | TVShow]) -> None:
+    """A read for 100 titles; for new ones a read and a transaction each time it is filled."""
+    some = titles[:300]
+    first = call(catalog, lambda: ap.load_titles(catalog, some))
+    again = call(catalog, lambda: ap.load_titles(catalog, some))
+    items = sum(3 + len(set(title.genre_ids)) for title in some)
+    reads, writes = (first.operations.count(o) for o in ("BatchGetItem", "TransactWriteItems"))
+    most = MAX_ACTIONS - SHARDS - MAX_ITEMS_OF_A_TITLE
+    assert writes <= items // most + ceil(len(some) / 100)
+    assert (reads, reads + writes) == (writes + ceil(len(some) / 100), len(first.operations))
+    assert again.operations == ("BatchGetItem",) * ceil(len(some) / 100)
+
+
+def test_a_sample_stays_cheap_after_most_titles_are_gone(
+    catalog: Catalog, titles: list[Movie | TVShow]
+) -> None:
+    """Deleting leaves no gaps that a sampler would have to probe."""
+    movies = [title for title in titles if title.kind == "movie"][:300]
+    ap.load_titles(catalog, movies)
+    for title in movies[20:]:
+        ap.delete_title(catalog, *title.key)
+    row = measure_samples(catalog, 1000)
+    assert row.is_within, row

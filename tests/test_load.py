@@ -1,0 +1,374 @@
+"""Bulk loads: cut off anywhere, throttled, met by others, and repeated until all is there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from engines import Engine
+from request_log import logged_requests
+from table_dump import (
+    AnyTitle,
+    Killed,
+    Table,
+    Withholding,
+    assert_a_repetition_completes,
+    assert_complete,
+    assert_counts_are_of_what_can_be_got,
+    assert_in_step,
+    by_key,
+    changed_at_random,
+    comparable,
+    dump,
+    hooked,
+    killed_at,
+    movie,
+    once,
+    titles_in,
+)
+
+from catalog_model import Catalog, gateway, keys
+from catalog_model import access_patterns as ap
+from catalog_model.errors import InvalidArgumentError, ThrottledError
+from catalog_model.keys import KINDS
+from catalog_model.load import LoadReport, Rejection
+from catalog_model.operations import create_table, delete_table
+from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES
+from catalog_model.sizes import item_size
+
+Fresh = Callable[[], Catalog]
+
+
+@pytest.fixture
+def some(titles: list[AnyTitle]) -> list[AnyTitle]:
+    """35 movies and 35 shows: two commits of each kind, so that a load has all its parts."""
+    return [t for kind in KINDS for t in [t for t in titles if t.kind == kind][:35]]
+
+
+@pytest.fixture
+def many(titles: list[AnyTitle]) -> list[AnyTitle]:
+    """Three batches of both kinds, mixed."""
+    return random.Random(3).sample(titles, 220)
+
+
+@pytest.fixture
+def fresh(engine: Engine) -> Iterator[Fresh]:
+    """Makes as many empty tables as a test needs."""
+    made: list[Catalog] = []
+
+    def make() -> Catalog:
+        made.append(engine.catalog())
+        create_table(made[-1])
+        return made[-1]
+
+    yield make
+    for catalog in made:
+        delete_table(catalog)
+
+
+@pytest.fixture
+def undisturbed(fresh: Fresh, some: list[AnyTitle]) -> Table:
+    """The table that a load without any trouble makes of some titles."""
+    catalog = fresh()
+    ap.load_titles(catalog, some)
+    assert_in_step(catalog)
+    return comparable(dump(catalog))
+
+
+@pytest.fixture
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "FIRST_PAUSE", 0.0)
+
+
+def test_a_load_of_what_is_there_sends_no_write(
+    full_catalog: Catalog, titles: list[AnyTitle]
+) -> None:
+    """One BatchGetItem for 100 titles and nothing else, in whatever order they come."""
+    shuffled = random.Random(1).sample(titles, len(titles))
+    for again in (titles, shuffled):
+        with logged_requests(full_catalog) as log:
+            report = ap.load_titles(full_catalog, again)
+        assert report == LoadReport(unchanged=len(titles))
+        assert [request.operation for request in log] == ["BatchGetItem"] * -(-len(titles) // 100)
+
+
+def test_the_whole_catalogue_is_in_step_once_loaded(
+    engine: Engine, full_catalog: Catalog, titles: list[AnyTitle]
+) -> None:
+    """Every title, once in each of its lists, counted, and in reach of the sampler."""
+    assert assert_complete(dump(full_catalog)) == by_key(titles)
+    if engine.name == "dynoxide":  # moto takes minutes to sort all lists
+        assert_in_step(full_catalog)
+
+
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
+    moment: str, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """Before each request in turn, or when it was done and its answer is lost on the way."""
+    with logged_requests(catalog := fresh()) as log:
+        ap.load_titles(catalog, some)
+    for number in range(1, len(log) + 1):
+        catalog = fresh()
+        with killed_at(catalog, f"{moment}.dynamodb", number):
+            ap.load_titles(catalog, some)
+        assert_counts_are_of_what_can_be_got(catalog, some)
+        assert_a_repetition_completes(catalog, some, undisturbed)
+
+
+def test_a_load_killed_again_and_again_gets_there(
+    fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """Each run is killed at its 7th to 12th request, and begins where the last one came to."""
+    catalog, rng = fresh(), random.Random(5)
+    for _ in range(4):
+        with killed_at(catalog, "before-call.dynamodb", rng.randint(7, 12)):
+            ap.load_titles(catalog, some)
+        assert_counts_are_of_what_can_be_got(catalog, some)
+        if len(titles_in(dump(catalog))) > 30:
+            break
+    assert_a_repetition_completes(catalog, some, undisturbed)
+
+
+def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
+    fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """What the callback raises comes through; what was said to be done is done."""
+    seen: list[int] = []
+    ap.load_titles(fresh(), some, on_progress=seen.append)
+    for number in range(1, len(seen) + 1):
+        catalog, calls = fresh(), iter(range(number - 1, -1, -1))
+
+        def stop(done: int, calls: Iterator[int] = calls, catalog: Catalog = catalog) -> None:
+            assert len(titles_in(dump(catalog))) == done
+            if next(calls) == 0:
+                raise Killed
+
+        with pytest.raises(Killed):
+            ap.load_titles(catalog, some, on_progress=stop)
+        assert_counts_are_of_what_can_be_got(catalog, some)
+        assert_a_repetition_completes(catalog, some, undisturbed)
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize("seed", range(8))
+def test_what_a_batch_leaves_undone_is_asked_again(
+    seed: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """UnprocessedKeys of any part, all of it at times: nothing is taken for missing."""
+    catalog, rng = fresh(), random.Random(seed)
+    share = rng.uniform(0.05, 0.5)
+    client: Any = Withholding(catalog.client, lambda: rng.random() < share)
+    throttled = Catalog(catalog.table, client=client)
+    assert ap.load_titles(throttled, some) == LoadReport(created=len(some))
+    assert client.withheld > 0
+    assert comparable(dump(catalog)) == undisturbed
+    assert ap.load_titles(throttled, some) == LoadReport(unchanged=len(some))
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize("served", [0, 40, 71, 100])
+def test_a_batch_that_is_never_done_counts_as_throttled(
+    served: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """After some tries without any progress; until then all is whole, and a repeat completes."""
+    catalog, left = fresh(), iter(range(served))
+    client: Any = Withholding(catalog.client, lambda: next(left, None) is None)
+    with pytest.raises(ThrottledError):
+        ap.load_titles(Catalog(catalog.table, client=client), some)
+    assert_counts_are_of_what_can_be_got(catalog, some)
+    assert_a_repetition_completes(catalog, some, undisturbed)
+
+
+def test_changed_titles_are_replaced_with_everything_derived_from_them(
+    catalog: Catalog, many: list[AnyTitle]
+) -> None:
+    """Popularity, votes and genres change at random, some titles are new: all follows."""
+    rng, old = random.Random(11), many[:180]
+    ap.load_titles(catalog, old)
+    changed = [changed_at_random(title, rng) if rng.random() < 0.4 else title for title in many]
+    differing = sum(title != now for title, now in zip(old, changed, strict=False))
+    report = ap.load_titles(catalog, changed)
+    assert report == LoadReport(created=40, changed=differing, unchanged=180 - differing)
+    assert assert_in_step(catalog) == by_key(changed)
+    assert ap.load_titles(catalog, changed) == LoadReport(unchanged=220)
+
+
+def test_what_cannot_be_loaded_is_reported_and_the_rest_is_loaded(catalog: Catalog) -> None:
+    """With key and reason, in the order of the input; a rejected title leaves no trace."""
+    noted = Rejection("data_movies.json", "12", "why")
+    too_long = movie(5, 28, overview="x" * 400 * 1024)
+    too_wide = movie(6, *range(1, 20), overview="x" * 250_000)
+    given: list[Any] = [movie(1, 28), noted, too_long, None, movie(2), too_wide, {"id": 3}]
+    seen: list[int] = []
+    report = ap.load_titles(catalog, given, on_progress=seen.append)
+    assert (report.created, report.changed, report.unchanged, report.done) == (2, 0, 0, 7)
+    assert seen[-1] == 7
+    first, long, nothing, wide, mapping = report.rejected
+    assert (long.key, wide.key) == ("movie 5", "movie 6")
+    assert (first is noted, "409,600" in long.reason) == (True, True)
+    assert "with its copies" in wide.reason
+    assert (nothing.key, mapping.key) == ("None", "{'id': 3}")
+    assert {each.reason for each in (nothing, mapping)} == {"this is neither a Movie nor a TVShow"}
+    assert assert_in_step(catalog) == by_key([movie(1, 28), movie(2)])
+
+
+def test_of_a_key_that_comes_twice_the_last_title_stays(catalog: Catalog) -> None:
+    """And each of the input is counted: as created, then as changed or unchanged."""
+    first, last = movie(1, 28, 12), movie(1, 35, popularity=5)
+    given = [first, movie(2), first, last, movie(3), movie(2), last]
+    report = ap.load_titles(catalog, given)
+    assert report == LoadReport(created=3, changed=1, unchanged=3)
+    assert report.done == len(given)
+    assert assert_in_step(catalog) == by_key(given)
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize(
+    "moment", ["after-call.dynamodb.BatchGetItem", "before-call.dynamodb.TransactWriteItems"]
+)
+@pytest.mark.parametrize(
+    ("act", "figures"),
+    [
+        ("put it", (59, 0, 1)),
+        ("put another", (59, 1, 0)),
+        ("put it and delete it", (60, 0, 0)),
+        ("put another and delete it", (60, 0, 0)),
+        ("put it and change genres", (59, 1, 0)),
+        ("add a neighbour", (60, 0, 0)),
+        ("delete a neighbour", (60, 0, 0)),
+    ],
+)
+def test_who_meets_a_load_leaves_everything_in_step(
+    act: str, figures: tuple[int, int, int], moment: str, catalog: Catalog
+) -> None:
+    """Another writer acts between the reads of a load and its transaction; the load wins."""
+    loaded = [movie(n, 28, n % 5 + 1, 12) for n in range(8, 68)]
+    met, neighbour, newcomer = loaded[0], movie(800, 28), movie(8000, 35)
+    ap.put_title(catalog, neighbour)
+    other = met.replace(genre_ids=[99, 12], popularity=77)
+    acts: dict[str, Callable[[], Any]] = {
+        "put it": lambda: ap.put_title(catalog, met),
+        "put another": lambda: ap.put_title(catalog, other),
+        "put it and delete it": lambda: _put_and_delete(catalog, met),
+        "put another and delete it": lambda: _put_and_delete(catalog, other),
+        "put it and change genres": lambda: _put_and_set_genres(catalog, met),
+        "add a neighbour": lambda: ap.put_title(catalog, newcomer),
+        "delete a neighbour": lambda: ap.delete_title(catalog, *neighbour.key),
+    }
+    assert len({keys.shard_of(title.key) for title in (met, neighbour, newcomer)}) == 1
+    with hooked(catalog, moment, once(acts[act])):
+        report = ap.load_titles(catalog, loaded)
+    there = assert_in_step(catalog)
+    assert by_key(loaded).items() <= there.items()
+    assert (report.created, report.changed, report.unchanged) == figures
+
+
+def _put_and_delete(catalog: Catalog, title: AnyTitle) -> None:
+    ap.put_title(catalog, title)
+    ap.delete_title(catalog, *title.key)
+
+
+def _put_and_set_genres(catalog: Catalog, title: AnyTitle) -> None:
+    ap.put_title(catalog, title)
+    ap.set_genres(catalog, *title.key, [77])
+
+
+def test_two_loads_of_overlapping_titles_at_a_time_end_in_step(
+    catalog: Catalog, many: list[AnyTitle]
+) -> None:
+    """Each title is there once, as one of them had it; repeating one makes its titles win."""
+    rng = random.Random(13)
+    other = [changed_at_random(title, rng) if rng.random() < 0.5 else title for title in many[60:]]
+    one = many[:160]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda titles: ap.load_titles(catalog, titles), (one, other)))
+    assert [report.done for report in reports] == [len(one), len(other)]
+    there = assert_in_step(catalog)
+    assert there.keys() == by_key(many).keys()
+    assert there.items() <= by_key(one).items() | by_key(other).items()
+    ap.load_titles(catalog, one)
+    assert assert_in_step(catalog) == {**by_key(other), **by_key(one)}
+
+
+def test_titles_are_read_as_they_are_needed_and_progress_tells_how_many_are_done(
+    catalog: Catalog, many: list[AnyTitle]
+) -> None:
+    """Never more than a batch ahead; progress never goes back, and ends at the total."""
+    taken, seen = 0, [0]
+
+    def source() -> Iterator[AnyTitle | Rejection]:
+        nonlocal taken
+        for taken, title in enumerate(many, start=1):
+            assert taken - seen[-1] <= 101
+            yield title
+        yield Rejection("", "", "")
+
+    report = ap.load_titles(catalog, source(), on_progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == taken + 1 == report.done
+    assert report.created == len(many)
+
+
+def test_an_error_of_the_source_comes_through_and_a_repetition_completes(
+    fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+) -> None:
+    """Whole batches before it are loaded; the rest waits for the next run."""
+
+    def source() -> Iterator[AnyTitle]:
+        yield from some[:40]
+        yield some[0]  # a second time: the batch ends here
+        raise OSError("the file is gone")
+
+    catalog = fresh()
+    with pytest.raises(OSError, match="the file is gone"):
+        ap.load_titles(catalog, source())
+    assert len(titles_in(dump(catalog))) == 40
+    assert_counts_are_of_what_can_be_got(catalog, some)
+    assert_a_repetition_completes(catalog, some, undisturbed)
+
+
+@pytest.mark.parametrize("nothing", [[], [Rejection("", "1", "why")], [None]])
+def test_loading_nothing_sends_nothing(nothing: list[Any], catalog: Catalog) -> None:
+    """Nor does an input of rejected records only; what is no input is refused."""
+    with logged_requests(catalog) as log:
+        assert ap.load_titles(catalog, nothing).done == len(nothing)
+        for wrong in (7, "titles", {"1": movie(1)}):
+            with pytest.raises(InvalidArgumentError):
+                ap.load_titles(catalog, wrong)  # type: ignore[arg-type]
+    assert log == []
+
+
+@pytest.mark.parametrize("character", ["x", "\x01"])
+def test_a_transaction_of_a_load_fits_whatever_its_titles_hold(
+    character: str, catalog: Catalog
+) -> None:
+    """JSON needs six bytes for a control character in the copy."""
+    heavy: list[AnyTitle] = [movie(n, overview=character * 60_000) for n in range(1, 31)]
+    with logged_requests(catalog) as log:
+        assert ap.load_titles(catalog, heavy).created == 30
+    writes = [request for request in log if request.operation == "TransactWriteItems"]
+    for request in writes:
+        actions = [each for a in request.params["TransactItems"] for each in a.values()]
+        assert len(actions) <= MAX_ACTIONS
+        assert sum(item_size(each.get("Item", {})) for each in actions) <= MAX_TRANSACTION_BYTES
+    assert 0 < len(writes) < len(heavy)
+
+
+@pytest.mark.parametrize("following", ["put", "load"])
+def test_a_killed_load_leaves_nothing_behind_of_what_it_did_not_write(
+    following: str, catalog: Catalog
+) -> None:
+    """A title written with other genres after the kill is in the lists of those genres only."""
+    with killed_at(catalog, "before-call.dynamodb.TransactWriteItems"):
+        ap.load_titles(catalog, [movie(1, 28, 12)])
+    assert assert_in_step(catalog) == {}
+    now = movie(1, 35)
+    if following == "put":
+        ap.put_title(catalog, now)
+    else:
+        ap.load_titles(catalog, [now])
+    assert assert_in_step(catalog) == by_key([now])

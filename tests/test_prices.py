@@ -1,0 +1,215 @@
+"""The pure side of the cost model: laws of the units, and the way from units to money."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import decimals, titles
+
+from catalog_model import Movie, TVShow, capacity, codec, plan, prices, sizes, table
+from catalog_model.capacity import INDEXES, Units
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.prices import Calls
+
+AnyTitle = Movie | TVShow
+
+
+def engine_number_size(content: str) -> int:
+    """Size a number as dynoxide does: pairs of digits before and after the point, no zeros.
+
+    `sizes` counts pairs as they are stored, aligned to the point: 120 is `1` and `20`. It is the
+    larger by one byte where zeros end in the middle of a pair; the guide says "approximately".
+    """
+    number = Decimal(content)
+    whole, _, part = f"{abs(number):f}".partition(".")
+    whole, part = whole.lstrip("0"), part.rstrip("0")
+    whole, part = (whole, part) if part else (whole.rstrip("0"), part)
+    part = part if whole else part.lstrip("0")
+    pairs = -(-len(whole) // 2) + -(-len(part) // 2)
+    return pairs + 1 + (number < 0) if number else 1
+
+
+def test_the_model_knows_the_indexes_as_they_are_declared() -> None:
+    """The cost model imports no database, so it has its own list of keys; it must not drift."""
+    declared = table.description_of(table.schema())["indexes"]
+    own = {
+        index: {
+            "keys": dict(zip(("HASH", "RANGE"), names, strict=True)),
+            "projection": "INCLUDE",
+            "attributes": [name for name in capacity.PROJECTED if name not in ("PK", "SK")],
+        }
+        for index, names in capacity.INDEX_KEYS.items()
+    }
+    assert own == declared
+
+
+@given(titles())
+def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle) -> None:
+    """Titles, slots and tallies are in no index, memberships in none by name, listings in all."""
+    listing, *memberships = codec.encode_copies(title)
+    for index in INDEXES:
+        assert capacity.index_entry(listing, index)
+        assert capacity.index_entry(codec.encode_title(title, version=1, slot=0), index) is None
+        assert capacity.index_entry(codec.encode_slot(title.key, 0), index) is None
+        for membership in memberships:
+            assert (capacity.index_entry(membership, index) is None) == (index == "by_name")
+
+
+@given(titles(), st.integers(0, 3000))
+def test_an_entry_that_stays_costs_its_index_nothing(title: AnyTitle, length: int) -> None:
+    """Whatever else of the item changes: an attribute that no index projects is the table's."""
+    for item in codec.encode_copies(title):
+        other = {**item, "note": {"S": "x" * length}}
+        assert capacity.write_units(item, item).indexes == {}
+        assert capacity.write_units(item, other).indexes == {}
+        assert capacity.write_units(item, other) == capacity.write_units(other, item)
+
+
+@given(titles(), st.text(max_size=3000), st.sampled_from(INDEXES))
+def test_an_entry_that_moves_costs_what_its_deletion_and_its_insertion_cost(
+    title: AnyTitle, doc: str, index: capacity.IndexName
+) -> None:
+    """An index key cannot change in place."""
+    before = codec.encode_copies(title)[0]
+    in_place = {**before, codec.DOC: {"S": doc}}
+    moved = {**in_place, capacity.INDEX_KEYS[index][1]: {"S": "elsewhere"}}
+    gone = capacity.write_units(before, None).indexes[index]
+    come = capacity.write_units(None, moved).indexes[index]
+    assert capacity.write_units(before, moved).indexes[index] == gone + come
+    changed = capacity.write_units(before, in_place).indexes.get(index, 0)
+    stays = in_place == before
+    assert changed == (
+        0 if stays else max(gone, capacity.write_units(None, in_place).indexes[index])
+    )
+
+
+@given(titles(), st.integers(0, 9000), st.integers(0, 9000))
+def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) -> None:
+    """Reads, writes and whole transactions grow with the size, on the table and each index."""
+    short, long = (title.replace(overview="x" * length) for length in sorted((one, other)))
+    pairs = [
+        [capacity.predict_creation(each, 0) for each in (short, long)],
+        [capacity.predict_deletion(plan.Stored(each, 1, 0), 1) for each in (short, long)],
+        [capacity.predict_page([each] * 9, "by_name") for each in (short, long)],
+        [capacity.batch_get_units(codec.encode_copies(each)) for each in (short, long)],
+    ]
+    for less, more in pairs:
+        assert less.table <= more.table
+        assert all(less.indexes[index] <= more.indexes[index] for index in less.indexes)
+
+
+@given(titles())
+def test_a_title_that_stays_as_it_is_costs_nothing_to_write(title: AnyTitle) -> None:
+    """No plan, no transaction."""
+    assert capacity.predict_change(plan.Stored(title, 1, 0), title) == capacity.NOTHING
+
+
+@given(titles())
+def test_a_transaction_doubles_the_table_and_not_the_indexes(title: AnyTitle) -> None:
+    """The same items in a batch cost half on the table, and the same on each index."""
+    planned = plan.plan_creation(title, 1, plan.Shard(0))
+    alone = [capacity.write_units(None, capacity.outcome(each, None)) for each in planned]
+    batch = sum(alone, capacity.NOTHING)
+    assert capacity.predict_plan(planned, {}) == Units(2 * batch.table, batch.indexes)
+
+
+@given(decimals())
+def test_a_number_is_never_taken_for_shorter_than_the_engine_takes_it(number: Decimal) -> None:
+    """The guide says "approximately": here a half-filled pair of digits counts as a whole one."""
+    ours, engines = sizes.value_size({"N": str(number)}), engine_number_size(str(number))
+    assert ours - engines in (0, 1)
+
+
+def test_the_size_of_120_is_disputed() -> None:
+    """Two significant digits in two pairs, `1` and `20`: 3 bytes here, 2 for the engine."""
+    assert (sizes.value_size({"N": "120"}), engine_number_size("120")) == (3, 2)
+
+
+def test_what_is_stored_is_billed_with_its_index_entries() -> None:
+    """100 bytes for each besides its size."""
+    title = Movie(id=1, title="Up", genre_ids=[16], popularity=1, vote_average=1, vote_count=1)
+    items = list(capacity.items_of(plan.Stored(title, 1, 0)).values())
+    entries = [entry for item in items for i in INDEXES if (entry := capacity.index_entry(item, i))]
+    assert (len(items), len(entries)) == (4, 4 + 3)
+    expected = sum(sizes.item_size(each) + 100 for each in (*items, *entries))
+    assert capacity.stored_bytes(items) == expected
+
+
+def test_a_bill_adds_up() -> None:
+    """Ten pages of 2.5 units and two writes of 28 and 7 a second, in us-east-1."""
+    page, write = Units(0, {"by_popularity": 2.5}), Units(28, {"by_popularity": 7})
+    bill = prices.bill([Calls(10, reads=page), Calls(2, Units(1), write)], stored_bytes=10**9)
+    # 27 reads and 70 writes a second, 2,628,000 seconds a month
+    assert bill.on_demand == pytest.approx(2.628 * (27 * 0.125 + 70 * 0.625))
+    assert bill.read_capacity == {
+        "table": 3, "by_popularity": 36, "by_rating": 1, "by_release": 1, "by_name": 1,
+    }  # fmt: skip
+    assert bill.write_capacity["table"] == 80
+    assert bill.write_capacity["by_popularity"] == 20
+    assert bill.provisioned == pytest.approx(730 * (42 * 0.00013 + 103 * 0.00065))
+    assert bill.storage == pytest.approx(0.25)
+
+
+@given(st.integers(1, 10**6), st.floats(0.01, 1))
+def test_what_is_provisioned_is_used_as_far_as_asked(units: int, utilisation: float) -> None:
+    """Enough for the load at the target, and not a unit more."""
+    needed = prices.capacity_needed(Units(units), utilisation)["table"]
+    assert needed * utilisation >= units * (1 - 1e-9)
+    assert (needed - 1) * utilisation < units
+
+
+def test_nothing_asked_still_provisions_the_least_there_is() -> None:
+    """One unit on the table and on each index; on demand it is free."""
+    bill = prices.bill([])
+    assert set(bill.read_capacity.values()) == set(bill.write_capacity.values()) == {1}
+    assert bill.on_demand == 0
+
+
+@pytest.mark.parametrize("utilisation", [0, -0.5, 1.01, float("nan")])
+def test_a_utilisation_outside_its_bounds_is_refused(utilisation: float) -> None:
+    """Above 0 and at most 1."""
+    with pytest.raises(InvalidArgumentError, match="utilisation"):
+        prices.bill([], utilisation=utilisation)
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("inf"), float("nan")])
+def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+    """0 or more calls a second."""
+    with pytest.raises(InvalidArgumentError, match="per_second"):
+        prices.bill([Calls(rate)])
+
+
+@pytest.mark.parametrize("region", sorted(prices.PRICES))
+def test_prices_can_be_taken_from_a_file_and_put_in_one(region: str) -> None:
+    """A JSON object with the fields of `Prices` is a table of prices."""
+    known = prices.PRICES[region]
+    assert known.region == region
+    assert prices.prices_from_json(json.loads(json.dumps(asdict(known)))) == known
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"million_reads": "0.1"}, {"gb_month": -1}, {"read_hour": True}, {"region": 5}, {"other": 1}],
+)
+def test_prices_that_are_none_are_refused(change: dict[str, Any]) -> None:
+    """Each price is a number, 0 or more; nothing is missing and nothing unknown."""
+    record = {**asdict(prices.DEFAULT_PRICES), **change}
+    with pytest.raises(InvalidArgumentError):
+        prices.prices_from_json(record)
+
+
+@given(st.floats(0, 10))
+def test_dollars_follow_the_price(factor: float) -> None:
+    """Twice the price is twice the bill; other prices are left alone."""
+    base = prices.DEFAULT_PRICES
+    dearer = replace(base, million_writes=base.million_writes * factor)
+    assert prices.on_demand_dollars(0, 9, dearer) == pytest.approx(
+        prices.on_demand_dollars(0, 9) * factor
+    )
+    assert prices.on_demand_dollars(9, 0, dearer) == prices.on_demand_dollars(9, 0)

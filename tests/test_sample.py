@@ -1,0 +1,398 @@
+"""The sampler: each set of titles is equally likely, whatever was written and deleted before."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import combinations, permutations
+
+import pytest
+from engines import Engine, running_engine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from request_log import logged_requests
+
+from catalog_model import Catalog, Movie, TitleKey, TVShow, codec, keys
+from catalog_model import access_patterns as ap
+from catalog_model.counts import read_counts
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.keys import KINDS, SHARDS, Kind
+from catalog_model.operations import create_table, delete_table
+from catalog_model.sampling import _Lottery
+
+UNLIKELY = 4.75
+"""Standard deviations that chance exceeds once in a million."""
+
+SAMPLES, SIZE = 12_000, 5
+SMALL_TOTALS = (2, 0, 1, 0, 0, 3, 0, 0)
+SMALL_SLOTS = [(0, 0), (0, 1), (2, 0), (5, 0), (5, 1), (5, 2)]
+
+
+def surprise(drawn: Iterable[Hashable], cells: Iterable[Hashable], each: int = 1) -> float:
+    """Tell by how many standard deviations the draws differ from an even spread over *cells*.
+
+    Pearson's chi-square for samples of *each* different cells, made normal by Wilson and
+    Hilferty's cube root. About 0 for an even spread; beyond `UNLIKELY` it is none.
+    """
+    counts, expected = Counter(drawn), set(cells)
+    assert set(counts) <= expected
+    mean, freedom = counts.total() / len(expected), len(expected) - 1
+    spread = sum((counts[cell] - mean) ** 2 for cell in expected) / mean
+    chi_square = spread * freedom / (len(expected) - each)
+    ninth = 2 / (9 * freedom)
+    return float(((chi_square / freedom) ** (1 / 3) - 1 + ninth) / ninth**0.5)
+
+
+def title(kind: Kind, title_id: int) -> Movie | TVShow:
+    name = {"movie": "title", "tv": "name"}[kind]
+    numbers = {"popularity": title_id / 8, "vote_average": 7.5, "vote_count": title_id}
+    return TITLE_CLASSES[kind](id=title_id, genre_ids=[18, 28], **{name: "Up"}, **numbers)
+
+
+def owners(catalog: Catalog, kind: Kind) -> dict[tuple[int, int], TitleKey]:
+    """Read who owns each slot, past the access patterns."""
+    pages = catalog.client.get_paginator("scan").paginate(
+        TableName=catalog.table,
+        ConsistentRead=True,
+        FilterExpression="begins_with(PK, :slot)",
+        ExpressionAttributeValues={":slot": {"S": "SLOT#"}},
+    )
+    found: dict[tuple[int, int], TitleKey] = {}
+    for item in (item for page in pages for item in page["Items"]):
+        match keys.parse_key(item["PK"]["S"], item["SK"]["S"]):
+            case keys.SlotItem(of, shard, number) if of == kind:
+                assert (shard, number) not in found
+                found[shard, number] = codec.decode_slot(kind, item)
+    return found
+
+
+History = tuple[Catalog, dict[Kind, set[TitleKey]]]
+
+
+@pytest.fixture(scope="module")
+def history(engine: Engine) -> History:
+    """A table with a past: 60 movies loaded, 25 deleted, 8 of them and others put; and shows."""
+    catalog, rng = engine.catalog("sampled"), random.Random(20)
+    create_table(catalog)
+    ids = rng.sample(range(1, 5_000), 70)
+    ap.load_titles(catalog, [title("movie", id_) for id_ in ids[:60]])
+    ap.load_titles(catalog, [title("tv", id_) for id_ in ids[30:40]])
+    gone = rng.sample(ids[:60], 25)
+    for id_ in gone:
+        ap.delete_title(catalog, "movie", id_)
+    for id_ in (*gone[:8], *ids[60:]):
+        ap.put_title(catalog, title("movie", id_))
+    movies = {*ids} - {*gone[8:]}
+    return catalog, {
+        "movie": {TitleKey("movie", id_) for id_ in movies},
+        "tv": {TitleKey("tv", id_) for id_ in ids[30:40]},
+    }
+
+
+def test_each_title_is_equally_likely_after_inserts_and_deletions(history: History) -> None:
+    """60,000 draws in samples of 5, over the slots as the table has them."""
+    catalog, there = history
+    totals, _ = read_counts(catalog.gateway, "movie")
+    owner, rng, drawn = owners(catalog, "movie"), random.Random(1), list[TitleKey]()
+    for _ in range(SAMPLES):
+        sample = [owner[slot] for slot in _Lottery(totals, rng).draw(SIZE)]
+        assert len(set(sample)) == SIZE
+        drawn += sample
+    assert surprise(drawn, there["movie"], SIZE) < UNLIKELY
+
+
+def test_each_title_is_equally_likely_in_the_samples_that_are_given(
+    engine: Engine, history: History
+) -> None:
+    """5,000 draws by the access pattern: in the sample as a whole, and at its first place."""
+    if engine.name != "dynoxide":
+        pytest.skip("a thousand samples of moto take long, and its slots are the same")
+    catalog, there = history
+    rng = random.Random(2)
+    samples = [ap.sample_titles(catalog, "movie", SIZE, rng=rng) for _ in range(1_000)]
+    drawn = [each.key for sample in samples for each in sample]
+    assert surprise(drawn, there["movie"], SIZE) < UNLIKELY
+    assert surprise([sample[0].key for sample in samples], there["movie"]) < UNLIKELY
+
+
+def test_the_law_of_even_spread_finds_a_bias() -> None:
+    """Taking the first title after a random key is refused, and so is one pair left out."""
+    rng = random.Random(3)
+    ids = sorted(rng.sample(range(1, 5_000), 53))
+    first_after = [
+        ids[bisect_right(ids, rng.randrange(5_000)) % len(ids)] for _ in range(SAMPLES * SIZE)
+    ]
+    assert surprise(first_after, ids) > UNLIKELY
+    pairs = list(combinations(range(6), 2))
+    assert surprise(rng.choices(pairs[1:], k=SAMPLES), pairs) > UNLIKELY
+    assert surprise(rng.choices(pairs, k=SAMPLES), pairs) < UNLIKELY
+
+
+@pytest.mark.parametrize("sizes", [(2,), (3,), (1, 1), (2, 1), (1, 1, 1)], ids=str)
+def test_each_set_of_titles_is_equally_likely(sizes: tuple[int, ...]) -> None:
+    """Every pair and every triple of six slots; also when some are drawn later, as substitutes."""
+    rng, drawn = random.Random(4), []
+    for _ in range(50_000 // sum(sizes)):
+        lottery = _Lottery(SMALL_TOTALS, rng)
+        drawn.append(tuple(sorted(slot for size in sizes for slot in lottery.draw(size))))
+    assert surprise(drawn, combinations(SMALL_SLOTS, sum(sizes))) < UNLIKELY
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=SHARDS, max_size=SHARDS),
+    st.lists(st.integers(0, 9), max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_the_lottery_draws_each_slot_once_and_all_of_them_in_the_end(
+    totals: list[int], sizes: list[int], rng: random.Random
+) -> None:
+    """No slot twice, none that is not there, and as many as asked while there are some."""
+    slots = {(shard, number) for shard, total in enumerate(totals) for number in range(total)}
+    lottery = _Lottery(totals, rng)
+    drawn = [slot for size in sizes for slot in lottery.draw(size)]
+    assert len(drawn) == len(set(drawn)) == min(sum(sizes), len(slots))
+    rest = lottery.draw(len(slots) + 1)
+    assert sorted(drawn + rest) == sorted(slots)
+
+
+def test_each_order_of_a_sample_is_equally_likely(engine: Engine, catalog: Catalog) -> None:
+    """900 samples of all of three titles: the six orders, by the access pattern itself."""
+    ap.load_titles(catalog, [title("movie", id_) for id_ in (3, 8, 11)])
+    rng, samples = random.Random(5), 900 if engine.name == "dynoxide" else 300
+    orders = [
+        tuple(each.id for each in ap.sample_titles(catalog, "movie", 3, rng=rng))
+        for _ in range(samples)
+    ]
+    assert surprise(orders, permutations((3, 8, 11))) < UNLIKELY
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sample_has_different_titles_of_its_kind_and_all_where_fewer_exist(
+    history: History, kind: Kind
+) -> None:
+    """As many as asked, even 0, or as there are; ids that both kinds have are not mixed up."""
+    catalog, there = history
+    for count in (0, 1, 2, 9, 10, 11, 20, 53, 54, 1_000):
+        sample = ap.sample_titles(catalog, kind, count)
+        found = [each.key for each in sample]
+        assert len(set(found)) == len(found) == min(count, len(there[kind]))
+        assert set(found) <= there[kind]
+        assert all(isinstance(each, TITLE_CLASSES[kind]) for each in sample)
+
+
+def test_a_sample_without_a_seed_is_another_each_time(history: History) -> None:
+    """20 of 53 titles are the same, in the same order, once in 10**32 times."""
+    catalog, _ = history
+    assert ap.sample_titles(catalog, "movie") != ap.sample_titles(catalog, "movie")
+
+
+def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
+    """Before the first title, while there are only some of the other kind, and after the last."""
+    assert ap.sample_titles(catalog, "movie") == []
+    ap.put_title(catalog, title("tv", 7))
+    assert ap.sample_titles(catalog, "movie") == []
+    ap.put_title(catalog, title("movie", 7))
+    ap.delete_title(catalog, "movie", 7)
+    assert ap.sample_titles(catalog, "movie") == []
+    assert ap.sample_titles(catalog, "tv") == [title("tv", 7)]
+
+
+def test_a_sample_may_be_larger_than_a_batch(
+    full_catalog: Catalog, titles: list[Movie | TVShow]
+) -> None:
+    """BatchGetItem ends at 100 keys; a sample does not."""
+    movies = {each.key: each for each in titles if each.kind == "movie"}
+    for count in (100, 101, 250, len(movies), 10_000):
+        sample = ap.sample_titles(full_catalog, "movie", count, rng=random.Random(count))
+        assert len({each.key for each in sample}) == len(sample) == min(count, len(movies))
+        assert all(each == movies[each.key] for each in sample)
+
+
+def test_the_same_seed_gives_the_same_sample(history: History) -> None:
+    """Each time, in the same order; another seed gives another."""
+    catalog, _ = history
+    one, again, other = (
+        ap.sample_titles(catalog, "movie", 20, rng=random.Random(seed)) for seed in (7, 7, 8)
+    )
+    assert one == again
+    assert one != other
+
+
+def test_the_same_seed_gives_the_same_sample_on_each_engine() -> None:
+    """Engines answer a batch in an order of their own; no sample shows it."""
+    samples = []
+    for name in ("moto", "dynoxide"):
+        with running_engine(name) as engine:
+            catalog = engine.catalog()
+            create_table(catalog)
+            ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 151)])
+            ap.delete_title(catalog, "movie", 30)
+            rng = random.Random(9)
+            samples.append([ap.sample_titles(catalog, "movie", n, rng=rng) for n in (20, 120)])
+            delete_table(catalog)
+    assert samples[0] == samples[1]
+
+
+small_keys = st.builds(TitleKey, st.sampled_from(KINDS), st.integers(1, 20))
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), small_keys.map(lambda key: [key])),
+        st.tuples(st.just("delete"), small_keys.map(lambda key: [key])),
+        st.tuples(st.just("delete"), st.lists(small_keys, max_size=15, unique=True)),
+        st.tuples(st.just("load"), st.lists(small_keys, max_size=15)),
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+
+def test_slots_are_dense_and_belong_to_one_title_each(engine: Engine) -> None:
+    """After any writes the slots of a shard are 0 to total - 1, each title's in its own shard."""
+
+    @settings(max_examples=25 if engine.name == "dynoxide" else 12)
+    @given(steps)
+    def law(history: list[tuple[str, list[TitleKey]]]) -> None:
+        catalog = engine.catalog()
+        create_table(catalog)
+        there: set[TitleKey] = set()
+        for step, touched in history:
+            there = _apply(catalog, there, step, touched)
+        for kind in KINDS:
+            _check_slots(catalog, kind, {key for key in there if key.kind == kind})
+        delete_table(catalog)
+
+    law()
+
+
+def _apply(
+    catalog: Catalog, there: set[TitleKey], step: str, touched: list[TitleKey]
+) -> set[TitleKey]:
+    if step == "delete":
+        for key in there.intersection(touched):
+            ap.delete_title(catalog, *key)
+        return there.difference(touched)
+    if step == "put":
+        ap.put_title(catalog, title(*touched[0]))
+    else:
+        ap.load_titles(catalog, [title(*key) for key in touched])
+    return there.union(touched)
+
+
+def _check_slots(catalog: Catalog, kind: Kind, there: set[TitleKey]) -> None:
+    totals, _ = read_counts(catalog.gateway, kind, consistent=True)
+    owner = owners(catalog, kind)
+    expected = {(shard, number) for shard, total in enumerate(totals) for number in range(total)}
+    assert set(owner) == expected
+    assert len(owner) == len(there)
+    assert set(owner.values()) == there
+    for (shard, number), key in owner.items():
+        assert shard == keys.shard_of(key)
+        item = catalog.gateway.get(keys.title_key(key), consistent=True)
+        assert item is not None
+        assert codec.read_int(item, codec.SLOT, -1) == number
+
+
+def _check_bounds(catalog: Catalog, calls: int) -> list[TitleKey]:
+    """Sample 20 movies so many times within the bounds of the contract; give what was drawn."""
+    rng, drawn, requests = random.Random(6), [], []
+    for _ in range(calls):
+        with logged_requests(catalog) as log:
+            drawn += [each.key for each in ap.sample_titles(catalog, "movie", 20, rng=rng)]
+        assert {request.operation for request in log} == {"BatchGetItem"}
+        assert 0 < sum(request.units for request in log) <= 60
+        requests.append(len(log))
+    assert sum(number <= 4 for number in requests) >= 0.99 * calls
+    return drawn
+
+
+def test_a_sample_of_20_keeps_within_its_bounds(engine: Engine, full_catalog: Catalog) -> None:
+    """No Scan, at most 4 requests in 99 calls of 100, at most 60 read units."""
+    if engine.name != "dynoxide":
+        pytest.skip("moto does not charge as the service does")
+    assert len(_check_bounds(full_catalog, 100)) == 2_000
+
+
+def test_a_sample_is_right_and_cheap_after_a_mass_deletion(
+    engine: Engine, catalog: Catalog
+) -> None:
+    """300 titles loaded, 270 deleted, sampled; 15 more deleted, and sampled again."""
+    if engine.name != "dynoxide":
+        pytest.skip("moto does not charge as the service does")
+    ids = random.Random(10).sample(range(1, 100_000), 300)
+    ap.load_titles(catalog, [title("movie", id_) for id_ in ids])
+    for id_ in ids[30:]:
+        ap.delete_title(catalog, "movie", id_)
+    left = {TitleKey("movie", id_) for id_ in ids[:30]}
+    assert surprise(_check_bounds(catalog, 300), left, 20) < UNLIKELY
+    for id_ in ids[15:30]:
+        ap.delete_title(catalog, "movie", id_)
+    left = {TitleKey("movie", id_) for id_ in ids[:15]}
+    assert Counter(_check_bounds(catalog, 100)) == dict.fromkeys(left, 100)
+    _check_slots(catalog, "movie", left)
+
+
+@pytest.mark.parametrize("after_request", [1, 2], ids=["after_the_totals", "after_the_slots"])
+@pytest.mark.parametrize("victims", [1, 5])
+def test_a_title_deleted_under_way_is_replaced_by_another(
+    catalog: Catalog, after_request: int, victims: int
+) -> None:
+    """A sample is as long as asked, without gaps and without the titles that went."""
+    ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 61)])
+    for seed in range(3):
+        there = set(owners(catalog, "movie").values())
+        sample, deleted = _delete_under_way(catalog, after_request, victims, seed)
+        assert len(deleted) == victims
+        found = [each.key for each in sample]
+        assert len(set(found)) == len(found) == 20
+        assert set(found) <= there - deleted
+
+
+def _delete_under_way(
+    catalog: Catalog, after_request: int, victims: int, seed: int
+) -> tuple[list[Movie | TVShow], set[TitleKey]]:
+    """Sample while titles that it is about to read are deleted after its n-th request."""
+    owner = owners(catalog, "movie")
+    on_their_way = [owner[slot] for slot in _first_draw(catalog, seed)]
+    deleted, seen = set[TitleKey](), 0
+
+    def delete(**_: object) -> None:
+        nonlocal seen
+        seen += 1
+        for key in on_their_way[:victims] if seen == after_request else ():
+            ap.delete_title(catalog, *key)
+            deleted.add(key)
+
+    with _after_each_batch(catalog, delete):
+        return ap.sample_titles(catalog, "movie", 20, rng=random.Random(seed)), deleted
+
+
+@contextmanager
+def _after_each_batch(catalog: Catalog, act: Callable[..., None]) -> Iterator[None]:
+    events = catalog.client.meta.events
+    events.register("after-call.dynamodb.BatchGetItem", act)
+    try:
+        yield
+    finally:
+        events.unregister("after-call.dynamodb.BatchGetItem", act)
+
+
+def _first_draw(catalog: Catalog, seed: int) -> list[tuple[int, int]]:
+    """Foretell which slots a sample of 20 with this seed draws first."""
+    totals, _ = read_counts(catalog.gateway, "movie", consistent=True)
+    return _Lottery(totals, random.Random(seed)).draw(20)
+
+
+def test_a_sample_ends_when_all_titles_are_deleted_under_way(catalog: Catalog) -> None:
+    """What is left when it looks, and no endless search."""
+    ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 13)])
+    left = [TitleKey("movie", id_) for id_ in range(1, 13)]
+
+    def delete(**_: object) -> None:
+        while left:
+            ap.delete_title(catalog, *left.pop())
+
+    with _after_each_batch(catalog, delete):
+        assert ap.sample_titles(catalog, "movie", 5) == []
