@@ -118,8 +118,15 @@ def encode_slot(key: TitleKey, slot: int) -> Item:
 
 
 def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
-    """Read which title owns a slot."""
-    return TitleKey(kind, int(item[TITLE_ID]["N"]))
+    """Read which title owns a slot.
+
+    Raises:
+        UnknownEntityError: If the item is no slot.
+    """
+    try:
+        return TitleKey(kind, int(item[TITLE_ID]["N"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnknownEntityError(f"this is no slot of a {kind}: {dict(item)!r}") from error
 
 
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
@@ -130,9 +137,9 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     """
     try:
         record = json.loads(item[DOC]["S"])
-    except (KeyError, ValueError) as error:
+        return TITLE_CLASSES[kind]._trusted(_checked(record))
+    except (KeyError, ValueError, TypeError) as error:
         raise UnknownEntityError(f"this is no copy of a {kind}: {dict(item)!r}") from error
-    return TITLE_CLASSES[kind]._trusted(record)
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
@@ -141,14 +148,21 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
     Raises:
         UnknownEntityError: If the item holds no title.
     """
-    name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
-    if not isinstance(name, keys.TitleItem):
-        raise UnknownEntityError(f"this is no title: {dict(item)!r}")
     try:
-        record = _decode_record(item, name.key.kind)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
+        if not isinstance(name, keys.TitleItem):
+            raise UnknownEntityError(f"this is no title: {dict(item)!r}")
+        record = _checked(_decode_record(item, name.key.kind))
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise UnknownEntityError(f"this title cannot be read: {dict(item)!r}") from error
     return TITLE_CLASSES[name.key.kind]._trusted(record)
+
+
+def _checked(record: Any) -> dict[str, Any]:
+    """Accept what can be a record at all; it was checked in full before it was stored."""
+    if not isinstance(record, dict) or "id" not in record:
+        raise TypeError("this is no record")
+    return record
 
 
 def decode_collection(

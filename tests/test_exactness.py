@@ -299,12 +299,18 @@ def test_an_item_that_is_no_title_is_named_in_the_error(item: codec.Item, words:
         codec.decode_title(item)
 
 
-@pytest.mark.parametrize("doc", [None, {"N": "7"}, {"S": "{"}], ids=["none", "number", "broken"])
+@pytest.mark.parametrize("doc", [None, {"N": "7"}, {"S": "{"}, {"S": "7"}, {"S": "{}"}], ids=str)
 def test_a_copy_without_its_record_is_named_in_the_error(doc: Any) -> None:
     """`UnknownEntityError` with the item in it."""
     item = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "ALL"}, **({"_doc": doc} if doc else {})}
     with pytest.raises(UnknownEntityError, match=r"no copy of a movie.*TITLE#movie#7"):
         codec.decode_copy("movie", item)
+
+
+def test_a_slot_without_its_title_is_named_in_the_error() -> None:
+    """As a title or a copy: a sample says which item of the table is wrong."""
+    with pytest.raises(UnknownEntityError, match="SLOT#movie#7"):
+        codec.decode_slot("movie", {"PK": {"S": "SLOT#movie#7"}, "SK": {"S": "SLOT#010"}})
 
 
 def test_items_that_the_model_does_not_know_are_named_by_every_read(catalog: Catalog) -> None:
