@@ -26,7 +26,7 @@ run: $(VENV)/.app engine  ## serve the example application on 127.0.0.1:8080 (PO
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: lint types imports docs test  ## everything that CI checks
 

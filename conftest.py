@@ -1,6 +1,6 @@
-"""Runs the examples in docstrings, README and docs as tests; see `docs.examples`."""
+"""Runs the examples in docstrings, README and docs as tests; see `docs.example_data`."""
 
-from docs.examples import (
+from docs.example_data import (
     catalog,
     collect_examples,
     docstring_names,

@@ -1,6 +1,7 @@
 """The engines that the tests run on.
 
-moto runs in this process and is lenient; dynoxide is a separate, strict one. Where dynoxide's
+moto runs in this process, and is lenient: a strict client stands before it. dynoxide is a separate
+program, and strict by itself. Where dynoxide's
 binary cannot be had, its tests are skipped and say so.
 """
 
@@ -22,6 +23,7 @@ from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.local import find_dynoxide, start_engine
 from catalog_model.local_moto import hasten
+from catalog_model.strict import strict
 
 ENGINES = ("moto", "dynoxide")
 
@@ -37,6 +39,8 @@ class Engine:
         self.client: Any = boto3.client(
             "dynamodb", endpoint_url=endpoint_url, config=CLIENT_DEFAULTS
         )
+        if name == "moto":
+            strict(self.client)
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
         """Make a handle on a table of its own."""

@@ -1,0 +1,90 @@
+"""For the tests of applications: a catalogue in this process, as strict as DynamoDB.
+
+Needs the extra ``local``, and pytest for the fixture.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from catalog_model.catalog import Catalog
+from catalog_model.errors import ConfigurationError
+from catalog_model.local import REGION, Engine
+from catalog_model.operations import create_table
+from catalog_model.strict import strict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DEFAULT_TABLE: Final = "test-catalog"
+
+
+@contextmanager
+def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Catalog]:
+    """Give a handle on a fresh, empty table that lasts as long as the ``with`` block.
+
+    moto plays DynamoDB in this process, one request at a time; a `strict` client sees to it that
+    what the service refuses is refused. While the block lasts, other AWS clients made in it are
+    answered by moto, too. Neither the environment nor a profile is read.
+
+    Args:
+        table: Name of the table.
+        settings: Further settings of `Catalog`, such as ``cursor_secret``.
+
+    Raises:
+        ConfigurationError: If moto is not installed.
+
+    >>> from catalog_model.access_patterns import count_titles
+    >>> with strict_catalog() as catalog:
+    ...     count_titles(catalog, "movie")
+    0
+    """
+    with _moto():
+        catalog = Catalog(table, client=strict(_client()), **settings)
+        create_table(catalog)
+        yield catalog
+
+
+def _client() -> DynamoDBClient:
+    url = f"https://dynamodb.{REGION}.amazonaws.com"  # moto answers before anything is sent
+    return Engine("moto", url, is_persistent=False).catalog().client
+
+
+@contextmanager
+def _moto() -> Iterator[None]:
+    """Let moto answer in this process, one request at a time, as it knows no locks."""
+    try:
+        from moto import mock_aws  # noqa: PLC0415  # an extra
+        from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
+        from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
+
+        from catalog_model.local_moto import hasten  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            f"moto is not installed ({error.name} is missing): pip install 'catalog-model[local]'"
+        ) from error
+    answer, lock = BotocoreStubber.__call__, threading.RLock()
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return answer(*args, **kwargs)
+
+    with mock_aws(), patch.object(DynamoDBBackend, "transact_write_items"):
+        hasten()
+        with patch.object(BotocoreStubber, "__call__", locked):
+            yield
+
+
+if find_spec("pytest"):
+    import pytest
+
+    @pytest.fixture
+    def catalog() -> Iterator[Catalog]:
+        """Give a handle on a fresh, empty table of a `strict_catalog`."""
+        with strict_catalog() as catalog:
+            yield catalog

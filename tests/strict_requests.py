@@ -1,0 +1,110 @@
+"""Requests to a table of the tests' own, as boto3 takes them, well-formed or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Case = tuple[str, dict[str, Any]]
+
+TABLE = "strict-cases"
+KEY = {"PK": {"S": "a"}, "SK": {"S": "a"}}
+ITEM = {**KEY, "d": {"S": "x"}}
+SCHEMA: dict[str, Any] = {
+    "TableName": TABLE,
+    "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"},
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "N" if name == "i" else "S"}
+        for name in ("PK", "SK", "g", "h", "i")
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": name,
+            "KeySchema": [
+                {"AttributeName": "g", "KeyType": "HASH"},
+                {"AttributeName": sort_key, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+        for name, sort_key in (("by_h", "h"), ("by_i", "i"))
+    ],
+}
+
+
+def put(attributes: dict[str, Any] | None = None, **more: Any) -> Case:
+    return "put_item", {"TableName": TABLE, "Item": {**ITEM, **(attributes or {})}, **more}
+
+
+def get(key: dict[str, Any]) -> Case:
+    return "get_item", {"TableName": TABLE, "Key": key}
+
+
+def update(expression: str, value: dict[str, Any]) -> Case:
+    values = {"ExpressionAttributeValues": {":v": value}}
+    return "update_item", {"TableName": TABLE, "Key": KEY, "UpdateExpression": expression, **values}
+
+
+def query(condition: str = "PK = :v", value: Any = None, **more: Any) -> Case:
+    values = {":v": value or {"S": "a"}}
+    return "query", {
+        "TableName": TABLE,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        **more,
+    }
+
+
+def query_index(index: str = "by_h", condition: str = "g = :v", **more: Any) -> Case:
+    return query(condition, IndexName=index, **more)
+
+
+def transaction(*cases: Case) -> Case:
+    verbs = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
+    return "transact_write_items", {
+        "TransactItems": [{verbs[operation]: params} for operation, params in cases]
+    }
+
+
+def items(count: int, size: int = 1) -> list[dict[str, Any]]:
+    return [{**key, "d": {"S": "x" * size}} for key in keys(count)]
+
+
+def keys(count: int) -> list[dict[str, Any]]:
+    return [{"PK": {"S": f"{at}"}, "SK": {"S": "a"}} for at in range(count)]
+
+
+def writes(*requests: dict[str, Any]) -> Case:
+    return "batch_write_item", {"RequestItems": {TABLE: list(requests)}}
+
+
+def reads(wanted: list[dict[str, Any]]) -> Case:
+    return "batch_get_item", {"RequestItems": {TABLE: {"Keys": wanted}}}
+
+
+def transact_gets(wanted: list[dict[str, Any]]) -> Case:
+    actions = [{"Get": {"TableName": TABLE, "Key": key}} for key in wanted]
+    return "transact_get_items", {"TransactItems": actions}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"S": "x"}
+    for _ in range(levels):
+        value = {"M": {"a": value}}
+    return value
+
+
+def puts(wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"PutRequest": {"Item": item}} for item in wanted]
+
+
+def all_of(count: int) -> Case:
+    names = [f":v{at}" for at in range(count)]
+    values = {name: {"N": str(at)} for at, name in enumerate(names)}
+    return "scan", {
+        "TableName": TABLE,
+        "FilterExpression": f"x IN ({', '.join(names)})",
+        "ExpressionAttributeValues": values,
+    }
