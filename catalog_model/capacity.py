@@ -12,29 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final
 
 from catalog_model import codec, keys, plan
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
+from catalog_model.indexes import INCLUDED, INDEX_KEYS, INDEXES, IndexName
 from catalog_model.keys import ItemKey
 from catalog_model.sizes import item_size
 
-IndexName = Literal["by_popularity", "by_rating", "by_release", "by_name"]
-INDEXES: Final[tuple[IndexName, ...]] = get_args(IndexName)
-
-INDEX_KEYS: Final[Mapping[IndexName, tuple[str, str]]] = MappingProxyType(
-    {
-        "by_popularity": (codec.LIST_PK, codec.POPULARITY_SK),
-        "by_rating": (codec.RATING_PK, codec.RATING_SK),
-        "by_release": (codec.LIST_PK, codec.RELEASE_SK),
-        "by_name": (codec.LIST_PK, codec.NAME_SK),
-    }
-)
-"""The partition key and the sort key of each index."""
-
-PROJECTED: Final = ("PK", "SK", codec.DOC)
+PROJECTED: Final = ("PK", "SK", *INCLUDED)
 """What each index holds besides its own keys: the table's keys, and what a list shows."""
 
 READ_BYTES: Final = 4096

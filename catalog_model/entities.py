@@ -44,6 +44,8 @@ class Title:
 
     kind: ClassVar[Kind]
     fields: ClassVar[Mapping[str, Field]]
+    name_field: ClassVar[str]
+    date_field: ClassVar[str]
     _record: dict[str, Any]
 
     id: int
@@ -122,12 +124,13 @@ class Title:
     @property
     def display_name(self) -> str:
         """The name to show: a movie's title, a show's name."""
-        raise NotImplementedError
+        name: str = self._record[self.name_field]
+        return name
 
     @property
     def released(self) -> str:
         """The day of release or first broadcast as ``YYYY-MM-DD``; "" when it is not known."""
-        raise NotImplementedError
+        return self._record.get(self.date_field) or ""
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -167,21 +170,13 @@ class Movie(Title):
     __slots__ = ()
     kind = "movie"
     fields = FIELDS["movie"]
+    name_field = "title"
+    date_field = "release_date"
 
     title: str
     original_title: str | None
     release_date: str | None
     video: bool | None
-
-    @property
-    def display_name(self) -> str:
-        """The movie's title."""
-        return self.title
-
-    @property
-    def released(self) -> str:
-        """The day of release as ``YYYY-MM-DD``; "" when it is not known."""
-        return self.release_date or ""
 
 
 class TVShow(Title):
@@ -194,21 +189,13 @@ class TVShow(Title):
     __slots__ = ()
     kind = "tv"
     fields = FIELDS["tv"]
+    name_field = "name"
+    date_field = "first_air_date"
 
     name: str
     original_name: str | None
     origin_country: tuple[str, ...] | None
     first_air_date: str | None
-
-    @property
-    def display_name(self) -> str:
-        """The show's name."""
-        return self.name
-
-    @property
-    def released(self) -> str:
-        """The day of the first broadcast as ``YYYY-MM-DD``; "" when it is not known."""
-        return self.first_air_date or ""
 
 
 for _class in (Movie, TVShow):

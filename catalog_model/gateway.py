@@ -23,8 +23,9 @@ from catalog_model import plan
 from catalog_model.codec import Item, key_attributes
 from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
+from catalog_model.indexes import INDEX_KEYS, IndexName
 from catalog_model.keys import ItemKey
-from catalog_model.table import INDEX_KEYS, IndexName, meta_table
+from catalog_model.table import meta_table
 from catalog_model.trace import Observers, Send
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from catalog_model import codec
 from catalog_model.cursor import Cursors
 from catalog_model.entities import Movie, Page, TVShow
 from catalog_model.gateway import EVERYTHING, Gateway, Range
+from catalog_model.indexes import IndexName
 from catalog_model.keys import MAX_SORT_KEY, Kind, ListKey, SortKey
-from catalog_model.table import IndexName
 
 FILTERED_BATCH: Final = 20
 """How many items at a time are read from a partition whose titles may not all be wanted."""

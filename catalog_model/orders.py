@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from catalog_model import keys
+from catalog_model.indexes import IndexName
 from catalog_model.keys import TOP_MAGNITUDE, Kind, SortKey
 from catalog_model.merge import AnyTitle, Order, Source
-from catalog_model.table import IndexName
 
 GenreOrderName = Literal["popularity", "rating", "release"]
 OrderName = Literal["popularity", "rating", "release", "name"]

@@ -13,7 +13,8 @@ from math import ceil, inf
 from typing import Any, Final
 
 from catalog_model.arguments import refuse
-from catalog_model.capacity import INDEXES, NOTHING, Units
+from catalog_model.capacity import NOTHING, Units
+from catalog_model.indexes import INDEXES
 
 HOURS_A_MONTH: Final = 730
 SECONDS_AN_HOUR: Final = 3600

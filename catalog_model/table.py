@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection.base import MetaTable
@@ -10,8 +10,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from catalog_model import codec
-
-IndexName = Literal["by_popularity", "by_rating", "by_release", "by_name"]
+from catalog_model.indexes import INCLUDED
 
 
 class ByPopularity(GlobalSecondaryIndex["CatalogItem"]):
@@ -21,7 +20,7 @@ class ByPopularity(GlobalSecondaryIndex["CatalogItem"]):
         """What PynamoDB wants to know of the index."""
 
         index_name = "by_popularity"
-        projection = IncludeProjection([codec.DOC])
+        projection = IncludeProjection(list(INCLUDED))
 
     list_key = UnicodeAttribute(attr_name=codec.LIST_PK, hash_key=True)
     place = UnicodeAttribute(attr_name=codec.POPULARITY_SK, range_key=True)
@@ -34,7 +33,7 @@ class ByRating(GlobalSecondaryIndex["CatalogItem"]):
         """What PynamoDB wants to know of the index."""
 
         index_name = "by_rating"
-        projection = IncludeProjection([codec.DOC])
+        projection = IncludeProjection(list(INCLUDED))
 
     list_key = UnicodeAttribute(attr_name=codec.RATING_PK, hash_key=True)
     place = UnicodeAttribute(attr_name=codec.RATING_SK, range_key=True)
@@ -47,7 +46,7 @@ class ByRelease(GlobalSecondaryIndex["CatalogItem"]):
         """What PynamoDB wants to know of the index."""
 
         index_name = "by_release"
-        projection = IncludeProjection([codec.DOC])
+        projection = IncludeProjection(list(INCLUDED))
 
     list_key = UnicodeAttribute(attr_name=codec.LIST_PK, hash_key=True)
     place = UnicodeAttribute(attr_name=codec.RELEASE_SK, range_key=True)
@@ -60,7 +59,7 @@ class ByName(GlobalSecondaryIndex["CatalogItem"]):
         """What PynamoDB wants to know of the index."""
 
         index_name = "by_name"
-        projection = IncludeProjection([codec.DOC])
+        projection = IncludeProjection(list(INCLUDED))
 
     list_key = UnicodeAttribute(attr_name=codec.LIST_PK, hash_key=True)
     place = UnicodeAttribute(attr_name=codec.NAME_SK, range_key=True)
@@ -80,15 +79,6 @@ class CatalogItem(Model):
     by_rating = ByRating()
     by_release = ByRelease()
     by_name = ByName()
-
-
-INDEX_KEYS: Final[dict[IndexName, tuple[str, str]]] = {
-    "by_popularity": (codec.LIST_PK, codec.POPULARITY_SK),
-    "by_rating": (codec.RATING_PK, codec.RATING_SK),
-    "by_release": (codec.LIST_PK, codec.RELEASE_SK),
-    "by_name": (codec.LIST_PK, codec.NAME_SK),
-}
-"""The partition key and the sort key of each index."""
 
 
 def schema() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from catalog_model import capacity as cost
 from catalog_model.capacity import Units
 from catalog_model.faults import LostRaceError
 from catalog_model.gateway import Gateway
+from catalog_model.indexes import INDEX_KEYS
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.writes import read_stored
 
@@ -103,7 +104,7 @@ def _predict(request: Request, there: Table, plans: list[plan.Plan]) -> Units:
 def _items_read(asked: dict[str, Any], there: Table) -> list[codec.Item]:
     """Do what a Query does, on a dict."""
     index = asked.get("IndexName")
-    pk, sk = cost.INDEX_KEYS[index] if index else ("PK", "SK")
+    pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
     values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
     lower, upper = values.get(":lower", ""), values.get(":upper", keys.MAX_SORT_KEY * 2)
     found = [
@@ -247,7 +248,7 @@ def test_a_single_item_is_read_and_written_at_the_predicted_price(
     metered: Catalog, size: int, consistent: bool
 ) -> None:
     """Around each step of 4 KB, an item that is not there, and an entry that stays as it is."""
-    item = _item_of(size, **{name: {"S": "k"} for name in cost.INDEX_KEYS["by_name"]})
+    item = _item_of(size, **{name: {"S": "k"} for name in INDEX_KEYS["by_name"]})
     key: Any = {"TableName": metered.table, "Key": codec.key_attributes(_key(item))}
     with logged_requests(metered) as log:
         for _ in range(2):

@@ -20,10 +20,10 @@ from catalog_model import Catalog, Movie, TitleKey, TVShow, codec, keys
 from catalog_model import access_patterns as ap
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
+from catalog_model.indexes import INDEX_KEYS
 from catalog_model.keys import KINDS, Kind
 from catalog_model.records import FIELDS, MAX_DEPTH
 from catalog_model.sizes import item_size
-from catalog_model.table import INDEX_KEYS
 
 OWN: tuple[str, ...] = ("PK", "SK", "_doc", "_form", "_schema", "_slot", "_version", "_name")
 OWN += tuple({name for index_keys in INDEX_KEYS.values() for name in index_keys})

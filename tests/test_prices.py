@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from strategies import decimals, titles
 
 from catalog_model import Movie, TVShow, capacity, codec, plan, prices, sizes, table
-from catalog_model.capacity import INDEXES, Units
+from catalog_model.capacity import Units
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.indexes import INDEX_KEYS, INDEXES, IndexName
 from catalog_model.prices import Calls
 
 AnyTitle = Movie | TVShow
@@ -44,7 +45,7 @@ def test_the_model_knows_the_indexes_as_they_are_declared() -> None:
             "projection": "INCLUDE",
             "attributes": [name for name in capacity.PROJECTED if name not in ("PK", "SK")],
         }
-        for index, names in capacity.INDEX_KEYS.items()
+        for index, names in INDEX_KEYS.items()
     }
     assert own == declared
 
@@ -73,12 +74,12 @@ def test_an_entry_that_stays_costs_its_index_nothing(title: AnyTitle, length: in
 
 @given(titles(), st.text(max_size=3000), st.sampled_from(INDEXES))
 def test_an_entry_that_moves_costs_what_its_deletion_and_its_insertion_cost(
-    title: AnyTitle, doc: str, index: capacity.IndexName
+    title: AnyTitle, doc: str, index: IndexName
 ) -> None:
     """An index key cannot change in place."""
     before = codec.encode_copies(title)[0]
     in_place = {**before, codec.DOC: {"S": doc}}
-    moved = {**in_place, capacity.INDEX_KEYS[index][1]: {"S": "elsewhere"}}
+    moved = {**in_place, INDEX_KEYS[index][1]: {"S": "elsewhere"}}
     gone = capacity.write_units(before, None).indexes[index]
     come = capacity.write_units(None, moved).indexes[index]
     assert capacity.write_units(before, moved).indexes[index] == gone + come
