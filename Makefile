@@ -10,7 +10,11 @@ PORT ?= 8080
 ENGINE ?= auto
 DATA ?=
 CATALOG_DATA ?= $(DATA)
+ifneq ($(CATALOG_DATA),)
 export CATALOG_DATA
+else
+unexport CATALOG_DATA
+endif
 
 PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
