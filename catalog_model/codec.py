@@ -218,10 +218,6 @@ def _escape(name: str) -> str:
     return ESCAPE + name if reserved else name
 
 
-def _unescape(name: str) -> str:
-    return name.removeprefix(ESCAPE)
-
-
 def _encode(value: Any) -> Value:
     match value:
         case None:
