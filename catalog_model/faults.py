@@ -103,6 +103,18 @@ def _underneath(error: PynamoDBException) -> Exception:
     return wrapped.__cause__ if isinstance(wrapped.__cause__, botocore.ClientError) else wrapped
 
 
+def answer_in(error: Exception) -> Any:
+    """Give the service's answer that an error came of; {} where there was none."""
+    cause = _underneath(error) if isinstance(error, PynamoDBException) else error
+    return cause.response if isinstance(cause, botocore.ClientError) else {}
+
+
+def code_of(error: Exception) -> str:
+    """Name an error by the service's code or, where the service did not answer, by its class."""
+    code = answer_in(error).get("Error", {}).get("Code")
+    return str(code or type(error).__name__)
+
+
 def translate(error: Exception, table_name: str) -> CatalogError:
     """Give our error for one of theirs."""
     if isinstance(error, botocore.ClientError):

@@ -187,6 +187,27 @@ class Gateway:
         listed = [{name: action} for name, each in actions.items() for action in each]
         self._send("TransactWriteItems", {"TransactItems": listed}, send)
 
+    def describe_table(self) -> dict[str, Any]:
+        """Ask how the table is."""
+        request = {"TableName": self.table_name}
+        answer = self._send("DescribeTable", request, lambda r: self.client.describe_table(**r))
+        described: dict[str, Any] = answer["Table"]
+        return described
+
+    def create_table(self, declared: dict[str, Any]) -> None:
+        """Begin to make the table; *declared* as PynamoDB's connection takes it."""
+        request = {"TableName": self.table_name, **declared}
+        self._send(
+            "CreateTable",
+            request,
+            lambda _: self.connection.create_table(self.table_name, **declared),
+        )
+
+    def delete_table(self) -> None:
+        """Begin to delete the table."""
+        request = {"TableName": self.table_name}
+        self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
+
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         with translated(self.table_name):
             return self._observers.send(operation, request, send)

@@ -10,7 +10,6 @@ from catalog_model import table
 from catalog_model.arguments import check_instance, refuse
 from catalog_model.catalog import Catalog
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
-from catalog_model.faults import translated
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
@@ -92,8 +91,7 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     >>> delete_table(catalog)
     """
     check_instance(catalog, "catalog", Catalog)
-    with translated(catalog.table):
-        catalog.gateway.connection.delete_table(catalog.table)
+    catalog.gateway.delete_table()
     deadline = time.monotonic() + timeout
     while _exists(catalog):
         _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout} seconds")
@@ -109,9 +107,7 @@ def table_status(catalog: Catalog) -> TableStatus:
     True
     """
     check_instance(catalog, "catalog", Catalog)
-    with translated(catalog.table):
-        answer: Any = catalog.client.describe_table(TableName=catalog.table)
-    description = answer["Table"]
+    description = catalog.gateway.describe_table()
     billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return TableStatus(
         table=catalog.table,
@@ -153,10 +149,7 @@ def _create(
             "write_capacity_units": write_capacity,
         }
     try:
-        with translated(catalog.table):
-            catalog.gateway.connection.create_table(
-                catalog.table, **declared, **capacity, tags=tags
-            )
+        catalog.gateway.create_table({**declared, **capacity, "tags": tags})
     except ServiceError as error:
         if error.code != "ResourceInUseException":  # somebody else made it at the same time
             raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
 
+from catalog_model.faults import answer_in, code_of
 from catalog_model.patterns import pattern_of
 
 TABLE: Final = "table"
@@ -29,21 +30,47 @@ class Request:
     """One request, with what the engine said of it.
 
     ``pattern`` is the access pattern that asked (the outermost, where one uses another), None for
-    the operations around the table. ``units`` are the capacity units charged on the table and on
-    each index, ``items_read`` what was read to find ``items_returned``.
+    the operations around the table. ``asked`` are the parameters as they were sent. ``units`` are
+    the capacity units charged on the table and on each index, ``items_read`` what was read to find
+    ``items_returned``. ``began`` is in seconds since 1970. A request that failed has an ``error``,
+    and as its ``error_type`` the service's code or, where the service did not answer, the name of
+    the exception.
     """
 
     pattern: str | None
     operation: str
-    index: str
-    key_condition: str
+    asked: Mapping[str, Any] = field(repr=False)
     items_read: int
     items_returned: int
     units: Mapping[str, float]
     retries: int
     bytes_received: int
+    began: float
     milliseconds: float
     error: str = ""
+    error_type: str = ""
+
+    @property
+    def index(self) -> str:
+        """The index that was asked, or ``table``."""
+        return str(self.asked.get("IndexName", TABLE))
+
+    @property
+    def key_conditions(self) -> tuple[str, ...]:
+        """What was asked for, as conditions on the key with their values: one for each item.
+
+        A Query has one condition. In a transaction the verb stands before the key.
+        """
+        conditions = _KEY_CONDITIONS.get(self.operation)
+        return tuple(conditions(self.asked)) if conditions else ()
+
+    @property
+    def key_condition(self) -> str:
+        """All of `key_conditions` in one text; of many the first three, and how many more."""
+        conditions = self.key_conditions
+        more = len(conditions) - _SHOWN_KEYS
+        listed = ", ".join(conditions[:_SHOWN_KEYS])
+        return f"{listed}, and {more} more" if more > 0 else listed
 
     @property
     def total_units(self) -> float:
@@ -103,17 +130,21 @@ class Observers:
         """Send a request, and tell whoever listens."""
         if not self._hooks:
             return send(request)
-        pattern, began = _asking(sys._getframe(1)), time.perf_counter()
+        asked = {**request}
+        if operation in _KEY_CONDITIONS:
+            asked["ReturnConsumedCapacity"] = "INDEXES"
+        pattern = _asking(sys._getframe(1))
         answer: Any = {}
-        problem = ""
+        problem: Exception | None = None
+        began, clock = time.time(), time.perf_counter()
         try:
-            answer = send({**request, "ReturnConsumedCapacity": "INDEXES"})
+            answer = send(asked)
         except Exception as error:
-            problem = str(error)
+            problem, answer = error, answer_in(error)
             raise
         finally:
-            milliseconds = (time.perf_counter() - began) * 1000
-            seen = _seen(pattern, operation, request, answer, milliseconds, problem)
+            milliseconds = (time.perf_counter() - clock) * 1000
+            seen = _seen(pattern, operation, asked, answer, problem, began, milliseconds)
             for hook in self._hooks:
                 hook(seen)
         return answer
@@ -131,25 +162,27 @@ def _asking(frame: FrameType | None) -> str | None:
 def _seen(
     pattern: str | None,
     operation: str,
-    request: dict[str, Any],
+    asked: dict[str, Any],
     answer: Any,
+    problem: Exception | None,
+    began: float,
     milliseconds: float,
-    problem: str,
 ) -> Request:
     metadata = answer.get("ResponseMetadata", {})
     returned = _returned(answer)
     return Request(
         pattern=pattern,
         operation=operation,
-        index=request.get("IndexName", TABLE),
-        key_condition=_KEY_CONDITIONS[operation](request),
+        asked=asked,
         items_read=answer.get("ScannedCount", returned),
         items_returned=returned,
         units=_units(answer),
         retries=metadata.get("RetryAttempts", 0),
         bytes_received=int(metadata.get("HTTPHeaders", {}).get("content-length", 0)),
+        began=began,
         milliseconds=milliseconds,
-        error=problem,
+        error="" if problem is None else str(problem),
+        error_type="" if problem is None else code_of(problem),
     )
 
 
@@ -172,41 +205,36 @@ def _units(answer: Any) -> dict[str, float]:
     return {name: share for name, share in units.items() if share}
 
 
-def _of_query(request: dict[str, Any]) -> str:
-    condition: str = request["KeyConditionExpression"]
-    for name, attribute in request["ExpressionAttributeNames"].items():
+def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
+    condition: str = asked["KeyConditionExpression"]
+    for name, attribute in asked["ExpressionAttributeNames"].items():
         condition = condition.replace(name, attribute)
-    for name, value in request["ExpressionAttributeValues"].items():
+    for name, value in asked["ExpressionAttributeValues"].items():
         condition = condition.replace(name, repr(value["S"]))
-    return condition
+    yield condition
 
 
-def _of_get(request: dict[str, Any]) -> str:
-    return _key(request["Key"])
+def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield _key(asked["Key"])
 
 
-def _of_batch_get(request: dict[str, Any]) -> str:
-    return _some(_key(key) for each in request["RequestItems"].values() for key in each["Keys"])
+def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
+    return (_key(key) for each in asked["RequestItems"].values() for key in each["Keys"])
 
 
-def _of_transaction(request: dict[str, Any]) -> str:
-    actions = (pair for each in request["TransactItems"] for pair in each.items())
-    return _some(f"{name} {_key(action.get('Key') or action['Item'])}" for name, action in actions)
+def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
+    actions = (pair for each in asked["TransactItems"] for pair in each.items())
+    return (f"{verb} {_key(action.get('Key') or action['Item'])}" for verb, action in actions)
 
 
-_KEY_CONDITIONS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+_KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "BatchGetItem": _of_batch_get,
     "GetItem": _of_get,
     "Query": _of_query,
     "TransactWriteItems": _of_transaction,
 }
+"""The operations on items; the service says on demand what they consume."""
 
 
 def _key(item: Mapping[str, Any]) -> str:
-    return f"{item['PK']['S']} | {item['SK']['S']}"
-
-
-def _some(keys: Iterator[str]) -> str:
-    listed = list(keys)
-    more = len(listed) - _SHOWN_KEYS
-    return ", ".join(listed[:_SHOWN_KEYS]) + (f", and {more} more" if more > 0 else "")
+    return f"PK = {item['PK']['S']!r} AND SK = {item['SK']['S']!r}"

@@ -11,6 +11,7 @@ from request_log import logged_requests
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.errors import TableNotFoundError
+from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.trace import Request
 
 UP = Movie(
@@ -39,10 +40,33 @@ def test_a_trace_shows_every_item_of_a_transaction(catalog: Catalog) -> None:
         ap.put_title(catalog, UP)
     read, write = trace
     assert read.operation == "BatchGetItem"
-    assert read.key_condition == "TITLE#movie#1 | TITLE#movie#1, GENRE#movie#1 | TALLY"
+    assert read.key_conditions == (
+        "PK = 'TITLE#movie#1' AND SK = 'TITLE#movie#1'",
+        "PK = 'GENRE#movie#1' AND SK = 'TALLY'",
+    )
+    assert read.key_condition == ", ".join(read.key_conditions)
     assert write.operation == "TransactWriteItems"
-    assert write.key_condition.startswith("Put TITLE#movie#1 | TITLE#movie#1, Put SLOT#movie#1")
+    assert write.key_conditions[0] == "Put PK = 'TITLE#movie#1' AND SK = 'TITLE#movie#1'"
+    assert len(write.key_conditions) == len(write.asked["TransactItems"]) == 6
     assert write.key_condition.endswith("and 3 more")
+
+
+def test_a_trace_shows_what_is_done_to_the_table_itself(catalog: Catalog) -> None:
+    """No access pattern asked for it, and no units are charged."""
+    with catalog.trace() as trace:
+        create_table(catalog)
+        table_status(catalog)
+    assert {request.operation for request in trace} == {"DescribeTable"}
+    new = Catalog(f"{catalog.table}-new", client=catalog.client)
+    with new.trace() as trace:
+        create_table(new)
+        delete_table(new)
+    assert [request.operation for request in trace if request.operation != "DescribeTable"] == [
+        "CreateTable",
+        "DeleteTable",
+    ]
+    assert {request.pattern for request in trace} == {None}
+    assert trace.total_units == 0
 
 
 def test_traced_units_are_those_that_the_engine_reports(catalog: Catalog) -> None:
@@ -96,6 +120,7 @@ def test_a_request_that_failed_is_traced_with_its_error(catalog: Catalog) -> Non
         ap.get_title(missing, "movie", 1)
     (request,) = trace
     assert "ResourceNotFoundException" in request.error
+    assert request.error_type == "ResourceNotFoundException"
     assert request.total_units == 0
 
 
