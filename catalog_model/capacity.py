@@ -17,15 +17,13 @@ from typing import Final
 from catalog_model import codec, keys, plan
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
+from catalog_model.formulas import rcu, wcu
 from catalog_model.indexes import INCLUDED, INDEX_KEYS, INDEXES, IndexName
 from catalog_model.keys import ItemKey
 from catalog_model.sizes import item_size
 
 PROJECTED: Final = ("PK", "SK", *INCLUDED)
 """What each index holds besides its own keys: the table's keys, and what a list shows."""
-
-READ_BYTES: Final = 4096
-WRITE_BYTES: Final = 1024
 
 EVENTUAL_FACTOR: Final = 0.5
 TRANSACTION_FACTOR: Final = 2
@@ -246,11 +244,11 @@ def _index_units(before: Item | None, after: Item | None, index: IndexName) -> i
 
 def _item_units(*items: Item | None) -> int:
     size = max(item_size(item) if item else 0 for item in items)
-    return max(1, -(-size // WRITE_BYTES))
+    return wcu(size)
 
 
 def _read_units(size: int, *, consistent: bool) -> float:
-    return max(1, -(-size // READ_BYTES)) * (1 if consistent else EVENTUAL_FACTOR)
+    return rcu(size) * (1 if consistent else EVENTUAL_FACTOR)
 
 
 def _copy(title: Movie | TVShow, genre_id: int | None) -> Item:

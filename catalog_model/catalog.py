@@ -150,8 +150,8 @@ class Catalog:
     def on_request(self, hook: Hook) -> Callable[[], None]:
         """Call *hook* with each `Request` made through this handle, for logs and metrics.
 
-        It is called by the thread that asked, once the answer is there; it should be quick, and
-        an error that it raises goes to the caller. Gives a function that ends it.
+        It is called by the thread that asked, once the answer is there; it should be quick. An
+        error that it raises is logged and goes no further. Gives a function that ends it.
 
         >>> slow = []
         >>> stop = catalog.on_request(lambda request: slow.append(request.milliseconds))

@@ -12,16 +12,14 @@ from catalog_model.gateway import Gateway
 from catalog_model.genres import genre_name
 from catalog_model.keys import SHARDS, Kind
 from catalog_model.patterns import access_pattern
+from catalog_model.steps import tallies_step
 
 
 @access_pattern(
-    question="The genres of a kind, each with the number of its titles",
-    operation="BatchGetItem",
-    index="table",
-    key_condition="PK = GENRE#<kind>#<0..7> AND SK = TALLY",
+    "The genres of a kind, each with the number of its titles",
+    tallies_step(strong=True),
     order="id",
     consistency="strong",
-    cost="1 request, 8 RCU",
 )
 def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     """List every genre of *kind* that has titles, with its exact count, by id.
@@ -48,13 +46,9 @@ def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
 
 
 @access_pattern(
-    question="The number of titles of a kind, or of one genre",
-    operation="BatchGetItem",
-    index="table",
-    key_condition="PK = GENRE#<kind>#<0..7> AND SK = TALLY",
-    order="",
+    "The number of titles of a kind, or of one genre",
+    tallies_step(strong=True),
     consistency="strong",
-    cost="1 request, 8 RCU",
 )
 def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> int:
     """Count the titles of *kind*, or those of one genre, exactly.

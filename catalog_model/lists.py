@@ -25,27 +25,30 @@ from catalog_model.merge import AnyTitle, Reading, Source, read_page
 from catalog_model.orders import (
     GENRE_ORDERS,
     ORDERS,
+    PLAIN_GENRE_ORDERS,
+    PLAIN_ORDERS,
     GenreOrderName,
     OrderName,
     list_source,
     order_by,
     rating_sources,
 )
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import access_pattern, step
+from catalog_model.steps import SEVERAL_QUERIES, TALLY, page_step, rating_step
 
 MAX_GENRES_ASKED: Final = 20
+
+ONE_OF_THE_GENRES: Final = "_list = GENRE#<kind>#<one of them> [AND _popularity beyond <a place>]"
 
 Match = Literal["all", "any"]
 
 
 @access_pattern(
-    question="All titles of a kind, in an order",
-    operation="Query",
-    index="by_popularity, by_rating, by_release or by_name",
-    key_condition="_list = ALL#<kind> (by rating: _rating_list = ...#<magnitude>)",
+    "All titles of a kind, in an order",
+    *(page_step(order, "_list = ALL#<kind>") for order in PLAIN_ORDERS),
+    rating_step("_rating_list = ALL#<kind>#<a magnitude>"),
     order="popularity, rating, release or name",
     consistency="eventual",
-    cost="1 request a page (by rating: 9 or more); 20 titles: 2 to 3 RCU",
 )
 def list_titles(
     catalog: Catalog,
@@ -88,13 +91,11 @@ def list_titles(
 
 
 @access_pattern(
-    question="The titles of one genre, in an order",
-    operation="Query",
-    index="by_popularity, by_rating or by_release",
-    key_condition="_list = GENRE#<kind>#<genre> (by rating: _rating_list = ...#<magnitude>)",
+    "The titles of one genre, in an order",
+    *(page_step(order, "_list = GENRE#<kind>#<genre_id>") for order in PLAIN_GENRE_ORDERS),
+    rating_step("_rating_list = GENRE#<kind>#<genre_id>#<a magnitude>"),
     order="popularity, rating or release",
     consistency="eventual",
-    cost="1 request a page (by rating: 9 or more); 20 titles: 2 to 3 RCU",
 )
 def list_titles_in_genre(
     catalog: Catalog,
@@ -154,13 +155,27 @@ def _list(
 
 
 @access_pattern(
-    question="The titles that are in all of several genres, or in any of them",
-    operation="Query, BatchGetItem",
-    index="by_popularity",
-    key_condition="_list = GENRE#<kind>#<genre>",
+    "The titles that are in all of several genres, or in any of them",
+    step("BatchGetItem", TALLY, units="0.5 * 8 * rcu(tally)", when={"match": "all"}),
+    step(
+        "Query",
+        ONE_OF_THE_GENRES,
+        index="by_popularity",
+        requests="1 + read / min(limit + 1, 500)",
+        units=SEVERAL_QUERIES,
+        when={"match": "all"},
+    ),
+    step(
+        "Query",
+        ONE_OF_THE_GENRES,
+        index="by_popularity",
+        requests="2 * genre_ids + read / 20",
+        units=SEVERAL_QUERIES,
+        items="genre_ids * (2 * limit + genre_ids + 22)",
+        when={"match": "any"},
+    ),
     order="popularity",
     consistency="eventual",
-    cost="any: 1 or more requests for each genre; all: 1, and at most all of the smallest genre",
 )
 def list_titles_in_genres(
     catalog: Catalog,

@@ -22,8 +22,20 @@ from catalog_model.faults import LostRaceError
 from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
 from catalog_model.merge import AnyTitle
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import access_pattern, step
 from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
+from catalog_model.steps import (
+    AS_READ,
+    LISTING,
+    MEMBERSHIP,
+    NEW,
+    REPLACED,
+    SLOT,
+    TALLY,
+    TITLE,
+    TOTAL_AS_READ,
+    write_step,
+)
 from catalog_model.writes import check_creation, first_version, write_title
 
 NO_TOTALS: Final = (0,) * SHARDS
@@ -54,13 +66,33 @@ class LoadReport:
 
 
 @access_pattern(
-    question="Load many titles",
-    operation="BatchGetItem, TransactWriteItems",
-    index="table",
-    key_condition="absent, or _version as read",
+    "Load many titles",
+    step(
+        "BatchGetItem",
+        TITLE,
+        requests="ceil(titles / 100)",
+        units="titles * rcu(title)",
+        strong=True,
+    ),
+    step(
+        "BatchGetItem",
+        TITLE,
+        TALLY,
+        requests="titles",
+        units="requests * max(8 * rcu(tally), rcu(title) + rcu(tally))",
+        strong=True,
+    ),
+    write_step(
+        f"{TITLE} {NEW}",
+        f"{TITLE} {AS_READ}",
+        LISTING,
+        MEMBERSHIP,
+        f"{SLOT} {NEW}",
+        f"{TALLY} [{TOTAL_AS_READ}]",
+        requests="titles",
+        units=f"titles * ({REPLACED} + 2) + requests * 8 * 2 * wcu(tally)",
+    ),
     consistency="atomic for each title",
-    cost="1 request for 100 titles; 2 for some 15 new ones, 2 for each changed one",
-    role="write",
 )
 def load_titles(
     catalog: Catalog,

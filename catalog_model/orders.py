@@ -14,6 +14,9 @@ GenreOrderName = Literal["popularity", "rating", "release"]
 OrderName = Literal["popularity", "rating", "release", "name"]
 GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "rating", "release")
 ORDERS: Final[tuple[OrderName, ...]] = (*GENRE_ORDERS, "name")
+PLAIN_GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "release")
+PLAIN_ORDERS: Final[tuple[OrderName, ...]] = (*PLAIN_GENRE_ORDERS, "name")
+"""The orders in which a list is one partition; by rating it is one for each magnitude of votes."""
 
 
 def _popularity_place(title: AnyTitle) -> SortKey:

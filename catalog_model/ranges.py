@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
 from catalog_model import keys
 from catalog_model.arguments import (
@@ -24,18 +26,51 @@ from catalog_model.gateway import EVERYTHING, Range
 from catalog_model.keys import MAX_SORT_KEY, Kind
 from catalog_model.merge import AnyTitle, Reading, read_page
 from catalog_model.orders import list_source, order_by, rating_sources
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import Step, access_pattern, step
 from catalog_model.sortable import NAME_BYTES, fold_name, sortable_number
+from catalog_model.steps import PAGE_UNITS, SEVERAL_QUERIES, SPLIT_ITEMS, SPLIT_REQUESTS
+
+_NO_GENRE: Final[Mapping[str, object]] = {"genre_id": None}
+
+
+def _top_rated_step(*, of_genre: bool) -> Step:
+    partition = f"_rating_list = {_list(of_genre=of_genre)}#<a magnitude>"
+    return step(
+        "Query",
+        f"{partition} AND _rating >= <min_rating and more>",
+        f"{partition} AND _rating BETWEEN <min_rating and more> AND <a place>",
+        index="by_rating",
+        requests=f"{SPLIT_REQUESTS} + read / 20",
+        units=SEVERAL_QUERIES,
+        items=SPLIT_ITEMS,
+        when=None if of_genre else _NO_GENRE,
+        unless=_NO_GENRE if of_genre else None,
+    )
+
+
+def _released_step(*, of_genre: bool) -> Step:
+    return step(
+        "Query",
+        f"_list = {_list(of_genre=of_genre)}"
+        " AND _release BETWEEN <since, or after> AND <until, or after>",
+        index="by_release",
+        units=PAGE_UNITS,
+        items="limit + 1",
+        when=None if of_genre else _NO_GENRE,
+        unless=_NO_GENRE if of_genre else None,
+    )
+
+
+def _list(*, of_genre: bool) -> str:
+    return "GENRE#<kind>#<genre_id>" if of_genre else "ALL#<kind>"
 
 
 @access_pattern(
-    question="The titles with more than so many votes and a better rating than that",
-    operation="Query",
-    index="by_rating",
-    key_condition="_rating_list = <list>#<magnitude> AND _rating >= <rating>",
+    "The titles with more than so many votes and a better rating than that",
+    _top_rated_step(of_genre=False),
+    _top_rated_step(of_genre=True),
     order="rating, best first",
     consistency="eventual",
-    cost="1 or more requests for each magnitude of votes; items <= 2 x titles + 20 x requests",
 )
 def list_top_rated(
     catalog: Catalog,
@@ -91,13 +126,11 @@ def list_top_rated(
 
 
 @access_pattern(
-    question="The titles released (or first broadcast) between two days",
-    operation="Query",
-    index="by_release",
-    key_condition="_list = <list> AND _release BETWEEN <since> AND <until>",
+    "The titles released (or first broadcast) between two days",
+    _released_step(of_genre=False),
+    _released_step(of_genre=True),
     order="release",
     consistency="eventual",
-    cost="1 request a page; 20 titles: 2 to 3 RCU",
 )
 def list_released_between(
     catalog: Catalog,
@@ -150,13 +183,17 @@ def list_released_between(
 
 
 @access_pattern(
-    question="The titles whose name begins so",
-    operation="Query",
-    index="by_name",
-    key_condition="_list = ALL#<kind> AND _name BETWEEN <prefix> AND <prefix>~",
+    "The titles whose name begins so",
+    step(
+        "Query",
+        "_list = ALL#<kind> AND _name BETWEEN <the prefix, or after> AND <its end>",
+        "_list = ALL#<kind> [AND _name beyond <a place>]",
+        index="by_name",
+        units=PAGE_UNITS,
+        items="limit + 1",
+    ),
     order="name",
     consistency="eventual",
-    cost="1 request a page; 20 titles: 2 to 3 RCU",
 )
 def find_titles_by_name(
     catalog: Catalog, kind: Kind, prefix: str, *, limit: int = 20, after: str | None = None

@@ -20,7 +20,8 @@ from catalog_model.counts import read_counts
 from catalog_model.gateway import Gateway
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import access_pattern, step
+from catalog_model.steps import ANY_LISTING, SLOT, tallies_step
 from catalog_model.titles import read_titles
 
 ROUNDS: Final = 5
@@ -28,13 +29,17 @@ ROUNDS: Final = 5
 
 
 @access_pattern(
-    question="Some titles of a kind, picked at random",
-    operation="BatchGetItem",
-    index="table",
-    key_condition="PK = SLOT#<kind>#<shard> AND SK = SLOT#<number>",
+    "Some titles of a kind, picked at random",
+    tallies_step(strong=False),
+    step("BatchGetItem", SLOT, requests="ceil(count / 100)", units="0.5 * count"),
+    step(
+        "BatchGetItem",
+        ANY_LISTING,
+        requests="ceil(count / 100)",
+        units="0.5 * count * rcu(copy)",
+    ),
     order="random",
     consistency="eventual",
-    cost="3 requests; 20 titles: 24 RCU, at any size",
 )
 def sample_titles(
     catalog: Catalog, kind: Kind, count: int = 20, *, rng: random.Random | None = None

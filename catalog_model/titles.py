@@ -19,16 +19,19 @@ from catalog_model.errors import TitleNotFoundError
 from catalog_model.gateway import Gateway, Range
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import access_pattern, step
+from catalog_model.steps import ANY_LISTING, TITLE
 
 
 @access_pattern(
-    question="One title",
-    operation="GetItem",
-    index="table",
-    key_condition="PK = SK = TITLE#<kind>#<id>",
+    "One title",
+    step(
+        "GetItem",
+        TITLE,
+        units="0.5 * (1 + consistent) * rcu(title)",
+        strong="consistent",
+    ),
     consistency="eventual, or strong with consistent=True",
-    cost="1 request, 0.5 RCU (1 if consistent)",
 )
 def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
     """Get one title.
@@ -57,13 +60,15 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
 
 
 @access_pattern(
-    question="Many titles by their keys",
-    operation="BatchGetItem",
-    index="table",
-    key_condition="PK = TITLE#<kind>#<id> AND SK = ALL",
+    "Many titles by their keys",
+    step(
+        "BatchGetItem",
+        ANY_LISTING,
+        requests="ceil(keys / 100)",
+        units="0.5 * keys * rcu(copy)",
+    ),
     order="as asked",
     consistency="eventual",
-    cost="ceil(n / 100) requests, 0.5 RCU for each title",
 )
 def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | None]:
     """Get many titles: a list as long as *keys*, in their order, None where there is no title.
@@ -91,13 +96,16 @@ def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | No
 
 
 @access_pattern(
-    question="A title and its memberships in genres",
-    operation="Query",
-    index="table",
-    key_condition="PK = TITLE#<kind>#<id> AND SK >= GENRE#",
+    "A title and its memberships in genres",
+    step(
+        "Query",
+        "PK = TITLE#<kind>#<title_id> AND SK >= GENRE#",
+        units="0.5 * (1 + consistent) * rcu(title + genres * copy)",
+        items="1 + genres",
+        strong="consistent",
+    ),
     order="as in genre_ids",
     consistency="eventual, or strong with consistent=True",
-    cost="1 request, 0.5 RCU for each 4 KB of the item collection",
 )
 def get_title_with_genres(
     catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False

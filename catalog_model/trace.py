@@ -5,12 +5,15 @@ Nothing is recorded, and nothing more is asked of the service, while nobody list
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -21,6 +24,8 @@ TABLE: Final = "table"
 """What the table itself is called where indexes are called by their names."""
 
 _SHOWN_KEYS: Final = 3
+_log: Final = logging.getLogger(__name__)
+_PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
 
@@ -116,15 +121,14 @@ class Observers:
 
     def add(self, hook: Hook) -> Callable[[], None]:
         """Call *hook* with each request from now on; gives what ends it."""
+        listener = partial(hook)  # one of its own, as the same hook may be added twice
         with self._lock:
-            self._hooks = (*self._hooks, hook)
-        return lambda: self._remove(hook)
+            self._hooks = (*self._hooks, listener)
+        return lambda: self._remove(listener)
 
-    def _remove(self, hook: Hook) -> None:
+    def _remove(self, listener: Hook) -> None:
         with self._lock:
-            kept = list(self._hooks)
-            kept.remove(hook)
-            self._hooks = tuple(kept)
+            self._hooks = tuple(hook for hook in self._hooks if hook is not listener)
 
     def send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         """Send a request, and tell whoever listens."""
@@ -144,10 +148,15 @@ class Observers:
             raise
         finally:
             milliseconds = (time.perf_counter() - clock) * 1000
-            seen = _seen(pattern, operation, asked, answer, problem, began, milliseconds)
-            for hook in self._hooks:
-                hook(seen)
+            self._tell(_seen(pattern, operation, asked, answer, problem, began, milliseconds))
         return answer
+
+    def _tell(self, request: Request) -> None:
+        for hook in self._hooks:
+            try:
+                hook(request)
+            except Exception:  # noqa: BLE001  # whoever asked has its answer, and a write is written
+                _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
 
 
 def _asking(frame: FrameType | None) -> str | None:
@@ -202,16 +211,15 @@ def _units(answer: Any) -> dict[str, float]:
             units[name] += share["CapacityUnits"]
         whole = part["CapacityUnits"] - sum(share["CapacityUnits"] for share in indexes.values())
         units[TABLE] += part.get("Table", {}).get("CapacityUnits", whole)
-    return {name: share for name, share in units.items() if share}
+    return {name: units[name] for name in sorted(units, key=_table_first) if units[name]}
+
+
+def _table_first(name: str) -> tuple[bool, str]:
+    return name != TABLE, name
 
 
 def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
-    condition: str = asked["KeyConditionExpression"]
-    for name, attribute in asked["ExpressionAttributeNames"].items():
-        condition = condition.replace(name, attribute)
-    for name, value in asked["ExpressionAttributeValues"].items():
-        condition = condition.replace(name, repr(value["S"]))
-    yield condition
+    yield _spelt(asked["KeyConditionExpression"], asked)
 
 
 def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -223,8 +231,23 @@ def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
-    actions = (pair for each in asked["TransactItems"] for pair in each.items())
-    return (f"{verb} {_key(action.get('Key') or action['Item'])}" for verb, action in actions)
+    for each in asked["TransactItems"]:
+        for verb, action in each.items():
+            condition = action.get("ConditionExpression")
+            on_condition = f" IF {_spelt(condition, action)}" if condition else ""
+            yield f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
+
+
+def _spelt(expression: str, asked: Mapping[str, Any]) -> str:
+    """Put the names and values into an expression that stand beside it."""
+    values = asked.get("ExpressionAttributeValues", {})
+    spelt = {
+        name: content if kind == "N" else repr(content)
+        for name, value in values.items()
+        for kind, content in value.items()
+    }
+    spelt.update(asked.get("ExpressionAttributeNames", {}))
+    return _PLACEHOLDER.sub(lambda found: spelt[found[0]], expression)
 
 
 _KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {

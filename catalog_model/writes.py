@@ -29,7 +29,7 @@ from catalog_model.faults import LostRaceError
 from catalog_model.gateway import Gateway, pause
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
-from catalog_model.patterns import access_pattern
+from catalog_model.patterns import access_pattern, step
 from catalog_model.plan import (
     Plan,
     Shard,
@@ -40,6 +40,21 @@ from catalog_model.plan import (
     plan_deletion,
 )
 from catalog_model.records import MAX_GENRES
+from catalog_model.steps import (
+    ANY_TITLE,
+    AS_READ,
+    LISTING,
+    MEMBERSHIP,
+    MOVED_ONCE,
+    NEW,
+    REPLACED,
+    REWRITTEN,
+    SLOT,
+    TALLY,
+    TITLE,
+    TOTAL_AS_READ,
+    write_step,
+)
 from catalog_model.titles import not_found
 
 TRIES: Final = 12
@@ -47,15 +62,25 @@ TRIES: Final = 12
 
 VERSION_BITS: Final = 48
 
+READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)
+READ_WITH_SHARD: Final = step(
+    "BatchGetItem", TITLE, TALLY, units="rcu(title) + rcu(tally)", strong=True
+)
+
 
 @access_pattern(
-    question="Create a title, or replace it",
-    operation="BatchGetItem, TransactWriteItems",
-    index="table",
-    key_condition="_version as read (or absent)",
+    "Create a title, or replace it",
+    READ_WITH_SHARD,
+    write_step(
+        f"{TITLE} {NEW}",
+        f"{TITLE} {AS_READ}",
+        LISTING,
+        MEMBERSHIP,
+        f"{SLOT} {NEW}",
+        f"{TALLY} [{TOTAL_AS_READ}]",
+        units=f"{REPLACED} + 2 + 2 * wcu(tally)",
+    ),
     consistency="atomic",
-    cost="2 requests; 1 if nothing changes",
-    role="write",
 )
 def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> AnyTitle:
     """Create *title*, or replace the title with its kind and id.
@@ -112,13 +137,10 @@ def write_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -
 
 
 @access_pattern(
-    question="Change the popularity of a title",
-    operation="GetItem, TransactWriteItems",
-    index="table",
-    key_condition="_version as read",
+    "Change the popularity of a title",
+    READ_BEFORE,
+    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
     consistency="atomic",
-    cost="2 requests; 1 if nothing changes",
-    role="write",
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
     """Give a title another popularity, and so another place in its lists.
@@ -147,13 +169,10 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
 
 
 @access_pattern(
-    question="Change the votes of a title",
-    operation="GetItem, TransactWriteItems",
-    index="table",
-    key_condition="_version as read",
+    "Change the votes of a title",
+    READ_BEFORE,
+    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
     consistency="atomic",
-    cost="2 requests; 1 if nothing changes",
-    role="write",
 )
 def update_votes(
     catalog: Catalog, kind: Kind, title_id: int, *, vote_average: float, vote_count: int
@@ -185,13 +204,16 @@ def update_votes(
 
 
 @access_pattern(
-    question="Change the genres of a title",
-    operation="GetItem, TransactWriteItems",
-    index="table",
-    key_condition="_version as read",
+    "Change the genres of a title",
+    READ_BEFORE,
+    write_step(
+        f"{TITLE} {AS_READ}",
+        LISTING,
+        MEMBERSHIP,
+        TALLY,
+        units=f"{REWRITTEN} + 2 * wcu(tally)",
+    ),
     consistency="atomic",
-    cost="2 requests; 1 if nothing changes",
-    role="write",
 )
 def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
     """Give a title other genres: memberships are added and removed, their order follows.
@@ -221,13 +243,19 @@ def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[
 
 
 @access_pattern(
-    question="Delete a title",
-    operation="BatchGetItem, GetItem, TransactWriteItems",
-    index="table",
-    key_condition="_version as read",
+    "Delete a title",
+    READ_WITH_SHARD,
+    step("GetItem", SLOT, units="1", strong=True),
+    write_step(
+        f"{TITLE} {AS_READ}",
+        LISTING,
+        MEMBERSHIP,
+        f"{SLOT} IF title_id = <as read>",
+        f"{ANY_TITLE} IF _slot = <the last>",
+        f"{TALLY} {TOTAL_AS_READ}",
+        units=f"{REWRITTEN} + 4 + 2 * wcu(other) + 2 * wcu(tally)",
+    ),
     consistency="atomic",
-    cost="3 requests",
-    role="write",
 )
 def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
     """Delete a title and everything derived from it.

@@ -42,6 +42,11 @@ class Engine:
         if name == "moto":
             strict(self.client)
 
+    @property
+    def measures(self) -> bool:
+        """Whether its capacity figures are those of DynamoDB; moto's are constants."""
+        return self.name != "moto"
+
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
         """Make a handle on a table of its own."""
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)

@@ -46,7 +46,9 @@ def test_a_trace_shows_every_item_of_a_transaction(catalog: Catalog) -> None:
     )
     assert read.key_condition == ", ".join(read.key_conditions)
     assert write.operation == "TransactWriteItems"
-    assert write.key_conditions[0] == "Put PK = 'TITLE#movie#1' AND SK = 'TITLE#movie#1'"
+    assert write.key_conditions[0] == (
+        "Put PK = 'TITLE#movie#1' AND SK = 'TITLE#movie#1' IF attribute_not_exists (PK)"
+    )
     assert len(write.key_conditions) == len(write.asked["TransactItems"]) == 6
     assert write.key_condition.endswith("and 3 more")
 
@@ -132,3 +134,35 @@ def test_a_hook_is_called_until_it_is_ended(catalog: Catalog) -> None:
     stop()
     ap.count_titles(catalog, "tv")
     assert [request.pattern for request in heard] == ["count_titles"]
+
+
+def test_a_hook_that_fails_is_logged_and_takes_nothing_from_the_caller(
+    catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The write is written, and the other hooks are called."""
+    heard: list[Request] = []
+
+    def fails(_: Request) -> None:
+        raise RuntimeError("no space left for metrics")
+
+    stop_failing, stop = catalog.on_request(fails), catalog.on_request(heard.append)
+    ap.put_title(catalog, UP)
+    stop_failing()
+    stop()
+    assert ap.get_title(catalog, "movie", 1) == UP
+    assert [request.operation for request in heard] == ["BatchGetItem", "TransactWriteItems"]
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "a hook failed on BatchGetItem of put_title",
+        "a hook failed on TransactWriteItems of put_title",
+    ]
+
+
+def test_a_hook_that_was_added_twice_is_ended_once_for_each(catalog: Catalog) -> None:
+    """And to end it again does nothing."""
+    heard: list[Request] = []
+    stop, stop_other = catalog.on_request(heard.append), catalog.on_request(heard.append)
+    stop()
+    stop()
+    ap.count_titles(catalog, "tv")
+    stop_other()
+    assert len(heard) == 1
