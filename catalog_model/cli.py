@@ -21,12 +21,19 @@ from catalog_model.cli_base import (
     shared_options,
     wait_note,
 )
+from catalog_model.cli_explain import explain_group
 from catalog_model.cli_output import print_json, print_table, progress
-from catalog_model.cli_patterns import command_name, pattern_commands
+from catalog_model.cli_patterns import (
+    command_name,
+    file_options,
+    pattern_commands,
+    run_pattern,
+    titles_in,
+)
 from catalog_model.cli_serve import serve
-from catalog_model.files import FILE_NAMES, read_titles
 from catalog_model.load import LoadReport, Rejection
 from catalog_model.operations import TableStatus
+from catalog_model.patterns import Cost
 
 EPILOG = "The options may also stand behind the command."
 
@@ -114,8 +121,6 @@ def _print_status(status: TableStatus, settings: Settings) -> None:
 
 
 @program.command(short_help="Load the application's JSON files.")
-@click.option("--movies", type=Path, metavar="FILE", help="JSON file of movies.")
-@click.option("--tv", type=Path, metavar="FILE", help="JSON file of TV shows.")
 @click.pass_context
 def load(ctx: click.Context, movies: Path | None, tv: Path | None) -> None:
     """Load the application's JSON files: create what is new, replace what differs.
@@ -125,17 +130,10 @@ def load(ctx: click.Context, movies: Path | None, tv: Path | None) -> None:
     loaded; the exit code is 1 then.
     """
     settings = ctx.ensure_object(Settings)
-    files = {"movie": movies, "tv": tv}
-    titles = [
-        title
-        for kind in FILE_NAMES
-        if (path := files[kind]) is not None
-        for title in read_titles(path, kind)
-    ]
-    if movies is None and tv is None:
-        raise click.UsageError("give --movies FILE, --tv FILE or both")
+    titles = titles_in(movies, tv)
     with progress(len(titles)) as on_progress:
         report = ap.load_titles(settings.catalog(), titles, on_progress=on_progress)
+    files = {"movie": movies, "tv": tv}
     report.rejected = [_located(each, files) for each in report.rejected]
     _print_report(report, settings)
     ctx.exit(FOUND_WANTING if report.rejected else 0)
@@ -190,14 +188,26 @@ def _described(pattern: ap.AccessPattern) -> dict[str, str]:
         "key_condition": pattern.key_condition,
         "order": pattern.order,
         "consistency": pattern.consistency,
-        "cost": pattern.cost,
+        **{f"cost{_when(cost)}": _cost(cost) for cost in pattern.costs},
         "role": pattern.role,
     }
 
 
+def _when(cost: Cost) -> str:
+    return f" with {cost.when}" if cost.when else ""
+
+
+def _cost(cost: Cost) -> str:
+    units = [f"{cost.reads} read units", f"{cost.writes} write units"]
+    parts = [f"{cost.requests} requests", *(each for each in units if each[0] != "0")]
+    return "; ".join(parts)
+
+
+load.params = [*file_options(), *load.params]
 program.params += shared_options()
 program.add_command(serve)
-for _command in pattern_commands():
+program.add_command(explain_group)
+for _command in pattern_commands(run_pattern):
     program.add_command(_command)
 
 

@@ -1,29 +1,30 @@
 """One command for each access pattern, made from its function: arguments, options and help.
 
-What has no default becomes an argument, all else an option of the same name and default. So a
-pattern that is added is a command at once, and no option can differ from what the function does.
+A pattern that is added is a command at once, and no option can differ from what the function does.
 """
 
 from __future__ import annotations
 
-import inspect
-import random
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import UnionType
-from typing import IO, Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
 
 import click
 
 from catalog_model import access_patterns as ap
+from catalog_model.catalog import Catalog
+from catalog_model.cli_arguments import Argument, describe, parameters_of
 from catalog_model.cli_base import Command, Settings, confirm
 from catalog_model.cli_output import show
-from catalog_model.files import parse_title
-from catalog_model.keys import KINDS, Kind, TitleKey
+from catalog_model.files import parse_title, read_titles
+from catalog_model.keys import KINDS, Kind
+from catalog_model.load import Rejection
+from catalog_model.merge import AnyTitle
 from catalog_model.patterns import AccessPattern
 
 OTHER_COMMAND: Final = frozenset({"load_titles"})
 """Access patterns whose command is written by hand, under a name of its own: `load`."""
+
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "get_title": "movie 34",
@@ -43,49 +44,20 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "update_votes": "movie 34 --vote-average 8.2 --vote-count 15000",
     "set_genres": "movie 34 27 878",
     "delete_title": "movie 34 --yes",
+    "load_titles": "--movies data_movies.json --tv data_tv.json",
 }
 """Words behind the name of each command, for its help; they fit the sample data."""
 
-WORDING: Final[Mapping[str, str]] = {
-    "after": "Go on after another page: what that page gave as next.",
-    "genre_ids": "Ids of genres, as TMDB numbers them.",
-    "if_absent": "Refuse to replace a title that is there.",
-    "keys": "Titles as KIND:ID, in any number.",
-    "rng": "Whole number; the same one picks the same titles again.",
-    "since": "First day, as YYYY-MM-DD.",
-    "until": "Last day, as YYYY-MM-DD.",
-}
-"""Help for arguments that are other on a command line than in Python."""
 
+def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCommand]:
+    """Make a command for each access pattern that does *run* with the answer to give.
 
-def key(text: str) -> TitleKey:
-    """Read a title's key, written as ``movie:949``."""
-    kind, _, title_id = text.partition(":")
-    if not re.fullmatch(r"[0-9]{1,50}", title_id):
-        raise click.BadParameter(f"{text!r} is not KIND:ID, as movie:949")
-    return TitleKey(cast(Kind, kind), int(title_id))
-
-
-def seed(text: str) -> random.Random:
-    """Read a whole number that random choices follow from."""
-    return random.Random(int(text))  # noqa: S311  # no secret
-
-
-READ_AS: Final[Mapping[Any, Any]] = {
-    int: click.INT,
-    float: click.FLOAT,
-    str: click.STRING,
-    TitleKey: key,
-    random.Random: seed,
-}
-"""How click reads what a function takes."""
-
-
-def pattern_commands() -> Iterator[Command]:
-    """Make the commands of all access patterns."""
+    `load_titles` has a command of its own elsewhere, and is among these only on demand.
+    """
     for name, pattern in ap.PATTERNS.items():
-        if name not in OTHER_COMMAND:
-            yield BY_HAND.get(name, _command)(pattern)
+        if with_load or name not in OTHER_COMMAND:
+            kind = BY_HAND.get(name, PatternCommand)
+            yield kind(pattern, run)
 
 
 def command_name(pattern: AccessPattern) -> str:
@@ -93,196 +65,169 @@ def command_name(pattern: AccessPattern) -> str:
     return "load" if pattern.name in OTHER_COMMAND else pattern.name.replace("_", "-")
 
 
-def _command(pattern: AccessPattern) -> Command:
-    """Make the command of a pattern, straight from its function."""
-
-    def run(settings: Settings, **arguments: Any) -> None:
-        show(pattern.function(settings.catalog(), **arguments), settings.output)
-
-    return _make(pattern, run, [*_parameters(pattern)])
-
-
-def _get_titles(pattern: AccessPattern) -> Command:
-    """Name the titles that are not there, which the function leaves as None."""
-
-    def run(settings: Settings, keys: Iterable[TitleKey]) -> None:
-        answer = ap.get_titles(settings.catalog(), keys)
-        named = [title or key for title, key in zip(answer, keys, strict=True)]
-        show(named, settings.output)
-
-    parameters = _parameters(pattern)
-    parameters[0].required = True
-    return _make(pattern, run, parameters)
-
-
-def _put_title(pattern: AccessPattern) -> Command:
-    """Take the title as a kind and a file with its record."""
-
-    def run(settings: Settings, kind: Any, file: IO[bytes], *, if_absent: bool) -> None:
-        title = parse_title(file.read(), kind, getattr(file, "name", "<stdin>"))
-        show(ap.put_title(settings.catalog(), title, if_absent=if_absent), settings.output)
-
-    parameters = [
-        _Argument(["kind"], type=click.Choice(KINDS), metavar="KIND", words='"movie" or "tv".'),
-        _Argument(["file"], type=click.File("rb"), words="One record as JSON; - reads stdin."),
-    ]
-    return _make(pattern, run, [*parameters, *_parameters(pattern)])
-
-
-def _set_genres(pattern: AccessPattern) -> Command:
-    """Take a title out of all genres only where that is said."""
-
-    def run(settings: Settings, *, genre_ids: Iterable[int], none: bool, **title: Any) -> None:
-        if bool(genre_ids) == none:
-            raise click.UsageError("give the ids of genres, or --none")
-        show(ap.set_genres(settings.catalog(), genre_ids=genre_ids, **title), settings.output)
-
-    none = click.Option(["--none"], is_flag=True, help="Take the title out of every genre.")
-    return _make(pattern, run, [*_parameters(pattern), none])
-
-
-def _delete_title(pattern: AccessPattern) -> Command:
-    """Ask before the title is gone."""
-
-    def run(settings: Settings, kind: Any, title_id: int, *, yes: bool) -> None:
-        catalog = settings.catalog()
-        if not yes:
-            title = ap.get_title(catalog, kind, title_id)
-            name = f"{kind} {title_id} {title.display_name!r}"
-            confirm(f"Delete {name} from table {catalog.table!r}?")
-        show(ap.delete_title(catalog, kind, title_id), settings.output)
-
-    yes = click.Option(["--yes"], is_flag=True, help="Do not ask.")
-    return _make(pattern, run, [*_parameters(pattern), yes])
-
-
-BY_HAND: Final[Mapping[str, Callable[[AccessPattern], Command]]] = {
-    "delete_title": _delete_title,
-    "get_titles": _get_titles,
-    "put_title": _put_title,
-    "set_genres": _set_genres,
-}
+def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
+    """Call the access pattern and print what it gives."""
+    catalog = settings.catalog()
+    command.make_sure(catalog, given)
+    arguments = command.arguments(**given)
+    answer = command.pattern.function(catalog, **arguments)
+    show(command.shown(answer, arguments), settings.output)
 
 
 class PatternCommand(Command):
     """The command of an access pattern: its help lists the arguments, too, and an example."""
 
+    def __init__(self, pattern: AccessPattern, run: Run) -> None:
+        self.pattern = pattern
+        self.example = EXAMPLES[pattern.name]
+        name = command_name(pattern)
+
+        def callback(settings: Settings, **given: Any) -> None:
+            run(self, settings, given)
+
+        super().__init__(
+            name,
+            callback=click.pass_obj(callback),
+            params=self.parameters(),
+            help=describe(pattern).text,
+            short_help=pattern.question + ".",
+        )
+
+
+    def parameters(self) -> list[click.Parameter]:
+        """Make the arguments and options: those of the function."""
+        return parameters_of(self.pattern)
+
+    def arguments(self, **given: Any) -> dict[str, Any]:
+        """Turn what was given to the command into the arguments of the function."""
+        return given
+
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        """Ask before something is lost."""
+
+    def shown(self, answer: Any, _: Mapping[str, Any]) -> Any:
+        """Give what to show of an answer."""
+        return answer
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        formatter.write_paragraph()
+        path = ctx.command_path.partition(" ")[2]
+        formatter.write_text(f"Example: catalog-model {path} {self.example}")
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the arguments, the options and the example."""
-        arguments = [(each.make_metavar(ctx), each.words) for each in self._arguments()]
+        """Write the arguments and the options."""
+        arguments = [
+            (each.make_metavar(ctx), each.words)
+            for each in self.params
+            if isinstance(each, Argument)
+        ]
         if arguments:
             with formatter.section("Arguments"):
                 formatter.write_dl(arguments)
         super().format_options(ctx, formatter)
 
-    def _arguments(self) -> list[_Argument]:
-        return [each for each in self.params if isinstance(each, _Argument)]
+
+Run = Callable[[PatternCommand, Settings, Mapping[str, Any]], None]
+"""What a command does, with what was given to it."""
 
 
-class _Argument(click.Argument):
-    """An argument with help of its own; click has that since 8.5 only."""
+class _GetTitles(PatternCommand):
+    """Names the titles that are not there, which the function leaves as None."""
 
-    def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.words = words
+    def parameters(self) -> list[click.Parameter]:
+        parameters = super().parameters()
+        parameters[0].required = True
+        return parameters
 
-
-def _make(
-    pattern: AccessPattern, run: Callable[..., None], parameters: Iterable[click.Parameter]
-) -> Command:
-    name = command_name(pattern)
-    description = describe(pattern).text
-    return PatternCommand(
-        name,
-        callback=click.pass_obj(run),
-        params=list(parameters),
-        help=description,
-        short_help=pattern.question + ".",
-        epilog=f"Example: catalog-model {name} {EXAMPLES.get(pattern.name, '')}",
-    )
+    def shown(self, answer: Any, arguments: Mapping[str, Any]) -> Any:
+        pairs = zip(answer, arguments["keys"], strict=True)
+        return [title or key for title, key in pairs]
 
 
-def _parameters(pattern: AccessPattern) -> list[click.Parameter]:
-    """Turn the arguments of a pattern's function into those of its command."""
-    words = describe(pattern).arguments
-    signature = inspect.signature(pattern.function, eval_str=True)
-    arguments = list(signature.parameters.values())[1:]  # the first is the catalogue
-    return [_parameter(each, words.get(each.name, "")) for each in arguments if _fits(each)]
+class _PutTitle(PatternCommand):
+    """Takes the title as a kind and a file with its record."""
+
+    def parameters(self) -> list[click.Parameter]:
+        kind = click.Choice(KINDS)
+        return [
+            Argument(["kind"], type=kind, metavar="KIND", words='"movie" or "tv".'),
+            Argument(["file"], type=click.File("rb"), words="One record as JSON; - reads stdin."),
+            *super().parameters(),
+        ]
+
+    def arguments(self, *, kind: Kind, file: IO[bytes], if_absent: bool) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        title = parse_title(file.read(), kind, getattr(file, "name", "<stdin>"))
+        return {"title": title, "if_absent": if_absent}
 
 
-def _fits(argument: inspect.Parameter) -> bool:
-    return argument.name != "title"  # a whole record; its command takes a file
+class _SetGenres(PatternCommand):
+    """Takes a title out of all genres only where that is said."""
+
+    def parameters(self) -> list[click.Parameter]:
+        words = "Take the title out of every genre."
+        return [*super().parameters(), click.Option(["--none"], is_flag=True, help=words)]
+
+    def arguments(self, *, none: bool, **given: Any) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        if bool(given["genre_ids"]) == none:
+            raise click.UsageError("give the ids of genres, or --none")
+        return given
 
 
-def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:
-    words = WORDING.get(argument.name, words)
-    if argument.annotation is bool:
-        return _flag(argument, words)
-    annotation, is_many = _plain(argument.annotation)
-    is_choice = get_origin(annotation) is Literal
-    kind = click.Choice(get_args(annotation)) if is_choice else READ_AS[annotation]
-    if argument.kind is not argument.KEYWORD_ONLY and argument.default is argument.empty:
-        return _Argument(
-            [argument.name],
-            type=kind,
-            nargs=-1 if is_many else 1,
-            required=not is_many,
-            metavar=argument.name.upper() if is_choice else None,
-            words=words,
-        )
-    option = "--seed" if annotation is random.Random else f"--{argument.name.replace('_', '-')}"
-    if argument.default is argument.empty:
-        return click.Option([option, argument.name], type=kind, required=True, help=words)
-    return click.Option(
-        [option, argument.name],
-        type=kind,
-        default=argument.default,
-        show_default=argument.default is not None,
-        help=words,
-    )
+class _DeleteTitle(PatternCommand):
+    """Asks before the title is gone."""
+
+    def parameters(self) -> list[click.Parameter]:
+        yes = click.Option(["--yes"], is_flag=True, help="Do not ask.")
+        return [*super().parameters(), yes]
+
+    def arguments(self, *, yes: bool, **given: Any) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        del yes
+        return given
+
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        if not given["yes"]:
+            kind, title_id = given["kind"], given["title_id"]
+            title = ap.get_title(catalog, kind, title_id)
+            name = f"{kind} {title_id} {title.display_name!r}"
+            confirm(f"Delete {name} from table {catalog.table!r}?")
 
 
-def _flag(argument: inspect.Parameter, words: str) -> click.Option:
-    name = argument.name.replace("_", "-")
-    names = f"--{name}/--ascending" if name == "descending" else f"--{name}"
-    return click.Option(
-        [names], is_flag=True, default=argument.default, show_default=argument.default, help=words
-    )
+class _LoadTitles(PatternCommand):
+    """Takes the titles as the application's files."""
+
+    def parameters(self) -> list[click.Parameter]:
+        return file_options()
+
+    def arguments(self, *, movies: Path | None, tv: Path | None) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        return {"titles": titles_in(movies, tv)}
 
 
-def _plain(annotation: Any) -> tuple[Any, bool]:
-    """Reduce an annotation to the type to read, and say whether many are wanted."""
-    origin, options = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):  # with None, or of a date and its text
-        return (str if str in options else options[0]), False
-    if origin is Iterable:
-        return options[0], True
-    return annotation, False
+def file_options() -> list[click.Parameter]:
+    """Make the options that name the application's files."""
+    return [
+        click.Option(["--movies"], type=Path, metavar="FILE", help="JSON file of movies."),
+        click.Option(["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows."),
+    ]
 
 
-class Description(NamedTuple):
-    """What a function's docstring says: of itself, and of its arguments."""
+def titles_in(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection]:
+    """Read the titles in the application's files.
 
-    text: str
-    arguments: Mapping[str, str]
-
-
-def describe(pattern: AccessPattern) -> Description:
-    """Read a docstring, without what only matters to Python."""
-    text, _, rest = (inspect.getdoc(pattern.function) or "").partition("\nArgs:\n")
-    listed = rest.partition("\n\n")[0]
-    described = re.findall(r"^    (\w+): (.*(?:\n     +.*)*)", listed, re.MULTILINE)
-    return Description(
-        _unmarked(text), {name: _unmarked(" ".join(words.split())) for name, words in described}
-    )
+    Raises:
+        click.UsageError: If neither is given.
+    """
+    files: dict[Kind, Path | None] = {"movie": movies, "tv": tv}
+    given = [(path, kind) for kind, path in files.items() if path is not None]
+    if not given:
+        raise click.UsageError("give --movies FILE, --tv FILE or both")
+    return [title for path, kind in given for title in read_titles(path, kind)]
 
 
-def _unmarked(text: str) -> str:
-    """Take the marks out of a docstring's text, and what it says of None."""
-    text = re.sub(r"; None [^.;]*", "", text)
-    return re.sub(r"``(.+?)``|`(.+?)`|\*(\w+)\*", _unmarked_word, text)
-
-
-def _unmarked_word(found: re.Match[str]) -> str:
-    word = found[found.lastindex or 0]
-    return word.replace("_", "-") if word in ap.PATTERNS else word
+BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {
+    "delete_title": _DeleteTitle,
+    "get_titles": _GetTitles,
+    "load_titles": _LoadTitles,
+    "put_title": _PutTitle,
+    "set_genres": _SetGenres,
+}

@@ -140,7 +140,7 @@ def test_a_mistake_is_one_line_and_a_code(
     ("words", "message"),
     [
         ("", "Usage: "),
-        ("explain", "No such command 'explain'"),
+        ("dump", "No such command 'dump'"),
         ("get-title", "Missing argument 'KIND'"),
         ("get-title movie", "Missing argument 'TITLE_ID'"),
         ("get-title film 5", "'film' is not one of 'movie', 'tv'"),
