@@ -1,0 +1,495 @@
+"""The offline table: what it predicts is what the engine is asked and charges, call by call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import boto3
+import pytest
+from engines import Engine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import floats, genre_lists, small_ids, title_keys, titles
+from table_dump import assert_complete, by_key, dump, movie
+from test_capacity import edgy_titles
+from test_prices import engine_number_size
+
+from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, codec, keys, plan, sizes
+from catalog_model import access_patterns as ap
+from catalog_model.errors import (
+    CatalogError,
+    InvalidArgumentError,
+    InvalidTitleError,
+    ServiceError,
+)
+from catalog_model.faults import LostRaceError
+from catalog_model.gateway import Range, _query
+from catalog_model.indexes import INDEX_KEYS, INDEXES
+from catalog_model.keys import KINDS, ItemKey, Kind
+from catalog_model.offline import OfflineCatalog, OfflineClient, offline_catalog
+from catalog_model.operations import create_table, delete_table, table_status
+from catalog_model.trace import Request, Trace
+
+AnyTitle = Movie | TVShow
+Call = Callable[[Catalog], object]
+Ask = Callable[..., Page[AnyTitle]]
+
+some = settings(max_examples=settings().max_examples * 2 // 5)
+KB = 1024
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is compared of a request: all but what only a wire and a clock can tell."""
+
+    pattern: str | None
+    operation: str
+    index: str
+    key_conditions: tuple[str, ...]
+    asked: dict[str, Any]
+    items_read: int
+    items_returned: int
+    units: dict[str, float]
+    error_type: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same table on the engine and offline."""
+
+    engine: Catalog
+    offline: OfflineCatalog
+
+    def agree(self, function: Callable[..., object], *args: Any, **asked: Any) -> list[Seen]:
+        """Call it on both, and demand the same answer and the same requests; give these."""
+        (answer, requests), (foretold, foreseen) = (
+            _run(partial(function, catalog, *args, **asked), catalog)
+            for catalog in (self.engine, self.offline)
+        )
+        assert foretold == answer
+        for seen, expected in zip(requests, foreseen, strict=True):
+            assert expected == seen
+        return foreseen
+
+    def hold_the_same(self) -> None:
+        """Demand the same items on both sides."""
+        assert dump(self.engine) == _by_key(self.offline.items())
+
+
+def _run(call: Callable[[], object], catalog: Catalog) -> tuple[object, list[Seen]]:
+    """Call, with the same randomness each time; an error is an answer, too."""
+    random.seed(8)
+    answer: object
+    with catalog.trace() as trace:
+        try:
+            answer = call()
+        except CatalogError as error:
+            answer = (type(error), str(error))
+    return answer, _seen(trace, is_engine=not isinstance(catalog, OfflineCatalog))
+
+
+def _seen(trace: Trace, *, is_engine: bool) -> list[Seen]:
+    """Take what can be compared. The engine counts the item as read that did not fit a page."""
+    requests = list(trace)
+    goes_on = ["ExclusiveStartKey" in after.asked for _, after in pairwise(requests)]
+    return [
+        _comparable(request, items_read=request.items_read - (is_engine and is_cut))
+        for request, is_cut in zip(requests, [*goes_on, False], strict=False)
+    ]
+
+
+def _comparable(request: Request, *, items_read: int) -> Seen:
+    return Seen(
+        request.pattern,
+        request.operation,
+        request.index,
+        request.key_conditions,
+        dict(request.asked),
+        items_read,
+        request.items_returned,
+        dict(request.units),
+        request.error_type,
+    )
+
+
+def _by_key(items: list[codec.Item]) -> dict[ItemKey, codec.Item]:
+    return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in items}
+
+
+@pytest.fixture(scope="module")
+def measuring(engine: Engine) -> Iterator[Engine]:
+    """An engine that measures; its view of the size of numbers is taken over."""
+    if engine.name == "moto":
+        pytest.skip("moto's capacity figures are constants")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "_number_size", engine_number_size)
+        yield engine
+
+
+def empty_pair(engine: Engine) -> Pair:
+    """Make an empty table on both sides, of the same name."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    return Pair(catalog, offline_catalog(table=catalog.table))
+
+
+@pytest.fixture
+def pair(measuring: Engine) -> Iterator[Pair]:
+    """An empty table on both sides."""
+    pair = empty_pair(measuring)
+    yield pair
+    delete_table(pair.engine)
+
+
+@pytest.fixture(scope="module")
+def whole(measuring: Engine, titles: list[AnyTitle]) -> Iterator[Pair]:
+    """The whole catalogue on both sides; nobody writes to it."""
+    pair = empty_pair(measuring)
+    pair.agree(ap.load_titles, titles)
+    yield pair
+    delete_table(pair.engine)
+
+
+def walk(catalog: Catalog, ask: Ask, *args: Any, **asked: Any) -> list[Page[AnyTitle]]:
+    """Read all pages of a list, with their cursors."""
+    pages = [ask(catalog, *args, **asked)]
+    while pages[-1].next:
+        pages.append(ask(catalog, *args, **asked, after=pages[-1].next))
+    return pages
+
+
+def sample(catalog: Catalog, kind: Kind, count: int) -> list[AnyTitle]:
+    """Pick titles, by the same chance each time."""
+    return ap.sample_titles(catalog, kind, count, rng=random.Random(count))
+
+
+def test_a_load_and_its_repetition_are_predicted(whole: Pair, titles: list[AnyTitle]) -> None:
+    """The first is how the tables came about; the second reads, and writes nothing."""
+    whole.hold_the_same()
+    requests = whole.agree(ap.load_titles, titles)
+    assert {request.operation for request in requests} == {"BatchGetItem"}
+
+
+@pytest.mark.parametrize("limit", [20, 250])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_list_is_predicted_to_its_last_page(whole: Pair, kind: Kind, limit: int) -> None:
+    """In every order and direction, of all titles and of a genre: each page, and each cursor."""
+    for descending in (True, False):
+        direction: dict[str, Any] = {"descending": descending, "limit": limit}
+        for order in ("popularity", "rating", "release", "name"):
+            whole.agree(walk, ap.list_titles, kind, order=order, **direction)
+        for order in ("popularity", "rating", "release"):
+            whole.agree(walk, ap.list_titles_in_genre, kind, 16, order=order, **direction)
+        for genre_id in (None, 18, 10**9):
+            between = {"since": "1990-01-01", "until": "2010-12-31", "genre_id": genre_id}
+            whole.agree(walk, ap.list_released_between, kind, **between, **direction)
+
+
+@pytest.mark.parametrize("limit", [20, 250])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_merged_and_filtered_list_is_predicted(whole: Pair, kind: Kind, limit: int) -> None:
+    """Those that read several partitions, or more than they show."""
+    for genre_ids in ([16], [18, 35], [18, 80, 10**9], [9648, 16, 35]):
+        for match in ("all", "any"):
+            asked: dict[str, Any] = {"match": match, "limit": limit}
+            whole.agree(walk, ap.list_titles_in_genres, kind, genre_ids, **asked)
+    for min_votes, min_rating in ((-1, 0), (3, 5), (50, 6.5), (2000, 7), (20_000, 8), (10**9, 0)):
+        for genre_id in (None, 35):
+            bounds = {"min_votes": min_votes, "min_rating": min_rating, "genre_id": genre_id}
+            whole.agree(walk, ap.list_top_rated, kind, **bounds, limit=limit)
+    for prefix in ("", "t", "The", "spider man", "é", "zzzzzz", "千"):
+        whole.agree(walk, ap.find_titles_by_name, kind, prefix, limit=limit)
+
+
+def test_every_other_read_is_predicted(whole: Pair, titles: list[AnyTitle]) -> None:
+    """Titles by their keys, there or not, counts, and samples of every size."""
+    some_titles = random.Random(3).sample(titles, 150)
+    wanted = [title.key for title in some_titles]
+    missing = [TitleKey("movie", 10**9), TitleKey("tv", 10**9)]
+    for kind, title_id in [*wanted[:40], *missing]:
+        for consistent in (False, True):
+            whole.agree(ap.get_title, kind, title_id, consistent=consistent)
+            whole.agree(ap.get_title_with_genres, kind, title_id, consistent=consistent)
+    for asked in ([], missing, [*wanted, *missing, *wanted], wanted[:100], wanted[:1]):
+        whole.agree(ap.get_titles, asked)
+    for kind in KINDS:
+        for count in (0, 1, 20, 250, 10**6):
+            whole.agree(sample, kind, count)
+        for genre_id in (None, 18, 10**9):
+            whole.agree(ap.count_titles, kind, genre_id)
+        whole.agree(ap.list_genres, kind)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    """Any write of few titles, or a read that what was written shows in."""
+    title = draw(st.one_of(titles(small_ids), edgy_titles(small_ids)))
+    several = draw(st.lists(titles(small_ids), max_size=4))
+    kind, title_id = draw(title_keys.map(lambda key: TitleKey(key.kind, key.id % 12 + 1)))
+    number, votes, genres = draw(floats), draw(st.integers(0, 20_000)), draw(genre_lists)
+    is_new, order = draw(st.booleans()), draw(st.sampled_from(("popularity", "rating", "name")))
+    votes_of: dict[str, Any] = {"vote_average": number, "vote_count": votes}
+    choices: tuple[Call, ...] = (
+        lambda c: ap.put_title(c, title, if_absent=is_new),
+        lambda c: ap.put_title(c, title),
+        lambda c: ap.load_titles(c, several),
+        lambda c: ap.update_popularity(c, kind, title_id, number),
+        lambda c: ap.update_votes(c, kind, title_id, **votes_of),
+        lambda c: ap.set_genres(c, kind, title_id, genres),
+        lambda c: ap.delete_title(c, kind, title_id),
+        lambda c: ap.get_title_with_genres(c, kind, title_id, consistent=is_new),
+        lambda c: sample(c, kind, 5),
+        lambda c: ap.list_genres(c, kind),
+        lambda c: walk(c, ap.list_titles, kind, order=order, limit=3),
+        lambda c: walk(c, ap.list_titles_in_genre, kind, 18, limit=2),
+    )
+    return draw(st.sampled_from(choices))
+
+
+@some
+@given(st.lists(calls(), min_size=1, max_size=8))
+def test_any_sequence_of_calls_is_predicted(measuring: Engine, sequence: list[Call]) -> None:
+    """Answers, errors, requests and units of each; and the same items afterwards."""
+    pair = empty_pair(measuring)
+    for call in sequence:
+        pair.agree(call)
+    pair.hold_the_same()
+    delete_table(pair.engine)
+
+
+def test_pages_that_dynamodb_cuts_are_predicted(pair: Pair) -> None:
+    """After 1 MB, in an index and on the table."""
+    large = [movie(n, 18, overview="x" * 150 * KB, popularity=n) for n in range(1, 17)]
+    wide = movie(99, *range(1, 21), overview="x" * 120 * KB)
+    pair.agree(ap.load_titles, [*large, wide])
+    for limit in (3, 6, 7, 20):
+        pages = pair.agree(walk, ap.list_titles_in_genre, "movie", 18, limit=limit)
+        assert any("ExclusiveStartKey" in page.asked for page in pages) == (limit > 5)
+    assert len(pair.agree(ap.get_title_with_genres, "movie", 99)) == 3
+    pair.hold_the_same()
+
+
+def test_batches_that_dynamodb_cuts_are_predicted(pair: Pair) -> None:
+    """After 16 MB."""
+    huge = [movie(n, overview="x" * 390 * KB) for n in range(1, 44)]
+    pair.agree(ap.load_titles, huge)
+    batches = pair.agree(ap.get_titles, [title.key for title in huge])
+    assert [batch.items_returned for batch in batches] == [41, 2]
+    assert any("ConsistentRead" in str(batch) for batch in pair.agree(ap.load_titles, huge))
+
+
+@pytest.mark.parametrize("size", [256 * KB - 1, 256 * KB, 256 * KB + 1])
+def test_a_page_and_a_batch_are_cut_at_the_same_byte(pair: Pair, size: int) -> None:
+    """Four items that fill a page to the byte, and 64 a batch, or by a byte do not."""
+    key = {"PK": {"S": "p"}, "SK": {"S": "00"}}
+    filler = {"S": "x" * (size - sizes.item_size({**key, codec.DOC: {"S": ""}}))}
+    wanted = [ItemKey("p", f"{number:02}") for number in range(66)]
+    for sort_key in wanted:
+        item = {**codec.key_attributes(sort_key), codec.DOC: filler}
+        pair.agree(_transact, (plan.Put(item),))
+    pages = pair.agree(lambda c: c.gateway.query("p", Range(), limit=9))
+    assert [page.items_returned for page in pages] == ([3] * 3 if size > 256 * KB else [4, 4, 1])
+    batches = pair.agree(lambda c: c.gateway.batch_get(wanted, consistent=True))
+    assert [batch.items_returned for batch in batches] == ([63, 3] if size > 256 * KB else [64, 2])
+
+
+def test_a_write_that_comes_too_late_is_refused_alike(pair: Pair) -> None:
+    """With the same error, for nothing, and without a trace in the table."""
+    up, wide = movie(1, 18), movie(9, 18, 35)
+    pair.agree(ap.put_title, up)
+    late = (
+        plan.plan_creation(up, 1, plan.Shard(0)),
+        plan.plan_creation(wide, 1, plan.Shard(0)),
+        plan.plan_change(plan.Stored(up, 5, 0), up.replace(popularity=2.0)),
+        plan.plan_deletion(plan.Stored(up, 5, 0), plan.Shard(1)),
+    )
+    for planned in late:
+        (request,) = pair.agree(_transact, planned)
+        assert request.error_type == "TransactionCanceledException"
+        assert request.units == {}
+    pair.hold_the_same()
+
+
+def _transact(catalog: Catalog, planned: plan.Plan) -> str | None:
+    try:
+        catalog.gateway.transact(planned)
+    except LostRaceError as error:
+        return type(error).__name__
+    return None
+
+
+def test_a_dump_of_a_table_can_be_tried_on(pair: Pair) -> None:
+    """Items of a table in place of titles."""
+    some_titles = [movie(n, 18, 35, popularity=n) for n in range(1, 30)]
+    ap.load_titles(pair.engine, some_titles)
+    copy = OfflineCatalog(pair.engine.table, items=dump(pair.engine).values())
+    again = Pair(pair.engine, copy)
+    again.agree(walk, ap.list_titles, "movie", limit=4)
+    again.agree(ap.delete_title, "movie", 7)
+    again.agree(ap.put_title, movie(7, 99))
+    again.hold_the_same()
+
+
+def test_nothing_has_to_run_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No region, no credentials, no client."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(boto3.session.Session, "client", None)
+    catalog = offline_catalog([movie(1, 18)], table="mine").warm()
+    with catalog.trace() as trace:
+        assert ap.list_titles_in_genre(catalog, "movie", 18).items == (movie(1, 18),)
+    (request,) = trace
+    assert request.units == {"by_popularity": 0.5}
+    assert request.bytes_received == 0
+    assert (catalog.table, repr(catalog)) == ("mine", "OfflineCatalog('mine')")
+
+
+def test_cursors_depend_on_the_name_and_the_secret() -> None:
+    """As those of any handle."""
+
+    def cursor(**settings: Any) -> str | None:
+        catalog = offline_catalog([movie(n) for n in range(1, 5)], **settings)
+        return ap.list_titles(catalog, "movie", limit=2).next
+
+    several: tuple[dict[str, str], ...] = ({}, {"table": "b"}, {"cursor_secret": "s"})
+    for one in several:
+        assert [other for other in several if cursor(**one) == cursor(**other)] == [one]
+
+
+def test_titles_that_cannot_be_loaded_are_refused() -> None:
+    """By name, and so is what is no item."""
+    with pytest.raises(InvalidTitleError, match=r"movie 1: .* item of 4"):
+        offline_catalog([movie(1, overview="x" * 400 * KB)])
+    with pytest.raises(InvalidTitleError, match="neither a Movie nor a TVShow"):
+        offline_catalog(["Up"])  # type: ignore[list-item]
+    bad: tuple[Any, ...] = ({}, {"PK": {"S": "a"}}, {"PK": "a", "SK": "b"}, "Up", None)
+    for item in bad:
+        with pytest.raises(InvalidArgumentError, match="items must be"):
+            offline_catalog(items=[item])
+
+
+def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
+    """Operations on the table, other operations of the client, and other Queries."""
+    catalog = offline_catalog()
+    for operation in (create_table, delete_table, table_status):
+        with pytest.raises(ServiceError, match="it knows no") as caught:
+            operation(catalog)
+        assert caught.value.code == "UnknownOperationException"
+    for unknown in ("scan", "put_item", "get_paginator"):
+        with pytest.raises(ServiceError, match=f"it knows no {unknown}"):
+            getattr(catalog.client, unknown)(TableName=catalog.table)
+    with pytest.raises(ServiceError, match="it knows no TransactWriteItems"):
+        ap.put_title(Catalog("other", client=catalog.client), movie(1))
+    asked: dict[str, Any] = {"TableName": catalog.table, **_query("a", Range("b"), "by_name", None)}
+    for other in (
+        {"FilterExpression": "#pk = :pk"},
+        {"KeyConditionExpression": "#pk = :pk AND begins_with(#sk, :lower)"},
+        {"IndexName": "by_rating"},
+    ):
+        with pytest.raises(ServiceError, match="it knows no Query"):
+            catalog.client.query(**{**asked, **other})
+    assert not hasattr(catalog.client, "__len__")
+
+
+def test_an_answer_is_a_copy() -> None:
+    """Whatever is done to it, the table stays as it is; nor does it share what it was given."""
+    item = {**codec.key_attributes(ItemKey("a", "b")), "l": {"L": [{"N": "1"}]}}
+    catalog = OfflineCatalog(items=[item])
+    before = catalog.items()
+
+    def spoil(each: Any) -> None:
+        each["l"]["L"].append({"N": "2"})
+        each["more"] = {"S": ""}
+
+    spoil(item)
+    spoil(catalog.gateway.get(ItemKey("a", "b")))
+    spoil(catalog.gateway.batch_get([ItemKey("a", "b")])[ItemKey("a", "b")])
+    spoil(catalog.gateway.query("a", Range())[0])
+    spoil(next(catalog.gateway.batch_get_parts([ItemKey("a", "b")], ("l",))))
+    spoil(catalog.items()[0])
+    assert catalog.items() == before
+
+
+def test_an_index_answers_with_what_it_projects_and_no_more() -> None:
+    """So nobody finds there offline what the table would not give."""
+    catalog = offline_catalog([movie(1, 18)])
+    partition = {"by_rating": "ALL#movie#1"}
+    for index in INDEXES:
+        own = {"PK", "SK", codec.DOC, *INDEX_KEYS[index]}
+        pk = partition.get(index, "ALL#movie")
+        (item,) = catalog.gateway.query(pk, Range(), index=index)
+        assert set(item) == own
+        assert catalog.gateway.query(pk, Range(), index=index, only=codec.SCHEMA) == [{}]
+
+
+letters = st.text("ab", max_size=3)
+
+
+@given(
+    st.sets(st.tuples(st.sampled_from("pq"), letters), max_size=20),
+    st.tuples(st.none() | letters, st.none() | letters),
+    st.booleans(),
+    st.none() | st.integers(1, 5),
+)
+def test_a_query_finds_what_lies_in_its_range_wherever_it_is_cut(
+    there: set[tuple[str, str]],
+    bounds: tuple[str | None, str | None],
+    descending: bool,
+    limit: int | None,
+) -> None:
+    """In order, page after page; also where the item at which a page ended is gone."""
+    table = OfflineClient({"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in there)
+    lower, upper = bounds
+    asked = {**_query("p", Range(*bounds), None, None), "ScanIndexForward": not descending}
+    if limit:
+        asked["Limit"] = limit
+    found, more = [], True
+    while more:
+        answer = table.query(**asked)
+        assert limit is None or len(answer["Items"]) <= limit
+        found += [item["SK"]["S"] for item in answer["Items"]]
+        asked["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
+        more = bool(asked["ExclusiveStartKey"])
+        if more:
+            gone = ItemKey("p", found[-1])
+            table.transact((plan.Delete(gone),), {})
+    expected = sorted(sk for pk, sk in there if pk == "p")
+    expected = [sk for sk in expected if (lower is None or lower <= sk)]
+    expected = [sk for sk in expected if (upper is None or sk <= upper)]
+    assert found == (expected[::-1] if descending else expected)
+
+
+def test_writers_in_parallel_lose_nothing() -> None:
+    """Each change is one step; who comes too late tries again."""
+    catalog = offline_catalog(movie(n, 18) for n in range(1, 17))
+
+    def change(number: int) -> None:
+        title_id = number % 16 + 1
+        ap.put_title(catalog, movie(number + 100, 35, 18))
+        ap.set_genres(catalog, "movie", title_id, [number % 3 + 1, 18])
+        if number % 2:
+            ap.delete_title(catalog, "movie", number + 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(change, range(48)))
+    there = assert_complete(_by_key(catalog.items()))
+    assert len(there) == 16 + 24
+    assert ap.count_titles(catalog, "movie", 18) == 40
+    listed = ap.list_titles_in_genre(catalog, "movie", 18, limit=100)
+    assert by_key(listed) == there
+
+
+@given(st.lists(titles(small_ids), max_size=6))
+def test_it_is_a_whole_catalogue(some_titles: list[AnyTitle]) -> None:
+    """Of each key the last; complete in every copy, slot and count, and nothing else."""
+    table = _by_key(offline_catalog(some_titles).items())
+    there = assert_complete(table)
+    assert there == by_key(some_titles)
+    tallies = {keys.tally_key(key.kind, keys.shard_of(key)) for key in there}
+    assert len(table) == len(tallies) + sum(3 + len(set(t.genre_ids)) for t in there.values())
