@@ -10,6 +10,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,12 +35,15 @@ from original_answers import (
     First,
     Row,
 )
+from prometheus_client.parser import text_string_to_metric_families
 from request_log import logged_requests
 from werkzeug.serving import make_server
 
 from catalog_model import Catalog, Movie, TVShow, operations
 from catalog_model import access_patterns as ap
 from catalog_model.errors import ThrottledError, UnknownEntityError
+from catalog_model.trace import Request as TracedRequest
+from catalog_model.trace import Trace
 from examples.netflix_movie_catalog import app as application
 from examples.netflix_movie_catalog.app import create_app
 
@@ -190,7 +195,12 @@ def by_label(row: Row) -> str:
 @pytest.fixture
 def app(full_catalog: Catalog) -> Flask:
     """The application on the whole catalogue, which no test changes."""
-    return create_app(full_catalog)
+    return create_app(own_handle(full_catalog))
+
+
+def own_handle(catalog: Catalog) -> Catalog:
+    """Another handle on the same table: what observes it ends with the test."""
+    return Catalog(catalog.table, client=catalog.client)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +217,7 @@ def few(table_for_few: Catalog) -> Catalog:
     """The few titles that the rows about updates need, as if nothing had been updated."""
     for title in FEW_TITLES:
         ap.put_title(table_for_few, title)
-    return table_for_few
+    return own_handle(table_for_few)
 
 
 @pytest.mark.parametrize("row", DISCOVER, ids=by_label)
@@ -618,6 +628,111 @@ def test_unknown_paths_and_methods_make_no_new_series(dead: Flask) -> None:
     assert set(re.findall('path="(.*?)"', counted)) == {"(other)", "/status"}
     assert set(re.findall('method="(.*?)"', counted)) == {"GET", "OTHER"}
     assert counted.count("\n") < 10
+
+
+Labels = tuple[str, str]
+
+
+def figures(app: Flask, name: str) -> dict[Labels, float]:
+    """Read the samples of a name that are labelled by access pattern and operation."""
+    text = app.test_client().get("/metrics").text
+    return {
+        (sample.labels["pattern"], sample.labels["operation"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def summed(trace: Trace, figure: Callable[[TracedRequest], float]) -> dict[Labels, float]:
+    """Add up a figure of the requests by what labels them."""
+    sums: dict[Labels, float] = {}
+    for request in trace:
+        labels = (request.pattern or "(none)", request.operation)
+        sums[labels] = sums.get(labels, 0) + figure(request)
+    return sums
+
+
+def test_metrics_say_what_each_access_pattern_costs(few: Catalog) -> None:
+    """The same figures as a trace of the same requests."""
+    app = create_app(few)
+    client = app.test_client()
+    assert figures(app, "catalog_request_duration_seconds_count") == {}
+    with few.trace() as trace:
+        client.get("/discover?genre=99")
+        client.get("/discover?type=tv&genre=18")
+        client.get("/discover")
+        post(app, "699280", 5.5)
+        client.get("/readyz")
+    expected: dict[str, Callable[[TracedRequest], float]] = {
+        "catalog_request_duration_seconds_count": lambda _: 1,
+        "catalog_request_duration_seconds_sum": lambda request: request.milliseconds / 1000,
+        "catalog_capacity_units_total": lambda request: request.total_units,
+        "catalog_items_read_total": lambda request: request.items_read,
+        "catalog_request_errors_total": lambda _: 0,
+    }
+    for name, figure in expected.items():
+        assert figures(app, name) == pytest.approx(summed(trace, figure)), name
+    assert figures(app, "catalog_request_duration_seconds_count") == {
+        ("list_titles_in_genre", "Query"): 2,
+        ("sample_titles", "BatchGetItem"): sum(r.pattern == "sample_titles" for r in trace),
+        ("update_popularity", "GetItem"): 1,
+        ("update_popularity", "TransactWriteItems"): 1,
+        ("(none)", "DescribeTable"): 1,
+    }
+
+
+def test_requests_that_fail_are_counted_and_timed(dead: Flask) -> None:
+    """They cost a user time, and nobody units."""
+    dead.test_client().get("/discover?genre=28")
+    asked = ("list_titles_in_genre", "Query")
+    assert figures(dead, "catalog_request_errors_total") == {asked: 1}
+    assert figures(dead, "catalog_request_duration_seconds_count") == {asked: 1}
+    assert figures(dead, "catalog_capacity_units_total") == {asked: 0}
+
+
+def test_what_a_client_sends_makes_no_new_series_of_the_table(few: Catalog) -> None:
+    """The labels are access patterns and operations, and nothing else."""
+    app = create_app(few)
+    client = app.test_client()
+    client.get("/discover?genre=99")
+    before = figures(app, "catalog_request_duration_seconds_count")
+    for number in range(1, 20):
+        client.get(f"/discover?genre={number}&type=x{number}", headers={"X-Number": str(number)})
+    after = figures(app, "catalog_request_duration_seconds_count")
+    assert before.keys() == after.keys()
+    assert sum(after.values()) == 20
+
+
+def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
+    """Where ``PROMETHEUS_MULTIPROC_DIR`` says so, whichever process answers tells of them all."""
+    code = (
+        "from catalog_model import Catalog\n"
+        "from examples.netflix_movie_catalog.app import create_app\n"
+        f"catalog = Catalog('t', region='us-east-1', endpoint_url={NOT_EVEN_A_PORT!r})\n"
+        "client = create_app(catalog).test_client()\n"
+        "assert client.get('/discover?genre=28').status_code == 503\n"
+        "print(client.get('/metrics').text)"
+    )
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=README.parents[2],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    line = (
+        'catalog_request_duration_seconds_count{operation="Query",pattern="list_titles_in_genre"}'
+    )
+    assert f"{line} 1.0\n" in first
+    assert f"{line} 2.0\n" in second
+    assert re.search("^catalog_request_errors_total{.*} 2.0$", second, re.MULTILINE)
+    assert re.search("^flask_http_request_total{.*} 2.0$", second, re.MULTILINE)
 
 
 # -- The application as a piece of code -----------------------------------------------------------

@@ -15,10 +15,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal, cast
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 from prometheus_flask_exporter import PrometheusMetrics
 
-from catalog_model import Catalog, Movie, TVShow, operations
+from catalog_model import Catalog, Movie, TVShow, operations, trace
 from catalog_model import access_patterns as ap
 from catalog_model.errors import (
     CatalogError,
@@ -41,6 +48,9 @@ MOVIE_KEY: Final = re.compile("[1-9][0-9]{0,99}")
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the histogram: DynamoDB answers in a few milliseconds, or after retries."""
+
 IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 routes = Blueprint("catalog", __name__)
@@ -225,6 +235,31 @@ def measure(app: Flask) -> None:
         collector(registry=registry)
     PrometheusMetrics(app, group_by=path, registry=registry)
     app.after_request(bound_method)  # after_request runs the last one first, so before it counts
+    measure_catalog(app.extensions["catalog"], registry)
+
+
+def measure_catalog(catalog: Catalog, registry: CollectorRegistry) -> None:
+    """Time what is asked through *catalog*, by access pattern, and count what it costs."""
+    labels = ("pattern", "operation")
+    seconds = Histogram(
+        "catalog_request_duration_seconds",
+        "Duration of requests to the table, with retries",
+        labels,
+        buckets=SECONDS,
+        registry=registry,
+    )
+    units = Counter("catalog_capacity_units", "Units charged", labels, registry=registry)
+    items = Counter("catalog_items_read", "Items read, returned or not", labels, registry=registry)
+    errors = Counter("catalog_request_errors", "Requests that failed", labels, registry=registry)
+
+    def note(sent: trace.Request) -> None:
+        who = (sent.pattern or "(none)", sent.operation)  # none: what is asked about the table
+        seconds.labels(*who).observe(sent.milliseconds / 1000)
+        units.labels(*who).inc(sent.total_units)
+        items.labels(*who).inc(sent.items_read)
+        errors.labels(*who).inc(bool(sent.error_type))
+
+    catalog.on_request(note)
 
 
 def path(asked: Request) -> str:
