@@ -1,17 +1,25 @@
 """Writes the parts of the documentation that follow from the code, or checks that they are fresh.
 
 ``python -m docs.generate`` writes them; with ``--check`` it only tells, and fails if one is stale.
+Figures come from `docs/measured.json`, see `docs.measure`; rows of tables from the sample data.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from catalog_model.access_patterns import PATTERNS
-from catalog_model.patterns import AccessPattern
+from catalog_model.patterns import AccessPattern, Cost, Role
+from docs import rows
+from docs.measure import Figures, measured
 
-ROOT = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = ("README.md", "docs/access-patterns.md", "docs/costs.md", "docs/data-model.md")
+
+Parts = Mapping[str, Callable[[], str]]
 
 
 def main() -> int:
@@ -28,43 +36,147 @@ def main() -> int:
 
 
 def _documents() -> list[tuple[Path, str]]:
-    tables = {
-        "reads": _table("read", ("question", "function", "request", "order", "cost")),
-        "writes": _table("write", ("question", "function", "request", "cost")),
-        "patterns": _table("read", ("question", "function", "request", "order", "cost")),
-    }
-    return [
-        (path, _filled(path.read_text("utf-8"), tables))
-        for path in (ROOT / "README.md", ROOT / "docs" / "access-patterns.md")
-    ]
+    parts = {name: make() for name, make in PARTS.items()}
+    pages = [ROOT / name for name in PAGES]
+    return [(page, _filled(page.read_text("utf-8"), parts)) for page in pages]
 
 
-def _filled(text: str, tables: dict[str, str]) -> str:
-    """Put each table between the two comments that carry its name."""
-    for name, table in tables.items():
+def _filled(text: str, parts: Mapping[str, str]) -> str:
+    """Put each part between the two comments that carry its name."""
+    for name, part in parts.items():
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
         if begin in text:
             before, rest = text.split(begin)
             _, after = rest.split(end)
-            text = f"{before}{begin}\n{table}\n{end}{after}"
+            text = f"{before}{begin}\n{part}\n{end}{after}"
     return text
 
 
-def _table(role: str, columns: tuple[str, ...]) -> str:
-    rows = [columns, tuple("---" for _ in columns)]
-    patterns = [pattern for pattern in PATTERNS.values() if pattern.role == role]
-    rows += [tuple(_cell(pattern, column) for column in columns) for pattern in patterns]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def markdown(columns: Iterable[str], table: Iterable[Iterable[str]]) -> str:
+    """Write a table."""
+    names = list(columns)
+    lines = [names, ["---" for _ in names], *(list(row) for row in table)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
-def _cell(pattern: AccessPattern, column: str) -> str:
-    match column:
-        case "function":
-            return f"`{pattern.name}`"
-        case "request":
-            return f"{pattern.operation} on {pattern.index}: `{pattern.key_condition}`"
-    return str(getattr(pattern, column))
+def _patterns(role: Role) -> Iterator[AccessPattern]:
+    return (pattern for pattern in PATTERNS.values() if pattern.role == role)
 
+
+def _short_table(role: Role) -> str:
+    """Make the table of the front page."""
+    columns = ("question", "function", "asks", "measured")
+    return markdown(columns, (_short_row(each) for each in _patterns(role)))
+
+
+def _short_row(pattern: AccessPattern) -> tuple[str, ...]:
+    asks = f"{pattern.operation} on {pattern.index}"
+    return pattern.question, f"`{pattern.name}`", asks, _measured(pattern.name)
+
+
+def _full_table(role: Role) -> str:
+    """Make the table of all that a pattern declares."""
+    columns = (
+        "question",
+        "function",
+        "operation",
+        "index",
+        "key condition",
+        *(("order",) if role == "read" else ()),
+        "consistency",
+        "budget",
+        "measured on the real data",
+    )
+    return markdown(columns, (_full_row(each) for each in _patterns(role)))
+
+
+def _full_row(pattern: AccessPattern) -> Iterator[str]:
+    conditions = dict.fromkeys(each for step in pattern.steps for each in step.key_conditions)
+    yield pattern.question
+    yield f"`{pattern.name}`"
+    yield pattern.operation
+    yield pattern.index
+    yield "<br>".join(f"`{each}`" for each in conditions)
+    if pattern.role == "read":
+        yield pattern.order
+    yield pattern.consistency
+    yield "<br>".join(map(_cost, pattern.costs))
+    yield _measured(pattern.name)
+
+
+def _cost(cost: Cost) -> str:
+    when = f"with {cost.when}: " if cost.when else ""
+    units = ((cost.reads, "RCU"), (cost.writes, "WCU"))
+    amounts = [f"`{formula}` {unit}" for formula, unit in units if formula != "0"]
+    return f"{when}{_requests(cost.requests)}; {', '.join(amounts)}"
+
+
+def _requests(formula: str) -> str:
+    number = f"`{formula}`" if not formula.isdecimal() else formula
+    return f"{number} request{'' if formula == '1' else 's'}"
+
+
+def _measured(name: str) -> str:
+    """Write what was measured, cases with the same figures together."""
+    cases: dict[str, list[str]] = {}
+    for each in measured():
+        if each.pattern == name:
+            figures = f"{_requests(str(each.requests))}, {_units(each)}"
+            cases.setdefault(figures, []).append(each.case)
+    return "<br>".join(
+        f"{figures} ({', '.join(names)})" if any(names) else figures
+        for figures, names in cases.items()
+    )
+
+
+def _units(figures: Figures) -> str:
+    unit = "RCU" if PATTERNS[figures.pattern].role == "read" else "units"
+    is_mixed = unit == "units" and figures.mean_units != figures.units
+    mean = f", {figures.mean_units:g} in the mean" if is_mixed else ""
+    return f"{figures.units:g} {unit}{mean}"
+
+
+def _costs() -> str:
+    """Make the table of declared, predicted and consumed."""
+    columns = (
+        "pattern",
+        "requests declared",
+        "predicted",
+        "made",
+        "units declared",
+        "predicted",
+        "consumed",
+        "consumed in the mean",
+    )
+    return markdown(columns, map(_costs_row, measured()))
+
+
+def _costs_row(figures: Figures) -> tuple[str, ...]:
+    case = f" ({figures.case})" if figures.case else ""
+    numbers = (
+        figures.declared_requests,
+        figures.predicted_requests,
+        figures.requests,
+        figures.declared_units,
+        figures.predicted_units,
+        figures.units,
+        figures.mean_units,
+    )
+    return f"`{figures.pattern}`{case}", *(f"{round(number, 1):,g}" for number in numbers)
+
+
+PARTS: Final[Parts] = {
+    "reads": lambda: _short_table("read"),
+    "writes": lambda: _short_table("write"),
+    "all reads": lambda: _full_table("read"),
+    "all writes": lambda: _full_table("write"),
+    "costs": _costs,
+    "one title": lambda: markdown(*rows.of_one_title()),
+    "one genre": lambda: "\n\n".join(
+        f"`{index}`\n\n{markdown(*table)}" for index, table in rows.of_one_genre().items()
+    ),
+    "tallies": lambda: markdown(*rows.of_tallies_and_slots()),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,98 @@
+"""Rows of the table and of its indexes as they are stored, for the page on the data model.
+
+They come from the sample data that the package brings, through the same plans as every write.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from catalog_model import codec
+from catalog_model.capacity import index_entry
+from catalog_model.codec import Item, Value
+from catalog_model.entities import Title
+from catalog_model.files import read_folder, sample_folder
+from catalog_model.indexes import INDEX_KEYS, INDEXES, IndexName
+from catalog_model.keys import TitleKey, list_key, title_pk
+from catalog_model.offline import offline_catalog
+
+HEAD: Final = TitleKey("movie", 34)
+"""The title whose items are shown."""
+
+GENRE: Final = 878
+"""The genre whose first rows are shown."""
+
+ROWS: Final = 3
+WIDTH: Final = 34
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def items() -> list[Item]:
+    """Give every item of a table with the sample data."""
+    titles = [each for each in read_folder(sample_folder()) if isinstance(each, Title)]
+    random.seed(7)  # versions begin anywhere
+    return offline_catalog(titles).items()
+
+
+def of_one_title() -> Table:
+    """Give the items of one title's collection, each with some of its attributes."""
+    found = [item for item in items() if item["PK"] == codec.text(title_pk(HEAD))]
+    return ("PK", "SK", "attributes"), [_row(item) for item in found]
+
+
+def of_tallies_and_slots() -> Table:
+    """Give the first tally and the first slots of a kind."""
+    found = items()
+    tally = next(item for item in found if item["SK"] == codec.text("TALLY"))
+    slots = [item for item in found if item["PK"]["S"].startswith("SLOT#")]
+    return ("PK", "SK", "attributes"), [_row(item) for item in (tally, *slots[: ROWS - 1])]
+
+
+def of_one_genre() -> Mapping[str, Table]:
+    """Give the first rows that each index has of one genre; of all movies where it has none."""
+    found = items()
+    return {index: _of_index(index, found) for index in INDEXES}
+
+
+def _of_index(index: IndexName, found: Iterable[Item]) -> Table:
+    pk, sk = INDEX_KEYS[index]
+    genre_id = None if index == "by_name" else GENRE
+    partition = str(list_key(HEAD.kind, genre_id))
+    entries = [entry for item in found if (entry := index_entry(item, index))]
+    listed = [entry for entry in entries if f"{entry[pk]['S']}#".startswith(f"{partition}#")]
+    listed.sort(key=lambda entry: (entry[pk]["S"], entry[sk]["S"]), reverse=index != "by_name")
+    columns = (pk, sk, "PK", "SK", codec.DOC)
+    return columns, [tuple(_named(row, name) for name in columns) for row in listed[:ROWS]]
+
+
+def _row(item: Item) -> tuple[str, str, str]:
+    others = (name for name in item if name not in ("PK", "SK"))
+    return _cell(item["PK"]), _cell(item["SK"]), "; ".join(_attributes(item, others))
+
+
+def _attributes(item: Item, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        yield f"{name}&nbsp;{_named(item, name)}"
+
+
+def _named(item: Item, name: str) -> str:
+    """Show an attribute; of a copy's record the name of the title."""
+    if name != codec.DOC:
+        return _cell(item[name])
+    record = json.loads(item[name]["S"])
+    return f"`{{... {json.dumps({'title': record['title']})[1:-1]} ...}}`"
+
+
+def _cell(value: Value) -> str:
+    ((kind, content),) = value.items()
+    if kind == "L":
+        text = ", ".join(next(iter(each.values())) for each in content)
+        text = f"[{text}]"
+    else:
+        text = "null" if kind == "NULL" else str(content)
+    text = text if len(text) <= WIDTH else f"{text[: WIDTH - 4]} ..."
+    return f"`{text}`" if text else "(empty)"
