@@ -100,7 +100,7 @@ def _title_before(
 ) -> list[Title]:
     """Read the title that is about to be changed, if there is one."""
     named = named_values(arguments)
-    if pattern.role == "read" or "title_id" not in named:
+    if pattern.role == "read" or not named.keys() >= {"kind", "title_id"}:
         return []
     try:
         return [get_title(catalog, named["kind"], named["title_id"])]

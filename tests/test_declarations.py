@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from engines import Engine
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog, Movie, TVShow, patterns
 from catalog_model import access_patterns as ap
 from catalog_model.explain import Explanation
+from catalog_model.indexes import INDEXES
 from catalog_model.operations import create_table, delete_table
+from catalog_model.patterns import access_pattern, pattern_of, step
 from docs import calls
 
 ROOT = Path(__file__).parents[1]
@@ -73,3 +77,49 @@ def test_a_write_asks_for_what_it_declares(
     every = {id(step) for name in calls.WRITES for step in ap.PATTERNS[name].steps}
     assert steps_made(explained) == every
     assert [each.error for each in explained if each.error] == []
+
+
+def test_every_access_pattern_is_called_here() -> None:
+    """One that is added without calls that prove it fails here; so does a call of none."""
+    assert {*calls.READS, *calls.WRITES} == set(ap.PATTERNS)
+    for name, pattern in ap.PATTERNS.items():
+        assert (name in calls.WRITES) == (pattern.role == "write")
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_every_access_pattern_is_declared_in_full(name: str) -> None:
+    """A question in one line, steps with keys on indexes that there are, and what they read."""
+    pattern = ap.PATTERNS[name]
+    assert pattern.question
+    assert "\n" not in pattern.question
+    assert pattern.steps
+    for each in pattern.steps:
+        assert each.key_conditions
+        assert each.index in ("table", *INDEXES)
+        assert each.operation in ("GetItem", "BatchGetItem", "Query", "TransactWriteItems")
+        assert set(each.when) | set(each.unless) <= set(signature(pattern.function).parameters)
+
+
+def test_what_the_documentation_names_exists() -> None:
+    """Every function in its tables is an access pattern, and every `ap.` in it is one to import."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    for page in pages:
+        text = page.read_text("utf-8")
+        used = set(re.findall(r"\bap\.(\w+)\(", text))
+        assert used <= set(ap.__all__), page.name
+    for page in (ROOT / "README.md", ROOT / "docs" / "access-patterns.md"):
+        rows = re.findall(r"^\| [^|]+ \| `(\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
+        assert rows == list(ap.PATTERNS), page.name
+
+
+def test_a_declared_pattern_is_the_function_itself() -> None:
+    """Its signature, types and docstring are untouched: the decorator gives back what it got."""
+
+    def ask(catalog: Catalog, kind: str, *, limit: int = 20) -> list[str]:
+        """Ask."""
+        return [catalog.table, kind] * limit
+
+    declared = access_pattern("A question", step("Query", "PK = <a>", units="1"), consistency="")
+    assert declared(ask) is ask
+    assert pattern_of(ask.__code__) == "ask"
+    del patterns._declared["ask"], patterns._names[ask.__code__]

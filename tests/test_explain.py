@@ -1,0 +1,81 @@
+"""What explain tells of a call, and how it takes what it cannot call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog_model import Catalog, Movie, TitleKey
+from catalog_model import access_patterns as ap
+from catalog_model.errors import InvalidArgumentError, TitleNotFoundError
+from catalog_model.explain import explain, pattern_named
+
+UP = Movie(
+    id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000
+)
+
+
+def test_an_explanation_has_the_answer_and_the_requests_of_the_call(catalog: Catalog) -> None:
+    """The answer is what the function gives; the requests are those that it made, in order."""
+    explained = explain(catalog, ap.put_title, UP)
+    assert explained.answer == UP
+    asked = [request.operation for request in explained.comparison.requests]
+    assert asked == ["BatchGetItem", "TransactWriteItems"]
+    assert explain(catalog, "get-title", "movie", 1).answer == UP
+    assert explain(catalog, "get_title", kind="movie", title_id=1).answer == UP
+
+
+def test_a_change_is_explained_by_its_own_requests_alone(catalog: Catalog) -> None:
+    """The read that tells how large the title was is not among them."""
+    ap.put_title(catalog, UP)
+    explained = explain(catalog, ap.update_popularity, "movie", 1, 8.5)
+    assert len(explained.comparison.requests) == 2
+    assert explained.comparison.most_requests == 2
+
+
+def test_an_error_of_the_call_is_kept_with_what_was_asked_before(catalog: Catalog) -> None:
+    """A title that is not there costs a request, too."""
+    explained = explain(catalog, ap.get_title, "movie", 2)
+    assert isinstance(explained.error, TitleNotFoundError)
+    assert explained.answer is None
+    assert [request.operation for request in explained.comparison.requests] == ["GetItem"]
+
+
+@pytest.mark.parametrize("kind", ["film", None, 7])
+def test_an_argument_that_is_refused_is_the_error_of_the_call(catalog: Catalog, kind: Any) -> None:
+    """Nothing was asked, by reads and by writes."""
+    for explained in (
+        explain(catalog, ap.get_title, kind, 1),
+        explain(catalog, ap.update_popularity, kind, 1, 8.5),
+    ):
+        assert isinstance(explained.error, InvalidArgumentError)
+        assert explained.comparison.requests == ()
+
+
+def test_what_can_be_read_only_once_is_counted_and_handed_on(catalog: Catalog) -> None:
+    """A generator of keys."""
+    ap.put_title(catalog, UP)
+    explained = explain(catalog, ap.get_titles, (TitleKey("movie", id_) for id_ in range(1, 102)))
+    assert explained.answer[0] == UP
+    assert explained.comparison.most_requests == 2
+
+
+@pytest.mark.parametrize("pattern", ["list_everything", "", print])
+def test_what_is_no_access_pattern_is_refused(catalog: Catalog, pattern: Any) -> None:
+    """With the names of those that there are."""
+    with pytest.raises(InvalidArgumentError, match="get_title, get_titles"):
+        explain(catalog, pattern)
+
+
+def test_arguments_that_do_not_fit_are_refused(catalog: Catalog) -> None:
+    """Too many, too few, or of another name."""
+    for args, kwargs in (((1, 2, 3, 4), {}), ((), {}), (("tv", 1), {"colour": "red"})):
+        with pytest.raises(InvalidArgumentError, match="those of get_title"):
+            explain(catalog, ap.get_title, *args, **kwargs)
+
+
+def test_a_pattern_goes_by_its_function_or_by_its_name() -> None:
+    """With dashes as on the command line, too."""
+    for name in (ap.list_titles, "list_titles", "list-titles"):
+        assert pattern_named(name) is ap.PATTERNS["list_titles"]
