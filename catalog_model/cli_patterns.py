@@ -42,7 +42,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "put_title": "movie alien.json",
     "update_popularity": "movie 34 87.5",
     "update_votes": "movie 34 --vote-average 8.2 --vote-count 15000",
-    "set_genres": "movie 34 27 878",
+    "set_genres": "movie 34 878 27",
     "delete_title": "movie 34 --yes",
     "load_titles": "--movies data_movies.json --tv data_tv.json",
 }

@@ -57,12 +57,21 @@ def read_titles(path: Path | Traversable | str, kind: Kind) -> list[AnyTitle | R
     """
     check_kind(kind)
     path = Path(path) if isinstance(path, str) else path
-    records = _parse(_read(path), str(path))
+    records = parse_json(path)
     if not isinstance(records, dict):
         raise InvalidArgumentError(
             f"{path}: must be a JSON object of records under their ids, not {shown(records)}"
         )
     return list(_titles(records, kind, _encodable(path.name)))
+
+
+def parse_json(path: Path | Traversable) -> Any:
+    """Read a file of JSON, whatever is in it.
+
+    Raises:
+        InvalidArgumentError: If it cannot be read, is not JSON, or holds a key twice in an object.
+    """
+    return _parse(_read(path), str(path))
 
 
 def parse_title(data: bytes, kind: Kind, source: str) -> AnyTitle:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from math import ceil, inf
+from math import ceil
 from typing import Any, Final
 
 from catalog_model.arguments import refuse
@@ -21,6 +21,10 @@ SECONDS_AN_HOUR: Final = 3600
 GB: Final = 10**9
 TARGET: Final = 0.7
 """How much of what is provisioned shall be used: the default of AWS's auto scaling."""
+
+LEAST_USE: Final = 0.01
+MOST: Final = 10**18
+"""More than any table takes, stores or costs; every sum of such figures is finite."""
 
 TABLE: Final = "table"
 
@@ -84,17 +88,13 @@ def bill(
     Args:
         calls: The kinds of call.
         prices: What a unit costs.
-        utilisation: How much of the provisioned capacity shall be used, above 0 and at most 1.
+        utilisation: How much of the provisioned capacity shall be used, 0.01 to 1.
         stored_bytes: As of `capacity.stored_bytes`.
 
     Raises:
         InvalidArgumentError: If *utilisation*, *stored_bytes* or a rate is out of its bounds.
     """
-    every = list(calls)
-    for each in every:
-        _check(each.per_second, "per_second")
-    reads = sum((each.reads.times(each.per_second) for each in every), NOTHING)
-    writes = sum((each.writes.times(each.per_second) for each in every), NOTHING)
+    reads, writes = units_per_second(calls)
     read_capacity = capacity_needed(reads, utilisation)
     write_capacity = capacity_needed(writes, utilisation)
     return Bill(
@@ -108,6 +108,23 @@ def bill(
     )
 
 
+def units_per_second(calls: Iterable[Calls]) -> tuple[Units, Units]:
+    """Add up the units that calls read and that they write in a second.
+
+    >>> units_per_second([Calls(10, reads=Units(2)), Calls(4, writes=Units(6, {"by_name": 1}))])
+    (Units(table=20, indexes={}), Units(table=24, indexes={'by_name': 4}))
+
+    Raises:
+        InvalidArgumentError: If a rate is no number from 0 to 10 to the 18th.
+    """
+    reads = writes = NOTHING
+    for each in calls:
+        _check(each.per_second, "per_second")
+        reads += each.reads.times(each.per_second)
+        writes += each.writes.times(each.per_second)
+    return reads, writes
+
+
 def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str, int]:
     """Give the capacity to provision on the table and each index; 1 is the least there is.
 
@@ -115,10 +132,10 @@ def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str,
     20
 
     Raises:
-        InvalidArgumentError: If *utilisation* is not above 0 and at most 1.
+        InvalidArgumentError: If *utilisation* is not from 0.01 to 1.
     """
-    if not 0 < utilisation <= 1:
-        refuse("utilisation", utilisation, "above 0 and at most 1")
+    if not LEAST_USE <= utilisation <= 1:
+        refuse("utilisation", utilisation, f"a number from {LEAST_USE} to 1")
     needed = {TABLE: per_second.table}
     needed |= {index: per_second.indexes.get(index, 0) for index in INDEXES}
     return {name: max(1, _ceil(units / utilisation)) for name, units in needed.items()}
@@ -156,7 +173,7 @@ def storage_dollars(stored_bytes: int, prices: Prices = DEFAULT_PRICES) -> float
     0.5
 
     Raises:
-        InvalidArgumentError: If *stored_bytes* is negative.
+        InvalidArgumentError: If *stored_bytes* is no number from 0 to 10 to the 18th.
     """
     _check(stored_bytes, "stored_bytes")
     return stored_bytes / GB * prices.gb_month
@@ -180,9 +197,9 @@ def prices_from_json(record: Mapping[str, Any]) -> Prices:
 
 
 def _check(value: object, name: str) -> None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < inf:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST:
         return
-    refuse(name, value, "a number, 0 or more")
+    refuse(name, value, f"a number from 0 to {MOST:.0e}")
 
 
 def _ceil(value: float) -> int:

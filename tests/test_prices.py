@@ -172,18 +172,27 @@ def test_nothing_asked_still_provisions_the_least_there_is() -> None:
     assert bill.on_demand == 0
 
 
-@pytest.mark.parametrize("utilisation", [0, -0.5, 1.01, float("nan")])
+@pytest.mark.parametrize("utilisation", [0, -0.5, 0.009, 1.01, float("nan")])
 def test_a_utilisation_outside_its_bounds_is_refused(utilisation: float) -> None:
-    """Above 0 and at most 1."""
+    """From 0.01 to 1."""
     with pytest.raises(InvalidArgumentError, match="utilisation"):
         prices.bill([], utilisation=utilisation)
 
 
-@pytest.mark.parametrize("rate", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("rate", [-1.0, 1.1e18, float("inf"), float("nan")])
 def test_a_rate_that_is_none_is_refused(rate: float) -> None:
     """0 or more calls a second."""
     with pytest.raises(InvalidArgumentError, match="per_second"):
         prices.bill([Calls(rate)])
+
+
+def test_the_largest_figures_have_a_finite_bill() -> None:
+    """Nothing that is accepted overflows."""
+    most = prices.MOST
+    dear = prices.Prices("", "", most, most, most, most, most)
+    calls = [Calls(most, Units(1e6), Units(1e6))] * 9
+    bill = prices.bill(calls, prices=dear, utilisation=0.01, stored_bytes=most)
+    assert max(bill.on_demand, bill.provisioned, bill.storage) < float("inf")
 
 
 @pytest.mark.parametrize("region", sorted(prices.PRICES))
