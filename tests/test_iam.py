@@ -1,0 +1,532 @@
+"""Least privilege: policies allow what their access patterns really ask, and nothing else.
+
+A small evaluator decides as AWS documents it, on the context that AWS documents for each request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from engines import Engine
+
+from catalog_model import Catalog, Movie, Page, TVShow, iam
+from catalog_model import access_patterns as ap
+from catalog_model.cli_base import Program, Settings, shared_options
+from catalog_model.cli_export import export_group
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.indexes import INDEX_KEYS
+from catalog_model.operations import create_table, delete_table, table_status
+from catalog_model.patterns import AccessPattern, step
+from catalog_model.trace import Request
+from docs import calls
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/films"
+READS = iam.patterns_of("reader")
+Policy = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one authorisation is asked for: an action on a resource, and the request's context."""
+
+    action: str
+    resource: str = ARN
+    context: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+
+    @property
+    def shapes(self) -> frozenset[tuple[str, str, str]]:
+        """The action, the resource and each partition key, ids and numbers taken out."""
+        keys = self.context.get("dynamodb:LeadingKeys", ())
+        return frozenset((self.action, self.resource, re.sub(r"#\d+", "#*", key)) for key in keys)
+
+
+# --- the evaluator
+
+
+def allows(policy: Policy, need: Need) -> bool:
+    """Decide: some statement is for the action and the resource, and its conditions hold."""
+    return any(_allows(statement, need) for statement in policy["Statement"])
+
+
+def _allows(statement: Policy, need: Need) -> bool:
+    assert statement["Effect"] == "Allow"
+    return (
+        f"dynamodb:{need.action}" in _listed(statement["Action"])
+        and any(_like(pattern, need.resource) for pattern in _listed(statement["Resource"]))
+        and all(
+            _holds(operator, _listed(wanted), need.context.get(key))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -> bool:
+    if operator == "Null":
+        return (found is None) == (wanted == ["true"])
+    quantifier, _, comparison = operator.rpartition(":")
+    matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
+    met = [any(matches(each, value) for each in wanted) for value in found or ()]
+    if quantifier == "ForAllValues":
+        return all(met)  # also where the key is missing
+    assert quantifier == "ForAnyValue" or len(met) < 2  # without either, a key has one value
+    return any(met)
+
+
+def _listed(values: str | list[str]) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _like(pattern: str, value: str) -> bool:
+    return bool(_expression(pattern).fullmatch(value))
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    marks = {"*": ".*", "?": "."}
+    return re.compile("".join(marks.get(each, re.escape(each)) for each in pattern), re.DOTALL)
+
+
+# --- what requests need
+
+
+def needs(request: Request) -> Iterator[Need]:
+    """Tell what a request has to be allowed."""
+    asked = request.asked
+    match request.operation:
+        case "GetItem":
+            yield _read("GetItem", [asked["Key"]], asked)
+        case "BatchGetItem":
+            for each in asked["RequestItems"].values():
+                yield _read("BatchGetItem", each["Keys"], each)
+        case "Query":
+            yield _query(asked)
+        case "TransactWriteItems":
+            yield from _writes(asked["TransactItems"])
+        case operation:
+            yield Need(operation)
+            if asked.get("tags"):
+                yield Need("TagResource")
+
+
+def _read(action: str, keys: Iterable[Any], asked: Mapping[str, Any]) -> Need:
+    select = "SPECIFIC_ATTRIBUTES" if "ProjectionExpression" in asked else "ALL_ATTRIBUTES"
+    names = {"PK", "SK", *asked.get("ExpressionAttributeNames", {}).values()}
+    return Need(action, ARN, _context({each["PK"]["S"] for each in keys}, names, Select=select))
+
+
+def _query(asked: Mapping[str, Any]) -> Need:
+    """Read a Query; what it names are the keys of the table and of the index, too."""
+    partition = asked["ExpressionAttributeValues"][":pk"]["S"]
+    names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
+    names |= set(asked.get("ExclusiveStartKey") or ())
+    is_all = "ProjectionExpression" not in asked
+    if "IndexName" not in asked:
+        select = "ALL_ATTRIBUTES" if is_all else "SPECIFIC_ATTRIBUTES"
+        return Need("Query", ARN, _context({partition}, names, Select=select))
+    select = "ALL_PROJECTED_ATTRIBUTES" if is_all else "SPECIFIC_ATTRIBUTES"
+    names |= set(INDEX_KEYS[asked["IndexName"]])
+    resource = f"{ARN}/index/{asked['IndexName']}"
+    return Need("Query", resource, _context({partition}, names, Select=select))
+
+
+def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
+    """Authorise each action of a transaction, and all of a verb at once: AWS does not say which."""
+    keys: dict[str, set[str]] = {}
+    for action in actions:
+        for verb, asked in action.items():
+            found = keys.setdefault(f"{verb}Item", set())
+            found.add((asked.get("Key") or asked["Item"])["PK"]["S"])
+    for action_name, found in keys.items():
+        for some in (found, *({each} for each in found)):
+            within = _context(some, {"PK", "SK"}, EnclosingOperation="TransactWriteItems")
+            yield Need(action_name, ARN, within)
+
+
+def _context(keys: set[str], names: set[str], **single: str) -> dict[str, frozenset[str]]:
+    several = {"LeadingKeys": keys, "Attributes": names}
+    values = several | {name: {value} for name, value in single.items()}
+    return {f"dynamodb:{name}": frozenset(found) for name, found in values.items()}
+
+
+# --- requests that were really made
+
+
+@pytest.fixture(scope="module")
+def traced(engine: Engine, titles: list[Movie | TVShow]) -> dict[str, list[Need]]:
+    """What the requests of every access pattern need, by the pattern that made them."""
+    some = titles[::48]  # 9 of a kind or more share a shard, so that deletions fill gaps
+    catalog = engine.catalog()
+    create_table(catalog)
+    requests = _made(catalog, calls.writes(some)) + _made(catalog, _regrouped(some))
+    ap.load_titles(catalog, some)
+    asked = list(calls.reads(some))
+    requests += _made(catalog, asked if engine.measures else _thinned(asked))
+    delete_table(catalog)
+    found: dict[str, dict[tuple[Any, ...], Need]] = {name: {} for name in ap.PATTERNS}
+    for request in requests:
+        for need in needs(request):
+            same = (need.action, need.resource, *sorted(need.context.items()))
+            found[str(request.pattern)][same] = need
+    return {name: list(each.values()) for name, each in found.items()}
+
+
+def _regrouped(titles: Iterable[Movie | TVShow]) -> Iterator[calls.Call]:
+    """Load titles again that are in fewer genres now."""
+    yield calls.Call("load_titles", {"titles": [each.replace(genre_ids=[]) for each in titles]})
+
+
+def _thinned(asked: Iterable[calls.Call]) -> Iterator[calls.Call]:
+    """Leave out most calls of the lists that have hundreds: moto is slow, and asked the same."""
+    numbers: Counter[str] = Counter()
+    for call in asked:
+        numbers[call.pattern] += 1
+        if numbers[call.pattern] % 5 == 1 or not call.pattern.startswith("list_titles"):
+            yield call
+
+
+def _made(catalog: Catalog, made: Iterable[calls.Call]) -> list[Request]:
+    """Make calls, of lists two pages, and give the requests of access patterns."""
+    with catalog.trace() as trace:
+        for call in made:
+            function = ap.PATTERNS[call.pattern].function
+            answer = function(catalog, **call.arguments)
+            if isinstance(answer, Page) and answer.next:
+                function(catalog, **call.arguments, after=answer.next)
+    return [request for request in trace if request.pattern]
+
+
+def policy_of(*patterns: AccessPattern) -> Policy:
+    return iam.policy(patterns, table_arn=ARN)
+
+
+def needed_by(traced: Mapping[str, list[Need]], patterns: Iterable[AccessPattern]) -> list[Need]:
+    return [need for pattern in patterns for need in traced[pattern.name]]
+
+
+def footprint(found: Iterable[Need]) -> frozenset[tuple[str, str, str]]:
+    return frozenset(shape for need in found for shape in need.shapes)
+
+
+def smaller(policy: Policy) -> Iterator[tuple[str, Policy]]:
+    """Take away each statement, action, partition key, attribute and operation, one at a time."""
+    for at, statement in enumerate(policy["Statement"]):
+        yield (
+            statement["Sid"],
+            {"Statement": policy["Statement"][:at] + policy["Statement"][at + 1 :]},
+        )
+        places: list[tuple[str, ...]] = []
+        if isinstance(statement["Action"], list):
+            places.append(("Action",))
+        for operator, keys in statement.get("Condition", {}).items():
+            places += [("Condition", operator, key) for key in keys if isinstance(keys[key], list)]
+        for place in places:
+            for value in list(_at(statement, place)):
+                less = deepcopy(policy)
+                _at(less["Statement"][at], place).remove(value)
+                yield f"{statement['Sid']}: {value}", less
+
+
+def _at(statement: Policy, place: Iterable[str]) -> list[str]:
+    found: Any = statement
+    for name in place:
+        found = found[name]
+    assert isinstance(found, list)
+    return found
+
+
+def superfluous(policy: Policy, found: Sequence[Need]) -> list[str]:
+    """Name what nobody would miss."""
+    return [what for what, less in smaller(policy) if all(allows(less, each) for each in found)]
+
+
+@pytest.mark.parametrize("role", ["reader", "writer"])
+def test_the_policy_of_a_role_is_sufficient_and_minimal(
+    traced: dict[str, list[Need]], role: iam.Role
+) -> None:
+    """Every request of its patterns is allowed; without any one part of it some are not."""
+    patterns = iam.patterns_of(role)
+    policy, found = policy_of(*patterns), needed_by(traced, patterns)
+    assert [need for need in found if not allows(policy, need)] == []
+    assert superfluous(policy, found) == []
+
+
+@pytest.mark.parametrize("name", ap.PATTERNS)
+def test_a_policy_allows_what_its_pattern_asks_and_nothing_that_only_others_ask(
+    traced: dict[str, list[Need]], name: str
+) -> None:
+    """The same action on the same resource with partition keys of the same shape; and minimal."""
+    policy, own = policy_of(ap.PATTERNS[name]), footprint(traced[name])
+    assert own
+    for need in needed_by(traced, ap.PATTERNS.values()):
+        assert allows(policy, need) == (need.shapes <= own), need
+    assert superfluous(policy, traced[name]) == []
+
+
+def test_a_writer_may_what_a_reader_may_and_a_reader_no_write(
+    traced: dict[str, list[Need]],
+) -> None:
+    """Nor anything on the table itself."""
+    reader, writer = policy_of(*READS), policy_of(*iam.patterns_of("writer"))
+    assert all(allows(writer, need) for need in needed_by(traced, READS))
+    written = [
+        each for each in needed_by(traced, ap.PATTERNS.values()) if "Item" in each.action[3:]
+    ]
+    writes = [need for need in written if need.action in ("PutItem", "UpdateItem", "DeleteItem")]
+    assert writes
+    assert not any(allows(reader, need) for need in writes)
+    for action in ("DeleteTable", "CreateTable", "DescribeTable", "UpdateTable", "TagResource"):
+        assert not allows(reader, Need(action))
+        assert not allows(writer, Need(action))
+
+
+@pytest.mark.parametrize("with_tags", [False, True])
+def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> None:
+    """Create, with tags where that was said, look at it and delete; and nothing on items."""
+    catalog = engine.catalog()
+    with catalog.trace() as trace:
+        create_table(catalog, tags={"team": "films"} if with_tags else None)
+        table_status(catalog)
+        delete_table(catalog)
+    found = [need for request in trace for need in needs(request)]
+    operations = (*iam.TABLE_ACTIONS, iam.TAGGING) if with_tags else iam.TABLE_ACTIONS
+    policy = iam.policy((), table_arn=ARN, operations=operations)
+    assert [need for need in found if not allows(policy, need)] == []
+    assert superfluous(policy, found) == []
+    assert [each["Action"] for each in policy["Statement"]] == [
+        sorted(f"dynamodb:{each}" for each in operations)
+    ]
+
+
+# --- what nobody asks
+
+
+FILMS = _context({"TITLE#movie#1"}, {"PK", "SK"}, Select="ALL_ATTRIBUTES")
+LIST = _context({"ALL#movie"}, {"PK", "SK", "_list", "_doc"}, Select="SPECIFIC_ATTRIBUTES")
+BY_RELEASE = f"{ARN}/index/by_release"
+WITHIN = {"dynamodb:EnclosingOperation": frozenset({"TransactWriteItems"})}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "denied"),
+    [
+        pytest.param(
+            Need("GetItem", ARN, FILMS),
+            Need("GetItem", ARN.replace("films", "films2"), FILMS),
+            id="another table",
+        ),
+        pytest.param(
+            Need("GetItem", ARN, FILMS), Need("Scan", ARN, FILMS), id="a Scan of the table"
+        ),
+        pytest.param(
+            Need("Query", BY_RELEASE, LIST), Need("Scan", BY_RELEASE, LIST), id="a Scan of an index"
+        ),
+        pytest.param(
+            Need("GetItem", ARN, FILMS),
+            Need("GetItem", ARN, {**FILMS, **_context({"TITLE#movie#1", "USER#1"}, {"PK"})}),
+            id="another partition beside one of ours",
+        ),
+        pytest.param(
+            Need("GetItem", ARN, FILMS),
+            Need("GetItem", ARN, {**FILMS, **_context({"TITLE#game#1"}, {"PK"})}),
+            id="another kind",
+        ),
+        pytest.param(
+            Need("GetItem", ARN, FILMS),
+            Need("GetItem", ARN, {"dynamodb:Select": frozenset({"ALL_ATTRIBUTES"})}),
+            id="a request that AWS gives no partition key",
+        ),
+        pytest.param(
+            Need("Query", BY_RELEASE, LIST),
+            Need(
+                "Query",
+                BY_RELEASE,
+                {**LIST, "dynamodb:Select": frozenset({"ALL_PROJECTED_ATTRIBUTES"})},
+            ),
+            id="all attributes of an index, by naming none",
+        ),
+        pytest.param(
+            Need("Query", BY_RELEASE, LIST),
+            Need(
+                "Query", BY_RELEASE, {**LIST, "dynamodb:Attributes": frozenset({"_doc", "secret"})}
+            ),
+            id="an attribute that lists do not show",
+        ),
+        pytest.param(
+            Need("Query", BY_RELEASE, LIST),
+            Need("Query", BY_RELEASE, {k: v for k, v in LIST.items() if "Attributes" not in k}),
+            id="a request that AWS gives no attributes",
+        ),
+        pytest.param(
+            Need("PutItem", ARN, {**FILMS, **WITHIN}),
+            Need("PutItem", ARN, FILMS),
+            id="a write outside of a transaction",
+        ),
+        pytest.param(
+            Need("PutItem", ARN, {**FILMS, **WITHIN}),
+            Need("PartiQLInsert", ARN, {**FILMS, **WITHIN}),
+            id="PartiQL",
+        ),
+    ],
+)
+def test_what_no_access_pattern_asks_is_denied(allowed: Need, denied: Need) -> None:
+    """Even to a writer; each time next to something that is allowed."""
+    writer = policy_of(*iam.patterns_of("writer"))
+    assert allows(writer, allowed)
+    assert not allows(writer, denied)
+
+
+def test_only_the_indexes_of_the_chosen_patterns_can_be_queried() -> None:
+    """By names lists all of a kind only."""
+    policy = policy_of(ap.PATTERNS["list_released_between"])
+    assert allows(policy, Need("Query", BY_RELEASE, LIST))
+    assert not allows(policy, Need("Query", f"{ARN}/index/by_popularity", LIST))
+    assert not allows(policy, Need("Query", ARN, LIST))
+
+
+# --- the document
+
+
+@pytest.mark.parametrize("role", ["reader", "writer"])
+def test_a_document_is_one_that_iam_takes(role: iam.Role) -> None:
+    """The version, Sids of letters and digits that differ, no wildcard but in keys, its size."""
+    policy = policy_of(*iam.patterns_of(role))
+    assert policy["Version"] == "2012-10-17"
+    sids = [statement["Sid"] for statement in policy["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
+    for statement in policy["Statement"]:
+        assert not re.search(r"[*?]", f"{statement['Action']} {statement['Resource']}")
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144  # a managed policy's most
+
+
+def test_the_order_of_the_arguments_does_not_matter() -> None:
+    """Nor does repetition: the same text for the same access."""
+    patterns = iam.patterns_of("writer")
+    turned = iam.policy(
+        [*reversed(patterns), *patterns], table_arn=ARN, operations=iam.TABLE_ACTIONS[::-1]
+    )
+    straight = iam.policy(patterns, table_arn=ARN, operations=iam.TABLE_ACTIONS)
+    assert json.dumps(turned) == json.dumps(straight)
+
+
+def _not_declared(catalog: Catalog) -> None:
+    """Stand for a write that `catalog_model.iam` has not heard of."""
+
+
+UNKNOWN = AccessPattern(
+    "archive",
+    "",
+    (step("TransactWriteItems", "PK = A#<b> AND SK = C", units="1"),),
+    "",
+    "",
+    _not_declared,
+)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "arn", "operations"),
+    [
+        ([], ARN, ()),
+        (["get_title"], ARN, ()),
+        ([UNKNOWN], ARN, ()),
+        (READS, "films", ()),
+        (READS, ARN.replace("films", "*"), ()),
+        (READS, f"{ARN}/index/by_name", ()),
+        (READS, None, ()),
+        (READS, ARN, ("Scan",)),
+    ],
+)
+def test_what_makes_no_policy_is_refused(patterns: Any, arn: Any, operations: Any) -> None:
+    """Rather than turned into something wider, or narrower."""
+    with pytest.raises(InvalidArgumentError):
+        iam.policy(patterns, table_arn=arn, operations=operations)
+
+
+# --- the command
+
+
+def run(*words: str, **settings: Any) -> Result:
+    program = Program("catalog-model", commands=[export_group], params=shared_options())
+    return CliRunner().invoke(program, ["export", "iam", *words], obj=Settings(**settings))
+
+
+def printed(*words: str, **settings: Any) -> Policy:
+    result = run(*words, **settings)
+    assert result.exit_code == 0, result.output
+    document: Policy = json.loads(result.stdout)
+    return document
+
+
+@pytest.mark.parametrize("role", iam.ROLES)
+def test_the_command_prints_the_policy_of_a_role(role: iam.Role) -> None:
+    """That of the function."""
+    operations = iam.TABLE_ACTIONS if role == "operator" else ()
+    wanted = iam.policy(iam.patterns_of(role), table_arn=ARN, operations=operations)
+    assert printed("--role", role, "--arn", ARN) == wanted
+
+
+def test_patterns_are_named_with_dashes_or_underscores() -> None:
+    """With a role or without."""
+    wanted = policy_of(ap.PATTERNS["get_title"], ap.PATTERNS["list_titles"])
+    words = ["--patterns", "list_titles", "--patterns", "get-title", "--arn", ARN]
+    assert printed(*words) == printed(*words, "--role", "reader") == wanted
+
+
+def test_an_operator_tags_only_where_that_was_said() -> None:
+    """As `create --tag` does."""
+    actions = printed("--role", "operator", "--arn", ARN, "--tags")["Statement"][0]["Action"]
+    assert "dynamodb:TagResource" in actions
+    without = printed("--role", "operator", "--arn", ARN)["Statement"][0]["Action"]
+    assert "dynamodb:TagResource" not in without
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "arn"),
+    [
+        ((), {"table": "films"}, "arn:aws:dynamodb:eu-west-1:*:table/films"),
+        (("--account", "123456789012"), {"table": "films"}, ARN),
+        (
+            ("--table", "films", "--region", "cn-north-1"),
+            {},
+            "arn:aws-cn:dynamodb:cn-north-1:*:table/films",
+        ),
+        ((), {"table": ARN}, ARN),
+        (("--arn", ARN), {"table": "other", "region": "us-east-1"}, ARN),
+    ],
+)
+def test_the_arn_is_that_of_the_table_in_question(
+    words: tuple[str, ...], settings: dict[str, Any], arn: str
+) -> None:
+    """Its region as for any command, any account unless one is named."""
+    document = printed("--patterns", "get-title", *words, **settings)
+    assert [each["Resource"] for each in document["Statement"]] == [arn]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--role", "admin"),
+        ("--patterns", "scan-titles"),
+        ("--role", "reader", "--patterns", "put-title"),
+        ("--role", "operator", "--patterns", "get-title"),
+        ("--role", "reader", "--tags"),
+        ("--role", "reader", "--arn", "films"),
+        ("--role", "reader", "--account", "1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_no_policy(words: tuple[str, ...]) -> None:
+    """With the exit code for usage."""
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
