@@ -185,7 +185,7 @@ class Catalog:
     def __repr__(self) -> str:
         parts = [repr(self.table)]
         parts += [f"{name}={value!r}" for name, value in self._settings() if value is not None]
-        return f"Catalog({', '.join(parts)})"
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     def _settings(self) -> tuple[tuple[str, str | None], ...]:
         return (

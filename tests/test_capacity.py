@@ -25,7 +25,7 @@ from catalog_model.faults import LostRaceError
 from catalog_model.gateway import Gateway
 from catalog_model.indexes import INDEX_KEYS
 from catalog_model.keys import ItemKey, TitleKey
-from catalog_model.offline import OfflineClient
+from catalog_model.offline_client import OfflineClient
 from catalog_model.writes import read_stored
 
 AnyTitle = Movie | TVShow

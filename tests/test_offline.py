@@ -32,7 +32,8 @@ from catalog_model.faults import LostRaceError
 from catalog_model.gateway import Range, _query
 from catalog_model.indexes import INDEX_KEYS, INDEXES
 from catalog_model.keys import KINDS, ItemKey, Kind
-from catalog_model.offline import OfflineCatalog, OfflineClient, offline_catalog
+from catalog_model.offline import OfflineCatalog, offline_catalog
+from catalog_model.offline_client import OfflineClient
 from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.trace import Request, Trace
 
@@ -322,6 +323,27 @@ def _transact(catalog: Catalog, planned: plan.Plan) -> str | None:
     except LostRaceError as error:
         return type(error).__name__
     return None
+
+
+@pytest.mark.parametrize("there", [{}, {"n": {"N": "5"}}, {"m": {"N": "5"}}])
+def test_each_condition_holds_and_fails_alike(pair: Pair, there: codec.Item) -> None:
+    """For an item that is not there, one with the number asked for, and one without it."""
+    key = ItemKey("p", "s")
+    item = {**codec.key_attributes(key), **there}
+    conditions: list[plan.Condition] = [None, plan.Absent()]
+    for or_absent in (False, True):
+        conditions += [plan.Equals("n", value, or_absent) for value in (5, 6)]
+    for condition in conditions:
+        for operation in (
+            plan.Put({**item, "z": {"N": "1"}}, condition),
+            plan.Update(key, (("z", 1),), (("y", 2),), condition),
+            plan.Delete(key, condition),
+        ):
+            pair.agree(_transact, (plan.Put(item) if there else plan.Delete(key),))
+            pair.agree(
+                _transact, (plan.Put(codec.key_attributes(ItemKey("p", "other"))), operation)
+            )
+            pair.hold_the_same()
 
 
 def test_a_dump_of_a_table_can_be_tried_on(pair: Pair) -> None:
