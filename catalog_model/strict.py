@@ -21,6 +21,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from catalog_model import strict_backups
 from catalog_model.strict_request import (
     OPERATIONS,
     TRANSACTIONS,
@@ -43,6 +44,9 @@ RULE_HEADER: Final = "x-strict-rule"
 BEHAVIOURS: Final = {
     "tokens_are_honoured": (
         "A ClientRequestToken is good for 10 minutes: one payload, applied once, answered again."
+    ),
+    "recovery_has_its_bounds": (
+        "Recovery periods are 1 to 35 days; a restore is to a moment that can be recovered."
     ),
     "numbers_come_back_normal": (
         "Numbers come back in full and without needless zeros: 5.0 as 5, 1E3 as 1000, -0 as 0."
@@ -177,9 +181,13 @@ class _Guard:
     def before_call(self, model: Any, context: dict[str, Any], **_: Any) -> Any:
         """Answer in the engine's place where a rule is broken or a token repeated."""
         params = context.pop(_ASKED, None)
-        if params is None or model.name not in OPERATIONS:
+        if params is None:
             return None
         try:
+            if model.name in strict_backups.CHECKS:
+                self._check_backups(model.name, params)
+            if model.name not in OPERATIONS:
+                return None
             self._check(model, params)
             answer = self._replay(model.name, params, context)
         except RefusalError as refusal:
@@ -214,6 +222,11 @@ class _Guard:
                 raise
             what = report.generate_report()
             raise RefusalError("SerializationException", what, rule="parameters") from error
+
+    def _check_backups(self, operation: str, params: Any) -> None:
+        breach = strict_backups.CHECKS[operation](params, self._client)
+        if breach:
+            raise RefusalError(*breach, rule="recovery_has_its_bounds")
 
     def _replay(self, operation: str, params: Any, context: dict[str, Any]) -> Any:
         token = params.get("ClientRequestToken")

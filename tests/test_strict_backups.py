@@ -1,0 +1,85 @@
+"""Point-in-time recovery has bounds, and a strict client keeps moto to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from catalog_model.strict import RULE_HEADER
+from catalog_model.testing import strict_catalog
+
+RULE = "recovery_has_its_bounds"
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    """A strict client with a table `t`; moto is the one engine that knows recovery."""
+    with strict_catalog("t") as catalog:
+        yield catalog.client
+
+
+def enable(client: Any, **settings: Any) -> None:
+    """Turn recovery on."""
+    wanted = {"PointInTimeRecoveryEnabled": True, **settings}
+    client.update_continuous_backups(TableName="t", PointInTimeRecoverySpecification=wanted)
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
+    """Give the code of an answer that the strict client gave in the engine's place."""
+    response: Any = error.value.response
+    assert response["ResponseMetadata"]["HTTPHeaders"][RULE_HEADER] == RULE
+    return str(response["Error"]["Code"])
+
+
+@pytest.mark.parametrize("days", [0, -1, 36, 365])
+def test_a_recovery_period_out_of_its_bounds_is_refused(client: Any, days: int) -> None:
+    """The value is in the message."""
+    with pytest.raises(ClientError, match=f"not {days}") as error:
+        enable(client, RecoveryPeriodInDays=days)
+    assert refused(error) == "ValidationException"
+
+
+@pytest.mark.parametrize("days", [1, 35])
+def test_a_recovery_period_in_its_bounds_passes(client: Any, days: int) -> None:
+    """The least and the most there is."""
+    enable(client, RecoveryPeriodInDays=days)
+
+
+def test_a_table_without_recovery_cannot_be_restored(client: Any) -> None:
+    """Though moto would copy it."""
+    with pytest.raises(ClientError) as error:
+        client.restore_table_to_point_in_time(
+            SourceTableName="t", TargetTableName="t2", UseLatestRestorableTime=True
+        )
+    assert refused(error) == "PointInTimeRecoveryUnavailableException"
+
+
+@pytest.mark.parametrize("days_ago", [20_000, 40, -1])
+def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int) -> None:
+    """From before recovery was on, and from the future."""
+    enable(client)
+    with pytest.raises(ClientError) as error:
+        client.restore_table_to_point_in_time(
+            SourceTableName="t",
+            TargetTableName="t2",
+            RestoreDateTime=datetime.now(UTC) - timedelta(days=days_ago),
+        )
+    assert refused(error) == "InvalidRestoreTimeException"
+
+
+def test_a_table_with_recovery_is_restored(client: Any) -> None:
+    """To the latest moment, or to one that it names, as a table of another name."""
+    enable(client)
+    described = client.describe_continuous_backups(TableName="t")["ContinuousBackupsDescription"]
+    latest = described["PointInTimeRecoveryDescription"]["LatestRestorableDateTime"]
+    for number, moment in enumerate(
+        ({"UseLatestRestorableTime": True}, {"RestoreDateTime": latest})
+    ):
+        answer = client.restore_table_to_point_in_time(
+            SourceTableName="t", TargetTableName=f"restored-{number}", **moment
+        )
+        assert answer["TableDescription"]["TableName"] == f"restored-{number}"
