@@ -90,6 +90,9 @@ class ServiceError(CatalogError):
 
     ``code`` is the service's error code and ``request_id`` the id to quote to its support;
     both are empty where the service never answered.
+
+    A write that ends so may have been applied, whole, all the same: botocore repeats a request
+    whose answer was lost, and it may be the repetition that was refused.
     """
 
     def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:

@@ -42,7 +42,6 @@ RACE: Final = frozenset(
         "ConditionalCheckFailedException",
         "TransactionConflict",
         "TransactionConflictException",
-        "TransactionInProgressException",
     }
 )
 

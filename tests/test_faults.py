@@ -57,6 +57,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
         errors.ServiceError,
     ),
     (refusal("TransactionCanceledException"), errors.ServiceError),
+    (refusal("TransactionInProgressException"), errors.ServiceError),  # our own try, not another's
     (botocore.EndpointConnectionError(endpoint_url="http://x"), errors.UnreachableError),
     (botocore.ConnectTimeoutError(endpoint_url="http://x"), errors.UnreachableError),
     (botocore.ReadTimeoutError(endpoint_url="http://x"), errors.UnreachableError),
