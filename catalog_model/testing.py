@@ -1,25 +1,43 @@
-"""For the tests of applications: a catalogue in this process, as strict as DynamoDB.
+"""For the tests of applications: a catalogue in this process, as strict as DynamoDB, and faults.
 
-Needs the extra ``local``, and pytest for the fixture.
+Needs the extra ``local``, and pytest for the fixture. `inject_faults` works on any engine.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+import botocore.endpoint
+
 from catalog_model.catalog import Catalog
 from catalog_model.errors import ConfigurationError
+from catalog_model.fault_injector import Fault, FaultInjector, Injection, inject_faults
+from catalog_model.fault_kinds import FAULT_KINDS, FaultKind
 from catalog_model.local import REGION, Engine
 from catalog_model.operations import create_table
 from catalog_model.strict import strict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+__all__ = [
+    "DEFAULT_TABLE",
+    "FAULT_KINDS",
+    "Fault",
+    "FaultInjector",
+    "FaultKind",
+    "Injection",
+    "inject_faults",
+    "strict_catalog",
+    "without_pauses",
+]
 
 DEFAULT_TABLE: Final = "test-catalog"
 
@@ -48,6 +66,27 @@ def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Cata
         catalog = Catalog(table, client=strict(_client()), **settings)
         create_table(catalog)
         yield catalog
+
+
+@contextmanager
+def without_pauses() -> Iterator[None]:
+    """Let nobody wait before a request is repeated: neither botocore nor this package.
+
+    For the whole process, as long as the ``with`` block lasts. What is repeated, and how often,
+    stays as it is.
+
+    >>> with strict_catalog() as catalog, without_pauses():
+    ...     with inject_faults(catalog, [Fault("throttling", at=[1, 2, 3])]):
+    ...         access_patterns.count_titles(catalog, "movie")
+    0
+    """
+    hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
+    with (
+        patch.object(botocore.endpoint, "time", hurried),
+        patch("catalog_model.gateway.pause", lambda _: 0.0),
+        patch("catalog_model.writes.pause", lambda _: 0.0),
+    ):
+        yield
 
 
 def _client() -> DynamoDBClient:
