@@ -93,7 +93,6 @@ class PatternCommand(Command):
             short_help=pattern.question + ".",
         )
 
-
     def parameters(self) -> list[click.Parameter]:
         """Make the arguments and options: those of the function."""
         return parameters_of(self.pattern)

@@ -39,6 +39,7 @@ FRUITLESS_TRIES: Final = 8
 """How often a batch is asked again that got nothing done, before it counts as throttled."""
 
 _ACTIONS: Final[dict[type[plan.Operation], str]] = {
+    plan.Check: "ConditionCheck",
     plan.Delete: "Delete",
     plan.Put: "Put",
     plan.Update: "Update",
@@ -161,6 +162,23 @@ class Gateway:
             if not request["ExclusiveStartKey"] or len(items) == limit:
                 return items
 
+    def scan(self, segment: int, segments: int, *, page: int | None = None) -> Iterator[list[Item]]:
+        """Read one of several parts of the whole table consistently, page by page."""
+        request: dict[str, Any] = {
+            "TableName": self.table_name,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "ConsistentRead": True,
+        }
+        if page is not None:
+            request["Limit"] = page
+        while True:
+            answer = self._send("Scan", request, lambda r: self.client.scan(**r))
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def transact(self, operations: plan.Plan) -> None:
         """Apply all operations of a plan or none.
 
@@ -169,14 +187,16 @@ class Gateway:
         Raises:
             LostRaceError: If a condition did not hold, or another transaction was at an item.
         """
+        listed = self._listed(operations)
         actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}
-        for operation in operations:
-            actions[_ACTIONS[type(operation)]].append(self._action(operation))
+        for each in listed:
+            for name, action in each.items():
+                actions[name].append(action)
         token = str(uuid4())
 
         def send(request: dict[str, Any]) -> Any:
             return self.connection.transact_write_items(
-                condition_check_items=(),
+                condition_check_items=actions["ConditionCheck"],
                 delete_items=actions["Delete"],
                 put_items=actions["Put"],
                 update_items=actions["Update"],
@@ -184,8 +204,16 @@ class Gateway:
                 return_consumed_capacity=request.get("ReturnConsumedCapacity"),
             )
 
-        listed = [{name: action} for name, each in actions.items() for action in each]
         self._send("TransactWriteItems", {"TransactItems": listed}, send)
+
+    def _listed(self, operations: plan.Plan) -> list[dict[str, Any]]:
+        """Write a plan as the actions of a transaction, in the order in which PynamoDB has them."""
+        return [
+            {name: self._action(operation)}
+            for kind, name in _ACTIONS.items()
+            for operation in operations
+            if isinstance(operation, kind)
+        ]
 
     def describe_table(self) -> dict[str, Any]:
         """Ask how the table is."""
@@ -223,7 +251,7 @@ class Gateway:
                 changes: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
                 changes += [Path(name).add(_typed(value)) for name, value in adds]
                 extra = {"actions": changes}
-            case plan.Delete(key):
+            case plan.Delete(key) | plan.Check(key):
                 extra = {}
         action: dict[str, Any] = self.connection.get_operation_kwargs(
             self.table_name, key.PK, key.SK, condition=condition, **extra

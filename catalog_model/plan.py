@@ -70,7 +70,15 @@ class Update:
     condition: Condition = None
 
 
-Operation = Put | Delete | Update
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Changes nothing, and lets the others happen only where the condition holds."""
+
+    key: ItemKey
+    condition: Absent | Equals
+
+
+Operation = Put | Delete | Update | Check
 Plan = tuple[Operation, ...]
 
 
@@ -192,12 +200,15 @@ def _tally(key: TitleKey, counts: Mapping[str, int], total: int | None = None) -
 def _tally_shard(
     kind: Kind, shard: int, counts: Mapping[str, int], total: int | None = None
 ) -> Update:
-    """Count a change; with *total*, only if no other title came or went in the meantime."""
+    """Count a change; with *total*, only if no other title came or went in the meantime.
+
+    The version tells a verification that the counts changed while it looked.
+    """
     unchanged = None if total is None else Equals(codec.TOTAL, total, or_absent=total == 0)
     return Update(
         keys.tally_key(kind, shard),
         sets=((codec.SCHEMA, codec.SCHEMA_VERSION),),
-        adds=tuple(sorted(counts.items())),
+        adds=(*sorted(counts.items()), (codec.VERSION, 1)),
         condition=unchanged,
     )
 

@@ -230,6 +230,10 @@ def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
     return (_key(key) for each in asked["RequestItems"].values() for key in each["Keys"])
 
 
+def _of_scan(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield f"segment {asked['Segment']} of {asked['TotalSegments']}"
+
+
 def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
     for each in asked["TransactItems"]:
         for verb, action in each.items():
@@ -254,6 +258,7 @@ _KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]
     "BatchGetItem": _of_batch_get,
     "GetItem": _of_get,
     "Query": _of_query,
+    "Scan": _of_scan,
     "TransactWriteItems": _of_transaction,
 }
 """The operations on items; the service says on demand what they consume."""

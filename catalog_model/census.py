@@ -1,0 +1,118 @@
+"""What has to be compared across items, added up: the counts, and the slots as checksums.
+
+For each shard there is the sum of a hash of every title with its slot, and that of every slot with
+its title. The sums are equal where titles and slots name each other; a chance of 1 in 2**128 says
+so where they do not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+from catalog_model import codec, keys
+from catalog_model.codec import Item
+from catalog_model.findings import Finding, name_of, read_title
+from catalog_model.keys import Kind
+
+Shard = tuple[Kind, int]
+
+MOST_FINDINGS: Final = 10_000
+_BITS: Final = 128
+
+
+@dataclass(slots=True)
+class Slots:
+    """Titles and slots of a shard, added up."""
+
+    titles: int = 0
+    title_sum: int = 0
+    slots: int = 0
+    slot_sum: int = 0
+    last: int = -1
+
+    def add(self, other: Slots) -> None:
+        """Add what another part of the table has."""
+        self.titles += other.titles
+        self.slots += other.slots
+        self.title_sum = (self.title_sum + other.title_sum) % 2**_BITS
+        self.slot_sum = (self.slot_sum + other.slot_sum) % 2**_BITS
+        self.last = max(self.last, other.last)
+
+    def agree(self) -> bool:
+        """Tell whether each title has a slot of its own, and the slots have no gap."""
+        is_dense = self.slots == self.titles == self.last + 1
+        return is_dense and self.title_sum == self.slot_sum
+
+
+@dataclass(slots=True)
+class Census:
+    """A part of the table, or all of it, added up."""
+
+    items: int = 0
+    titles: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    more_findings: int = 0
+    _counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    _slots: dict[Shard, Slots] = field(default_factory=lambda: defaultdict(Slots))
+
+    def add(self, other: Census) -> None:
+        """Add another part of the table."""
+        self.items += other.items
+        self.titles += other.titles
+        self.more_findings += other.more_findings
+        self.note(other.findings)
+        for shard, counts in other._counts.items():
+            self._counts[shard].update(counts)
+        for shard, slots in other._slots.items():
+            self._slots[shard].add(slots)
+
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Keep findings; of too many only how many there are."""
+        for finding in findings:
+            if len(self.findings) < MOST_FINDINGS:
+                self.findings.append(finding)
+            else:
+                self.more_findings += 1
+
+    def count(self, item: Item) -> None:
+        """Count one item."""
+        self.items += 1
+        match name_of(item):
+            case keys.TitleItem():
+                self._count_title(item)
+            case keys.SlotItem(kind, shard, number):
+                slots = self._slots[kind, shard]
+                slots.slots += 1
+                slots.last = max(slots.last, number)
+                owner = item.get(codec.TITLE_ID, {}).get("N", "")
+                slots.slot_sum = (slots.slot_sum + _hash(number, owner)) % 2**_BITS
+
+    def _count_title(self, item: Item) -> None:
+        record = read_title(item)
+        if record is None:
+            return
+        title = record.title
+        self.titles += 1
+        shard = title.kind, keys.shard_of(title.key)
+        genres = (None, *codec.unique_genres(title))
+        self._counts[shard].update(map(codec.tally_attribute, genres))
+        slots = self._slots[shard]
+        slots.titles += 1
+        slots.title_sum = (slots.title_sum + _hash(record.slot, title.id)) % 2**_BITS
+
+    def counts_of(self, shard: Shard) -> dict[str, int]:
+        """Give the counts that the titles of a shard make, by the names in a tally."""
+        return dict(self._counts[shard])
+
+    def slots_agree(self, shard: Shard) -> bool:
+        """Tell whether titles and slots of a shard name each other, without a gap."""
+        return self._slots[shard].agree()
+
+
+def _hash(slot: object, title_id: object) -> int:
+    digest = blake2b(f"{slot}#{title_id}".encode(), digest_size=_BITS // 8).digest()
+    return int.from_bytes(digest, "big")
