@@ -108,6 +108,10 @@ class Census:
         """Give the counts that the titles of a shard make, by the names in a tally."""
         return dict(self._counts[shard])
 
+    def titles_of(self, shard: Shard) -> int:
+        """Give how many titles a shard has."""
+        return self._slots[shard].titles
+
     def slots_agree(self, shard: Shard) -> bool:
         """Tell whether titles and slots of a shard name each other, without a gap."""
         return self._slots[shard].agree()

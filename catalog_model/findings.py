@@ -184,5 +184,6 @@ def counts_in(item: Item) -> dict[str, int]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    """Show a value, an item by the names of its attributes: engines have them in any order."""
+    text = repr(dict(sorted(value.items())) if isinstance(value, Mapping) else value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"

@@ -9,7 +9,7 @@ shard of which these disagree is looked at item by item.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -127,7 +127,7 @@ class _Verification:
         found = [*census.findings, *_check_counts(census, decided, after)]
         suspects = [each for each in decided if not census.slots_agree(each)]
         if suspects:
-            found += self._check_slots(suspects)
+            found += self._check_slots({each: census.titles_of(each) for each in suspects})
         return Report(
             findings=tuple(found[:MOST_FINDINGS]),
             more_findings=census.more_findings + len(found[MOST_FINDINGS:]),
@@ -164,7 +164,7 @@ class _Verification:
     def _items(self, segment: int) -> Iterator[Item]:
         page = PACED_PAGE if self._pace.is_limited else None
         for items in self._gateway.scan(segment, self._segments, page=page):
-            self._pace.spend(rcu(sum(map(_size, items))))
+            self._pace.spend(rcu(sum(map(size_of, items))))
             self._seen += len(items)
             self._on_progress(self._seen)
             yield from items
@@ -182,19 +182,23 @@ class _Verification:
 
     def _look_again(self, partition: str) -> list[Finding]:
         items = self._gateway.query(partition, EVERYTHING, consistent=True)
-        self._pace.spend(rcu(sum(map(_size, items))))
+        self._pace.spend(rcu(sum(map(size_of, items))))
         return check_collection(items)
 
-    def _check_slots(self, suspects: list[Shard]) -> list[Finding]:
+    def _check_slots(self, suspects: dict[Shard, int]) -> list[Finding]:
         """Look at each slot of these shards, and at each title, whether they name each other."""
-        found = [finding for each in suspects for finding in self._check_owners(*each)]
+        found = [
+            finding
+            for (kind, shard), titles in suspects.items()
+            for finding in self._check_owners(kind, shard, titles)
+        ]
         looked = (
             [finding for titles in self._titles_of(segment, suspects) for finding in titles]
             for segment in range(self._segments)
         )
         return found + [finding for findings in looked for finding in findings]
 
-    def _check_owners(self, kind: Kind, shard: int) -> Iterator[Finding]:
+    def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
         """Find slots that name a title that does not name them, or that lie behind a gap."""
         slots = self._gateway.query(keys.slot_key(kind, shard, 0).PK, EVERYTHING, consistent=True)
         owners = [codec.decode_slot(kind, item) for item in slots if codec.TITLE_ID in item]
@@ -207,13 +211,13 @@ class _Verification:
                 yield slot_finding("slot dangling", key, owner, "no such title")
             elif codec.read_int(title, codec.SLOT, -1) != number:
                 yield slot_finding("slot doubled", key, owner, f"its slot is {_slot_of(title)}")
-            elif number >= len(slots):
-                yield slot_finding("slot dangling", key, owner, f"only {len(slots)} slots")
+            elif number >= titles:
+                yield slot_finding("slot dangling", key, owner, f"only {titles} titles")
 
-    def _titles_of(self, segment: int, suspects: list[Shard]) -> Iterator[list[Finding]]:
+    def _titles_of(self, segment: int, suspects: Collection[Shard]) -> Iterator[list[Finding]]:
         """Find titles whose slot does not name them."""
         for items in self._gateway.scan(segment, self._segments):
-            self._pace.spend(rcu(sum(map(_size, items))))
+            self._pace.spend(rcu(sum(map(size_of, items))))
             records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
             titles = {
                 record.title.key: record.slot
@@ -256,7 +260,8 @@ def _slot_of(title: Item) -> object:
     return codec.read_int(title, codec.SLOT) if codec.SLOT in title else "missing"
 
 
-def _size(item: Item) -> int:
+def size_of(item: Item) -> int:
+    """Size an item that may be anything."""
     try:
         return item_size(item)
     except ValueError:  # a kind of value that no item of this model has

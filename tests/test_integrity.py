@@ -1,0 +1,353 @@
+"""Defects that are planted in the table: each is found, named and repaired, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from engines import Engine
+from table_dump import Table, assert_in_step, dump
+
+from catalog_model import Catalog, Movie, TVShow, codec, keys
+from catalog_model import access_patterns as ap
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.findings import PROBLEMS, Problem
+from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.operations import create_table, delete_table
+from catalog_model.repair import repair
+from catalog_model.verify import Report, verify
+
+AnyTitle = Movie | TVShow
+
+
+class Vandal:
+    """Writes past the model, straight into the table."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._client: Any = catalog.client
+        self.titles = sorted(
+            (codec.decode_title(item) for key, item in dump(catalog).items() if key.PK == key.SK),
+            key=lambda title: title.key,
+        )
+
+    def get(self, key: ItemKey) -> codec.Item:
+        """Read an item."""
+        asked = {"TableName": self._catalog.table, "Key": codec.key_attributes(key)}
+        found: codec.Item = self._client.get_item(**asked, ConsistentRead=True)["Item"]
+        return found
+
+    def put(self, item: codec.Item) -> None:
+        """Write an item."""
+        self._client.put_item(TableName=self._catalog.table, Item=item)
+
+    def delete(self, key: ItemKey) -> None:
+        """Delete an item."""
+        self._client.delete_item(TableName=self._catalog.table, Key=codec.key_attributes(key))
+
+    def change(self, key: ItemKey, **attributes: codec.Value) -> None:
+        """Change attributes of an item."""
+        self.put({**self.get(key), **attributes})
+
+    @property
+    def victim(self) -> AnyTitle:
+        """A title with genres."""
+        return next(title for title in self.titles if title.genre_ids)
+
+    @property
+    def membership(self) -> ItemKey:
+        """Its first membership."""
+        return keys.membership_key(self.victim.key, self.victim.genre_ids[0])
+
+    @property
+    def neighbours(self) -> tuple[AnyTitle, AnyTitle]:
+        """Two titles of one shard."""
+        for title in self.titles:
+            for other in self.titles:
+                if title.key != other.key and _shard(title) == _shard(other):
+                    return title, other
+        raise AssertionError("no two titles are of one shard")
+
+    def slot_of(self, title: AnyTitle) -> ItemKey:
+        """The slot of a title."""
+        number = codec.read_int(self.get(keys.title_key(title.key)), codec.SLOT)
+        return keys.slot_key(title.kind, keys.shard_of(title.key), number)
+
+
+def _shard(title: AnyTitle) -> tuple[str, int]:
+    return title.kind, keys.shard_of(title.key)
+
+
+def _text(value: str) -> codec.Value:
+    return {"S": value}
+
+
+Damage = Callable[[Vandal], None]
+
+
+def membership_is_gone(vandal: Vandal) -> None:
+    vandal.delete(vandal.membership)
+
+
+def listing_is_gone(vandal: Vandal) -> None:
+    vandal.delete(keys.listing_key(vandal.victim.key))
+
+
+def membership_of_another_genre(vandal: Vandal) -> None:
+    vandal.put(codec.encode_membership(vandal.victim, 99_999))
+
+
+def memberships_without_a_title(vandal: Vandal) -> None:
+    stranger = vandal.victim.replace(id=77_777_777)
+    for copy in codec.encode_copies(stranger)[1:]:
+        vandal.put(copy)
+
+
+def listing_without_a_title(vandal: Vandal) -> None:
+    vandal.put(codec.encode_copies(vandal.victim.replace(id=77_777_777))[0])
+
+
+def copy_shows_an_old_record(vandal: Vandal) -> None:
+    old = vandal.victim.replace(overview="As it was before")
+    vandal.change(vandal.membership, _doc=_text(old.to_json_text()))
+
+
+def copy_stands_at_an_old_place(vandal: Vandal) -> None:
+    place = keys.number_sort_key(vandal.victim.popularity + 1, vandal.victim.id)
+    vandal.change(vandal.membership, _popularity=_text(place))
+
+
+def copy_is_in_another_list(vandal: Vandal) -> None:
+    vandal.change(keys.listing_key(vandal.victim.key), _list=_text("ALL#nobody"))
+
+
+def copy_left_an_index(vandal: Vandal) -> None:
+    item = vandal.get(keys.listing_key(vandal.victim.key))
+    vandal.put({name: value for name, value in item.items() if name != codec.NAME_SK})
+
+
+def tally_counts_one_too_many(vandal: Vandal) -> None:
+    key = keys.tally_key(*_shard(vandal.victim))  # type: ignore[arg-type]
+    total = codec.read_int(vandal.get(key), codec.TOTAL)
+    vandal.change(key, total=codec.number(total + 1))
+
+
+def tally_counts_a_genre_of_nobody(vandal: Vandal) -> None:
+    vandal.change(keys.tally_key(*_shard(vandal.victim)), g99999=codec.number(3))  # type: ignore[arg-type]
+
+
+def tally_is_gone(vandal: Vandal) -> None:
+    vandal.delete(keys.tally_key(*_shard(vandal.victim)))  # type: ignore[arg-type]
+
+
+def slot_is_gone(vandal: Vandal) -> None:
+    vandal.delete(vandal.slot_of(vandal.neighbours[0]))
+
+
+def two_slots_for_one_title(vandal: Vandal) -> None:
+    one, other = vandal.neighbours
+    vandal.change(vandal.slot_of(other), title_id=codec.number(one.id))
+
+
+def two_titles_with_one_slot(vandal: Vandal) -> None:
+    one, other = vandal.neighbours
+    number = vandal.get(keys.title_key(one.key))[codec.SLOT]
+    vandal.change(keys.title_key(other.key), _slot=number)
+
+
+def slot_of_nobody(vandal: Vandal) -> None:
+    kind, shard = _shard(vandal.victim)
+    vandal.put(codec.encode_slot(TitleKey(kind, 800_000_000 + shard), 999))  # type: ignore[arg-type]
+
+
+def slots_with_a_gap(vandal: Vandal) -> None:
+    title = vandal.neighbours[0]
+    vandal.delete(vandal.slot_of(title))
+    vandal.change(keys.title_key(title.key), _slot=codec.number(4711))
+    vandal.put(codec.encode_slot(title.key, 4711))
+
+
+def item_of_another_model(vandal: Vandal) -> None:
+    vandal.put({**codec.key_attributes(ItemKey("USER#7", "PROFILE")), "name": _text("Ann")})
+
+
+def item_of_another_model_within_a_title(vandal: Vandal) -> None:
+    vandal.put(codec.key_attributes(ItemKey(keys.title_pk(vandal.victim.key), "NOTE#1")))
+
+
+def title_that_is_none(vandal: Vandal) -> None:
+    vandal.put(codec.own_item(keys.title_key(TitleKey("movie", 555))))
+
+
+def copy_of_an_older_schema(vandal: Vandal) -> None:
+    vandal.change(vandal.membership, _schema=codec.number(0))
+
+
+def title_of_a_newer_schema(vandal: Vandal) -> None:
+    vandal.change(keys.title_key(vandal.victim.key), _schema=codec.number(9))
+
+
+DAMAGES: list[tuple[Damage, set[Problem]]] = [
+    (membership_is_gone, {"membership missing"}),
+    (listing_is_gone, {"listing missing"}),
+    (membership_of_another_genre, {"membership surplus"}),
+    (memberships_without_a_title, {"membership surplus"}),
+    (listing_without_a_title, {"listing surplus"}),
+    (copy_shows_an_old_record, {"copy stale"}),
+    (copy_stands_at_an_old_place, {"index key wrong"}),
+    (copy_is_in_another_list, {"index key wrong"}),
+    (copy_left_an_index, {"index key wrong"}),
+    (tally_counts_one_too_many, {"count wrong"}),
+    (tally_counts_a_genre_of_nobody, {"count wrong"}),
+    (tally_is_gone, {"count wrong"}),
+    (slot_is_gone, {"slot missing"}),
+    (two_slots_for_one_title, {"slot doubled", "slot missing"}),
+    (two_titles_with_one_slot, {"slot doubled", "slot missing"}),
+    (slot_of_nobody, {"slot dangling"}),
+    (slots_with_a_gap, {"slot dangling"}),
+    (copy_of_an_older_schema, {"wrong schema version"}),
+]
+"""What can be repaired."""
+
+BEYOND_REPAIR: list[tuple[Damage, set[Problem]]] = [
+    (item_of_another_model, {"unknown entity"}),
+    (item_of_another_model_within_a_title, {"unknown entity"}),
+    (title_that_is_none, {"unreadable item"}),
+    (title_of_a_newer_schema, {"wrong schema version"}),
+]
+"""What nobody but its owner can decide."""
+
+
+@pytest.fixture
+def some(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
+    """A handle on a table with 24 titles."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, random.Random(5).sample(titles, 24))
+    yield catalog
+    delete_table(catalog)
+
+
+def problems(report: Report) -> set[Problem]:
+    """Give the kinds of what was found."""
+    return {finding.problem for finding in report.findings}
+
+
+def own_records(table: Table) -> dict[ItemKey, codec.Item]:
+    """Give the records of all titles: what no repair may touch."""
+    ours = {codec.VERSION, codec.SLOT}
+    return {
+        key: {name: value for name, value in item.items() if name not in ours}
+        for key, item in table.items()
+        if key.PK == key.SK
+    }
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_nothing_is_found_in_what_the_access_patterns_wrote(some: Catalog, segments: int) -> None:
+    """Whatever they did; and every item and title was seen."""
+    titles = Vandal(some).titles
+    ap.delete_title(some, *titles[0].key)
+    ap.set_genres(some, *titles[1].key, [28, 99_999])
+    ap.update_popularity(some, *titles[2].key, -1.5)
+    report = verify(some, segments=segments)
+    assert (report.findings, report.more_findings, report.undecided) == ((), 0, ())
+    assert (report.items, report.titles) == (len(dump(some)), 23)
+
+
+@pytest.mark.parametrize(("damage", "found"), DAMAGES, ids=[each[0].__name__ for each in DAMAGES])
+def test_a_planted_defect_is_found_and_repaired(
+    some: Catalog, damage: Damage, found: set[Problem]
+) -> None:
+    """By its name; after the repair all is in step again, and no record was touched."""
+    damage(Vandal(some))
+    before = own_records(dump(some))
+    report = verify(some)
+    assert problems(report) == found
+    repaired = repair(some, report)
+    assert repaired.actions
+    assert repaired.left == []
+    assert verify(some).is_clean
+    assert own_records(dump(some)) == before
+    assert_in_step(some)
+    assert repair(some).actions == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"), BEYOND_REPAIR, ids=[each[0].__name__ for each in BEYOND_REPAIR]
+)
+def test_what_cannot_be_decided_is_found_and_left(
+    some: Catalog, damage: Damage, found: set[Problem]
+) -> None:
+    """With a reason, and the table stays as it is."""
+    damage(Vandal(some))
+    before = dump(some)
+    assert problems(verify(some)) == found
+    repaired = repair(some)
+    assert repaired.actions == []
+    assert {finding.problem for finding, reason in repaired.left if reason} == found
+    assert dump(some) == before
+
+
+def test_every_kind_of_finding_is_planted_here() -> None:
+    """None that cannot be found, and none that is not tested."""
+    planted = {problem for _, found in DAMAGES + BEYOND_REPAIR for problem in found}
+    assert planted == set(PROBLEMS)
+
+
+def test_all_defects_at_once_are_found_and_repaired(some: Catalog) -> None:
+    """Whatever hides behind whatever."""
+    vandal = Vandal(some)
+    damages = [damage for damage, _ in DAMAGES]
+    random.Random(3).shuffle(damages)
+    for damage in damages:
+        try:
+            damage(vandal)
+        except KeyError:  # what it would damage is gone already
+            continue
+    assert len(problems(verify(some))) > 6
+    while repair(some).actions:
+        pass
+    assert_in_step(some)
+
+
+@pytest.mark.parametrize(("damage", "found"), DAMAGES, ids=[each[0].__name__ for each in DAMAGES])
+def test_a_dry_run_says_what_a_repair_does_and_writes_nothing(
+    some: Catalog, damage: Damage, found: set[Problem]
+) -> None:
+    """Line by line."""
+    damage(Vandal(some))
+    before = dump(some)
+    planned = repair(some, dry_run=True)
+    assert dump(some) == before
+    assert planned.actions == repair(some).actions
+    assert found
+
+
+def test_each_finding_names_title_item_and_what_was_expected(some: Catalog) -> None:
+    """In one line to read."""
+    vandal = Vandal(some)
+    membership_is_gone(vandal)
+    (finding,) = verify(some).findings
+    assert finding.title == vandal.victim.key
+    assert finding.key == vandal.membership
+    assert str(finding).startswith(f"membership missing of {vandal.victim.kind} ")
+    assert "'GENRE#" in finding.expected
+    assert finding.found == "nothing"
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "fast"])
+def test_a_pace_that_is_none_is_refused(some: Catalog, value: Any) -> None:
+    """Before anything is read."""
+    with some.trace() as trace, pytest.raises(InvalidArgumentError, match="units_per_second"):
+        verify(some, read_units_per_second=value)
+    assert len(trace) == 0
+
+
+@pytest.mark.parametrize("value", [0, -1, 65, 1.5, True])
+def test_a_number_of_segments_that_is_none_is_refused(some: Catalog, value: Any) -> None:
+    """1 to 64."""
+    with pytest.raises(InvalidArgumentError, match="segments"):
+        verify(some, segments=value)
