@@ -140,15 +140,15 @@ def console(*, to_stderr: bool = False) -> Console:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[int], None] | None]:
-    """Show a bar on stderr while titles are loaded; give None when no terminal shows it."""
+def progress(total: int, words: str = "Loading") -> Iterator[Callable[[int], None] | None]:
+    """Show a bar on stderr while something is done; give None when no terminal shows it."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.progress import Progress  # noqa: PLC0415  # slow to import
 
     with Progress(console=console(to_stderr=True), transient=True) as bar:
-        task = bar.add_task("Loading", total=total)
+        task = bar.add_task(words, total=total)
         yield lambda done: bar.update(task, completed=done)
 
 

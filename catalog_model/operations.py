@@ -1,4 +1,4 @@
-"""What surrounds the table: making it, looking at it, deleting it."""
+"""What surrounds the table: making it, looking at it, keeping it in step, deleting it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from catalog_model import table
 from catalog_model.arguments import check_instance, refuse
 from catalog_model.catalog import Catalog
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
+from catalog_model.repair import RepairReport, repair
+from catalog_model.verify import Report, verify
+
+__all__ = [
+    "RepairReport",
+    "Report",
+    "TableStatus",
+    "create_table",
+    "delete_table",
+    "repair",
+    "table_status",
+    "verify",
+]
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"

@@ -1,0 +1,185 @@
+"""Verification and repair while others write: nothing false is found, and nobody loses a write."""
+
+from __future__ import annotations
+
+import random
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from engines import Engine
+from table_dump import assert_in_step, dump
+from test_integrity import (
+    Vandal,
+    copy_shows_an_old_record,
+    listing_is_gone,
+    membership_of_another_genre,
+    memberships_without_a_title,
+    slot_of_nobody,
+    tally_counts_one_too_many,
+    two_slots_for_one_title,
+)
+
+from catalog_model import Catalog, Movie, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.errors import ConflictError, TitleNotFoundError
+from catalog_model.operations import create_table, delete_table
+from catalog_model.pace import Pace
+from catalog_model.repair import repair
+from catalog_model.verify import verify
+
+AnyTitle = Movie | TVShow
+WRITERS = 3
+
+
+@pytest.fixture
+def some(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
+    """A handle on a table with 40 titles."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, titles[:40])
+    yield catalog
+    delete_table(catalog)
+
+
+@contextmanager
+def writers(catalog: Catalog, titles: list[AnyTitle]) -> Iterator[dict[int, float]]:
+    """Let threads change titles as long as the block lasts; gives who got which popularity."""
+    stop = threading.Event()
+    acknowledged: dict[int, float] = {}
+
+    def write(number: int) -> None:
+        rng = random.Random(number)
+        own = titles[number::WRITERS]
+        while not stop.is_set():
+            _change(catalog, rng, rng.choice(own), acknowledged)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        running = [pool.submit(write, number) for number in range(WRITERS)]
+        try:
+            yield acknowledged
+        finally:
+            stop.set()
+    for each in running:
+        each.result()
+
+
+def _change(
+    catalog: Catalog, rng: random.Random, title: AnyTitle, acknowledged: dict[int, float]
+) -> None:
+    """Change a title in one of several ways; it may be gone, and come back."""
+    try:
+        match rng.randrange(5):
+            case 0:
+                ap.delete_title(catalog, *title.key)
+                acknowledged.pop(title.id, None)
+            case 1:
+                ap.set_genres(catalog, *title.key, rng.sample([16, 18, 28, 35, 80], 2))
+            case 2:
+                ap.put_title(catalog, title)
+                acknowledged[title.id] = title.popularity
+            case _:
+                value = round(rng.uniform(0, 1000), 3)
+                ap.update_popularity(catalog, *title.key, value)
+                acknowledged[title.id] = value
+    except (TitleNotFoundError, ConflictError):
+        pass  # somebody deleted it, or was faster twelve times: nothing was written
+
+
+def test_a_change_under_way_is_not_taken_for_a_defect(
+    some: Catalog, titles: list[AnyTitle]
+) -> None:
+    """However often one looks while titles change, come and go."""
+    with writers(some, titles[:40]):
+        found = [verify(some, segments=2) for _ in range(6)]
+    assert [report.findings for report in found] == [()] * 6
+    assert any(report.undecided for report in found), "titles came and went"
+    assert verify(some).is_clean
+    assert verify(some).undecided == ()
+
+
+def test_a_repair_loses_no_write(some: Catalog, titles: list[AnyTitle]) -> None:
+    """Others go on; at the end all is in step, and every popularity is the last acknowledged."""
+    vandal = Vandal(some)
+    for damage in (
+        listing_is_gone,
+        memberships_without_a_title,
+        membership_of_another_genre,
+        copy_shows_an_old_record,
+        tally_counts_one_too_many,
+        two_slots_for_one_title,
+        slot_of_nobody,
+    ):
+        damage(vandal)
+    with writers(some, titles[20:40]) as acknowledged:
+        for _ in range(4):
+            repair(some)
+    while repair(some).actions:
+        pass
+    there = assert_in_step(some)
+    popularity = {title.id: title.popularity for title in there.values()}
+    assert acknowledged
+    own = {title.id for title in titles[20:40]}
+    assert {i: popularity[i] for i in acknowledged if i in own} == acknowledged
+
+
+def test_what_is_held_in_memory_does_not_grow_with_the_table(
+    some: Catalog, engine: Engine, titles: list[AnyTitle]
+) -> None:
+    """Four times the titles, and about the same at the most."""
+    if not engine.measures:
+        pytest.skip("moto holds its tables in this process")
+
+    def peak(catalog: Catalog) -> int:
+        tracemalloc.start()
+        assert verify(catalog, segments=1, read_units_per_second=1e9).is_clean
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    ap.load_titles(some, titles[:150])
+    peak(some)  # what is made at the first use only
+    small = peak(some)
+    ap.load_titles(some, titles[:600])
+    assert len(dump(some)) > 3 * 600
+    assert peak(some) < 1.2 * small
+
+
+def test_a_pace_is_kept_by_all_threads_together() -> None:
+    """So many units take so many seconds at the least, whoever spends them."""
+    now, waited = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    pace = Pace(10, clock=lambda: now[0], sleep=sleep)
+    for _ in range(3):
+        pace.spend(5)
+    assert waited == [0.5, 1.0, 1.5]
+    now[0] = 100.0
+    pace.spend(5)
+    assert waited[-1] == 0.5, "an idle time is not saved up"
+
+
+def test_without_a_pace_nobody_waits() -> None:
+    """None holds nobody back."""
+    waited: list[float] = []
+    pace = Pace(None, sleep=waited.append)
+    pace.spend(1e9)
+    assert waited == []
+    assert not pace.is_limited
+
+
+def test_a_verification_keeps_its_pace(some: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it reads is spent, in small pages."""
+    spent: list[float] = []
+    monkeypatch.setattr(Pace, "spend", lambda _, units: spent.append(units))
+    with some.trace() as trace:
+        verify(some, read_units_per_second=100)
+    pages = [request for request in trace if request.operation == "Scan"]
+    assert {request.asked["Limit"] for request in pages} == {100}
+    assert len(spent) == len(pages)
+    assert min(spent) >= 1
