@@ -231,7 +231,7 @@ def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_scan(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield f"segment {asked['Segment']} of {asked['TotalSegments']}"
+    yield f"segment {asked.get('Segment', 0)} of {asked.get('TotalSegments', 1)}"
 
 
 def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
