@@ -315,6 +315,7 @@ def _query(
         request["IndexName"] = index
     if only:
         request["ProjectionExpression"] = "#only"
+        request["Select"] = "SPECIFIC_ATTRIBUTES"  # implied, but a policy may demand it
         names["#only"] = only
     request["ExpressionAttributeNames"] = names
     request["ExpressionAttributeValues"] = values

@@ -39,7 +39,8 @@ _DIGITS: Final = Context(prec=38)
 _CONDITION: Final = re.compile(
     r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|>= (:\w+)|<= (:\w+)))?"
 )
-_NOT_UNDERSTOOD: Final = ("FilterExpression", "Select")
+_SELECT: Final = "SPECIFIC_ATTRIBUTES"
+"""What a projection implies, and the one selection that is understood."""
 
 Place = tuple[str, str, str]
 """Where an item stands in a partition: the sort key, and the table's key where that is equal."""
@@ -201,7 +202,8 @@ class OfflineClient:
 
 def _question(request: Mapping[str, Any]) -> _Question:
     found = _CONDITION.fullmatch(request["KeyConditionExpression"])
-    if found is None or not request.keys().isdisjoint(_NOT_UNDERSTOOD):
+    is_other = request.get("Select", _SELECT) != _SELECT or "FilterExpression" in request
+    if found is None or is_other:
         raise _unknown(f"Query with {dict(request)!r}")
     pk, partition, sk, between, and_, least, most = found.groups()
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]

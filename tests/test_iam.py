@@ -125,18 +125,19 @@ def _read(action: str, keys: Iterable[Any], asked: Mapping[str, Any]) -> Need:
 
 
 def _query(asked: Mapping[str, Any]) -> Need:
-    """Read a Query; what it names are the keys of the table and of the index, too."""
+    """Read a Query; what it names are the keys of the table and of the index, too.
+
+    AWS's examples have `dynamodb:Select` as a key that may be missing: it is there if it is said.
+    """
     partition = asked["ExpressionAttributeValues"][":pk"]["S"]
     names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
     names |= set(asked.get("ExclusiveStartKey") or ())
-    is_all = "ProjectionExpression" not in asked
+    said = {"Select": asked["Select"]} if "Select" in asked else {}
     if "IndexName" not in asked:
-        select = "ALL_ATTRIBUTES" if is_all else "SPECIFIC_ATTRIBUTES"
-        return Need("Query", ARN, _context({partition}, names, Select=select))
-    select = "ALL_PROJECTED_ATTRIBUTES" if is_all else "SPECIFIC_ATTRIBUTES"
+        return Need("Query", ARN, _context({partition}, names, **said))
     names |= set(INDEX_KEYS[asked["IndexName"]])
     resource = f"{ARN}/index/{asked['IndexName']}"
-    return Need("Query", resource, _context({partition}, names, Select=select))
+    return Need("Query", resource, _context({partition}, names, **said))
 
 
 def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
