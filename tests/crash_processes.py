@@ -1,0 +1,125 @@
+"""The processes that are killed: an engine that keeps its tables, and who works on it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, Final
+
+from crash_worker import Orders
+
+from catalog_model import Catalog, local
+from catalog_model.errors import ConfigurationError
+
+PATIENCE: Final = 60.0
+KILLED: Final = -signal.SIGKILL
+
+
+class PersistentEngine:
+    """dynoxide with its tables in a file, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        binary = local.find_dynoxide()
+        if binary is None:
+            raise ConfigurationError("only dynoxide keeps its tables, and it is not installed")
+        self._port = local.free_port(0)
+        self._command = local._dynoxide_command(binary, self._port, folder)
+        self.start()
+
+    def start(self) -> None:
+        """Run it, again on the same file."""
+        with ExitStack() as stack:
+            complaints = stack.enter_context(tempfile.TemporaryFile())
+            self._process = stack.enter_context(local._started(self._command, complaints))
+            local._await_answer("dynoxide", self._process, self._port, complaints)
+            self._running = stack.pop_all()
+        self.endpoint_url = f"http://{local.HOST}:{self._port}"
+        self._engine = local.Engine("dynoxide", self.endpoint_url, is_persistent=True)
+        self._catalogs: dict[str, Catalog] = {}
+
+    def catalog(self, table: str) -> Catalog:
+        """Give a handle whose connections are of this run of the engine."""
+        if table not in self._catalogs:
+            self._catalogs[table] = self._engine.catalog(table)
+        return self._catalogs[table]
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+        self.stop()
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        self._running.close()
+
+
+class Worker:
+    """The process that is killed, ready for its work, and its journal."""
+
+    def __init__(self, orders: Orders, complaints: IO[bytes]) -> None:
+        self._journal = Path(orders.journal)
+        self._complaints = complaints
+        program = Path(__file__).with_name("crash_worker.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(program), orders.to_json()],
+            env=local.environment_without_aws() | {"PYTHONPATH": str(program.parents[1])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != b"ready\n":
+            self._fail()
+
+    def note(self, **entry: Any) -> None:
+        """Write into the journal between what the process itself writes."""
+        with self._journal.open("ab", buffering=0) as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+
+    def kill(self) -> bool:
+        """Kill it, and tell whether it was still at work."""
+        self._process.kill()
+        return self.was_killed()
+
+    def was_killed(self) -> bool:
+        """Wait for its end, and tell whether it was killed, by itself or by us."""
+        code = self._process.wait(PATIENCE)
+        if code not in (0, KILLED):
+            self._fail()
+        return code == KILLED
+
+    def await_answers(self, number: int) -> None:
+        """Wait until so many of its writes are answered."""
+        deadline = time.monotonic() + PATIENCE
+        while sum("done" in entry for entry in self.journal()) < number:
+            assert time.monotonic() < deadline, "nothing is written"
+            time.sleep(0.01)
+
+    def finish(self) -> None:
+        """Let it end what it has begun, and nothing more."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert not self.was_killed()
+
+    def end(self) -> None:
+        """See to it that nothing is left of it."""
+        self._process.kill()
+        with self._process:
+            self._process.wait()
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Read what it wrote; of a line without an end nobody knows what it says."""
+        *lines, _ = self._journal.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _fail(self) -> None:
+        self._process.wait(PATIENCE)
+        self._complaints.seek(0)
+        raise RuntimeError(self._complaints.read().decode(errors="replace"))

@@ -1,0 +1,258 @@
+"""The process that is killed: it loads titles, or writes without end, and keeps a journal.
+
+What stands in the journal was handed to the operating system, which keeps it when this process is
+killed: an act before its first request is sent, and what came of it before the next act.
+Run by `crashes`, with its orders as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NoReturn
+
+from botocore.awsrequest import AWSHTTPConnection
+
+from catalog_model import Catalog, Movie, Rejection, TitleKey, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.errors import ConflictError, ServiceError, TitleNotFoundError
+from catalog_model.files import read_folder
+from catalog_model.gateway import Gateway
+from catalog_model.keys import Kind
+from catalog_model.local import Engine
+from catalog_model.plan import Plan
+
+AnyTitle = Movie | TVShow
+Moment = Literal["before", "sent", "answered"]
+"""Before a request is sent; when it is on its way and nobody reads the answer; or after that."""
+
+ACTS = {"put": 4, "popularity": 3, "votes": 2, "genres": 3, "delete": 2}
+"""What a writer does, and how often."""
+
+GENRES = (12, 16, 18, 28, 35, 80, 99_999)
+NOT_FOUND = TitleNotFoundError.__name__
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the process has to do, and when it has to kill itself."""
+
+    work: Literal["load", "write"]
+    endpoint_url: str
+    table: str
+    data: str
+    journal: str
+    seed: int = 0
+    writers: int = 1
+    kill_moment: Moment | None = None
+    kill_request: int = 0
+    splits: bool = False
+
+    def to_json(self) -> str:
+        """Give the orders as an argument of the process."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Act:
+    """One change of one title: the worker performs it, and the model knows what must come of it."""
+
+    name: str
+    kind: Kind
+    id: int
+    values: dict[str, Any]
+
+    @property
+    def key(self) -> TitleKey:
+        """The title it is about."""
+        return TitleKey(self.kind, self.id)
+
+    def perform(self, catalog: Catalog) -> AnyTitle:
+        """Write it."""
+        match self.name:
+            case "put":
+                return ap.put_title(catalog, self._new())
+            case "popularity":
+                return ap.update_popularity(catalog, *self.key, self.values["popularity"])
+            case "votes":
+                return ap.update_votes(catalog, *self.key, **self.values)
+            case "genres":
+                return ap.set_genres(catalog, *self.key, self.values["genre_ids"])
+            case _:
+                return ap.delete_title(catalog, *self.key)
+
+    def outcome(self, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
+        """Tell what it makes of a title, and what it answers."""
+        if self.name == "put":
+            return self._new(), self._new().to_json_text()
+        if before is None:
+            return None, NOT_FOUND
+        if self.name == "delete":
+            return None, before.to_json_text()
+        after = before.replace(**self.values)
+        return after, after.to_json_text()
+
+    def _new(self) -> AnyTitle:
+        return TITLE_CLASSES[self.kind].from_json(self.values)
+
+
+def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
+    """Think of something to do to one of the titles."""
+    title = rng.choice(titles)
+    name = rng.choices(list(ACTS), list(ACTS.values()))[0]
+    popularity = round(rng.uniform(0, 1000), 3)
+    genre_ids = rng.sample(GENRES, rng.randint(0, 4))
+    votes = {"vote_average": round(rng.uniform(0, 10), 3), "vote_count": rng.randint(0, 10**6)}
+    new = title.replace(popularity=popularity, genre_ids=genre_ids, **votes)
+    values: dict[str, dict[str, Any]] = {
+        "put": new.to_json(),
+        "popularity": {"popularity": popularity},
+        "votes": votes,
+        "genres": {"genre_ids": genre_ids},
+        "delete": {},
+    }
+    return Act(name, *title.key, values[name])
+
+
+class Journal:
+    """What was begun and what came of it, a line each."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def note(self, **entry: Any) -> None:
+        """Write an entry."""
+        with self._lock:
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+
+def main() -> None:
+    """Do as ordered; a writer ends when its standard input does."""
+    orders = Orders(**json.loads(sys.argv[1]))
+    catalog = Engine("dynoxide", orders.endpoint_url, is_persistent=True).catalog(orders.table)
+    titles = [title for title in read_folder(Path(orders.data)) if not isinstance(title, Rejection)]
+    arm(catalog.warm(), orders)
+    with Path(orders.journal).open("ab") as file:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        if orders.work == "load":
+            load(catalog, titles, Journal(file))
+        else:
+            write(catalog, titles, orders, Journal(file))
+
+
+def load(catalog: Catalog, titles: list[AnyTitle], journal: Journal) -> None:
+    """Load all titles, and note how far it came."""
+    ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
+
+
+def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Journal) -> None:
+    """Let each writer change titles of its own until the standard input ends."""
+    stop, numbers = threading.Event(), count(1)
+
+    def work(writer: int) -> None:
+        rng = random.Random(f"{orders.seed} {writer}")
+        while not stop.is_set():
+            act = some_act(rng, titles[writer :: orders.writers])
+            change(catalog, act, next(numbers), journal)
+
+    threads = [threading.Thread(target=ending(work), args=(n,)) for n in range(orders.writers)]
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
+    """Perform an act, and note what came of it before anything else is done."""
+    journal.note(begun=number, act=asdict(act))
+    try:
+        answer = act.perform(catalog).to_json_text()
+    except ServiceError:
+        journal.note(unknown=number)
+    except (TitleNotFoundError, ConflictError) as error:
+        journal.note(done=number, answer=type(error).__name__)
+    else:
+        journal.note(done=number, answer=answer)
+
+
+def ending(work: Any) -> Any:
+    """Let the whole process end with an error that nobody expects in a thread."""
+
+    def run(*args: Any) -> None:
+        try:
+            work(*args)
+        except BaseException:  # noqa: BLE001  # whatever it is, the process that waits must hear it
+            traceback.print_exc()
+            os._exit(1)
+
+    return run
+
+
+def arm(catalog: Catalog, orders: Orders) -> None:
+    """See to it that this process ends at its request, and breaks the product where it shall."""
+    if orders.splits:
+        _patch(Gateway, "transact", in_two(Gateway.transact))
+    numbers = count(1)
+
+    def strike(**_: Any) -> None:
+        if next(numbers) == orders.kill_request:
+            kill_this_process()
+
+    events = catalog.client.meta.events
+    match orders.kill_moment:
+        case "before":
+            events.register("before-send.dynamodb", strike)
+        case "answered":
+            events.register("after-call.dynamodb", strike)
+        case "sent":
+            _patch(AWSHTTPConnection, "getresponse", before(strike, AWSHTTPConnection.getresponse))
+
+
+def _patch(owner: type, name: str, method: Any) -> None:
+    setattr(owner, name, method)
+
+
+def in_two(transact: Any) -> Any:
+    """Make a defect: what belongs together is sent as two transactions."""
+
+    def send(gateway: Gateway, operations: Plan) -> None:
+        half = len(operations) // 2
+        transact(gateway, operations[:half])
+        transact(gateway, operations[half:])
+
+    return send
+
+
+def before(strike: Any, method: Any) -> Any:
+    """Call *strike* each time before a method."""
+
+    def struck(*args: Any, **kwargs: Any) -> Any:
+        strike()
+        return method(*args, **kwargs)
+
+    return struck
+
+
+def kill_this_process() -> NoReturn:
+    """End at once, as by `kill -9`."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("nobody survives that")
+
+
+if __name__ == "__main__":
+    main()
