@@ -7,9 +7,9 @@ all that a page needs to go on: in each partition, what lies beyond it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from typing import Final
 
 from catalog_model import codec
@@ -72,9 +72,17 @@ def read_page(
 def _merged(streams: Sequence[Iterator[AnyTitle]], order: Order) -> Iterator[AnyTitle]:
     """Merge sorted streams; a title that is in several comes once."""
     if len(streams) == 1:
-        return streams[0]  # places cost time, and here nobody has to compare them
-    merged = heapq.merge(*streams, key=order.place, reverse=order.descending)
-    return (title for _, (title, *_) in groupby(merged, key=lambda title: title.id))
+        return _each_once(streams[0])  # places cost time, and here nobody has to compare them
+    return _each_once(heapq.merge(*streams, key=order.place, reverse=order.descending))
+
+
+def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
+    """Leave out what came before: a title that moves meanwhile is found at both places."""
+    seen: set[int] = set()
+    for title in titles:
+        if title.id not in seen:
+            seen.add(title.id)
+            yield title
 
 
 def _beyond(place: SortKey | None, reading: Reading) -> Range:

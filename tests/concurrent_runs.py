@@ -1,0 +1,175 @@
+"""Callers that meet on few titles, as threads of this process or as processes of their own.
+
+`run_threads` and `run_processes` let them write and read at random, and give what they saw to
+`history.check`. They want a table in which nothing else is; run again on the same one, they go on
+with what they find. Which calls a caller makes follows from the seed; how they meet does not.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing.synchronize import Barrier
+from typing import Final
+
+from concurrent_laws import CONTESTED, SETTLED, settled_of
+from concurrent_worker import MIX, Caller, Mix, observe_get
+from history import Histories
+
+from catalog_model import Catalog
+from catalog_model import access_patterns as ap
+from catalog_model.keys import KINDS
+from catalog_model.local import Engine, EngineName
+from catalog_model.trace import Request
+from catalog_model.verify import verify
+
+SECONDS: Final = 120.0
+PATIENCE: Final = 60.0
+"""Seconds until the other callers are there, too."""
+
+
+def run_threads(
+    catalog: Catalog,
+    *,
+    seed: int,
+    threads: int = 8,
+    operations: int = 40,
+    mix: Mix = MIX,
+    seconds: float = SECONDS,
+    meanwhile: AbstractContextManager[object] | None = None,
+) -> Histories:
+    """Let threads that share a handle write and read at random.
+
+    Args:
+        catalog: A handle on a table of its own.
+        seed: Another one gives other calls.
+        threads: How many.
+        operations: How many each of them does.
+        mix: How often which, see `MIX`.
+        seconds: After so long nothing more is begun.
+        meanwhile: What surrounds them while they are at it, such as `inject_faults`.
+    """
+    histories = _begin(catalog)
+    ready = threading.Barrier(threads)
+
+    def work(number: int) -> Histories:
+        caller = Caller(catalog, f"{seed}/{number}")
+        ready.wait(PATIENCE)
+        return caller.run(operations, mix, seconds)
+
+    with (
+        meanwhile or nullcontext(),
+        _lost_races(catalog) as races,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for seen in pool.map(work, range(threads)):
+            histories.add(seen)
+    histories.races += len(races)
+    return _finish(catalog, histories)
+
+
+def run_processes(
+    engine: Engine,
+    table: str,
+    *,
+    seed: int,
+    processes: int = 4,
+    operations: int = 40,
+    mix: Mix = MIX,
+    seconds: float = SECONDS,
+) -> Histories:
+    """Let processes, each with a client of its own, write and read at random.
+
+    Args:
+        engine: An engine that all of them reach.
+        table: Name of a table there, of its own.
+        seed: Another one gives other calls.
+        processes: How many.
+        operations: How many each of them does.
+        mix: How often which, see `MIX`.
+        seconds: After so long nothing more is begun.
+    """
+    catalog = engine.catalog(table)
+    histories = _begin(catalog)
+    where = engine.name, engine.endpoint_url, table
+    context = multiprocessing.get_context("spawn")  # as on every system, and no thread is copied
+    ready = context.Barrier(processes)
+    with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
+        tasks = [
+            pool.submit(_work_in_process, *where, f"{seed}/{number}", operations, mix, seconds)
+            for number in range(processes)
+        ]
+        for task in tasks:
+            histories.add(task.result())
+    return _finish(catalog, histories)
+
+
+def _meet_at(ready: Barrier) -> None:
+    """Remember, in a new process, where it waits for the others."""
+    _meeting.append(ready)
+
+
+_meeting: list[Barrier] = []
+
+
+def _work_in_process(
+    engine: EngineName,
+    endpoint_url: str,
+    table: str,
+    name: str,
+    operations: int,
+    mix: Mix,
+    seconds: float,
+) -> Histories:
+    catalog = Engine(engine, endpoint_url, is_persistent=False).catalog(table).warm()
+    caller = Caller(catalog, name)
+    _meeting[0].wait(PATIENCE)
+    with _lost_races(catalog) as races:
+        seen = caller.run(operations, mix, seconds)
+    seen.races += len(races)
+    return seen
+
+
+@contextmanager
+def _lost_races(catalog: Catalog) -> Iterator[list[Request]]:
+    """Collect the transactions that were cancelled."""
+    races: list[Request] = []
+
+    def hook(request: Request) -> None:
+        if request.error_type == "TransactionCanceledException":
+            races.append(request)
+
+    stop = catalog.on_request(hook)
+    try:
+        yield races
+    finally:
+        stop()
+
+
+def _begin(catalog: Catalog) -> Histories:
+    report = ap.load_titles(catalog, SETTLED)
+    assert not report.rejected
+    gets = [observe_get(catalog, key) for key in CONTESTED]
+    return Histories(start={call.key: call.answer for call in gets})
+
+
+def _finish(catalog: Catalog, histories: Histories) -> Histories:
+    """Read what is left, which ends each history, and judge the table as a whole."""
+    gets = [observe_get(catalog, key) for key in CONTESTED]
+    report = verify(catalog)
+    histories.calls += gets
+    histories.violations += [str(finding) for finding in report.findings]
+    histories.violations += [f"verify was undecided on {shard}" for shard in report.undecided]
+    for kind in KINDS:
+        there = sum(call.answer is not None for call in gets if call.key.kind == kind)
+        expected = there + len(settled_of(kind))
+        counted = ap.count_titles(catalog, kind)
+        if counted != expected:
+            histories.violations.append(f"{counted} titles of {kind} are counted of {expected}")
+    for title in SETTLED:
+        if ap.get_title(catalog, *title.key, consistent=True) != title:
+            histories.violations.append(f"{title!r} changed, and nobody changed it")
+    return histories

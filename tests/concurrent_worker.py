@@ -1,0 +1,235 @@
+"""What one caller does among others: it writes and reads a few titles at random, and looks on.
+
+Each write and each consistent read of a title becomes a `Call` of that title's history. What such
+a history cannot tell, the caller judges on the spot, by `concurrent_laws`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from concurrent_laws import (
+    CONTESTED,
+    GENRES,
+    AnyTitle,
+    count_problems,
+    sample_problems,
+    settled_of,
+    title_of,
+    torn_collection,
+    torn_pair,
+    walk_problems,
+)
+from history import Action, Call, Histories
+
+from catalog_model import Catalog, Page, TitleKey, TitleWithGenres
+from catalog_model import access_patterns as ap
+from catalog_model.errors import ConflictError, ServiceError, TitleExistsError, TitleNotFoundError
+from catalog_model.keys import KINDS
+from catalog_model.orders import GENRE_ORDERS, ORDERS
+
+IsListed = Callable[[AnyTitle], bool]
+Mix = Mapping[str, int]
+
+MIX: Final[Mix] = {
+    "put": 10,
+    "create": 8,
+    "delete": 8,
+    "change_popularity": 8,
+    "change_votes": 8,
+    "change_genres": 10,
+    "get": 12,
+    "look": 14,
+    "walk": 8,
+    "count": 6,
+    "sample": 6,
+}
+"""How often callers do what, by the names of the methods of `Caller`."""
+
+
+def observe_get(catalog: Catalog, key: TitleKey) -> Call:
+    """Get a title consistently."""
+    return observe(key, "get", partial(ap.get_title, catalog, *key, consistent=True))
+
+
+def observe(key: TitleKey, action: Action, act: Callable[[], AnyTitle], **fields: Any) -> Call:
+    """Make a call about a title, and note when and with what outcome."""
+    refusal = TitleExistsError if action == "create" else TitleNotFoundError
+    title = None
+    began = time.monotonic_ns()
+    try:
+        title = act()
+        outcome: Any = "ok"
+    except refusal:
+        outcome = "refused"
+    except ConflictError:
+        outcome = "conflict"
+    except ServiceError:
+        outcome = "unknown"
+    ended = time.monotonic_ns()
+    answer = title.to_json_text() if title else None
+    return Call(key, action, began, ended, outcome, answer, fields)
+
+
+class Caller:
+    """Somebody who writes and reads at random, and notes what came of it in ``seen``."""
+
+    def __init__(self, catalog: Catalog, name: str) -> None:
+        self.seen = Histories()
+        self._catalog = catalog
+        self._name = name
+        self._rng = random.Random(name)
+        self._turn = 0
+
+    def run(self, operations: int, mix: Mix, seconds: float) -> Histories:
+        """Do so many operations, or less where the time is over before."""
+        end = time.monotonic() + seconds
+        for self._turn in range(operations):
+            if time.monotonic() > end:
+                break
+            (name,) = self._rng.choices(list(mix), list(mix.values()))
+            getattr(self, name)()
+        return self.seen
+
+    def put(self) -> None:
+        """Create or replace a title."""
+        title = self._title()
+        act = partial(ap.put_title, self._catalog, title)
+        self._observe(title.key, "put", act, **title.to_json())
+
+    def create(self) -> None:
+        """Create a title, if it is not there."""
+        title = self._title()
+        act = partial(ap.put_title, self._catalog, title, if_absent=True)
+        self._observe(title.key, "create", act, **title.to_json())
+
+    def delete(self) -> None:
+        """Delete a title."""
+        key = self._key()
+        self._observe(key, "delete", partial(ap.delete_title, self._catalog, *key))
+
+    def change_popularity(self) -> None:
+        """Give a title another popularity."""
+        key = self._key()
+        fields: dict[str, Any] = {"popularity": self._popularity()}
+        act = partial(ap.update_popularity, self._catalog, *key, **fields)
+        self._observe(key, "change", act, **fields)
+
+    def change_votes(self) -> None:
+        """Give a title other votes."""
+        key, fields = self._key(), self._votes()
+        self._observe(
+            key, "change", partial(ap.update_votes, self._catalog, *key, **fields), **fields
+        )
+
+    def change_genres(self) -> None:
+        """Give a title other genres."""
+        key = self._key()
+        fields: dict[str, Any] = {"genre_ids": self._genres()}
+        act = partial(ap.set_genres, self._catalog, *key, **fields)
+        self._observe(key, "change", act, **fields)
+
+    def get(self) -> None:
+        """Get a title."""
+        self.seen.calls.append(observe_get(self._catalog, self._key()))
+
+    def look(self) -> None:
+        """Look at a title with its memberships, and at all of its items together."""
+        key = self._key()
+        found: list[TitleWithGenres] = []
+
+        def act() -> AnyTitle:
+            found.append(ap.get_title_with_genres(self._catalog, *key, consistent=True))
+            return found[0].title
+
+        self._observe(key, "get", act)
+        self.seen.violations += [problem for both in found for problem in torn_pair(both)]
+        self._judge(partial(torn_collection, self._catalog, key))
+
+    def walk(self) -> None:
+        """Read a list from its beginning to its end: of a kind, of a genre or of two genres."""
+        rng, handle, kind = self._rng, self._catalog, self._rng.choice(KINDS)
+        way: dict[str, Any] = {"limit": rng.randint(2, 6)}
+        directed = {**way, "descending": rng.choice((True, False))}
+        order, genre_order = rng.choice(ORDERS), rng.choice(GENRE_ORDERS)
+        one, both = rng.choice(GENRES), rng.sample(GENRES, 2)
+        lists: list[tuple[Callable[..., Page[AnyTitle]], IsListed]] = [
+            (partial(ap.list_titles, handle, kind, order=order, **directed), lambda _: True),
+            (
+                partial(ap.list_titles_in_genre, handle, kind, one, order=genre_order, **directed),
+                lambda title: one in title.genre_ids,
+            ),
+            (
+                partial(ap.list_titles_in_genres, handle, kind, both, match="all", **way),
+                lambda title: set(both) <= set(title.genre_ids),
+            ),
+            (
+                partial(ap.list_titles_in_genres, handle, kind, both, match="any", **way),
+                lambda title: not set(both).isdisjoint(title.genre_ids),
+            ),
+        ]
+        page_of, is_listed = rng.choice(lists)
+        always = list(filter(is_listed, settled_of(kind)))
+        self._judge(lambda: walk_problems(list(pages(page_of)), way["limit"], always))
+
+    def count(self) -> None:
+        """Count titles of a kind, or of a genre."""
+        kind, genre = self._rng.choice(KINDS), self._rng.choice((None, *GENRES))
+        self._judge(partial(count_problems, self._catalog, kind, genre))
+
+    def sample(self) -> None:
+        """Pick titles at random."""
+        kind, count = self._rng.choice(KINDS), self._rng.randint(1, 20)
+        rng = random.Random(self._rng.random())
+        pick = partial(ap.sample_titles, self._catalog, kind, count, rng=rng)
+        self._judge(lambda: sample_problems(kind, pick(), count))
+
+    def _observe(
+        self, key: TitleKey, action: Action, act: Callable[[], AnyTitle], **fields: Any
+    ) -> None:
+        self.seen.calls.append(observe(key, action, act, **fields))
+
+    def _judge(self, read: Callable[[], Iterable[str]]) -> None:
+        self.seen.reads += 1
+        try:
+            self.seen.violations += read()
+        except ServiceError:
+            self.seen.failures += 1
+
+    def _key(self) -> TitleKey:
+        return self._rng.choice(CONTESTED)
+
+    def _title(self) -> AnyTitle:
+        """Make a title that nobody made before."""
+        return title_of(
+            self._key(),
+            genre_ids=self._genres(),
+            popularity=self._popularity(),
+            **self._votes(),
+            overview=f"{self._name}/{self._turn}",
+        )
+
+    def _popularity(self) -> float:
+        return self._rng.randrange(10**6) / 1000
+
+    def _votes(self) -> dict[str, Any]:
+        return {
+            "vote_average": self._rng.randrange(100) / 10,
+            "vote_count": int(4 ** (self._rng.random() * 9)),
+        }
+
+    def _genres(self) -> list[int]:
+        return self._rng.sample(GENRES, self._rng.randint(0, 3))
+
+
+def pages(page_of: Callable[..., Page[AnyTitle]]) -> Iterator[Page[AnyTitle]]:
+    """Read a list page by page."""
+    page = page_of()
+    yield page
+    while page.next:
+        page = page_of(after=page.next)
+        yield page

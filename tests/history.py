@@ -1,0 +1,290 @@
+"""Histories of titles under concurrent callers, and whether one caller at a time explains them.
+
+A history is linearizable when each of its calls can be given one moment between its beginning and
+its end, so that the same calls carried out at these moments, one after the other, give the answers
+that were given. What each call does to one title is said here once more, in `carry_out`, on the
+record's JSON text, and knows nothing of the table.
+
+The search is Wing and Gong's, breadth first: it goes through the beginnings and ends in the order
+of time, and keeps every configuration that explains all calls that have ended: the title's state,
+and which of the open calls have happened already. A configuration is looked at once, by whichever
+way it is reached. When none is left at the end of a call, no order explains that call's answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from catalog_model import TitleKey
+
+Action = Literal["put", "create", "change", "delete", "get"]
+Outcome = Literal["ok", "refused", "conflict", "unknown"]
+
+Record = Mapping[str, Any]
+
+State = str | None
+"""A title: its record as JSON text, as `to_json_text` writes it; None where there is none."""
+
+Configuration = tuple[State, frozenset[int], frozenset[int]]
+"""The state, the open calls that have happened, and the unknown ones that were used."""
+
+_NOTHING: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call about one title, as its caller saw it.
+
+    ``began`` and ``ended`` are nanoseconds of a clock that all callers share. A "put" and a
+    "create" (`put_title` with ``if_absent``) have the whole record as their ``fields``, a "change"
+    those that it sets. The ``answer`` is the title that came back; a call that was refused, as the
+    title was there or was not, has none. A "conflict" changed nothing, says its contract. Of an
+    "unknown" outcome, an error that leaves open what happened, the call may have taken effect, or
+    may do so at any later time.
+    """
+
+    key: TitleKey
+    action: Action
+    began: int
+    ended: int
+    outcome: Outcome = "ok"
+    answer: State = None
+    fields: Record = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        what = f"{self.action} {dict(self.fields)}" if self.fields else self.action
+        span = f"{self.began}..{self.ended}"
+        return f"[{span}] {what} of {self.key.kind} {self.key.id}: {self.outcome} {self.answer}"
+
+
+@dataclass(slots=True)
+class Histories:
+    """What the callers of one run saw.
+
+    ``start`` has the titles as they were before the first call. ``violations`` are those that a
+    reader saw on the spot. ``races`` are transactions that lost against others and were planned
+    anew, ``failures`` reads that the service answered with an error.
+    """
+
+    start: dict[TitleKey, State] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    reads: int = 0
+    races: int = 0
+    failures: int = 0
+
+    def add(self, other: Histories) -> None:
+        """Take in what another caller of the same run saw."""
+        self.calls += other.calls
+        self.violations += other.violations
+        self.reads += other.reads
+        self.races += other.races
+        self.failures += other.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `check` found, and how much it looked at.
+
+    ``steps`` is how often the longest search carried out a call, ``widest`` the most
+    configurations that were kept at one time, ``open_calls`` the most calls of one title that were
+    under way at one time.
+    """
+
+    violations: tuple[str, ...]
+    histories: int
+    calls: int
+    outcomes: Mapping[Outcome, int]
+    steps: int
+    widest: int
+    open_calls: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every law held."""
+        return not self.violations
+
+
+def check(histories: Histories) -> Verdict:
+    """Judge a run: each title's history by itself, and what its readers saw on the spot."""
+    by_title: dict[TitleKey, list[Call]] = defaultdict(list)
+    outcomes: dict[Outcome, int] = defaultdict(int)
+    for call in histories.calls:
+        by_title[call.key].append(call)
+        outcomes[call.outcome] += 1
+    searches = [Search(by_title[key], histories.start.get(key)) for key in sorted(by_title)]
+    unexplained = [search.problem for search in searches if search.problem]
+    return Verdict(
+        violations=(*unexplained, *histories.violations),
+        histories=len(searches),
+        calls=len(histories.calls),
+        outcomes=dict(outcomes),
+        steps=max((search.steps for search in searches), default=0),
+        widest=max((search.widest for search in searches), default=0),
+        open_calls=max((search.open_calls for search in searches), default=0),
+    )
+
+
+def is_linearizable(calls: Iterable[Call], start: State = None) -> bool:
+    """Tell whether some order of the calls on one title explains all of their answers."""
+    return not Search(list(calls), start).problem
+
+
+def carry_out(call: Call, state: State) -> tuple[State, State]:
+    """Say what becomes of a title, and what the call answers: None if it is refused."""
+    match call.action:
+        case "put":
+            return text_of(call.fields), text_of(call.fields)
+        case "create":
+            return (text_of(call.fields),) * 2 if state is None else (state, None)
+        case "change":
+            after = None if state is None else text_of({**json.loads(state), **call.fields})
+            return after, after
+        case "delete":
+            return None, state
+        case "get":
+            return state, state
+
+
+def text_of(record: Record) -> str:
+    """Write a record as the compact text that states are compared by."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+
+class Search:
+    """The search for an order that explains one title's history.
+
+    ``problem`` says which call nothing explains; it is empty where there is an order.
+    """
+
+    def __init__(self, calls: Sequence[Call], start: State) -> None:
+        self.steps = self.widest = self.open_calls = 0
+        self.problem = ""
+        self._calls = [call for call in calls if _can_matter(call)]
+        self._changed = {name for call in calls if call.action == "change" for name in call.fields}
+        self._open: set[int] = set()
+        self._front = _Front()
+        self._front.add(start, _NOTHING, _NOTHING)
+        for is_end, number in self._events():
+            if is_end:
+                self._end(number)
+            else:
+                self._open.add(number)
+                self.open_calls = max(self.open_calls, len(self._open))
+            if self.problem:
+                break
+
+    def _events(self) -> Iterator[tuple[bool, int]]:
+        """Give beginnings and ends in their order; of one moment, beginnings come first."""
+        events = [(call.began, False, number) for number, call in enumerate(self._calls)]
+        events += [
+            (call.ended, True, number)
+            for number, call in enumerate(self._calls)
+            if call.outcome != "unknown"
+        ]
+        return ((is_end, number) for _, is_end, number in sorted(events))
+
+    def _end(self, number: int) -> None:
+        """Keep what explains that this call has ended, with its answer."""
+        before = self._front
+        self._front = _Front()
+        useful = self._useful()
+        reached = _Front()
+        waiting = [each for each in before if reached.add(*each)]
+        while waiting:
+            state, done, used = waiting.pop(0)
+            if number in done:
+                self._front.add(state, done - {number}, used)
+            else:
+                following = self._next(state, done, used, useful)
+                waiting += [each for each in following if reached.add(*each)]
+        self._open.discard(number)
+        self.widest = max(self.widest, len(self._front))
+        if not len(self._front):
+            states = " or ".join(sorted({str(state) for state, _, _ in before}))
+            self.problem = f"no order explains {self._calls[number]}; before it was {states}"
+
+    def _next(
+        self, state: State, done: frozenset[int], used: frozenset[int], useful: Sequence[int]
+    ) -> Iterator[Configuration]:
+        """Let one more of the open calls happen."""
+        unused = [number for number in useful if number not in used]
+        deletions = [number for number in unused if self._calls[number].action == "delete"]
+        for number in [*sorted(self._known() - done), *unused]:
+            if number in deletions[1:]:  # as good as the first
+                continue
+            self.steps += 1
+            call = self._calls[number]
+            after, answer = carry_out(call, state)
+            if call.outcome == "unknown":
+                yield after, done, used | {number}
+            elif answer == call.answer:
+                yield after, done | {number}, used
+
+    def _known(self) -> set[int]:
+        return {number for number in self._open if self._calls[number].outcome != "unknown"}
+
+    def _useful(self) -> list[int]:
+        """Find the open unknown calls whose effect the answer of another open call may show.
+
+        The others can as well happen later. This takes changes to set either the same fields or
+        none in common, as those of a catalogue do: then one that an answer does not show was
+        overwritten whole, or came after it.
+        """
+        known = [self._calls[number] for number in self._known()]
+        unknown = {number: self._calls[number] for number in sorted(self._open - self._known())}
+        shown = [json.loads(call.answer) for call in known if call.answer is not None]
+        was_there = any(call.action == "create" and call.answer is None for call in known)
+        useful = {
+            number
+            for number, call in unknown.items()
+            if self._is_shown(call, shown) or (was_there and call.action in ("put", "create"))
+        }
+        creates = any(unknown[number].action == "create" for number in useful)
+        if creates or any((call.action == "create") == (call.answer is not None) for call in known):
+            useful |= {number for number, call in unknown.items() if call.action == "delete"}
+        return sorted(useful)
+
+    def _is_shown(self, call: Call, records: Iterable[Record]) -> bool:
+        """Tell whether one of the records has what the call writes, but for later changes."""
+        if call.action == "delete":
+            return False
+        lasting = set(call.fields) - (set() if call.action == "change" else self._changed)
+        return any(
+            all(record.get(name) == call.fields[name] for name in lasting) for record in records
+        )
+
+
+class _Front:
+    """Configurations, none of them twice.
+
+    One that has used more unknown calls than another, and is the same otherwise, can explain
+    nothing more than that one, and is left out.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[State, frozenset[int]], list[frozenset[int]]] = {}
+
+    def __iter__(self) -> Iterator[Configuration]:
+        return ((*each, used) for each, ways in self._kept.items() for used in ways)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def add(self, state: State, done: frozenset[int], used: frozenset[int]) -> bool:
+        """Keep a configuration; tell whether it is new."""
+        ways = self._kept.setdefault((state, done), [])
+        if any(way <= used for way in ways):
+            return False
+        ways[:] = [way for way in ways if not used <= way]
+        ways.append(used)
+        return True
+
+
+def _can_matter(call: Call) -> bool:
+    """Tell whether a call says anything: one that had no effect and no answer does not."""
+    return call.outcome != "conflict" and (call.outcome != "unknown" or call.action != "get")
