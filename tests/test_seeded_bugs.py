@@ -1,0 +1,206 @@
+"""Bugs that are planted in the model: each breaks a law under faults, and the law that it should.
+
+So the laws of `fault_laws` are such as can be broken. What each bug does, and what catches it:
+
+1. A change that is written without the condition on the version undoes what a rival wrote.
+2. A membership that is forgotten when genres change is missing in its list.
+3. Counts that are written in a request of their own stay behind when that one fails.
+4. Parts of a batch that came back unprocessed and are not asked for again are missing in a read.
+5. A transaction that is sent again without its token harms no title and no count: the condition
+   on the version, or that there is no item, refuses it as a whole. But the caller is told of a
+   lost race, looks again and takes their own write for somebody else's: a title that they created
+   "exists", one that they deleted "is not there", and a load counts as unchanged what it created.
+   Writes that only set values are repeated without harm. Where counts were not in the transaction
+   of the title (3), they would be added twice, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from engines import Engine
+from fault_laws import ACKNOWLEDGED, IN_STEP, READ, REFUSED, REPORTED, Violation, run_history
+from table_dump import assert_in_step, movie
+
+from catalog_model import Catalog, keys, plan
+from catalog_model import access_patterns as ap
+from catalog_model.errors import TitleExistsError, TitleNotFoundError
+from catalog_model.gateway import Gateway
+from catalog_model.operations import create_table, delete_table
+from catalog_model.plan import Plan, Stored
+from catalog_model.testing import Fault, inject_faults, without_pauses
+from catalog_model.verify import verify
+
+Bug = Callable[[pytest.MonkeyPatch], None]
+
+LENGTH = 30
+SEEDS = 24
+
+
+def unconditional(operation: plan.Operation) -> plan.Operation:
+    """Take away what an operation depends on."""
+    return operation if isinstance(operation, plan.Check) else replace(operation, condition=None)
+
+
+def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
+    """A change is written over whatever is there now."""
+    made = plan.plan_change
+
+    def careless(before: Stored, after: Any) -> Plan:
+        return tuple(map(unconditional, made(before, after)))
+
+    patch.setattr("catalog_model.writes.plan_change", careless)
+
+
+def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
+    """Of the genres that a title comes to, one is left out."""
+    made = plan.plan_change
+
+    def forgetful(before: Stored, after: Any) -> Plan:
+        new = [genre for genre in after.genre_ids if genre not in before.title.genre_ids]
+        forgotten = [keys.membership_key(after.key, genre).SK for genre in new[:1]]
+        return tuple(
+            each
+            for each in made(before, after)
+            if not isinstance(each, plan.Put) or each.item["SK"]["S"] not in forgotten
+        )
+
+    patch.setattr("catalog_model.writes.plan_change", forgetful)
+
+
+def counts_in_a_second_request(patch: pytest.MonkeyPatch) -> None:
+    """First the title and its copies, then the counts."""
+    transact = Gateway.transact
+
+    def in_two(gateway: Gateway, operations: Plan) -> None:
+        counts = tuple(each for each in operations if _is_tally(each))
+        transact(gateway, tuple(each for each in operations if not _is_tally(each)))
+        if counts:
+            transact(gateway, tuple(map(unconditional, counts)))
+
+    patch.setattr(Gateway, "transact", in_two)
+
+
+def _is_tally(operation: plan.Operation) -> bool:
+    return isinstance(operation, plan.Update) and operation.key.SK == keys.TALLY_SK
+
+
+def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:
+    """UnprocessedKeys are not looked at."""
+
+    def once(gateway: Gateway, asked: Any) -> Iterator[Any]:
+        request = {"RequestItems": {gateway.table_name: asked}}
+        answer = gateway._send(
+            "BatchGetItem", request, lambda r: gateway.client.batch_get_item(**r)
+        )
+        yield from answer["Responses"].get(gateway.table_name, [])
+
+    patch.setattr(Gateway, "_batch_get", once)
+
+
+def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:
+    """What is sent again is a new request to the service."""
+    made = Gateway.__init__
+
+    def strip(params: dict[str, Any], **_: Any) -> None:
+        body = json.loads(params["body"])
+        body.pop("ClientRequestToken", None)
+        params["body"] = json.dumps(body).encode()
+
+    def make(gateway: Gateway, name: str, client: Any, *args: Any) -> None:
+        made(gateway, name, client, *args)
+        client.meta.events.register(
+            "before-call.dynamodb.TransactWriteItems", strip, unique_id="without a token"
+        )
+
+    patch.setattr(Gateway, "__init__", make)
+
+
+BUGS: list[tuple[Bug, set[str], range]] = [
+    (writes_without_the_version, {ACKNOWLEDGED, READ}, range(12, SEEDS, 3)),
+    (forgets_a_membership, {READ, IN_STEP}, range(SEEDS)),
+    (counts_in_a_second_request, {READ, IN_STEP}, range(3, SEEDS, 6)),
+    (takes_a_part_for_the_whole, {READ}, range(2, SEEDS, 6)),
+    (repeats_without_a_token, {REFUSED, REPORTED}, range(3, SEEDS, 6)),
+]
+"""Each bug, the laws that it breaks, and seeds with the faults that it needs."""
+
+
+@pytest.mark.parametrize(("bug", "laws", "seeds"), BUGS, ids=[each[0].__name__ for each in BUGS])
+def test_a_planted_bug_breaks_the_law_that_it_should(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, bug: Bug, laws: set[str], seeds: range
+) -> None:
+    """Within a few histories; the same histories break no law without it."""
+    own = Engine(engine.name, engine.endpoint_url)  # whose client is nobody else's
+    with monkeypatch.context() as patch:
+        bug(patch)
+        seed, broken = first_broken(own, seeds)
+    assert broken in laws
+    run_history(engine, seed, LENGTH)
+
+
+def first_broken(engine: Engine, seeds: range) -> tuple[int, str]:
+    """Give the first seed that breaks a law, and which."""
+    for seed in seeds:
+        try:
+            run_history(engine, seed, LENGTH)
+        except Violation as violation:
+            return seed, violation.law
+    raise AssertionError("no law was broken")
+
+
+@pytest.fixture
+def own(engine: Engine) -> Iterator[Catalog]:
+    """A handle on an empty table, with a client of its own."""
+    catalog = Engine(engine.name, engine.endpoint_url).catalog()
+    create_table(catalog)
+    with without_pauses():
+        yield catalog
+    delete_table(catalog)
+
+
+LOST = Fault("lost_answer", at=[1], operations=["TransactWriteItems"])
+HER = movie(1, 18, popularity=1)
+
+
+def test_without_a_token_own_writes_are_taken_for_somebody_elses(
+    own: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are there all the same, whole and counted once; blind writes are not even misreported.
+
+    It is the outcome that is wrong, and the laws of refusals and reports that catch it.
+    """
+    repeats_without_a_token(monkeypatch)
+    fragile = Catalog(own.table, client=own.client)
+    with inject_faults(fragile, [LOST]), pytest.raises(TitleExistsError):
+        ap.put_title(fragile, HER, if_absent=True)
+    assert assert_in_step(own) == {HER.key: HER}
+    changed = HER.replace(genre_ids=[28, 35], popularity=2.0)
+    with inject_faults(fragile, [LOST]):
+        assert ap.put_title(fragile, changed) == changed
+    with inject_faults(fragile, [LOST]):
+        assert ap.set_genres(fragile, *HER.key, [18]) == changed.replace(genre_ids=[18])
+    with inject_faults(fragile, [LOST]):
+        report = ap.load_titles(fragile, [movie(9, 18), movie(17, 18)])
+    assert (report.created, report.unchanged) == (0, 2)
+    assert len(assert_in_step(own)) == 3
+    with inject_faults(fragile, [LOST]), pytest.raises(TitleNotFoundError):
+        ap.delete_title(fragile, *HER.key)
+    assert len(assert_in_step(own)) == 2
+
+
+def test_without_a_token_counts_of_their_own_are_added_twice(
+    own: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing refuses the second addition: only that verify compares counts with titles tells."""
+    repeats_without_a_token(monkeypatch)
+    counts_in_a_second_request(monkeypatch)
+    fragile = Catalog(own.table, client=own.client)
+    with inject_faults(fragile, [replace(LOST, at=[2])]):
+        ap.put_title(fragile, HER)
+    assert ap.count_titles(own, "movie") == 2
+    assert {finding.problem for finding in verify(own).findings} == {"count wrong"}
