@@ -216,7 +216,7 @@ def outcome(operation: plan.Operation, before: Item | None) -> Item | None:
             return None
         case plan.Update(key, sets, adds):
             item = {**(before or codec.key_attributes(key))}
-            item.update({name: codec.number(value) for name, value in sets})
+            item.update({name: codec.own_value(value) for name, value in sets})
             for name, value in adds:
                 item[name] = codec.number(codec.read_int(item, name) + value)
             return item

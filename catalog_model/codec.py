@@ -17,19 +17,20 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from catalog_model import keys
+from catalog_model import evolution, keys
 from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.records import FIELDS
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
 DOC: Final = "_doc"
 FORM: Final = "_form"
-SCHEMA: Final = "_schema"
+SCHEMA: Final = evolution.SCHEMA
 SLOT: Final = "_slot"
-VERSION: Final = "_version"
+TYPE: Final = evolution.TYPE
+VERSION: Final = evolution.VERSION
 TOTAL: Final = "total"
 TITLE_ID: Final = "title_id"
 
@@ -59,14 +60,21 @@ def number(value: float) -> Value:
     return {"N": repr(value).removesuffix(".0")}
 
 
+def own_value(value: str | int) -> Value:
+    """Write an attribute of our own."""
+    return text(value) if isinstance(value, str) else number(value)
+
+
 def key_attributes(key: keys.ItemKey) -> Item:
     """Write the primary key of an item."""
     return {"PK": text(key.PK), "SK": text(key.SK)}
 
 
 def own_item(key: keys.ItemKey, **attributes: Value) -> Item:
-    """Write an item's key, the version of the schema, and *attributes*."""
-    return {**key_attributes(key), SCHEMA: number(SCHEMA_VERSION), **attributes}
+    """Write an item's key, what it is, the version of the schema, and *attributes*."""
+    what = evolution.type_of(keys.parse_key(*key))
+    own = {TYPE: text(what), SCHEMA: number(SCHEMA_VERSION)}
+    return {**key_attributes(key), **own, **attributes}
 
 
 def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
@@ -124,7 +132,7 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
         UnknownEntityError: If the item is no slot.
     """
     try:
-        return TitleKey(kind, int(item[TITLE_ID]["N"]))
+        return TitleKey(kind, int(evolution.upgraded(item)[TITLE_ID]["N"]))
     except (KeyError, ValueError, TypeError) as error:
         raise UnknownEntityError(f"this is no slot of a {kind}: {dict(item)!r}") from error
 
@@ -152,7 +160,7 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
         if not isinstance(name, keys.TitleItem):
             raise UnknownEntityError(f"this is no title: {dict(item)!r}")
-        record = _checked(_decode_record(item, name.key.kind))
+        record = _checked(_decode_record(evolution.upgraded(item), name.key.kind))
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise UnknownEntityError(f"this title cannot be read: {dict(item)!r}") from error
     return TITLE_CLASSES[name.key.kind]._trusted(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.arguments import check_id, check_instance, check_kind
 from catalog_model.catalog import Catalog
 from catalog_model.entities import Genre
@@ -79,7 +79,8 @@ def read_counts(
 ) -> tuple[list[int], Counter[int]]:
     """Read how many titles each shard holds, and how many each genre has: one BatchGetItem."""
     tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
-    found = gateway.batch_get(tallies, consistent=consistent)
+    stored = gateway.batch_get(tallies, consistent=consistent)
+    found = {key: evolution.upgraded(item) for key, item in stored.items()}
     counts: Counter[int] = Counter()
     for item in found.values():
         counts.update(codec.tally_counts(item))

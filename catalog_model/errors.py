@@ -74,7 +74,7 @@ class TableNotFoundError(CatalogError):
 
 
 class SchemaMismatchError(CatalogError):
-    """The table that is there is not a table of this model."""
+    """The table that is there, or an item in it, is not of this model, or of a newer version."""
 
 
 class UnknownEntityError(CatalogError):

@@ -19,6 +19,7 @@ from catalog_model.errors import (
     ThrottledError,
     UnreachableError,
 )
+from catalog_model.evolution import check_not_newer
 
 
 class LostRaceError(ConflictError):
@@ -130,6 +131,9 @@ def _refused(error: botocore.ClientError, table_name: str) -> CatalogError:
     code, message = details.get("Code", ""), details.get("Message", "") or str(error)
     if code == "TransactionCanceledException":
         code, message = _first_reason(error.response, code, message)
+        newer = _newer_item(error.response)
+        if newer is not None and code in RACE:
+            return newer
     if code in RACE:
         return LostRaceError(f"a concurrent change of table {table_name!r} won: {message}")
     if code == "ResourceNotFoundException" and "Invalid index" not in message:
@@ -154,6 +158,16 @@ def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:
     for reason in worse + reasons:
         return reason["Code"], reason.get("Message") or message
     return code, message
+
+
+def _newer_item(response: Any) -> SchemaMismatchError | None:
+    """Find what no repetition gets over: an item that a newer version of this package wrote."""
+    for reason in response.get("CancellationReasons", []):
+        try:
+            check_not_newer(reason.get("Item") or {})
+        except SchemaMismatchError as error:
+            return error
+    return None
 
 
 def _is_real(reason: dict[str, Any]) -> bool:

@@ -20,7 +20,14 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from catalog_model import plan
-from catalog_model.codec import Item, key_attributes
+from catalog_model.codec import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Item,
+    key_attributes,
+    number,
+    own_value,
+)
 from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
 from catalog_model.indexes import INDEX_KEYS, IndexName
@@ -164,6 +171,15 @@ class Gateway:
 
     def scan(self, segment: int, segments: int, *, page: int | None = None) -> Iterator[list[Item]]:
         """Read one of several parts of the whole table consistently, page by page."""
+        return (items for items, _ in self.scan_after(None, segment, segments, page=page))
+
+    def scan_after(
+        self, last: Item | None, segment: int, segments: int, *, page: int | None = None
+    ) -> Iterator[tuple[list[Item], Item | None]]:
+        """Read such a part from behind the key *last* on; each page with the last key it saw.
+
+        The key of the last page is None: nothing follows.
+        """
         request: dict[str, Any] = {
             "TableName": self.table_name,
             "Segment": segment,
@@ -173,11 +189,22 @@ class Gateway:
         if page is not None:
             request["Limit"] = page
         while True:
+            if last is not None:
+                request["ExclusiveStartKey"] = last
             answer = self._send("Scan", request, lambda r: self.client.scan(**r))
-            yield answer["Items"]
-            if "LastEvaluatedKey" not in answer:
+            last = answer.get("LastEvaluatedKey")
+            yield answer["Items"], last
+            if last is None:
                 return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def update(self, operation: plan.Update) -> None:
+        """Apply one operation by itself: at half the price of a transaction.
+
+        Raises:
+            LostRaceError: If its condition did not hold, or a transaction was at the item.
+        """
+        request = self._action(operation)
+        self._send("UpdateItem", request, lambda r: self.client.update_item(**r))
 
     def transact(self, operations: plan.Plan) -> None:
         """Apply all operations of a plan or none.
@@ -242,19 +269,25 @@ class Gateway:
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:
         condition = _condition(operation.condition)
+        why = "ALL_OLD" if isinstance(operation.condition, plan.Known) else None
         match operation:
             case plan.Put(item):
                 attributes = {name: item[name] for name in item if name not in ("PK", "SK")}
                 key = ItemKey(item["PK"]["S"], item["SK"]["S"])
                 extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
             case plan.Update(key, sets, adds):
-                changes: list[Action] = [Path(name).set(_typed(value)) for name, value in sets]
-                changes += [Path(name).add(_typed(value)) for name, value in adds]
+                changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]
+                changes += [Path(name).add(own_value(value)) for name, value in adds]
                 extra = {"actions": changes}
             case plan.Delete(key) | plan.Check(key):
                 extra = {}
         action: dict[str, Any] = self.connection.get_operation_kwargs(
-            self.table_name, key.PK, key.SK, condition=condition, **extra
+            self.table_name,
+            key.PK,
+            key.SK,
+            condition=condition,
+            return_values_on_condition_failure=why,
+            **extra,
         )
         return action
 
@@ -334,9 +367,10 @@ def _condition(condition: plan.Condition) -> PynamoCondition | None:
         case plan.Absent():
             return Path("PK").does_not_exist()
         case plan.Equals(attribute, value, or_absent):
-            equals = Path(attribute) == _typed(value)
+            equals = Path(attribute) == own_value(value)
             return (Path(attribute).does_not_exist() | equals) if or_absent else equals
-
-
-def _typed(value: int) -> dict[str, str]:
-    return {"N": str(value)}
+        case plan.Known(also):
+            is_no_newer = Path(SCHEMA) <= number(SCHEMA_VERSION)
+            known: PynamoCondition = Path(SCHEMA).does_not_exist() | is_no_newer
+            wanted = _condition(also)
+            return known if wanted is None else wanted & known

@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 
 from botocore.exceptions import ClientError
 
-from catalog_model import capacity, plan
+from catalog_model import capacity, evolution, plan
 from catalog_model.arguments import refuse
 from catalog_model.capacity import Units
 from catalog_model.codec import Item, Value
@@ -159,7 +159,7 @@ class OfflineClient:
             before = [self._items.get(capacity.key_of(each)) for each in planned]
             held = [_holds(*each) for each in zip(planned, before, strict=True)]
             if not all(held):
-                raise _cancelled(held)
+                raise _cancelled(held, before)
             if _is_asked_for_units(request):
                 units = capacity.predict_plan(planned, self._items)
                 answer["ConsumedCapacity"] = [_report(units)]
@@ -256,9 +256,15 @@ def _report(units: Units) -> dict[str, Any]:
 
 def _holds(operation: plan.Operation, item: Item | None) -> bool:
     """Tell whether the condition of an operation holds for the item that is there."""
-    match operation.condition:
+    return _is_met(operation.condition, item)
+
+
+def _is_met(condition: plan.Condition, item: Item | None) -> bool:
+    match condition:
         case plan.Absent():
             return item is None
+        case plan.Known(also):
+            return not evolution.is_newer(item or {}) and _is_met(also, item)
         case plan.Equals(attribute, value, or_absent):
             if item is None or attribute not in item:
                 return or_absent
@@ -267,14 +273,18 @@ def _holds(operation: plan.Operation, item: Item | None) -> bool:
     return True
 
 
-def _cancelled(held: Iterable[bool]) -> ClientError:
+def _cancelled(held: Sequence[bool], before: Iterable[Item | None]) -> ClientError:
     """Make the error for conditions of which not all held, as botocore raises it."""
     codes = ["None" if each else "ConditionalCheckFailed" for each in held]
     message = f"the conditions of the transaction: {', '.join(codes)}"
+    reasons: list[Any] = [
+        {"Code": code} if code == "None" else {"Code": code, "Item": item or {}}
+        for code, item in zip(codes, before, strict=True)
+    ]
     return ClientError(
         {
             "Error": {"Code": "TransactionCanceledException", "Message": message},
-            "CancellationReasons": [{"Code": code} for code in codes],
+            "CancellationReasons": reasons,
         },
         "TransactWriteItems",
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
@@ -41,7 +41,17 @@ class Equals:
     or_absent: bool = False
 
 
-Condition = Absent | Equals | None
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Holds when *condition* does, and no newer version of this package wrote the item.
+
+    For items that are written without having been read; who plans them knows the others.
+    """
+
+    condition: Absent | Equals | None = None
+
+
+Condition = Absent | Equals | Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +72,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Sets and adds to the numbers of an item, and makes the item where it is not there."""
+    """Sets attributes of an item, adds to others, and makes the item where it is not there."""
 
     key: ItemKey
-    sets: tuple[tuple[str, int], ...]
+    sets: tuple[tuple[str, int | str], ...]
     adds: tuple[tuple[str, int], ...]
     condition: Condition = None
 
@@ -152,6 +162,38 @@ def plan_change(before: Stored, after: Movie | TVShow) -> Plan:
     )
 
 
+def plan_rewriting(before: Stored) -> Plan:
+    """Plan the same title again with its copies, all as the current version has them."""
+    version = before.version
+    title = codec.encode_title(before.title, version=version + 1, slot=before.slot)
+    return (
+        Put(title, Equals(codec.VERSION, version, or_absent=version == 0)),
+        *(Put(copy) for copy in codec.encode_copies(before.title)),
+    )
+
+
+def plan_upgrade(item: Item) -> Update:
+    """Plan to bring an older tally or slot up to the current version, as long as it is older.
+
+    It sets what is new, and adds nothing to a tally's version so that there is one. What others
+    add to or set meanwhile it neither reads nor writes back, so nothing of theirs can be lost.
+    """
+    key = ItemKey(item["PK"]["S"], item["SK"]["S"])
+    name = keys.parse_key(*key)
+    return Update(
+        key,
+        sets=own_sets(key),
+        adds=((codec.VERSION, 0),) if isinstance(name, keys.TallyItem) else (),
+        condition=Equals(codec.SCHEMA, codec.read_int(item, codec.SCHEMA)),
+    )
+
+
+def own_sets(key: ItemKey) -> tuple[tuple[str, int | str], ...]:
+    """Give what an update sets in every item: what it is, and of which version."""
+    what = evolution.type_of(keys.parse_key(*key))
+    return ((codec.TYPE, what), (codec.SCHEMA, codec.SCHEMA_VERSION))
+
+
 def plan_deletion(before: Stored, shard: Shard) -> Plan:
     """Plan the end of a title and of everything derived from it."""
     key = before.title.key
@@ -171,16 +213,16 @@ def _plan_departure(before: Stored, shard: Shard) -> Plan:
     at = keys.shard_of(key)
     leaving, end = (keys.slot_key(key.kind, at, slot) for slot in (before.slot, last_slot))
     if before.slot == last_slot or shard.last is None:
-        return (Delete(leaving, Equals(codec.TITLE_ID, key.id)),)
+        return (Delete(leaving, Known(Equals(codec.TITLE_ID, key.id))),)
     moved = codec.encode_slot(shard.last, before.slot)
     return (
-        Put(moved, Equals(codec.TITLE_ID, key.id)),
-        Delete(end, Equals(codec.TITLE_ID, shard.last.id)),
+        Put(moved, Known(Equals(codec.TITLE_ID, key.id))),
+        Delete(end, Known(Equals(codec.TITLE_ID, shard.last.id))),
         Update(
             keys.title_key(shard.last),
             sets=((codec.SLOT, before.slot),),
             adds=((codec.VERSION, 1),),
-            condition=Equals(codec.SLOT, last_slot),
+            condition=Known(Equals(codec.SLOT, last_slot)),
         ),
     )
 
@@ -205,11 +247,12 @@ def _tally_shard(
     The version tells a verification that the counts changed while it looked.
     """
     unchanged = None if total is None else Equals(codec.TOTAL, total, or_absent=total == 0)
+    key = keys.tally_key(kind, shard)
     return Update(
-        keys.tally_key(kind, shard),
-        sets=((codec.SCHEMA, codec.SCHEMA_VERSION),),
+        key,
+        sets=own_sets(key),
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
-        condition=unchanged,
+        condition=Known(unchanged),
     )
 
 

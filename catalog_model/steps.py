@@ -20,6 +20,7 @@ SLOT: Final = "PK = SLOT#<kind>#<a shard> AND SK = SLOT#<a number>"
 
 NEW: Final = "IF attribute_not_exists (PK)"
 AS_READ: Final = "IF _version = <as read>"
+KNOWN: Final = "IF <no newer version>"
 TOTAL_AS_READ: Final = "IF <total as read>"
 
 PAGE_UNITS: Final = "0.5 * rcu(limit * mean_entry) + 0.5"

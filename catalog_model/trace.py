@@ -234,12 +234,20 @@ def _of_scan(asked: Mapping[str, Any]) -> Iterator[str]:
     yield f"segment {asked.get('Segment', 0)} of {asked.get('TotalSegments', 1)}"
 
 
+def _of_update(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield _of_action("Update", asked)
+
+
 def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
     for each in asked["TransactItems"]:
         for verb, action in each.items():
-            condition = action.get("ConditionExpression")
-            on_condition = f" IF {_spelt(condition, action)}" if condition else ""
-            yield f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
+            yield _of_action(verb, action)
+
+
+def _of_action(verb: str, action: Mapping[str, Any]) -> str:
+    condition = action.get("ConditionExpression")
+    on_condition = f" IF {_spelt(condition, action)}" if condition else ""
+    return f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
 
 
 def _spelt(expression: str, asked: Mapping[str, Any]) -> str:
@@ -260,6 +268,7 @@ _KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]
     "Query": _of_query,
     "Scan": _of_scan,
     "TransactWriteItems": _of_transaction,
+    "UpdateItem": _of_update,
 }
 """The operations on items; the service says on demand what they consume."""
 

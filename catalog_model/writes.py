@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.arguments import (
     check_count,
     check_flag,
@@ -43,6 +43,7 @@ from catalog_model.records import MAX_GENRES
 from catalog_model.steps import (
     ANY_TITLE,
     AS_READ,
+    KNOWN,
     LISTING,
     MEMBERSHIP,
     MOVED_ONCE,
@@ -210,7 +211,7 @@ def update_votes(
         f"{TITLE} {AS_READ}",
         LISTING,
         MEMBERSHIP,
-        TALLY,
+        f"{TALLY} {KNOWN}",
         units=f"{REWRITTEN} + 2 * wcu(tally)",
     ),
     consistency="atomic",
@@ -344,20 +345,27 @@ def _write(
 
 
 def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snapshot:
-    """Read a title consistently, and with *with_shard* how many titles its shard has."""
+    """Read a title consistently, and with *with_shard* how many titles its shard has.
+
+    Raises:
+        SchemaMismatchError: If a newer version of this package wrote it: no write may follow.
+    """
     at = keys.title_key(key)
     if not with_shard:
         return Snapshot(read_stored(gateway.get(at, consistent=True)))
     tally = keys.tally_key(key.kind, keys.shard_of(key))
     found = gateway.batch_get((at, tally), consistent=True)
-    total = codec.read_int(found.get(tally, {}), codec.TOTAL)
-    return Snapshot(read_stored(found.get(at)), total)
+    counts = evolution.upgraded(found.get(tally, {}))
+    evolution.check_not_newer(counts)
+    return Snapshot(read_stored(found.get(at)), codec.read_int(counts, codec.TOTAL))
 
 
 def read_stored(item: codec.Item | None) -> Stored | None:
     """Read a title's item with its version and its slot."""
     if item is None:
         return None
+    evolution.check_not_newer(item)
+    item = evolution.upgraded(item)
     version, slot = (codec.read_int(item, name) for name in (codec.VERSION, codec.SLOT))
     return Stored(codec.decode_title(item), version, slot)
 

@@ -25,7 +25,17 @@ from catalog_model.keys import KINDS, Kind
 from catalog_model.records import FIELDS, MAX_DEPTH
 from catalog_model.sizes import item_size
 
-OWN: tuple[str, ...] = ("PK", "SK", "_doc", "_form", "_schema", "_slot", "_version", "_name")
+OWN: tuple[str, ...] = (
+    "PK",
+    "SK",
+    "_doc",
+    "_form",
+    "_type",
+    "_schema",
+    "_slot",
+    "_version",
+    "_name",
+)
 OWN += tuple({name for index_keys in INDEX_KEYS.values() for name in index_keys})
 AWKWARD_KEYS = (*OWN, *(f"__{name}" for name in OWN), "", "_", "__", "__x", "é#.:", "total", "S")
 
@@ -137,7 +147,7 @@ def test_no_attribute_of_a_record_is_one_of_ours(drawn: tuple[Movie | TVShow, st
     title, _ = drawn
     item = codec.encode_title(title, version=41, slot=5)
     own = {name for name in item if name.startswith("_") and not name.startswith("__")}
-    assert own - {"_form"} == {"_schema", "_slot", "_version"}
+    assert own - {"_form"} == {"_type", "_schema", "_slot", "_version"}
     assert (item["_version"], item["_slot"]) == ({"N": "41"}, {"N": "5"})
     assert (item["PK"], item["SK"]) == ({"S": keys.title_pk(title.key)},) * 2
     assert len(item) == len(own) + len(("PK", "SK")) + len(title.to_json())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import genre_lists, titles
 
-from catalog_model import Movie, TitleKey, codec, keys, plan
+from catalog_model import Movie, TitleKey, codec, evolution, keys, plan
 from catalog_model.errors import InvalidTitleError
 from catalog_model.keys import ItemKey
 from catalog_model.records import MAX_GENRES
@@ -52,13 +52,15 @@ def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
             if item is None or attribute not in item:
                 return or_absent
             return bool(item[attribute] == {"N": str(value)})
+        case plan.Known(also):
+            return not evolution.is_newer(item or {}) and _holds(also, item)
     return True
 
 
 def _updated(key: ItemKey, item: dict[str, Any] | None, sets: Any, adds: Any) -> dict[str, Any]:
     changed = dict(item or codec.key_attributes(key))
     for name, value in sets:
-        changed[name] = {"N": str(value)}
+        changed[name] = codec.own_value(value)
     for name, value in adds:
         changed[name] = {"N": str(codec.read_int(changed, name) + value)}
     return changed
