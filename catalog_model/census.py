@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.findings import Finding, name_of, read_title
 from catalog_model.keys import Kind
@@ -54,6 +54,7 @@ class Census:
 
     items: int = 0
     titles: int = 0
+    outdated: int = 0
     findings: list[Finding] = field(default_factory=list)
     more_findings: int = 0
     _counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -63,6 +64,7 @@ class Census:
         """Add another part of the table."""
         self.items += other.items
         self.titles += other.titles
+        self.outdated += other.outdated
         self.more_findings += other.more_findings
         self.note(other.findings)
         for shard, counts in other._counts.items():
@@ -81,7 +83,9 @@ class Census:
     def count(self, item: Item) -> None:
         """Count one item."""
         self.items += 1
-        match name_of(item):
+        name = name_of(item)
+        self.outdated += name is not None and evolution.is_outdated(item)
+        match name:
             case keys.TitleItem():
                 self._count_title(item)
             case keys.SlotItem(kind, shard, number):

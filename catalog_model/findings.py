@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
@@ -39,6 +39,7 @@ COLLECTION_PROBLEMS: Final = frozenset(PROBLEMS[:6])
 """What is seen of one title's items alone, and repaired there."""
 
 _INDEX_ATTRIBUTES: Final = frozenset(name for pair in INDEX_KEYS.values() for name in pair)
+_JUDGED_ELSEWHERE: Final = _INDEX_ATTRIBUTES | {codec.SCHEMA, codec.TYPE}
 _SHOWN: Final = 120
 
 
@@ -81,20 +82,26 @@ def key_of(item: Mapping[str, Any]) -> ItemKey:
 
 
 def check_item(item: Item) -> Iterator[Finding]:
-    """Judge an item by itself: whether it is of this model and of its schema."""
+    """Judge an item by itself: whether it is of this model and of a version of it."""
     name = name_of(item)
     if name is None:
         yield Finding("unknown entity", key_of(item), None, "a key of this model", _shown(item))
         return
     title = getattr(name, "key", None)
-    if item.get(codec.SCHEMA) != codec.number(codec.SCHEMA_VERSION):
-        found = _shown(item.get(codec.SCHEMA))
-        yield Finding("wrong schema version", key_of(item), title, str(codec.SCHEMA_VERSION), found)
+    expected: Item = {codec.SCHEMA: codec.number(codec.SCHEMA_VERSION)}
+    if evolution.is_known(item):  # one that says so is to say what it is, too
+        expected[codec.TYPE] = codec.text(evolution.type_of(name))
+        item = evolution.upgraded(item)
+    if {of: item.get(of) for of in expected} != expected:
+        found = _shown({of: item.get(of) for of in expected})
+        wanted = _shown(expected)
+        yield Finding("wrong schema version", key_of(item), title, wanted, found)
 
 
 def read_title(item: Item) -> TitleRecord | None:
     """Read a title's own item; None if that is not possible."""
     try:
+        item = evolution.upgraded(item)
         title = codec.decode_title(item)
         version = codec.read_int(item, codec.VERSION)
         slot = codec.read_int(item, codec.SLOT) if codec.SLOT in item else None
@@ -126,8 +133,8 @@ def _check_copies(title: Movie | TVShow, copies: Mapping[ItemKey, Item]) -> Iter
     for key, copy in expected.items():
         if key not in copies:
             yield Finding(_of_kind(key, "missing"), key, title.key, _shown(copy), "nothing")
-        elif copies[key] != copy:
-            yield from _check_copy(title.key, key, copy, copies[key])
+        elif evolution.upgraded(copies[key]) != copy:
+            yield from _check_copy(title.key, key, copy, evolution.upgraded(copies[key]))
     for key in copies.keys() - expected.keys():
         yield _surplus(key, f"genres {list(title.genre_ids)}")
 
@@ -138,7 +145,7 @@ def _check_copy(title: TitleKey, key: ItemKey, expected: Item, found: Item) -> I
     differing = sorted(name for name in names if expected.get(name) != found.get(name))
     for problem, wrong in (
         ("index key wrong", [name for name in differing if name in _INDEX_ATTRIBUTES]),
-        ("copy stale", [n for n in differing if n not in {*_INDEX_ATTRIBUTES, codec.SCHEMA}]),
+        ("copy stale", [n for n in differing if n not in _JUDGED_ELSEWHERE]),
     ):
         if wrong:
             wanted, there = ({n: of.get(n) for n in wrong} for of in (expected, found))

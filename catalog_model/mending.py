@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.findings import TitleRecord, counts_in, key_of, name_of, read_title
 from catalog_model.keys import ItemKey, Kind, TitleKey
@@ -20,10 +20,12 @@ from catalog_model.plan import (
     Check,
     Delete,
     Equals,
+    Known,
     Operation,
     Plan,
     Put,
     Update,
+    own_sets,
 )
 
 SLOTS_AT_ONCE: Final = 30
@@ -34,28 +36,37 @@ def plan_collection(items: Iterable[Item]) -> Plan:
     """Plan the copies of one title from its own item; without that item, their end.
 
     Empty where nothing is to be done, or nothing can be: where the title's own item cannot be read
-    or is of another schema. Of very many changes the first, to be planned anew after them.
+    or is of another schema. Older copies are left as they are where nothing else is wrong with
+    them. Of very many changes the first, to be planned anew after them.
     """
     by_key = {key_of(item): item for item in items}
     copies = {key: item for key, item in by_key.items() if _is_copy(item)}
     own = [item for item in by_key.values() if isinstance(name_of(item), keys.TitleItem)]
     if not own:
-        orphans = [Delete(key) for key in copies]
+        orphans = [Delete(key) for key, item in copies.items() if not evolution.is_newer(item)]
         return _guarded(Check(_title_key(next(iter(copies))), Absent()), orphans) if copies else ()
     record = read_title(own[0])
-    if record is None or own[0].get(codec.SCHEMA) != codec.number(codec.SCHEMA_VERSION):
+    if record is None or not evolution.is_known(own[0]):
         return ()
     expected = {key_of(copy): copy for copy in codec.encode_copies(record.title)}
     changes: list[Operation] = [
-        Put(copy) for key, copy in expected.items() if copies.get(key) != copy
+        Put(copy) for key, copy in expected.items() if _is_due(copies.get(key, {}), copy)
     ]
-    changes += [Delete(key) for key in copies if key not in expected]
+    changes += [
+        Delete(key)
+        for key, item in copies.items()
+        if key not in expected and not evolution.is_newer(item)
+    ]
     as_read = Equals(codec.VERSION, record.version, or_absent=record.version == 0)
     return _guarded(Check(keys.title_key(record.title.key), as_read), changes)
 
 
 def _guarded(check: Check, changes: list[Operation] | list[Delete]) -> Plan:
     return (check, *changes[: MAX_ACTIONS - 1]) if changes else ()
+
+
+def _is_due(found: Item, expected: Item) -> bool:
+    return evolution.upgraded(found) != expected and not evolution.is_newer(found)
 
 
 def _is_copy(item: Item) -> bool:
@@ -118,13 +129,15 @@ def _plan_counts(state: ShardState) -> Plan:
     if expected == found:
         return ()
     zeros = dict.fromkeys(found.keys() - expected.keys(), 0)
-    sets = {codec.SCHEMA: codec.SCHEMA_VERSION, **expected, **zeros}
+    key = keys.tally_key(state.kind, state.shard)
+    sets: dict[str, int | str] = {**dict(own_sets(key)), **expected, **zeros}
+    as_read = Equals(codec.VERSION, state.version, or_absent=state.version == 0)
     return (
         Update(
-            keys.tally_key(state.kind, state.shard),
+            key,
             sets=tuple(sorted(sets.items())),
             adds=((codec.VERSION, 1),),
-            condition=Equals(codec.VERSION, state.version, or_absent=state.version == 0),
+            condition=Known(as_read),
         ),
     )
 
@@ -144,17 +157,18 @@ def _slot_changes(state: ShardState) -> Iterator[Plan]:
         yield _moved(record, number)
     for number in sorted(state.owners):
         if number >= count:
-            yield (Delete(keys.slot_key(state.kind, state.shard, number)),)
+            yield (Delete(keys.slot_key(state.kind, state.shard, number), Known()),)
 
 
 def _moved(record: TitleRecord, slot: int) -> Plan:
+    as_read = Equals(codec.VERSION, record.version, or_absent=record.version == 0)
     return (
-        Put(codec.encode_slot(record.title.key, slot)),
+        Put(codec.encode_slot(record.title.key, slot), Known()),
         Update(
             keys.title_key(record.title.key),
             sets=((codec.SLOT, slot),),
             adds=((codec.VERSION, 1),),
-            condition=Equals(codec.VERSION, record.version, or_absent=record.version == 0),
+            condition=Known(as_read),
         ),
     )
 
@@ -167,6 +181,7 @@ def described(operation: Operation) -> str:
         case Delete(key):
             return f"delete {' | '.join(key)}"
         case Update(key, sets):
-            own = ", ".join(f"{name}={value}" for name, value in sets if name != codec.SCHEMA)
+            ours = (codec.SCHEMA, codec.TYPE)
+            own = ", ".join(f"{name}={value}" for name, value in sets if name not in ours)
             return f"set {own} in {' | '.join(key)}"
     return f"check {' | '.join(operation.key)}"

@@ -11,7 +11,7 @@ from catalog_model import codec, keys
 from catalog_model.arguments import check_flag, check_instance
 from catalog_model.catalog import Catalog
 from catalog_model.codec import Item
-from catalog_model.errors import UnknownEntityError
+from catalog_model.errors import SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
 from catalog_model.findings import COLLECTION_PROBLEMS, Finding, check_collection, read_title
 from catalog_model.formulas import rcu
@@ -138,7 +138,12 @@ class _Repairing:
             if not by_shard:
                 return
             for state in self._states(list(by_shard)):
-                if self._shard(state):
+                try:
+                    is_right = self._shard(state)
+                except SchemaMismatchError as error:
+                    self._leave(by_shard.pop((state.kind, state.shard)), str(error))
+                    continue
+                if is_right:
                     del by_shard[state.kind, state.shard]
         for found in by_shard.values():
             self._leave(found, "titles came and went every time")
