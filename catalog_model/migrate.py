@@ -1,0 +1,293 @@
+"""Brings a whole table up to the current version of the schema while readers and writers go on.
+
+Nothing waits for it: an older item is read as the current version has it, and written so by the
+next change. This walks over all that no change comes to.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from catalog_model import evolution, keys
+from catalog_model.arguments import check_flag, check_instance, refuse
+from catalog_model.capacity import TRANSACTION_FACTOR
+from catalog_model.catalog import Catalog
+from catalog_model.checkpoint import Checkpoint
+from catalog_model.codec import Item
+from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
+from catalog_model.faults import LostRaceError
+from catalog_model.findings import key_of, name_of
+from catalog_model.formulas import rcu, wcu
+from catalog_model.gateway import Gateway, pause
+from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.pace import Pace
+from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
+from catalog_model.sizes import item_size
+from catalog_model.verify import MOST_SEGMENTS, SEGMENTS, size_of
+from catalog_model.writes import TRIES, read_stored
+
+PAGE: Final = 100
+"""How many items are read, brought up and noted in the checkpoint at a time."""
+
+NO_VERSION: Final = 0
+"""Counted as of this version is what does not say of which it is."""
+
+
+@dataclass(slots=True)
+class MigrationReport:
+    """What a migration saw and did; one that was resumed tells of its own part only.
+
+    ``versions`` has how many items were of which version when they were seen. ``upgraded`` counts
+    the items that were written, or would be in a dry run, ``units`` the write units for them as
+    predicted. ``left`` are older items that could not be brought up, each with the reason;
+    ``foreign`` counts items that are not of this model.
+    """
+
+    target: int = evolution.SCHEMA_VERSION
+    items: int = 0
+    versions: dict[int, int] = field(default_factory=dict)
+    foreign: int = 0
+    upgraded: int = 0
+    units: float = 0
+    left: list[tuple[ItemKey, str]] = field(default_factory=list)
+
+    @property
+    def outdated(self) -> int:
+        """How many items were of an older version that is known."""
+        return sum(
+            count
+            for version, count in self.versions.items()
+            if evolution.OLDEST_VERSION <= version < self.target
+        )
+
+
+def migrate(
+    catalog: Catalog,
+    *,
+    dry_run: bool = False,
+    units_per_second: float | None = None,
+    segments: int = SEGMENTS,
+    checkpoint: str | Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> MigrationReport:
+    """Bring every item of an older version up to the current one.
+
+    A title and its copies are written in one transaction on the condition that the title has not
+    changed, a tally or a slot by an update that sets what is new on the condition that it is still
+    of the older version: a writer who is faster is never undone. Repeated, it writes nothing. A
+    migration that ends early, by whatever, is gone on with by repeating it; with a checkpoint it
+    begins where it ended.
+
+    Costs a read unit for each 4 KB of the table, and for what is brought up 2 write units for each
+    KB of a title and its copies, 1 for a tally or a slot. Indexes are not charged where what they
+    hold stays the same.
+
+    Args:
+        dry_run: Only look, at the whole table; a checkpoint is neither read nor written.
+        units_per_second: How many units it may take, of reading and writing together; None takes
+            what it gets.
+        segments: How many parts of the table are walked over at the same time, 1 to 64.
+        checkpoint: A file to go on from where it is there, kept after each page, and removed at
+            the end.
+        on_progress: Called with the number of items seen by this run, after each page, by several
+            threads; what it raises ends the migration.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds, or the checkpoint is of another
+            table or version.
+        TableNotFoundError: If there is no table.
+        ConflictError: If concurrent changes of an item won every time.
+        OSError: If the checkpoint cannot be read or written.
+
+    >>> report = migrate(catalog)
+    >>> report.versions, report.upgraded
+    ({2: 28}, 0)
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_flag(dry_run, "dry_run")
+    if type(segments) is not int or not 1 <= segments <= MOST_SEGMENTS:
+        refuse("segments", segments, f"a whole number from 1 to {MOST_SEGMENTS}")
+    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+        refuse("checkpoint", checkpoint, "the path of a file")
+    if on_progress is not None and not callable(on_progress):
+        refuse("on_progress", on_progress, "a function of a number")
+    pace = Pace(units_per_second)
+    path = None if checkpoint is None or dry_run else Path(checkpoint)
+    places = Checkpoint(path, _walk(catalog), segments)
+    migration = _Migration(catalog.gateway, pace, places, on_progress, is_dry=dry_run)
+    migration.run()
+    places.remove()
+    return migration.report
+
+
+def _walk(catalog: Catalog) -> dict[str, object]:
+    endpoint = catalog.client.meta.endpoint_url
+    return {"table": catalog.table, "endpoint": endpoint, "target": evolution.SCHEMA_VERSION}
+
+
+class _Migration:
+    """One walk over the table."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        pace: Pace,
+        checkpoint: Checkpoint,
+        on_progress: Callable[[int], None] | None,
+        *,
+        is_dry: bool,
+    ) -> None:
+        self.report = MigrationReport()
+        self._gateway = gateway
+        self._pace = pace
+        self._checkpoint = checkpoint
+        self._on_progress = on_progress or (lambda _: None)
+        self._is_dry = is_dry
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Walk over all segments at the same time; where one ends by an error, all end."""
+        segments = self._checkpoint.segments
+        with ThreadPoolExecutor(segments) as pool:
+            walks = [pool.submit(self._walk, segment) for segment in range(segments)]
+            try:
+                for walk in walks:
+                    walk.result()
+            finally:
+                self._is_over.set()
+
+    def _walk(self, segment: int) -> None:
+        try:
+            self._walk_on(segment)
+        except BaseException:
+            self._is_over.set()
+            raise
+
+    def _walk_on(self, segment: int) -> None:
+        checkpoint = self._checkpoint
+        if checkpoint.is_done(segment):
+            return
+        pages = self._gateway.scan_after(
+            checkpoint.place(segment), segment, checkpoint.segments, page=PAGE
+        )
+        for items, last in pages:
+            self._pace.spend(rcu(sum(map(size_of, items))))
+            self._bring_up(items)
+            checkpoint.reached(segment, last)
+            with self._lock:
+                self._count(items)
+                seen = self.report.items
+            self._on_progress(seen)
+            if self._is_over.is_set():
+                return
+
+    def _count(self, items: list[Item]) -> None:
+        report = self.report
+        report.items += len(items)
+        ours = [item for item in items if name_of(item)]
+        report.foreign += len(items) - len(ours)
+        versions = Counter(evolution.version_of(item) or NO_VERSION for item in ours)
+        total = Counter(report.versions) + versions
+        report.versions = dict(sorted(total.items()))
+
+    def _bring_up(self, items: list[Item]) -> None:
+        """Bring up what is older on a page; items of one title stand side by side."""
+        older = [item for item in items if evolution.is_outdated(item) and name_of(item)]
+        if self._is_dry:
+            for item in older:
+                self._wrote(1, _units_of(item))
+            return
+        for title, group in groupby(older, key=_title_of):
+            if title is None:
+                for item in group:
+                    self._part(item)
+            else:
+                own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
+                self._title(title, own, list(group))
+
+    def _part(self, item: Item) -> None:
+        """Bring up a tally or a slot, as long as it is older."""
+        for attempt in range(TRIES):
+            try:
+                self._gateway.update(plan_upgrade(item))
+            except LostRaceError as error:
+                race = error
+                time.sleep(pause(attempt) / 4)
+            else:
+                self._wrote(1, _units_of(item))
+                return
+            now = self._get(key_of(item))
+            if now is None or not evolution.is_outdated(now):
+                return
+            item = now
+        raise race
+
+    def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
+        """Write a title with its copies again, of which some are older."""
+        at = keys.title_key(title)
+        for attempt in range(TRIES):
+            try:
+                written = self._rewrite(read_stored(own or self._get(at)))
+            except LostRaceError as error:
+                race, own = error, None
+                time.sleep(pause(attempt) / 4)
+            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
+                self._leave(older, str(error))
+                return
+            else:
+                surplus = [item for item in older if key_of(item) not in written]
+                self._leave(surplus, "it does not follow from its title")
+                return
+        raise race
+
+    def _rewrite(self, stored: Stored | None) -> set[ItemKey]:
+        """Write a title and its copies; tell which items that were."""
+        if stored is None:
+            return set()
+        planned = plan_rewriting(stored)
+        check_plan(planned, stored.title)
+        self._gateway.transact(planned)
+        written = [each.item for each in planned if isinstance(each, Put)]
+        self._wrote(len(written), sum(map(_units_of, written)))
+        return set(map(key_of, written))
+
+    def _leave(self, older: list[Item], reason: str) -> None:
+        """Name what is still there and older; `catalog_model.repair` knows what to do with it."""
+        for item in older:
+            now = self._get(key_of(item))
+            if now is not None and evolution.is_outdated(now):
+                with self._lock:
+                    self.report.left.append((key_of(item), reason))
+
+    def _get(self, key: ItemKey) -> Item | None:
+        item = self._gateway.get(key, consistent=True)
+        self._pace.spend(rcu(size_of(item or {})))
+        return item
+
+    def _wrote(self, items: int, units: float) -> None:
+        with self._lock:
+            self.report.upgraded += items
+            self.report.units += units
+        if not self._is_dry:
+            self._pace.spend(units)
+
+
+def _title_of(item: Item) -> TitleKey | None:
+    """Tell of which title an item is; None for tallies and slots."""
+    name = name_of(item)
+    return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
+
+
+def _units_of(item: Item) -> float:
+    """Predict what it costs to write an item as the current version has it."""
+    units = wcu(item_size(evolution.upgraded(item)))
+    return units if _title_of(item) is None else TRANSACTION_FACTOR * units
