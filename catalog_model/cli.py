@@ -25,6 +25,7 @@ from catalog_model.cli_cost import cost
 from catalog_model.cli_explain import explain_group
 from catalog_model.cli_export import export_group
 from catalog_model.cli_integrity import repair_command, verify_command
+from catalog_model.cli_migrate import migrate_command
 from catalog_model.cli_output import print_json, print_table, progress
 from catalog_model.cli_patterns import (
     command_name,
@@ -212,6 +213,7 @@ program.add_command(serve)
 program.add_command(explain_group)
 program.add_command(verify_command)
 program.add_command(repair_command)
+program.add_command(migrate_command)
 program.add_command(cost)
 program.add_command(export_group)
 for _command in pattern_commands(run_pattern):

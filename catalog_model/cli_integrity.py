@@ -93,6 +93,8 @@ def _print_report(report: Report) -> None:
         click.echo(f"and {report.more_findings:,} more")
     found = len(report.findings) + report.more_findings
     click.echo(f"{report.items:,} items, {report.titles:,} titles: {found:,} findings")
+    if report.outdated:
+        click.echo(f"{report.outdated:,} items of an older version: `catalog-model migrate`")
     for kind, shard in report.undecided:
         click.echo(f"Counts and slots of {kind} shard {shard} changed meanwhile: not judged")
 

@@ -1,4 +1,4 @@
-"""What surrounds the table: making it, looking at it, keeping it in step, deleting it."""
+"""What surrounds the table: making it, keeping it in step and up to date, deleting it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from catalog_model import table
 from catalog_model.arguments import check_instance, refuse
 from catalog_model.catalog import Catalog
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
+from catalog_model.migrate import MigrationReport, migrate
 from catalog_model.repair import RepairReport, repair
 from catalog_model.verify import Report, verify
 
 __all__ = [
+    "MigrationReport",
     "RepairReport",
     "Report",
     "TableStatus",
     "create_table",
     "delete_table",
+    "migrate",
     "repair",
     "table_status",
     "verify",
