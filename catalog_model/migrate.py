@@ -109,7 +109,7 @@ def migrate(
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded
-    ({2: 28}, 0)
+    ({2: 30}, 0)
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
@@ -240,7 +240,10 @@ class _Migration:
             except LostRaceError as error:
                 race, own = error, None
                 time.sleep(pause(attempt) / 4)
-            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
+            except UnknownEntityError:
+                self._leave(older, "its title cannot be read")
+                return
+            except (InvalidTitleError, SchemaMismatchError) as error:
                 self._leave(older, str(error))
                 return
             else:

@@ -1,0 +1,331 @@
+"""Items of other versions: older ones are read and written as ever, newer ones never written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from engines import Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from older_tables import AGES, Age, as_version_1, change, grow_old, types
+from strategies import titles as any_titles
+from table_dump import AnyTitle, changed_at_random, dump, movie, titles_in, walk
+
+from catalog_model import Catalog, codec, evolution, keys
+from catalog_model import access_patterns as ap
+from catalog_model.errors import SchemaMismatchError
+from catalog_model.load import LoadReport
+from catalog_model.offline import OfflineCatalog, offline_catalog
+from catalog_model.operations import create_table, delete_table, repair, verify
+
+NEWER = codec.number(evolution.SCHEMA_VERSION + 1)
+
+
+@pytest.fixture
+def some(titles: list[AnyTitle]) -> list[AnyTitle]:
+    """10 movies and 5 shows."""
+    return [*titles[:10], *titles[-5:]]
+
+
+@pytest.fixture
+def filled(engine: Engine, some: list[AnyTitle]) -> Iterator[Catalog]:
+    """A handle on a table with these titles."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, some)
+    yield catalog
+    delete_table(catalog)
+
+
+# --- one item
+
+
+@given(any_titles(), st.integers(0, 9))
+def test_every_item_says_what_it_is_and_an_older_one_is_read_as_the_new(
+    title: AnyTitle, slot: int
+) -> None:
+    """Upgrading what version 1 had gives what version 2 writes; twice is once."""
+    for item in (
+        codec.encode_title(title, version=7, slot=slot),
+        *codec.encode_copies(title),
+        codec.encode_slot(title.key, slot),
+    ):
+        old = as_version_1(item)
+        assert item["_type"] == {
+            "S": evolution.type_of(keys.parse_key(item["PK"]["S"], item["SK"]["S"]))
+        }
+        assert (evolution.is_outdated(old), evolution.is_outdated(item)) == (True, False)
+        assert evolution.upgraded(old) == evolution.upgraded(item) == item
+    assert codec.decode_title(as_version_1(codec.encode_title(title, version=7, slot=0))) == title
+
+
+@given(any_titles())
+def test_a_tally_without_a_version_is_read_as_of_version_0(title: AnyTitle) -> None:
+    """And one that has its version keeps it."""
+    offline = offline_catalog([title])
+    (tally,) = (item for item in offline.items() if item["SK"]["S"] == "TALLY")
+    assert tally["_version"] == {"N": "1"}
+    assert evolution.upgraded(as_version_1(tally)) == tally | {"_version": {"N": "0"}}
+    assert evolution.upgraded(as_version_1(tally) | {"_version": {"N": "5"}})["_version"] == {
+        "N": "5"
+    }
+
+
+@pytest.mark.parametrize(
+    "said", [None, {"N": "0"}, {"N": "3"}, {"N": "-1"}, {"N": "1.5"}, {"S": "1"}]
+)
+def test_what_is_of_no_known_version_stays_as_it_is(said: Any) -> None:
+    """It is neither outdated nor known, and comes back unchanged."""
+    item = {"PK": {"S": "SLOT#movie#0"}, "SK": {"S": "SLOT#010"}}
+    item |= {} if said is None else {"_schema": said}
+    assert (evolution.is_outdated(item), evolution.is_known(item)) == (False, False)
+    assert evolution.is_newer(item) is (said == {"N": "3"})
+    assert evolution.upgraded(item) == item
+
+
+def test_the_steps_lead_from_each_known_version_to_the_current_one() -> None:
+    """Without a gap."""
+    slot = {"PK": {"S": "SLOT#movie#0"}, "SK": {"S": "SLOT#010"}}
+    for version in range(evolution.OLDEST_VERSION, evolution.SCHEMA_VERSION + 1):
+        old = slot | {"_schema": codec.number(version)}
+        assert evolution.is_known(old)
+        assert evolution.version_of(evolution.upgraded(old)) == evolution.SCHEMA_VERSION
+
+
+# --- a table of older items
+
+
+def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
+    """What every read says."""
+    found: list[Any] = [ap.get_titles(catalog, [title.key for title in some])]
+    for title in some:
+        found.append(ap.get_title(catalog, *title.key, consistent=True))
+        found.append(ap.get_title_with_genres(catalog, *title.key))
+    for kind in keys.KINDS:
+        found += [walk(ap.list_titles, catalog, kind, order=order) for order in ("name", "rating")]
+        genres = ap.list_genres(catalog, kind)
+        found.append(genres)
+        found += [walk(ap.list_titles_in_genre, catalog, kind, genre.id) for genre in genres]
+        found.append(ap.list_titles_in_genres(catalog, kind, [18, 28], match="any"))
+        found.append(ap.list_top_rated(catalog, kind, min_votes=1, min_rating=1))
+        found.append(ap.list_released_between(catalog, kind, "1900-01-01", "2100-01-01"))
+        found.append(ap.find_titles_by_name(catalog, kind, "the"))
+        found.append(ap.count_titles(catalog, kind))
+        found.append(ap.sample_titles(catalog, kind, 9, rng=random.Random(1)))
+    return found
+
+
+@pytest.mark.parametrize("age", ["old", "mixed"])
+def test_every_read_answers_the_same_whatever_the_version(
+    filled: Catalog, some: list[AnyTitle], age: Age
+) -> None:
+    """Of a table of version 1, of both, and of version 2; and none writes."""
+    expected = answers(filled, some)
+    before = grow_old(filled, age)
+    assert answers(filled, some) == expected
+    assert dump(filled) == before
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_every_write_works_on_every_version_and_leaves_whole_titles_of_the_current(
+    filled: Catalog, some: list[AnyTitle], age: Age
+) -> None:
+    """What it wrote is of version 2 in all its items, and the table is in step."""
+    grow_old(filled, age)
+    a, b, c, d, e, f, *_ = some
+    expected = {title.key: title for title in some}
+    newcomer = a.replace(id=a.id + 8 * 10**6)  # of the same shard
+    changed = {
+        a.key: ap.put_title(filled, a.replace(overview="Another.", genre_ids=[16, 35])),
+        b.key: ap.update_popularity(filled, *b.key, b.popularity + 1),
+        c.key: ap.update_votes(filled, *c.key, vote_average=9.5, vote_count=c.vote_count + 1),
+        d.key: ap.set_genres(filled, *d.key, [18, 99_999]),
+        newcomer.key: ap.put_title(filled, newcomer),
+        f.key: changed_at_random(f, random.Random(2)),
+    }
+    assert ap.load_titles(filled, [changed[f.key]]).changed == 1
+    ap.delete_title(filled, *e.key)
+    del expected[e.key]
+    table = dump(filled)
+    assert titles_in(table) == expected | changed
+    for key, title in changed.items():
+        collection = {at: item for at, item in table.items() if keys.title_pk(key) == at.PK}
+        assert len(collection) == 2 + len(set(title.genre_ids))
+        assert {evolution.version_of(item) for item in collection.values()} == {2}
+        assert all(says == is_ for says, is_ in types(collection))
+    assert verify(filled).is_clean
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_an_equal_title_of_an_older_version_is_not_written(
+    filled: Catalog, some: list[AnyTitle], age: Age
+) -> None:
+    """Not by a load, nor by a put: only a migration writes for the version's sake."""
+    before = grow_old(filled, age)
+    assert ap.load_titles(filled, some) == LoadReport(unchanged=len(some))
+    ap.put_title(filled, some[0])
+    ap.update_popularity(filled, *some[1].key, some[1].popularity)
+    assert dump(filled) == before
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_an_older_version_is_no_defect_and_is_counted(filled: Catalog, age: Age) -> None:
+    """`verify` finds nothing and says how many there are; `repair` leaves them."""
+    before = grow_old(filled, age)
+    outdated = sum(map(evolution.is_outdated, before.values()))
+    assert outdated == {"old": len(before), "new": 0}.get(age, outdated)
+    report = verify(filled)
+    assert (report.findings, report.outdated, report.items) == ((), outdated, len(before))
+    assert repair(filled).actions == []
+    assert dump(filled) == before
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_a_repair_of_older_items_writes_only_what_is_wrong(filled: Catalog, age: Age) -> None:
+    """One copy, a count and a slot, all of the current version then."""
+    before = grow_old(filled, age)
+    copy = next(key for key in sorted(before) if key.SK.startswith("GENRE#"))
+    tally = next(key for key in sorted(before) if key.SK == "TALLY")
+    slot = next(key for key in sorted(before) if key.SK.startswith("SLOT#"))
+    change(filled, copy, _doc={"S": "{}"})
+    change(filled, tally, total={"N": "77"})
+    filled.client.delete_item(TableName=filled.table, Key=codec.key_attributes(slot))
+    while repair(filled).actions:
+        pass
+    assert verify(filled).is_clean
+    after = dump(filled)
+    assert {evolution.version_of(after[key]) for key in (copy, tally, slot)} == {2}
+    others = {key for key in before if before[key] != after[key]} - {copy, tally, slot}
+    assert [key.PK for key in others] == [key.SK for key in others], "the title with a new slot"
+    assert len(others) <= 1
+
+
+def test_an_item_of_the_current_version_that_does_not_say_what_it_is_is_a_finding(
+    filled: Catalog,
+) -> None:
+    """A copy is written anew; what else lost its `_type` is left and shown."""
+    for key, mended in ((ITEMS["membership"], True), (ITEMS["tally"], False)):
+        at = key(dump(filled))
+        change(filled, at, _type={"S": "slot"})
+        (finding,) = verify(filled).findings
+        assert (finding.problem, finding.key) == ("wrong schema version", at)
+        assert bool(repair(filled).actions) is mended
+        assert verify(filled).is_clean is mended
+
+
+# --- newer items
+
+ITEMS: dict[str, Callable[[Any], keys.ItemKey]] = {
+    "title": lambda table: min(key for key in table if key.PK == key.SK),
+    "membership": lambda table: min(key for key in table if key.SK.startswith("GENRE#")),
+    "tally": lambda table: min(key for key in table if key.SK == "TALLY"),
+    "slot": lambda table: min(key for key in table if key.SK.startswith("SLOT#")),
+}
+
+
+Write = Callable[[Catalog, AnyTitle], Any]
+
+
+def _other(title: AnyTitle) -> AnyTitle:
+    return title.replace(overview="Another.", genre_ids=[99_998])
+
+
+WRITES: dict[str, Write] = {
+    "put_title": lambda catalog, title: ap.put_title(catalog, _other(title)),
+    "update_popularity": lambda catalog, title: ap.update_popularity(catalog, *title.key, 4.5),
+    "update_votes": lambda catalog, title: ap.update_votes(
+        catalog, *title.key, vote_average=1, vote_count=3
+    ),
+    "set_genres": lambda catalog, title: ap.set_genres(catalog, *title.key, [99_998]),
+    "delete_title": lambda catalog, title: ap.delete_title(catalog, *title.key),
+    "load_titles": lambda catalog, title: ap.load_titles(catalog, [_other(title)]),
+}
+"""Every write, each as a change of a title in all that it writes."""
+
+
+def assert_refused(catalog: Catalog, write: Write, title: AnyTitle) -> None:
+    """At once, naming both versions, and nothing was written."""
+    before = _items(catalog)
+    words = "is of version 3, this code writes version 2"
+    with catalog.trace() as trace, pytest.raises(SchemaMismatchError, match=words):
+        write(catalog, title)
+    assert len(trace) <= 4, "it was not tried again"
+    assert _items(catalog) == before
+
+
+def _items(catalog: Catalog) -> Any:
+    return catalog.items() if isinstance(catalog, OfflineCatalog) else dump(catalog)
+
+
+def test_every_write_is_among_those_that_are_refused() -> None:
+    """None is forgotten."""
+    assert set(WRITES) == {p.name for p in ap.PATTERNS.values() if p.role == "write"}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_no_write_goes_over_a_newer_title(filled: Catalog, some: list[AnyTitle], name: str) -> None:
+    """It would lose what the newer version knows; reads still answer."""
+    title = some[0]
+    change(filled, keys.title_key(title.key), _schema=NEWER)
+    assert_refused(filled, WRITES[name], title)
+    assert ap.get_title(filled, *title.key) == title
+
+
+@pytest.mark.parametrize("name", ["put_title", "set_genres", "delete_title", "load_titles"])
+def test_no_write_goes_over_a_newer_tally(filled: Catalog, some: list[AnyTitle], name: str) -> None:
+    """Also where the title itself is older, and the tally is not read before."""
+    title = some[0]
+    change(filled, keys.tally_key(title.kind, keys.shard_of(title.key)), _schema=NEWER)
+    assert_refused(filled, WRITES[name], title)
+
+
+def test_no_new_title_is_counted_in_a_newer_tally(filled: Catalog, some: list[AnyTitle]) -> None:
+    """Neither by a put, nor by a load."""
+    title = some[0]
+    change(filled, keys.tally_key(title.kind, keys.shard_of(title.key)), _schema=NEWER)
+    newcomer = title.replace(id=title.id + 8 * 10**6)
+    assert_refused(filled, ap.put_title, newcomer)
+    assert_refused(filled, lambda catalog, title: ap.load_titles(catalog, [title]), newcomer)
+
+
+@pytest.mark.parametrize("newer", ["neighbour", "its slot", "the slot that becomes free"])
+def test_no_deletion_goes_over_what_is_newer_around_it(catalog: Catalog, newer: str) -> None:
+    """The title that takes over the slot, its slot, and the slot: none of them is read before."""
+    one, other = movie(8, 28), movie(16, 28)
+    ap.load_titles(catalog, [one, other])
+    at = {
+        "neighbour": keys.title_key(other.key),
+        "its slot": keys.slot_key("movie", 0, 1),
+        "the slot that becomes free": keys.slot_key("movie", 0, 0),
+    }
+    change(catalog, at[newer], _schema=NEWER)
+    assert_refused(catalog, WRITES["delete_title"], one)
+
+
+def test_the_offline_table_refuses_as_the_engines_do() -> None:
+    """Its conditions are the same."""
+    title = movie(8, 28)
+    items = offline_catalog([title]).items()
+    for at, item in enumerate(items):
+        if item["SK"]["S"] not in ("ALL", "GENRE#28"):  # written with their title only
+            newer = [*items[:at], item | {"_schema": NEWER}, *items[at + 1 :]]
+            assert_refused(OfflineCatalog(items=newer), WRITES["delete_title"], title)
+
+
+def test_a_repair_leaves_what_is_newer(filled: Catalog) -> None:
+    """With the reason; what else is wrong there waits for the newer code."""
+    before = dump(filled)
+    for what in ("membership", "tally", "slot"):
+        change(filled, ITEMS[what](before), _schema=NEWER)
+    change(filled, ITEMS["tally"](before), total={"N": "77"})
+    before = dump(filled)
+    repaired = repair(filled)
+    assert repaired.actions == []
+    assert {finding.problem for finding, _ in repaired.left} == {
+        "wrong schema version",
+        "count wrong",
+    }
+    assert dump(filled) == before

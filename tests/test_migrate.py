@@ -1,0 +1,515 @@
+"""The migration of a whole table: complete, beside writers, gone on with after any end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from command_line import CommandLine
+from engines import Engine, has_dynoxide
+from older_tables import AGES, Age, as_version_1, change, grow_old, put, types, versions
+from table_dump import (
+    AnyTitle,
+    Killed,
+    assert_complete,
+    assert_in_step,
+    comparable,
+    dump,
+    hooked,
+    killed_at,
+    movie,
+    once,
+)
+from test_integrity_at_work import writers
+
+from catalog_model import Catalog, cli_migrate, codec, evolution, keys, migrate
+from catalog_model import access_patterns as ap
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.keys import ItemKey
+from catalog_model.local import start_engine
+from catalog_model.operations import MigrationReport, create_table, delete_table, verify
+from catalog_model.pace import Pace
+from catalog_model.plan import MAX_ITEM_BYTES
+from catalog_model.sizes import item_size
+
+WRITES = ("TransactWriteItems", "UpdateItem")
+
+
+@pytest.fixture
+def filled(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
+    """A handle on a table with 12 titles."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, [*titles[:8], *titles[-4:]])
+    yield catalog
+    delete_table(catalog)
+
+
+@pytest.fixture
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of 10 items, so that most titles lie in two."""
+    monkeypatch.setattr(migrate, "PAGE", 10)
+
+
+def assert_migrated(catalog: Catalog) -> None:
+    """All is of the current version, says what it is, and is in step."""
+    table = dump(catalog)
+    assert versions(catalog) == {evolution.SCHEMA_VERSION}
+    assert all(says == is_ for says, is_ in types(table))
+    assert all("_version" in item for key, item in table.items() if key.SK == "TALLY")
+    assert_complete(table)
+    assert verify(catalog).is_clean
+
+
+def requests(trace: Any) -> Counter[str]:
+    """Count the requests of a trace."""
+    return Counter(request.operation for request in trace)
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("segments", [1, 3])
+@pytest.mark.parametrize("age", AGES)
+def test_a_migration_makes_of_every_item_what_the_current_version_writes(
+    filled: Catalog, age: Age, segments: int
+) -> None:
+    """Only versions of titles tell that there was one; a second one reads, and writes nothing."""
+    new = comparable(dump(filled))
+    before = grow_old(filled, age)
+    seen: list[int] = []
+    report = migrate.migrate(filled, segments=segments, on_progress=seen.append)
+    assert comparable(dump(filled)) == new
+    assert_migrated(filled)
+    assert (report.items, report.left, report.foreign) == (len(before), [], 0)
+    assert report.upgraded >= sum(map(evolution.is_outdated, before.values()))
+    assert max(seen) == len(before)
+    with filled.trace() as trace:
+        again = migrate.migrate(filled)
+    assert set(requests(trace)) == {"Scan"}
+    assert (again.versions, again.upgraded, again.outdated) == ({2: len(before)}, 0, 0)
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("age", AGES)
+def test_a_dry_run_counts_versions_and_writes_nothing(
+    filled: Catalog, age: Age, tmp_path: Path
+) -> None:
+    """Nor does it leave a checkpoint."""
+    before = grow_old(filled, age)
+    with filled.trace() as trace:
+        report = migrate.migrate(filled, dry_run=True, checkpoint=tmp_path / "place")
+    assert set(requests(trace)) == {"Scan"}
+    assert dump(filled) == before
+    assert list(tmp_path.iterdir()) == []
+    of_version_1 = sum(map(evolution.is_outdated, before.values()))
+    assert report.outdated == report.upgraded == of_version_1
+    assert Counter(report.versions) == Counter(map(evolution.version_of, before.values()))
+
+
+def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> None:
+    """To the unit, and nothing of it on an index: their entries stay as they are."""
+    grow_old(filled, "old")
+    predicted = migrate.migrate(filled, dry_run=True)
+    with filled.trace() as trace:
+        report = migrate.migrate(filled)
+    assert (report.units, report.upgraded) == (predicted.units, predicted.upgraded)
+    if engine.measures:
+        written = [request for request in trace if request.operation in WRITES]
+        assert sum(request.total_units for request in written) == report.units
+        assert {name for request in written for name in request.units} == {"table"}
+
+
+def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[AnyTitle]) -> None:
+    """Titles change, come and go; every popularity is the last acknowledged, all is version 2."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, titles[:24])
+    with writers(catalog, titles[8:24]) as acknowledged:
+        for _ in range(3):
+            for item in dump(catalog).values():  # what a forgotten older process may leave
+                name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
+                if isinstance(name, keys.TitleItem) and name.key.id in {t.id for t in titles[:8]}:
+                    put(catalog, as_version_1(item))
+            report = migrate.migrate(catalog, segments=2)
+            assert report.left == []
+    while migrate.migrate(catalog).upgraded:
+        pass
+    assert_migrated(catalog)
+    there = {t.id: t.popularity for t in assert_in_step(catalog).values()}
+    assert acknowledged
+    assert {title_id: there[title_id] for title_id in acknowledged} == acknowledged
+    delete_table(catalog)
+
+
+def test_writers_meet_a_table_of_version_1_while_it_is_migrated(
+    engine: Engine, titles: list[AnyTitle]
+) -> None:
+    """From its first item to its last, all in one run."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, titles[:24])
+    grow_old(catalog, "old")
+    with writers(catalog, titles[:24]) as acknowledged:
+        report = migrate.migrate(catalog)
+    assert report.left == []
+    assert_migrated(catalog)
+    there = {t.id: t.popularity for t in assert_in_step(catalog).values()}
+    assert {title_id: there[title_id] for title_id in acknowledged} == acknowledged
+    delete_table(catalog)
+
+
+ACTS: dict[str, Callable[[Catalog, AnyTitle], Any]] = {
+    "change it": lambda catalog, title: ap.update_popularity(catalog, *title.key, 4.5),
+    "take a genre away": lambda catalog, title: ap.set_genres(catalog, *title.key, [28]),
+    "delete it": lambda catalog, title: ap.delete_title(catalog, *title.key),
+    "add a neighbour": lambda catalog, _: ap.put_title(catalog, movie(16, 28)),
+    "put it anew": lambda catalog, title: (
+        ap.delete_title(catalog, *title.key),
+        ap.put_title(catalog, title),
+    ),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("operation", WRITES)
+def test_whoever_comes_between_reading_and_writing_is_not_undone(
+    catalog: Catalog, act: str, operation: str
+) -> None:
+    """What the migration had read is out of date then: it reads again, or has nothing to do."""
+    title = movie(8, 28, 12)
+    ap.load_titles(catalog, [title, movie(24, 12), movie(9, 28)])
+    grow_old(catalog, "old")
+    done: list[Any] = []
+
+    def meet() -> None:
+        done.append(ACTS[act](catalog, title))
+
+    with hooked(catalog, f"before-call.dynamodb.{operation}", once(meet)):
+        report = migrate.migrate(catalog, segments=1)
+    assert len(done) == 1
+    assert report.left == []
+    after = dump(catalog)
+    assert_migrated(catalog)
+    assert (keys.title_key(title.key) in after) is (act != "delete it")
+    if act == "change it":
+        assert ap.get_title(catalog, *title.key).popularity == 4.5
+
+
+# --- ends and goes on
+
+
+class _Stopping:
+    """Ends a migration at its first page."""
+
+    def __call__(self, _: int) -> None:
+        raise Killed
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("segments", [1, 2])
+def test_a_migration_killed_at_every_page_gets_there(
+    filled: Catalog, tmp_path: Path, segments: int
+) -> None:
+    """Each run goes on behind what the one before noted; at the end the file is gone."""
+    new = comparable(dump(filled))
+    items = len(grow_old(filled, "old"))
+    place = tmp_path / "place.json"
+    runs = 0
+    read = 0
+    while True:
+        with filled.trace() as trace:
+            try:
+                report = migrate.migrate(
+                    filled,
+                    checkpoint=place,
+                    segments=segments,
+                    on_progress=_Stopping() if runs < 1000 else None,
+                )
+            except Killed:
+                runs += 1
+            else:
+                break
+            finally:
+                read += sum(r.items_read for r in trace if r.operation == "Scan")
+        assert json.loads(place.read_text())["target"] == evolution.SCHEMA_VERSION
+    assert runs >= items // 10 // segments
+    assert read == items, "no page was read twice"
+    assert report.items == 0
+    assert list(tmp_path.iterdir()) == []
+    assert comparable(dump(filled)) == new
+    assert_migrated(filled)
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("moment", ["before-call", "after-call"])
+@pytest.mark.parametrize("number", [2, 11, 17])
+def test_a_migration_killed_at_a_request_is_completed_by_repeating_it(
+    filled: Catalog, tmp_path: Path, number: int, moment: str
+) -> None:
+    """Before it was sent, or when its answer got lost on the way."""
+    new = comparable(dump(filled))
+    grow_old(filled, "old")
+    place = tmp_path / "place.json"
+    with killed_at(filled, f"{moment}.dynamodb", number):
+        migrate.migrate(filled, checkpoint=place, segments=1)
+    assert place.exists()
+    assert verify(filled).is_clean
+    assert migrate.migrate(filled, checkpoint=place).left == []
+    assert not place.exists()
+    assert comparable(dump(filled)) == new
+    assert_migrated(filled)
+
+
+def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
+    """A checkpoint as a migration of the table leaves it, with something else about it."""
+    endpoint = catalog.client.meta.endpoint_url
+    walk = {"table": catalog.table, "endpoint": endpoint, "target": 2, "segments": [None, "done"]}
+    return {**walk, **other}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"table": "another"},
+        {"endpoint": "http://127.0.0.1:1"},
+        {"target": 3},
+        {"segments": []},
+        {"segments": ["here"]},
+        {"segments": 7},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_something_else_is_refused(
+    catalog: Catalog, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Before anything is read; the file stays as it was."""
+    place = tmp_path / "place.json"
+    text = json.dumps(checkpoint_of(catalog, **other))
+    place.write_text(text)
+    with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match=r"place\.json"):
+        migrate.migrate(catalog, checkpoint=place)
+    assert len(trace) == 0
+    assert place.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}", "\x00"])
+def test_a_file_that_is_no_checkpoint_is_refused(
+    catalog: Catalog, tmp_path: Path, text: str
+) -> None:
+    """And not written over."""
+    place = tmp_path / "notes.txt"
+    place.write_text(text)
+    with pytest.raises(InvalidArgumentError, match="that a migration left behind"):
+        migrate.migrate(catalog, checkpoint=str(place))
+    assert place.read_text() == text
+
+
+def test_a_checkpoint_decides_how_many_segments_there_are(filled: Catalog, tmp_path: Path) -> None:
+    """Of two, of which one is done, the other is left, whatever is asked for."""
+    place = tmp_path / "place.json"
+    place.write_text(json.dumps(checkpoint_of(filled)))
+    with filled.trace() as trace:
+        migrate.migrate(filled, checkpoint=place, segments=5)
+    asked = {(r.asked["Segment"], r.asked["TotalSegments"]) for r in trace}
+    assert asked == {(0, 2)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"segments": 0},
+        {"segments": 65},
+        {"segments": True},
+        {"dry_run": 1},
+        {"units_per_second": 0},
+        {"checkpoint": 7},
+        {"on_progress": 7},
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused(catalog: Catalog, arguments: dict[str, Any]) -> None:
+    """By name, before anything is sent."""
+    with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match=min(arguments)):
+        migrate.migrate(catalog, **arguments)
+    assert len(trace) == 0
+
+
+# --- at a pace
+
+
+def test_a_migration_keeps_its_pace(
+    filled: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that only waiting moves: all that is read and written is paid for."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(migrate, "Pace", lambda rate: Pace(rate, lambda: now[0], sleep))
+    grow_old(filled, "old")
+    with filled.trace() as trace:
+        report = migrate.migrate(filled, units_per_second=25, segments=1)
+    assert now[0] * 25 >= report.units
+    if engine.measures:
+        assert now[0] * 25 == pytest.approx(sum(request.total_units for request in trace), rel=0.02)
+
+
+# --- what is left
+
+
+def left(report: MigrationReport) -> dict[ItemKey, str]:
+    """What could not be brought up, and why."""
+    return dict(report.left)
+
+
+def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> None:
+    """A copy without a title, one that its title does not ask for, a title that cannot be read."""
+    title = movie(8, 28)
+    ap.put_title(catalog, title)
+    orphan = codec.encode_membership(movie(99, 28), 28)
+    surplus = codec.encode_membership(title, 35)
+    unreadable = codec.own_item(keys.title_key(keys.TitleKey("movie", 555)))
+    foreign = {"PK": {"S": "USER#7"}, "SK": {"S": "ALL"}, "_schema": {"N": "1"}}
+    stray = {**codec.key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": {"N": "3"}}
+    for item in (orphan, surplus, unreadable):
+        put(catalog, as_version_1(item))
+    for item in (foreign, stray):
+        put(catalog, item)
+    report = migrate.migrate(catalog)
+    reasons = left(report)
+    assert set(reasons) == {_key(each) for each in (orphan, surplus, unreadable)}
+    assert reasons[_key(unreadable)] == "its title cannot be read"
+    assert (report.foreign, report.versions) == (1, {1: 3, 2: 5, 3: 1})
+    after = dump(catalog)
+    assert after[_key(foreign)] == foreign
+    assert after[_key(stray)] == stray
+    assert left(migrate.migrate(catalog)) == reasons
+
+
+def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: Engine) -> None:
+    """It filled its item to the last byte; it is still read, and can still be made smaller."""
+    if engine.name == "moto":
+        pytest.skip("moto takes 405,000 bytes at the most")
+
+    def items(overview: str) -> list[codec.Item]:
+        title = movie(8, overview=overview)
+        own = codec.encode_title(title, version=2**48, slot=0)
+        return [own, *codec.encode_copies(title), codec.encode_slot(title.key, 0)]
+
+    fitting = MAX_ITEM_BYTES - max(map(item_size, items("")))
+    ap.put_title(catalog, movie(8))
+    for item in map(as_version_1, items("x" * (fitting + 1))):
+        assert item_size(item) <= MAX_ITEM_BYTES
+        put(catalog, item)
+    report = migrate.migrate(catalog)
+    assert "409,600" in left(report)[keys.title_key(keys.TitleKey("movie", 8))]
+    assert len(ap.get_title(catalog, "movie", 8).to_json()["overview"]) == fitting + 1
+    ap.put_title(catalog, movie(8, overview="Short."))
+    assert_migrated(catalog)
+
+
+def _key(item: codec.Item) -> ItemKey:
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def test_a_newer_title_with_older_copies_is_left(filled: Catalog) -> None:
+    """Code that does not know it writes nothing there."""
+    grow_old(filled, "old")
+    at = min(key for key in dump(filled) if key.PK == key.SK)
+    change(filled, at, _schema=codec.number(3))
+    before = {key: item for key, item in dump(filled).items() if key.PK == at.PK}
+    reasons = left(migrate.migrate(filled))
+    assert {key.PK for key in reasons} == {at.PK}
+    assert all("of version 3" in reason for reason in reasons.values())
+    assert {key: item for key, item in dump(filled).items() if key.PK == at.PK} == before
+
+
+# --- on the command line
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    """The command line on a table of version 1."""
+    with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
+        command = CommandLine(engine).filled([movie(n, 28, 12) for n in range(1, 13)])
+        yield command
+
+
+def test_the_command_line_migrates_and_says_what_it_did(cli: CommandLine) -> None:
+    """First dry, then for good; `verify` counts before and after."""
+    items = len(grow_old(cli.catalog, "old"))
+    assert f"{items} items of an older version" in cli.done("verify")
+    dry = cli.json("migrate", "--dry-run")
+    assert (dry["versions"], dry["outdated"], dry["dry_run"]) == ({"1": items}, items, True)
+    assert f"{items} items of version 1" in cli.done("migrate", "--dry-run")
+    done = cli.done("migrate", "--units-per-second", "1e6", "--segments", "2")
+    assert f"{items} items brought up to version 2" in done
+    assert "older" not in cli.done("verify")
+    assert cli.json("migrate")["versions"] == {"2": items}
+
+
+def test_an_interruption_says_how_to_go_on(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 130, and a file that the next run begins with and removes."""
+    grow_old(cli.catalog, "old")
+    monkeypatch.setattr(migrate, "PAGE", 10)
+    place = tmp_path / "the place.json"
+    with interrupted(monkeypatch):
+        result = cli("migrate", "--checkpoint", str(place))
+        assert (result.exit_code, result.stdout) == (130, "")
+        assert f"`catalog-model migrate --checkpoint '{place}'` goes on" in result.stderr
+        assert place.exists()
+        assert_says_to_repeat(cli("migrate"))
+    cli.done("migrate", "--checkpoint", str(place))
+    assert not place.exists()
+    assert versions(cli.catalog) == {2}
+
+
+def assert_says_to_repeat(result: Result) -> None:
+    """Without a checkpoint there is nothing to name."""
+    assert result.exit_code == 130
+    assert "run it again for the rest" in result.stderr
+
+
+@contextmanager
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Press Ctrl-C after a page."""
+
+    def press(_: int) -> None:
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def progress(*_: Any) -> Iterator[Any]:
+        yield press
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli_migrate, "progress", progress)
+        yield
+
+
+def test_what_is_left_is_shown_and_the_exit_code_is_1(cli: CommandLine) -> None:
+    """With its key and the reason."""
+    orphan = codec.encode_membership(movie(9999, 28), 28)
+    put(cli.catalog, as_version_1(orphan))
+    result = cli("migrate")
+    assert result.exit_code == 1
+    assert "left: TITLE#movie#9999 | GENRE#28: it does not follow from its title" in result.stdout
+    cli.catalog.client.delete_item(
+        TableName=cli.catalog.table, Key=codec.key_attributes(_key(orphan))
+    )
+
+
+def test_a_checkpoint_of_another_table_ends_with_2(cli: CommandLine, tmp_path: Path) -> None:
+    """As any bad argument does."""
+    place = tmp_path / "place.json"
+    place.write_text("{}")
+    result = cli("migrate", "--checkpoint", str(place))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a file that a migration left behind" in result.stderr
