@@ -20,7 +20,7 @@ PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test check lint types imports docs bench engine clean help
+.PHONY: run test soak check lint types imports docs bench engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ run: $(VENV)/.app engine  ## serve the example application on 127.0.0.1:8080 (PO
 
 test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
+	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
 check: lint types imports docs test  ## everything that CI checks
 

@@ -285,10 +285,11 @@ def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
     ids=str,
 )
 def test_a_checkpoint_of_something_else_is_refused(
-    catalog: Catalog, tmp_path: Path, other: dict[str, Any]
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
 ) -> None:
-    """Before anything is read; the file stays as it was."""
-    place = tmp_path / "place.json"
+    """By its name, before anything is read; the file stays as it was."""
+    monkeypatch.chdir(tmp_path)  # a long path would be cut in the message
+    place = Path("place.json")
     text = json.dumps(checkpoint_of(catalog, **other))
     place.write_text(text)
     with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match=r"place\.json"):
