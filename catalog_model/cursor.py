@@ -1,22 +1,25 @@
 """Cursors: opaque, signed, and of use only to the function and arguments they were made for.
 
-A cursor holds the place of the last title that was shown. The partition that is read comes from
-the arguments alone, so even a forged cursor could not lead elsewhere; the signature makes sure
-that a wrong one is refused and never quietly shows a wrong page.
+A cursor holds the place of the last title that was shown. What is read comes from the arguments
+alone, the partition and its bounds, so even a forged cursor could not lead elsewhere; the
+signature makes sure that a wrong one is refused and never quietly shows a wrong page.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from catalog_model.arguments import shown
 from catalog_model.catalog import Catalog
 from catalog_model.errors import InvalidCursorError
-from catalog_model.keys import SortKey
+from catalog_model.keys import SortKey, is_place
+
+MAX_CURSOR: Final = 4096
+"""Characters; the longest place makes some 3,700. A longer text is not even looked into."""
 
 
 class Cursors:
@@ -39,7 +42,8 @@ class Cursors:
         """
         if after is None:
             return None
-        place = self._loaded(after) if isinstance(after, str) else None
+        is_short = isinstance(after, str) and len(after) <= MAX_CURSOR
+        place = self._loaded(str(after)) if is_short else None
         # Base64 has several texts for the same bytes: only the one that was made will do.
         if place is None or self.make(place) != after:
             raise InvalidCursorError(
@@ -50,9 +54,10 @@ class Cursors:
 
     def _loaded(self, after: str) -> SortKey | None:
         try:
-            return SortKey(self._serializer.loads(after))
+            place = self._serializer.loads(after)
         except (BadData, ValueError):
             return None
+        return SortKey(place) if is_place(place) else None
 
     def make(self, place: SortKey) -> str:
         """Give the cursor that goes on after *place*."""

@@ -20,6 +20,7 @@ by ``#`` and the id, so that no two titles tie.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, NewType
@@ -49,6 +50,11 @@ TOP_MAGNITUDE: Final = 8
 
 MAX_SORT_KEY: Final = "\U0010fffd"
 """Above every sort key: the last character there is, of no letter, mark or number."""
+
+MAX_SORT_KEY_BYTES: Final = 1024
+"""What DynamoDB takes as a sort key."""
+
+_PLACE: Final = re.compile(r"[^#\ud800-\udfff]*#(\d{2})([1-9]\d*)", re.ASCII)
 
 ALL_SK: Final = "ALL"
 FIRST_MEMBERSHIP: Final = "GENRE#"
@@ -238,6 +244,15 @@ def date_sort_key(date: str, title_id: int) -> SortKey:
 def name_sort_key(name: str, title_id: int) -> SortKey:
     """Give the place of a title in a list by name."""
     return SortKey(f"{sortable_name(name)}#{sortable_id(title_id)}")
+
+
+def is_place(text: object) -> bool:
+    """Tell whether *text* can be the place of a title in a list: any value, and an id."""
+    found = _PLACE.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return False
+    states_its_length = int(found[1]) == len(found[2])
+    return states_its_length and len(found[0].encode()) <= MAX_SORT_KEY_BYTES
 
 
 def above(value: str) -> SortKey:

@@ -86,16 +86,19 @@ def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
 
 
 def _beyond(place: SortKey | None, reading: Reading) -> Range:
-    """Narrow the range to what comes after *place*.
+    """Narrow the range to what comes after *place*; no place could widen it.
 
     No place is the beginning of another, because each ends with an id that states its length: so
     nothing lies between a place and the bounds made of it here.
     """
+    within = reading.within
     if place is None:
-        return reading.within
+        return within
     if reading.order.descending:
-        return Range(reading.within.lower, place[:-1] + chr(ord(place[-1]) - 1) + MAX_SORT_KEY)
-    return Range(place + MAX_SORT_KEY, reading.within.upper)
+        upper = place[:-1] + chr(ord(place[-1]) - 1) + MAX_SORT_KEY
+        return Range(within.lower, upper if within.upper is None else min(upper, within.upper))
+    lower = place + MAX_SORT_KEY
+    return Range(lower if within.lower is None else max(lower, within.lower), within.upper)
 
 
 def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> Iterator[AnyTitle]:
