@@ -17,6 +17,7 @@ MAX_DIGITS: Final = 38
 MIN_EXPONENT: Final = -130
 MAX_EXPONENT: Final = 125
 _SHOWN: Final = 80
+_LONG: Final = 10_000  # to write out more takes its time
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _Choice = TypeVar("_Choice", bound=str)
@@ -24,6 +25,8 @@ _Choice = TypeVar("_Choice", bound=str)
 
 def shown(value: object) -> str:
     """Show *value* in an error message: as Python writes it, cut where it gets long."""
+    if isinstance(value, (str, bytes)) and len(value) > _LONG:
+        return f"{shown(value[:_SHOWN])[:_SHOWN]}... ({len(value):,} characters)"
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an int of too many digits, or nested too deeply

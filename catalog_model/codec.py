@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Final
 
 from catalog_model import evolution, keys
+from catalog_model.arguments import MAX_EXPONENT, shown
 from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.keys import Kind, TitleKey
@@ -134,7 +135,7 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
     try:
         return TitleKey(kind, int(evolution.upgraded(item)[TITLE_ID]["N"]))
     except (KeyError, ValueError, TypeError) as error:
-        raise UnknownEntityError(f"this is no slot of a {kind}: {dict(item)!r}") from error
+        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
 
 
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
@@ -146,8 +147,8 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         record = json.loads(item[DOC]["S"])
         return TITLE_CLASSES[kind]._trusted(_checked(record))
-    except (KeyError, ValueError, TypeError) as error:
-        raise UnknownEntityError(f"this is no copy of a {kind}: {dict(item)!r}") from error
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise UnknownEntityError(f"this is no copy of a {kind}: {shown(dict(item))}") from error
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
@@ -159,10 +160,17 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
         if not isinstance(name, keys.TitleItem):
-            raise UnknownEntityError(f"this is no title: {dict(item)!r}")
+            raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
         record = _checked(_decode_record(evolution.upgraded(item), name.key.kind))
-    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        raise UnknownEntityError(f"this title cannot be read: {dict(item)!r}") from error
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise UnknownEntityError(f"this title cannot be read: {shown(dict(item))}") from error
     return TITLE_CLASSES[name.key.kind]._trusted(record)
 
 
@@ -202,8 +210,17 @@ def decode_collection(
 
 
 def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Read a whole number of our own."""
-    return int(Decimal(item[name]["N"])) if name in item else default
+    """Read a whole number of our own.
+
+    Raises:
+        UnknownEntityError: If it is none.
+    """
+    if name not in item:
+        return default
+    try:
+        return int(_decimal(item[name]["N"]))
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        raise UnknownEntityError(f"{name} is no whole number: {shown(dict(item))}") from error
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
@@ -261,8 +278,16 @@ def _decode(value: Value, form: Any) -> Any:
 def _decode_number(content: str, form: Any) -> int | float:
     if form == IS_FLOAT:
         return float(content)
-    decimal = Decimal(content)
+    decimal = _decimal(content)
     return int(decimal) if decimal == decimal.to_integral_value() else float(content)
+
+
+def _decimal(content: str) -> Decimal:
+    """Read a number that DynamoDB can hold; to write out another may take forever."""
+    decimal = Decimal(content)
+    if decimal.adjusted() > MAX_EXPONENT:
+        raise ValueError(f"too large a number: {content[:80]}")
+    return decimal
 
 
 def _form_of(value: Any) -> Any:
