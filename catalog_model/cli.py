@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -30,9 +31,9 @@ from catalog_model.cli_output import print_json, print_table, progress
 from catalog_model.cli_patterns import (
     command_name,
     file_options,
+    files_in,
     pattern_commands,
     run_pattern,
-    titles_in,
 )
 from catalog_model.cli_serve import serve
 from catalog_model.load import LoadReport, Rejection
@@ -134,19 +135,20 @@ def load(ctx: click.Context, movies: Path | None, tv: Path | None) -> None:
     loaded; the exit code is 1 then.
     """
     settings = ctx.ensure_object(Settings)
-    titles = titles_in(movies, tv)
-    with progress(len(titles)) as on_progress:
+    files = files_in(movies, tv)
+    with progress(sum(map(len, files))) as on_progress:
+        titles = chain.from_iterable(files)
         report = ap.load_titles(settings.catalog(), titles, on_progress=on_progress)
-    files = {"movie": movies, "tv": tv}
-    report.rejected = [_located(each, files) for each in report.rejected]
+    paths = {"movie": movies, "tv": tv}
+    report.rejected = [_located(each, paths) for each in report.rejected]
     _print_report(report, settings)
     ctx.exit(FOUND_WANTING if report.rejected else 0)
 
 
-def _located(rejection: Rejection, files: dict[str, Path | None]) -> Rejection:
+def _located(rejection: Rejection, paths: dict[str, Path | None]) -> Rejection:
     """Name the file of a title that was refused only when it was about to be loaded."""
     kind, _, key = rejection.key.partition(" ")
-    path = files.get(kind)
+    path = paths.get(kind)
     if rejection.source or path is None:
         return rejection
     return replace(rejection, source=path.name, key=key)

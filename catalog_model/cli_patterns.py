@@ -16,7 +16,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.cli_arguments import Argument, describe, parameters_of
 from catalog_model.cli_base import Command, Settings, confirm
 from catalog_model.cli_output import show
-from catalog_model.files import parse_title, read_titles
+from catalog_model.files import TitleFile, read_title, read_titles
 from catalog_model.keys import KINDS, Kind
 from catalog_model.load import Rejection
 from catalog_model.merge import AnyTitle
@@ -156,7 +156,7 @@ class _PutTitle(PatternCommand):
         ]
 
     def arguments(self, *, kind: Kind, file: IO[bytes], if_absent: bool) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
-        title = parse_title(file.read(), kind, getattr(file, "name", "<stdin>"))
+        title = read_title(file, kind, getattr(file, "name", "<stdin>"))
         return {"title": title, "if_absent": if_absent}
 
 
@@ -210,17 +210,30 @@ def file_options() -> list[click.Parameter]:
     ]
 
 
+def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
+    """Read the application's files through; their titles are read from them as they are needed.
+
+    Raises:
+        click.UsageError: If neither is given.
+    """
+    return [TitleFile(path, kind) for path, kind in _given(movies, tv)]
+
+
 def titles_in(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection]:
     """Read the titles in the application's files.
 
     Raises:
         click.UsageError: If neither is given.
     """
+    return [title for path, kind in _given(movies, tv) for title in read_titles(path, kind)]
+
+
+def _given(movies: Path | None, tv: Path | None) -> list[tuple[Path, Kind]]:
     files: dict[Kind, Path | None] = {"movie": movies, "tv": tv}
     given = [(path, kind) for kind, path in files.items() if path is not None]
     if not given:
         raise click.UsageError("give --movies FILE, --tv FILE or both")
-    return [title for path, kind in given for title in read_titles(path, kind)]
+    return given
 
 
 BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {

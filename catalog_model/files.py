@@ -1,23 +1,39 @@
-"""Reads the application's JSON files: an object of records, each under its id as text."""
+"""Reads the application's JSON files: an object of records, each under its id as text.
+
+A file is read forward, a record at a time, so that its size is no matter of memory. `read_titles`
+gives all titles at once; `TitleFile` reads a file through first, to know that it is right, and
+gives its titles afterwards, one by one.
+"""
 
 from __future__ import annotations
 
-import json
+import io
+import os
+import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from catalog_model.arguments import check_kind, shown
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
+from catalog_model.json_stream import JsonStream, Readable
 from catalog_model.keys import Kind
 from catalog_model.load import Rejection
 from catalog_model.merge import AnyTitle
 
 FILE_NAMES: Final[Mapping[Kind, str]] = {"movie": "data_movies.json", "tv": "data_tv.json"}
 """What the files of a folder are called."""
+
+MAX_REJECTED: Final = 100_000
+"""A file with more bad records is no file of such records, and none of it counts."""
+
+_WANTED: Final = "a JSON object of records under their ids"
+_LONGEST_KEY: Final = 200
+"""Characters of a key that a `Rejection` shows."""
 
 
 def sample_folder() -> Traversable:
@@ -42,7 +58,8 @@ def read_folder(folder: Path | Traversable) -> list[AnyTitle | Rejection]:
 def read_titles(path: Path | Traversable | str, kind: Kind) -> list[AnyTitle | Rejection]:
     """Read one file: a title for each good record, a `Rejection` for each other, in file order.
 
-    UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without.
+    UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without. All titles are held
+    in memory; for a file that may be large there is `TitleFile`.
 
     Args:
         path: The file.
@@ -50,35 +67,96 @@ def read_titles(path: Path | Traversable | str, kind: Kind) -> list[AnyTitle | R
 
     Raises:
         InvalidArgumentError: If the file cannot be read, is not JSON or no object of records,
-            holds a key twice in one object, or is nested too deeply. No record counts then.
+            holds a key twice in one object, a record of more than 4,194,304 characters or more
+            than 100,000 bad ones, or is nested too deeply. No record counts then.
 
     >>> read_titles(sample_folder() / "data_tv.json", "tv")[0]
     <TVShow 73 'The Simpsons'>
     """
     check_kind(kind)
     path = Path(path) if isinstance(path, str) else path
-    records = parse_json(path)
-    if not isinstance(records, dict):
-        raise InvalidArgumentError(
-            f"{path}: must be a JSON object of records under their ids, not {shown(records)}"
-        )
-    return list(_titles(records, kind, _encodable(path.name)))
+    with _open(path) as file:
+        return list(_titles(file, path, kind))
+
+
+class TitleFile:
+    """A file of records that was read through and found right: iterate to have its titles.
+
+    Iterating gives what `read_titles` gives, one by one, and reads the file again for it; so no
+    more of it than a record is ever in memory. A pipe, which cannot be read again, is copied to a
+    temporary file meanwhile. ``len()`` counts the records, good and bad.
+
+    Args:
+        path: The file.
+        kind: What it holds, ``"movie"`` or ``"tv"``.
+
+    Raises:
+        InvalidArgumentError: As `read_titles`, before the first title is given. While iterating
+            only if the file has changed since.
+
+    >>> shows = TitleFile(sample_folder() / "data_tv.json", "tv")
+    >>> len(shows), next(iter(shows))
+    (40, <TVShow 73 'The Simpsons'>)
+    """
+
+    def __init__(self, path: Path | Traversable | str, kind: Kind) -> None:
+        self._kind = check_kind(kind)
+        self._path = self._again = Path(path) if isinstance(path, str) else path
+        with _open(self._path) as file:
+            if not isinstance(self._path, Path) or self._path.is_file():
+                self._count = self._counted(file)
+            else:
+                self._again = _temporary_file(self)
+                with self._again.open("wb") as copy:
+                    self._count = self._counted(_Copied(file, copy))
+
+    def _counted(self, file: Readable) -> int:
+        return sum(1 for _ in _titles(file, self._path, self._kind))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[AnyTitle | Rejection]:
+        with _open(self._again) as file:
+            yield from _titles(file, self._path, self._kind)
+
+
+class _Copied:
+    """A file that is written to another as it is read."""
+
+    def __init__(self, file: Readable, copy: IO[bytes]) -> None:
+        self._file = file
+        self._copy = copy
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        self._copy.write(data)
+        return data
+
+
+def _temporary_file(owner: TitleFile) -> Path:
+    """Make an empty file that is there as long as *owner* is."""
+    handle, name = tempfile.mkstemp(prefix="catalog-model-")
+    os.close(handle)
+    weakref.finalize(owner, os.unlink, name)
+    return Path(name)
 
 
 def parse_json(path: Path | Traversable) -> Any:
-    """Read a file of JSON, whatever is in it.
+    """Read a file of JSON, whatever is in it, up to 4,194,304 characters.
 
     Raises:
         InvalidArgumentError: If it cannot be read, is not JSON, or holds a key twice in an object.
     """
-    return _parse(_read(path), str(path))
+    with _open(path) as file:
+        return JsonStream(file, _encodable(str(path))).document()
 
 
 def parse_title(data: bytes, kind: Kind, source: str) -> AnyTitle:
     """Read one record, not in a file of records but by itself.
 
     Args:
-        data: The record as JSON.
+        data: The record as JSON, up to 4,194,304 characters.
         kind: What it is, ``"movie"`` or ``"tv"``.
         source: What to call it in an error.
 
@@ -90,71 +168,71 @@ def parse_title(data: bytes, kind: Kind, source: str) -> AnyTitle:
     Traceback (most recent call last):
     catalog_model.errors.InvalidTitleError: up.json: a movie record needs 'genre_ids': {'id': 3}
     """
+    return read_title(io.BytesIO(data), kind, source)
+
+
+def read_title(file: Readable, kind: Kind, source: str) -> AnyTitle:
+    """Read one record as `parse_title`, from an open file, and no more of it than a record may be.
+
+    Raises:
+        InvalidArgumentError: If the file is not JSON.
+        InvalidTitleError: If the record is no title.
+    """
     check_kind(kind)
-    record = _parse(data, source)
+    record = JsonStream(file, source).document()
     try:
         return _from_json(record, kind)
-    except InvalidTitleError as error:
-        raise InvalidTitleError(f"{source}: {error}") from error
+    except (InvalidTitleError, RecursionError) as error:
+        raise InvalidTitleError(f"{source}: {_reason(error)}") from error
 
 
-def _read(path: Path | Traversable) -> bytes:
+def _open(path: Path | Traversable) -> IO[bytes]:
     try:
-        return path.read_bytes()
+        return path.open("rb")
     except OSError as error:
-        raise InvalidArgumentError(f"{path}: cannot be read: {error.strerror}") from error
+        shown_path = _encodable(str(path))
+        raise InvalidArgumentError(f"{shown_path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidArgumentError(f"{shown(str(path))} is no path: {error}") from error
 
 
-def _parse(data: bytes, source: str) -> Any:
-    """Read JSON, and refuse it as a whole where something of it would get lost."""
-    try:
-        return json.loads(data, object_pairs_hook=_without_repetition)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidArgumentError(f"{source}: not JSON, {where}: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        where = f"byte {error.start} as {error.encoding}"
-        raise InvalidArgumentError(f"{source}: not JSON, {where}: {error.reason}") from error
-    except RecursionError as error:
-        raise InvalidArgumentError(f"{source}: nested too deeply") from error
-    except _RepeatedKeyError as error:
-        raise InvalidArgumentError(f"{source}: {error}") from error
-    except ValueError as error:  # Python reads no number of more than some thousand digits
-        raise InvalidArgumentError(f"{source}: holds a number of too many digits") from error
-
-
-class _RepeatedKeyError(ValueError):
-    """An object has two values for one key."""
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _RepeatedKeyError(f"the key {shown(twice)} occurs twice in one object")
-    return unique
-
-
-def _titles(records: Mapping[str, Any], kind: Kind, source: str) -> Iterator[AnyTitle | Rejection]:
-    for key, record in records.items():
-        try:
-            title = _from_json(record, kind)
-        except (InvalidTitleError, RecursionError) as error:
-            reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            yield Rejection(source, _encodable(key), reason)
-            continue
-        if key == str(title.id):
-            yield title
+def _titles(file: Readable, path: Path | Traversable, kind: Kind) -> Iterator[AnyTitle | Rejection]:
+    """Read a file of records; *path* is what errors and rejections name."""
+    rejected = 0
+    for key, record in JsonStream(file, _encodable(str(path))).members(_WANTED):
+        title = _title(key, record, kind)
+        if isinstance(title, str):
+            rejected += 1
+            yield Rejection(_encodable(path.name), _short(key), title)
         else:
-            reason = f"its key is {shown(key)}, its id {title.id}"
-            yield Rejection(source, _encodable(key), reason)
+            yield title
+        if rejected > MAX_REJECTED:
+            raise InvalidArgumentError(
+                f"{_encodable(str(path))}: more than {MAX_REJECTED:,} records are no {kind} records"
+            )
+
+
+def _title(key: str, record: Any, kind: Kind) -> AnyTitle | str:
+    """Make a title of a record, or say why it is none."""
+    try:
+        title = _from_json(record, kind)
+    except (InvalidTitleError, RecursionError) as error:
+        return _reason(error)
+    return title if key == str(title.id) else f"its key is {shown(key)}, its id {title.id}"
+
+
+def _reason(error: InvalidTitleError | RecursionError) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _from_json(record: Any, kind: Kind) -> AnyTitle:
     return TITLE_CLASSES[kind].from_json(record)
+
+
+def _short(key: str) -> str:
+    """Give a key as a report lists it: all of it, unless somebody means to fill the memory."""
+    cut = f"{key[:_LONGEST_KEY]}... ({len(key):,} characters)" if len(key) > _LONGEST_KEY else key
+    return _encodable(cut)
 
 
 def _encodable(text: str) -> str:
