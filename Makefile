@@ -20,7 +20,7 @@ PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test soak check lint types imports docs bench engine clean help
+.PHONY: run test soak check lint types imports docs bench fuzz engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,11 @@ docs: $(VENV)/.dev  ## generated tables are fresh
 
 bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
 	@$(BIN)/python bench/reads.py
+
+fuzz: $(VENV)/.app  ## throw bytes at what reads them, guided by coverage (SECONDS= for each target)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	    || $(BIN)/pip install --quiet --disable-pip-version-check atheris >/dev/null 2>&1 || true
+	@$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)
 
 engine:
 	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
