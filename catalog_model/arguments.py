@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
@@ -80,9 +80,14 @@ def check_genre_ids(genre_ids: object, *, most: int) -> tuple[int, ...]:
 
 def check_limit(limit: object) -> int:
     """Accept how many titles a page may hold: 1 to 1,000."""
-    if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
-        refuse("limit", limit, f"a whole number from 1 to {MAX_LIMIT}")
-    return limit
+    return check_within(limit, "limit", 1, MAX_LIMIT)
+
+
+def check_within(value: object, name: str, least: int, most: int) -> int:
+    """Accept a whole number from *least* to *most*."""
+    if type(value) is not int or not least <= value <= most:
+        refuse(name, value, f"a whole number from {least} to {most}")
+    return value
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
@@ -167,6 +172,15 @@ def is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_progress(on_progress: Callable[[int], None] | None) -> Callable[[int], None]:
+    """Accept a function of how much is done; for None give one that does nothing."""
+    if on_progress is None:
+        return lambda _: None
+    if not callable(on_progress):
+        refuse("on_progress", on_progress, "a function of a number")
+    return on_progress
 
 
 def check_instance(value: object, name: str, kind: type[Any]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from catalog_model import codec, keys, plan
+from catalog_model import codec, plan
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.formulas import rcu, wcu
@@ -225,7 +225,7 @@ def outcome(operation: plan.Operation, before: Item | None) -> Item | None:
 
 def key_of(operation: plan.Operation) -> ItemKey:
     """Give the key of the item that an operation is about."""
-    return _key(operation.item) if isinstance(operation, plan.Put) else operation.key
+    return codec.primary_key(operation.item) if isinstance(operation, plan.Put) else operation.key
 
 
 def _action_units(operation: plan.Operation, before: Item | None) -> Units:
@@ -263,8 +263,4 @@ def _stored_bytes(item: Item) -> int:
 
 
 def _by_key(*items: Item | None) -> dict[ItemKey, Item]:
-    return {_key(item): item for item in items if item}
-
-
-def _key(item: Item) -> ItemKey:
-    return keys.ItemKey(item["PK"]["S"], item["SK"]["S"])
+    return {codec.primary_key(item): item for item in items if item}

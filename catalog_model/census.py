@@ -21,6 +21,8 @@ from catalog_model.keys import Kind
 Shard = tuple[Kind, int]
 
 MOST_FINDINGS: Final = 10_000
+"""How many findings are named; further ones are counted."""
+
 _BITS: Final = 128
 
 
@@ -102,8 +104,7 @@ class Census:
         title = record.title
         self.titles += 1
         shard = title.kind, keys.shard_of(title.key)
-        genres = (None, *codec.unique_genres(title))
-        self._counts[shard].update(map(codec.tally_attribute, genres))
+        self._counts[shard].update(codec.tally_attributes(title))
         slots = self._slots[shard]
         slots.titles += 1
         slots.title_sum = (slots.title_sum + _hash(record.slot, title.id)) % 2**_BITS

@@ -13,9 +13,9 @@ from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.cli_base import FOUND_WANTING, Command, Settings, printable
 from catalog_model.cli_output import print_json, progress
-from catalog_model.findings import Finding
+from catalog_model.paced_reads import SEGMENTS
 from catalog_model.repair import RepairReport, repair
-from catalog_model.verify import SEGMENTS, Report, verify
+from catalog_model.verify import Report, verify
 
 _RATE: Final = click.option(
     "--read-units-per-second",
@@ -109,9 +109,5 @@ def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
 
 
 def _repaired(report: RepairReport) -> dict[str, Any]:
-    left = [{**_finding(finding), "reason": reason} for finding, reason in report.left]
+    left = [{**asdict(finding), "reason": reason} for finding, reason in report.left]
     return {"actions": report.actions, "left": left}
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return asdict(finding)

@@ -11,7 +11,7 @@ from catalog_model import operations
 from catalog_model.cli_base import FOUND_WANTING, Command, Settings, printable
 from catalog_model.cli_output import print_json, progress
 from catalog_model.migrate import NO_VERSION, MigrationReport, migrate
-from catalog_model.verify import SEGMENTS
+from catalog_model.paced_reads import SEGMENTS
 
 
 @click.command("migrate", cls=Command, short_help="Bring all items up to the current version.")

@@ -71,18 +71,22 @@ def key_attributes(key: keys.ItemKey) -> Item:
     return {"PK": text(key.PK), "SK": text(key.SK)}
 
 
-def own_item(key: keys.ItemKey, **attributes: Value) -> Item:
+def primary_key(item: Mapping[str, Any]) -> keys.ItemKey:
+    """Read the primary key of an item: `key_attributes` turned round."""
+    return keys.ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def own_item(name: keys.ItemName, **attributes: Value) -> Item:
     """Write an item's key, what it is, the version of the schema, and *attributes*."""
-    what = evolution.type_of(keys.parse_key(*key))
-    own = {TYPE: text(what), SCHEMA: number(SCHEMA_VERSION)}
-    return {**key_attributes(key), **own, **attributes}
+    own = {TYPE: text(evolution.type_of(name)), SCHEMA: number(SCHEMA_VERSION)}
+    return {**key_attributes(keys.item_key(name)), **own, **attributes}
 
 
 def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
     """Write the item that holds the title."""
     record = title.to_json()
     own = {VERSION: number(version), SLOT: number(slot)}
-    item = own_item(keys.title_key(title.key), **own)
+    item = own_item(keys.TitleItem(title.key), **own)
     item.update({_escape(name): _encode(value) for name, value in record.items()})
     form = _form_of(record)
     if _changes(form, _usual_form(title.kind)):
@@ -92,15 +96,15 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
 
 def encode_copies(title: Movie | TVShow) -> list[Item]:
     """Write the copies that the lists show: one for all of the kind, one for each genre."""
-    listing = own_item(keys.listing_key(title.key), **_list_attributes(title, None))
+    listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None))
     listing[NAME_SK] = text(keys.name_sort_key(title.display_name, title.id))
     return [listing, *(encode_membership(title, genre_id) for genre_id in unique_genres(title))]
 
 
 def encode_membership(title: Movie | TVShow, genre_id: int) -> Item:
     """Write the copy that the lists of one genre show."""
-    key = keys.membership_key(title.key, genre_id)
-    return own_item(key, **_list_attributes(title, genre_id))
+    name = keys.MembershipItem(title.key, genre_id)
+    return own_item(name, **_list_attributes(title, genre_id))
 
 
 def unique_genres(title: Movie | TVShow) -> tuple[int, ...]:
@@ -122,8 +126,8 @@ def _list_attributes(title: Movie | TVShow, genre_id: int | None) -> dict[str, V
 
 def encode_slot(key: TitleKey, slot: int) -> Item:
     """Write the item that lets the sampler find the title by its slot."""
-    slot_key = keys.slot_key(key.kind, keys.shard_of(key), slot)
-    return own_item(slot_key, **{TITLE_ID: number(key.id)})
+    name = keys.SlotItem(key.kind, keys.shard_of(key), slot)
+    return own_item(name, **{TITLE_ID: number(key.id)})
 
 
 def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
@@ -158,7 +162,7 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         UnknownEntityError: If the item holds no title.
     """
     try:
-        name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
+        name = keys.parse_key(*primary_key(item))
         if not isinstance(name, keys.TitleItem):
             raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
         record = _checked(_decode_record(evolution.upgraded(item), name.key.kind))
@@ -192,7 +196,7 @@ def decode_collection(
     title: Movie | TVShow | None = None
     genre_ids: list[int] = []
     for item in items:
-        match keys.parse_key(item["PK"]["S"], item["SK"]["S"]):
+        match keys.parse_key(*primary_key(item)):
             case keys.TitleItem():
                 title = decode_title(item)
             case keys.MembershipItem(_, genre_id):
@@ -225,12 +229,19 @@ def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
     """Read how many titles each genre has in one shard; genres without titles are left out."""
-    counts = {
-        int(name.removeprefix("g")): read_int(item, name)
-        for name in item
-        if name.startswith("g") and name[1:].isdecimal()
-    }
-    return {genre_id: count for genre_id, count in counts.items() if count}
+    counts = {name: read_int(item, name) for name in item if is_count(name) and name != TOTAL}
+    return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
+
+
+def is_count(name: str) -> bool:
+    """Tell whether an attribute of a tally has this name because it counts."""
+    digits = name.removeprefix("g")
+    return name == TOTAL or (digits != name and digits.isascii() and digits.isdecimal())
+
+
+def tally_attributes(title: Movie | TVShow) -> list[str]:
+    """Name the attributes of its tally that count a title: that of its kind, and of its genres."""
+    return [tally_attribute(genre_id) for genre_id in (None, *unique_genres(title))]
 
 
 def tally_attribute(genre_id: int | None) -> str:

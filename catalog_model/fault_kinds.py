@@ -23,7 +23,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from catalog_model.catalog import Catalog
-from catalog_model.codec import Item, key_attributes
+from catalog_model.codec import Item, key_attributes, primary_key
 from catalog_model.faults import translated
 from catalog_model.gateway import Gateway
 from catalog_model.keys import ItemKey
@@ -260,7 +260,7 @@ class LaggingCopy:
         """Read what a write left behind, and bring the write to the copy whose turn it now is."""
         ours = [request for request in _writes_in(attempt) if self._is_ours(request)]
         written = [request.get("Key") or request["Item"] for request in ours]
-        keys = [ItemKey(item["PK"]["S"], item["SK"]["S"]) for item in written]
+        keys = [primary_key(item) for item in written]
         found = self._gateway.batch_get(keys, consistent=True)
         if keys:
             self._coming.append({key: found.get(key) for key in keys})

@@ -71,7 +71,7 @@ class TitleRecord:
 def name_of(item: Mapping[str, Any]) -> ItemName | None:
     """Name an item by its key; None if no item of this model has such a key."""
     try:
-        return keys.parse_key(item["PK"]["S"], item["SK"]["S"])
+        return keys.parse_key(*codec.primary_key(item))
     except (UnknownEntityError, KeyError, TypeError):
         return None
 
@@ -96,6 +96,8 @@ def check_item(item: Item) -> Iterator[Finding]:
         found = _shown({of: item.get(of) for of in expected})
         wanted = _shown(expected)
         yield Finding("wrong schema version", key_of(item), title, wanted, found)
+    if isinstance(name, keys.TallyItem) and isinstance(_count(item, codec.VERSION), str):
+        yield Finding("unreadable item", key_of(item), None, "a version", _shown(item))
 
 
 def read_title(item: Item) -> TitleRecord | None:
@@ -168,13 +170,21 @@ def _of_kind(key: ItemKey, what: Literal["missing", "surplus"]) -> Problem:
     return "membership missing" if what == "missing" else "membership surplus"
 
 
-def slot_finding(problem: Problem, key: ItemKey, title: TitleKey, found: str) -> Finding:
+def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
+    """Read which title owns a slot; None if that is not possible."""
+    try:
+        return codec.decode_slot(kind, item)
+    except UnknownEntityError:
+        return None
+
+
+def slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:
     """Make the finding for a title and a slot that do not name each other."""
     return Finding(problem, key, title, "a title and its slot that name each other", found)
 
 
 def count_finding(
-    kind: Kind, shard: int, expected: Mapping[str, int], found: Mapping[str, int]
+    kind: Kind, shard: int, expected: Mapping[str, int], found: Mapping[str, int | str]
 ) -> Finding:
     """Make the finding for counts of a shard that are not those of its titles."""
     names = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
@@ -182,12 +192,21 @@ def count_finding(
     return Finding("count wrong", keys.tally_key(kind, shard), None, str(wanted), str(there))
 
 
-def counts_in(item: Item) -> dict[str, int]:
-    """Read the counts of a tally by the names of their attributes; zeros are left out."""
-    by_genre = codec.tally_counts(item)
-    counts = {codec.tally_attribute(genre_id): count for genre_id, count in by_genre.items()}
-    total = codec.read_int(item, codec.TOTAL)
-    return {**counts, codec.TOTAL: total} if total else counts
+def counts_in(item: Item) -> dict[str, int | str]:
+    """Read the counts of a tally by the names of their attributes; zeros are left out.
+
+    What is no count comes as a text that shows it, and so equals no count.
+    """
+    counts = {name: _count(item, name) for name in item if codec.is_count(name)}
+    return {name: count for name, count in counts.items() if count != 0}
+
+
+def _count(item: Item, name: str) -> int | str:
+    """Read a count, 0 where it is not there; what is none comes as a text that shows it."""
+    try:
+        return codec.read_int(item, name)
+    except UnknownEntityError:
+        return _shown(item[name])
 
 
 def _shown(value: object) -> str:

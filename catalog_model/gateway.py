@@ -27,6 +27,7 @@ from catalog_model.codec import (
     key_attributes,
     number,
     own_value,
+    primary_key,
 )
 from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
@@ -116,7 +117,7 @@ class Gateway:
     ) -> dict[ItemKey, Item]:
         """Read many items, 100 a request; keys without an item are missing in the answer."""
         found = self.batch_get_parts(keys, (), consistent=consistent)
-        return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in found}
+        return {primary_key(item): item for item in found}
 
     def batch_get_parts(
         self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
@@ -273,7 +274,7 @@ class Gateway:
         match operation:
             case plan.Put(item):
                 attributes = {name: item[name] for name in item if name not in ("PK", "SK")}
-                key = ItemKey(item["PK"]["S"], item["SK"]["S"])
+                key = primary_key(item)
                 extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
             case plan.Update(key, sets, adds):
                 changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]

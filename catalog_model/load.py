@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from catalog_model import codec, keys
-from catalog_model.arguments import check_instance, refuse, shown
+from catalog_model.arguments import check_instance, check_progress, refuse, shown
 from catalog_model.catalog import Catalog
 from catalog_model.counts import read_counts
 from catalog_model.entities import Movie, TVShow
@@ -129,9 +129,7 @@ def load_titles(
     check_instance(catalog, "catalog", Catalog)
     if isinstance(titles, (str, bytes, dict)) or not isinstance(titles, Iterable):
         refuse("titles", titles, "titles")
-    if on_progress is not None and not callable(on_progress):
-        refuse("on_progress", on_progress, "a function of a number")
-    loading = _Loading(catalog, on_progress or (lambda _: None))
+    loading = _Loading(catalog, check_progress(on_progress))
     for batch in _batches(loading.accepted(titles)):
         loading.load(batch)
     loading.progressed()

@@ -6,6 +6,7 @@ tally, that it saw. A title's own record is never written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,12 +20,12 @@ from catalog_model.plan import (
     Absent,
     Check,
     Delete,
-    Equals,
     Known,
     Operation,
     Plan,
     Put,
     Update,
+    as_read,
     own_sets,
 )
 
@@ -57,8 +58,7 @@ def plan_collection(items: Iterable[Item]) -> Plan:
         for key, item in copies.items()
         if key not in expected and not evolution.is_newer(item)
     ]
-    as_read = Equals(codec.VERSION, record.version, or_absent=record.version == 0)
-    return _guarded(Check(keys.title_key(record.title.key), as_read), changes)
+    return _guarded(Check(keys.title_key(record.title.key), as_read(record.version)), changes)
 
 
 def _guarded(check: Check, changes: list[Operation] | list[Delete]) -> Plan:
@@ -96,12 +96,8 @@ class ShardState:
     @property
     def counts(self) -> dict[str, int]:
         """What the tally should count, by the names of its attributes."""
-        counts: dict[str, int] = {}
-        for record in self.titles.values():
-            for genre_id in (None, *codec.unique_genres(record.title)):
-                name = codec.tally_attribute(genre_id)
-                counts[name] = counts.get(name, 0) + 1
-        return counts
+        titles = (record.title for record in self.titles.values())
+        return dict(Counter(n for title in titles for n in codec.tally_attributes(title)))
 
 
 def plans_for_shard(state: ShardState) -> Iterator[Plan]:
@@ -114,10 +110,7 @@ def plans_for_shard(state: ShardState) -> Iterator[Plan]:
     if tally:
         yield tally
         version += 1
-    guard = Check(
-        keys.tally_key(state.kind, state.shard),
-        Equals(codec.VERSION, version, or_absent=version == 0),
-    )
+    guard = Check(keys.tally_key(state.kind, state.shard), as_read(version))
     changes = list(_slot_changes(state))
     for at in range(0, len(changes), SLOTS_AT_ONCE):
         some = changes[at : at + SLOTS_AT_ONCE]
@@ -129,15 +122,14 @@ def _plan_counts(state: ShardState) -> Plan:
     if expected == found:
         return ()
     zeros = dict.fromkeys(found.keys() - expected.keys(), 0)
-    key = keys.tally_key(state.kind, state.shard)
-    sets: dict[str, int | str] = {**dict(own_sets(key)), **expected, **zeros}
-    as_read = Equals(codec.VERSION, state.version, or_absent=state.version == 0)
+    own = dict(own_sets(keys.TallyItem(state.kind, state.shard)))
+    sets: dict[str, int | str] = {**own, **expected, **zeros}
     return (
         Update(
-            key,
+            keys.tally_key(state.kind, state.shard),
             sets=tuple(sorted(sets.items())),
             adds=((codec.VERSION, 1),),
-            condition=Known(as_read),
+            condition=Known(as_read(state.version)),
         ),
     )
 
@@ -161,14 +153,13 @@ def _slot_changes(state: ShardState) -> Iterator[Plan]:
 
 
 def _moved(record: TitleRecord, slot: int) -> Plan:
-    as_read = Equals(codec.VERSION, record.version, or_absent=record.version == 0)
     return (
         Put(codec.encode_slot(record.title.key, slot), Known()),
         Update(
             keys.title_key(record.title.key),
             sets=((codec.SLOT, slot),),
             adds=((codec.VERSION, 1),),
-            condition=Known(as_read),
+            condition=Known(as_read(record.version)),
         ),
     )
 

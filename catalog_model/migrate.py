@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model import evolution, keys
-from catalog_model.arguments import check_flag, check_instance, refuse
+from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
 from catalog_model.capacity import TRANSACTION_FACTOR
 from catalog_model.catalog import Catalog
 from catalog_model.checkpoint import Checkpoint
@@ -25,13 +25,13 @@ from catalog_model.codec import Item
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
 from catalog_model.findings import key_of, name_of
-from catalog_model.formulas import rcu, wcu
+from catalog_model.formulas import wcu
 from catalog_model.gateway import Gateway, pause
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.pace import Pace
+from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.sizes import item_size
-from catalog_model.verify import MOST_SEGMENTS, SEGMENTS, size_of
 from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
@@ -113,12 +113,10 @@ def migrate(
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
-    if type(segments) is not int or not 1 <= segments <= MOST_SEGMENTS:
-        refuse("segments", segments, f"a whole number from 1 to {MOST_SEGMENTS}")
+    check_segments(segments)
     if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
         refuse("checkpoint", checkpoint, "the path of a file")
-    if on_progress is not None and not callable(on_progress):
-        refuse("on_progress", on_progress, "a function of a number")
+    on_progress = check_progress(on_progress)
     pace = Pace(units_per_second)
     path = None if checkpoint is None or dry_run else Path(checkpoint)
     places = Checkpoint(path, _walk(catalog), segments)
@@ -141,15 +139,16 @@ class _Migration:
         gateway: Gateway,
         pace: Pace,
         checkpoint: Checkpoint,
-        on_progress: Callable[[int], None] | None,
+        on_progress: Callable[[int], None],
         *,
         is_dry: bool,
     ) -> None:
         self.report = MigrationReport()
         self._gateway = gateway
         self._pace = pace
+        self._reads = PacedReads(gateway, pace)
         self._checkpoint = checkpoint
-        self._on_progress = on_progress or (lambda _: None)
+        self._on_progress = on_progress
         self._is_dry = is_dry
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -176,11 +175,10 @@ class _Migration:
         checkpoint = self._checkpoint
         if checkpoint.is_done(segment):
             return
-        pages = self._gateway.scan_after(
+        pages = self._reads.pages_after(
             checkpoint.place(segment), segment, checkpoint.segments, page=PAGE
         )
         for items, last in pages:
-            self._pace.spend(rcu(sum(map(size_of, items))))
             self._bring_up(items)
             checkpoint.reached(segment, last)
             with self._lock:
@@ -225,7 +223,7 @@ class _Migration:
             else:
                 self._wrote(1, _units_of(item))
                 return
-            now = self._get(key_of(item))
+            now = self._reads.get(key_of(item))
             if now is None or not evolution.is_outdated(now):
                 return
             item = now
@@ -236,7 +234,7 @@ class _Migration:
         at = keys.title_key(title)
         for attempt in range(TRIES):
             try:
-                written = self._rewrite(read_stored(own or self._get(at)))
+                written = self._rewrite(read_stored(own or self._reads.get(at)))
             except LostRaceError as error:
                 race, own = error, None
                 time.sleep(pause(attempt) / 4)
@@ -266,15 +264,10 @@ class _Migration:
     def _leave(self, older: list[Item], reason: str) -> None:
         """Name what is still there and older; `catalog_model.repair` knows what to do with it."""
         for item in older:
-            now = self._get(key_of(item))
+            now = self._reads.get(key_of(item))
             if now is not None and evolution.is_outdated(now):
                 with self._lock:
                     self.report.left.append((key_of(item), reason))
-
-    def _get(self, key: ItemKey) -> Item | None:
-        item = self._gateway.get(key, consistent=True)
-        self._pace.spend(rcu(size_of(item or {})))
-        return item
 
     def _wrote(self, items: int, units: float) -> None:
         with self._lock:

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from catalog_model import capacity, evolution, plan
 from catalog_model.arguments import refuse
 from catalog_model.capacity import Units
-from catalog_model.codec import Item, Value
+from catalog_model.codec import Item, Value, primary_key
 from catalog_model.errors import ServiceError
 from catalog_model.indexes import INDEX_KEYS, INDEXES, IndexName
 from catalog_model.keys import ItemKey
@@ -86,7 +86,7 @@ class OfflineClient:
         self._partitions: dict[tuple[IndexName | None, str], list[Place]] = defaultdict(list)
         for item in items:
             try:
-                self._write(_key(item), item)
+                self._write(primary_key(item), item)
             except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
                 refuse("items", item, "items of typed JSON, each with its keys")
 
@@ -99,7 +99,7 @@ class OfflineClient:
         """Answer a GetItem."""
         consistent = request.get("ConsistentRead", False)
         with self._lock:
-            item = self._items.get(_key(request["Key"]))
+            item = self._items.get(primary_key(request["Key"]))
         answer: dict[str, Any] = {"Item": deepcopy(item)} if item else {}
         if _is_asked_for_units(request):
             units = capacity.get_units(item, consistent=consistent)
@@ -110,7 +110,7 @@ class OfflineClient:
         """Answer a BatchGetItem; what goes beyond 16 MB is left unprocessed."""
         ((table, asked),) = request["RequestItems"].items()
         with self._lock:
-            found = [self._items.get(_key(key)) for key in asked["Keys"]]
+            found = [self._items.get(primary_key(key)) for key in asked["Keys"]]
         read = _as_far_as(BATCH_BYTES, found)
         left = asked["Keys"][len(read) :]
         answer: dict[str, Any] = {
@@ -219,7 +219,7 @@ def _question(request: Mapping[str, Any]) -> _Question:
         upper=values[upper]["S"] if upper else None,
         descending=not request.get("ScanIndexForward", True),
         limit=request.get("Limit"),
-        start=(start[own[1]]["S"], *_key(start)) if start else None,
+        start=(start[own[1]]["S"], *primary_key(start)) if start else None,
     )
 
 
@@ -300,7 +300,7 @@ def _place(item: Item | None, index: IndexName | None) -> tuple[str, Place] | No
     pk, sk = _own_keys(index)
     if item is None or pk not in item or sk not in item:
         return None
-    return item[pk]["S"], (item[sk]["S"], *_key(item))
+    return item[pk]["S"], (item[sk]["S"], *primary_key(item))
 
 
 def _own_keys(index: IndexName | None) -> tuple[str, str]:
@@ -319,7 +319,3 @@ def _normal(value: Value) -> Value:
         case "M":
             return {kind: {name: _normal(each) for name, each in content.items()}}
     return {kind: content}
-
-
-def _key(item: Mapping[str, Any]) -> ItemKey:
-    return ItemKey(item["PK"]["S"], item["SK"]["S"])

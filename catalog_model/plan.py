@@ -164,10 +164,9 @@ def plan_change(before: Stored, after: Movie | TVShow) -> Plan:
 
 def plan_rewriting(before: Stored) -> Plan:
     """Plan the same title again with its copies, all as the current version has them."""
-    version = before.version
-    title = codec.encode_title(before.title, version=version + 1, slot=before.slot)
+    title = codec.encode_title(before.title, version=before.version + 1, slot=before.slot)
     return (
-        Put(title, Equals(codec.VERSION, version, or_absent=version == 0)),
+        Put(title, as_read(before.version)),
         *(Put(copy) for copy in codec.encode_copies(before.title)),
     )
 
@@ -178,20 +177,24 @@ def plan_upgrade(item: Item) -> Update:
     It sets what is new, and adds nothing to a tally's version so that there is one. What others
     add to or set meanwhile it neither reads nor writes back, so nothing of theirs can be lost.
     """
-    key = ItemKey(item["PK"]["S"], item["SK"]["S"])
+    key = codec.primary_key(item)
     name = keys.parse_key(*key)
     return Update(
         key,
-        sets=own_sets(key),
+        sets=own_sets(name),
         adds=((codec.VERSION, 0),) if isinstance(name, keys.TallyItem) else (),
         condition=Equals(codec.SCHEMA, codec.read_int(item, codec.SCHEMA)),
     )
 
 
-def own_sets(key: ItemKey) -> tuple[tuple[str, int | str], ...]:
+def as_read(version: int) -> Equals:
+    """Hold where an item is of this version still; one that has none is of version 0."""
+    return Equals(codec.VERSION, version, or_absent=version == 0)
+
+
+def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:
     """Give what an update sets in every item: what it is, and of which version."""
-    what = evolution.type_of(keys.parse_key(*key))
-    return ((codec.TYPE, what), (codec.SCHEMA, codec.SCHEMA_VERSION))
+    return ((codec.TYPE, evolution.type_of(name)), (codec.SCHEMA, codec.SCHEMA_VERSION))
 
 
 def plan_deletion(before: Stored, shard: Shard) -> Plan:
@@ -229,10 +232,9 @@ def _plan_departure(before: Stored, shard: Shard) -> Plan:
 
 def _counts(before: Movie | TVShow | None, after: Movie | TVShow | None) -> dict[str, int]:
     """Tell by how much each count changes."""
-    old = {None, *before.genre_ids} if before else set()
-    new = {None, *after.genre_ids} if after else set()
-    signs = ((old - new, -1), (new - old, +1))
-    return {codec.tally_attribute(genre): sign for genres, sign in signs for genre in genres}
+    old = set(codec.tally_attributes(before)) if before else set()
+    new = set(codec.tally_attributes(after)) if after else set()
+    return dict.fromkeys(old - new, -1) | dict.fromkeys(new - old, +1)
 
 
 def _tally(key: TitleKey, counts: Mapping[str, int], total: int | None = None) -> Update:
@@ -247,10 +249,9 @@ def _tally_shard(
     The version tells a verification that the counts changed while it looked.
     """
     unchanged = None if total is None else Equals(codec.TOTAL, total, or_absent=total == 0)
-    key = keys.tally_key(kind, shard)
     return Update(
-        key,
-        sets=own_sets(key),
+        keys.tally_key(kind, shard),
+        sets=own_sets(keys.TallyItem(kind, shard)),
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
         condition=Known(unchanged),
     )

@@ -7,20 +7,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import keys
 from catalog_model.arguments import check_flag, check_instance
 from catalog_model.catalog import Catalog
+from catalog_model.census import Shard
 from catalog_model.codec import Item
 from catalog_model.errors import SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
-from catalog_model.findings import COLLECTION_PROBLEMS, Finding, check_collection, read_title
-from catalog_model.formulas import rcu
-from catalog_model.gateway import EVERYTHING, Gateway
+from catalog_model.findings import (
+    COLLECTION_PROBLEMS,
+    Finding,
+    check_collection,
+    name_of,
+    read_title,
+    slot_owner,
+)
+from catalog_model.gateway import Gateway
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.mending import ShardState, described, plan_collection, plans_for_shard
 from catalog_model.pace import Pace
+from catalog_model.paced_reads import SEGMENTS, PacedReads
 from catalog_model.plan import Check, Plan
-from catalog_model.verify import SEGMENTS, Report, Shard, size_of, verify
+from catalog_model.verify import Report, verify
 
 TRIES: Final = 6
 """How often a title or a shard is planned anew because somebody changed it meanwhile."""
@@ -92,7 +100,7 @@ class _Repairing:
     def __init__(self, gateway: Gateway, pace: Pace, *, is_dry: bool) -> None:
         self.report = RepairReport()
         self._gateway = gateway
-        self._pace = pace
+        self._reads = PacedReads(gateway, pace)
         self._is_dry = is_dry
 
     def titles(self, findings: Iterable[Finding]) -> None:
@@ -110,7 +118,7 @@ class _Repairing:
 
     def _title(self, title: TitleKey, findings: list[Finding]) -> None:
         for _ in range(TRIES):
-            items = self._gateway.query(keys.title_pk(title), EVERYTHING, consistent=True)
+            items = self._reads.collection(keys.title_pk(title))
             planned = plan_collection(items)
             if not planned:
                 self._leave(check_collection(items))
@@ -140,7 +148,7 @@ class _Repairing:
             for state in self._states(list(by_shard)):
                 try:
                     is_right = self._shard(state)
-                except SchemaMismatchError as error:
+                except (SchemaMismatchError, UnknownEntityError) as error:
                     self._leave(by_shard.pop((state.kind, state.shard)), str(error))
                     continue
                 if is_right:
@@ -155,7 +163,7 @@ class _Repairing:
         """Read all that these shards hold."""
         states = {each: ShardState(*each) for each in shards}
         for each in shards:
-            tally = self._gateway.get(keys.tally_key(*each), consistent=True)
+            tally = self._reads.get(keys.tally_key(*each))
             states[each].tally = tally or {}
             states[each].owners = self._owners(*each)
         for item in self._own_items():
@@ -168,14 +176,14 @@ class _Repairing:
         return states.values()
 
     def _owners(self, kind: Kind, shard: int) -> dict[int, TitleKey | None]:
-        partition = keys.slot_key(kind, shard, 0).PK
-        items = self._gateway.query(partition, EVERYTHING, consistent=True)
-        return {number: _owner(kind, item) for item in items for number in _numbers(item)}
+        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
+        named = ((name_of(item), item) for item in items)
+        slots = {n.number: item for n, item in named if isinstance(n, keys.SlotItem)}
+        return {number: slot_owner(kind, item) for number, item in slots.items()}
 
     def _own_items(self) -> Iterator[Item]:
         for segment in range(SEGMENTS):
-            for items in self._gateway.scan(segment, SEGMENTS):
-                self._pace.spend(rcu(sum(map(size_of, items))))
+            for items in self._reads.pages(segment, SEGMENTS):
                 yield from (item for item in items if item.get("PK") == item.get("SK"))
 
     def _is_written(self, planned: Plan) -> bool:
@@ -190,25 +198,10 @@ class _Repairing:
 
 
 def _shard_of(finding: Finding) -> Shard:
-    if finding.title:
-        return finding.title.kind, keys.shard_of(finding.title)
+    """Tell which shard a finding is about: a slot's own, also where it names a title of another."""
     name = keys.parse_key(*finding.key)
-    if not isinstance(name, keys.TallyItem | keys.SlotItem):
+    if isinstance(name, keys.TallyItem | keys.SlotItem):
+        return name.kind, name.shard
+    if finding.title is None:
         raise UnknownEntityError(f"{finding.key} is of no shard")
-    return name.kind, name.shard
-
-
-def _numbers(item: Item) -> Iterator[int]:
-    try:
-        name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
-    except UnknownEntityError:
-        return
-    if isinstance(name, keys.SlotItem):
-        yield name.number
-
-
-def _owner(kind: Kind, item: Item) -> TitleKey | None:
-    try:
-        return codec.decode_slot(kind, item)
-    except UnknownEntityError:
-        return None
+    return finding.title.kind, keys.shard_of(finding.title)

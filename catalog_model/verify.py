@@ -2,24 +2,25 @@
 
 A parallel Scan sees each item once. Whatever looks wrong is read again before it is reported, so
 that a change under way is not taken for a defect. An item of an older version counts as what it is
-read as. Memory does not grow with the table: what has to
-be compared across items, the counts and the slots, is added up as counts and checksums, and only a
-shard of which these disagree is looked at item by item.
+read as. Memory does not grow with the table: what has to be compared across items, the counts and
+the slots, is added up as counts and checksums, and only a shard of which these disagree is looked
+at item by item.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from catalog_model import codec, evolution, keys
-from catalog_model.arguments import check_instance, refuse
+from catalog_model.arguments import check_instance, check_progress
 from catalog_model.catalog import Catalog
-from catalog_model.census import Census
+from catalog_model.census import Census, Shard
 from catalog_model.codec import Item
+from catalog_model.errors import UnknownEntityError
 from catalog_model.findings import (
     Finding,
     check_collection,
@@ -29,25 +30,15 @@ from catalog_model.findings import (
     name_of,
     read_title,
     slot_finding,
+    slot_owner,
 )
-from catalog_model.formulas import rcu
-from catalog_model.gateway import EVERYTHING, Gateway
-from catalog_model.keys import KINDS, SHARDS, ItemKey, Kind, TitleKey
+from catalog_model.keys import KINDS, SHARDS, Kind, TitleKey
 from catalog_model.pace import Pace
-from catalog_model.sizes import item_size
-
-SEGMENTS: Final = 4
-MOST_SEGMENTS: Final = 64
-MOST_FINDINGS: Final = 10_000
-"""How many findings a report names; further ones are counted."""
+from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 
 SECOND_LOOK: Final = 0.1
 """Seconds until what looks wrong is looked at again."""
 
-PACED_PAGE: Final = 100
-"""How many items a page has where somebody is held back: the less, the evener."""
-
-Shard = tuple[Kind, int]
 SHARDS_OF_ALL: Final = tuple((kind, shard) for kind in KINDS for shard in range(SHARDS))
 
 
@@ -97,23 +88,19 @@ def verify(
     True
     """
     check_instance(catalog, "catalog", Catalog)
-    if type(segments) is not int or not 1 <= segments <= MOST_SEGMENTS:
-        refuse("segments", segments, f"a whole number from 1 to {MOST_SEGMENTS}")
-    if on_progress is not None and not callable(on_progress):
-        refuse("on_progress", on_progress, "a function of a number")
-    pace = Pace(read_units_per_second)
-    verification = _Verification(catalog.gateway, pace, segments, on_progress or (lambda _: None))
-    return verification.report()
+    check_segments(segments)
+    on_progress = check_progress(on_progress)
+    reads = PacedReads(catalog.gateway, Pace(read_units_per_second))
+    return _Verification(reads, segments, on_progress).report()
 
 
 class _Verification:
     """One look at the whole table."""
 
     def __init__(
-        self, gateway: Gateway, pace: Pace, segments: int, on_progress: Callable[[int], None]
+        self, reads: PacedReads, segments: int, on_progress: Callable[[int], None]
     ) -> None:
-        self._gateway = gateway
-        self._pace = pace
+        self._reads = reads
         self._segments = segments
         self._on_progress = on_progress
         self._seen = 0
@@ -127,13 +114,13 @@ class _Verification:
         after = self._tallies()
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
         decided = [each for each in SHARDS_OF_ALL if each not in undecided]
-        found = [*census.findings, *_check_counts(census, decided, after)]
+        census.note(_check_counts(census, decided, after))
         suspects = [each for each in decided if not census.slots_agree(each)]
         if suspects:
-            found += self._check_slots({each: census.titles_of(each) for each in suspects})
+            census.note(self._check_slots({each: census.titles_of(each) for each in suspects}))
         return Report(
-            findings=tuple(found[:MOST_FINDINGS]),
-            more_findings=census.more_findings + len(found[MOST_FINDINGS:]),
+            findings=tuple(census.findings),
+            more_findings=census.more_findings,
             items=census.items,
             titles=census.titles,
             undecided=undecided,
@@ -146,7 +133,7 @@ class _Verification:
 
     def _tallies(self) -> dict[Shard, Item]:
         wanted = {keys.tally_key(*each): each for each in SHARDS_OF_ALL}
-        found = self._gateway.batch_get(wanted, consistent=True)
+        found = self._reads.batch_get(wanted)
         return {wanted[key]: evolution.upgraded(item) for key, item in found.items()}
 
     def _look_at_segment(self, segment: int) -> Census:
@@ -166,9 +153,7 @@ class _Verification:
         return census
 
     def _items(self, segment: int) -> Iterator[Item]:
-        page = PACED_PAGE if self._pace.is_limited else None
-        for items in self._gateway.scan(segment, self._segments, page=page):
-            self._pace.spend(rcu(sum(map(size_of, items))))
+        for items in self._reads.pages(segment, self._segments):
             self._seen += len(items)
             self._on_progress(self._seen)
             yield from items
@@ -178,57 +163,47 @@ class _Verification:
         if not check_collection(collection):
             return
         partition = collection[0]["PK"]["S"]
-        once = self._look_again(partition)
+        once = check_collection(self._reads.collection(partition))
         if once:
             time.sleep(SECOND_LOOK)
-            twice = self._look_again(partition)
+            twice = check_collection(self._reads.collection(partition))
             census.note(finding for finding in twice if finding in once)
 
-    def _look_again(self, partition: str) -> list[Finding]:
-        items = self._gateway.query(partition, EVERYTHING, consistent=True)
-        self._pace.spend(rcu(sum(map(size_of, items))))
-        return check_collection(items)
-
-    def _check_slots(self, suspects: dict[Shard, int]) -> list[Finding]:
+    def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
         """Look at each slot of these shards, and at each title, whether they name each other."""
-        found = [
-            finding
-            for (kind, shard), titles in suspects.items()
-            for finding in self._check_owners(kind, shard, titles)
-        ]
-        looked = (
-            [finding for titles in self._titles_of(segment, suspects) for finding in titles]
-            for segment in range(self._segments)
-        )
-        return found + [finding for findings in looked for finding in findings]
+        for shard, titles in suspects.items():
+            yield from self._check_owners(*shard, titles)
+        for segment in range(self._segments):
+            yield from self._check_owned(segment, suspects)
 
     def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
         """Find slots that name a title that does not name them, or that lie behind a gap."""
-        slots = self._gateway.query(keys.slot_key(kind, shard, 0).PK, EVERYTHING, consistent=True)
-        owners = [codec.decode_slot(kind, item) for item in slots if codec.TITLE_ID in item]
-        found = self._gateway.batch_get(map(keys.title_key, owners), consistent=True)
-        for item in slots:
-            key, owner = ItemKey(item["PK"]["S"], item["SK"]["S"]), codec.decode_slot(kind, item)
-            title = found.get(keys.title_key(owner))
-            number = keys.parse_key(*key).number  # type: ignore[union-attr]
-            if title is None:
+        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
+        slots = {n.number: i for i in items if isinstance(n := name_of(i), keys.SlotItem)}
+        owners = {number: slot_owner(kind, item) for number, item in slots.items()}
+        owned = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
+        for number, owner in owners.items():
+            key = keys.slot_key(kind, shard, number)
+            record = owned.get(keys.title_key(owner)) if owner else None
+            if owner is None:
+                yield slot_finding("slot dangling", key, None, "no id of a title")
+            elif record is None:
                 yield slot_finding("slot dangling", key, owner, "no such title")
-            elif codec.read_int(title, codec.SLOT, -1) != number:
-                yield slot_finding("slot doubled", key, owner, f"its slot is {_slot_of(title)}")
+            elif (keys.shard_of(owner), _slot_of(record)) != (shard, number):
+                yield slot_finding("slot doubled", key, owner, f"its slot is {_slot_of(record)}")
             elif number >= titles:
                 yield slot_finding("slot dangling", key, owner, f"only {titles} titles")
 
-    def _titles_of(self, segment: int, suspects: Collection[Shard]) -> Iterator[list[Finding]]:
+    def _check_owned(self, segment: int, suspects: Collection[Shard]) -> Iterator[Finding]:
         """Find titles whose slot does not name them."""
-        for items in self._gateway.scan(segment, self._segments):
-            self._pace.spend(rcu(sum(map(size_of, items))))
+        for items in self._reads.pages(segment, self._segments):
             records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
             titles = {
                 record.title.key: record.slot
                 for record in records
                 if record and (record.title.kind, keys.shard_of(record.title.key)) in suspects
             }
-            yield list(self._check_slots_of(titles))
+            yield from self._check_slots_of(titles)
 
     def _check_slots_of(self, titles: dict[TitleKey, int | None]) -> Iterator[Finding]:
         wanted = {
@@ -236,14 +211,14 @@ class _Verification:
             for key, slot in titles.items()
             if slot is not None
         }
-        found = self._gateway.batch_get(wanted.values(), consistent=True)
+        found = self._reads.batch_get(wanted.values())
         for key in titles:
             at = wanted.get(key)
             item = found.get(at) if at else None
-            if item is None or codec.decode_slot(key.kind, item) != key:
-                owner = codec.decode_slot(key.kind, item) if item else "nothing"
+            owner = slot_owner(key.kind, item) if item else None
+            if owner != key:
                 where = at or keys.title_key(key)
-                yield slot_finding("slot missing", where, key, f"there is {owner}")
+                yield slot_finding("slot missing", where, key, f"there is {owner or 'nothing'}")
 
 
 def _check_counts(
@@ -261,12 +236,7 @@ def _is_of_a_title(item: Item) -> bool:
 
 
 def _slot_of(title: Item) -> object:
-    return codec.read_int(title, codec.SLOT) if codec.SLOT in title else "missing"
-
-
-def size_of(item: Item) -> int:
-    """Size an item that may be anything."""
     try:
-        return item_size(item)
-    except ValueError:  # a kind of value that no item of this model has
-        return len(repr(item))
+        return codec.read_int(title, codec.SLOT) if codec.SLOT in title else "missing"
+    except UnknownEntityError:
+        return "unreadable"

@@ -12,7 +12,7 @@ from table_dump import Table, assert_in_step, dump
 
 from catalog_model import Catalog, Movie, TVShow, codec, keys
 from catalog_model import access_patterns as ap
-from catalog_model.errors import InvalidArgumentError
+from catalog_model.errors import InvalidArgumentError, UnknownEntityError
 from catalog_model.findings import PROBLEMS, Problem
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.operations import create_table, delete_table
@@ -142,6 +142,22 @@ def tally_is_gone(vandal: Vandal) -> None:
     vandal.delete(keys.tally_key(*_shard(vandal.victim)))  # type: ignore[arg-type]
 
 
+def tally_counts_in_words(vandal: Vandal) -> None:
+    vandal.change(keys.tally_key(*_shard(vandal.victim)), total=_text("three"), g28=_text(""))  # type: ignore[arg-type]
+
+
+def slot_without_an_owner(vandal: Vandal) -> None:
+    vandal.put(codec.own_item(keys.parse_key(*vandal.slot_of(vandal.victim))))
+
+
+def slot_of_a_title_of_another_shard(vandal: Vandal) -> None:
+    one = vandal.victim
+    other = next(
+        each for each in vandal.titles if each.kind == one.kind and _shard(each) != _shard(one)
+    )
+    vandal.change(vandal.slot_of(one), title_id=codec.number(other.id))
+
+
 def slot_is_gone(vandal: Vandal) -> None:
     vandal.delete(vandal.slot_of(vandal.neighbours[0]))
 
@@ -178,7 +194,11 @@ def item_of_another_model_within_a_title(vandal: Vandal) -> None:
 
 
 def title_that_is_none(vandal: Vandal) -> None:
-    vandal.put(codec.own_item(keys.title_key(TitleKey("movie", 555))))
+    vandal.put(codec.own_item(keys.TitleItem(TitleKey("movie", 555))))
+
+
+def tally_of_no_version(vandal: Vandal) -> None:
+    vandal.change(keys.tally_key(*_shard(vandal.victim)), _version=_text("new"))  # type: ignore[arg-type]
 
 
 def copy_of_an_older_schema(vandal: Vandal) -> None:
@@ -202,9 +222,12 @@ DAMAGES: list[tuple[Damage, set[Problem]]] = [
     (tally_counts_one_too_many, {"count wrong"}),
     (tally_counts_a_genre_of_nobody, {"count wrong"}),
     (tally_is_gone, {"count wrong"}),
+    (tally_counts_in_words, {"count wrong"}),
+    (slot_without_an_owner, {"slot dangling", "slot missing"}),
     (slot_is_gone, {"slot missing"}),
     (two_slots_for_one_title, {"slot doubled", "slot missing"}),
     (two_titles_with_one_slot, {"slot doubled", "slot missing"}),
+    (slot_of_a_title_of_another_shard, {"slot doubled", "slot missing"}),
     (slot_of_nobody, {"slot dangling"}),
     (slots_with_a_gap, {"slot dangling"}),
     (copy_of_an_older_schema, {"wrong schema version"}),
@@ -214,6 +237,7 @@ DAMAGES: list[tuple[Damage, set[Problem]]] = [
 BEYOND_REPAIR: list[tuple[Damage, set[Problem]]] = [
     (item_of_another_model, {"unknown entity"}),
     (item_of_another_model_within_a_title, {"unknown entity"}),
+    (tally_of_no_version, {"unreadable item"}),
     (title_that_is_none, {"unreadable item"}),
     (title_of_a_newer_schema, {"wrong schema version"}),
 ]
@@ -291,6 +315,17 @@ def test_what_cannot_be_decided_is_found_and_left(
     assert dump(some) == before
 
 
+def test_what_lies_among_slots_and_is_none_hides_no_defect(some: Catalog) -> None:
+    """It is named and left; the slot that is missing beside it is found and put back."""
+    vandal = Vandal(some)
+    junk = ItemKey(vandal.slot_of(vandal.neighbours[0]).PK, "SLOT#first")
+    vandal.put(codec.key_attributes(junk))
+    slot_is_gone(vandal)
+    assert problems(verify(some)) == {"unknown entity", "slot missing"}
+    assert repair(some).actions
+    assert [finding.key for finding in verify(some).findings] == [junk]
+
+
 def test_every_kind_of_finding_is_planted_here() -> None:
     """None that cannot be found, and none that is not tested."""
     planted = {problem for _, found in DAMAGES + BEYOND_REPAIR for problem in found}
@@ -305,7 +340,7 @@ def test_all_defects_at_once_are_found_and_repaired(some: Catalog) -> None:
     for damage in damages:
         try:
             damage(vandal)
-        except KeyError:  # what it would damage is gone already
+        except (KeyError, UnknownEntityError):  # what it would damage is gone or spoilt already
             continue
     assert len(problems(verify(some))) > 6
     while repair(some).actions:

@@ -375,7 +375,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     ap.put_title(catalog, title)
     orphan = codec.encode_membership(movie(99, 28), 28)
     surplus = codec.encode_membership(title, 35)
-    unreadable = codec.own_item(keys.title_key(keys.TitleKey("movie", 555)))
+    unreadable = codec.own_item(keys.TitleItem(keys.TitleKey("movie", 555)))
     foreign = {"PK": {"S": "USER#7"}, "SK": {"S": "ALL"}, "_schema": {"N": "1"}}
     stray = {**codec.key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": {"N": "3"}}
     for item in (orphan, surplus, unreadable):
