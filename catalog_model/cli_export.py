@@ -38,6 +38,9 @@ def export_group() -> None:
 )
 @click.option("--arn", metavar="ARN", help="ARN of the table, instead of --table and --account.")
 @click.option("--tags", is_flag=True, help="An operator also creates the table with tags.")
+@click.option(
+    "--integrity", is_flag=True, help="An operator also verifies, repairs and migrates all items."
+)
 @click.pass_obj
 def iam_policy(
     settings: Settings,
@@ -48,17 +51,20 @@ def iam_policy(
     arn: str | None,
     *,
     tags: bool,
+    integrity: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
     A reader has the access patterns that only read, a writer has all of them, an operator creates,
-    shows and deletes the table and sees no item. The table is that of --table, in the region that
-    other commands would use.
+    shows and deletes the table and sees no item, but with --integrity. The table is that of
+    --table, in the region that other commands would use.
     """
     if role is None and not names:
         raise click.UsageError("give --role, --patterns or both")
     if tags and role != "operator":
         raise click.UsageError("--tags is for --role operator")
+    if integrity and role != "operator":
+        raise click.UsageError("--integrity is for --role operator")
     patterns = _chosen(role, names)
     operations = (*iam.TABLE_ACTIONS, iam.TAGGING) if tags else iam.TABLE_ACTIONS
     print_json(
@@ -66,6 +72,7 @@ def iam_policy(
             patterns,
             table_arn=arn or _arn(settings, account),
             operations=operations if role == "operator" else (),
+            integrity=iam.INTEGRITY_ACTIONS if integrity else (),
         )
     )
 

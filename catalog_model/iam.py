@@ -44,6 +44,22 @@ TABLE_ACTIONS: Final = ("CreateTable", "DeleteTable", "DescribeTable")
 
 TAGGING: Final = "TagResource"
 
+INTEGRITY_ACTIONS: Final = (
+    "BatchGetItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "UpdateItem",
+)
+"""What `verify`, `repair` and `migrate` need, on every item of the table.
+
+No condition narrows them down: a Scan has no partition key, and a migration updates tallies and
+slots outside of transactions. `verify` alone needs BatchGetItem, Query and Scan.
+"""
+
 _CREATION: Final = {
     "TITLE": ("PutItem", "DeleteItem"),
     "SLOT": ("PutItem",),
@@ -95,7 +111,11 @@ def patterns_of(role: Role) -> tuple[AccessPattern, ...]:
 
 
 def policy(
-    patterns: Iterable[AccessPattern], *, table_arn: str, operations: Iterable[str] = ()
+    patterns: Iterable[AccessPattern],
+    *,
+    table_arn: str,
+    operations: Iterable[str] = (),
+    integrity: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Make the smallest policy that lets these access patterns work.
 
@@ -108,6 +128,7 @@ def policy(
         table_arn: ARN of the table; region and account may be ``*``.
         operations: Actions on the table itself: `TABLE_ACTIONS`, and `TAGGING` to create it with
             tags.
+        integrity: Actions on all items: of `INTEGRITY_ACTIONS`, to verify, repair and migrate.
 
     Raises:
         InvalidArgumentError: If an argument is none of that, or nothing would be allowed.
@@ -123,9 +144,8 @@ def policy(
     chosen = list(patterns)
     statements = [
         *_on_items(chosen, table_arn),
-        *_on_table(
-            [check_choice(each, "operations", _OPERATIONS) for each in operations], table_arn
-        ),
+        *_on_table("operations", operations, _OPERATIONS, table_arn),
+        *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
     ]
     if not statements:
         refuse("patterns", chosen, "at least one, where there are no operations")
@@ -135,12 +155,15 @@ def policy(
 _OPERATIONS: Final = (*TABLE_ACTIONS, TAGGING)
 
 
-def _on_table(operations: list[str], table_arn: str) -> Iterator[dict[str, Any]]:
-    if operations:
+def _on_table(
+    name: str, actions: Iterable[str], known: tuple[str, ...], table_arn: str
+) -> Iterator[dict[str, Any]]:
+    chosen = {check_choice(each, name, known) for each in actions}
+    if chosen:
         yield {
-            "Sid": "Table",
+            "Sid": "Table" if name == "operations" else "Integrity",
             "Effect": "Allow",
-            "Action": [f"dynamodb:{each}" for each in sorted(set(operations))],
+            "Action": [f"dynamodb:{each}" for each in sorted(chosen)],
             "Resource": table_arn,
         }
 

@@ -17,14 +17,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from engines import Engine
+from older_tables import grow_old, put
+from table_dump import dump
 
-from catalog_model import Catalog, Movie, Page, TVShow, iam
+from catalog_model import Catalog, Movie, Page, TVShow, codec, iam, keys
 from catalog_model import access_patterns as ap
 from catalog_model.cli_base import Program, Settings, shared_options
 from catalog_model.cli_export import export_group
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.files import read_folder, sample_folder
 from catalog_model.indexes import INDEX_KEYS
-from catalog_model.operations import create_table, delete_table, table_status
+from catalog_model.operations import (
+    create_table,
+    delete_table,
+    migrate,
+    repair,
+    table_status,
+    verify,
+)
 from catalog_model.patterns import AccessPattern, step
 from catalog_model.trace import Request
 from docs import calls
@@ -228,8 +238,8 @@ def smaller(policy: Policy) -> Iterator[tuple[str, Policy]]:
         places: list[tuple[str, ...]] = []
         if isinstance(statement["Action"], list):
             places.append(("Action",))
-        for operator, keys in statement.get("Condition", {}).items():
-            places += [("Condition", operator, key) for key in keys if isinstance(keys[key], list)]
+        for operator, wanted in statement.get("Condition", {}).items():
+            places += [("Condition", operator, key) for key in wanted if isinstance(wanted[key], list)]
         for place in places:
             for value in list(_at(statement, place)):
                 less = deepcopy(policy)
@@ -306,6 +316,37 @@ def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> 
     assert [each["Action"] for each in policy["Statement"]] == [
         sorted(f"dynamodb:{each}" for each in operations)
     ]
+
+
+def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine) -> None:
+    """Verify, repair and migrate a table that gives them all to do; each action is needed."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, read_folder(sample_folder())[:30])
+    grow_old(catalog, "mixed")
+    damage(catalog)
+    with catalog.trace() as trace:
+        assert verify(catalog).findings
+        assert repair(catalog).actions
+        migrate(catalog)
+    assert verify(catalog).is_clean
+    delete_table(catalog)
+    found = [need for request in trace for need in needs(request)]
+    policy = iam.policy((), table_arn=ARN, integrity=iam.INTEGRITY_ACTIONS)
+    assert [need for need in found if not allows(policy, need)] == []
+    assert {need.action for need in found} == set(iam.INTEGRITY_ACTIONS)
+
+
+def damage(catalog: Catalog) -> None:
+    """Leave a copy missing, one too many, a count wrong and a slot without a title."""
+    items = list(dump(catalog))
+    copies = [key for key in items if key.SK.startswith("GENRE#")]
+    slots = [key for key in items if key.SK.startswith("SLOT#")]
+    tally = next(key for key in items if key.SK == "TALLY")
+    for key in (copies[0], slots[0], tally):
+        catalog.gateway.client.delete_item(TableName=catalog.table, Key=codec.key_attributes(key))
+    surplus = keys.membership_key(keys.TitleKey("movie", 77_777_777), 28)
+    put(catalog, codec.key_attributes(surplus))
 
 
 # --- what nobody asks
@@ -435,22 +476,25 @@ UNKNOWN = AccessPattern(
 
 
 @pytest.mark.parametrize(
-    ("patterns", "arn", "operations"),
+    ("patterns", "arn", "more"),
     [
-        ([], ARN, ()),
-        (["get_title"], ARN, ()),
-        ([UNKNOWN], ARN, ()),
-        (READS, "films", ()),
-        (READS, ARN.replace("films", "*"), ()),
-        (READS, f"{ARN}/index/by_name", ()),
-        (READS, None, ()),
-        (READS, ARN, ("Scan",)),
+        ([], ARN, {}),
+        (["get_title"], ARN, {}),
+        ([UNKNOWN], ARN, {}),
+        (READS, "films", {}),
+        (READS, ARN.replace("films", "*"), {}),
+        (READS, f"{ARN}/index/by_name", {}),
+        (READS, None, {}),
+        (READS, ARN, {"operations": ["Scan"]}),
+        (READS, ARN, {"integrity": ["DeleteTable"]}),
     ],
 )
-def test_what_makes_no_policy_is_refused(patterns: Any, arn: Any, operations: Any) -> None:
+def test_what_makes_no_policy_is_refused(
+    patterns: Any, arn: Any, more: dict[str, list[str]]
+) -> None:
     """Rather than turned into something wider, or narrower."""
     with pytest.raises(InvalidArgumentError):
-        iam.policy(patterns, table_arn=arn, operations=operations)
+        iam.policy(patterns, table_arn=arn, **more)
 
 
 # --- the command
@@ -491,6 +535,15 @@ def test_an_operator_tags_only_where_that_was_said() -> None:
     assert "dynamodb:TagResource" not in without
 
 
+def test_an_operator_sees_items_only_where_that_was_said() -> None:
+    """To verify, repair and migrate them."""
+    table, items = printed("--role", "operator", "--arn", ARN, "--integrity")["Statement"]
+    assert (table["Sid"], items["Sid"]) == ("Table", "Integrity")
+    assert "dynamodb:Scan" in items["Action"]
+    (without,) = printed("--role", "operator", "--arn", ARN)["Statement"]
+    assert without == table
+
+
 @pytest.mark.parametrize(
     ("words", "settings", "arn"),
     [
@@ -522,6 +575,7 @@ def test_the_arn_is_that_of_the_table_in_question(
         ("--role", "reader", "--patterns", "put-title"),
         ("--role", "operator", "--patterns", "get-title"),
         ("--role", "reader", "--tags"),
+        ("--role", "writer", "--integrity"),
         ("--role", "reader", "--arn", "films"),
         ("--role", "reader", "--account", "1"),
     ],
