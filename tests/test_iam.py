@@ -239,7 +239,9 @@ def smaller(policy: Policy) -> Iterator[tuple[str, Policy]]:
         if isinstance(statement["Action"], list):
             places.append(("Action",))
         for operator, wanted in statement.get("Condition", {}).items():
-            places += [("Condition", operator, key) for key in wanted if isinstance(wanted[key], list)]
+            places += [
+                ("Condition", operator, key) for key in wanted if isinstance(wanted[key], list)
+            ]
         for place in places:
             for value in list(_at(statement, place)):
                 less = deepcopy(policy)
