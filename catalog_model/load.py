@@ -25,15 +25,10 @@ from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern, step
 from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
 from catalog_model.steps import (
-    AS_READ,
-    LISTING,
-    MEMBERSHIP,
-    NEW,
+    CREATION,
     REPLACED,
-    SLOT,
     TALLY,
     TITLE,
-    TOTAL_AS_READ,
     write_step,
 )
 from catalog_model.writes import check_creation, first_version, write_title
@@ -83,12 +78,7 @@ class LoadReport:
         strong=True,
     ),
     write_step(
-        f"{TITLE} {NEW}",
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{SLOT} {NEW}",
-        f"{TALLY} [{TOTAL_AS_READ}]",
+        *CREATION,
         requests="titles",
         units=f"titles * ({REPLACED} + 2) + requests * 8 * 2 * wcu(tally)",
     ),

@@ -23,6 +23,16 @@ AS_READ: Final = "IF _version = <as read>"
 KNOWN: Final = "IF <no newer version>"
 TOTAL_AS_READ: Final = "IF <total as read>"
 
+CREATION: Final = (
+    f"{TITLE} {NEW}",
+    f"{TITLE} {AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    f"{SLOT} {NEW}",
+    f"{TALLY} [{TOTAL_AS_READ}]",
+)
+"""What is written where a title is created, or replaced."""
+
 PAGE_UNITS: Final = "0.5 * rcu(limit * mean_entry) + 0.5"
 """A page reads one title more than it shows, so as to know whether there is a next one."""
 
