@@ -1,0 +1,286 @@
+"""A Flask extension: the catalogue of an application, its health, and answers for its errors.
+
+Needs the extra ``flask``. `FlaskCatalog` makes the handle from the application's configuration,
+`current_catalog` is that handle while a request is served, and `health` are two routes for
+whoever balances load. Which requests there are, and what they answer, is the application's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, cast
+
+try:
+    from flask import Blueprint, Flask, Response, current_app, request
+    from werkzeug.local import LocalProxy
+except ImportError as missing:
+    raise ImportError("Flask is not installed: pip install 'catalog-model[flask]'") from missing
+
+from catalog_model import operations
+from catalog_model.arguments import check_instance
+from catalog_model.catalog import Catalog
+from catalog_model.errors import (
+    CatalogError,
+    ConflictError,
+    InvalidArgumentError,
+    TableNotFoundError,
+    ThrottledError,
+    TitleExistsError,
+    TitleNotFoundError,
+    UnreachableError,
+)
+from catalog_model.prometheus import measure_requests
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+__all__ = ["FlaskCatalog", "Serving", "current_catalog", "health", "livez", "readyz", "serving"]
+
+KEY: Final = "catalog_model"
+"""The name in ``app.extensions``."""
+
+SETTINGS: Final = {
+    "CATALOG_TABLE": "table",
+    "CATALOG_REGION": "region",
+    "CATALOG_ENDPOINT_URL": "endpoint_url",
+    "CATALOG_PROFILE": "profile",
+    "CATALOG_CURSOR_SECRET": "cursor_secret",
+}
+"""What of an application's configuration is which setting of `Catalog`."""
+
+READY_SECONDS: Final = 5.0
+RETRY_AFTER: Final = {"Retry-After": "5"}
+USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
+"""States in which a table answers: it does while its capacity or its indexes are changed."""
+
+STATUSES: Final[Mapping[type[CatalogError], int]] = {
+    CatalogError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidArgumentError: HTTPStatus.BAD_REQUEST,
+    TitleNotFoundError: HTTPStatus.NOT_FOUND,
+    TitleExistsError: HTTPStatus.CONFLICT,
+    ConflictError: HTTPStatus.CONFLICT,
+    TableNotFoundError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""With which status an error is answered; of several that fit the closest class counts."""
+
+TOLD: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is no such title",
+    HTTPStatus.CONFLICT: "The title is there already, or others change it at the same time",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The catalogue does not answer, please try again",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The catalogue holds something that cannot be shown",
+}
+
+IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+log = logging.getLogger(__name__)
+
+
+class FlaskCatalog:
+    """The extension. One may serve several applications; it keeps nothing of them on itself.
+
+    Each application gets a `Serving` in ``app.extensions["catalog_model"]``, and a handler for
+    `CatalogError` unless it has one: JSON, ``{"error": "..."}``, with a status of `STATUSES`. A
+    400 says what was wrong with the argument, never as markup; what the other errors say is for
+    the log alone. A 503 has a ``Retry-After``.
+
+    The configuration is read by `init_app`. What is missing there is found as by
+    `Catalog.from_env`: in the variables ``CATALOG_TABLE`` and ``CATALOG_CURSOR_SECRET``, and as
+    boto3 finds it.
+
+    =========================  ====================================================================
+    ``CATALOG_TABLE``          the table
+    ``CATALOG_REGION``         the AWS region
+    ``CATALOG_ENDPOINT_URL``   where to send requests
+    ``CATALOG_PROFILE``        the profile of the AWS configuration
+    ``CATALOG_CURSOR_SECRET``  the key that signs cursors
+    ``CATALOG_READY_SECONDS``  for how many seconds an answer about readiness is given again; 5
+    =========================  ====================================================================
+
+    Args:
+        app: The application, or None to call `init_app` later.
+        catalog: A handle to use instead of one made from the configuration.
+        registry: Where to count the requests to the table, as `measure_requests` does.
+        statuses: Statuses that go before `STATUSES`, such as 500 for an `InvalidArgumentError` in
+            an application whose arguments do not come from its callers.
+
+    >>> from flask import Flask
+    >>> from catalog_model.flask import FlaskCatalog, current_catalog
+    >>> app = Flask("shop")
+    >>> app.config["CATALOG_TABLE"] = "netflix-movie-catalog"
+    >>> extension = FlaskCatalog(app)
+    >>> @app.get("/movies/<int:movie_id>")
+    ... def movie(movie_id):
+    ...     return access_patterns.get_title(current_catalog, "movie", movie_id).to_json()
+    >>> app.test_client().get("/movies/949").json["title"]
+    'Heat'
+    >>> answer = app.test_client().get("/movies/5")
+    >>> answer.status, answer.json
+    ('404 NOT FOUND', {'error': 'There is no such title'})
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        catalog: Catalog | None = None,
+        registry: CollectorRegistry | None = None,
+        statuses: Mapping[type[CatalogError], int] | None = None,
+    ) -> None:
+        self._statuses = {**STATUSES, **(statuses or {})}
+        if app is not None:
+            self.init_app(app, catalog=catalog, registry=registry)
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        catalog: Catalog | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """Give *app* its catalogue. Opens nothing and sends nothing.
+
+        Raises:
+            InvalidArgumentError: If an argument, or the configuration, cannot be used.
+
+        >>> from flask import Flask
+        >>> app = Flask("shop")
+        >>> extension = FlaskCatalog()
+        >>> extension.init_app(app, catalog=catalog)
+        >>> app.extensions["catalog_model"].catalog is catalog
+        True
+        """
+        check_instance(app, "app", Flask)
+        if catalog is None:
+            given = {name: app.config.get(key) for key, name in SETTINGS.items()}
+            catalog = Catalog.from_env(**{name: value for name, value in given.items() if value})
+        check_instance(catalog, "catalog", Catalog)
+        seconds = app.config.setdefault("CATALOG_READY_SECONDS", READY_SECONDS)
+        app.extensions[KEY] = Serving(catalog, seconds)
+        if registry is not None:
+            measure_requests(catalog, registry)
+        if CatalogError not in app.error_handler_spec[None][None]:
+            app.register_error_handler(CatalogError, self._answer)
+
+    def _answer(self, error: CatalogError) -> Response:
+        """Answer for an error that a view let through."""
+        status = next(self._statuses[k] for k in type(error).__mro__ if k in self._statuses)
+        level = logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+        current_app.logger.log(level, "%s %r: %r", request.method, request.path, error)
+        if status == HTTPStatus.BAD_REQUEST and isinstance(error, InvalidArgumentError):
+            return answer({"error": str(error)}, status)
+        return answer({"error": TOLD.get(status, HTTPStatus(status).phrase)}, status)
+
+
+class Serving:
+    """What the extension keeps for one application: its catalogue, and whether it is ready.
+
+    >>> from catalog_model.flask import Serving
+    >>> found = Serving(catalog)
+    >>> found.problem()
+    ''
+    >>> found.drain()
+    >>> found.problem()
+    'the process is about to end'
+    """
+
+    def __init__(self, catalog: Catalog, ready_seconds: float = READY_SECONDS) -> None:
+        self.catalog = catalog
+        self.ready_seconds = ready_seconds
+        self._is_draining = False
+        self._lock = threading.Lock()
+        self._asked: float | None = None
+        self._problem = ""
+
+    def warm(self) -> None:
+        """Make the client of this process now, so that its first request need not.
+
+        For the hook of a server that runs in each worker process, after the fork. Sends nothing.
+
+        Raises:
+            ConfigurationError: If region, profile or endpoint cannot be used.
+        """
+        self.catalog.warm()
+
+    def drain(self) -> None:
+        """Say from now on that this process is not ready; requests are answered as before.
+
+        For the hook of a server that was told to end: whoever balances load looks elsewhere.
+        """
+        self._is_draining = True
+
+    def problem(self) -> str:
+        """Say why no requests should be sent here; "" if nothing speaks against it.
+
+        The service is asked with a DescribeTable, once in ``ready_seconds`` at the most.
+        """
+        if self._is_draining:
+            return "the process is about to end"
+        with self._lock:
+            if self._asked is None or time.monotonic() - self._asked > self.ready_seconds:
+                self._problem = self._ask()
+                self._asked = time.monotonic()
+            return self._problem
+
+    def _ask(self) -> str:
+        try:
+            found = operations.table_status(self.catalog)
+        except TableNotFoundError:
+            return "the table does not exist"
+        except CatalogError as error:
+            log.warning("readiness: %r", error)
+            return f"the table cannot be asked ({type(error).__name__})"
+        if found.differences:
+            return "the table is not one of this model"
+        unusable = {found.status, *found.indexes.values()} - USABLE
+        return f"the table is {min(unusable)}" if unusable else ""
+
+
+def serving() -> Serving:
+    """Give what the extension keeps for the application that serves this request.
+
+    Raises:
+        RuntimeError: If there is no such application, or it has no catalogue.
+    """
+    if KEY not in current_app.extensions:
+        raise RuntimeError("this application has no catalogue: call FlaskCatalog().init_app(app)")
+    return cast(Serving, current_app.extensions[KEY])
+
+
+current_catalog: Final = cast(Catalog, LocalProxy(lambda: serving().catalog))
+"""The catalogue of the application that serves this request; an access pattern takes it as it is.
+
+Another thread has no such application: hand it ``serving().catalog``.
+"""
+
+health: Final = Blueprint("catalog_health", __name__)
+"""``/livez`` and ``/readyz``, to be registered where an application wants them."""
+
+
+@health.get("/livez")
+def livez() -> Response:
+    """Tell that the process is alive; the table is not asked."""
+    return answer({"status": "alive"})
+
+
+@health.get("/readyz")
+def readyz() -> Response:
+    """Tell whether requests may be sent here: 200, or 503 with the reason."""
+    reason = serving().problem()
+    if reason:
+        told = {"status": "unavailable", "reason": reason}
+        return answer(told, HTTPStatus.SERVICE_UNAVAILABLE)
+    return answer({"status": "ready"})
+
+
+def answer(payload: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
+    """Write JSON that may quote what a caller sent: never as markup."""
+    text = json.dumps(payload, separators=(",", ":")).translate(IN_MARKUP) + "\n"
+    headers = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return Response(text, status, headers, mimetype="application/json")

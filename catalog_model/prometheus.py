@@ -1,0 +1,90 @@
+"""Prometheus: what a handle asks of its table, by access pattern, timed and counted.
+
+Needs ``prometheus_client``, which the extra ``flask`` brings; any web framework will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from catalog_model.arguments import check_instance
+from catalog_model.catalog import Catalog
+from catalog_model.errors import ConfigurationError
+from catalog_model.trace import Request
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the histogram: DynamoDB answers in a few milliseconds, or after retries."""
+
+LABELS: Final = ("pattern", "operation")
+NO_PATTERN: Final = "(none)"
+"""The label of what is asked about the table itself."""
+
+
+def measure_requests(
+    catalog: Catalog, registry: CollectorRegistry | None = None
+) -> Callable[[], None]:
+    """Time and count the requests of a handle from now on; gives what ends it.
+
+    The metrics are a histogram ``catalog_request_duration_seconds`` and the counters
+    ``catalog_capacity_units_total``, ``catalog_items_read_total`` and
+    ``catalog_request_errors_total``, each by ``pattern`` and DynamoDB's ``operation``: no value of
+    a label is one that a client chooses. The service is asked to say what it charges, as by
+    `Catalog.on_request`. Sends nothing itself. Where ``PROMETHEUS_MULTIPROC_DIR`` is set when
+    ``prometheus_client`` is first imported, the figures of all processes add up, forked ones too.
+
+    Args:
+        catalog: The handle; another handle on the same table is another.
+        registry: Where the metrics are kept, one handle in each; None for Prometheus' global one.
+
+    Raises:
+        ConfigurationError: If ``prometheus_client`` is not installed.
+        InvalidArgumentError: If an argument is of another type.
+        ValueError: If the registry has these metrics already, of another handle.
+
+    >>> from catalog_model.prometheus import measure_requests
+    >>> from prometheus_client import CollectorRegistry
+    >>> registry = CollectorRegistry()
+    >>> stop = measure_requests(catalog, registry)
+    >>> title = access_patterns.get_title(catalog, "movie", 949)
+    >>> stop()
+    >>> asked = {"pattern": "get_title", "operation": "GetItem"}
+    >>> registry.get_sample_value("catalog_request_duration_seconds_count", asked)
+    1.0
+    """
+    check_instance(catalog, "catalog", Catalog)
+    try:
+        import prometheus_client as prometheus  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "prometheus_client is not installed: pip install prometheus-client"
+        ) from error
+    into = prometheus.REGISTRY if registry is None else registry
+    check_instance(into, "registry", prometheus.CollectorRegistry)
+    seconds = prometheus.Histogram(
+        "catalog_request_duration_seconds",
+        "Duration of requests to the table, with retries",
+        LABELS,
+        buckets=SECONDS,
+        registry=into,
+    )
+    units, items, errors = (
+        prometheus.Counter(name, text, LABELS, registry=into)
+        for name, text in (
+            ("catalog_capacity_units", "Units charged"),
+            ("catalog_items_read", "Items read, returned or not"),
+            ("catalog_request_errors", "Requests that failed"),
+        )
+    )
+
+    def note(sent: Request) -> None:
+        who = (sent.pattern or NO_PATTERN, sent.operation)
+        seconds.labels(*who).observe(sent.milliseconds / 1000)
+        units.labels(*who).inc(sent.total_units)
+        items.labels(*who).inc(sent.items_read)
+        errors.labels(*who).inc(bool(sent.error_type))
+
+    return catalog.on_request(note)
