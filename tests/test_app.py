@@ -42,6 +42,7 @@ from werkzeug.serving import make_server
 from catalog_model import Catalog, Movie, TVShow, operations
 from catalog_model import access_patterns as ap
 from catalog_model.errors import ThrottledError, UnknownEntityError
+from catalog_model.flask import Serving
 from catalog_model.trace import Request as TracedRequest
 from catalog_model.trace import Trace
 from examples.netflix_movie_catalog import app as application
@@ -196,6 +197,12 @@ def by_label(row: Row) -> str:
 def app(full_catalog: Catalog) -> Flask:
     """The application on the whole catalogue, which no test changes."""
     return create_app(own_handle(full_catalog))
+
+
+def serving_of(app: Flask) -> Serving:
+    """What the extension keeps for an application."""
+    serving: Serving = app.extensions["catalog_model"]
+    return serving
 
 
 def own_handle(catalog: Catalog) -> Catalog:
@@ -510,11 +517,12 @@ def test_readiness_is_200_while_the_table_can_be_used(few: Catalog) -> None:
 
 
 def test_readiness_gives_the_reason_and_recovers(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog,
 ) -> None:
     """A table that is gone is not ready; once it is back, so is the application."""
-    monkeypatch.setattr(application, "STILL_TRUE", -1.0)
-    client = create_app(catalog).test_client()
+    app = create_app(catalog)
+    serving_of(app).ready_seconds = -1.0
+    client = app.test_client()
     assert client.get("/readyz").status_code == 200
     operations.delete_table(catalog)
     gone = client.get("/readyz")
@@ -600,7 +608,7 @@ def test_metrics_have_the_families_of_the_original(dead: Flask) -> None:
 
 def test_metrics_count_every_application_of_a_process(dead: Flask) -> None:
     """A registry for each: requests are counted by method, path and status, scrapes are not."""
-    other = create_app(dead.extensions["catalog"])
+    other = create_app(serving_of(dead).catalog)
     for app in (dead, other):
         client = app.test_client()
         client.get("/status")
@@ -743,9 +751,9 @@ def test_the_application_takes_its_table_from_the_environment(
 ) -> None:
     """``CATALOG_TABLE`` names the table; nothing is opened before the first request."""
     monkeypatch.setenv("CATALOG_TABLE", "another-table")
-    assert create_app().extensions["catalog"].table == "another-table"
+    assert serving_of(create_app()).catalog.table == "another-table"
     monkeypatch.delenv("CATALOG_TABLE")
-    assert create_app().extensions["catalog"].table == "netflix-movie-catalog"
+    assert serving_of(create_app()).catalog.table == "netflix-movie-catalog"
 
 
 def test_the_application_knows_of_the_table_through_the_package_alone() -> None:
@@ -760,6 +768,7 @@ def test_the_application_knows_of_the_table_through_the_package_alone() -> None:
     assert {name for name in names if name.startswith("catalog_model")} == {
         "catalog_model",
         "catalog_model.errors",
+        "catalog_model.flask",
     }
 
 

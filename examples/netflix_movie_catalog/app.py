@@ -9,51 +9,33 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal, cast
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
 
-from catalog_model import Catalog, Movie, TVShow, operations, trace
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.errors import (
-    CatalogError,
-    InvalidArgumentError,
-    TableNotFoundError,
-    TitleNotFoundError,
-    UnknownEntityError,
-)
+from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
+from catalog_model.flask import FlaskCatalog, current_catalog, readyz
 
 PAGE: Final = 20
 NO_MOVIE: Final = "Movie Id value not provided or not found"
-RETRY_AFTER: Final = {"Retry-After": "5"}
-STILL_TRUE: Final = 5.0
-"""For how many seconds an answer about readiness is given again without asking."""
-
-USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
-"""States in which a table answers: it does while its capacity or its indexes are changed."""
-
 MOVIE_KEY: Final = re.compile("[1-9][0-9]{0,99}")
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the histogram: DynamoDB answers in a few milliseconds, or after retries."""
-
 IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 routes = Blueprint("catalog", __name__)
+extension = FlaskCatalog(
+    statuses={
+        ConflictError: 503,  # who asks again sets the popularity all the same
+        InvalidArgumentError: 500,  # views answer for arguments: this one is of what is stored
+    }
+)
 
 
 def create_app(catalog: Catalog | None = None) -> Flask:
@@ -62,10 +44,11 @@ def create_app(catalog: Catalog | None = None) -> Flask:
     Nothing is sent before the first request, so each worker process opens its own connections.
     """
     app = Flask(__name__)
-    app.extensions["catalog"] = Catalog.from_env() if catalog is None else catalog
-    app.extensions["readiness"] = Readiness(app.extensions["catalog"])
+    registry = CollectorRegistry(auto_describe=True)
+    extension.init_app(app, catalog=catalog, registry=registry)
     app.register_blueprint(routes)
-    measure(app)
+    app.add_url_rule("/readyz", view_func=readyz)
+    measure(app, registry)
     return app
 
 
@@ -81,29 +64,19 @@ def status() -> str:
     return "OK"
 
 
-@routes.get("/readyz")
-def readyz() -> Response:
-    """Tell whether the table can be used: 200, or 503 with the reason."""
-    readiness: Readiness = current_app.extensions["readiness"]
-    reason = readiness.problem()
-    if reason:
-        return answer({"status": "unavailable", "reason": reason}, 503, RETRY_AFTER)
-    return answer({"status": "ready"})
-
-
 @routes.get("/discover")
 def discover() -> Response:
     """Answer 20 titles: the most popular of ``genre``, or without one any 20 of the ``type``."""
     kind: Literal["movie", "tv"] = "tv" if request.args.get("type") == "tv" else "movie"
     genre = request.args.get("genre")
     if not genre:
-        return answer_titles(ap.sample_titles(the_catalog(), kind, PAGE))
+        return answer_titles(ap.sample_titles(current_catalog, kind, PAGE))
     try:
         genre_id = int(genre)
     except ValueError:
         return refuse(f"genre must be a whole number, not {genre[:40]!r}")
     try:
-        page = ap.list_titles_in_genre(the_catalog(), kind, genre_id, limit=PAGE)
+        page = ap.list_titles_in_genre(current_catalog, kind, genre_id, limit=PAGE)
     except InvalidArgumentError:  # a number that is no genre's id: 0, negative or far too long
         return answer_titles(())
     return answer_titles(page.items)
@@ -121,27 +94,13 @@ def update_popularity() -> Response:
     movie_id = movie_id_of(body.get("movieId"))
     try:
         popularity = popularity_of(body.get("popularity"))
-        movie = ap.update_popularity(the_catalog(), "movie", movie_id, popularity)
+        movie = ap.update_popularity(current_catalog, "movie", movie_id, popularity)
     except TitleNotFoundError:
         return refuse(NO_MOVIE)
     except ValueError as problem:  # of the popularity, or of the id: that one is reported first
         return refuse(str(problem) if is_movie(movie_id) else NO_MOVIE)
     message = "Popularity updated successfully"
     return answer({"message": message, "new_popularity": movie.popularity})
-
-
-@routes.app_errorhandler(CatalogError)
-def unavailable(error: CatalogError) -> Response:
-    """Answer for the catalogue when it cannot; what went wrong is for the log alone."""
-    current_app.logger.error("%s %s: %r", request.method, request.path, error)
-    if isinstance(error, (InvalidArgumentError, UnknownEntityError)):
-        return refuse("The catalogue holds something that cannot be shown", 500)
-    return refuse("The catalogue does not answer, please try again", 503, RETRY_AFTER)
-
-
-def the_catalog() -> Catalog:
-    """Give the catalogue of the application that serves this request."""
-    return cast(Catalog, current_app.extensions["catalog"])
 
 
 def movie_id_of(key: object) -> int:
@@ -168,18 +127,16 @@ def popularity_of(value: object) -> float:
 def is_movie(movie_id: int) -> bool:
     """Tell whether there is such a movie, with one small read."""
     try:
-        ap.get_title(the_catalog(), "movie", movie_id)
+        ap.get_title(current_catalog, "movie", movie_id)
     except (TitleNotFoundError, InvalidArgumentError):
         return False
     return True
 
 
-def answer(
-    payload: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def answer(payload: object, status: int = 200) -> Response:
     """Write *payload* as JSON, byte for byte as the application before this one wrote it."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n"
-    return Response(text, status, headers, mimetype="application/json")
+    return Response(text, status, mimetype="application/json")
 
 
 def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
@@ -187,79 +144,22 @@ def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
     return answer([title.to_json() for title in titles])
 
 
-def refuse(message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Response:
+def refuse(message: str) -> Response:
     """Answer with an error that may quote what a client sent: never as markup."""
-    response = answer({"error": message}, status, headers)
+    response = answer({"error": message}, 400)
     response.set_data(response.get_data(as_text=True).translate(IN_MARKUP))
     return response
 
 
-class Readiness:
-    """Whether the table can be used, asked of the service once in a few seconds at most."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._lock = threading.Lock()
-        self._asked: float | None = None
-        self._problem = ""
-
-    def problem(self) -> str:
-        """Say why the table cannot be used; "" if it can."""
-        with self._lock:
-            if self._asked is None or time.monotonic() - self._asked > STILL_TRUE:
-                self._problem = self._ask()
-                self._asked = time.monotonic()
-            return self._problem
-
-    def _ask(self) -> str:
-        try:
-            found = operations.table_status(self._catalog)
-        except TableNotFoundError:
-            return "the table does not exist"
-        except CatalogError as error:
-            current_app.logger.warning("readiness: %r", error)
-            return f"the table cannot be asked ({type(error).__name__})"
-        if found.differences:
-            return "the table is not one of this model"
-        unusable = {found.status, *found.indexes.values()} - USABLE
-        return f"the table is {min(unusable)}" if unusable else ""
-
-
-def measure(app: Flask) -> None:
+def measure(app: Flask, registry: CollectorRegistry) -> None:
     """Count and time the requests, and show the figures at ``/metrics``.
 
     The registry is the application's own, so that two of them in a process are both measured.
     """
-    registry = CollectorRegistry(auto_describe=True)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     PrometheusMetrics(app, group_by=path, registry=registry)
     app.after_request(bound_method)  # after_request runs the last one first, so before it counts
-    measure_catalog(app.extensions["catalog"], registry)
-
-
-def measure_catalog(catalog: Catalog, registry: CollectorRegistry) -> None:
-    """Time what is asked through *catalog*, by access pattern, and count what it costs."""
-    labels = ("pattern", "operation")
-    seconds = Histogram(
-        "catalog_request_duration_seconds",
-        "Duration of requests to the table, with retries",
-        labels,
-        buckets=SECONDS,
-        registry=registry,
-    )
-    units = Counter("catalog_capacity_units", "Units charged", labels, registry=registry)
-    items = Counter("catalog_items_read", "Items read, returned or not", labels, registry=registry)
-    errors = Counter("catalog_request_errors", "Requests that failed", labels, registry=registry)
-
-    def note(sent: trace.Request) -> None:
-        who = (sent.pattern or "(none)", sent.operation)  # none: what is asked about the table
-        seconds.labels(*who).observe(sent.milliseconds / 1000)
-        units.labels(*who).inc(sent.total_units)
-        items.labels(*who).inc(sent.items_read)
-        errors.labels(*who).inc(bool(sent.error_type))
-
-    catalog.on_request(note)
 
 
 def path(asked: Request) -> str:
