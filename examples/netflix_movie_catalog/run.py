@@ -15,8 +15,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -36,13 +36,12 @@ from catalog_model.operations import create_table
 Titles = Sequence[Movie | TVShow | Rejection]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+GUNICORN_CONF: Final = Path(__file__).with_name("gunicorn_conf.py")
 APPLICATION: Final = "examples.netflix_movie_catalog.app:create_app()"
 HOST: Final = "127.0.0.1"
 MAX_PORT: Final = 65535
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
-WITHOUT_CONTROL_SOCKET: Final = (25, 1)
-"""From this version on gunicorn puts a socket into the home folder, unless told otherwise."""
 
 
 def main() -> int:
@@ -171,13 +170,12 @@ def _progress(total: int) -> Callable[[int], None] | None:
 @contextmanager
 def application(engine: Engine, catalog: Catalog, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the application under gunicorn, out of reach of a Ctrl-C in this terminal."""
+    if find_spec("gunicorn") is None:
+        raise ConfigurationError("gunicorn is not installed: pip install -e '.[cli,local,flask]'")
     command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--bind", f"{HOST}:{port}"]
-    command += ["--worker-class", "gthread", "--workers", "1", "--threads", "8"]
-    command += ["--graceful-timeout", "5", "--log-level", "warning"]
-    if _gunicorn_version() >= WITHOUT_CONTROL_SOCKET:
-        command.append("--no-control-socket")
+    command += ["--config", str(GUNICORN_CONF), "--log-level", "warning"]
     environment = environment_without_aws() | engine.environment()
-    environment["CATALOG_TABLE"] = catalog.table
+    environment |= {"CATALOG_TABLE": catalog.table, "CATALOG_DRAIN_SECONDS": "0"}
     with subprocess.Popen(  # noqa: S603  # our own words
         [*command, APPLICATION], env=environment, start_new_session=True
     ) as process:
@@ -186,15 +184,6 @@ def application(engine: Engine, catalog: Catalog, port: int) -> Iterator[subproc
             yield process
         finally:
             _stop(process)
-
-
-def _gunicorn_version() -> tuple[int, ...]:
-    try:
-        return tuple(map(int, version("gunicorn").split(".")[:2]))
-    except PackageNotFoundError as error:
-        raise ConfigurationError(
-            "gunicorn is not installed: pip install -e '.[cli,local,flask]'"
-        ) from error
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int) -> None:

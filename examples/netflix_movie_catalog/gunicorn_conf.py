@@ -1,0 +1,157 @@
+r"""How gunicorn serves the application: `make run` starts it so, and so does the image.
+
+::
+
+    gunicorn --config gunicorn_conf.py 'app:create_app()'
+    gunicorn --config examples/netflix_movie_catalog/gunicorn_conf.py \
+        'examples.netflix_movie_catalog.app:create_app()'
+
+Options of the command line, and of the variable GUNICORN_CMD_ARGS, go before what is set here:
+``--bind 0.0.0.0:8080`` in a container. Three variables matter:
+
+==============================  ===================================================================
+``WEB_CONCURRENCY``             the number of worker processes; 2
+``CATALOG_DRAIN_SECONDS``       from SIGTERM until no more connections are accepted; 5
+``PROMETHEUS_MULTIPROC_DIR``    a folder for the figures of all workers, one for each gunicorn. It
+                                is emptied at the start and kept at the end; without it there is
+                                one in memory that goes at the end
+==============================  ===================================================================
+
+At SIGTERM the readiness of all workers fails, each answer closes its connection, and requests are
+served as before until whoever balances load has had time to look elsewhere. Then new connections
+are refused and what is being answered is finished. A second SIGTERM ends the wait. So give the
+process ``CATALOG_DRAIN_SECONDS`` and 20 seconds more before it is killed
+(``terminationGracePeriodSeconds``, ``docker stop --time``).
+
+The application is loaded once, before the workers are forked: they start at once and share its
+memory. No client is made by then; each worker makes its own before it accepts a connection. A new
+version of the code needs a new gunicorn: SIGHUP replaces the workers, not the code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+MEMORY: Final = "/dev/shm"  # noqa: S108  # Linux's: writable where the rest is read-only
+SETTLE_SECONDS: Final = 0.2
+SO_ATTACH_FILTER: Final = 26  # Linux's; the module socket has no name for it
+NO_NEWCOMERS: Final = (
+    (0x30, 0, 0, 13),  # load the flags of a TCP packet
+    (0x54, 0, 0, 0x12),  # of them SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN alone: somebody wants to connect
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass all others
+)
+"""A filter for a listening socket, in the code of the Berkeley packet filter."""
+
+bind = "127.0.0.1:8080"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+worker_class = "gthread"
+threads = 8
+preload_app = True
+keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s
+drain_seconds = float(os.environ.get("CATALOG_DRAIN_SECONDS") or 5)
+graceful_timeout = 20
+worker_tmp_dir = MEMORY if os.access(MEMORY, os.W_OK) else None
+control_socket_disable = True
+
+
+def metrics_folder() -> Path:
+    """Name the folder of the workers' figures, and make it; the variable leads everybody there.
+
+    It must be set before the application is loaded: prometheus_client looks only once.
+    """
+    named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not named:
+        named = tempfile.mkdtemp(prefix="catalog-metrics-", dir=worker_tmp_dir)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = named
+        atexit.register(remove, named, os.getpid())
+    folder = Path(named)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def remove(folder: str, owner: int) -> None:
+    """Remove the folder at the end of the process that made it, and not of one of its workers."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+folder = metrics_folder()
+draining = folder / f"draining-{os.getpid()}"
+"""A file that is there once gunicorn was told to end: all workers, old and new, see it."""
+
+
+def on_starting(server: Any) -> None:
+    """Forget the figures of an earlier gunicorn, and that it was told to end."""
+    draining.unlink(missing_ok=True)
+    if server.master_pid:  # it takes over from another one, after SIGUSR2, which counts on
+        return
+    for file in folder.glob("*.db"):
+        if not file.stem.endswith(f"_{server.pid}"):  # this process's, by an application preloaded
+            file.unlink()
+
+
+def when_ready(server: Any) -> None:
+    """Let SIGTERM begin with a time in which readiness fails and all is served."""
+
+    def drain(*_: object) -> None:
+        signal.signal(signal.SIGTERM, close)
+        signal.signal(signal.SIGALRM, close)
+        draining.touch()
+        signal.setitimer(signal.ITIMER_REAL, drain_seconds or 0.001)
+
+    def close(*_: object) -> None:
+        signal.signal(signal.SIGTERM, server.signal)
+        signal.signal(signal.SIGALRM, lambda *_: server.signal(signal.SIGTERM, None))
+        for listener in server.LISTENERS:
+            refuse_newcomers(listener.sock)
+        signal.setitimer(signal.ITIMER_REAL, SETTLE_SECONDS)
+
+    signal.signal(signal.SIGTERM, drain)
+
+
+def refuse_newcomers(listener: socket.socket) -> None:
+    """Take no new connections, while those that are made, or half made, are still accepted.
+
+    To close the socket at once would break the connections that wait to be accepted, with their
+    requests in them. With the filter Linux drops the packet that asks for a new one, and nothing
+    else. Whoever sent it sends it again a second later, and is refused: nobody listens any more.
+    """
+    code = ctypes.create_string_buffer(
+        b"".join(struct.pack("HBBI", *step) for step in NO_NEWCOMERS)
+    )
+    program = struct.pack("HP", len(NO_NEWCOMERS), ctypes.addressof(code))
+    if sys.platform == "linux" and listener.family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # a kernel without filters: as gunicorn does it
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Make the worker's client before its first request; a configuration that is wrong ends it."""
+    worker.wsgi.extensions["catalog_model"].warm()
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Once gunicorn was told to end, fail readiness, and close the connection after the answer."""
+    if draining.exists():
+        worker.wsgi.extensions["catalog_model"].drain()
+        request.force_close()
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    """Drop the gauges of a worker that has ended; what it counted stays."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  # not before the folder is named
+
+    multiprocess.mark_process_dead(worker.pid, str(folder))  # type: ignore[no-untyped-call]
