@@ -1,0 +1,54 @@
+"""The example application, loaded and used before gunicorn forks; answers say by whose client.
+
+For `test_serving`: gunicorn imports it as ``served_after_fork:create_app()``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Flask, Response
+
+from catalog_model import Catalog
+from catalog_model import access_patterns as ap
+from examples.netflix_movie_catalog import app as application
+
+makers: dict[int, int] = {}
+"""Which process made which client, by its id."""
+
+clients: list[Any] = []
+senders: list[tuple[int, int]] = []
+"""Of each request of this process to the table: who made the client, and who sent."""
+
+
+class Observed(Catalog):
+    """A handle that notes who makes its clients, and who sends with them."""
+
+    def _make_client(self) -> Any:
+        client, maker = super()._make_client(), os.getpid()
+        clients.append(client)  # kept, so that no other client gets its id
+        makers[id(client)] = maker
+        client.meta.events.register(
+            "before-send.dynamodb", lambda **_: senders.append((maker, os.getpid()))
+        )
+        return client
+
+
+def create_app() -> Flask:
+    """Make the application, and open a connection to the table before anybody forks."""
+    catalog = Observed.from_env()
+    app = application.create_app(catalog)
+    ap.count_titles(catalog, "movie")
+    assert senders == [(os.getpid(), os.getpid())]
+    loader = os.getpid()
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        own = [maker for maker, sender in senders if sender == os.getpid()]
+        response.headers["X-Loaded-By"] = str(loader)
+        response.headers["X-Worker"] = str(os.getpid())
+        response.headers["X-Clients-Of"] = ",".join(map(str, sorted(set(own))))
+        return response
+
+    return app

@@ -1,0 +1,504 @@
+"""The example application in production: two gunicorns with four workers each, on one table.
+
+What a worker did is read in gunicorn's access log: each request carries a number of its own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from engines import has_dynoxide
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
+
+from catalog_model import Catalog, Movie
+from catalog_model import access_patterns as ap
+from catalog_model.local import Engine, environment_without_aws, start_engine
+from catalog_model.operations import create_table
+from examples.netflix_movie_catalog import app as application
+
+ROOT = Path(__file__).resolve().parents[1]
+CONF = Path(application.__file__).with_name("gunicorn_conf.py")
+EXAMPLE = "examples.netflix_movie_catalog.app:create_app()"
+HOST = "127.0.0.1"
+WORKERS = 4
+GENRE = 99
+MOVIES = range(1, 13)
+PATIENCE = 60.0
+
+numbers = itertools.count(1)
+
+
+# -- Two gunicorns on one table -------------------------------------------------------------------
+
+
+@dataclass
+class Server:
+    """A gunicorn, and how many requests it answered by our count."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    port: int = 0
+    answered: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, path: str) -> None:
+        """Note that a request was answered."""
+        with self._lock:
+            self.answered[path.partition("?")[0]] += 1
+
+    @property
+    def log(self) -> str:
+        """What gunicorn said."""
+        return (self.folder / "error.log").read_text()
+
+    def accesses(self) -> Iterator[tuple[int, str]]:
+        """Read which worker answered which request; a line that is being written comes later."""
+        text = (self.folder / "access.log").read_text()
+        for pid, target in re.findall(r"^<(\d+)> (\S+) \d+\n", text, re.MULTILINE):
+            yield int(pid), target
+
+    def booted(self) -> set[int]:
+        """Read the pids of the workers."""
+        return {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)}
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    headers: http.client.HTTPMessage
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(server: Server, path: str, body: Any = None) -> Answer:
+    """Send one request over a connection of its own."""
+    with closing(http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)) as connection:
+        return exchange(connection, server, path, body)
+
+
+def exchange(
+    connection: http.client.HTTPConnection, server: Server, path: str, body: Any = None
+) -> Answer:
+    """Send one request over a connection, and read all of the answer."""
+    if body is None:
+        connection.request("GET", path)
+    else:
+        connection.request(
+            "POST", path, json.dumps(body), headers={"Content-Type": "application/json"}
+        )
+    response = connection.getresponse()
+    answer = Answer(response.status, response.read(), response.headers)
+    server.count(path)
+    return answer
+
+
+def update(movie_id: int, popularity: float) -> dict[str, Any]:
+    """Give the body of an update."""
+    return {"movieId": str(movie_id), "popularity": popularity}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One engine, of which both processes know the address alone."""
+    with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def table(engine: Engine) -> Catalog:
+    """A table with a few movies of one genre."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    for movie_id in MOVIES:
+        record = {
+            "genre_ids": [GENRE],
+            "id": movie_id,
+            "popularity": 1.0,
+            "release_date": "2020-05-06",
+            "title": f"Film {movie_id}",
+            "vote_average": 7.4,
+            "vote_count": 148,
+        }
+        ap.put_title(catalog, Movie.from_json(record))
+    return catalog
+
+
+@contextmanager
+def gunicorn(
+    engine: Engine, folder: Path, *, drain_seconds: float = 0.0, application: str = EXAMPLE
+) -> Iterator[Server]:
+    """Run the application as it is run in production; ends it, if the test has not."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--bind", f"{HOST}:0"]
+    command += ["--workers", str(WORKERS), "--error-logfile", str(folder / "error.log")]
+    command += ["--access-logfile", str(folder / "access.log")]
+    command += ["--access-logformat", "%(p)s %(U)s?%(q)s %(s)s", application]
+    environment = environment_without_aws() | engine.environment()
+    environment |= {
+        "CATALOG_DRAIN_SECONDS": str(drain_seconds),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
+    }
+    with subprocess.Popen(command, env=environment, cwd=folder) as process:
+        server = Server(process, folder)
+        try:
+            await_start(server)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def await_start(server: Server) -> None:
+    """Wait until gunicorn has said where it listens, and has all workers."""
+    deadline = time.monotonic() + PATIENCE
+    error_log = server.folder / "error.log"
+    while not error_log.exists() or len(server.booted()) < WORKERS:
+        assert server.process.poll() is None, server.log
+        assert time.monotonic() < deadline, "gunicorn did not start"
+        time.sleep(0.05)
+    found = re.search(rf"Listening at: http://{HOST}:(\d+)", server.log)
+    assert found, server.log
+    server.port = int(found[1])
+    assert ask(server, "/readyz").status == 200
+
+
+@pytest.fixture(scope="module")
+def pair(
+    engine: Engine, table: Catalog, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
+    """Two gunicorns on one table."""
+    assert table.table == Catalog.from_env().table
+    folder = tmp_path_factory.mktemp("pair")
+    with gunicorn(engine, folder / "one") as one, gunicorn(engine, folder / "other") as other:
+        yield one, other
+
+
+# -- What all of them see -------------------------------------------------------------------------
+
+
+def popularity_seen(answer: Answer, movie_id: int) -> float:
+    """Read a movie's popularity in the list of its genre."""
+    assert answer.status == 200
+    (found,) = [movie["popularity"] for movie in answer.json if movie["id"] == movie_id]
+    return float(found)
+
+
+def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
+    pair: tuple[Server, Server],
+) -> None:
+    """By each read that begins after the update was answered, whichever of eight answers it."""
+    popularity = 100.0
+    for writer in (*pair, *pair):
+        popularity += 1
+        assert ask(writer, "/updatePopularity", update(1, popularity)).status == 200
+        for server in pair:
+            met: set[int] = set()
+            deadline = time.monotonic() + PATIENCE
+            while len(met) < WORKERS:
+                assert time.monotonic() < deadline, f"only {len(met)} workers answered"
+                paths = [f"/discover?genre={GENRE}&n={next(numbers)}" for _ in range(2 * WORKERS)]
+                with ThreadPoolExecutor(2 * WORKERS) as pool:
+                    answers = list(pool.map(lambda path, to=server: ask(to, path), paths))
+                assert {popularity_seen(each, 1) for each in answers} == {popularity}
+                met |= {pid for pid, target in server.accesses() if target in paths}
+            assert met <= server.booted()
+
+
+def samples(text: str, name: str, **labels: str) -> float:
+    """Add up the samples of a name that have these labels."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
+    pair: tuple[Server, Server],
+) -> None:
+    """Whichever worker is asked; requests of the application, and those to the table."""
+    before = Counter(pair[0].answered) + Counter(pair[1].answered)
+
+    def send(number: int) -> None:
+        server = pair[number % 2]
+        if number % 5:
+            assert ask(server, f"/discover?genre={GENRE}&n={next(numbers)}").status == 200
+        else:
+            assert ask(server, "/updatePopularity", update(number, 5)).status in (200, 400)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(400)))
+    total = 0.0
+    for server in pair:
+        sent = +server.answered
+        for _ in range(2 * WORKERS):  # whoever answers
+            page = ask(server, "/metrics").body.decode()
+            for path, count in sent.items():
+                named = {"path": path}
+                counted = samples(page, "flask_http_request_duration_seconds_count", **named)
+                assert counted == (0 if path == "/metrics" else count), path
+        asked = samples(
+            page, "catalog_request_duration_seconds_count", pattern="list_titles_in_genre"
+        )
+        assert asked == sent["/discover"]
+        total += samples(page, "flask_http_request_total")
+    after = Counter(pair[0].answered) + Counter(pair[1].answered)
+    assert sum((after - before).values()) == 400 + 2 * 2 * WORKERS
+    del after["/metrics"]
+    assert total == sum(after.values())
+
+
+# -- The end of a process under load --------------------------------------------------------------
+
+
+@dataclass
+class Client:
+    """One caller that never stops: it updates a movie of its own and reads the list, in turn.
+
+    It stays with the first server until that one does not take its connection, and goes on with
+    the next. It looks at no readiness: that makes it a harder case than any balancer.
+    """
+
+    movie_id: int
+    servers: list[Server]
+    keeps_connection: bool
+    stop: threading.Event
+    sent: int = 0
+    refused: int = 0
+    lost: list[str] = field(default_factory=list)
+    told_to_close: int = 0
+    acknowledged: float = 1.0
+    by_second: int = 0
+    _connection: http.client.HTTPConnection | None = None
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        while not self.stop.is_set():
+            self._ask(1000.0 + self.sent)
+        self._drop()
+
+    def _ask(self, popularity: float) -> None:
+        server = self.servers[0]
+        if self._connection is None and not self._connect(server):
+            return
+        assert self._connection is not None
+        is_update = self.sent % 2 == 0
+        path = "/updatePopularity" if is_update else f"/discover?genre={GENRE}"
+        body = update(self.movie_id, popularity) if is_update else None
+        self.sent += 1
+        try:
+            answer = exchange(self._connection, server, path, body)
+        except (OSError, http.client.HTTPException) as error:
+            self.lost.append(f"{path}: {error!r}")
+            self._drop()
+            return
+        if answer.status != 200:
+            self.lost.append(f"{path}: {answer.status} {answer.body!r}")
+        elif is_update:
+            self.acknowledged = popularity
+        self.by_second += len(self.servers) == 1
+        if answer.headers.get("Connection") == "close":
+            self.told_to_close += 1
+            self._drop()
+        elif not self.keeps_connection:
+            self._drop()
+
+    def _connect(self, server: Server) -> bool:
+        connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            self.refused += 1
+            del self.servers[0]
+            return False
+        self._connection = connection
+        return True
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@dataclass
+class Probe:
+    """What a balancer does: it asks for readiness, over a connection each time, until refused."""
+
+    server: Server
+    stop: threading.Event
+    ready: list[int] = field(default_factory=list)
+    alive: list[bytes] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent."""
+        return len(self.ready) + len(self.alive)
+
+    def run(self) -> None:
+        """Probe until refused; note the status of readiness, and what the page of life says."""
+        with suppress(ConnectionRefusedError):
+            while not self.stop.is_set():
+                self.ready.append(ask(self.server, "/readyz").status)
+                self.alive.append(ask(self.server, "/status").body)
+                time.sleep(0.05)
+
+
+class SlowCaller:
+    """A caller whose request is half sent when the process is told to end."""
+
+    def __init__(self, server: Server, movie_id: int) -> None:
+        self._server = server
+        self._socket = socket.create_connection((HOST, server.port), PATIENCE)
+        body = json.dumps(update(movie_id, 77.0)).encode()
+        head = (
+            "POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._rest = body[5:]
+        self._socket.sendall(head.encode() + body[:5])
+
+    def finish(self) -> Answer:
+        """Send the other half, and read the answer."""
+        self._socket.sendall(self._rest)
+        with closing(self._socket), closing(http.client.HTTPResponse(self._socket)) as response:
+            response.begin()
+            answer = Answer(response.status, response.read(), response.headers)
+            self._server.count("/updatePopularity")
+            return answer
+
+
+def metrics_left(server: Server) -> float:
+    """Add up what the workers of an ended process had counted."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(server.folder / "metrics"))  # type: ignore[no-untyped-call]
+    counted = [
+        sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "flask_http_request_total"
+    ]
+    return sum(counted)
+
+
+def await_until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def takes_connections(server: Server) -> bool:
+    """Tell whether a connection can be made, at once."""
+    try:
+        socket.create_connection((HOST, server.port), 0.3).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_sigterm_under_load_loses_no_request(
+    engine: Engine, table: Catalog, pair: tuple[Server, Server], tmp_path: Path
+) -> None:
+    """Each is answered whole, or its connection is refused before a byte of it was sent.
+
+    Readiness fails while requests are still answered; one that was half sent is finished; what was
+    acknowledged is stored, and what was not is not; the figures of all workers add up to the end.
+    """
+    stop, staying = threading.Event(), pair[1]
+    staying_before = sum(staying.answered.values())
+    with gunicorn(engine, tmp_path / "leaving", drain_seconds=1.0) as leaving:
+        clients = [
+            Client(movie_id, [leaving, staying], keeps_connection=movie_id % 2 == 0, stop=stop)
+            for movie_id in range(2, 10)
+        ]
+        probe = Probe(leaving, stop)
+        threads = [threading.Thread(target=client.run) for client in clients]
+        threads.append(threading.Thread(target=probe.run))
+        for thread in threads:
+            thread.start()
+        try:
+            await_until(lambda: sum(leaving.answered.values()) > 200 and len(probe.alive) > 2)
+            slow = SlowCaller(leaving, movie_id=12)
+            answered_before = sum(leaving.answered.values())
+            leaving.process.send_signal(signal.SIGTERM)
+            await_until(lambda: not takes_connections(leaving))
+            finished = slow.finish()
+            assert leaving.process.wait(PATIENCE) == 0
+            await_until(lambda: all(client.by_second > 10 for client in clients))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        answered_after = sum(leaving.answered.values()) - answered_before
+
+    assert [lost for client in clients for lost in client.lost] == []
+    assert [client.refused for client in clients] == [1] * len(clients)
+    assert answered_after > 0
+    assert all(client.told_to_close for client in clients)
+
+    first_failure = probe.ready.index(503)
+    assert set(probe.ready[:first_failure]) == {200}
+    assert set(probe.ready[first_failure:]) == {503}
+    assert set(probe.alive) == {b"OK"}
+
+    assert (finished.status, finished.headers["Connection"]) == (200, "close")
+    assert ap.get_title(table, "movie", 12).popularity == 77.0
+    for client in clients:
+        assert ap.get_title(table, "movie", client.movie_id).popularity == client.acknowledged
+
+    sent = sum(client.sent for client in clients) + probe.sent + 2  # at the start, and the slow one
+    answered = sum(leaving.answered.values())
+    assert answered + sum(staying.answered.values()) - staying_before == sent
+    assert metrics_left(leaving) == answered
+
+
+# -- Before and after the fork --------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("table")
+def test_no_client_made_before_the_fork_is_used_after_it(engine: Engine, tmp_path: Path) -> None:
+    """Though gunicorn loads the application before it forks, and it asked for something there."""
+    with gunicorn(
+        engine, tmp_path / "forked", application="served_after_fork:create_app()"
+    ) as server:
+        made_in: dict[int, set[str]] = {}
+        deadline = time.monotonic() + PATIENCE
+        paths = [f"/discover?genre={GENRE}"] * (2 * WORKERS)
+        while len(made_in) < WORKERS:
+            assert time.monotonic() < deadline
+            with ThreadPoolExecutor(2 * WORKERS) as pool:
+                answers = list(pool.map(lambda path: ask(server, path), paths))
+            for answer in answers:
+                assert answer.status == 200
+                assert answer.headers["X-Loaded-By"] == str(server.process.pid)
+                worker = int(answer.headers["X-Worker"])
+                made_in.setdefault(worker, set()).add(answer.headers["X-Clients-Of"])
+        assert made_in == {pid: {str(pid)} for pid in server.booted()}
+        assert "Traceback" not in server.log
