@@ -1,0 +1,49 @@
+"""Pages of the documentation, followed to the letter: their blocks, and their diffs applied."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Give the page's blocks of code in a language, in order."""
+    text = (DOCS / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """Give the commands of the page's consoles, in order, each with what it shows to print."""
+    return [
+        (command.replace("\\\n", ""), output)
+        for block in blocks(page, "console")
+        for command, output in re.findall(
+            r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE
+        )
+    ]
+
+
+def apply_diffs(page: str, folder: Path) -> list[str]:
+    """Apply every diff of the page to the files in a folder, and give their lines of change."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed, and it applies the page's diffs")
+    changed = []
+    for diff in blocks(page, "diff"):
+        subprocess.run(
+            ["git", "apply", "--whitespace=error-all", "-"],
+            cwd=folder,
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+            input=diff,
+            text=True,
+            check=True,
+        )
+        lines = diff.splitlines()
+        changed += [line for line in lines if re.match(r"[+-](?!--|\+\+)", line)]
+    return changed

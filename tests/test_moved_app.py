@@ -1,0 +1,337 @@
+"""docs/move-the-application.md, followed to the letter by an application of that shape."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from engines import has_dynoxide
+from generated import Record, Records
+from pages import apply_diffs, blocks
+
+from catalog_model.files import FILE_NAMES
+from catalog_model.local import Engine, environment_without_aws, free_port, start_engine
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = "move-the-application.md"
+PATIENCE = 60
+SOME = 120
+
+APP = """\
+import json
+import random
+
+from flask import Flask, jsonify, request
+from prometheus_flask_exporter import PrometheusMetrics
+
+app = Flask(__name__)
+PrometheusMetrics(app)
+
+with open("data/data_movies.json") as file:
+    movies = json.load(file)
+with open("data/data_tv.json") as file:
+    shows = json.load(file)
+
+
+@app.route("/")
+def home():
+    return "Hi! This app is an API, there is no UI ;-)"
+
+
+@app.route("/discover")
+def discover():
+    titles = shows if request.args.get("type") == "tv" else movies
+    genre = request.args.get("genre")
+    if not genre:
+        return jsonify(random.sample(list(titles.values()), 20))
+    found = [title for title in titles.values() if int(genre) in title["genre_ids"]]
+    return jsonify(found[:20])
+
+
+@app.route("/updatePopularity", methods=["POST"])
+def update_popularity():
+    body = request.get_json()
+    movie_id, popularity = body.get("movieId"), body.get("popularity")
+    if movie_id not in movies:
+        return jsonify(error="Movie Id value not provided or not found"), 400
+    if popularity is None:
+        return jsonify(error="Popularity value not provided"), 400
+    try:
+        movies[movie_id]["popularity"] = float(popularity)
+    except ValueError:
+        return jsonify(error="Popularity value must be a float"), 400
+    return jsonify(message="Popularity updated successfully",
+                   new_popularity=movies[movie_id]["popularity"])
+
+
+@app.route("/status")
+def status():
+    return "OK"
+
+
+if __name__ == "__main__":
+    app.run(host="0.0.0.0", port=8080)
+"""
+REQUIREMENTS = "flask\nprometheus-flask-exporter\n"
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """What the body says."""
+        return json.loads(self.body)
+
+
+class Server:
+    """An application that serves on this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def get(self, target: str) -> Answer:
+        """Ask."""
+        return self._send("GET", target, None)
+
+    def post(self, body: str, content_type: str = "application/json") -> Answer:
+        """Send an update."""
+        return self._send("POST", "/updatePopularity", body, {"Content-Type": content_type})
+
+    def update(self, movie: Record, popularity: float) -> Answer:
+        """Send a good update."""
+        return self.post(json.dumps({"movieId": str(movie["id"]), "popularity": popularity}))
+
+    def _send(
+        self, method: str, target: str, body: str | None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, target, body, dict(headers or {}))
+            answer = connection.getresponse()
+            content_type = answer.getheader("Content-Type", "")
+            return Answer(answer.status, content_type, answer.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run the application of a folder, as `flask run` does."""
+    server = Server(free_port(0))
+    words = ["-m", "flask", "--app", "app", "run", "--port", str(server.port)]
+    with (folder / f"log-{server.port}").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+    with process:
+        try:
+            await_answer(server, process)
+            yield server
+        finally:
+            process.terminate()
+
+
+def await_answer(server: Server, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the application answers."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the application ended"
+        try:
+            assert server.get("/status").body == b"OK"
+        except ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the application does not answer")
+
+
+@pytest.fixture(scope="module")
+def few(records: Records) -> Records:
+    """The most popular titles of both kinds, by their key in the file, in its order."""
+    return {kind: dict(list(found.items())[:SOME]) for kind, found in records.items()}
+
+
+def original(folder: Path, titles: Records) -> Path:
+    """Write the application as it began."""
+    (folder / "data").mkdir(parents=True)
+    (folder / "app.py").write_text(APP)
+    (folder / "requirements.txt").write_text(REQUIREMENTS)
+    for kind, name in FILE_NAMES.items():
+        (folder / "data" / name).write_text(json.dumps(titles[kind]))
+    return folder
+
+
+@pytest.fixture
+def before(tmp_path: Path, few: Records) -> Path:
+    """A folder with the application as it began."""
+    return original(tmp_path / "before", few)
+
+
+class Moved(NamedTuple):
+    """A folder with the application after the guide, and what its processes need to know."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@pytest.fixture(scope="module", params=["moto", "dynoxide"])
+def local_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, as a server of its own."""
+    if request.param == "dynoxide" and not has_dynoxide():
+        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
+    with start_engine(request.param) as engine:
+        yield engine
+
+
+@pytest.fixture
+def moved(few: Records, local_engine: Engine, tmp_path: Path) -> Moved:
+    """The application as the guide leaves it: its diff applied, its commands run."""
+    folder = original(tmp_path / "moved", few)
+    apply_diffs(PAGE, folder)
+    table = {"CATALOG_TABLE": tmp_path.name}
+    environment = {**plain_environment(), **local_engine.environment(), **table}
+    for words in shell_lines("create", "load"):
+        command = [sys.executable, "-m", "catalog_model", *words]
+        subprocess.run(
+            command, cwd=folder, env=environment, check=True, capture_output=True, timeout=PATIENCE
+        )
+    shutil.rmtree(folder / "data")
+    return Moved(folder, environment)
+
+
+def plain_environment() -> dict[str, str]:
+    """Give an environment in which this package is found, and nothing of AWS."""
+    return {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
+
+
+def shell_lines(*names: str) -> list[list[str]]:
+    """Give the guide's commands of these names, without the program's own."""
+    text = "".join(blocks(PAGE, "sh")).replace("\\\n", "")
+    lines = [shlex.split(line)[1:] for line in text.splitlines() if "catalog-model " in line]
+    chosen = [words for words in lines if words[0] in names]
+    assert [words[0] for words in chosen] == list(names)
+    return chosen
+
+
+GOOD_AND_BAD_UPDATES = (
+    '{"popularity": 5}',
+    '{"movieId": "nope", "popularity": 5}',
+    '{"movieId": "999999999", "popularity": "bad"}',
+    '{"movieId": null, "popularity": 5}',
+    '{"movieId": "%s"}',
+    '{"movieId": "%s", "popularity": null}',
+    '{"movieId": "%s", "popularity": "much"}',
+    '{"movieId": "%s", "popularity": ""}',
+    '{"movieId": "%s", "popularity": 7}',
+    '{"movieId": "%s", "popularity": "7.25"}',
+    '{"movieId": "%s", "popularity": -3}',
+    '{"movieId": "%s", "popularity": 1070.023, "title": "ignored"}',
+    "{",
+    "",
+)
+
+
+def test_the_guide_changes_under_twenty_lines(before: Path) -> None:
+    """As many come and as many go as it says; and what they leave is a program."""
+    changed = apply_diffs(PAGE, before)
+    come, go = (sum(line.startswith(sign) for line in changed) for sign in "+-")
+    assert (come, go) == (18, 14)
+    assert max(come, go) < 20
+    text = (ROOT / "docs" / PAGE).read_text("utf-8")
+    assert "Eighteen lines come, fourteen go" in text
+    compile((before / "app.py").read_text(), "app.py", "exec")
+    assert "catalog-model[cli]" in (before / "requirements.txt").read_text().splitlines()
+
+
+def test_every_answer_is_as_before(before: Path, moved: Moved, few: Records) -> None:
+    """For every genre of both kinds, and for everything that can be wrong with an update."""
+    records = [record for titles in few.values() for record in titles.values()]
+    genres = {genre for record in records for genre in record["genre_ids"]}
+    targets = [f"/discover?type={kind}&genre={each}" for kind in few for each in sorted(genres)]
+    targets += ["/", "/status", "/nope", "/discover?genre=999999", "/discover?type=x&genre=%2018"]
+    movie_id = list(few["movie"])[-1]
+    bodies = [body.replace("%s", movie_id) for body in GOOD_AND_BAD_UPDATES]
+    with serving(before, plain_environment()) as one, serving(*moved) as other:
+        assert max(len(one.get(target).json) for target in targets[:-5]) == 20
+        assert [other.get(each) for each in targets] == [one.get(each) for each in targets]
+        assert [other.post(each) for each in bodies] == [one.post(each) for each in bodies]
+        plain = [server.post("{}", "text/plain") for server in (one, other)]
+        assert (plain[0].status, plain[0]) == (415, plain[1])
+
+
+def test_a_sample_is_twenty_different_titles_of_the_files(moved: Moved, few: Records) -> None:
+    """Another one each time, and each record as it was."""
+    with serving(*moved) as server:
+        for kind in few:
+            first, second = (server.get(f"/discover?type={kind}").json for _ in range(2))
+            assert len({record["id"] for record in first}) == 20
+            assert all(few[kind][str(record["id"])] == record for record in first)
+            assert first != second
+
+
+def test_an_update_is_seen_by_every_process_and_survives(
+    before: Path, moved: Moved, few: Records
+) -> None:
+    """Before, by the one that took it, as long as that lived; and the movie kept its place."""
+    *_, last = few["movie"].values()
+    action = f"/discover?genre={last['genre_ids'][0]}"
+    top = 1_000_000.5
+
+    def first_in(server: Server) -> Record:
+        return dict(server.get(action).json[0])
+
+    with serving(before, plain_environment()) as one, serving(before, plain_environment()) as two:
+        assert one.update(last, top).status == 200
+        assert first_in(one) == first_in(two) != last
+    with serving(*moved) as one, serving(*moved) as two:
+        assert first_in(two) == first_in(one) != last
+        assert one.update(last, top).json["new_popularity"] == top
+        assert first_in(two) == first_in(one) == {**last, "popularity": top}
+    with serving(*moved) as three:
+        assert first_in(three) == {**last, "popularity": top}
+
+
+def test_what_was_an_error_of_the_server_is_the_clients(moved: Moved, few: Records) -> None:
+    """As the guide's tables say, each with a reason in JSON; and an id may be a number."""
+    movie_id = next(iter(few["movie"]))
+    with serving(*moved) as server:
+        nan = server.post(f'{{"movieId": "{movie_id}", "popularity": NaN}}')
+        listed = server.post('{"movieId": ["5"], "popularity": 5}')
+        nothing = server.get("/discover?genre=0")
+        for answer in (nan, listed, nothing):
+            assert (answer.status, list(answer.json)) == (400, ["error"])
+        assert "genre_id" in nothing.json["error"]
+        for spelled in (movie_id, f'"0{movie_id}"'):
+            assert server.post(f'{{"movieId": {spelled}, "popularity": 5}}').status == 200
+
+
+def test_the_policy_of_the_guide_is_what_its_app_needs(moved: Moved) -> None:
+    """A policy for just the access patterns that the moved application calls."""
+    (words,) = shell_lines("export")
+    named = [word.replace("-", "_") for word in words[2:] if word != "--patterns"]
+    code = (moved.folder / "app.py").read_text()
+    assert sorted(named) == sorted(re.findall(r"\bap\.(\w+)\(", code))
+    done = subprocess.run(
+        [sys.executable, "-m", "catalog_model", *words],
+        env=dict(moved.environment),
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert json.loads(done.stdout)["Statement"]
