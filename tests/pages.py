@@ -19,15 +19,10 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def commands(page: str) -> list[tuple[str, str]]:
-    """Give the commands of the page's consoles, in order, each with what it shows to print."""
-    return [
-        (command.replace("\\\n", ""), output)
-        for block in blocks(page, "console")
-        for command, output in re.findall(
-            r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE
-        )
-    ]
+def commands_of(block: str) -> list[tuple[str, str]]:
+    """Give the commands that a console shows, in order, each with what it shows to be printed."""
+    found = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    return [(command.replace("\\\n", ""), shown) for command, shown in found]
 
 
 def apply_diffs(page: str, folder: Path) -> list[str]:

@@ -1,0 +1,84 @@
+"""docs/tutorial.md, followed from the first line to the last, on each engine."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from command_line import CommandLine
+from engines import has_dynoxide
+from pages import DOCS, commands_of
+
+from catalog_model.local import Engine, start_engine
+
+PAGE: Final = DOCS / "tutorial.md"
+SHOWN: Final = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+SET_UP: Final = ("pip install ", "catalog-model serve", "export CATALOG_TABLE=films", "python")
+"""What the test does otherwise: it has a package, an engine, a table's name and a Python."""
+
+
+@pytest.fixture(params=["moto", "dynoxide"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, as `catalog-model serve` would run it."""
+    if request.param == "dynoxide" and not has_dynoxide():
+        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
+    with start_engine(request.param) as engine:
+        yield engine
+
+
+class Reader:
+    """Does what the page says: types into a Python that stays open, and into a shell."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._cli = CommandLine(engine, "films")
+        self._names: dict[str, Any] = {}
+        self._runner = doctest.DocTestRunner(optionflags=SHOWN)
+        self.told: list[str] = []
+
+    def follow(self, language: str, block: str) -> None:
+        """Type a block, and note where what comes is not what the page shows."""
+        if language == "pycon":
+            session = doctest.DocTestParser().get_doctest(block, self._names, PAGE.name, None, 0)
+            self._runner.run(session, out=self.told.append, clear_globs=False)
+            self._names = session.globs
+            return
+        for command, shown in commands_of(block):
+            if not command.startswith(SET_UP):
+                self._run(command, shown)
+
+    def _run(self, command: str, shown: str) -> None:
+        program, *words = shlex.split(command)
+        assert program == "catalog-model"
+        result = self._cli(*words)
+        if "explain" in words and self._engine.name == "moto":
+            return  # it makes its units up, and looks at more than a Query needs
+        printed = without_measures(result.output)
+        if not doctest.OutputChecker().check_output(without_measures(shown), printed, SHOWN):
+            self.told.append(f"{command}\n\nshown:\n{shown}\nprinted:\n{result.output}")
+
+
+def without_measures(text: str) -> str:
+    """Drop the bytes and milliseconds that stand at the end of an explanation's lines."""
+    return re.sub(r" [\d,]+ +\d+\.\d$", "", text, flags=re.MULTILINE)
+
+
+def test_the_tutorial_prints_what_it_shows(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every block, in order, in one Python and one folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (engine.environment() | {"CATALOG_TABLE": "films"}).items():
+        monkeypatch.setenv(name, value)
+    reader = Reader(engine)
+    found = re.findall(
+        r"^```(pycon|console)\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for language, block in found:
+        reader.follow(language, block)
+    assert "\n".join(reader.told) == ""
