@@ -26,13 +26,12 @@ from catalog_model.cli_patterns import (
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.estimate import Asked, Estimate, Priced, by_place, estimate, naming
 from catalog_model.files import parse_json, read_folder, sample_folder
-from catalog_model.indexes import INDEXES
+from catalog_model.indexes import INDEXES, TABLE
 from catalog_model.load import Rejection
 from catalog_model.merge import AnyTitle
 from catalog_model.prices import (
     DEFAULT_PRICES,
     PRICES,
-    TABLE,
     TARGET,
     Prices,
     prices_from_json,

@@ -110,12 +110,12 @@ def compare(
         returned: How many titles it gave.
     """
     steps = pattern.steps_for(arguments)
-    named = named_values(arguments)
+    declared = [_expressions(step, named_values(arguments)) for step in steps]
     made: list[list[Request]] = [[] for _ in steps]
     undeclared: list[Request] = []
     for request in requests:
-        fitting = (at for at, step in enumerate(steps) if _fits(request, step, named))
-        at = next(fitting, None)
+        fits = (_fits(request, *pair) for pair in zip(steps, declared, strict=True))
+        at = next((at for at, is_it in enumerate(fits) if is_it), None)
         (undeclared if at is None else made[at]).append(request)
     known = {**sizes.quantities(), **quantities(arguments), "returned": returned}
     lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
@@ -161,12 +161,15 @@ def _manners(request: Request, step: Step, arguments: Mapping[str, Any]) -> Iter
         yield Departure("consistency", f"reads {how} consistently: {where}")
 
 
-def _fits(request: Request, step: Step, arguments: Mapping[str, Any]) -> bool:
+def _fits(request: Request, step: Step, allowed: Sequence[re.Pattern[str]]) -> bool:
     if (request.operation, request.index) != (step.operation, step.index):
         return False
-    allowed = [_expression(each, arguments) for each in step.key_conditions]
     conditions = [_VERB.sub("", each).replace("'", "") for each in request.key_conditions]
     return all(any(each.fullmatch(condition) for each in allowed) for condition in conditions)
+
+
+def _expressions(step: Step, arguments: Mapping[str, Any]) -> list[re.Pattern[str]]:
+    return [_expression(each, arguments) for each in step.key_conditions]
 
 
 def _expression(key_condition: str, arguments: Mapping[str, Any]) -> re.Pattern[str]:

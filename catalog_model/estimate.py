@@ -12,12 +12,12 @@ from catalog_model.capacity import Units, stored_bytes
 from catalog_model.codec import Item
 from catalog_model.entities import Page
 from catalog_model.errors import CatalogError
-from catalog_model.indexes import INDEXES
+from catalog_model.indexes import INDEXES, TABLE
 from catalog_model.load import Rejection, load_titles
 from catalog_model.merge import AnyTitle
 from catalog_model.offline import OfflineCatalog
 from catalog_model.patterns import WRITING, AccessPattern
-from catalog_model.prices import TABLE, Bill, Calls, Prices, bill
+from catalog_model.prices import Bill, Calls, Prices, bill
 from catalog_model.trace import Request
 
 SEED: Final = 7

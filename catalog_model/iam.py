@@ -28,10 +28,9 @@ from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.arguments import check_choice, refuse
-from catalog_model.indexes import INCLUDED, INDEX_KEYS, INDEXES
+from catalog_model.indexes import INCLUDED, INDEX_KEYS, INDEXES, TABLE
 from catalog_model.keys import KINDS
 from catalog_model.patterns import WRITING, AccessPattern, Step
-from catalog_model.trace import TABLE
 
 Role = Literal["reader", "writer", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -11,6 +11,9 @@ from catalog_model import codec
 IndexName = Literal["by_popularity", "by_rating", "by_release", "by_name"]
 INDEXES: Final[tuple[IndexName, ...]] = get_args(IndexName)
 
+TABLE: Final = "table"
+"""What the table itself is called where indexes are called by their names."""
+
 INDEX_KEYS: Final[Mapping[IndexName, tuple[str, str]]] = MappingProxyType(
     {
         "by_popularity": (codec.LIST_PK, codec.POPULARITY_SK),

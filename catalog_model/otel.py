@@ -15,7 +15,8 @@ from catalog_model._version import __version__
 from catalog_model.arguments import check_flag, check_instance
 from catalog_model.catalog import Catalog
 from catalog_model.errors import ConfigurationError
-from catalog_model.trace import TABLE, Request
+from catalog_model.indexes import TABLE
+from catalog_model.trace import Request
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from catalog_model.arguments import refuse
 from catalog_model.capacity import NOTHING, Units
-from catalog_model.indexes import INDEXES
+from catalog_model.indexes import INDEXES, TABLE
 
 HOURS_A_MONTH: Final = 730
 SECONDS_AN_HOUR: Final = 3600
@@ -25,8 +25,6 @@ TARGET: Final = 0.7
 LEAST_USE: Final = 0.01
 MOST: Final = 10**18
 """More than any table takes, stores or costs; every sum of such figures is finite."""
-
-TABLE: Final = "table"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,8 @@ from types import FrameType
 from typing import Any, Final
 
 from catalog_model.faults import answer_in, code_of
+from catalog_model.indexes import TABLE
 from catalog_model.patterns import pattern_of
-
-TABLE: Final = "table"
-"""What the table itself is called where indexes are called by their names."""
 
 _SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)

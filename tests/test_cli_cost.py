@@ -28,10 +28,10 @@ from catalog_model.cli import program
 from catalog_model.cli_patterns import EXAMPLES, command_name
 from catalog_model.estimate import SEED
 from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.indexes import INDEXES
+from catalog_model.indexes import INDEXES, TABLE
 from catalog_model.offline import offline_catalog
 from catalog_model.patterns import WRITING
-from catalog_model.prices import DEFAULT_PRICES, PRICES, TABLE
+from catalog_model.prices import DEFAULT_PRICES, PRICES
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "costs.md").read_text("utf-8")
 PAGE = "list-titles-in-genre movie 28"
