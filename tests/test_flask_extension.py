@@ -1,0 +1,486 @@
+"""The Flask extension: the handle, health, answers for errors, metrics."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from prometheus_client import CollectorRegistry
+from request_log import logged_requests
+
+from catalog_model import Catalog, Movie, errors, operations
+from catalog_model import access_patterns as ap
+from catalog_model.errors import (
+    CatalogError,
+    ConfigurationError,
+    ConflictError,
+    InvalidArgumentError,
+    InvalidCursorError,
+    InvalidTitleError,
+    SchemaMismatchError,
+    ServiceError,
+    TableNotFoundError,
+    ThrottledError,
+    TitleExistsError,
+    TitleNotFoundError,
+    UnknownEntityError,
+    UnreachableError,
+)
+from catalog_model.flask import FlaskCatalog, Serving, current_catalog, health, serving
+from catalog_model.prometheus import measure_requests
+
+NOT_EVEN_A_PORT = "http://127.0.0.1:1"
+SECRET = "<b>arn:aws:dynamodb</b> & 10.0.0.1"
+
+STATUS = {
+    CatalogError: 500,
+    ConfigurationError: 500,
+    ConflictError: 409,
+    InvalidArgumentError: 400,
+    InvalidCursorError: 400,
+    InvalidTitleError: 400,
+    SchemaMismatchError: 500,
+    ServiceError: 500,
+    TableNotFoundError: 503,
+    ThrottledError: 503,
+    TitleExistsError: 409,
+    TitleNotFoundError: 404,
+    UnknownEntityError: 500,
+    UnreachableError: 503,
+}
+
+
+def movie(title_id: int) -> Movie:
+    """Give a small movie."""
+    record = {
+        "genre_ids": [28],
+        "id": title_id,
+        "popularity": 5.0,
+        "release_date": "2020-05-06",
+        "title": "A film",
+        "vote_average": 7.4,
+        "vote_count": 148,
+    }
+    return Movie.from_json(record)
+
+
+def serving_of(app: Flask) -> Serving:
+    """What the extension keeps for an application."""
+    kept: Serving = app.extensions["catalog_model"]
+    return kept
+
+
+def dead_catalog() -> Catalog:
+    """Give a handle on an endpoint where nobody listens."""
+    return Catalog("t", region="us-east-1", endpoint_url=NOT_EVEN_A_PORT)
+
+
+def raising(error: Exception, **settings: Any) -> Flask:
+    """Give an application whose one view fails."""
+    app = Flask("test")
+    FlaskCatalog(app, catalog=dead_catalog(), **settings)
+
+    @app.get("/")
+    def fail() -> Response:
+        raise error
+
+    return app
+
+
+# -- The handle of an application -----------------------------------------------------------------
+
+
+def test_one_extension_serves_several_applications() -> None:
+    """Each has a handle of its own."""
+    extension = FlaskCatalog()
+    apps = {name: Flask(name) for name in ("one", "other")}
+    for name, app in apps.items():
+        app.config["CATALOG_TABLE"] = name
+        extension.init_app(app)
+    for name, app in apps.items():
+        with app.app_context():
+            assert current_catalog.table == name
+            assert serving() is serving_of(app)
+
+
+def test_the_extension_holds_no_application() -> None:
+    """An application that nobody needs any more is gone, though the extension lives."""
+    extension = FlaskCatalog()
+    app = Flask("test")
+    extension.init_app(app)
+    gone = weakref.ref(app)
+    del app
+    gc.collect()
+    assert gone() is None
+    assert not any(isinstance(value, Flask) for value in vars(extension).values())
+
+
+def test_the_configuration_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what neither says is as `Catalog.from_env` has it."""
+    monkeypatch.setenv("CATALOG_TABLE", "of-the-environment")
+    monkeypatch.setenv("CATALOG_CURSOR_SECRET", "secret of the environment")
+    configured = Flask("test")
+    configured.config.update(
+        CATALOG_TABLE="configured",
+        CATALOG_REGION="eu-west-3",
+        CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT,
+        CATALOG_PROFILE="me",
+        CATALOG_CURSOR_SECRET="configured secret",
+    )
+    bare = Flask("test")
+    extension = FlaskCatalog(configured)
+    extension.init_app(bare)
+    catalog = serving_of(configured).catalog
+    assert repr(catalog) == (
+        f"Catalog('configured', region='eu-west-3', endpoint_url='{NOT_EVEN_A_PORT}', profile='me')"
+    )
+    assert catalog.cursor_secret == "configured secret"
+    assert serving_of(bare).catalog.table == "of-the-environment"
+    assert serving_of(bare).catalog.cursor_secret == "secret of the environment"
+    monkeypatch.delenv("CATALOG_TABLE")
+    extension.init_app(bare)
+    assert serving_of(bare).catalog.table == Catalog.from_env().table
+
+
+def test_the_application_starts_without_a_table_or_a_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is opened; whoever warms it learns what is missing."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    app = Flask("test")
+    FlaskCatalog(app)
+    with pytest.raises(ConfigurationError, match="region"):
+        serving_of(app).warm()
+
+
+def test_wrong_arguments_are_refused() -> None:
+    """By name and value."""
+    app = Flask("test")
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"app": "shop"}, "app must be a Flask, not 'shop'"),
+        ({"app": app, "catalog": "t"}, "catalog must be a Catalog, not 't'"),
+        ({"app": app, "registry": "r"}, "registry must be a CollectorRegistry, not 'r'"),
+    ]
+    for arguments, message in wrong:
+        with pytest.raises(InvalidArgumentError, match=message):
+            FlaskCatalog(**arguments)
+    app.config["CATALOG_TABLE"] = "no table's name"
+    with pytest.raises(InvalidArgumentError, match="table must be"):
+        FlaskCatalog(app)
+
+
+def test_every_access_pattern_takes_the_catalogue_of_the_request(catalog: Catalog) -> None:
+    """It is a `Catalog` to them."""
+    app = Flask("test")
+    FlaskCatalog(app, catalog=catalog)
+    with app.app_context():
+        ap.put_title(current_catalog, movie(1))
+        assert ap.get_title(current_catalog, "movie", 1) == ap.get_title(catalog, "movie", 1)
+        assert ap.list_titles(current_catalog, "movie", limit=1).items[0].id == 1
+        assert operations.table_status(current_catalog).is_ready
+        assert ap.load_titles(current_catalog, [movie(2)]).created == 1
+
+
+def test_without_an_application_there_is_no_catalogue() -> None:
+    """The error says what to do."""
+    with pytest.raises(RuntimeError, match="application context"):
+        _ = current_catalog.table
+    bare = Flask("bare").app_context()
+    with bare, pytest.raises(RuntimeError, match=r"FlaskCatalog\(\)\.init_app\(app\)"):
+        _ = current_catalog.table
+
+
+# -- Answers for errors ---------------------------------------------------------------------------
+
+
+def test_every_error_has_a_status() -> None:
+    """The table here is all of the tree."""
+    assert {kind.__name__ for kind in STATUS} == set(errors.__all__)
+
+
+@pytest.mark.parametrize(("kind", "status"), STATUS.items(), ids=lambda each: str(each)[-40:])
+def test_an_error_that_a_view_lets_through_is_json(
+    kind: type[CatalogError], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the status of its class; what it says goes to the log, and to nobody else but at 400."""
+    caplog.set_level(logging.INFO)
+    response = raising(kind(SECRET)).test_client().get("/")
+    assert (response.status_code, response.content_type) == (status, "application/json")
+    assert set(response.get_json()) == {"error"}
+    assert (response.get_json()["error"] == SECRET) == (status == 400)
+    assert ("Retry-After" in response.headers) == (status == 503)
+    assert status == 400 or "arn" not in response.text
+    assert not set("<>&") & set(response.text)
+    (record,) = [each for each in caplog.records if each.name == "test"]
+    assert SECRET in record.getMessage()
+    assert record.levelno == (logging.ERROR if status >= 500 else logging.INFO)
+
+
+def test_what_an_access_pattern_refuses_is_the_callers_to_know(catalog: Catalog) -> None:
+    """A forged cursor, an id of no title, one that is missing, one that is there."""
+    app = Flask("test")
+    FlaskCatalog(app, catalog=catalog)
+
+    @app.get("/list/<after>")
+    def listed(after: str) -> list[Any]:
+        return [each.id for each in ap.list_titles(current_catalog, "movie", after=after).items]
+
+    @app.get("/movie/<int:movie_id>")
+    def one(movie_id: int) -> dict[str, Any]:
+        return ap.get_title(current_catalog, "movie", movie_id).to_json()
+
+    @app.put("/movie/<int:movie_id>")
+    def put(movie_id: int) -> str:
+        ap.put_title(current_catalog, movie(movie_id), if_absent=True)
+        return "made"
+
+    client = app.test_client()
+    forged = client.get("/list/<script>")
+    assert forged.status_code == 400
+    assert "<" not in forged.text
+    assert "'<script>'" in forged.get_json()["error"]
+    assert client.get("/movie/0").status_code == 400
+    assert client.get("/movie/5").status_code == 404
+    assert client.put("/movie/5").text == "made"
+    assert client.put("/movie/5").status_code == 409
+    assert client.get("/movie/5").status_code == 200
+
+
+def test_an_application_may_have_other_statuses() -> None:
+    """The closest class counts; a status that is no 400 says nothing of the error."""
+    statuses = {ConflictError: 503, InvalidArgumentError: 500, ServiceError: 502}
+    for error, status in (
+        (ConflictError("x"), 503),
+        (InvalidCursorError(SECRET), 500),
+        (ServiceError("x"), 502),
+        (ThrottledError("x"), 503),
+    ):
+        response = raising(error, statuses=statuses).test_client().get("/")
+        assert response.status_code == status
+        assert ("Retry-After" in response.headers) == (status == 503)
+        assert SECRET not in response.get_json()["error"]
+
+
+def test_the_applications_own_handler_goes_before() -> None:
+    """Whether it was registered before the extension or after it."""
+    before, after = Flask("before"), raising(ConflictError("x"))
+    before.register_error_handler(CatalogError, lambda _: ("own", 418))
+    FlaskCatalog(before, catalog=dead_catalog())
+
+    @before.get("/")
+    def fail() -> Response:
+        raise ConflictError("x")
+
+    after.register_error_handler(CatalogError, lambda _: ("own", 418))
+    for app in (before, after):
+        assert app.test_client().get("/").status_code == 418
+
+
+def test_other_errors_are_left_alone() -> None:
+    """They are no business of the extension."""
+    assert raising(ValueError("x")).test_client().get("/").content_type.startswith("text/html")
+
+
+# -- Health ---------------------------------------------------------------------------------------
+
+
+def with_health(catalog: Catalog, **config: Any) -> Flask:
+    """Give an application with the two routes."""
+    app = Flask("test")
+    app.config.update(config)
+    FlaskCatalog(app, catalog=catalog)
+    app.register_blueprint(health, url_prefix="/-")
+    return app
+
+
+def test_liveness_asks_nobody() -> None:
+    """A process lives without its table."""
+    response = with_health(dead_catalog()).test_client().get("/-/livez")
+    assert (response.status_code, response.get_json()) == (200, {"status": "alive"})
+
+
+def test_readiness_asks_once_for_many_probes(catalog: Catalog) -> None:
+    """Those that come at the same time too."""
+    app = with_health(catalog)
+    with logged_requests(catalog) as sent, ThreadPoolExecutor(8) as pool:
+        probes = list(pool.map(lambda _: app.test_client().get("/-/readyz").get_json(), range(32)))
+    assert probes == [{"status": "ready"}] * 32
+    assert len(sent) == 1
+
+
+def test_how_long_an_answer_is_given_again_is_configured(catalog: Catalog) -> None:
+    """0 asks each time the clock has moved on."""
+    app = with_health(catalog, CATALOG_READY_SECONDS=-1)
+    with logged_requests(catalog) as sent:
+        for _ in range(3):
+            app.test_client().get("/-/readyz")
+    assert len(sent) == 3
+
+
+def test_a_table_that_cannot_be_asked_is_a_reason_and_no_detail() -> None:
+    """503 with when to come back; where the table would be is for the log."""
+    response = with_health(dead_catalog()).test_client().get("/-/readyz")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    reason = "the table cannot be asked (UnreachableError)"
+    assert response.get_json() == {"status": "unavailable", "reason": reason}
+
+
+def test_a_process_that_drains_is_alive_but_not_ready(catalog: Catalog) -> None:
+    """At once, without asking, whatever was answered before; requests are served."""
+    app = with_health(catalog)
+    client = app.test_client()
+    assert client.get("/-/readyz").status_code == 200
+    serving_of(app).drain()
+    with logged_requests(catalog) as sent:
+        response = client.get("/-/readyz")
+        assert client.get("/-/livez").status_code == 200
+    assert response.status_code == 503
+    assert response.get_json()["reason"] == "the process is about to end"
+    assert sent == []
+
+
+def test_a_process_drains_while_a_probe_waits_for_the_table(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the next probe does not wait for the one before."""
+    app = with_health(catalog)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Catalog) -> operations.TableStatus:
+        asked.set()
+        assert go_on.wait(30)
+        raise UnreachableError("too late")
+
+    monkeypatch.setattr(operations, "table_status", slow)
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(app.test_client().get, "/-/readyz")
+        assert asked.wait(30)
+        serving_of(app).drain()
+        assert app.test_client().get("/-/readyz").status_code == 503
+        assert not pending.done()
+        go_on.set()
+
+
+# -- Processes ------------------------------------------------------------------------------------
+
+FORKS = f"""
+import os
+from flask import Flask
+from catalog_model import Catalog, access_patterns as ap
+from catalog_model.errors import UnreachableError
+from catalog_model.flask import FlaskCatalog, current_catalog
+
+app = Flask("test")
+FlaskCatalog(app, catalog=Catalog("t", region="us-east-1", endpoint_url={NOT_EVEN_A_PORT!r}))
+app.extensions["catalog_model"].warm()
+
+@app.get("/")
+def client():
+    try:
+        ap.count_titles(current_catalog, "movie")
+    except UnreachableError:
+        return str(id(current_catalog.client))
+
+before = app.test_client().get("/").text
+assert before == app.test_client().get("/").text  # one client for all requests of a process
+keep = app.extensions["catalog_model"].catalog.client  # so that no other gets its id
+pid = os.fork()
+after = app.test_client().get("/").text
+if pid == 0:
+    os._exit(0 if after != before else 1)
+assert after == before
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(sys.modules["os"], "fork"), reason="this system does not fork")
+def test_a_forked_process_makes_its_own_client() -> None:
+    """The one that was made and used before stays with the parent."""
+    environment = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_MAX_ATTEMPTS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS],
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_warming_makes_the_client_that_requests_use() -> None:
+    """And sends nothing: the endpoint does not exist."""
+    app = Flask("test")
+    FlaskCatalog(app, catalog=dead_catalog())
+    serving_of(app).warm()
+    assert serving_of(app).catalog._gateway is not None
+
+
+# -- Metrics --------------------------------------------------------------------------------------
+
+
+def counted(registry: CollectorRegistry, pattern: str, operation: str) -> float | None:
+    """Read how many requests were timed."""
+    name = "catalog_request_duration_seconds_count"
+    return registry.get_sample_value(name, {"pattern": pattern, "operation": operation})
+
+
+def test_requests_to_the_table_are_counted_where_the_application_wants_it(
+    catalog: Catalog,
+) -> None:
+    """By access pattern and operation; an application without a registry counts nothing."""
+    registry = CollectorRegistry()
+    own = Catalog(catalog.table, client=catalog.client)
+    FlaskCatalog(Flask("test"), catalog=own, registry=registry)
+    FlaskCatalog(Flask("other"), catalog=catalog)
+    for handle in (own, own, catalog):
+        ap.count_titles(handle, "movie")
+    assert counted(registry, "count_titles", "BatchGetItem") == 2
+
+
+def test_measuring_ends_when_it_is_stopped(catalog: Catalog) -> None:
+    """What was counted stays."""
+    registry = CollectorRegistry()
+    stop = measure_requests(catalog, registry)
+    ap.count_titles(catalog, "movie")
+    stop()
+    ap.count_titles(catalog, "movie")
+    assert counted(registry, "count_titles", "BatchGetItem") == 1
+
+
+def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
+    """Two would be told apart by nothing; Prometheus says so, and nothing is measured twice."""
+    registry = CollectorRegistry()
+    measure_requests(catalog, registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        measure_requests(Catalog(catalog.table, client=catalog.client), registry)
+
+
+def test_measuring_needs_its_library(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ConfigurationError, match="pip install prometheus-client"):
+        measure_requests(catalog)
+
+
+def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
+    """The extension needs no Prometheus; without Flask it says what to install."""
+    code = (
+        "import sys, catalog_model.flask, catalog_model.prometheus\n"
+        "print([m for m in ('prometheus_client', 'rich', 'moto') if m in sys.modules])\n"
+        "del sys.modules['catalog_model.flask']; sys.modules['flask'] = None\n"
+        "try: import catalog_model.flask\n"
+        "except ImportError as error: print(error)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\nFlask is not installed: pip install 'catalog-model[flask]'\n"
