@@ -15,9 +15,12 @@ from catalog_model.access_patterns import PATTERNS
 from catalog_model.patterns import AccessPattern, Cost, Role
 from docs import rows
 from docs.measure import Figures, measured
+from docs.picture import picture
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = ("README.md", "docs/access-patterns.md", "docs/costs.md", "docs/data-model.md")
+
+PICTURE: Final = "docs/images/one-table.svg"
 
 Parts = Mapping[str, Callable[[], str]]
 
@@ -38,7 +41,8 @@ def main() -> int:
 def _documents() -> list[tuple[Path, str]]:
     parts = {name: make() for name, make in PARTS.items()}
     pages = [ROOT / name for name in PAGES]
-    return [(page, _filled(page.read_text("utf-8"), parts)) for page in pages]
+    filled = [(page, _filled(page.read_text("utf-8"), parts)) for page in pages]
+    return [*filled, (ROOT / PICTURE, picture())]
 
 
 def _filled(text: str, parts: Mapping[str, str]) -> str:

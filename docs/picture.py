@@ -1,0 +1,159 @@
+"""Draws the picture of the front page: one table, and two of its indexes, in real rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from catalog_model import codec, keys
+from catalog_model.capacity import index_entry
+from catalog_model.codec import Item
+from catalog_model.indexes import INDEX_KEYS, IndexName
+from catalog_model.sortable import sortable_id
+from docs.rows import GENRE, HEAD, items
+
+Row = tuple[str, str, str]
+
+WIDTH: Final = 980
+HEIGHT: Final = 290
+ROW: Final = 22
+ABOVE: Final = 76
+"""From the top of a card to its first row."""
+
+STYLE: Final = """
+  text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #24292f }
+  text.head { font: 600 14px system-ui, sans-serif }
+  text.note { font: 12px system-ui, sans-serif; fill: #57606a }
+  text.key { fill: #0550ae }
+  .card { fill: #ffffff; stroke: #d0d7de }
+  .band { fill: #e4f0ff }
+  .arrow { fill: none; stroke: #57606a; stroke-width: 1.5 }
+  .tip { fill: #57606a }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    text.note { fill: #9198a1 }
+    text.key { fill: #79c0ff }
+    .card { fill: #0d1117; stroke: #3d444d }
+    .band { fill: #16294a }
+    .arrow { stroke: #9198a1 }
+    .tip { fill: #9198a1 }
+  }
+"""
+
+
+def picture() -> str:
+    """Draw it as SVG, for light pages and dark ones."""
+    found = items()
+    table = Card(1, 1, 500, (16, 158, 300), "One table", ("PK", "SK", "holds"), _table(found))
+    lists = Card(541, 1, 438, (16, 158, 292), *_index(found, "by_popularity"))
+    names = Card(541, 152, 438, (16, 106, 292), *_index(found, "by_name"))
+    shapes = [*table.drawn(), *lists.drawn(), *names.drawn()]
+    for sort_key, card in ((f"GENRE#{GENRE}", lists), ("ALL", names)):
+        row = next(at for at, (_, key, _) in enumerate(table.rows) if key == sort_key)
+        shapes += _arrow(table.right, table.middle_of(row), card.x, card.middle_of(1))
+    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    label = "One table of titles, copies, slots and counts, and two of its four indexes"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {view} role="img" aria-label="{label}">'
+    return "\n".join([head, f"<style>{STYLE}</style>", *shapes, "</svg>", ""])
+
+
+@dataclass(frozen=True)
+class Card:
+    """A table or an index, some rows of it, those of one title marked."""
+
+    x: int
+    y: int
+    width: int
+    columns: tuple[int, int, int]
+    name: str
+    names: Row
+    rows: list[Row]
+
+    @property
+    def right(self) -> int:
+        """Its right edge."""
+        return self.x + self.width
+
+    def middle_of(self, row: int) -> int:
+        """Where the middle of a row is, from the top of the picture."""
+        return self.y + ABOVE + row * ROW - 4
+
+    def drawn(self) -> Iterator[str]:
+        """Draw it."""
+        height = ABOVE + len(self.rows) * ROW - 6
+        yield _box("card", self.x, self.y, self.width, height)
+        for row, cells in enumerate(self.rows):
+            if _is_of_head(cells):
+                yield _box("band", self.x + 8, self.middle_of(row) - ROW // 2, self.width - 16, ROW)
+        yield _text(self.x + 16, self.y + 25, self.name, "head")
+        for at, name in zip(self.columns, self.names, strict=True):
+            yield _text(self.x + at, self.y + 50, name, "note")
+        for row, cells in enumerate(self.rows):
+            for at, cell, kind in zip(self.columns, cells, ("key", "key", ""), strict=True):
+                yield _text(self.x + at, self.middle_of(row) + 4, cell, kind)
+
+
+def _is_of_head(cells: Row) -> bool:
+    return cells[0] == keys.title_pk(HEAD) or cells[1].endswith(f"#{sortable_id(HEAD.id)}")
+
+
+def _table(found: list[Item]) -> list[Row]:
+    """Give a title's collection, the slot that it has, and the counts of its shard."""
+    own = [item for item in found if item["PK"]["S"] == keys.title_pk(HEAD)]
+    title = next(item for item in own if item["PK"] == item["SK"])
+    shard = keys.shard_of(HEAD)
+    slot = keys.slot_key(HEAD.kind, shard, codec.read_int(title, codec.SLOT))
+    by_key = {codec.primary_key(item): item for item in found}
+    others = [by_key[slot], by_key[keys.tally_key(HEAD.kind, shard)]]
+    return [(item["PK"]["S"], item["SK"]["S"], _content(item)) for item in (*own, *others)]
+
+
+def _content(item: Item) -> str:
+    match item[codec.TYPE]["S"]:
+        case "title":
+            return "the record, typed"
+        case "slot":
+            return f"whose it is: {item[codec.TITLE_ID]['N']}"
+        case "tally":
+            return f"{item[codec.TOTAL]['N']} titles, {item[f'g{GENRE}']['N']} of genre {GENRE}"
+        case "listing":
+            return "a copy, for all movies"
+    return "a copy, for one genre"
+
+
+def _index(found: Iterable[Item], index: IndexName) -> tuple[str, Row, list[Row]]:
+    """Give the name, the keys and three rows of an index: the title's between its neighbours."""
+    pk, sk = INDEX_KEYS[index]
+    partition = keys.list_key(HEAD.kind, None if index == "by_name" else GENRE)
+    entries = [entry for item in found if (entry := index_entry(item, index))]
+    listed = [entry for entry in entries if entry[pk]["S"] == partition]
+    listed.sort(key=lambda entry: entry[sk]["S"], reverse=index != "by_name")
+    at = next(n for n, e in enumerate(listed) if e["PK"]["S"] == keys.title_pk(HEAD))
+    rows = [
+        (str(partition), str(entry[sk]["S"]), _title(entry)) for entry in listed[at - 1 : at + 2]
+    ]
+    return index, (pk, sk, codec.DOC), rows
+
+
+def _title(entry: Item) -> str:
+    return str(json.loads(entry[codec.DOC]["S"])["title"])
+
+
+def _box(kind: str, x: int, y: int, width: int, height: int) -> str:
+    place = f'x="{x}" y="{y}" width="{width}" height="{height}" rx="6"'
+    return f'<rect class="{kind}" {place}/>'
+
+
+def _text(x: int, y: int, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}">{escape(text)}</text>'
+
+
+def _arrow(x: int, y: int, to_x: int, to_y: int) -> tuple[str, str]:
+    """Lead from a row of the table to the row of an index that follows from it."""
+    half = (to_x - x) // 2
+    line = f"M {x - 8} {y} H {x} C {x + half} {y} {x + half} {to_y} {to_x - 6} {to_y}"
+    tip = f"M {to_x + 2} {to_y} l -8 -4 v 8 z"
+    return f'<path class="arrow" d="{line}"/>', f'<path class="tip" d="{tip}"/>'
