@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError
 from catalog_model._version import __version__
 from catalog_model.arguments import check_text, refuse
 from catalog_model.errors import ConfigurationError
+from catalog_model.fast import read_with_orjson
 from catalog_model.faults import translate
 from catalog_model.gateway import Gateway
 from catalog_model.trace import Hook, Observers, Trace
@@ -171,7 +172,7 @@ class Catalog:
         try:
             session = boto3.session.Session(profile_name=self.profile, region_name=self.region)
             region = session.region_name or os.environ.get("AWS_REGION")
-            return session.client(
+            client = session.client(
                 "dynamodb",
                 region_name=region,
                 endpoint_url=self.endpoint_url,
@@ -181,6 +182,8 @@ class Catalog:
             raise translate(error, self.table) from error
         except ValueError as error:
             raise ConfigurationError(f"the client cannot be made: {error}") from error
+        read_with_orjson(client)
+        return client
 
     def __repr__(self) -> str:
         parts = [repr(self.table)]

@@ -1,0 +1,254 @@
+"""The extra ``fast`` changes how answers are read, and nothing that comes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import decimals
+
+from catalog_model import Catalog
+from catalog_model.catalog import CLIENT_DEFAULTS
+from catalog_model.fast import parse_answer, read_with_orjson
+
+pytest.importorskip("orjson", reason="orjson, the extra fast, is not installed")
+
+KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
+CALLS: dict[str, Any] = {
+    "get_item": {"TableName": "t", "Key": KEY},
+    "batch_get_item": {"RequestItems": {"t": {"Keys": [KEY]}}},
+    "query": {"TableName": "t", "KeyConditionExpression": "PK = :a"},
+    "scan": {"TableName": "t"},
+}
+
+any_text = st.one_of(
+    st.text(st.characters(codec=None), max_size=8),  # lone surrogates, too
+    st.sampled_from(("B", "BS", '"B"', '{"B":', "null", "é\u0000\u2028", "\U0001f600")),
+)
+base64_texts = st.binary(max_size=6).map(lambda value: b64encode(value).decode())
+number_texts = st.one_of(decimals().map(str), st.integers(-(10**37), 10**37).map(str))
+plain_values = st.one_of(
+    any_text.map(lambda text: {"S": text}),
+    number_texts.map(lambda text: {"N": text}),
+    st.booleans().map(lambda flag: {"BOOL": flag}),
+    st.just({"NULL": True}),
+    st.lists(any_text, min_size=1, max_size=3).map(lambda texts: {"SS": texts}),
+    st.lists(number_texts, min_size=1, max_size=3).map(lambda texts: {"NS": texts}),
+)
+binary_values = st.one_of(
+    base64_texts.map(lambda text: {"B": text}),
+    st.lists(base64_texts, min_size=1, max_size=3).map(lambda texts: {"BS": texts}),
+)
+
+
+def _nested(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        values,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda elements: {"L": elements}),
+            st.dictionaries(any_text, inner, max_size=3).map(lambda members: {"M": members}),
+        ),
+        max_leaves=8,
+    )
+
+
+items = st.one_of(
+    st.dictionaries(any_text, _nested(plain_values), max_size=5),
+    st.dictionaries(any_text, _nested(st.one_of(plain_values, binary_values)), max_size=5),
+)
+capacities = st.fixed_dictionaries(
+    {"TableName": any_text, "CapacityUnits": st.floats(0, 1e6)},
+    optional={"GlobalSecondaryIndexes": st.dictionaries(any_text, st.just({"CapacityUnits": 0.5}))},
+)
+answers: dict[str, st.SearchStrategy[Any]] = {
+    "get_item": st.fixed_dictionaries({}, optional={"Item": items, "ConsumedCapacity": capacities}),
+    "batch_get_item": st.fixed_dictionaries(
+        {"Responses": st.dictionaries(any_text, st.lists(items, max_size=2), max_size=2)},
+        optional={
+            "UnprocessedKeys": st.just({"t": {"Keys": [KEY], "ConsistentRead": True}}),
+            "ConsumedCapacity": st.lists(capacities, max_size=2),
+        },
+    ),
+}
+answers["query"] = answers["scan"] = st.fixed_dictionaries(
+    {
+        "Items": st.lists(items, max_size=3),
+        "Count": st.integers(0, 2**40),
+        "ScannedCount": st.integers(0, 2**40),
+    },
+    optional={"LastEvaluatedKey": items, "ConsumedCapacity": capacities},
+)
+
+
+class Wire:
+    """Two clients, one as botocore makes it and one with orjson, both answered the same bytes."""
+
+    def __init__(self) -> None:
+        self.status, self.body = 200, b"{}"
+        self.plain, self.fast = self._client(), self._client()
+        assert read_with_orjson(self.fast)
+
+    def _client(self) -> Any:
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url="http://127.0.0.1:9",
+            config=CLIENT_DEFAULTS.merge(
+                Config(retries={"mode": "standard", "total_max_attempts": 1})
+            ),
+        )
+        client.meta.events.register("before-send.dynamodb", self._answer)  # type: ignore[arg-type]
+        return client
+
+    def _answer(self, request: Any, **_event: object) -> AWSResponse:
+        headers = {"x-amzn-requestid": "R1", "content-type": "application/x-amz-json-1.0"}
+        return AWSResponse(
+            request.url, self.status, HTTPHeaders.from_dict(headers), _Raw(self.body)
+        )
+
+    def outcome(self, client: Any, call: str) -> Any:
+        """Give what the call gives, or the error that it raises, as something to compare."""
+        try:
+            return getattr(client, call)(**CALLS[call])
+        except ClientError as error:
+            return type(error).__name__, str(error), error.response
+        except (BotoCoreError, ValueError, AttributeError, TypeError) as error:
+            return type(error), str(error)
+
+
+class _Raw:
+    """The bytes of an answer, as urllib3 would hand them out."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._body
+
+
+@pytest.fixture(scope="module")
+def wire() -> Wire:
+    return Wire()
+
+
+def _hold_equal(wire: Wire, call: str) -> Any:
+    plain, fast = wire.outcome(wire.plain, call), wire.outcome(wire.fast, call)
+    assert plain == fast
+    assert repr(_sorted(plain)) == repr(_sorted(fast)), "the same types, too"
+    return fast
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted(((name, _sorted(part)) for name, part in value.items()), key=repr)
+    if isinstance(value, (list, tuple)):
+        return [_sorted(part) for part in value]
+    return value
+
+
+@pytest.mark.parametrize("call", CALLS)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_any_answer_reads_the_same(wire: Wire, call: str, data: st.DataObject) -> None:
+    """Attributes of all types and names, however they are escaped: values and types are equal."""
+    answer = data.draw(answers[call])
+    wire.status = 200
+    wire.body = json.dumps(answer, ensure_ascii=data.draw(st.booleans())).encode(
+        errors="surrogatepass"
+    )
+    _hold_equal(wire, call)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"Items": NaN}',
+        b"\xff\xfe",
+        b"<html>down</html>",
+        b'{"__type": "x#ResourceNotFoundException", "message": "no table"}',
+        b'{"__type": "x#ThrottlingException", "Message": "slower"}',
+    ],
+)
+def test_what_is_no_answer_fails_the_same(wire: Wire, call: str, status: int, body: bytes) -> None:
+    """Errors of the service, broken answers and answers of somebody else: the same exception."""
+    wire.status, wire.body = status, body
+    _hold_equal(wire, call)
+
+
+def _parsed(status: int, body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Give what orjson took of an answer to GetItem, and what is left for botocore."""
+    taken: dict[str, Any] = {}
+    response = {"status_code": status, "body": body}
+    operation = boto3.client("dynamodb").meta.service_model.operation_model("GetItem")
+    parse_answer(operation, response_dict=response, customized_response_dict=taken)
+    return taken, response["body"]  # type: ignore[return-value]
+
+
+def _reads_with_orjson(client: Any) -> bool:
+    operation = client.meta.service_model.operation_model("Query")
+    response = {"status_code": 200, "body": b"{}"}
+    client.meta.events.emit(
+        "before-parse.dynamodb.Query",
+        operation_model=operation,
+        response_dict=response,
+        customized_response_dict={},
+    )
+    return response["body"] == b""
+
+
+def test_an_answer_is_read_by_orjson_where_it_can() -> None:
+    """Else all of the above would compare botocore with itself."""
+    taken, left = _parsed(200, b'{"Item": {"title": {"S": "Black Lotus"}}, "New": 1}')
+    assert taken == {"Item": {"title": {"S": "Black Lotus"}}}
+    assert left == b""
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b'{"Item": {"x": {"B": "AA=="}}}'), (200, b'{"a": "\\ud800"}'), (400, b"{}")],
+)
+def test_what_orjson_would_read_otherwise_is_left_to_botocore(status: int, body: bytes) -> None:
+    """Bytes, lone surrogates and errors."""
+    assert _parsed(status, body) == ({}, body)
+
+
+def test_a_client_of_the_callers_own_is_left_as_it_is() -> None:
+    """Only the client that a handle makes for itself is changed."""
+
+    own = boto3.client("dynamodb")
+    assert not _reads_with_orjson(Catalog("t", client=own).client)
+    assert _reads_with_orjson(Catalog("t").client)
+
+
+def test_without_orjson_everything_works_as_ever() -> None:
+    """And importing the package, or making a client, asks nobody for it."""
+    code = (
+        "import sys; sys.modules['orjson'] = None\n"
+        "from catalog_model import Catalog\n"
+        "from catalog_model.fast import read_with_orjson\n"
+        "print(read_with_orjson(Catalog('t').client))"
+    )
+    environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False"
