@@ -28,6 +28,7 @@ from botocore.config import Config
 from catalog_model.arguments import check_choice
 from catalog_model.catalog import CLIENT_DEFAULTS, DEFAULT_TABLE, Catalog
 from catalog_model.errors import ConfigurationError
+from catalog_model.fast import read_with_orjson
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,13 +88,15 @@ class Engine:
             {"profile": unset, "config_file": nothing, "credentials_file": nothing}
         )
         session.set_credentials(DUMMY, DUMMY)
-        client = session.create_client(
+        made = session.create_client(
             "dynamodb",
             region_name=REGION,
             endpoint_url=self.endpoint_url,
             config=CLIENT_DEFAULTS.merge(Config(proxies={})),
         )
-        return cast("DynamoDBClient", client)
+        client = cast("DynamoDBClient", made)
+        read_with_orjson(client)
+        return client
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 moto runs in this process, and is lenient: a strict client stands before it. dynoxide is a separate
 program, and strict by itself. Where dynoxide's
-binary cannot be had, its tests are skipped and say so.
+binary cannot be had, its tests are skipped and say so. What dynoxide answers is read with orjson
+where that is installed, what moto answers never.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from moto import mock_aws
 
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
+from catalog_model.fast import read_with_orjson
 from catalog_model.local import find_dynoxide, start_engine
 from catalog_model.local_moto import hasten
 from catalog_model.strict import strict
@@ -41,6 +43,8 @@ class Engine:
         )
         if name == "moto":
             strict(self.client)
+        else:
+            read_with_orjson(self.client)
 
     @property
     def measures(self) -> bool:
