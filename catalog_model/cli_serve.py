@@ -37,8 +37,14 @@ TRY: Final = (
     show_default=True,
     help="Which engine; auto: dynoxide where it is found, else moto.",
 )
+@click.option("--empty", is_flag=True, help="Make no table and load nothing.")
+@click.option(
+    "--expose",
+    is_flag=True,
+    help="Answer other machines, too, whoever asks: for containers with a network of their own.",
+)
 @click.pass_obj
-def serve(settings: Settings, port: int, name: EngineChoice) -> None:
+def serve(settings: Settings, port: int, name: EngineChoice, *, empty: bool, expose: bool) -> None:
     """Run an engine on this machine with the sample data, to look around without AWS.
 
     It prints the variables that lead other programs there and what to try, and runs until Ctrl-C.
@@ -47,14 +53,18 @@ def serve(settings: Settings, port: int, name: EngineChoice) -> None:
     if settings.endpoint_url or settings.profile or settings.region:
         raise click.UsageError("serve brings its own endpoint, region and credentials")
     table = settings.catalog().table
-    with _until_told(), start_engine(name, port=port) as engine:
+    with _until_told(), start_engine(name, port=port, exposed=expose) as engine:
         catalog = engine.catalog(table)
-        operations.create_table(catalog)
-        count = ap.load_titles(catalog, read_folder(sample_folder())).created
+        count = 0 if empty else _fill(catalog)
         _announce(engine, catalog, count, settings)
         while engine.is_running:
             time.sleep(0.2)
         raise ServiceError(f"{engine.name} has ended")
+
+
+def _fill(catalog: Catalog) -> int:
+    operations.create_table(catalog)
+    return ap.load_titles(catalog, read_folder(sample_folder())).created
 
 
 @contextmanager
@@ -92,12 +102,14 @@ def _announce(engine: Engine, catalog: Catalog, count: int, settings: Settings) 
         print_json(described)
         return
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    holds = f"{count} titles in {catalog.table!r}" if count else "no table"
+    tries = TRY if count else ("catalog-model create",)
     lines = [
-        f"{engine.name} answers at {engine.endpoint_url}, with {count} titles in {catalog.table!r}",
+        f"{engine.name} answers at {engine.endpoint_url}, with {holds}",
         "",
         "In another shell:",
         "",
-        *(f"    {line}" for line in (*exports, "", *TRY)),
+        *(f"    {line}" for line in (*exports, "", *tries)),
         "",
         "Ctrl-C stops it; nothing is kept.",
     ]

@@ -38,6 +38,7 @@ EngineChoice = Literal["auto", "dynoxide", "moto"]
 ENGINE_CHOICES: Final[tuple[EngineChoice, ...]] = ("auto", "dynoxide", "moto")
 
 HOST: Final = "127.0.0.1"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # only where it is asked for
 REGION: Final = "us-east-1"
 DUMMY: Final = "local"
 """Key and secret for an engine that checks neither."""
@@ -101,7 +102,11 @@ class Engine:
 
 @contextmanager
 def start_engine(
-    name: EngineChoice = "auto", *, folder: Path | None = None, port: int = 0
+    name: EngineChoice = "auto",
+    *,
+    folder: Path | None = None,
+    port: int = 0,
+    exposed: bool = False,
 ) -> Iterator[Engine]:
     """Run an engine as long as the ``with`` block lasts.
 
@@ -111,6 +116,8 @@ def start_engine(
         folder: Where dynoxide keeps its tables, made if need be; None keeps them in memory. moto
             keeps nothing.
         port: Port on 127.0.0.1; 0 takes a free one.
+        exposed: Answer other machines, too, at every address of this one. Neither engine checks
+            who asks, so do this only within a network of your own, as between containers.
 
     Raises:
         InvalidArgumentError: If there is no engine of that name.
@@ -128,11 +135,12 @@ def start_engine(
             "dynoxide is not on the PATH, and neither DYNOXIDE nor .engine leads to it"
         )
     port = free_port(port)
+    host = EVERYWHERE if exposed else HOST
     if binary:
-        command = _dynoxide_command(binary, port, folder)
+        command = _dynoxide_command(binary, port, folder, host)
         running = _running("dynoxide", command, port, keeps=folder is not None)
     else:
-        running = _running("moto", _moto_command(port), port, keeps=False)
+        running = _running("moto", _moto_command(host, port), port, keeps=False)
     with running as engine:
         yield engine
 
@@ -201,8 +209,8 @@ def _running(name: EngineName, command: list[str], port: int, *, keeps: bool) ->
         yield Engine(name, f"http://{HOST}:{port}", keeps, lambda: process.poll() is None)
 
 
-def _dynoxide_command(binary: Path, port: int, folder: Path | None) -> list[str]:
-    command = [str(binary), "--host", HOST, "--port", str(port)]
+def _dynoxide_command(binary: Path, port: int, folder: Path | None, host: str = HOST) -> list[str]:
+    command = [str(binary), "--host", host, "--port", str(port)]
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -212,13 +220,13 @@ def _dynoxide_command(binary: Path, port: int, folder: Path | None) -> list[str]
     return command
 
 
-def _moto_command(port: int) -> list[str]:
+def _moto_command(host: str, port: int) -> list[str]:
     missing = [name for name in ("moto", "flask_cors") if find_spec(name) is None]
     if missing:
         raise ConfigurationError(
             f"moto is not installed ({missing[0]} is missing): pip install 'catalog-model[local]'"
         )
-    return [sys.executable, "-m", "catalog_model.local_moto", str(port)]
+    return [sys.executable, "-m", "catalog_model.local_moto", host, str(port)]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""moto as a server, in a process of its own: ``python -m catalog_model.local_moto PORT``.
+"""moto as a server, in a process of its own: ``python -m catalog_model.local_moto HOST PORT``.
 
 Some things that moto lacks are added on the way. It knows no locks and would lose one of two
 writes that come together, so requests are served one at a time. And it copies the whole table
@@ -26,7 +26,6 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-HOST: Final = "127.0.0.1"
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 
 
@@ -100,7 +99,7 @@ class _Quiet(MotoRequestHandler):
         """Keep requests out of the log; errors still go there."""
 
 
-def serve(port: int) -> None:
+def serve(host: str, port: int) -> None:
     """Be moto until stdin ends, as it does when the process that started this one is gone."""
     hasten()
     moto, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
@@ -109,10 +108,10 @@ def serve(port: int) -> None:
         with lock:
             return moto(environ, start_response)
 
-    server = make_server(HOST, port, application, threaded=True, request_handler=_Quiet)
+    server = make_server(host, port, application, threaded=True, request_handler=_Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.buffer.read()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -259,6 +259,24 @@ def test_serve_tells_programs_all_of_it_as_json() -> None:
     assert process.returncode == 0
 
 
+def test_serve_can_be_empty_and_exposed_as_a_container_of_its_own_wants_it() -> None:
+    """The table is somebody else's to make, and is not there before."""
+    with serving("--empty", "--expose", "--engine", "moto") as process:
+        lines = read_until(process, "Ctrl-C stops it")
+        assert lines[0].endswith(", with no table\n")
+        assert lines[-3] == "    catalog-model create\n"
+        exports = [line.split()[1] for line in lines if line.strip().startswith("export ")]
+        found = environment(**dict(line.split("=", 1) for line in exports))
+        for words, code in ((["status"], 254), (["create"], 0), (["status"], 0)):
+            done = subprocess.run(
+                [*PROGRAM, *words], env=found, capture_output=True, timeout=PATIENCE, check=False
+            )
+            assert done.returncode == code, done.stderr
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
 def test_serve_says_when_its_port_is_taken() -> None:
     """In one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

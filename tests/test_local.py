@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
             pass
     with start_engine(name, port=port) as engine:
         assert engine.endpoint_url == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is this machine on Linux only")
+@each_engine
+@pytest.mark.parametrize("exposed", [False, True])
+def test_only_an_exposed_engine_answers_at_other_addresses(name: EngineName, exposed: bool) -> None:
+    """By default nobody but this machine reaches it."""
+    with start_engine(name, exposed=exposed) as engine, socket.socket() as elsewhere:
+        port = int(engine.endpoint_url.rpartition(":")[2])
+        assert (elsewhere.connect_ex(("127.0.0.2", port)) == 0) is exposed
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
