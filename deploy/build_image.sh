@@ -1,0 +1,57 @@
+#!/bin/sh
+# Build the images with docker, podman or buildah: `make image` calls this. Variables:
+#
+#   TARGETS   which of app, tools and engine; "app tools"
+#   IMAGE     the name of app; the others are called IMAGE-tools and IMAGE-engine; catalog-model
+#   VERSION   what `git describe` says
+#   BASE      the base image; see the Dockerfile
+#   PIP_CONF  a pip.conf with an index of your own, handed over as a build secret: it is in no layer
+#   BUILDER   docker, podman or buildah; the first that works
+#   OPTIONS   more options for `build`
+set -eu
+cd "$(dirname "$0")/.."
+
+works() {
+    case $1 in
+        docker) docker version >/dev/null 2>&1 ;;  # the client alone, without a daemon, does not do
+        *) "$1" info >/dev/null 2>&1 ;;
+    esac
+}
+
+if [ -z "${BUILDER:-}" ]; then
+    for each in docker podman buildah; do
+        if works "$each"; then BUILDER=$each; break; fi
+    done
+fi
+if [ -z "${BUILDER:-}" ]; then
+    echo "Nothing here builds images: neither a running docker, nor podman, nor buildah." >&2
+    exit 1
+fi
+
+# 1.2.0 at the tag v1.2.0, 1.2.0.post3+g1a2b3c4 three commits later, 0.0.0+g1a2b3c4 without a tag.
+version() {
+    git describe --tags --match 'v[0-9]*' 2>/dev/null \
+        | sed -E 's/^v//; s/-([0-9]+)-(g[0-9a-f]+)$/.post\1+\2/' | grep . \
+        || echo "0.0.0+g$(git rev-parse --short HEAD)"
+}
+
+revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+VERSION=${VERSION:-$(version 2>/dev/null || echo 0.0.0)}
+tag=$(echo "$VERSION" | tr + -)  # a tag takes no plus
+
+case $BUILDER in
+    docker) export DOCKER_BUILDKIT=1; format= ;;
+    *) format="--format docker" ;;  # the other format has no HEALTHCHECK
+esac
+
+for target in ${TARGETS:-app tools}; do
+    name=${IMAGE:-catalog-model}
+    [ "$target" = app ] || name=$name-$target
+    # shellcheck disable=SC2086  # words that may be none, or several
+    "$BUILDER" build $format ${OPTIONS:-} --target "$target" \
+        ${BASE:+--build-arg "BASE=$BASE"} \
+        ${PIP_CONF:+--secret "id=pip.conf,src=$PIP_CONF"} \
+        --build-arg "VERSION=$VERSION" --build-arg "REVISION=$revision" \
+        --tag "$name:$tag" --tag "$name:latest" --file Dockerfile .
+    echo "$name:$tag is built with $BUILDER."
+done

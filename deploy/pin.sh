@@ -1,0 +1,18 @@
+#!/bin/sh
+# Pin again what the images install: deploy/requirements/*.txt, from what pyproject.toml asks for.
+# Hashes let any mirror serve the packages. Needs uv; `make pins` brings it.
+set -eu
+cd "$(dirname "$0")/requirements"
+
+pin() {
+    uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+        --python-version 3.11 --upgrade "$@"
+}
+
+python3 -c '
+import pathlib, tomllib
+print(*tomllib.loads(pathlib.Path("../../pyproject.toml").read_text())["build-system"]["requires"], sep="\n")
+' | pin --output-file build.txt -
+pin --extra flask --output-file app.txt ../../pyproject.toml
+pin --extra cli --output-file tools.txt ../../pyproject.toml
+pin --extra cli --extra local --output-file engine.txt ../../pyproject.toml
