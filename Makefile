@@ -20,7 +20,7 @@ PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test soak check lint types imports docs bench fuzz engine clean help
+.PHONY: run test soak check lint types imports docs bench fuzz engine image pins clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,13 @@ fuzz: $(VENV)/.app  ## throw bytes at what reads them, guided by coverage (SECON
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 	    || $(BIN)/pip install --quiet --disable-pip-version-check atheris >/dev/null 2>&1 || true
 	@$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)
+
+image:  ## build the images with docker, podman or buildah (TARGETS=, VERSION=, BASE=, PIP_CONF=)
+	@deploy/build_image.sh
+
+pins: $(VENV)/.made  ## pin anew what the images install, deploy/requirements
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/pin.sh
 
 engine:
 	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
