@@ -21,7 +21,8 @@ from catalog_model.load import LoadReport
 from catalog_model.offline import OfflineCatalog, offline_catalog
 from catalog_model.operations import create_table, delete_table, repair, verify
 
-NEWER = codec.number(evolution.SCHEMA_VERSION + 1)
+CURRENT = evolution.SCHEMA_VERSION
+NEWER = codec.number(CURRENT + 1)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def filled(engine: Engine, some: list[AnyTitle]) -> Iterator[Catalog]:
 def test_every_item_says_what_it_is_and_an_older_one_is_read_as_the_new(
     title: AnyTitle, slot: int
 ) -> None:
-    """Upgrading what version 1 had gives what version 2 writes; twice is once."""
+    """Upgrading what version 1 had gives what the current one writes; twice is once."""
     for item in (
         codec.encode_title(title, version=7, slot=slot),
         *codec.encode_copies(title),
@@ -74,15 +75,13 @@ def test_a_tally_without_a_version_is_read_as_of_version_0(title: AnyTitle) -> N
     }
 
 
-@pytest.mark.parametrize(
-    "said", [None, {"N": "0"}, {"N": "3"}, {"N": "-1"}, {"N": "1.5"}, {"S": "1"}]
-)
+@pytest.mark.parametrize("said", [None, {"N": "0"}, NEWER, {"N": "-1"}, {"N": "1.5"}, {"S": "1"}])
 def test_what_is_of_no_known_version_stays_as_it_is(said: Any) -> None:
     """It is neither outdated nor known, and comes back unchanged."""
     item = {"PK": {"S": "SLOT#movie#0"}, "SK": {"S": "SLOT#010"}}
     item |= {} if said is None else {"_schema": said}
     assert (evolution.is_outdated(item), evolution.is_known(item)) == (False, False)
-    assert evolution.is_newer(item) is (said == {"N": "3"})
+    assert evolution.is_newer(item) is (said == NEWER)
     assert evolution.upgraded(item) == item
 
 
@@ -122,7 +121,7 @@ def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
 def test_every_read_answers_the_same_whatever_the_version(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
-    """Of a table of version 1, of both, and of version 2; and none writes."""
+    """Of a table of version 1, of both, and of the current one; and none writes."""
     expected = answers(filled, some)
     before = grow_old(filled, age)
     assert answers(filled, some) == expected
@@ -133,7 +132,7 @@ def test_every_read_answers_the_same_whatever_the_version(
 def test_every_write_works_on_every_version_and_leaves_whole_titles_of_the_current(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
-    """What it wrote is of version 2 in all its items, and the table is in step."""
+    """What it wrote is of the current version in all its items, and the table is in step."""
     grow_old(filled, age)
     a, b, c, d, e, f, *_ = some
     expected = {title.key: title for title in some}
@@ -154,7 +153,7 @@ def test_every_write_works_on_every_version_and_leaves_whole_titles_of_the_curre
     for key, title in changed.items():
         collection = {at: item for at, item in table.items() if keys.title_pk(key) == at.PK}
         assert len(collection) == 2 + len(set(title.genre_ids))
-        assert {evolution.version_of(item) for item in collection.values()} == {2}
+        assert {evolution.version_of(item) for item in collection.values()} == {CURRENT}
         assert all(says == is_ for says, is_ in types(collection))
     assert verify(filled).is_clean
 
@@ -197,7 +196,7 @@ def test_a_repair_of_older_items_writes_only_what_is_wrong(filled: Catalog, age:
         pass
     assert verify(filled).is_clean
     after = dump(filled)
-    assert {evolution.version_of(after[key]) for key in (copy, tally, slot)} == {2}
+    assert {evolution.version_of(after[key]) for key in (copy, tally, slot)} == {CURRENT}
     others = {key for key in before if before[key] != after[key]} - {copy, tally, slot}
     assert [key.PK for key in others] == [key.SK for key in others], "the title with a new slot"
     assert len(others) <= 1
@@ -249,7 +248,7 @@ WRITES: dict[str, Write] = {
 def assert_refused(catalog: Catalog, write: Write, title: AnyTitle) -> None:
     """At once, naming both versions, and nothing was written."""
     before = _items(catalog)
-    words = "is of version 3, this code writes version 2"
+    words = f"is of version {CURRENT + 1}, this code writes version {CURRENT}"
     with catalog.trace() as trace, pytest.raises(SchemaMismatchError, match=words):
         write(catalog, title)
     assert len(trace) <= 4, "it was not tried again"

@@ -39,6 +39,8 @@ from catalog_model.plan import MAX_ITEM_BYTES
 from catalog_model.sizes import item_size
 
 WRITES = ("TransactWriteItems", "UpdateItem")
+CURRENT = evolution.SCHEMA_VERSION
+NEWER = codec.number(CURRENT + 1)
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_migrated(catalog: Catalog) -> None:
     """All is of the current version, says what it is, and is in step."""
     table = dump(catalog)
-    assert versions(catalog) == {evolution.SCHEMA_VERSION}
+    assert versions(catalog) == {CURRENT}
     assert all(says == is_ for says, is_ in types(table))
     assert all("_version" in item for key, item in table.items() if key.SK == "TALLY")
     assert_complete(table)
@@ -91,7 +93,7 @@ def test_a_migration_makes_of_every_item_what_the_current_version_writes(
     with filled.trace() as trace:
         again = migrate.migrate(filled)
     assert set(requests(trace)) == {"Scan"}
-    assert (again.versions, again.upgraded, again.outdated) == ({2: len(before)}, 0, 0)
+    assert (again.versions, again.upgraded, again.outdated) == ({CURRENT: len(before)}, 0, 0)
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -125,7 +127,7 @@ def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> 
 
 
 def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[AnyTitle]) -> None:
-    """Titles change, come and go; every popularity is the last acknowledged, all is version 2."""
+    """Titles change, come and go; every popularity is the last acknowledged, all is new."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, titles[:24])
@@ -236,7 +238,7 @@ def test_a_migration_killed_at_every_page_gets_there(
                 break
             finally:
                 read += sum(r.items_read for r in trace if r.operation == "Scan")
-        assert json.loads(place.read_text())["target"] == evolution.SCHEMA_VERSION
+        assert json.loads(place.read_text())["target"] == CURRENT
     assert runs >= items // 10 // segments
     assert read == items, "no page was read twice"
     assert report.items == 0
@@ -268,7 +270,12 @@ def test_a_migration_killed_at_a_request_is_completed_by_repeating_it(
 def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
     """A checkpoint as a migration of the table leaves it, with something else about it."""
     endpoint = catalog.client.meta.endpoint_url
-    walk = {"table": catalog.table, "endpoint": endpoint, "target": 2, "segments": [None, "done"]}
+    walk = {
+        "table": catalog.table,
+        "endpoint": endpoint,
+        "target": CURRENT,
+        "segments": [None, "done"],
+    }
     return {**walk, **other}
 
 
@@ -277,7 +284,7 @@ def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
     [
         {"table": "another"},
         {"endpoint": "http://127.0.0.1:1"},
-        {"target": 3},
+        {"target": CURRENT + 1},
         {"segments": []},
         {"segments": ["here"]},
         {"segments": 7},
@@ -377,7 +384,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     surplus = codec.encode_membership(title, 35)
     unreadable = codec.own_item(keys.TitleItem(keys.TitleKey("movie", 555)))
     foreign = {"PK": {"S": "USER#7"}, "SK": {"S": "ALL"}, "_schema": {"N": "1"}}
-    stray = {**codec.key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": {"N": "3"}}
+    stray = {**codec.key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": NEWER}
     for item in (orphan, surplus, unreadable):
         put(catalog, as_version_1(item))
     for item in (foreign, stray):
@@ -386,7 +393,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     reasons = left(report)
     assert set(reasons) == {_key(each) for each in (orphan, surplus, unreadable)}
     assert reasons[_key(unreadable)] == "its title cannot be read"
-    assert (report.foreign, report.versions) == (1, {1: 3, 2: 5, 3: 1})
+    assert (report.foreign, report.versions) == (1, {1: 3, CURRENT: 5, CURRENT + 1: 1})
     after = dump(catalog)
     assert after[_key(foreign)] == foreign
     assert after[_key(stray)] == stray
@@ -423,11 +430,11 @@ def test_a_newer_title_with_older_copies_is_left(filled: Catalog) -> None:
     """Code that does not know it writes nothing there."""
     grow_old(filled, "old")
     at = min(key for key in dump(filled) if key.PK == key.SK)
-    change(filled, at, _schema=codec.number(3))
+    change(filled, at, _schema=NEWER)
     before = {key: item for key, item in dump(filled).items() if key.PK == at.PK}
     reasons = left(migrate.migrate(filled))
     assert {key.PK for key in reasons} == {at.PK}
-    assert all("of version 3" in reason for reason in reasons.values())
+    assert all(f"of version {CURRENT + 1}" in reason for reason in reasons.values())
     assert {key: item for key, item in dump(filled).items() if key.PK == at.PK} == before
 
 
@@ -450,9 +457,9 @@ def test_the_command_line_migrates_and_says_what_it_did(cli: CommandLine) -> Non
     assert (dry["versions"], dry["outdated"], dry["dry_run"]) == ({"1": items}, items, True)
     assert f"{items} items of version 1" in cli.done("migrate", "--dry-run")
     done = cli.done("migrate", "--units-per-second", "1e6", "--segments", "2")
-    assert f"{items} items brought up to version 2" in done
+    assert f"{items} items brought up to version {CURRENT}" in done
     assert "older" not in cli.done("verify")
-    assert cli.json("migrate")["versions"] == {"2": items}
+    assert cli.json("migrate")["versions"] == {str(CURRENT): items}
 
 
 def test_an_interruption_says_how_to_go_on(
@@ -470,7 +477,7 @@ def test_an_interruption_says_how_to_go_on(
         assert_says_to_repeat(cli("migrate"))
     cli.done("migrate", "--checkpoint", str(place))
     assert not place.exists()
-    assert versions(cli.catalog) == {2}
+    assert versions(cli.catalog) == {CURRENT}
 
 
 def assert_says_to_repeat(result: Result) -> None:
