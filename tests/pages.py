@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+SHOWN = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+MEASURES = r" [\d,]+ +\d+\.\d$"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -23,6 +26,15 @@ def commands_of(block: str) -> list[tuple[str, str]]:
     """Give the commands that a console shows, in order, each with what it shows to be printed."""
     found = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     return [(command.replace("\\\n", ""), shown) for command, shown in found]
+
+
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Compare, where ``...`` stands for anything and space for any space.
+
+    The bytes and milliseconds at the end of an explanation's lines are not compared.
+    """
+    wanted, found = (re.sub(MEASURES, "", each, flags=re.MULTILINE) for each in (shown, printed))
+    return doctest.OutputChecker().check_output(wanted, found, SHOWN)
 
 
 def apply_diffs(page: str, folder: Path) -> list[str]:

@@ -12,12 +12,11 @@ from typing import Any, Final
 import pytest
 from command_line import CommandLine
 from engines import has_dynoxide
-from pages import DOCS, commands_of
+from pages import DOCS, SHOWN, commands_of, is_as_shown
 
 from catalog_model.local import Engine, start_engine
 
 PAGE: Final = DOCS / "tutorial.md"
-SHOWN: Final = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SET_UP: Final = ("pip install ", "catalog-model serve", "export CATALOG_TABLE=films", "python")
 """What the test does otherwise: it has a package, an engine, a table's name and a Python."""
 
@@ -58,14 +57,8 @@ class Reader:
         result = self._cli(*words)
         if "explain" in words and self._engine.name == "moto":
             return  # it makes its units up, and looks at more than a Query needs
-        printed = without_measures(result.output)
-        if not doctest.OutputChecker().check_output(without_measures(shown), printed, SHOWN):
+        if not is_as_shown(shown, result.output):
             self.told.append(f"{command}\n\nshown:\n{shown}\nprinted:\n{result.output}")
-
-
-def without_measures(text: str) -> str:
-    """Drop the bytes and milliseconds that stand at the end of an explanation's lines."""
-    return re.sub(r" [\d,]+ +\d+\.\d$", "", text, flags=re.MULTILINE)
 
 
 def test_the_tutorial_prints_what_it_shows(

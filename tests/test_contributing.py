@@ -1,0 +1,170 @@
+"""CONTRIBUTING.md and the how-to pages, followed to the letter on a copy of the project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from engines import has_dynoxide
+from pages import apply_diffs, blocks, commands_of, is_as_shown
+
+from catalog_model.files import FILE_NAMES, sample_folder
+from catalog_model.local import Engine, environment_without_aws, find_dynoxide, start_engine
+
+ROOT = Path(__file__).resolve().parents[1]
+PATTERN_PAGE = "how-to-add-an-access-pattern.md"
+ATTRIBUTE_PAGE = "how-to-add-an-attribute.md"
+PATIENCE = 300
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
+COPIED = ("bench", "catalog_model", "docs", "examples", "fuzz", "tests")
+OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
+
+
+def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on a copy of the project, and give what it said."""
+    found = {"DYNOXIDE": str(find_dynoxide())} if has_dynoxide() else {}
+    environment = {**environment_without_aws(), "PYTHONPATH": str(folder), **found, **more}
+    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
+        del environment[name]
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run some of a copy's tests, on one engine."""
+    plain = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    return run_in(folder, "-m", "pytest", *plain, *words)
+
+
+def copied(folder: Path) -> Path:
+    """Copy what the pages change, and what its tests need."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
+    for name in ("README.md", "conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def well_kept(folder: Path) -> str:
+    """Say what the linter and the rule for imports find in a copy; "" where that is nothing."""
+    commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
+    if find_spec("ruff") is None:
+        pytest.skip("ruff is not installed: it comes with the dependency group lint")
+    done = [run_in(folder, *words, RUFF_NO_CACHE="true") for words in commands]
+    return "".join(each.stdout + each.stderr for each in done if each.returncode)
+
+
+# --- a new access pattern
+
+
+@pytest.fixture(scope="module")
+def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with everything that the page on access patterns changes, its tables written anew."""
+    folder = copied(tmp_path_factory.mktemp("pattern") / "project")
+    apply_diffs(PATTERN_PAGE, folder)
+    made = run_in(folder, "-m", "docs.generate")
+    assert (made.returncode, made.stdout) == (0, "")
+    return folder
+
+
+def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) -> None:
+    """Its own test passes, and so do those that want to know of every access pattern."""
+    files = ("hidden_gems", "public_api", "cli_help", "declarations", "refusals", "fault_laws")
+    chosen = f"(gems or every_access or documentation) and not {OTHER_ENGINE}"
+    names = [f"tests/test_{name}.py" for name in files]
+    done = run_tests(with_pattern, *names, "catalog_model/ranges.py", "-k", chosen)
+    assert done.returncode == 0, done.stdout
+    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 30
+    assert " failed" not in done.stdout
+
+
+def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -> None:
+    """So the one on the page is no ornament."""
+    folder = Path(shutil.copytree(with_pattern, tmp_path / "project", ignore=LEFT_OUT))
+    path = folder / "catalog_model" / "ranges.py"
+    before, after = path.read_text().split("def list_hidden_gems")
+    declared = 'requests=f"{SPLIT_REQUESTS} + read / 20"'
+    kept, _, rest = before.rpartition(declared)
+    path.write_text(f'{kept}requests="1"{rest}def list_hidden_gems{after}')
+    words = ("tests/test_declarations.py", "-k", f"gems and not {OTHER_ENGINE}")
+    done = run_tests(folder, *words)
+    assert done.returncode == 1, done.stdout
+    assert "list_hidden_gems" in done.stdout
+
+
+def test_the_new_pattern_is_in_the_tables_and_well_kept(with_pattern: Path) -> None:
+    """The README has its row, in its place; style is as everywhere."""
+    rows = re.findall(
+        r"^\| [^|]+ \| `(\w+)` \|", (with_pattern / "README.md").read_text(), re.MULTILINE
+    )
+    assert rows.index("list_hidden_gems") == rows.index("list_top_rated") + 1
+    assert well_kept(with_pattern) == ""
+
+
+@pytest.fixture(scope="module")
+def sample(with_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine with the sample data, of the kind that `catalog-model serve` would take."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in FILE_NAMES.values():
+        (folder / name).write_bytes((sample_folder() / name).read_bytes())
+    load = (
+        "load",
+        "--movies",
+        str(folder / FILE_NAMES["movie"]),
+        "--tv",
+        str(folder / FILE_NAMES["tv"]),
+    )
+    with start_engine() as engine:
+        for words in (("create",), load):
+            done = run_in(with_pattern, "-m", "catalog_model", *words, **engine.environment())
+            assert done.returncode == 0, done.stderr
+        yield engine
+
+
+def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -> None:
+    """The new command is there, and each request is within what was declared."""
+    ((command, shown),) = [each for b in blocks(PATTERN_PAGE, "console") for each in commands_of(b)]
+    words = command.split()[1:]
+    done = run_in(with_pattern, "-m", "catalog_model", *words, **sample.environment())
+    if sample.name == "moto":  # it makes its units up
+        assert done.stdout.count("ALL#movie#") == shown.count("ALL#movie#")
+        return
+    assert done.returncode == 0, done.stderr
+    assert is_as_shown(shown, done.stdout), done.stdout
+
+
+# --- a new attribute
+
+
+@pytest.fixture(scope="module")
+def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with everything that the page on attributes changes."""
+    folder = copied(tmp_path_factory.mktemp("attribute") / "project")
+    apply_diffs(ATTRIBUTE_PAGE, folder)
+    return folder
+
+
+def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) -> None:
+    """By every write and by a migration; and every rule on versions holds for one more."""
+    names = [f"tests/test_{name}.py" for name in ("decade", "evolution")]
+    quick = "" if has_dynoxide() else " and not every_write and not newer"  # slow on moto
+    chosen = f"not {OTHER_ENGINE}{quick}"
+    done = run_tests(with_attribute, *names, "catalog_model/evolution.py", "-k", chosen)
+    assert done.returncode == 0, done.stdout
+    chosen = f"makes_of_every_item and not {OTHER_ENGINE}"
+    done = run_tests(with_attribute, "tests/test_migrate.py", "-k", chosen)
+    assert done.returncode == 0, done.stdout
+    assert well_kept(with_attribute) == ""
