@@ -13,12 +13,18 @@ from typing import Final
 
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.patterns import AccessPattern, Cost, Role
-from docs import rows
+from docs import rooms, rows
 from docs.measure import Figures, measured
 from docs.picture import picture
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ("README.md", "docs/access-patterns.md", "docs/costs.md", "docs/data-model.md")
+PAGES: Final = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/access-patterns.md",
+    "docs/costs.md",
+    "docs/data-model.md",
+)
 
 PICTURE: Final = "docs/images/one-table.svg"
 
@@ -179,6 +185,7 @@ PARTS: Final[Parts] = {
     "one genre": lambda: "\n\n".join(
         f"`{index}`\n\n{markdown(*table)}" for index, table in rows.of_one_genre().items()
     ),
+    "rooms": rooms.markdown,
     "tallies": lambda: markdown(*rows.of_tallies_and_slots()),
 }
 

@@ -14,8 +14,10 @@ import pytest
 from engines import has_dynoxide
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
+import catalog_model
 from catalog_model.files import FILE_NAMES, sample_folder
 from catalog_model.local import Engine, environment_without_aws, find_dynoxide, start_engine
+from docs.rooms import layers, rooms
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERN_PAGE = "how-to-add-an-access-pattern.md"
@@ -53,7 +55,7 @@ def copied(folder: Path) -> Path:
     """Copy what the pages change, and what its tests need."""
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
-    for name in ("README.md", "conftest.py", "pyproject.toml"):
+    for name in ("README.md", "CONTRIBUTING.md", "conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -168,3 +170,45 @@ def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) ->
     done = run_tests(with_attribute, "tests/test_migrate.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     assert well_kept(with_attribute) == ""
+
+
+# --- CONTRIBUTING.md itself
+
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+def test_every_module_stands_in_one_room() -> None:
+    """In the order of the layers that `lint-imports` enforces, with what it says of itself."""
+    listed = re.findall(r"^- \[`(\w+)`\]\(catalog_model/\1\.py\): \S", GUIDE, re.MULTILINE)
+    there = {path.stem for path in Path(catalog_model.__file__).parent.glob("*.py")}
+    assert listed == [name for layer in layers() for name in layer]
+    assert listed == [name for _, modules in rooms() for name in modules]
+    assert set(listed) == there - {"__init__"}
+
+
+def test_what_the_guide_names_exists() -> None:
+    """Modules, targets of make, tests, and where links lead."""
+    listed = GUIDE.partition("| to change | look in |")[2].partition("<!--")[0]
+    modules = set(re.findall(r"`(\w+)`", listed))
+    assert len(modules) > 15
+    assert modules <= {name for layer in layers() for name in layer}
+    table = GUIDE.partition("| `make ...` |")[2].partition("\n\n")[0]
+    targets = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    targets += re.findall(r"`(?:\S+=\S+ )?make (\w+)`", GUIDE)
+    assert set(targets) <= set(re.findall(r"^(\w+):.*##", MAKEFILE, re.MULTILINE))
+    for name in re.findall(r"`(test_\w+\*?|\w+\.py)`", GUIDE):
+        assert list((ROOT / "tests").glob(f"{name.removesuffix('.py')}.py")), name
+    for target in re.findall(r"\]\(([^)#]+)", GUIDE):
+        assert (ROOT / target).exists(), target
+
+
+def test_people_and_machines_run_the_same_check() -> None:
+    """The workflow calls `.ci/run`, and that `make check`, on the oldest Python and the newest."""
+    workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text("utf-8")
+    assert re.findall(r"run: (.*)", workflow) == [".ci/run"]
+    assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith("\nmake check")
+    (oldest,) = re.findall(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert f'python: ["{oldest}", "3.x"]' in workflow
+    used = re.findall(r"uses: (\S+)", workflow)
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", each) for each in used)
