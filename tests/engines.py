@@ -1,8 +1,8 @@
 """The engines that the tests run on.
 
 moto runs in this process, and is lenient: a strict client stands before it. dynoxide is a separate
-program, and strict by itself. Where dynoxide's
-binary cannot be had, its tests are skipped and say so. What dynoxide answers is read with orjson
+program, and strict by itself. Where dynoxide's binary cannot be had, its tests are skipped and say
+so. What dynoxide answers is read with orjson
 where that is installed, what moto answers never.
 """
 
@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import moto.core.botocore_stubber
 import pytest
 from moto import mock_aws
 
-from catalog_model import Catalog
+from catalog_model import Catalog, local
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.fast import read_with_orjson
-from catalog_model.local import find_dynoxide, start_engine
 from catalog_model.local_moto import hasten
 from catalog_model.strict import strict
 
@@ -64,10 +63,17 @@ def running_engine(name: str) -> Iterator[Engine]:
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
         return
-    if find_dynoxide() is None:
-        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
-    with start_engine("dynoxide") as engine:
+    with running_server(name) as engine:
         yield Engine(name, engine.endpoint_url)
+
+
+@contextmanager
+def running_server(name: str) -> Iterator[local.Engine]:
+    """Run an engine as a server, moto too, as programs of their own need it."""
+    if name == "dynoxide" and not has_dynoxide():
+        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
+    with local.start_engine(cast("local.EngineChoice", name)) as engine:
+        yield engine
 
 
 @contextmanager
@@ -90,4 +96,4 @@ def _one_request_at_a_time() -> Iterator[None]:
 @cache
 def has_dynoxide() -> bool:
     """Tell whether the strict engine can be run."""
-    return find_dynoxide() is not None
+    return local.find_dynoxide() is not None

@@ -5,35 +5,24 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import CommandLine
-from engines import has_dynoxide
 
 from catalog_model import TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.cli_patterns import EXAMPLES, command_name
 from catalog_model.errors import CatalogError
 from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import Engine, start_engine
+from catalog_model.local import Engine
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text()
 BY_TITLE = [name for name in EXAMPLES if ap.PATTERNS[name].role == "read"]
 CHANGES = [name for name in EXAMPLES if ap.PATTERNS[name].role == "write"]
 
 TITLES = ("kind", "id", "name", "released", "popularity", "rating", "votes", "genres")
-
-
-@pytest.fixture(scope="module", params=["moto", "dynoxide"])
-def local_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn."""
-    if request.param == "dynoxide" and not has_dynoxide():
-        pytest.skip("dynoxide is not installed")
-    with start_engine(request.param) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

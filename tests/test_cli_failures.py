@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import CommandLine
-from engines import has_dynoxide
 
 from catalog_model import Movie
 from catalog_model import access_patterns as ap
@@ -31,7 +29,7 @@ from catalog_model.errors import (
     UnknownEntityError,
     UnreachableError,
 )
-from catalog_model.local import Engine, start_engine
+from catalog_model.local import Engine
 
 RECORD = {
     "genre_ids": [28],
@@ -44,15 +42,6 @@ RECORD = {
 
 NOWHERE = CommandLine(Engine("moto", "http://127.0.0.1:1", is_persistent=False))
 """The command line where nobody answers."""
-
-
-@pytest.fixture(scope="module", params=["moto", "dynoxide"])
-def local_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn."""
-    if request.param == "dynoxide" and not has_dynoxide():
-        pytest.skip("dynoxide is not installed")
-    with start_engine(request.param) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from engines import has_dynoxide
 from generated import Record, Records
 from pages import apply_diffs, blocks
 
 from catalog_model.files import FILE_NAMES
-from catalog_model.local import Engine, environment_without_aws, free_port, start_engine
+from catalog_model.local import Engine, environment_without_aws, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "move-the-application.md"
@@ -188,15 +187,6 @@ class Moved(NamedTuple):
 
     folder: Path
     environment: Mapping[str, str]
-
-
-@pytest.fixture(scope="module", params=["moto", "dynoxide"])
-def local_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn, as a server of its own."""
-    if request.param == "dynoxide" and not has_dynoxide():
-        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
-    with start_engine(request.param) as engine:
-        yield engine
 
 
 @pytest.fixture

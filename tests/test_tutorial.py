@@ -11,22 +11,20 @@ from typing import Any, Final
 
 import pytest
 from command_line import CommandLine
-from engines import has_dynoxide
+from engines import ENGINES, running_server
 from pages import DOCS, SHOWN, commands_of, is_as_shown
 
-from catalog_model.local import Engine, start_engine
+from catalog_model.local import Engine
 
 PAGE: Final = DOCS / "tutorial.md"
 SET_UP: Final = ("pip install ", "catalog-model serve", "export CATALOG_TABLE=films", "python")
 """What the test does otherwise: it has a package, an engine, a table's name and a Python."""
 
 
-@pytest.fixture(params=["moto", "dynoxide"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each engine in turn, as `catalog-model serve` would run it."""
-    if request.param == "dynoxide" and not has_dynoxide():
-        pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
-    with start_engine(request.param) as engine:
+    with running_server(request.param) as engine:
         yield engine
 
 
