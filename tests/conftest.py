@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import ENGINES, Engine, running_engine
+from engines import ENGINES, Engine, running_engine, running_server
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.entities import TITLE_CLASSES
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.operations import create_table, delete_table
 
 settings.register_profile(
@@ -69,6 +70,13 @@ def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[E
         yield engine
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def local_engine(request: pytest.FixtureRequest) -> Iterator[LocalEngine]:
+    """Each engine in turn as a server, for programs in processes of their own."""
+    with running_server(request.param) as engine:
+        yield engine
+
+
 @pytest.fixture
 def catalog(engine: Engine) -> Iterator[Catalog]:
     """A handle on a fresh, empty table."""
@@ -86,3 +94,19 @@ def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
     report = ap.load_titles(catalog, titles)
     assert (report.created, report.rejected) == (len(titles), [])
     return catalog
+
+
+@pytest.fixture(scope="module")
+def attacked(engine: Engine) -> Iterator[Catalog]:
+    """A handle on a table of some titles, whose secret is the default, which anybody can know."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    generated = generated_records()
+    some = [
+        TITLE_CLASSES[kind].from_json(record)
+        for kind in TITLE_CLASSES
+        for record in list(generated[kind].values())[:40]
+    ]
+    ap.load_titles(catalog, some)
+    yield catalog
+    delete_table(catalog)
