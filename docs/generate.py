@@ -33,13 +33,12 @@ Parts = Mapping[str, Callable[[], str]]
 
 def main() -> int:
     """Write or check; gives the exit code."""
-    check = "--check" in sys.argv[1:]
-    stale = [path for path, text in _documents() if path.read_text("utf-8") != text]
-    if check:
+    stale = {path: text for path, text in _documents() if path.read_text("utf-8") != text}
+    if "--check" in sys.argv[1:]:
         for path in stale:
             print(f"{path.relative_to(ROOT)} is stale: run `python -m docs.generate`")  # noqa: T201
         return 1 if stale else 0
-    for path, text in _documents():
+    for path, text in stale.items():
         path.write_text(text, "utf-8")
     return 0
 

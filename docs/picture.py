@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
 from catalog_model import codec, keys
-from catalog_model.capacity import index_entry
 from catalog_model.codec import Item
 from catalog_model.indexes import INDEX_KEYS, IndexName
 from catalog_model.sortable import sortable_id
-from docs.rows import GENRE, HEAD, items
+from docs.rows import GENRE, HEAD, entries, items
 
 Row = tuple[str, str, str]
 
@@ -46,10 +45,9 @@ STYLE: Final = """
 
 def picture() -> str:
     """Draw it as SVG, for light pages and dark ones."""
-    found = items()
-    table = Card(1, 1, 500, (16, 158, 300), "One table", ("PK", "SK", "holds"), _table(found))
-    lists = Card(541, 1, 438, (16, 158, 292), *_index(found, "by_popularity"))
-    names = Card(541, 152, 438, (16, 106, 292), *_index(found, "by_name"))
+    table = Card(1, 1, 500, (16, 158, 300), "One table", ("PK", "SK", "holds"), _table())
+    lists = Card(541, 1, 438, (16, 158, 292), *_index("by_popularity"))
+    names = Card(541, 152, 438, (16, 106, 292), *_index("by_name"))
     shapes = [*table.drawn(), *lists.drawn(), *names.drawn()]
     for sort_key, card in ((f"GENRE#{GENRE}", lists), ("ALL", names)):
         row = next(at for at, (_, key, _) in enumerate(table.rows) if key == sort_key)
@@ -100,8 +98,9 @@ def _is_of_head(cells: Row) -> bool:
     return cells[0] == keys.title_pk(HEAD) or cells[1].endswith(f"#{sortable_id(HEAD.id)}")
 
 
-def _table(found: list[Item]) -> list[Row]:
+def _table() -> list[Row]:
     """Give a title's collection, the slot that it has, and the counts of its shard."""
+    found = items()
     own = [item for item in found if item["PK"]["S"] == keys.title_pk(HEAD)]
     title = next(item for item in own if item["PK"] == item["SK"])
     shard = keys.shard_of(HEAD)
@@ -124,17 +123,13 @@ def _content(item: Item) -> str:
     return "a copy, for one genre"
 
 
-def _index(found: Iterable[Item], index: IndexName) -> tuple[str, Row, list[Row]]:
+def _index(index: IndexName) -> tuple[str, Row, list[Row]]:
     """Give the name, the keys and three rows of an index: the title's between its neighbours."""
     pk, sk = INDEX_KEYS[index]
-    partition = keys.list_key(HEAD.kind, None if index == "by_name" else GENRE)
-    entries = [entry for item in found if (entry := index_entry(item, index))]
-    listed = [entry for entry in entries if entry[pk]["S"] == partition]
-    listed.sort(key=lambda entry: entry[sk]["S"], reverse=index != "by_name")
-    at = next(n for n, e in enumerate(listed) if e["PK"]["S"] == keys.title_pk(HEAD))
-    rows = [
-        (str(partition), str(entry[sk]["S"]), _title(entry)) for entry in listed[at - 1 : at + 2]
-    ]
+    listed = entries(index)
+    at = next(n for n, each in enumerate(listed) if each["PK"]["S"] == keys.title_pk(HEAD))
+    shown = listed[at - 1 : at + 2]
+    rows = [(str(each[pk]["S"]), str(each[sk]["S"]), _title(each)) for each in shown]
     return index, (pk, sk, codec.DOC), rows
 
 

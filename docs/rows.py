@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from catalog_model import codec
@@ -31,6 +32,7 @@ WIDTH: Final = 34
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
+@cache
 def items() -> list[Item]:
     """Give every item of a table with the sample data."""
     titles = [each for each in read_folder(sample_folder()) if isinstance(each, Title)]
@@ -54,19 +56,24 @@ def of_tallies_and_slots() -> Table:
 
 def of_one_genre() -> Mapping[str, Table]:
     """Give the first rows that each index has of one genre; of all movies where it has none."""
-    found = items()
-    return {index: _of_index(index, found) for index in INDEXES}
+    return {index: _of_index(index) for index in INDEXES}
 
 
-def _of_index(index: IndexName, found: Iterable[Item]) -> Table:
+def _of_index(index: IndexName) -> Table:
+    columns = (*INDEX_KEYS[index], "PK", "SK", codec.DOC)
+    rows = entries(index)[:ROWS]
+    return columns, [tuple(_named(row, name) for name in columns) for row in rows]
+
+
+def entries(index: IndexName) -> list[Item]:
+    """Give what an index has of one genre, in its order; of all movies where it has no genres."""
     pk, sk = INDEX_KEYS[index]
-    genre_id = None if index == "by_name" else GENRE
-    partition = str(list_key(HEAD.kind, genre_id))
-    entries = [entry for item in found if (entry := index_entry(item, index))]
-    listed = [entry for entry in entries if f"{entry[pk]['S']}#".startswith(f"{partition}#")]
-    listed.sort(key=lambda entry: (entry[pk]["S"], entry[sk]["S"]), reverse=index != "by_name")
-    columns = (pk, sk, "PK", "SK", codec.DOC)
-    return columns, [tuple(_named(row, name) for name in columns) for row in listed[:ROWS]]
+    partition = list_key(HEAD.kind, None if index == "by_name" else GENRE)
+    found = [entry for item in items() if (entry := index_entry(item, index))]
+    listed = [entry for entry in found if f"{entry[pk]['S']}#".startswith(f"{partition}#")]
+    return sorted(
+        listed, key=lambda entry: (entry[pk]["S"], entry[sk]["S"]), reverse=index != "by_name"
+    )
 
 
 def _row(item: Item) -> tuple[str, str, str]:
