@@ -39,7 +39,16 @@ from catalog_model.prometheus import measure_requests
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-__all__ = ["FlaskCatalog", "Serving", "current_catalog", "health", "livez", "readyz", "serving"]
+__all__ = [
+    "FlaskCatalog",
+    "Serving",
+    "answer",
+    "current_catalog",
+    "health",
+    "livez",
+    "readyz",
+    "serving",
+]
 
 KEY: Final = "catalog_model"
 """The name in ``app.extensions``."""

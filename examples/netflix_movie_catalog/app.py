@@ -20,6 +20,7 @@ from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
 from catalog_model.flask import FlaskCatalog, current_catalog, readyz
+from catalog_model.flask import answer as extension_answer
 
 PAGE: Final = 20
 NO_MOVIE: Final = "Movie Id value not provided or not found"
@@ -27,7 +28,6 @@ MOVIE_KEY: Final = re.compile("[1-9][0-9]{0,99}")
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
-IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 routes = Blueprint("catalog", __name__)
 extension = FlaskCatalog(
@@ -133,10 +133,10 @@ def is_movie(movie_id: int) -> bool:
     return True
 
 
-def answer(payload: object, status: int = 200) -> Response:
+def answer(payload: object) -> Response:
     """Write *payload* as JSON, byte for byte as the application before this one wrote it."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n"
-    return Response(text, status, mimetype="application/json")
+    return Response(text, mimetype="application/json")
 
 
 def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
@@ -146,9 +146,7 @@ def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
 
 def refuse(message: str) -> Response:
     """Answer with an error that may quote what a client sent: never as markup."""
-    response = answer({"error": message}, 400)
-    response.set_data(response.get_data(as_text=True).translate(IN_MARKUP))
-    return response
+    return extension_answer({"error": message}, 400)
 
 
 def measure(app: Flask, registry: CollectorRegistry) -> None:
