@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from catalog_model.arguments import shown
+from catalog_model.keys import MAX_SORT_KEY_BYTES
 from catalog_model.strict_expressions import assignments, comparisons, resolved
 from catalog_model.strict_request import (
     INVALID,
@@ -20,7 +21,6 @@ from catalog_model.strict_request import (
 )
 
 MAX_HASH_BYTES: Final = 2048
-MAX_RANGE_BYTES: Final = 1024
 NOT_EMPTY: Final = "The AttributeValue for a key attribute cannot contain an empty string value."
 NOT_VALID: Final = "One or more parameter values are not valid."
 
@@ -228,7 +228,7 @@ def _is_empty(value: Value) -> bool:
 
 
 def _too_long(name: str, value: Value, *, is_hash: bool) -> str:
-    most = MAX_HASH_BYTES if is_hash else MAX_RANGE_BYTES
+    most = MAX_HASH_BYTES if is_hash else MAX_SORT_KEY_BYTES
     size = max((byte_length(value[kind]) for kind in value if kind in "SB"), default=0)
     if size <= most:
         return ""
