@@ -107,7 +107,7 @@ def read_title(item: Item) -> TitleRecord | None:
         title = codec.decode_title(item)
         version = codec.read_int(item, codec.VERSION)
         slot = codec.read_int(item, codec.SLOT) if codec.SLOT in item else None
-    except (UnknownEntityError, ArithmeticError, KeyError, TypeError, ValueError):
+    except UnknownEntityError:
         return None
     return TitleRecord(title, version, slot)
 

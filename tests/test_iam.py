@@ -17,10 +17,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from engines import Engine
-from older_tables import grow_old, put
-from table_dump import dump
+from older_tables import grow_old
+from test_integrity import (
+    Vandal,
+    membership_is_gone,
+    memberships_without_a_title,
+    slot_is_gone,
+    tally_is_gone,
+)
 
-from catalog_model import Catalog, Movie, Page, TVShow, codec, iam, keys
+from catalog_model import Catalog, Movie, Page, TVShow, iam
 from catalog_model import access_patterns as ap
 from catalog_model.cli_base import Program, Settings, shared_options
 from catalog_model.cli_export import export_group
@@ -326,7 +332,8 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine
     create_table(catalog)
     ap.load_titles(catalog, read_folder(sample_folder())[:30])
     grow_old(catalog, "mixed")
-    damage(catalog)
+    for damage in (membership_is_gone, memberships_without_a_title, tally_is_gone, slot_is_gone):
+        damage(Vandal(catalog))
     with catalog.trace() as trace:
         assert verify(catalog).findings
         assert repair(catalog).actions
@@ -337,18 +344,6 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine
     policy = iam.policy((), table_arn=ARN, integrity=iam.INTEGRITY_ACTIONS)
     assert [need for need in found if not allows(policy, need)] == []
     assert {need.action for need in found} == set(iam.INTEGRITY_ACTIONS)
-
-
-def damage(catalog: Catalog) -> None:
-    """Leave a copy missing, one too many, a count wrong and a slot without a title."""
-    items = list(dump(catalog))
-    copies = [key for key in items if key.SK.startswith("GENRE#")]
-    slots = [key for key in items if key.SK.startswith("SLOT#")]
-    tally = next(key for key in items if key.SK == "TALLY")
-    for key in (copies[0], slots[0], tally):
-        catalog.gateway.client.delete_item(TableName=catalog.table, Key=codec.key_attributes(key))
-    surplus = keys.membership_key(keys.TitleKey("movie", 77_777_777), 28)
-    put(catalog, codec.key_attributes(surplus))
 
 
 # --- what nobody asks
