@@ -16,7 +16,8 @@ ARG BASE=docker.io/library/python:${PYTHON_VERSION}-slim
 # --- wheels in deploy/wheelhouse, if there are any. What is installed is said by deploy/requirements.
 
 FROM ${BASE} AS install
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV PIP_CACHE_DIR=/var/cache/pip \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_FIND_LINKS=/wheelhouse \
     PIP_NO_COMPILE=1 \
     PIP_PYTHON=/opt/venv/bin/python \
@@ -24,7 +25,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 COPY deploy/requirements/build.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,source=deploy/wheelhouse,target=/wheelhouse \
     python -m venv --without-pip /opt/build \
     && PIP_PYTHON=/opt/build/bin/python python -m pip install --require-hashes -r build.txt \
@@ -45,7 +46,7 @@ RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /opt/build/bin/python -m hatchli
 FROM install AS app-venv
 COPY deploy/requirements/app.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,source=deploy/wheelhouse,target=/wheelhouse \
     python -m pip install --require-hashes -r app.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
@@ -55,7 +56,7 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
 FROM install AS tools-venv
 COPY deploy/requirements/tools.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,source=deploy/wheelhouse,target=/wheelhouse \
     python -m pip install --require-hashes -r tools.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
@@ -65,7 +66,7 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
 FROM install AS engine-venv
 COPY deploy/requirements/engine.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,source=deploy/wheelhouse,target=/wheelhouse \
     python -m pip install --require-hashes -r engine.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
@@ -74,7 +75,8 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
 
 
 # --- What is shipped: the base, an environment, and files that belong to root. A user without a
-# --- name or a home runs it, and need write nowhere but to /tmp.
+# --- name or a home runs it. Nothing on the disk is written: the figures of gunicorn's workers go
+# --- to memory, see gunicorn_conf.py.
 
 FROM ${BASE} AS final
 ENV PATH=/opt/venv/bin:${PATH} \
@@ -117,8 +119,6 @@ FROM final AS app
 COPY --from=app-venv /opt/venv /opt/venv
 COPY --chmod=0644 examples/netflix_movie_catalog/app.py \
     examples/netflix_movie_catalog/gunicorn_conf.py ./
-# The figures of all workers, in memory where /tmp is a tmpfs; gunicorn_conf.py makes the folder.
-ENV PROMETHEUS_MULTIPROC_DIR=/tmp/metrics
 EXPOSE 8080
 # The process, not the table: no new container helps while DynamoDB is away. /readyz is for those
 # who balance load.
