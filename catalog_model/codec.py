@@ -46,6 +46,16 @@ ESCAPE: Final = "__"
 IS_FLOAT: Final = 1
 AS_IT_READS: Final = 0
 
+_MALFORMED: Final = (
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What it raises to read an item that no writer of ours made."""
+
 Value = Mapping[str, Any]
 Item = dict[str, Any]
 """DynamoDB's typed JSON: ``{"S": "text"}``, and a mapping of names to such values."""
@@ -138,7 +148,7 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
     """
     try:
         return TitleKey(kind, int(evolution.upgraded(item)[TITLE_ID]["N"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except _MALFORMED as error:
         raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
 
 
@@ -151,7 +161,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         record = json.loads(item[DOC]["S"])
         return TITLE_CLASSES[kind]._trusted(_checked(record))
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except _MALFORMED as error:
         raise UnknownEntityError(f"this is no copy of a {kind}: {shown(dict(item))}") from error
 
 
@@ -166,14 +176,7 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         if not isinstance(name, keys.TitleItem):
             raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
         record = _checked(_decode_record(evolution.upgraded(item), name.key.kind))
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except _MALFORMED as error:
         raise UnknownEntityError(f"this title cannot be read: {shown(dict(item))}") from error
     return TITLE_CLASSES[name.key.kind]._trusted(record)
 
@@ -223,7 +226,7 @@ def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
         return default
     try:
         return int(_decimal(item[name]["N"]))
-    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+    except _MALFORMED as error:
         raise UnknownEntityError(f"{name} is no whole number: {shown(dict(item))}") from error
 
 
