@@ -46,7 +46,7 @@ def _number_size(content: str) -> int:
         return 1
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
     # A pair of digits begins at an even power of 100, so an odd exponent may cost half a byte.
-    lowest = int(number.normalize().as_tuple().exponent)
-    highest = lowest + len(digits) - 1
+    highest = number.adjusted()
+    lowest = highest - len(digits) + 1
     pairs = highest // 2 - lowest // 2 + 1
     return pairs + 1 + (1 if number < 0 else 0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from engines import Engine
 from generated import Records
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import dates, floats, genre_lists, names
 
@@ -388,6 +388,7 @@ def test_the_size_of_an_item_is_what_the_engine_charges(engine: Engine, catalog:
         pytest.skip("moto charges each write the same")
 
     @settings(max_examples=300)
+    @example(some={"n": {"N": "102960469122707897762759583989760"}}, units=1, beyond=0)
     @given(
         st.dictionaries(attribute_names.filter(lambda name: name not in OWN), attributes),
         st.integers(1, 4),
