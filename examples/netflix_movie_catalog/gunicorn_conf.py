@@ -44,6 +44,7 @@ from pathlib import Path
 from typing import Any, Final
 
 MEMORY: Final = "/dev/shm"  # noqa: S108  # Linux's: writable where the rest is read-only
+OUR_FOLDER: Final = "catalog-metrics-"
 SETTLE_SECONDS: Final = 0.2
 SO_ATTACH_FILTER: Final = 26  # Linux's; the module socket has no name for it
 NO_NEWCOMERS: Final = (
@@ -74,7 +75,7 @@ def metrics_folder() -> Path:
     """
     named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not named:
-        named = tempfile.mkdtemp(prefix="catalog-metrics-", dir=worker_tmp_dir)
+        named = tempfile.mkdtemp(prefix=OUR_FOLDER, dir=worker_tmp_dir)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = named
         atexit.register(remove, named, os.getpid())
     folder = Path(named)
@@ -103,20 +104,28 @@ def on_starting(server: Any) -> None:
             file.unlink()
 
 
+def pre_exec(server: Any) -> None:
+    """Have the gunicorn that takes over make its own folder, as this one's goes with this one."""
+    if folder.name.startswith(OUR_FOLDER):
+        server.cfg.env_orig.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
 def when_ready(server: Any) -> None:
     """Let SIGTERM begin with a time in which readiness fails and all is served."""
 
     def drain(*_: object) -> None:
         signal.signal(signal.SIGTERM, close)
         signal.signal(signal.SIGALRM, close)
-        draining.touch()
+        with suppress(OSError):  # of a folder that somebody removed: then without failing readiness
+            draining.touch()
         signal.setitimer(signal.ITIMER_REAL, drain_seconds or 0.001)
 
     def close(*_: object) -> None:
         signal.signal(signal.SIGTERM, server.signal)
         signal.signal(signal.SIGALRM, lambda *_: server.signal(signal.SIGTERM, None))
-        for listener in server.LISTENERS:
-            refuse_newcomers(listener.sock)
+        if not (server.systemd or server.master_pid or server.reexec_pid):  # nobody else listens
+            for listener in server.LISTENERS:
+                refuse_newcomers(listener.sock)
         signal.setitimer(signal.ITIMER_REAL, SETTLE_SECONDS)
 
     signal.signal(signal.SIGTERM, drain)
