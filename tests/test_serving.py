@@ -149,18 +149,25 @@ def table(engine: Engine) -> Catalog:
 
 @contextmanager
 def gunicorn(
-    engine: Engine, folder: Path, *, drain_seconds: float = 0.0, application: str = EXAMPLE
+    engine: Engine,
+    folder: Path,
+    *,
+    drain_seconds: float = 0.0,
+    application: str = EXAMPLE,
+    metrics: str | None = "metrics",
 ) -> Iterator[Server]:
     """Run the application as it is run in production; ends it, if the test has not."""
     folder.mkdir()
-    command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--bind", f"{HOST}:0"]
+    script = Path(sys.executable).with_name("gunicorn")  # -m does not survive a take-over
+    command = [sys.executable, str(script), "--config", str(CONF), "--bind", f"{HOST}:0"]
+    command += ["--pid", str(folder / "pid")]
     command += ["--workers", str(WORKERS), "--error-logfile", str(folder / "error.log")]
     command += ["--access-logfile", str(folder / "access.log")]
     command += ["--access-logformat", "%(p)s %(U)s?%(q)s %(s)s", application]
     environment = environment_without_aws() | engine.environment()
     environment |= {
         "CATALOG_DRAIN_SECONDS": str(drain_seconds),
-        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / metrics) if metrics else "",
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
     }
     with subprocess.Popen(command, env=environment, cwd=folder) as process:
@@ -477,6 +484,38 @@ def test_sigterm_under_load_loses_no_request(
     answered = sum(leaving.answered.values())
     assert answered + sum(staying.answered.values()) - staying_before == sent
     assert metrics_left(leaving) == answered
+
+
+# -- One that takes over from another -------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("table")
+def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """After SIGUSR2, on the socket of both; and SIGHUP leaves the figures of the workers before."""
+    path = f"/discover?genre={GENRE}"
+    with gunicorn(engine, tmp_path / "old", metrics=None) as server:
+        ask(server, path)
+        server.process.send_signal(signal.SIGHUP)
+        await_until(lambda: len(server.booted()) == 2 * WORKERS)
+        await_until(lambda: ask(server, path).status == 200)
+        counted = samples(ask(server, "/metrics").body.decode(), "flask_http_request_total")
+        assert counted == server.answered["/discover"] + server.answered["/readyz"]
+
+        server.process.send_signal(signal.SIGUSR2)
+        await_until(lambda: len(server.booted()) == 3 * WORKERS)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        await_until((server.folder / "pid").exists)  # it was pid.2 until then
+        successor = int((server.folder / "pid").read_text())
+        try:
+            for asked in (path, "/readyz", "/metrics") * 5:
+                assert ask(server, asked).status == 200
+        finally:
+            os.kill(successor, signal.SIGTERM)
+        await_until(lambda: not takes_connections(server))
+        await_until(lambda: not (server.folder / "pid").exists())
 
 
 # -- Before and after the fork --------------------------------------------------------------------
