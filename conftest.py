@@ -10,3 +10,6 @@ from docs.example_data import (
 __all__ = ["catalog", "docstring_names", "record"]
 
 pytest_collect_file = collect_examples
+
+collect_ignore = ["examples/netflix_movie_catalog/gunicorn_conf.py"]
+"""It is run by gunicorn alone: it tells prometheus_client to keep its figures in a folder."""
