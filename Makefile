@@ -16,7 +16,7 @@ else
 unexport CATALOG_DATA
 endif
 
-PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
+PLATFORM = $(shell $(BIN)/python -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
@@ -25,7 +25,7 @@ PLATFORM := $(shell $(PYTHON) -c 'import platform, sys; \
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: $(VENV)/.app engine  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
+run: $(VENV)/.app $(if $(filter moto,$(ENGINE)),,engine)  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
 	@$(BIN)/python examples/netflix_movie_catalog/run.py \
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
 
@@ -67,13 +67,19 @@ pins: $(VENV)/.made  ## pin anew what the images install, deploy/requirements
 
 engine:
 	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
+	    echo "Getting dynoxide, a strict engine ..."; \
 	    npm install --silent --no-save --no-audit --no-fund --prefix .engine \
+	        --fetch-retries 0 --fetch-timeout 20000 \
 	        @dynoxide/$(PLATFORM)@$(DYNOXIDE_VERSION) >/dev/null 2>&1 \
-	    || echo "dynoxide cannot be had for $(PLATFORM): moto takes its place"; \
+	    || echo "npm cannot get dynoxide for $(PLATFORM): moto takes its place"; \
 	fi
 
 $(VENV)/.made:
-	@$(PYTHON) -m venv $(VENV)
+	@command -v "$(PYTHON)" >/dev/null 2>&1 \
+	    || { echo "There is no $(PYTHON): name a Python as in PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is older than Python 3.11: name a newer one as in PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.made pyproject.toml
