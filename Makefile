@@ -65,7 +65,7 @@ pins: $(VENV)/.made  ## pin anew what the images install, deploy/requirements
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/pin.sh
 
-engine:
+engine: $(VENV)/.made  ## get dynoxide, the strict engine, where npm can
 	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
 	    echo "Getting dynoxide, a strict engine ..."; \
 	    npm install --silent --no-save --no-audit --no-fund --prefix .engine \
