@@ -1,0 +1,87 @@
+"""Builds of the package for the tests, each in a folder of its own; nothing is left in the tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+NAME = "catalog_model"
+
+PARTS = ("build", "hatchling", "hatch_vcs", "twine", "pypiserver")
+
+
+def need(*modules: str) -> None:
+    """Skip where the dependency group ``package`` is not installed."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: pip install --group package")
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    """Run a command with further variables, and give what it printed; it must succeed."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def build(source: Path, into: Path, *options: str, version: str = "1.2.3") -> Path:
+    """Build what *options* say (``--wheel``, ``--sdist``), and give the file."""
+    need("build", "hatchling", "hatch_vcs")
+    into.mkdir(parents=True, exist_ok=True)
+    pretended = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_CATALOG_MODEL": version} if version else {}
+    python = (sys.executable, "-m", "build", "--no-isolation", "--outdir")
+    run(*python, into, *options, source, cwd=source, **pretended)
+    return max(into.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
+def files_of_the_repository() -> set[str]:
+    """Name the files that git knows of; skip where there is no git."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is not a git repository")
+    names = run("git", "ls-files", "-z").split("\0")
+    return {name for name in names if name and (ROOT / name).exists()}
+
+
+def copy_of_the_tree(into: Path) -> Path:
+    """Copy what belongs to the project, without git."""
+    selected = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["only-include"]
+    always = ("LICENSE", "README.md", "pyproject.toml", ".gitignore")
+    made = shutil.ignore_patterns("__pycache__", "*.pyc")
+    into.mkdir(parents=True)
+    for name in (*selected, *always):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, into / name, ignore=made)
+        elif (ROOT / name).exists():
+            shutil.copy2(ROOT / name, into / name)
+    return into
+
+
+def environment_with(wheel: Path, folder: Path) -> Path:
+    """Install a wheel into an environment that has all else from this one; give its Python."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    install = ("install", "--quiet", "--no-deps", "--no-index", wheel)
+    run(sys.executable, "-m", "pip", "--python", python, *install)
+    here, there = (run(each, "-c", _SITE).strip() for each in (sys.executable, python))
+    (Path(there) / "all_else.pth").write_text(here + "\n", encoding="utf-8")
+    return python
+
+
+_SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"

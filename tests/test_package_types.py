@@ -1,0 +1,83 @@
+"""Type checkers find nothing in a consumer's code: the installed wheel is typed, and strictly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packages import ROOT, build, environment_with, need
+
+
+@pytest.fixture(scope="module")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a consumer's code, and an environment that has the wheel."""
+    need("mypy", "pyright")
+    folder = tmp_path_factory.mktemp("consumer")
+    shutil.copytree(ROOT / "typing_tests", folder, dirs_exist_ok=True)
+    environment_with(build(ROOT, folder / "dist", "--wheel"), folder / "venv")
+    return folder
+
+
+def _mypy(consumer: Path) -> str:
+    files = sorted(consumer.glob("*.py"))
+    return _checked(
+        consumer, "mypy", "--config-file", "mypy.ini", "--python-executable", "venv/bin/python",
+        *(path.name for path in files),
+    )  # fmt: skip
+
+
+def _pyright(consumer: Path) -> str:
+    return _checked(consumer, "pyright", "--pythonpath", "venv/bin/python", "--project", ".")
+
+
+def _checked(consumer: Path, *command: str) -> str:
+    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=consumer,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_mypy_finds_nothing_in_strict_mode(consumer: Path) -> None:
+    """Not in the right uses, and no mistake that it lets through."""
+    assert "Success: no issues found in 7 source files" in _mypy(consumer)
+
+
+def test_pyright_finds_nothing_in_strict_mode(consumer: Path) -> None:
+    """Likewise; pyright infers more and forgives less."""
+    assert "0 errors, 0 warnings" in _pyright(consumer)
+
+
+def test_it_is_the_installed_wheel_that_they_look_at(consumer: Path) -> None:
+    """Without its marker ``py.typed`` mypy takes it for untyped; else the tests above were void."""
+    (marker,) = (consumer / "venv").rglob("catalog_model/py.typed")
+    marker.rename(marker.with_suffix(".away"))
+    try:
+        assert "missing library stubs or py.typed marker" in _mypy(consumer)
+    finally:
+        marker.with_suffix(".away").rename(marker)
+
+
+@pytest.mark.parametrize("check", [_mypy, _pyright])
+def test_a_mistake_is_found(consumer: Path, check: object) -> None:
+    """A call with a wrong kind, without its ``type: ignore``."""
+    wrong = consumer / "wrong.py"
+    wrong.write_text(
+        "from catalog_model import Catalog\n"
+        "from catalog_model.access_patterns import get_title\n"
+        'get_title(Catalog("t"), "film", 949)\n',
+        encoding="utf-8",
+    )
+    try:
+        assert "wrong.py:3" in check(consumer)  # type: ignore[operator]
+    finally:
+        wrong.unlink()

@@ -1,0 +1,54 @@
+"""Every write: titles from JSON and from keywords, changed, loaded and deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import assert_type
+
+from catalog_model import Catalog, LoadReport, Movie, Rejection, TVShow
+from catalog_model import access_patterns as ap
+
+
+def put(catalog: Catalog) -> None:
+    """The class of a title stays through `from_json` and `replace`."""
+    movie = Movie.from_json({"id": 7, "title": "Her", "genre_ids": [18]})
+    assert_type(movie, Movie)
+    assert_type(movie.replace(popularity=9.5), Movie)
+    show = TVShow(id=3, name="Oz", genre_ids=[18], popularity=7.0, vote_average=8.0, vote_count=12)
+    assert_type(show.replace(name="OZ"), TVShow)
+    ap.put_title(catalog, movie)
+    ap.put_title(catalog, show, if_absent=True)
+
+
+def change(catalog: Catalog) -> None:
+    """Whole numbers do where floats are asked for."""
+    ap.update_popularity(catalog, "movie", 949, 99.5)
+    ap.update_popularity(catalog, "movie", 949, 99)
+    ap.update_votes(catalog, "tv", 1433, vote_average=7.1, vote_count=2016)
+    ap.set_genres(catalog, "movie", 949, [28, 80])
+    ap.set_genres(catalog, "movie", 949, (28, 80))
+    ap.delete_title(catalog, "movie", 949)
+
+
+def read_records(path: Path) -> Iterator[Movie]:
+    """Titles of one class do where titles of both are asked for."""
+    for record in json.loads(path.read_text(encoding="utf-8")).values():
+        yield Movie.from_json(record)
+
+
+def load(catalog: Catalog, shows: Iterable[TVShow]) -> None:
+    """A load reports."""
+    report = ap.load_titles(catalog, read_records(Path("data_movies.json")))
+    assert_type(report, LoadReport)
+    assert_type(report.created, int)
+    assert_type(report.rejected, list[Rejection])
+    assert_type([rejection.reason for rejection in report.rejected], list[str])
+    ap.load_titles(catalog, shows, on_progress=show_progress)
+    ap.load_titles(catalog, [], on_progress=lambda done: print(done + 1))
+
+
+def show_progress(done: int) -> None:
+    """Print how far a load is."""
+    print(f"{done:,} titles")
