@@ -17,8 +17,6 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NAME = "catalog_model"
 
-PARTS = ("build", "hatchling", "hatch_vcs", "twine", "pypiserver")
-
 
 def need(*modules: str) -> None:
     """Skip where the dependency group ``package`` is not installed."""
@@ -45,7 +43,7 @@ def build(source: Path, into: Path, *options: str, version: str = "1.2.3") -> Pa
     """Build what *options* say (``--wheel``, ``--sdist``), and give the file."""
     need("build", "hatchling", "hatch_vcs")
     into.mkdir(parents=True, exist_ok=True)
-    pretended = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_CATALOG_MODEL": version} if version else {}
+    pretended = {"SETUPTOOLS_SCM_PRETEND_VERSION": version} if version else {}
     python = (sys.executable, "-m", "build", "--no-isolation", "--outdir")
     run(*python, into, *options, source, cwd=source, **pretended)
     return max(into.iterdir(), key=lambda path: path.stat().st_mtime_ns)

@@ -1,0 +1,277 @@
+"""The package: what is in it, how it is built, and what importing it brings in."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packages import (
+    NAME,
+    PROJECT,
+    ROOT,
+    build,
+    copy_of_the_tree,
+    files_of_the_repository,
+    need,
+    run,
+)
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from catalog_model.evolution import SCHEMA_VERSION
+
+EXTRAS = {"cli", "local", "flask", "otel", "fast"}
+CORE = {"boto3", "itsdangerous", "pynamodb"}
+ONLY_IN_THE_REPOSITORY = {".git_archival.txt", ".gitattributes"}
+TAKEN_WHERE_THEY_ARE = {"blinker", "certifi"}
+"""By PynamoDB and botocore, which do without."""
+
+EPOCH = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("wheel"), "--wheel")
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("sdist"), "--sdist")
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path) -> Path:
+    """What is in the source distribution, as a folder."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(sdist.parent, filter="data")
+    return sdist.parent / sdist.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"{NAME}-1.2.3.dist-info/METADATA").decode())
+
+
+def test_the_wheel_holds_the_package_and_no_more(wheel: Path) -> None:
+    """Every file of the folder, the marker of types and the sample data; the licence beside it."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    about = {name for name in names if name.startswith(f"{NAME}-1.2.3.dist-info/")}
+    own = (path for path in (ROOT / NAME).rglob("*") if path.is_file())
+    expected = {str(path.relative_to(ROOT)) for path in own if path.suffix != ".pyc"}
+    assert names - about == expected
+    assert f"{NAME}/py.typed" in names
+    assert any(name.startswith(f"{NAME}/sample/") for name in names)
+    assert f"{NAME}-1.2.3.dist-info/licenses/LICENSE" in about
+
+
+def test_the_metadata_says_what_users_must_know(metadata: Message) -> None:
+    """Licence, Python, extras, and that no public index may take it; the pages as they read."""
+    assert metadata["Name"] == "catalog-model"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.11"
+    classifiers = metadata.get_all("Classifier") or []
+    assert {"Private :: Do Not Upload", "Typing :: Typed"} <= set(classifiers)
+    assert set(metadata.get_all("Provides-Extra") or []) == EXTRAS
+    assert metadata["Description-Content-Type"] == "text/markdown"
+
+
+def test_the_core_needs_three_packages(metadata: Message) -> None:
+    """All else is for extras; the groups of developers are no business of users."""
+    wanted = [Requirement(text) for text in metadata.get_all("Requires-Dist") or []]
+    assert {each.name for each in wanted if each.marker is None} == CORE
+    of_extras = {str(each.marker) for each in wanted if each.marker is not None}
+    assert of_extras == {f'extra == "{extra}"' for extra in EXTRAS}
+
+
+def test_a_private_index_would_take_it_as_it_is(wheel: Path, sdist: Path) -> None:
+    """twine finds nothing to say, not even a warning."""
+    need("twine")
+    shown = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", wheel, sdist)
+    assert shown.count("PASSED") == 2
+
+
+@pytest.mark.parametrize("kind", ["--wheel", "--sdist"])
+def test_the_same_tree_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    """In another folder, at another time, with other permissions, in another zone of time."""
+    first = build(copy_of_the_tree(tmp_path / "a"), tmp_path / "first", kind)
+    other = copy_of_the_tree(tmp_path / "somewhere" / "else")
+    for path in other.rglob("*"):
+        os.utime(path, (EPOCH, EPOCH))
+        path.chmod(path.stat().st_mode & 0o700)  # as under umask 077
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        patch.setenv("LC_ALL", "C")
+        patch.setenv("PYTHONHASHSEED", "7")
+        second = build(other, tmp_path / "second", kind)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_source_gives_the_same_wheel(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
+    """Built from the source distribution, which knows its own version, it has the same bytes."""
+    again = build(unpacked, tmp_path, "--wheel", version="")
+    assert again.name == wheel.name
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_the_source_holds_what_the_repository_holds(unpacked: Path) -> None:
+    """Nothing is missing, and nothing came along that only lies about."""
+    tracked = files_of_the_repository()
+    held = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    assert tracked - held == ONLY_IN_THE_REPOSITORY
+    new = set(run("git", "ls-files", "-z", "--others", "--exclude-standard").split("\0"))
+    assert held - tracked - new == {"PKG-INFO"}
+
+
+def test_the_tests_run_from_the_source(unpacked: Path) -> None:
+    """All of them are found there, and some that read the project's files pass."""
+    clean = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
+    environment = {**clean, "PYTHONPATH": str(unpacked)}
+    pytest_there = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    for more in (("--collect-only", "tests"), ("tests/test_public_api.py",)):
+        done = subprocess.run(
+            [*pytest_there, *more],
+            cwd=unpacked,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+class Repository:
+    """A small repository with what decides about the version."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / NAME).mkdir(parents=True)
+        (folder / NAME / "__init__.py").touch()
+        for name in ("pyproject.toml", "README.md", "LICENSE", *ONLY_IN_THE_REPOSITORY):
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def git(self, *command: str) -> str:
+        own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        for role in ("AUTHOR", "COMMITTER"):
+            own |= {f"GIT_{role}_NAME": "t", f"GIT_{role}_EMAIL": "t@example.com"}
+        return run("git", *command, cwd=self.folder, **own)
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message=m")
+
+    def archive(self, into: Path) -> Path:
+        into.mkdir()
+        self.git("archive", f"--output={into}.tar", "HEAD")
+        with tarfile.open(f"{into}.tar") as archive:
+            archive.extractall(into, filter="data")
+        return into
+
+
+def _version_in(folder: Path) -> str:
+    return run(sys.executable, "-m", "hatchling", "version", cwd=folder).strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    need("hatchling", "hatch_vcs")
+    files_of_the_repository()  # else there is neither git nor what is only in the repository
+    return Repository(tmp_path / "repository")
+
+
+def test_the_version_follows_the_tag(repository: Repository, tmp_path: Path) -> None:
+    """At the tag it is the tag's, in a clone and in an archive; after it, one before the next."""
+    repository.git("tag", "v1.2.3")
+    assert _version_in(repository.folder) == "1.2.3"
+    assert _version_in(repository.archive(tmp_path / "archive")) == "1.2.3"
+    repository.commit()
+    assert re.fullmatch(r"1\.2\.4\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
+
+
+def test_without_a_tag_the_version_is_before_all_others(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """In a clone it names the commit; an archive and a plain folder have no more than 0.0."""
+    assert re.fullmatch(r"0\.0\.1\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
+    assert _version_in(repository.archive(tmp_path / "archive")) == "0.0"
+    assert _version_in(copy_of_the_tree(tmp_path / "plain")) == "0.0.0"
+
+
+def _brought_in(imports: str) -> set[str]:
+    """Name the distributions whose modules an import brings into a fresh process."""
+    code = (
+        f"import sys\nbefore = set(sys.modules)\n{imports}\n"
+        "from importlib.metadata import packages_distributions\n"
+        "owners = packages_distributions()\n"
+        "print(*{o for m in set(sys.modules) - before for o in owners.get(m.split('.')[0], [])})"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {canonicalize_name(name) for name in shown.stdout.split()}
+
+
+def _closure(names: set[str]) -> set[str]:
+    """Name what distributions need, and what that needs, without extras."""
+    found: set[str] = set()
+    todo = [canonicalize_name(name) for name in names]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            wanted = map(Requirement, distribution(name).requires or [])
+            todo += [
+                canonicalize_name(each.name)
+                for each in wanted
+                if each.marker is None or each.marker.evaluate({"extra": ""})
+            ]
+    return found
+
+
+def test_importing_the_package_brings_in_nothing_of_the_extras() -> None:
+    """Neither click, rich, flask, moto, opentelemetry and orjson, nor what they need."""
+    optional = PROJECT["project"]["optional-dependencies"].values()
+    extras = {Requirement(text).name for each in optional for text in each}
+    imports = "import catalog_model; from catalog_model import access_patterns, errors, operations"
+    brought = _brought_in(imports)
+    assert brought >= CORE
+    assert brought & (_closure(extras) - _closure(CORE)) <= TAKEN_WHERE_THEY_ARE
+
+
+def test_importing_opens_nothing() -> None:
+    """No file of the user's configuration, no connection, no process."""
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "wary = ('socket.connect', 'socket.getaddrinfo', 'subprocess.Popen', 'os.fork')\n"
+        "sys.addaudithook(lambda event, args: seen.append(event) if event in wary\n"
+        "    or event == 'open' and '.aws' in str(args[0]) else None)\n"
+        "import catalog_model\n"
+        "from catalog_model import access_patterns\n"
+        "assert not seen, seen\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_each_release_says_what_changed_in_stored_data() -> None:
+    """A table outlives releases; the newest entry names the version that this code writes."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    releases = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert releases[0].startswith("[Unreleased]")
+    for release in releases:
+        _, heading, stored = release.partition("\n### Stored data\n")
+        assert heading
+        assert re.search(r"version \d+|[Nn]othing", stored.partition("\n### ")[0])
+    assert f"version {SCHEMA_VERSION}" in releases[0]
+    assert PROJECT["project"]["dynamic"] == ["version"]
