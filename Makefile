@@ -9,6 +9,7 @@ DYNOXIDE_VERSION := 1.2.1
 PORT ?= 8080
 ENGINE ?= auto
 DATA ?=
+DIST ?= dist
 CATALOG_DATA ?= $(DATA)
 ifneq ($(CATALOG_DATA),)
 export CATALOG_DATA
@@ -20,7 +21,7 @@ PLATFORM = $(shell $(BIN)/python -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test soak check lint types imports docs bench fuzz engine image pins clean help
+.PHONY: run test soak check lint types imports docs bench fuzz image pins dist engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -65,6 +66,22 @@ pins: $(VENV)/.made  ## pin anew what the images install, deploy/requirements
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/pin.sh
 
+# The environment of which the SBOM tells has what users install, and nothing of the developers.
+dist: $(VENV)/.dev  ## build what is released: wheel, source, SBOM and checksums, in dist/
+	@rm -rf "$(DIST)"
+	@$(BIN)/python -m build --no-isolation --outdir "$(DIST)" . >/dev/null
+	@$(BIN)/twine check --strict "$(DIST)"/*
+	@$(PYTHON) -m venv --without-pip "$(DIST)/users"
+	@$(BIN)/pip --python "$(DIST)/users/bin/python" install --quiet --disable-pip-version-check \
+	    "$$(ls "$(DIST)"/*.whl)[cli,flask,otel,fast]"
+	@version=$$(ls "$(DIST)"/*.whl | sed -E 's/.*-([^-]+)-py3-none-any.whl/\1/'); \
+	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > "$(DIST)/pyproject.toml"; \
+	    $(BIN)/cyclonedx-py environment --pyproject "$(DIST)/pyproject.toml" --mc-type library \
+	        --output-reproducible --output-file "$(DIST)/catalog_model-$$version.cdx.json" \
+	        "$(DIST)/users/bin/python"
+	@rm -rf "$(DIST)/users" "$(DIST)/pyproject.toml"
+	@cd "$(DIST)" && sums=$$(sha256sum * || shasum -a 256 *) && echo "$$sums" > SHA256SUMS && cat SHA256SUMS
+
 engine: $(VENV)/.made  ## get dynoxide, the strict engine, where npm can
 	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
 	    echo "Getting dynoxide, a strict engine ..."; \
@@ -90,7 +107,8 @@ $(VENV)/.app: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.app pyproject.toml
 	@echo "Installing what the tests need ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	@$(BIN)/pip install --quiet --disable-pip-version-check --group test --group lint
+	@$(BIN)/pip install --quiet --disable-pip-version-check \
+	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
 	@touch $@
 
 clean:  ## remove what was made
