@@ -8,10 +8,13 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -69,6 +72,24 @@ def copy_of_the_tree(into: Path) -> Path:
         elif (ROOT / name).exists():
             shutil.copy2(ROOT / name, into / name)
     return into
+
+
+def closure(names: set[str]) -> dict[str, str]:
+    """Name what installed distributions need, and what that needs, with versions; no extras."""
+    found: dict[str, str] = {}
+    todo = [canonicalize_name(name) for name in names]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            installed = distribution(name)
+            found[name] = installed.version
+            wanted = map(Requirement, installed.requires or [])
+            todo += [
+                canonicalize_name(each.name)
+                for each in wanted
+                if each.marker is None or each.marker.evaluate({"extra": ""})
+            ]
+    return found
 
 
 def environment_with(wheel: Path, folder: Path) -> Path:

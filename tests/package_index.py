@@ -1,0 +1,140 @@
+"""Indexes of packages on this machine, and a shell that knows no other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packages import ROOT
+
+PAGE = ROOT / "docs" / "install.md"
+HOST = "packages.example.com"
+USER, PASSWORD = "ci", "secret"
+"""As the page has them."""
+
+START_SECONDS = 30
+
+
+def block(name: str) -> str:
+    """Give a block of the page by its name."""
+    marked = rf"<!-- index test: {re.escape(name)} -->\n```\w*\n(.*?)```"
+    (found,) = re.findall(marked, PAGE.read_text("utf-8"), re.DOTALL)
+    return str(found)
+
+
+def named_blocks() -> set[str]:
+    """Name the blocks that some test has to run."""
+    return set(re.findall(r"<!-- index test: (.+?) -->", PAGE.read_text("utf-8")))
+
+
+@contextmanager
+def serving(*folders: Path, password_file: Path | None = None) -> Iterator[str]:
+    """Serve folders of packages as an index, with a password for everything, or for nothing."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    access = ("update,download,list", password_file) if password_file else (".", ".")
+    command = (sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", port)
+    options = ("--disable-fallback", "--server", "wsgiref", "-a", access[0], "-P", access[1])
+    process = subprocess.Popen(
+        [*command, *map(str, options), *map(str, folders)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(process, f"{url}/health")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            directly.open(url, timeout=5).close()
+        except urllib.error.URLError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"the index does not answer at {url}")
+
+
+def write_password_file(path: Path) -> Path:
+    """Write who may use an index, as Apache has it."""
+    digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
+    path.write_text(f"{USER}:{{SHA}}{digest}\n", encoding="utf-8")
+    return path
+
+
+@dataclass
+class Shell:
+    """Somebody's shell: a home with a password in it, some tools, and no settings from outside.
+
+    What the page says of its index is taken to be of *url*.
+    """
+
+    home: Path
+    url: str
+    python: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        tools = self.home / "tools"
+        tools.mkdir(parents=True)
+        for name in ("twine", "uv"):
+            found = shutil.which(name, path=str(Path(sys.executable).parent))
+            assert found, name
+            (tools / name).symlink_to(found)
+        path = (self.python.parent, tools, "/usr/local/bin", "/usr/bin", "/bin")
+        self.variables |= {
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "PATH": os.pathsep.join(map(str, path)),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON": str(self.python),
+            "UV_PYTHON_DOWNLOADS": "never",
+        }
+        (self.home / ".netrc").write_text(self.said(block("netrc")), encoding="utf-8")
+        (self.home / ".netrc").chmod(0o600)
+
+    def said(self, text: str) -> str:
+        """Put the index where the page has its own."""
+        return text.replace(f"https://{HOST}", self.url).replace(HOST, "127.0.0.1")
+
+    def run(self, script: str, cwd: Path | None = None, **more: str) -> str:
+        """Run commands as a person would type them, up to the first that fails."""
+        done = self.attempt(script, cwd, **more)
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def attempt(
+        self, script: str, cwd: Path | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run commands that may fail."""
+        return subprocess.run(
+            ["/bin/sh", "-e", "-c", self.said(script)],
+            cwd=cwd or self.home,
+            env={**self.variables, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
