@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packages import ROOT
+from packages import NAME, ROOT
 
 PAGE = ROOT / "docs" / "install.md"
 HOST = "packages.example.com"
@@ -81,6 +81,18 @@ def write_password_file(path: Path) -> Path:
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     path.write_text(f"{USER}:{{SHA}}{digest}\n", encoding="utf-8")
     return path
+
+
+def write_attack(folder: Path, version: str) -> Path:
+    """Write the source of a package with our name that is none of ours."""
+    (folder / NAME).mkdir(parents=True)
+    (folder / NAME / "__init__.py").write_text("raise SystemExit('attacked')\n", encoding="utf-8")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        f'[project]\nname = "catalog-model"\nversion = "{version}"\n',
+        encoding="utf-8",
+    )
+    return folder
 
 
 @dataclass

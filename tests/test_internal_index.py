@@ -19,7 +19,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from package_index import Shell, block, named_blocks, serving, write_password_file
+from package_index import (
+    Shell,
+    block,
+    named_blocks,
+    serving,
+    write_attack,
+    write_password_file,
+)
 from packages import NAME, PROJECT, ROOT, build, closure, need
 from packaging.requirements import Requirement
 
@@ -63,15 +70,7 @@ def internal(folder: Path, dependencies: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def public(folder: Path, dependencies: Path) -> Iterator[str]:
     """An index for everybody: the dependencies, and somebody else's package of our name."""
-    theirs = folder / "theirs"
-    (theirs / NAME).mkdir(parents=True)
-    (theirs / NAME / "__init__.py").write_text("raise SystemExit('attacked')\n", encoding="utf-8")
-    (theirs / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        f'[project]\nname = "catalog-model"\nversion = "{ATTACK}"\n',
-        encoding="utf-8",
-    )
-    build(theirs, folder / "public", "--wheel")
+    build(write_attack(folder / "theirs", ATTACK), folder / "public", "--wheel")
     with serving(folder / "public", dependencies) as url:
         yield f"{url}/simple/"
 
