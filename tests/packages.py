@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from email.parser import Parser
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,17 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NAME = "catalog_model"
+
+
+def _release() -> str:
+    """Give the version to build: any, but a source distribution has one already."""
+    about = ROOT / "PKG-INFO"
+    return (
+        str(Parser().parsestr(about.read_text("utf-8"))["Version"]) if about.exists() else "1.2.3"
+    )
+
+
+RELEASE = _release()
 
 
 def need(*modules: str) -> None:
@@ -42,7 +54,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
     return done.stdout
 
 
-def build(source: Path, into: Path, *options: str, version: str = "1.2.3") -> Path:
+def build(source: Path, into: Path, *options: str, version: str = RELEASE) -> Path:
     """Build what *options* say (``--wheel``, ``--sdist``), and give the file."""
     need("build", "hatchling", "hatch_vcs")
     into.mkdir(parents=True, exist_ok=True)

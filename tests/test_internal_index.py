@@ -27,12 +27,12 @@ from package_index import (
     write_attack,
     write_password_file,
 )
-from packages import NAME, PROJECT, ROOT, build, closure, need
+from packages import NAME, PROJECT, RELEASE, ROOT, build, closure, need
 from packaging.requirements import Requirement
 
 from catalog_model.local import EngineName, find_dynoxide, start_engine
 
-RELEASE, ATTACK = "1.2.3", "9.9.9"
+ATTACK = "9.9.9"
 IN_THE_SBOM = ("cli", "flask", "otel", "fast")
 
 

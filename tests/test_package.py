@@ -16,6 +16,7 @@ import pytest
 from packages import (
     NAME,
     PROJECT,
+    RELEASE,
     ROOT,
     build,
     closure,
@@ -59,20 +60,20 @@ def unpacked(sdist: Path) -> Path:
 @pytest.fixture(scope="module")
 def metadata(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
-        return Parser().parsestr(archive.read(f"{NAME}-1.2.3.dist-info/METADATA").decode())
+        return Parser().parsestr(archive.read(f"{NAME}-{RELEASE}.dist-info/METADATA").decode())
 
 
 def test_the_wheel_holds_the_package_and_no_more(wheel: Path) -> None:
     """Every file of the folder, the marker of types and the sample data; the licence beside it."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    about = {name for name in names if name.startswith(f"{NAME}-1.2.3.dist-info/")}
+    about = {name for name in names if name.startswith(f"{NAME}-{RELEASE}.dist-info/")}
     own = (path for path in (ROOT / NAME).rglob("*") if path.is_file())
     expected = {str(path.relative_to(ROOT)) for path in own if path.suffix != ".pyc"}
     assert names - about == expected
     assert f"{NAME}/py.typed" in names
     assert any(name.startswith(f"{NAME}/sample/") for name in names)
-    assert f"{NAME}-1.2.3.dist-info/licenses/LICENSE" in about
+    assert f"{NAME}-{RELEASE}.dist-info/licenses/LICENSE" in about
 
 
 def test_the_metadata_says_what_users_must_know(metadata: Message) -> None:
