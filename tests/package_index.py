@@ -13,11 +13,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from packages import NAME, ROOT
 
 PAGE = ROOT / "docs" / "install.md"
@@ -74,6 +75,20 @@ def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
         else:
             return
     raise AssertionError(f"the index does not answer at {url}")
+
+
+def fetch(pinned: Iterable[str], into: Path) -> Path:
+    """Get wheels from wherever pip finds them; skip where it finds them nowhere."""
+    options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(into))
+    fetched = subprocess.run(
+        [sys.executable, "-m", "pip", "download", *options, *pinned],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode:
+        pytest.skip(f"pip finds the dependencies nowhere: {fetched.stderr.strip()[-300:]}")
+    return into
 
 
 def write_password_file(path: Path) -> Path:

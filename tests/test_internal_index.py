@@ -22,6 +22,7 @@ import pytest
 from package_index import (
     Shell,
     block,
+    fetch,
     named_blocks,
     serving,
     write_attack,
@@ -47,15 +48,8 @@ def dependencies(folder: Path) -> Path:
     """What the release needs with its extras but ``local``, each as it is installed here."""
     optional = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *(w for e in IN_THE_SBOM for w in optional[e])]
-    pinned = [f"{n}=={v}" for n, v in closure({Requirement(each).name for each in wanted}).items()]
-    into = folder / "dependencies"
-    fetch = ("download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", into, *pinned)
-    fetched = subprocess.run(
-        [sys.executable, "-m", "pip", *map(str, fetch)], capture_output=True, text=True, check=False
-    )
-    if fetched.returncode:
-        pytest.skip(f"pip finds the dependencies nowhere: {fetched.stderr.strip()[-300:]}")
-    return into
+    names = {Requirement(each).name for each in wanted}
+    return fetch((f"{n}=={v}" for n, v in closure(names).items()), folder / "dependencies")
 
 
 @pytest.fixture(scope="module")
