@@ -1,0 +1,115 @@
+"""What tests of the files in deploy/ ask of the code: its routes, variables and times."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+from botocore.credentials import EnvProvider
+from dockerfile_parse import DockerfileParser
+
+from catalog_model import Catalog
+from examples.netflix_movie_catalog.app import create_app
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "netflix_movie_catalog"
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+UNDERSTOOD_BY_BOTOCORE = {
+    EnvProvider.ACCESS_KEY,
+    EnvProvider.SECRET_KEY,
+    "AWS_ENDPOINT_URL_DYNAMODB",
+}
+LOOKS_SECRET = re.compile(
+    "secret|password|passwd|token|credential|api_?key|access_?key", re.IGNORECASE
+)
+
+
+class Stage:
+    """One stage of the Dockerfile: its name, what it starts from, its instructions."""
+
+    def __init__(self, start: str) -> None:
+        self.base, _, self.name = start.partition(" AS ")
+        self.steps: list[tuple[str, str]] = []
+
+    def all(self, instruction: str) -> list[str]:
+        """Give what stands behind each of these instructions."""
+        return [value for found, value in self.steps if found == instruction]
+
+    def one(self, instruction: str) -> str:
+        """Give what stands behind the only one of these instructions."""
+        (value,) = self.all(instruction)
+        return value
+
+
+def stages() -> dict[str, Stage]:
+    """Read the Dockerfile, in its order."""
+    parsed = DockerfileParser(fileobj=BytesIO((ROOT / "Dockerfile").read_bytes())).structure
+    found: list[Stage] = []
+    for step in parsed:
+        if step["instruction"] == "FROM":
+            found.append(Stage(step["value"]))
+        elif found and step["instruction"] != "COMMENT":
+            found[-1].steps.append((step["instruction"], step["value"]))
+    return {stage.name: stage for stage in found}
+
+
+def compose() -> Any:
+    """Read compose.yaml."""
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+
+def manifests() -> dict[str, Any]:
+    """Read what Kubernetes is given, by kind and name."""
+    found = {}
+    for path in sorted(KUBERNETES.glob("*/*.yaml")):
+        each = yaml.safe_load(path.read_text())
+        if each["kind"] != "Kustomization":
+            found[f"{each['kind']}/{each['metadata']['name']}"] = each
+    return found
+
+
+def kustomizations() -> dict[str, Any]:
+    """Read how they are put together, by folder."""
+    files = KUBERNETES.glob("*/kustomization.yaml")
+    return {path.parent.name: yaml.safe_load(path.read_text()) for path in files}
+
+
+def routes() -> set[str]:
+    """List the paths that the example application answers."""
+    return {rule.rule for rule in create_app(Catalog("t")).url_map.iter_rules()}
+
+
+def variables_read() -> set[str]:
+    """List the variables that the package and the example look up in their environment."""
+    paths = [
+        *(ROOT / "catalog_model").glob("*.py"),
+        EXAMPLE / "app.py",
+        EXAMPLE / "gunicorn_conf.py",
+    ]
+    return {name for path in paths for name in _looked_up(ast.parse(path.read_text()))}
+
+
+def _looked_up(module: ast.AST) -> Iterator[str]:
+    for node in ast.walk(module):
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "os.environ.get"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value)
+
+
+def seconds_to_end() -> float:
+    """Say how long gunicorn may take from SIGTERM, besides what CATALOG_DRAIN_SECONDS says."""
+    module = ast.parse((EXAMPLE / "gunicorn_conf.py").read_text())
+    found: dict[str, Any] = {}
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            found[ast.unparse(target)] = node.value.value
+    return float(found["graceful_timeout"]) + float(found["SETTLE_SECONDS"])

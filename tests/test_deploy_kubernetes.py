@@ -1,0 +1,208 @@
+"""The manifests for Kubernetes: valid, careful, and in step with the application and its image."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from deployed import (
+    KUBERNETES,
+    LOOKS_SECRET,
+    UNDERSTOOD_BY_BOTOCORE,
+    kustomizations,
+    manifests,
+    routes,
+    seconds_to_end,
+    stages,
+    variables_read,
+)
+
+from catalog_model.cli import program
+
+FOUND = manifests()
+DEPLOYMENT = FOUND["Deployment/app"]["spec"]
+JOB = FOUND["Job/create-and-load"]["spec"]
+PODS = {"app": DEPLOYMENT["template"], "table": JOB["template"]}
+(APP,) = PODS["app"]["spec"]["containers"]
+CONTAINERS = {"app": APP} | {
+    each["name"]: each
+    for kind in ("initContainers", "containers")
+    for each in PODS["table"]["spec"][kind]
+}
+each_pod = pytest.mark.parametrize("pod", PODS)
+each_container = pytest.mark.parametrize("name", CONTAINERS)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_manifest_is_what_kubernetes_takes(name: str) -> None:
+    """By its own schemas, without a field that it does not know."""
+    version = kubernetes_validate.latest_version()
+    kubernetes_validate.validate(FOUND[name], version, strict=True)
+
+
+def test_the_folders_put_together_all_of_them() -> None:
+    """Each file is named once, and each that is named is there."""
+    named = []
+    for folder, each in kustomizations().items():
+        assert each["namespace"] == FOUND[f"Namespace/{each['namespace']}"]["metadata"]["name"]
+        for resource in each["resources"]:
+            path = (KUBERNETES / folder / resource).resolve()
+            assert path.exists(), resource
+            named += [path] if path.is_file() else []
+    files = {path for path in KUBERNETES.glob("*/*.yaml") if path.name != "kustomization.yaml"}
+    assert sorted(named) == sorted(files)
+
+
+@pytest.mark.parametrize("folder", ["app", "table"])
+def test_kustomize_renders_them(folder: str) -> None:
+    """With the images and the settings in their places."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(KUBERNETES / folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rendered = list(yaml.safe_load_all(done.stdout))
+    settings = [each["metadata"]["name"] for each in rendered if each["kind"] == "ConfigMap"]
+    (pod,) = (
+        each["spec"]["template"]["spec"] for each in rendered if "template" in each.get("spec", {})
+    )
+    for container in pod["containers"] + pod.get("initContainers", []):
+        assert container["image"].startswith("registry.example.com/catalog-model")
+        assert [each["configMapRef"]["name"] for each in container["envFrom"]] == settings
+
+
+@each_pod
+def test_a_pod_may_do_nothing_that_it_need_not(pod: str) -> None:
+    """What the Pod Security Standard `restricted` demands, and the namespace enforces."""
+    spec = PODS[pod]["spec"]
+    user = stages()["final"].one("USER")
+    context = spec["securityContext"]
+    assert context["runAsNonRoot"]
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert all(set(volume) <= {"name", "emptyDir"} for volume in spec.get("volumes", []))
+    (namespace,) = (each for name, each in FOUND.items() if name.startswith("Namespace/"))
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@each_container
+def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
+    """A read-only root, no capability, memory that it may not exceed."""
+    container = CONTAINERS[name]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+
+
+@each_pod
+def test_a_pod_is_somebody_in_aws_and_nobody_in_kubernetes(pod: str) -> None:
+    """Its account names a role of IAM, and is handed no token for the cluster."""
+    spec = PODS[pod]["spec"]
+    account = FOUND[f"ServiceAccount/{spec['serviceAccountName']}"]
+    role = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+    assert role.startswith("arn:aws:iam::123456789012:role/")
+    assert account["automountServiceAccountToken"] is spec["automountServiceAccountToken"] is False
+
+
+def test_each_pod_has_a_role_of_its_own() -> None:
+    """What serves may not delete the table."""
+    roles = [
+        each["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+        for name, each in FOUND.items()
+        if name.startswith("ServiceAccount/")
+    ]
+    assert len(set(roles)) == len(roles) == 2
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_a_probe_asks_what_the_application_answers(probe: str) -> None:
+    """Only readiness asks the table: a pod is not restarted because DynamoDB is away."""
+    asked = APP[probe]["httpGet"]
+    assert asked["path"] in routes()
+    assert asked["port"] in [port["name"] for port in APP["ports"]]
+    assert (asked["path"] == "/readyz") is (probe == "readinessProbe")
+    assert APP[probe]["timeoutSeconds"] <= APP[probe]["periodSeconds"]
+
+
+def test_there_are_two_and_one_of_them_stays() -> None:
+    """While nodes are drained, and while a new version comes."""
+    assert DEPLOYMENT["replicas"] == 2
+    assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert FOUND["PodDisruptionBudget/app"]["spec"]["maxUnavailable"] == 1
+
+
+def test_what_selects_pods_selects_these() -> None:
+    """The deployment, the service, the budget and the spreading, and not the job's."""
+    labels = PODS["app"]["metadata"]["labels"]
+    selectors: list[dict[str, str]] = [
+        DEPLOYMENT["selector"]["matchLabels"],
+        FOUND["Service/app"]["spec"]["selector"],
+        FOUND["PodDisruptionBudget/app"]["spec"]["selector"]["matchLabels"],
+    ]
+    spread = PODS["app"]["spec"]["topologySpreadConstraints"]
+    selectors += [each["labelSelector"]["matchLabels"] for each in spread]
+    for selector in selectors:
+        assert selector.items() <= labels.items()
+        assert not selector.items() <= PODS["table"]["metadata"]["labels"].items()
+
+
+def test_the_port_is_the_images() -> None:
+    """And the service and Prometheus find it."""
+    (port,) = APP["ports"]
+    assert str(port["containerPort"]) == stages()["app"].one("EXPOSE")
+    assert FOUND["Service/app"]["spec"]["ports"][0]["targetPort"] == port["name"]
+    annotations = PODS["app"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(port["containerPort"])
+    assert annotations["prometheus.io/path"] in routes()
+
+
+def test_there_is_time_to_end() -> None:
+    """A hook before SIGTERM, if there is one, the drain, and what gunicorn may take afterwards."""
+    before = APP.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    drain = float(variables_of(APP)["CATALOG_DRAIN_SECONDS"])
+    grace = PODS["app"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > before + drain + seconds_to_end()
+
+
+def variables_of(container: Any) -> dict[str, str]:
+    """Give what a container sets itself."""
+    return {each["name"]: each["value"] for each in container.get("env", [])}
+
+
+@each_container
+def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(name: str) -> None:
+    """Credentials come from the role, not from here."""
+    literals = kustomizations()["common"]["configMapGenerator"][0]["literals"]
+    shared = dict(literal.split("=", 1) for literal in literals)
+    variables = shared | variables_of(CONTAINERS[name])
+    assert set(variables) <= variables_read() | UNDERSTOOD_BY_BOTOCORE
+    assert {"AWS_REGION", "CATALOG_TABLE"} <= set(variables)
+    assert not [name for name in variables if LOOKS_SECRET.search(name)]
+
+
+@each_container
+def test_an_image_is_one_that_is_built_and_its_command_one_that_it_has(name: str) -> None:
+    """With options that it has; where a tag is said, it is not `latest`."""
+    container = CONTAINERS[name]
+    folder = "app" if name == "app" else "table"
+    (image,) = kustomizations()[folder]["images"]
+    assert container["image"] == image["name"]
+    assert image["newTag"] != "latest"
+    target = image["name"].removeprefix("catalog-model").removeprefix("-") or "app"
+    assert target in stages()
+    words = container.get("args", [])
+    for command in words[:1]:
+        known = {each for option in program.commands[command].params for each in option.opts}
+        assert {word for word in words if word.startswith("--")} <= known
