@@ -79,6 +79,10 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
 # --- to memory (/dev/shm, see gunicorn_conf.py); a tmpfs at /tmp is for what a library may want to put aside.
 
 FROM ${BASE} AS final
+# Official images come without the bytecode of Python's own library: each start, and each check of
+# the health, would compile what it imports. What nothing here imports is left out.
+RUN python -m compileall -q -x '/(site-packages|dist-packages|test|tests|idlelib|tkinter|turtledemo|ensurepip|pydoc_data)/' \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 ENV PATH=/opt/venv/bin:${PATH} \
     HOME=/nonexistent \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -17,6 +17,7 @@ import pytest
 from botocore.validate import ParamValidator
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from deployed import (
+    EXAMPLE,
     LOOKS_SECRET,
     ROOT,
     UNDERSTOOD_BY_BOTOCORE,
@@ -229,6 +230,13 @@ def test_the_commands_are_the_programs(words: list[str]) -> None:
     command = program.commands[words[0]]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_page_permits_what_the_application_calls() -> None:
+    """Each access pattern of `app.py` and no other, in the narrower of its policies."""
+    called = set(re.findall(r"\bap\.(\w+)\(", (EXAMPLE / "app.py").read_text()))
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    assert {name.replace("_", "-") for name in called} == set(re.findall("--patterns (\\S+)", page))
 
 
 def test_the_task_is_what_ecs_takes() -> None:
