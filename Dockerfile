@@ -76,7 +76,8 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
 
 # --- What is shipped: the base, an environment, and files that belong to root. A user without a
 # --- name or a home runs it. Nothing on the disk is written: the figures of gunicorn's workers go
-# --- to memory (/dev/shm, see gunicorn_conf.py); a tmpfs at /tmp is for what a library may want to put aside.
+# --- to memory (/dev/shm, see gunicorn_conf.py); a tmpfs at /tmp is for what a library may want to
+# --- put aside.
 
 FROM ${BASE} AS final
 # Official images come without the bytecode of Python's own library: each start, and each check of
