@@ -3,7 +3,7 @@
 #
 #   TARGETS   which of app, tools and engine; "app tools"
 #   IMAGE     the name of app; the others are called IMAGE-tools and IMAGE-engine; catalog-model
-#   VERSION   what `git describe` says
+#   VERSION   that of the wheel, which follows the tag
 #   BASE      the base image; see the Dockerfile
 #   PIP_CONF  a pip.conf with an index of your own, handed over as a build secret: it is in no layer
 #   BUILDER   docker, podman or buildah; the first that works
@@ -28,15 +28,24 @@ if [ -z "${BUILDER:-}" ]; then
     exit 1
 fi
 
-# 1.2.0 at the tag v1.2.0, 1.2.0.post3+g1a2b3c4 three commits later, 0.0.0+g1a2b3c4 without a tag.
+# What the wheel's is, by the same rule: 1.2.0 at the tag v1.2.0, 1.2.1.dev3+g1a2b3c4d5 three commits
+# later, 0.0.1.dev3+g1a2b3c4d5 without a tag, and a date behind it where not all is committed.
 version() {
-    git describe --tags --match 'v[0-9]*' 2>/dev/null \
-        | sed -E 's/^v//; s/-([0-9]+)-(g[0-9a-f]+)$/.post\1+\2/' | grep . \
-        || echo "0.0.0+g$(git rev-parse --short HEAD)"
+    git rev-parse --quiet --verify HEAD >/dev/null 2>&1 || { echo 0.0.0; return; }
+    described=$(git describe --tags --long --abbrev=9 --match 'v[0-9]*' 2>/dev/null \
+        || echo "v0.0-$(git rev-list --count HEAD)-g$(git rev-parse --short=9 HEAD)")
+    dirty=$(git status --porcelain --untracked-files=no)
+    echo "$described" | awk -v date="${dirty:+$(date -u +.d%Y%m%d)}" -F- '{
+        tag = substr($1, 2)
+        if ($2 == 0 && date == "") { print tag; exit }
+        if (tag == "0.0") tag = "0.0.0"
+        match(tag, /[0-9]+$/)
+        print substr(tag, 1, RSTART - 1) substr(tag, RSTART) + 1 ".dev" $2 "+" $3 date
+    }'
 }
 
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-VERSION=${VERSION:-$(version 2>/dev/null || echo 0.0.0)}
+VERSION=${VERSION:-$(version)}
 tag=$(echo "$VERSION" | tr + -)  # a tag takes no plus
 
 case $BUILDER in

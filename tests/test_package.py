@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -32,6 +33,7 @@ from catalog_model.evolution import SCHEMA_VERSION
 
 EXTRAS = {"cli", "local", "flask", "otel", "fast"}
 CORE = {"boto3", "itsdangerous", "pynamodb"}
+IMAGE_BUILDER = Path("deploy", "build_image.sh")
 ONLY_IN_THE_REPOSITORY = {".git_archival.txt", ".gitattributes"}
 TAKEN_WHERE_THEY_ARE = {"blinker", "certifi"}
 """By PynamoDB and botocore, which do without."""
@@ -159,8 +161,10 @@ class Repository:
         self.folder = folder
         (folder / NAME).mkdir(parents=True)
         (folder / NAME / "__init__.py").touch()
-        for name in ("pyproject.toml", "README.md", "LICENSE", *ONLY_IN_THE_REPOSITORY):
-            (folder / name).write_bytes((ROOT / name).read_bytes())
+        (folder / IMAGE_BUILDER.parent).mkdir()
+        needed = ("pyproject.toml", "README.md", "LICENSE", *ONLY_IN_THE_REPOSITORY)
+        for name in (*needed, str(IMAGE_BUILDER)):
+            shutil.copy2(ROOT / name, folder / name)
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit()
 
@@ -209,6 +213,38 @@ def test_without_a_tag_the_version_is_before_all_others(
     assert re.fullmatch(r"0\.0\.1\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
     assert _version_in(repository.archive(tmp_path / "archive")) == "0.0"
     assert _version_in(copy_of_the_tree(tmp_path / "plain")) == "0.0.0"
+
+
+def _version_of_the_image(folder: Path) -> str:
+    """Let the script that builds images tell what it would ask a builder for."""
+    told = run("sh", folder / IMAGE_BUILDER, cwd=folder, BUILDER="echo", TARGETS="app", VERSION="")
+    (version,) = re.findall(r"--build-arg VERSION=(\S+)", told)
+    return str(version)
+
+
+def test_an_image_has_the_version_of_the_wheel(repository: Repository, tmp_path: Path) -> None:
+    """Before the first tag, at a tag, after it, with changes not committed, and without git."""
+
+    def versions() -> tuple[str, str]:
+        return _version_in(repository.folder), _version_of_the_image(repository.folder)
+
+    seen = [versions()]
+    repository.git("tag", "--annotate", "v1.9.9", "--message", "1.9.9")
+    seen.append(versions())
+    (repository.folder / "LICENSE").write_text("another\n")
+    seen.append(versions())
+    repository.commit()
+    repository.commit()
+    seen.append(versions())
+    repository.git("tag", "v2.0.0rc1")
+    seen.append(versions())
+    repository.commit()
+    seen.append(versions())
+    assert [wheel for wheel, _ in seen] == [image for _, image in seen]
+    assert len({wheel for wheel, _ in seen}) == len(seen)
+    plain = tmp_path / "plain"
+    shutil.copytree(repository.folder, plain, ignore=shutil.ignore_patterns(".git*"))
+    assert _version_in(plain) == _version_of_the_image(plain) == "0.0.0"
 
 
 def _brought_in(imports: str) -> set[str]:
