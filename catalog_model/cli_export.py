@@ -37,6 +37,7 @@ def export_group() -> None:
     help="Account that the table is in, 12 digits.",
 )
 @click.option("--arn", metavar="ARN", help="ARN of the table, instead of --table and --account.")
+@click.option("--health", is_flag=True, help="Also ask how the table is, as /readyz does.")
 @click.option("--tags", is_flag=True, help="An operator also creates the table with tags.")
 @click.option(
     "--integrity", is_flag=True, help="An operator also verifies, repairs and migrates all items."
@@ -50,6 +51,7 @@ def iam_policy(
     account: str,
     arn: str | None,
     *,
+    health: bool,
     tags: bool,
     integrity: bool,
 ) -> None:
@@ -65,13 +67,16 @@ def iam_policy(
         raise click.UsageError("--tags is for --role operator")
     if integrity and role != "operator":
         raise click.UsageError("--integrity is for --role operator")
-    patterns = _chosen(role, names)
-    operations = (*iam.TABLE_ACTIONS, iam.TAGGING) if tags else iam.TABLE_ACTIONS
+    operations = (
+        *(iam.TABLE_ACTIONS if role == "operator" else ()),
+        *((iam.TAGGING,) if tags else ()),
+        *(iam.HEALTH_ACTIONS if health else ()),
+    )
     print_json(
         iam.policy(
-            patterns,
+            _chosen(role, names),
             table_arn=arn or _arn(settings, account),
-            operations=operations if role == "operator" else (),
+            operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
         )
     )

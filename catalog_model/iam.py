@@ -43,6 +43,9 @@ TABLE_ACTIONS: Final = ("CreateTable", "DeleteTable", "DescribeTable")
 
 TAGGING: Final = "TagResource"
 
+HEALTH_ACTIONS: Final = ("DescribeTable",)
+"""What a service needs to tell whether it is ready, as `catalog_model.flask` does."""
+
 INTEGRITY_ACTIONS: Final = (
     "BatchGetItem",
     "ConditionCheckItem",
@@ -125,8 +128,8 @@ def policy(
     Args:
         patterns: Access patterns, of `catalog_model.access_patterns.PATTERNS`.
         table_arn: ARN of the table; region and account may be ``*``.
-        operations: Actions on the table itself: `TABLE_ACTIONS`, and `TAGGING` to create it with
-            tags.
+        operations: Actions on the table itself: `TABLE_ACTIONS`, `TAGGING` to create it with
+            tags; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: of `INTEGRITY_ACTIONS`, to verify, repair and migrate.
 
     Raises:

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from engines import Engine
+from flask import Flask
 from older_tables import grow_old
 from test_integrity import (
     Vandal,
@@ -32,6 +34,7 @@ from catalog_model.cli_base import Program, Settings, shared_options
 from catalog_model.cli_export import export_group
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files import read_folder, sample_folder
+from catalog_model.flask import FlaskCatalog, health
 from catalog_model.indexes import INDEX_KEYS
 from catalog_model.operations import (
     create_table,
@@ -326,6 +329,25 @@ def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> 
     ]
 
 
+def test_a_service_may_tell_whether_it_is_ready_where_that_was_said(engine: Engine) -> None:
+    """What `/readyz` asks, and nothing else on the table, beside the patterns of the service."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    app = Flask("ready")
+    FlaskCatalog(app, catalog=catalog)
+    app.register_blueprint(health)
+    with catalog.trace() as trace:
+        assert app.test_client().get("/readyz").status_code == HTTPStatus.OK
+    delete_table(catalog)
+    found = [need for request in trace for need in needs(request)]
+    policy = iam.policy((), table_arn=ARN, operations=iam.HEALTH_ACTIONS)
+    assert [need for need in found if not allows(policy, need)] == []
+    assert superfluous(policy, found) == []
+    with_patterns = iam.policy(READS, table_arn=ARN, operations=iam.HEALTH_ACTIONS)
+    of_patterns = policy_of(*READS)["Statement"]
+    assert with_patterns["Statement"] == [*of_patterns, *policy["Statement"]]
+
+
 def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine) -> None:
     """Verify, repair and migrate a table that gives them all to do; each action is needed."""
     catalog = engine.catalog()
@@ -530,6 +552,20 @@ def test_an_operator_tags_only_where_that_was_said() -> None:
     assert "dynamodb:TagResource" in actions
     without = printed("--role", "operator", "--arn", ARN)["Statement"][0]["Action"]
     assert "dynamodb:TagResource" not in without
+
+
+@pytest.mark.parametrize(
+    "words", [("--role", "reader"), ("--patterns", "get-title"), ("--role", "operator")]
+)
+def test_anybody_may_be_let_ask_how_the_table_is(words: tuple[str, ...]) -> None:
+    """An operator may anyway: nothing is said twice."""
+    *_, table = printed(*words, "--arn", ARN, "--health")["Statement"]
+    without = printed(*words, "--arn", ARN)["Statement"]
+    if "operator" in words:
+        assert without == [table]
+    else:
+        assert table["Action"] == ["dynamodb:DescribeTable"]
+        assert table not in without
 
 
 def test_an_operator_sees_items_only_where_that_was_said() -> None:
