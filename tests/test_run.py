@@ -96,6 +96,10 @@ def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: st
         body = printed.partition(" -d '")[2].partition("'")[0]
         answer = ask(f"{url}/updatePopularity", json.loads(body))
         assert answer["new_popularity"] == 999.5
+        beside = printed.partition("on the same table,")[2].partition("Ctrl-C")[0]
+        here = {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
+        shown = subprocess.run(["sh", "-ec", beside], stdout=subprocess.PIPE, check=True, env=here)
+        assert b"999.5" in shown.stdout
 
 
 @needs_dynoxide

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
+import shlex
 import signal
 import subprocess
 import sys
@@ -218,7 +219,9 @@ def _show(engine: Engine, port: int, titles: Titles) -> None:
     movies = [title for title in titles if isinstance(title, Movie)]
     movie_id = movies[0].id if movies else 1
     body = f'{{"movieId": "{movie_id}", "popularity": 999.5}}'
-    exports = " ".join(f"{name}={value}" for name, value in engine.environment().items())
+    command = shlex.quote(str(Path(sys.executable).parent / "catalog-model"))
+    settings = engine.environment().items()
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings)
     say(
         f"""
 The application answers at {url}; try
@@ -231,7 +234,7 @@ The application answers at {url}; try
 and beside it, on the same table,
 
     export {exports}
-    {Path(sys.executable).parent / "catalog-model"} get-title movie {movie_id}
+    {command} get-title movie {movie_id}
 
 Ctrl-C stops it.
 """
