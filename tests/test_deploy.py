@@ -34,7 +34,7 @@ from catalog_model.cli import program
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SHIPPED = ("engine", "tools", "app")
-PINNED = {"app": ["flask"], "tools": ["cli"], "engine": ["cli", "local"]}
+PINNED = {"app": ["flask", "fast"], "tools": ["cli"], "engine": ["cli", "local"]}
 PYTHON = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 TASK = json.loads((ROOT / "deploy" / "ecs" / "task-definition.json").read_text())
 (TASK_APP,) = TASK["containerDefinitions"]
