@@ -7,6 +7,9 @@
 # docs/deployment.md tells how to build and run them. No step needs a particular frontend, so there
 # is no `# syntax` line, which would be one more image to fetch.
 
+# pip's cache is a mount, and so in no layer; the linter only knows a mount at pip's default place.
+# hadolint global ignore=DL3042
+
 ARG PYTHON_VERSION=3.13
 # Another registry, or a digest: --build-arg BASE=registry.example.com/python@sha256:...
 ARG BASE=docker.io/library/python:${PYTHON_VERSION}-slim
@@ -34,7 +37,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
 FROM install AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY catalog_model catalog_model
-# What `git describe` says outside: the image's context has no .git.
+# Said from outside, see deploy/build_image.sh: the context of the image has no .git.
 ARG VERSION=0.0.0
 RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /opt/build/bin/python -m hatchling build \
         --target wheel --directory /dist
