@@ -248,24 +248,29 @@ def test_uv_is_attacked_where_the_source_was_forgotten(released: Shell, folder: 
 
 
 @pytest.mark.parametrize(
-    ("options", "installed"),
+    ("command", "installed"),
     [
-        ("--index-url $INTERNAL --extra-index-url $PUBLIC", ATTACK),
-        ("--index-url $PUBLIC --extra-index-url $INTERNAL", ATTACK),
-        ("--index-url $INTERNAL", RELEASE),
-        ("--index-url $INTERNAL --extra-index-url $PUBLIC --require-hashes -r one.txt", RELEASE),
+        ("pip install --index-url $INTERNAL --extra-index-url $PUBLIC", ATTACK),
+        ("pip install --index-url $PUBLIC --extra-index-url $INTERNAL", ATTACK),
+        ("PIP_EXTRA_INDEX_URL=$PUBLIC pip install --index-url $INTERNAL", ATTACK),
+        ("pip install --index-url $INTERNAL", RELEASE),
+        (
+            "pip install --index-url $INTERNAL --extra-index-url $PUBLIC"
+            " --require-hashes -r one.txt",
+            RELEASE,
+        ),
     ],
 )
 def test_pip_takes_the_highest_version_of_all_indexes(
-    released: Shell, dist: Path, options: str, installed: str
+    released: Shell, dist: Path, command: str, installed: str
 ) -> None:
-    """A second index is an attacker's way in; one index, or hashes, shut it."""
+    """A second index is an attacker's way in, whoever names it; one index, or hashes, shut it."""
     (wheel,) = dist.glob("*.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (released.home / "one.txt").write_text(f"catalog-model=={RELEASE} --hash=sha256:{digest}\n")
-    what = "" if "-r " in options else "catalog-model"
+    what = "" if "-r " in command else "catalog-model"
     shown = released.run(
-        f"pip install --dry-run --ignore-installed --no-deps --quiet --report - {options} {what}",
+        f"{command} --dry-run --ignore-installed --no-deps --quiet --report - {what}",
         INTERNAL=f"{released.url}/simple/",
     )
     (found,) = json.loads(shown)["install"]
