@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ MEASURES = r" [\d,]+ +\d+\.\d$"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def blocks(page: str, language: str) -> list[str]:
-    """Give the page's blocks of code in a language, in order."""
+def blocks(page: str | Path, language: str) -> list[str]:
+    """Give the blocks of code in a language, in order, of a page in docs/ or elsewhere."""
     text = (DOCS / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    marked = rf"^( *)```{language}\n(.*?)^\1```$"
+    found = re.finditer(marked, text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(each[2]) for each in found]
 
 
 def commands_of(block: str) -> list[tuple[str, str]]:

@@ -254,11 +254,7 @@ def test_uv_is_attacked_where_the_source_was_forgotten(released: Shell, folder: 
         ("pip install --index-url $PUBLIC --extra-index-url $INTERNAL", ATTACK),
         ("PIP_EXTRA_INDEX_URL=$PUBLIC pip install --index-url $INTERNAL", ATTACK),
         ("pip install --index-url $INTERNAL", RELEASE),
-        (
-            "pip install --index-url $INTERNAL --extra-index-url $PUBLIC"
-            " --require-hashes -r one.txt",
-            RELEASE,
-        ),
+        ("pip install -i $INTERNAL --extra-index-url $PUBLIC --require-hashes -r one.txt", RELEASE),
     ],
 )
 def test_pip_takes_the_highest_version_of_all_indexes(

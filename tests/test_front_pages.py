@@ -1,0 +1,217 @@
+"""The front pages and the page on deployment: what they tell a reader to type is typed here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from command_line import CommandLine
+from moto.server import ThreadedMotoServer
+from pages import blocks, commands_of, is_as_shown
+
+from catalog_model import access_patterns as ap
+from catalog_model import iam
+from catalog_model.files import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+EXAMPLE = ROOT / "examples" / "netflix_movie_catalog" / "README.md"
+DEPLOYMENT = ROOT / "docs" / "deployment.md"
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
+
+RUN_BY = {
+    "CONTRIBUTING.md": "test_contributing.py",
+    "README.md": "test_front_pages.py",
+    "docs/command-line.md": "test_cli.py",
+    "docs/costs.md": "test_cli_cost.py",
+    "docs/data-model.md": "test_aws_cli.py",
+    "docs/deployment.md": "test_front_pages.py",
+    "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
+    "docs/install.md": "package_index.py",
+    "docs/move-the-application.md": "test_moved_app.py",
+    "docs/tutorial.md": "test_tutorial.py",
+    "examples/netflix_movie_catalog/README.md": "test_front_pages.py",
+}
+"""Which test, or what it rests on, types what a page has for a shell."""
+
+NEEDS_MORE = {
+    "aws": "a service that moto has not, or identifiers that the reader fills in",
+    "docker": "a builder: test_image.py does the same where there is one",
+    "kubectl": "a cluster",
+}
+"""Programs of the page on deployment that are not run, but for what stands beside them."""
+
+
+def shell(page: Path) -> list[str]:
+    """Give the lines that a page has for a shell, those that go on put together."""
+    text = "".join(blocks(page, "sh")).replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def lines_of(page: Path, program: str) -> list[list[str]]:
+    """Give the page's commands of a program, without its name."""
+    found = [line for line in shell(page) if line.split()[0] == program]
+    return [shlex.split(line, comments=True)[1:] for line in found]
+
+
+def test_every_page_with_commands_has_a_test_that_reads_it() -> None:
+    """So that no command is only believed."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    marked = re.compile(r"^ *```(sh|console)$", re.MULTILINE)
+    found = {str(page.relative_to(ROOT)) for page in pages if marked.search(page.read_text())}
+    assert found == set(RUN_BY)
+    for page, test in RUN_BY.items():
+        assert Path(page).name in (ROOT / "tests" / test).read_text(), page
+
+
+# --- the front pages
+
+
+@pytest.mark.parametrize("page", [README, EXAMPLE])
+def test_installing_and_loading_lead_to_titles(
+    page: Path, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line that calls the program, in order, where the files lie as the page has them."""
+    monkeypatch.chdir(tmp_path)
+    cli = CommandLine(local_engine)
+    commands = lines_of(page, "catalog-model")
+    assert [words[0] for words in commands][:2] == ["create", "load"]
+    for words in commands:
+        for name in FILE_NAMES.values():
+            for word in words:
+                if word.endswith(name):
+                    Path(word).parent.mkdir(exist_ok=True)
+                    shutil.copy(str(sample_folder() / name), word)
+        printed = cli.done(*words)
+        if words[0].startswith("list"):
+            assert len(printed.splitlines()) == 1 + int(words[-1])
+    assert ap.count_titles(cli.catalog, "movie") > 0
+
+
+@pytest.mark.parametrize("page", [README, EXAMPLE])
+def test_what_is_made_and_installed_is_there(page: Path) -> None:
+    """Targets of make and extras of the package."""
+    targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for words in lines_of(page, "make"):
+        assert words[0] in targets
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = re.findall(r"^pip install .*\[(.+?)\]", "\n".join(shell(page)), re.MULTILINE)
+    assert extras
+    for each in ",".join(extras).split(","):
+        assert each in project["optional-dependencies"]
+
+
+def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
+    """On the sample data; moto makes its units up."""
+    if local_engine.name == "moto":
+        pytest.skip("moto makes capacity units up, and the page shows DynamoDB's")
+    cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
+    (shown,) = blocks(README, "console")
+    ((command, printed),) = commands_of(shown)
+    program, *words = shlex.split(command)
+    assert program == "catalog-model"
+    assert is_as_shown(printed, cli.done(*words))
+
+
+def test_the_example_is_served_as_its_page_says() -> None:
+    """gunicorn takes the page's configuration and application; so does flask."""
+    clean = {name: os.environ[name] for name in os.environ if not name.startswith("AWS_")}
+    environment = {**clean, "PYTHONPATH": str(ROOT), "AWS_REGION": "eu-west-1"}
+    (words,) = lines_of(EXAMPLE, "gunicorn")
+    command = [sys.executable, "-m", "gunicorn", "--check-config", *words]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
+    ((_, module),) = re.findall(r"`flask (--app) (\S+) run", EXAMPLE.read_text())
+    assert importlib.import_module(module).create_app()
+
+
+# --- deployment
+
+
+@contextmanager
+def aws_account() -> Iterator[dict[str, str]]:
+    """Pretend to be AWS; give an environment in which its command line and ours lead there."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        _, port = server.get_host_and_port()
+        scripts = Path(sys.executable).parent
+        yield {
+            "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
+            "AWS_PAGER": "",
+        }
+    finally:
+        server.stop()
+
+
+def client_of(service: str, account: dict[str, str]) -> Any:
+    """Make a client of the pretended AWS."""
+    session: Any = boto3.Session("nobody", "nothing", region_name=account["AWS_REGION"])
+    return session.client(service, endpoint_url=account["AWS_ENDPOINT_URL"])
+
+
+def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
+    """Each policy is one that IAM takes; what serves needs is in it, readiness included."""
+    (block,) = [each for each in blocks(DEPLOYMENT, "sh") if "create-policy" in each]
+    with aws_account() as account:
+        subprocess.run(
+            ["sh", "-ec", block], cwd=tmp_path, env=account, check=True, stdout=subprocess.DEVNULL
+        )
+        client = client_of("iam", account)
+        found = {
+            each["PolicyName"]: client.get_policy_version(
+                PolicyArn=each["Arn"], VersionId=each["DefaultVersionId"]
+            )["PolicyVersion"]["Document"]
+            for each in client.list_policies(Scope="Local")["Policies"]
+        }
+    of_app = ("get_title", "list_titles_in_genre", "sample_titles", "update_popularity")
+    assert found == {
+        "netflix-movie-catalog-serve": iam.policy(
+            [ap.PATTERNS[name] for name in of_app], table_arn=ARN, operations=iam.HEALTH_ACTIONS
+        ),
+        "netflix-movie-catalog-create": iam.policy((), table_arn=ARN, operations=iam.TABLE_ACTIONS),
+        "netflix-movie-catalog-load": iam.policy(iam.patterns_of("writer"), table_arn=ARN),
+    }
+
+
+def test_the_task_is_registered_as_the_page_says() -> None:
+    """With the page's own command, by the file in deploy/."""
+    (command,) = [line for line in shell(DEPLOYMENT) if "register-task-definition" in line]
+    with aws_account() as account:
+        subprocess.run(
+            ["sh", "-ec", command], cwd=ROOT, env=account, check=True, stdout=subprocess.DEVNULL
+        )
+        (arn,) = client_of("ecs", account).list_task_definitions()["taskDefinitionArns"]
+    assert arn.endswith(":task-definition/netflix-movie-catalog:1")
+
+
+def test_what_the_page_on_deployment_names_is_there() -> None:
+    """Variables of the build, files and folders of the tree; nothing else is typed unseen."""
+    script = (ROOT / "deploy" / "build_image.sh").read_text()
+    variables = set(re.findall(r"^#   ([A-Z_]+) ", script, re.MULTILINE))
+    for words in lines_of(DEPLOYMENT, "make"):
+        assert {word.partition("=")[0] for word in words[1:]} <= variables
+    for path in re.findall(r"(?<![\w/])deploy/[\w/.-]+\w", "\n".join(shell(DEPLOYMENT))):
+        made = path.startswith("deploy/wheelhouse")
+        assert made or (ROOT / path).exists(), path
+    programs = {line.split()[0] for line in shell(DEPLOYMENT) if line[0] != "#"}
+    seen = {f"ARN={ARN}", "catalog-model", "curl", "done", "done'", "for", "make", "pip", "printf"}
+    assert programs - seen == set(NEEDS_MORE)
