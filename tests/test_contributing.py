@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from engines import has_dynoxide
+from packages import copy_of_the_tree
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
 import catalog_model
@@ -24,7 +25,6 @@ PATTERN_PAGE = "how-to-add-an-access-pattern.md"
 ATTRIBUTE_PAGE = "how-to-add-an-attribute.md"
 PATIENCE = 300
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
-COPIED = ("bench", "catalog_model", "docs", "examples", "fuzz", "tests")
 OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
 
 
@@ -51,15 +51,6 @@ def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return run_in(folder, "-m", "pytest", *plain, *words)
 
 
-def copied(folder: Path) -> Path:
-    """Copy what the pages change, and what its tests need."""
-    for name in COPIED:
-        shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
-    for name in ("README.md", "CONTRIBUTING.md", "conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
 def well_kept(folder: Path) -> str:
     """Say what the linter and the rule for imports find in a copy; "" where that is nothing."""
     commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
@@ -75,7 +66,7 @@ def well_kept(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with everything that the page on access patterns changes, its tables written anew."""
-    folder = copied(tmp_path_factory.mktemp("pattern") / "project")
+    folder = copy_of_the_tree(tmp_path_factory.mktemp("pattern") / "project")
     apply_diffs(PATTERN_PAGE, folder)
     made = run_in(folder, "-m", "docs.generate")
     assert (made.returncode, made.stdout) == (0, "")
@@ -154,7 +145,7 @@ def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -
 @pytest.fixture(scope="module")
 def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with everything that the page on attributes changes."""
-    folder = copied(tmp_path_factory.mktemp("attribute") / "project")
+    folder = copy_of_the_tree(tmp_path_factory.mktemp("attribute") / "project")
     apply_diffs(ATTRIBUTE_PAGE, folder)
     return folder
 
