@@ -58,8 +58,13 @@ def runner() -> str:
 
 
 def build(target: str, image: str, **variables: str) -> None:
+    """Build a target with what can run it."""
+    build_with(runner(), target, image, **variables)
+
+
+def build_with(builder: str, target: str, image: str, **variables: str) -> None:
     """Build a target as `make image` does."""
-    settings = {"BUILDER": runner(), "TARGETS": target, "IMAGE": image, "BASE": BASE, **variables}
+    settings = {"BUILDER": builder, "TARGETS": target, "IMAGE": image, "BASE": BASE, **variables}
     run(
         str(ROOT / "deploy" / "build_image.sh"),
         timeout=BUILDING,

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 from engines import has_dynoxide
+from processes import first_children
 
 from catalog_model import access_patterns as ap
 from catalog_model.files import FILE_NAMES, read_folder, sample_folder
@@ -306,18 +306,7 @@ def test_serve_ends_when_its_engine_does() -> None:
     """It says so; nothing is left that looks alive."""
     with serving("--output", "json") as process:
         told = json.loads("".join(read_until(process, "}")))
-        (child,) = children(process.pid)
+        (child,) = first_children(process.pid, PATIENCE)
         os.kill(child, signal.SIGKILL)
         _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (254, f"Error: {told['engine']} has ended\n")
-
-
-def children(pid: int) -> list[int]:
-    """List the processes that a process started; Linux only."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    if not path.exists():
-        pytest.skip("this system does not list children")
-    deadline = time.monotonic() + PATIENCE
-    while not (found := path.read_text().split()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return [int(each) for each in found]

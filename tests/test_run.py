@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from engines import has_dynoxide
+from processes import children, command_line
 
 from catalog_model.files import FILE_NAMES, sample_folder
 from catalog_model.local import environment_without_aws, find_dynoxide, free_port
@@ -195,16 +196,3 @@ def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
         os.kill(gunicorn[0], signal.SIGTERM)
         _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (1, "Error: the application has ended\n")
-
-
-def children(pid: int) -> list[int]:
-    """List the processes that a process started; Linux only."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    if not path.exists():
-        pytest.skip("this system does not list children")
-    return [int(each) for each in path.read_text().split()]
-
-
-def command_line(pid: int) -> bytes:
-    """Give the words that a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,0 +1,41 @@
+"""Other processes of this machine: who started whom; Linux only."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+
+def children(pid: int) -> list[int]:
+    """List the processes that a process started, by any of its threads; none if it is gone."""
+    if not list(Path("/proc/self/task").glob("*/children")):
+        pytest.skip("this system does not list children")
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended since
+            found += [int(each) for each in path.read_text().split()]
+    return found
+
+
+def first_children(pid: int, seconds: float) -> list[int]:
+    """Wait until a process has started some."""
+    deadline = time.monotonic() + seconds
+    while not (found := children(pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """List the children of a process, and theirs, parents first."""
+    found = children(pid)
+    for each in found:
+        found += children(each)
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    """Give the words that a process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,0 +1,144 @@
+"""The image, built and run by buildah, which needs neither a daemon nor a network.
+
+Its containers are folders, and no walls stand around their processes: what `test_image` holds of
+capabilities, of a root that is read-only and of networks is for docker and podman.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from containers import BASE, PATIENCE, build_with, run, works
+from processes import command_line, descendants
+
+from catalog_model import access_patterns as ap
+from catalog_model.files import read_folder, sample_folder
+from catalog_model.local import Engine, free_port
+from catalog_model.operations import create_table
+
+IMAGE = "localhost/catalog-model-test"
+VERSION = "1.2.3.post4+g0123abc"
+DRAIN_SECONDS = 2
+
+
+@pytest.fixture(scope="module")
+def configuration() -> Iterator[dict[str, Any]]:
+    """Build the application; give what the image says of itself."""
+    if not works("buildah", "version"):
+        pytest.skip("buildah is not here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BUILDAH_ISOLATION", os.environ.get("BUILDAH_ISOLATION", "chroot"))
+        inspect = ("buildah", "inspect", "--type", "image")
+        if not works(*inspect, BASE) and not works("buildah", "pull", BASE):
+            pytest.skip(f"the base image {BASE} is not in buildah's store and cannot be pulled")
+        build_with("buildah", "app", IMAGE, VERSION=VERSION)
+        yield json.loads(run(*inspect, IMAGE))["Docker"]["config"]
+
+
+@pytest.fixture
+def container(configuration: dict[str, Any]) -> Iterator[str]:
+    """Make a container of the image, and remove it afterwards."""
+    assert configuration
+    name = f"catalog-model-{uuid.uuid4().hex[:8]}"
+    run("buildah", "from", "--pull-never", "--name", name, IMAGE)
+    try:
+        yield name
+    finally:
+        run("buildah", "rm", name)
+
+
+@contextmanager
+def running(
+    container: str, configuration: dict[str, Any], engine: Engine, table: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start what the image starts, on a port that is free; give the process and the port."""
+    port = free_port(0)
+    settings = {**engine.environment(), "CATALOG_TABLE": table}
+    settings["CATALOG_DRAIN_SECONDS"] = str(DRAIN_SECONDS)
+    options = [f"--env={name}={value}" for name, value in settings.items()]
+    command = [*configuration["Entrypoint"], "--bind", f"127.0.0.1:{port}"]
+    with subprocess.Popen(["buildah", "run", *options, container, "--", *command]) as process:
+        try:
+            yield process, port
+        finally:
+            for pid in descendants(process.pid)[::-1]:
+                os.kill(pid, signal.SIGKILL)
+
+
+def ask(port: int, path: str) -> tuple[int, bytes]:
+    """Ask the application once."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def status_of(port: int, path: str) -> int:
+    """Give the status of an answer; 0 where nobody answers."""
+    try:
+        return ask(port, path)[0]
+    except OSError:
+        return 0
+
+
+def until(port: int, path: str, status: int) -> None:
+    """Ask again and again, until that is the answer."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := status_of(port, path)) != status:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+
+
+def test_the_image_says_how_it_wants_to_be_run(
+    configuration: dict[str, Any], container: str
+) -> None:
+    """As nobody, with a check of its health, which buildah keeps; by its true version."""
+    assert configuration["User"] == "10001:10001"
+    assert configuration["Healthcheck"]["Test"][0] == "CMD"
+    assert configuration["StopSignal"] == "SIGTERM"
+    code = (
+        "import json, os, catalog_model as c\n"
+        "written = [p for p in ('/', '/app', '/opt/venv') if os.access(p, os.W_OK)]\n"
+        "print(json.dumps([c.__version__, os.getuid(), os.getgid(), written]))"
+    )
+    told = run("buildah", "run", container, "--", "python", "-c", code)
+    assert json.loads(told) == [VERSION, 10001, 10001, []]
+
+
+def test_it_serves_the_table_and_drains_when_it_is_told_to_end(
+    container: str, configuration: dict[str, Any], local_engine: Engine
+) -> None:
+    """Readiness fails at once and requests are served on; then it ends with exit code 0."""
+    catalog = local_engine.catalog(f"table-of-{container}")
+    create_table(catalog)
+    ap.load_titles(catalog, read_folder(sample_folder()))
+    with running(container, configuration, local_engine, catalog.table) as (process, port):
+        until(port, "/readyz", 200)
+        status, body = ask(port, "/discover?type=movie&genre=28")
+        assert status == 200
+        assert all(28 in movie["genre_ids"] for movie in json.loads(body))
+        os.kill(gunicorn_of(process.pid), signal.SIGTERM)
+        until(port, "/readyz", 503)
+        assert ask(port, "/discover?genre=28")[0] == 200
+        assert process.wait(PATIENCE) == 0
+
+
+def gunicorn_of(pid: int) -> int:
+    """Find the first process that is no more buildah's, and see that it runs as nobody."""
+    own = [
+        each for each in descendants(pid) if b"buildah" not in command_line(each).split(b"\0")[0]
+    ]
+    status = Path(f"/proc/{own[0]}/status").read_text()
+    assert "\nUid:\t10001\t10001\t10001\t10001\n" in status
+    return own[0]
