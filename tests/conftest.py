@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from engines import ENGINES, Engine, running_engine, running_server
+from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
+from fault_tables import fresh_table, stock
+from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +20,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.operations import create_table, delete_table
+from examples.netflix_movie_catalog.app import create_app
 
 settings.register_profile(
     "default",
@@ -110,3 +114,41 @@ def attacked(engine: Engine) -> Iterator[Catalog]:
     ap.load_titles(catalog, some)
     yield catalog
     delete_table(catalog)
+
+
+@pytest.fixture
+def table(engine: Engine) -> Iterator[Catalog]:
+    """A handle on an empty table, with a client of its own for faults to hit."""
+    with fresh_table(engine) as catalog:
+        yield catalog
+
+
+@pytest.fixture(scope="module")
+def stocked(engine: Engine) -> Iterator[Catalog]:
+    """A table with 120 movies in it, and a client of its own; nobody writes to it."""
+    with fresh_table(engine) as catalog:
+        stock(catalog)
+        yield catalog
+
+
+@pytest.fixture(scope="module")
+def table_for_few(engine: Engine) -> Iterator[Catalog]:
+    """A table that the tests of a module use in turn."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    yield catalog
+    delete_table(catalog)
+
+
+@pytest.fixture
+def few(table_for_few: Catalog) -> Catalog:
+    """The few titles that the rows about updates need, as if nothing had been updated."""
+    for title in FEW_TITLES:
+        ap.put_title(table_for_few, title)
+    return own_handle(table_for_few)
+
+
+@pytest.fixture
+def dead() -> Flask:
+    """The application before an endpoint where nobody listens."""
+    return create_app(Catalog("t", region="us-east-1", endpoint_url=NOT_EVEN_A_PORT))

@@ -8,31 +8,46 @@ from the seed: the operations from it alone, so that a shorter history is the be
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
 
 from engines import Engine
-from reference import Reference
+from fault_effects import (
+    MAY_BE_DONE,
+    NOT_DONE,
+    READ,
+    Model,
+    Value,
+    Violation,
+    ask,
+    explained,
+    is_right,
+    perform,
+    text_of,
+)
+from fault_histories import (
+    KEYS,
+    WRITING,
+    AnyTitle,
+    Checkpoint,
+    Load,
+    Operation,
+    Read,
+    Write,
+    faults_of,
+    operations_of,
+    title_of,
+)
 from table_dump import assert_in_step, hooked
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, codec, keys
+from catalog_model import Catalog, TitleKey, codec, keys
 from catalog_model import access_patterns as ap
-from catalog_model.errors import (
-    CatalogError,
-    ConflictError,
-    InvalidArgumentError,
-    InvalidTitleError,
-    ServiceError,
-    TitleExistsError,
-    TitleNotFoundError,
-)
-from catalog_model.keys import KINDS, Kind
+from catalog_model.errors import CatalogError, ConflictError, ServiceError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import (
     FAULT_KINDS,
@@ -45,75 +60,19 @@ from catalog_model.testing import (
 from catalog_model.verify import verify
 from catalog_model.writes import TRIES
 
-AnyTitle = Movie | TVShow
-Value = AnyTitle | None
-Model = dict[TitleKey, Value]
-
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
 REFUSED: Final = "a refused write is refused with reason, and is not there"
 UNKNOWN: Final = "a write without an answer is there whole or not at all"
 REPORTED: Final = "a load reports what it did"
 CAUSED: Final = "an error is ours, and has a cause"
-READ: Final = "a read answers right and in full, or raises an error"
 BEHIND: Final = "a stale index is exactly so many writes behind"
 IN_STEP: Final = "everything in the table follows from its titles, and verify says so"
 
 LENGTH: Final = 80
 """How many operations a history has."""
 
-IDS: Final = (1, 2, 3, 9, 10, 17, 25, 33)  # few shards, so that titles change their slots
-GENRES: Final = (18, 28, 35, 99_999)
-KEYS: Final = tuple(TitleKey(kind, title_id) for kind in KINDS for title_id in IDS)
 MOST_MODELS: Final = 16
 """With more models that may be, the table is asked which is."""
-
-WRITING: Final = "TransactWriteItems"
-NOT_QUERY: Final = ("BatchGetItem", "GetItem", "Scan", WRITING)
-LAGS: Final = (1, 2, 4)
-
-
-class Violation(AssertionError):  # noqa: N818  # it is what a law knows, not an error
-    """A law that does not hold, and how that showed."""
-
-    def __init__(self, law: str, how: str) -> None:
-        super().__init__(f"{law}: {how}")
-        self.law = law
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A write to one title; *rival* comes between its read and its *at*-th try to write."""
-
-    name: str
-    key: TitleKey
-    value: Any = None
-    rival: Write | None = None
-    at: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Many titles at once."""
-
-    titles: tuple[AnyTitle, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A call of an access pattern that reads."""
-
-    name: str
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A look at the whole table, with faults or without."""
-
-    with_faults: bool
-
-
-Operation = Write | Load | Read | Checkpoint
 
 
 @dataclass(slots=True)
@@ -142,265 +101,6 @@ OUTCOMES: Final = (
     *("acknowledged", "refused", "gave up", "unknown", "unknown and done"),
     *("read", "read old", "read mixed", "read failed", "overtaken", "verified", "not verified"),
 )
-
-
-# --- What happens: operations and faults, from the seed alone
-
-
-def operations_of(seed: int, *, lags: bool) -> Iterator[Operation]:
-    """Make the operations of a history, without end; rivals only where no index lags.
-
-    The copy that lags sees only what goes through its own client.
-    """
-    rng = random.Random(f"operations {seed}")
-    while True:
-        dice = rng.random()
-        if dice < 0.42:
-            yield _write(rng, rng.choice(KEYS), rivals=not lags)
-        elif dice < 0.45:
-            yield Load(tuple(_title(rng, rng.choice(KEYS)) for _ in range(rng.randint(1, 9))))
-        elif dice < 0.97:
-            yield _read(rng)
-        else:
-            yield Checkpoint(with_faults=rng.random() < 0.5)
-
-
-def _write(rng: random.Random, key: TitleKey, *, rivals: bool = False) -> Write:
-    names = ("put", "create", "popularity", "votes", "genres", "delete", "too large", "no number")
-    name = rng.choices(names, (10, 8, 7, 7, 8, 9, 1, 1))[0]
-    values: dict[str, Callable[[], Any]] = {
-        "put": lambda: _title(rng, key),
-        "create": lambda: _title(rng, key),
-        "popularity": lambda: {"popularity": rng.choice((-3.25, 0.0, 1.5, 7.0, 250.5))},
-        "votes": lambda: {"vote_average": float(rng.randint(0, 9)), "vote_count": _votes(rng)},
-        "genres": lambda: {"genre_ids": rng.sample(GENRES, rng.randint(0, 3))},
-        "too large": lambda: _title(rng, key).replace(overview="x" * 420_000),
-    }
-    value = values[name]() if name in values else None
-    if not rivals or rng.random() < 0.8:
-        return Write(name, key, value)
-    rival = _write(rng, rng.choice((key, key, rng.choice(KEYS))))
-    return Write(name, key, value, rival, rng.choice((1, 1, 2)))
-
-
-def _title(rng: random.Random, key: TitleKey) -> AnyTitle:
-    name = rng.choice(("Heat", "heat", "Amélie", "Up!", "!!!"))
-    released = rng.choice(("", "1999-12-31", "2000-01-01", "2020-02-29"))
-    fields: dict[str, Any] = {
-        "id": key.id,
-        "genre_ids": rng.sample(GENRES, rng.randint(0, 3)),
-        "popularity": rng.choice((0.0, 1.5, 7.0, 88.25)),
-        "vote_average": float(rng.randint(0, 9)),
-        "vote_count": _votes(rng),
-        "overview": rng.choice((None, "", "A film.")),
-    }
-    if key.kind == "movie":
-        return Movie(**fields, title=name, release_date=released)
-    return TVShow(**fields, name=name, first_air_date=released)
-
-
-def _votes(rng: random.Random) -> int:
-    return rng.choice((0, 2, 9, 100, 20_000))
-
-
-def _read(rng: random.Random) -> Read:
-    kind, genre = rng.choice(KINDS), rng.choice(GENRES)
-    either = rng.random() < 0.5
-    limit = {"limit": rng.choice((1, 3, 20, 20, 20))}
-    plain: dict[str, dict[str, Any]] = {
-        "get_title": {"title_id": rng.choice(IDS), "consistent": either},
-        "get_titles": {"keys": rng.choices(KEYS, k=rng.randint(1, 20))},
-        "get_title_with_genres": {"title_id": rng.choice(IDS), "consistent": either},
-        "sample_titles": {"count": rng.choice((1, 3, 20)), "rng": rng.getrandbits(32)},
-        "list_genres": {},
-        "count_titles": {"genre_id": rng.choice((None, *GENRES))},
-        "list_titles": {"order": rng.choice(("popularity", "rating", "release", "name"))},
-        "list_titles_in_genre": {"order": rng.choice(("popularity", "rating", "release"))},
-        "list_titles_in_genres": {"match": rng.choice(("all", "any"))},
-        "list_top_rated": {"min_votes": rng.choice((-1, 0, 3, 50)), "min_rating": 2},
-        "list_released_between": {"since": "1999-12-31", "until": "2010-01-01"},
-        "find_titles_by_name": {"prefix": rng.choice(("h", "HEAT", "ame", ""))},
-    }
-    name = rng.choice(sorted(plain))
-    arguments = plain[name]
-    if name != "get_titles":
-        arguments = {"kind": kind, **arguments}
-    if name in LISTS:
-        arguments |= limit
-    if name in ("list_titles", "list_titles_in_genre", "list_released_between"):
-        arguments["descending"] = either
-    if name == "list_titles_in_genre":
-        arguments["genre_id"] = genre
-    elif name in ("list_top_rated", "list_released_between"):
-        arguments["genre_id"] = rng.choice((None, genre))
-    elif name == "list_titles_in_genres":
-        arguments["genre_ids"] = rng.sample(GENRES, rng.randint(1, 3))
-    return Read(name, arguments)
-
-
-def faults_of(seed: int) -> tuple[Fault, ...]:
-    """Give the faults of a history: few or many of all kinds, mostly one kind, or with a lag."""
-    lag = LAGS[seed // 6 % len(LAGS)]
-    lagging = [Fault("slow_answer", 0.05, operations=NOT_QUERY), *_faults(0.02)[:-1]]
-    mixes: Sequence[Iterable[Fault]] = (
-        _faults(0.03),
-        [*lagging, Fault("stale_index", lag=lag)],
-        _faults(0.08),
-        [Fault("lost_answer", 0.5), *_faults(0.01)],
-        [*_faults(0.02), Fault("stale_index", 0.5, lag=lag)],
-        [Fault("conflict", at=range(8, 48)), *_faults(0.01)],
-    )
-    return tuple(mixes[seed % len(mixes)])
-
-
-def _faults(share: float) -> list[Fault]:
-    return [
-        Fault("throttling", share),
-        Fault("conflict", share),
-        Fault("internal_error", share),
-        Fault("connection_reset", share),
-        Fault("lost_answer", 2 * share),
-        Fault("unprocessed", 5 * share),
-        Fault("slow_answer", share),
-    ]
-
-
-# --- What is right, in plain Python
-
-
-INVALID: Final = {"too large": InvalidTitleError, "no number": InvalidArgumentError}
-
-
-def effect(write: Write, before: Value) -> tuple[Value, object]:
-    """Tell what a title is after a write, and the answer: a title, or the class of an error."""
-    if write.name in INVALID:
-        return before, INVALID[write.name]
-    if write.name in ("put", "create"):
-        exists = write.name == "create" and before is not None
-        return (before, TitleExistsError) if exists else (write.value, write.value)
-    if before is None:
-        return None, TitleNotFoundError
-    if write.name == "delete":
-        return None, before
-    after = before.replace(**write.value)
-    return after, after
-
-
-NOT_DONE: Final = "not done"
-MAY_BE_DONE: Final = "may be done"
-
-
-def explained(before: Iterable[Value], seen: Iterable[tuple[Write, object]]) -> set[Value]:
-    """Give what a title may be after writes, one by one, that were answered so."""
-    values = set(before)
-    for write, answer in seen:
-        following: set[Value] = set()
-        for value in values:
-            after, right = effect(write, value)
-            if answer in (NOT_DONE, MAY_BE_DONE):
-                following.add(value)
-            if answer in (MAY_BE_DONE, right):
-                following.add(after)
-        values = following
-    return values
-
-
-LISTS: Final[Mapping[str, Callable[..., Any]]] = {
-    "list_titles": Reference.listed,
-    "list_titles_in_genre": Reference.listed,
-    "list_titles_in_genres": Reference.in_genres,
-    "list_top_rated": Reference.top_rated,
-    "list_released_between": Reference.released_between,
-    "find_titles_by_name": Reference.named,
-}
-
-
-def _reference(model: Model) -> Reference:
-    records: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
-    for key, title in model.items():
-        if title is not None:
-            records[key.kind][str(key.id)] = title.to_json()
-    return Reference(records)
-
-
-def is_right(read: Read, answer: Any, model: Model) -> bool:
-    """Tell whether an answer is that of these titles."""
-    given = read.arguments
-    if read.name in LISTS:
-        asked = {name: value for name, value in given.items() if name != "limit"}
-        return _text(answer) == _text(LISTS[read.name](_reference(model), **asked))
-    if read.name == "get_titles":
-        return bool(answer == [model[key] for key in given["keys"]])
-    if "title_id" in given:
-        title = model[TitleKey(given["kind"], given["title_id"])]
-        with_genres = title and (title, list(dict.fromkeys(title.genre_ids)))
-        return bool(answer == (title if read.name == "get_title" else with_genres))
-    own = [title for title in model.values() if title and title.kind == given["kind"]]
-    if read.name == "sample_titles":
-        is_full = len(set(answer)) == len(answer) == min(given["count"], len(own))
-        return is_full and set(answer) <= set(own)
-    genres = _reference(model).genre_counts(given["kind"])
-    if read.name == "list_genres":
-        return bool(answer == list(genres.items()))
-    genre = given["genre_id"]
-    return bool(answer == (len(own) if genre is None else genres.get(genre, 0)))
-
-
-def _text(records: object) -> str:
-    return json.dumps(records)
-
-
-def ask(catalog: Catalog, read: Read) -> Any:
-    """Make a read, a list page by page to its end; give the answer in plain values."""
-    function, given = getattr(ap, read.name), dict(read.arguments)
-    if read.name in LISTS:
-        return _all_pages(lambda after: function(catalog, **given, after=after), given["limit"])
-    if read.name == "sample_titles":
-        given["rng"] = random.Random(given["rng"])
-    try:
-        answer = function(catalog, **given)
-    except TitleNotFoundError:
-        return None
-    if read.name == "get_title_with_genres":
-        return answer.title, [each.genre_id for each in answer.memberships]
-    if read.name == "list_genres":
-        return [(genre.id, genre.title_count) for genre in answer]
-    return answer
-
-
-def _all_pages(page_after: Callable[[str | None], Page[AnyTitle]], limit: int) -> list[Any]:
-    page = page_after(None)
-    titles = list(page)
-    _check_each_once(page)
-    while page.next is not None:
-        if len(page.items) != limit:
-            raise Violation(READ, f"a page of {len(page.items)}, not {limit}, is not the last")
-        page = page_after(page.next)
-        titles += page
-        _check_each_once(page)
-    return [title.to_json() for title in titles]
-
-
-def _check_each_once(page: Page[AnyTitle]) -> None:
-    """Let no page have a title twice, though its requests see different moments."""
-    if len({title.id for title in page}) < len(page.items):
-        raise Violation(READ, f"a page holds a title twice: {page.items}")
-
-
-def perform(catalog: Catalog, write: Write) -> AnyTitle:
-    """Make a write to one title."""
-    key, value = write.key, write.value
-    calls: dict[str, Callable[[], AnyTitle]] = {
-        "put": lambda: ap.put_title(catalog, value),
-        "too large": lambda: ap.put_title(catalog, value),
-        "create": lambda: ap.put_title(catalog, value, if_absent=True),
-        "popularity": lambda: ap.update_popularity(catalog, *key, value["popularity"]),
-        "no number": lambda: ap.update_popularity(catalog, *key, float("nan")),
-        "votes": lambda: ap.update_votes(catalog, *key, **value),
-        "genres": lambda: ap.set_genres(catalog, *key, value["genre_ids"]),
-        "delete": lambda: ap.delete_title(catalog, *key),
-    }
-    return calls[write.name]()
 
 
 # --- One history
@@ -631,9 +331,9 @@ class Trial:
             self.tally.outcomes["read old"] += 1
             return
         both = {key: now[key] for key in KEYS if now[key] == then[key]}
-        texts = [_text(each and each.to_json()) for each in (*now.values(), *then.values())]
+        texts = [text_of(each and each.to_json()) for each in (*now.values(), *then.values())]
         unchanged = [record for record in answer if _key_of(read, record) in both]
-        if not all(_text(record) in texts for record in answer) or not is_right(
+        if not all(text_of(record) in texts for record in answer) or not is_right(
             read, unchanged, both
         ):
             raise Violation(BEHIND, f"{read} gave {answer}, now {now}, {self.lag} ago {then}")
@@ -710,7 +410,7 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
     create_table(fresh)
     try:
         rng = random.Random(f"titles {seed}")
-        trial.do(Load(tuple(_title(rng, key) for key in KEYS if rng.random() < 0.5)))
+        trial.do(Load(tuple(title_of(rng, key) for key in KEYS if rng.random() < 0.5)))
         with trial.under(faults, seed):
             for _, each in zip(range(length), operations_of(seed, lags=trial.lag > 0)):  # noqa: B905
                 trial.do(each)

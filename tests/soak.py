@@ -27,7 +27,8 @@ from typing import Final
 import crashes
 from concurrent_runs import run_processes, run_threads
 from engines import Engine, has_dynoxide, running_engine
-from fault_laws import LENGTH, OUTCOMES, Tally, Violation, described, run_history
+from fault_effects import Violation
+from fault_laws import LENGTH, OUTCOMES, Tally, described, run_history
 from history import Histories, check
 
 from catalog_model import Catalog

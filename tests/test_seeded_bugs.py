@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from fault_laws import ACKNOWLEDGED, IN_STEP, READ, REFUSED, REPORTED, Violation, run_history
+from fault_effects import READ, Violation
+from fault_laws import ACKNOWLEDGED, IN_STEP, REFUSED, REPORTED, run_history
 from table_dump import assert_in_step, movie
 
 from catalog_model import Catalog, keys, plan

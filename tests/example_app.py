@@ -1,0 +1,68 @@
+"""The example application in tests: a few titles for it, and ways to ask it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from catalog_model import Catalog, Movie, TVShow
+from catalog_model.flask import Serving
+
+START = 325.323
+NOT_EVEN_A_PORT = "http://127.0.0.1:1"
+
+
+def movie(title_id: int, title: str, genre_ids: list[int], popularity: float) -> Movie:
+    """Give a small movie for the rows that update one."""
+    return Movie(
+        adult=False,
+        genre_ids=genre_ids,
+        id=title_id,
+        overview="",
+        popularity=popularity,
+        release_date="2020-05-06",
+        title=title,
+        vote_average=7.4,
+        vote_count=148,
+    )
+
+
+def show(title_id: int, name: str, genre_ids: list[int], popularity: float) -> TVShow:
+    """Give a small show whose id is a movie's, or nobody's."""
+    return TVShow(
+        genre_ids=genre_ids,
+        id=title_id,
+        overview="",
+        popularity=popularity,
+        first_air_date="1998-06-06",
+        name=name,
+        vote_average=7.4,
+        vote_count=1955,
+    )
+
+
+BECOMING = movie(699280, "Becoming", [99], START)
+FEW_TITLES = (
+    BECOMING,
+    movie(105, "Back to the Future", [12, 35, 878], 103.433),
+    show(105, "Sex and the City", [35, 18], 793.311),
+    show(1433, "American Dad!", [16, 35], 5399.802),
+)
+
+
+def post(app: Flask, movie_id: object, popularity: object) -> Any:
+    """Send an update."""
+    body = {"movieId": movie_id, "popularity": popularity}
+    return app.test_client().post("/updatePopularity", json=body)
+
+
+def serving_of(app: Flask) -> Serving:
+    """What the extension keeps for an application."""
+    serving: Serving = app.extensions["catalog_model"]
+    return serving
+
+
+def own_handle(catalog: Catalog) -> Catalog:
+    """Another handle on the same table: what observes it ends with the test."""
+    return Catalog(catalog.table, client=catalog.client)
