@@ -1,7 +1,4 @@
-"""Least privilege: policies allow what their access patterns really ask, and nothing else.
-
-A small evaluator decides as AWS documents it, on the context that AWS documents for each request.
-"""
+"""Least privilege: policies allow what their access patterns really ask, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,15 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from engines import Engine
 from flask import Flask
+from iam_evaluator import ARN, Need, Policy, allows, context, needs
 from older_tables import grow_old
 from test_integrity import (
     Vandal,
@@ -30,12 +25,9 @@ from test_integrity import (
 
 from catalog_model import Catalog, Movie, Page, TVShow, iam
 from catalog_model import access_patterns as ap
-from catalog_model.cli_base import Program, Settings, shared_options
-from catalog_model.cli_export import export_group
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files import read_folder, sample_folder
 from catalog_model.flask import FlaskCatalog, health
-from catalog_model.indexes import INDEX_KEYS
 from catalog_model.operations import (
     create_table,
     delete_table,
@@ -48,134 +40,7 @@ from catalog_model.patterns import AccessPattern, step
 from catalog_model.trace import Request
 from docs import calls
 
-ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/films"
 READS = iam.patterns_of("reader")
-Policy = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Need:
-    """What one authorisation is asked for: an action on a resource, and the request's context."""
-
-    action: str
-    resource: str = ARN
-    context: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
-
-    @property
-    def shapes(self) -> frozenset[tuple[str, str, str]]:
-        """The action, the resource and each partition key, ids and numbers taken out."""
-        keys = self.context.get("dynamodb:LeadingKeys", ())
-        return frozenset((self.action, self.resource, re.sub(r"#\d+", "#*", key)) for key in keys)
-
-
-# --- the evaluator
-
-
-def allows(policy: Policy, need: Need) -> bool:
-    """Decide: some statement is for the action and the resource, and its conditions hold."""
-    return any(_allows(statement, need) for statement in policy["Statement"])
-
-
-def _allows(statement: Policy, need: Need) -> bool:
-    assert statement["Effect"] == "Allow"
-    return (
-        f"dynamodb:{need.action}" in _listed(statement["Action"])
-        and any(_like(pattern, need.resource) for pattern in _listed(statement["Resource"]))
-        and all(
-            _holds(operator, _listed(wanted), need.context.get(key))
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
-        )
-    )
-
-
-def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -> bool:
-    if operator == "Null":
-        return (found is None) == (wanted == ["true"])
-    quantifier, _, comparison = operator.rpartition(":")
-    matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
-    met = [any(matches(each, value) for each in wanted) for value in found or ()]
-    if quantifier == "ForAllValues":
-        return all(met)  # also where the key is missing
-    assert quantifier == "ForAnyValue" or len(met) < 2  # without either, a key has one value
-    return any(met)
-
-
-def _listed(values: str | list[str]) -> list[str]:
-    return [values] if isinstance(values, str) else values
-
-
-def _like(pattern: str, value: str) -> bool:
-    return bool(_expression(pattern).fullmatch(value))
-
-
-@cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    marks = {"*": ".*", "?": "."}
-    return re.compile("".join(marks.get(each, re.escape(each)) for each in pattern), re.DOTALL)
-
-
-# --- what requests need
-
-
-def needs(request: Request) -> Iterator[Need]:
-    """Tell what a request has to be allowed."""
-    asked = request.asked
-    match request.operation:
-        case "GetItem":
-            yield _read("GetItem", [asked["Key"]], asked)
-        case "BatchGetItem":
-            for each in asked["RequestItems"].values():
-                yield _read("BatchGetItem", each["Keys"], each)
-        case "Query":
-            yield _query(asked)
-        case "TransactWriteItems":
-            yield from _writes(asked["TransactItems"])
-        case operation:
-            yield Need(operation)
-            if asked.get("tags"):
-                yield Need("TagResource")
-
-
-def _read(action: str, keys: Iterable[Any], asked: Mapping[str, Any]) -> Need:
-    select = "SPECIFIC_ATTRIBUTES" if "ProjectionExpression" in asked else "ALL_ATTRIBUTES"
-    names = {"PK", "SK", *asked.get("ExpressionAttributeNames", {}).values()}
-    return Need(action, ARN, _context({each["PK"]["S"] for each in keys}, names, Select=select))
-
-
-def _query(asked: Mapping[str, Any]) -> Need:
-    """Read a Query; what it names are the keys of the table and of the index, too.
-
-    AWS's examples have `dynamodb:Select` as a key that may be missing: it is there if it is said.
-    """
-    partition = asked["ExpressionAttributeValues"][":pk"]["S"]
-    names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
-    names |= set(asked.get("ExclusiveStartKey") or ())
-    said = {"Select": asked["Select"]} if "Select" in asked else {}
-    if "IndexName" not in asked:
-        return Need("Query", ARN, _context({partition}, names, **said))
-    names |= set(INDEX_KEYS[asked["IndexName"]])
-    resource = f"{ARN}/index/{asked['IndexName']}"
-    return Need("Query", resource, _context({partition}, names, **said))
-
-
-def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
-    """Authorise each action of a transaction, and all of a verb at once: AWS does not say which."""
-    keys: dict[str, set[str]] = {}
-    for action in actions:
-        for verb, asked in action.items():
-            found = keys.setdefault(f"{verb}Item", set())
-            found.add((asked.get("Key") or asked["Item"])["PK"]["S"])
-    for action_name, found in keys.items():
-        for some in (found, *({each} for each in found)):
-            within = _context(some, {"PK", "SK"}, EnclosingOperation="TransactWriteItems")
-            yield Need(action_name, ARN, within)
-
-
-def _context(keys: set[str], names: set[str], **single: str) -> dict[str, frozenset[str]]:
-    several = {"LeadingKeys": keys, "Attributes": names}
-    values = several | {name: {value} for name, value in single.items()}
-    return {f"dynamodb:{name}": frozenset(found) for name, found in values.items()}
 
 
 # --- requests that were really made
@@ -371,8 +236,8 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine
 # --- what nobody asks
 
 
-FILMS = _context({"TITLE#movie#1"}, {"PK", "SK"}, Select="ALL_ATTRIBUTES")
-LIST = _context({"ALL#movie"}, {"PK", "SK", "_list", "_doc"}, Select="SPECIFIC_ATTRIBUTES")
+FILMS = context({"TITLE#movie#1"}, {"PK", "SK"}, Select="ALL_ATTRIBUTES")
+LIST = context({"ALL#movie"}, {"PK", "SK", "_list", "_doc"}, Select="SPECIFIC_ATTRIBUTES")
 BY_RELEASE = f"{ARN}/index/by_release"
 WITHIN = {"dynamodb:EnclosingOperation": frozenset({"TransactWriteItems"})}
 
@@ -393,12 +258,12 @@ WITHIN = {"dynamodb:EnclosingOperation": frozenset({"TransactWriteItems"})}
         ),
         pytest.param(
             Need("GetItem", ARN, FILMS),
-            Need("GetItem", ARN, {**FILMS, **_context({"TITLE#movie#1", "USER#1"}, {"PK"})}),
+            Need("GetItem", ARN, {**FILMS, **context({"TITLE#movie#1", "USER#1"}, {"PK"})}),
             id="another partition beside one of ours",
         ),
         pytest.param(
             Need("GetItem", ARN, FILMS),
-            Need("GetItem", ARN, {**FILMS, **_context({"TITLE#game#1"}, {"PK"})}),
+            Need("GetItem", ARN, {**FILMS, **context({"TITLE#game#1"}, {"PK"})}),
             id="another kind",
         ),
         pytest.param(
@@ -514,107 +379,3 @@ def test_what_makes_no_policy_is_refused(
     """Rather than turned into something wider, or narrower."""
     with pytest.raises(InvalidArgumentError):
         iam.policy(patterns, table_arn=arn, **more)
-
-
-# --- the command
-
-
-def run(*words: str, **settings: Any) -> Result:
-    program = Program("catalog-model", commands=[export_group], params=shared_options())
-    return CliRunner().invoke(program, ["export", "iam", *words], obj=Settings(**settings))
-
-
-def printed(*words: str, **settings: Any) -> Policy:
-    result = run(*words, **settings)
-    assert result.exit_code == 0, result.output
-    document: Policy = json.loads(result.stdout)
-    return document
-
-
-@pytest.mark.parametrize("role", iam.ROLES)
-def test_the_command_prints_the_policy_of_a_role(role: iam.Role) -> None:
-    """That of the function."""
-    operations = iam.TABLE_ACTIONS if role == "operator" else ()
-    wanted = iam.policy(iam.patterns_of(role), table_arn=ARN, operations=operations)
-    assert printed("--role", role, "--arn", ARN) == wanted
-
-
-def test_patterns_are_named_with_dashes_or_underscores() -> None:
-    """With a role or without."""
-    wanted = policy_of(ap.PATTERNS["get_title"], ap.PATTERNS["list_titles"])
-    words = ["--patterns", "list_titles", "--patterns", "get-title", "--arn", ARN]
-    assert printed(*words) == printed(*words, "--role", "reader") == wanted
-
-
-def test_an_operator_tags_only_where_that_was_said() -> None:
-    """As `create --tag` does."""
-    actions = printed("--role", "operator", "--arn", ARN, "--tags")["Statement"][0]["Action"]
-    assert "dynamodb:TagResource" in actions
-    without = printed("--role", "operator", "--arn", ARN)["Statement"][0]["Action"]
-    assert "dynamodb:TagResource" not in without
-
-
-@pytest.mark.parametrize(
-    "words", [("--role", "reader"), ("--patterns", "get-title"), ("--role", "operator")]
-)
-def test_anybody_may_be_let_ask_how_the_table_is(words: tuple[str, ...]) -> None:
-    """An operator may anyway: nothing is said twice."""
-    *_, table = printed(*words, "--arn", ARN, "--health")["Statement"]
-    without = printed(*words, "--arn", ARN)["Statement"]
-    if "operator" in words:
-        assert without == [table]
-    else:
-        assert table["Action"] == ["dynamodb:DescribeTable"]
-        assert table not in without
-
-
-def test_an_operator_sees_items_only_where_that_was_said() -> None:
-    """To verify, repair and migrate them."""
-    table, items = printed("--role", "operator", "--arn", ARN, "--integrity")["Statement"]
-    assert (table["Sid"], items["Sid"]) == ("Table", "Integrity")
-    assert "dynamodb:Scan" in items["Action"]
-    (without,) = printed("--role", "operator", "--arn", ARN)["Statement"]
-    assert without == table
-
-
-@pytest.mark.parametrize(
-    ("words", "settings", "arn"),
-    [
-        ((), {"table": "films"}, "arn:aws:dynamodb:eu-west-1:*:table/films"),
-        (("--account", "123456789012"), {"table": "films"}, ARN),
-        (
-            ("--table", "films", "--region", "cn-north-1"),
-            {},
-            "arn:aws-cn:dynamodb:cn-north-1:*:table/films",
-        ),
-        ((), {"table": ARN}, ARN),
-        (("--arn", ARN), {"table": "other", "region": "us-east-1"}, ARN),
-    ],
-)
-def test_the_arn_is_that_of_the_table_in_question(
-    words: tuple[str, ...], settings: dict[str, Any], arn: str
-) -> None:
-    """Its region as for any command, any account unless one is named."""
-    document = printed("--patterns", "get-title", *words, **settings)
-    assert [each["Resource"] for each in document["Statement"]] == [arn]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        (),
-        ("--role", "admin"),
-        ("--patterns", "scan-titles"),
-        ("--role", "reader", "--patterns", "put-title"),
-        ("--role", "operator", "--patterns", "get-title"),
-        ("--role", "reader", "--tags"),
-        ("--role", "writer", "--integrity"),
-        ("--role", "reader", "--arn", "films"),
-        ("--role", "reader", "--account", "1"),
-    ],
-)
-def test_a_mistake_is_one_line_and_no_policy(words: tuple[str, ...]) -> None:
-    """With the exit code for usage."""
-    result = run(*words)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "Error: " in result.stderr

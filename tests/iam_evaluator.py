@@ -1,0 +1,141 @@
+"""Decides about a request as IAM does, by AWS's documentation, on the context that it documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from catalog_model.indexes import INDEX_KEYS
+from catalog_model.trace import Request
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/films"
+Policy = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one authorisation is asked for: an action on a resource, and the request's context."""
+
+    action: str
+    resource: str = ARN
+    context: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+
+    @property
+    def shapes(self) -> frozenset[tuple[str, str, str]]:
+        """The action, the resource and each partition key, ids and numbers taken out."""
+        keys = self.context.get("dynamodb:LeadingKeys", ())
+        return frozenset((self.action, self.resource, re.sub(r"#\d+", "#*", key)) for key in keys)
+
+
+# --- the evaluator
+
+
+def allows(policy: Policy, need: Need) -> bool:
+    """Decide: some statement is for the action and the resource, and its conditions hold."""
+    return any(_allows(statement, need) for statement in policy["Statement"])
+
+
+def _allows(statement: Policy, need: Need) -> bool:
+    assert statement["Effect"] == "Allow"
+    return (
+        f"dynamodb:{need.action}" in _listed(statement["Action"])
+        and any(_like(pattern, need.resource) for pattern in _listed(statement["Resource"]))
+        and all(
+            _holds(operator, _listed(wanted), need.context.get(key))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -> bool:
+    if operator == "Null":
+        return (found is None) == (wanted == ["true"])
+    quantifier, _, comparison = operator.rpartition(":")
+    matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
+    met = [any(matches(each, value) for each in wanted) for value in found or ()]
+    if quantifier == "ForAllValues":
+        return all(met)  # also where the key is missing
+    assert quantifier == "ForAnyValue" or len(met) < 2  # without either, a key has one value
+    return any(met)
+
+
+def _listed(values: str | list[str]) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _like(pattern: str, value: str) -> bool:
+    return bool(_expression(pattern).fullmatch(value))
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    marks = {"*": ".*", "?": "."}
+    return re.compile("".join(marks.get(each, re.escape(each)) for each in pattern), re.DOTALL)
+
+
+# --- what requests need
+
+
+def needs(request: Request) -> Iterator[Need]:
+    """Tell what a request has to be allowed."""
+    asked = request.asked
+    match request.operation:
+        case "GetItem":
+            yield _read("GetItem", [asked["Key"]], asked)
+        case "BatchGetItem":
+            for each in asked["RequestItems"].values():
+                yield _read("BatchGetItem", each["Keys"], each)
+        case "Query":
+            yield _query(asked)
+        case "TransactWriteItems":
+            yield from _writes(asked["TransactItems"])
+        case operation:
+            yield Need(operation)
+            if asked.get("tags"):
+                yield Need("TagResource")
+
+
+def _read(action: str, keys: Iterable[Any], asked: Mapping[str, Any]) -> Need:
+    select = "SPECIFIC_ATTRIBUTES" if "ProjectionExpression" in asked else "ALL_ATTRIBUTES"
+    names = {"PK", "SK", *asked.get("ExpressionAttributeNames", {}).values()}
+    return Need(action, ARN, context({each["PK"]["S"] for each in keys}, names, Select=select))
+
+
+def _query(asked: Mapping[str, Any]) -> Need:
+    """Read a Query; what it names are the keys of the table and of the index, too.
+
+    AWS's examples have `dynamodb:Select` as a key that may be missing: it is there if it is said.
+    """
+    partition = asked["ExpressionAttributeValues"][":pk"]["S"]
+    names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
+    names |= set(asked.get("ExclusiveStartKey") or ())
+    said = {"Select": asked["Select"]} if "Select" in asked else {}
+    if "IndexName" not in asked:
+        return Need("Query", ARN, context({partition}, names, **said))
+    names |= set(INDEX_KEYS[asked["IndexName"]])
+    resource = f"{ARN}/index/{asked['IndexName']}"
+    return Need("Query", resource, context({partition}, names, **said))
+
+
+def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
+    """Authorise each action of a transaction, and all of a verb at once: AWS does not say which."""
+    keys: dict[str, set[str]] = {}
+    for action in actions:
+        for verb, asked in action.items():
+            found = keys.setdefault(f"{verb}Item", set())
+            found.add((asked.get("Key") or asked["Item"])["PK"]["S"])
+    for action_name, found in keys.items():
+        for some in (found, *({each} for each in found)):
+            within = context(some, {"PK", "SK"}, EnclosingOperation="TransactWriteItems")
+            yield Need(action_name, ARN, within)
+
+
+def context(keys: set[str], names: set[str], **single: str) -> dict[str, frozenset[str]]:
+    """Give the context of a request: keys and names of attributes, and what has one value."""
+    several = {"LeadingKeys": keys, "Attributes": names}
+    values = several | {name: {value} for name, value in single.items()}
+    return {f"dynamodb:{name}": frozenset(found) for name, found in values.items()}
