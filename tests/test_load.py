@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from engines import Engine
+from engines import Engine, has_dynoxide
 from request_log import logged_requests
 from table_dump import (
     AnyTitle,
@@ -104,14 +104,20 @@ def test_the_whole_catalogue_is_in_step_once_loaded(
         assert_in_step(full_catalog)
 
 
+def numbers(count: int, engine: Engine) -> Iterator[int]:
+    """Count from 1, leaving out three of four where an engine is slow and another asks them all."""
+    is_thinned = engine.name == "moto" and has_dynoxide()
+    return iter(range(1, count + 1, 4 if is_thinned else 1))
+
+
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
-    moment: str, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    moment: str, engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
     """Before each request in turn, or when it was done and its answer is lost on the way."""
     with logged_requests(catalog := fresh()) as log:
         ap.load_titles(catalog, some)
-    for number in range(1, len(log) + 1):
+    for number in numbers(len(log), engine):
         catalog = fresh()
         with killed_at(catalog, f"{moment}.dynamodb", number):
             ap.load_titles(catalog, some)
@@ -134,12 +140,12 @@ def test_a_load_killed_again_and_again_gets_there(
 
 
 def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
-    fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
     """What the callback raises comes through; what was said to be done is done."""
     seen: list[int] = []
     ap.load_titles(fresh(), some, on_progress=seen.append)
-    for number in range(1, len(seen) + 1):
+    for number in numbers(len(seen), engine):
         catalog, calls = fresh(), iter(range(number - 1, -1, -1))
 
         def stop(done: int, calls: Iterator[int] = calls, catalog: Catalog = catalog) -> None:
