@@ -42,7 +42,7 @@ from catalog_model.sizes import item_size
 Fresh = Callable[[], Catalog]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def some(titles: list[AnyTitle]) -> list[AnyTitle]:
     """35 movies and 35 shows: two commits of each kind, so that a load has all its parts."""
     return [t for kind in KINDS for t in [t for t in titles if t.kind == kind][:35]]
@@ -69,13 +69,16 @@ def fresh(engine: Engine) -> Iterator[Fresh]:
         delete_table(catalog)
 
 
-@pytest.fixture
-def undisturbed(fresh: Fresh, some: list[AnyTitle]) -> Table:
+@pytest.fixture(scope="module")
+def undisturbed(engine: Engine, some: list[AnyTitle]) -> Table:
     """The table that a load without any trouble makes of some titles."""
-    catalog = fresh()
+    catalog = engine.catalog()
+    create_table(catalog)
     ap.load_titles(catalog, some)
     assert_in_step(catalog)
-    return comparable(dump(catalog))
+    found = comparable(dump(catalog))
+    delete_table(catalog)
+    return found
 
 
 @pytest.fixture
