@@ -35,7 +35,7 @@ class Reader:
         self._engine = engine
         self._cli = CommandLine(engine, "films")
         self._names: dict[str, Any] = {}
-        self._runner = doctest.DocTestRunner(optionflags=SHOWN)
+        self._runner = doctest.DocTestRunner(verbose=False, optionflags=SHOWN)
         self.told: list[str] = []
 
     def follow(self, language: str, block: str) -> None:
