@@ -1,6 +1,7 @@
 """The example application in production: two gunicorns with four workers each, on one table.
 
 What a worker did is read in gunicorn's access log: each request carries a number of its own.
+``-s`` shows the figures.
 """
 
 from __future__ import annotations
@@ -205,6 +206,11 @@ def pair(
         yield one, other
 
 
+def shown(figures: str) -> None:
+    """Tell whoever asked with ``-s``."""
+    sys.stdout.write(f"\n{figures}")
+
+
 # -- What all of them see -------------------------------------------------------------------------
 
 
@@ -234,6 +240,7 @@ def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
                 assert {popularity_seen(each, 1) for each in answers} == {popularity}
                 met |= {pid for pid, target in server.accesses() if target in paths}
             assert met <= server.booted()
+            shown(f"update to {popularity:g}: seen by {len(met)} workers of port {server.port}")
 
 
 def samples(text: str, name: str, **labels: str) -> float:
@@ -279,6 +286,7 @@ def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
     assert sum((after - before).values()) == 400 + 2 * 2 * WORKERS
     del after["/metrics"]
     assert total == sum(after.values())
+    shown(f"{sum(after.values())} requests sent, {total:g} in the metrics of both")
 
 
 # -- The end of a process under load --------------------------------------------------------------
@@ -484,6 +492,8 @@ def test_sigterm_under_load_loses_no_request(
     answered = sum(leaving.answered.values())
     assert answered + sum(staying.answered.values()) - staying_before == sent
     assert metrics_left(leaving) == answered
+    lost = sent - answered - sum(staying.answered.values()) + staying_before
+    shown(f"SIGTERM: {sent} requests sent, {lost} lost, {answered_after} answered after it")
 
 
 # -- One that takes over from another -------------------------------------------------------------
