@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = os.environ.get("BASE") or "docker.io/library/python:3.13-slim"
+VERSION = "1.2.3.post4+g0123abc"
+"""That images are built with."""
+
 PATIENCE = 120.0
 BUILDING = 900.0
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -106,3 +111,31 @@ def inside(name: str, code: str) -> Any:
 def port_of(name: str) -> int:
     """Give the port of this machine that leads to the container's."""
     return int(run(runner(), "port", name, "8080").split()[0].rpartition(":")[2])
+
+
+def ask(port: int, path: str) -> tuple[int, bytes]:
+    """Ask the application once."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def expect(port: int, path: str, status: int) -> None:
+    """See that an answer has this status."""
+    found, body = ask(port, path)
+    assert found == status, body
+
+
+def eventually(law: Callable[[], object]) -> None:
+    """Try until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            law()
+        except (AssertionError, OSError, http.client.HTTPException):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

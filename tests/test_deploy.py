@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sysconfig
-import tomllib
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,11 @@ from deployed import (
     variables_read,
 )
 from jsonschema import Draft7Validator
+from packages import PROJECT
 from packaging.requirements import Requirement
 
 from catalog_model.cli import program
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SHIPPED = ("engine", "tools", "app")
 PINNED = {"app": ["flask", "fast"], "tools": ["cli"], "engine": ["cli", "local"]}
 PYTHON = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,14 +18,14 @@ import boto3
 import pytest
 from command_line import CommandLine
 from moto.server import ThreadedMotoServer
+from packages import PROJECT, ROOT
 from pages import blocks, commands_of, is_as_shown
 
 from catalog_model import access_patterns as ap
 from catalog_model import iam
 from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import Engine
+from catalog_model.local import Engine, environment_without_aws
 
-ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "examples" / "netflix_movie_catalog" / "README.md"
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
@@ -107,11 +106,10 @@ def test_what_is_made_and_installed_is_there(page: Path) -> None:
     targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for words in lines_of(page, "make"):
         assert words[0] in targets
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = re.findall(r"^pip install .*\[(.+?)\]", "\n".join(shell(page)), re.MULTILINE)
     assert extras
     for each in ",".join(extras).split(","):
-        assert each in project["optional-dependencies"]
+        assert each in PROJECT["project"]["optional-dependencies"]
 
 
 def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
@@ -128,8 +126,7 @@ def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
 
 def test_the_example_is_served_as_its_page_says() -> None:
     """gunicorn takes the page's configuration and application; so does flask."""
-    clean = {name: os.environ[name] for name in os.environ if not name.startswith("AWS_")}
-    environment = {**clean, "PYTHONPATH": str(ROOT), "AWS_REGION": "eu-west-1"}
+    environment = {**environment_without_aws(), "PYTHONPATH": str(ROOT), "AWS_REGION": "eu-west-1"}
     (words,) = lines_of(EXAMPLE, "gunicorn")
     command = [sys.executable, "-m", "gunicorn", "--check-config", *words]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)

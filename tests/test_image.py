@@ -14,15 +14,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from containers import (
     HARDENED,
     ON_ENGINE,
     PATIENCE,
+    VERSION,
+    ask,
     build,
     container,
+    eventually,
+    expect,
     inside,
     inspected,
     network,
@@ -32,7 +35,6 @@ from containers import (
 )
 
 IMAGE = "catalog-model-test"
-VERSION = "1.2.3.post4+g0123abc"
 SECRET = f"secret-{uuid.uuid4()}"
 DRAIN_SECONDS = 3
 
@@ -76,35 +78,8 @@ def app(engine: str) -> Iterator[str]:
     words = ["--network", engine, "--publish=127.0.0.1::8080", *HARDENED, *ON_ENGINE]
     words += ["--env=WEB_CONCURRENCY=4", f"--env=CATALOG_DRAIN_SECONDS={DRAIN_SECONDS}"]
     with container(name, *words, IMAGE):
-        eventually(lambda: expect(name, "/readyz", 200))
+        eventually(lambda: expect(port_of(name), "/readyz", 200))
         yield name
-
-
-def eventually(law: Any) -> None:
-    """Try until it holds."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            law()
-        except (AssertionError, OSError, http.client.HTTPException):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def ask(name: str, path: str) -> tuple[int, bytes]:
-    """Ask the application once."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port_of(name), timeout=30)) as connection:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
-def expect(name: str, path: str, status: int) -> None:
-    found, body = ask(name, path)
-    assert found == status, body
 
 
 def test_the_image_says_how_it_wants_to_be_run() -> None:
@@ -179,12 +154,12 @@ def test_it_answers_from_the_table_and_counts_what_all_workers_did(app: str) -> 
     healthy = inspected(IMAGE)["Config"]["Healthcheck"]["Test"][1:]
     run(runner(), "exec", app, *healthy)
     for _ in range(40):
-        status, body = ask(app, "/discover?type=movie&genre=28")
+        status, body = ask(port_of(app), "/discover?type=movie&genre=28")
         assert status == 200
         assert all(28 in movie["genre_ids"] for movie in json.loads(body))
     counted = [
         float(line.split()[-1])
-        for line in ask(app, "/metrics")[1].decode().splitlines()
+        for line in ask(port_of(app), "/metrics")[1].decode().splitlines()
         if line.startswith("flask_http_request_duration_seconds_count{")
         and 'path="/discover"' in line
     ]
@@ -202,8 +177,8 @@ def test_told_to_end_it_finishes_what_it_has_begun(app: str) -> None:
         slow.endheaders(body[:10])
         time.sleep(0.5)  # so that a worker waits for the rest
         run(runner(), "kill", "--signal=TERM", app)
-        eventually(lambda: expect(app, "/readyz", 503))
-        expect(app, "/discover?genre=28", 200)
+        eventually(lambda: expect(port, "/readyz", 503))
+        expect(port, "/discover?genre=28", 200)
         eventually(lambda: refused(port))
         slow.send(body[10:])
         answer = slow.getresponse()

@@ -6,20 +6,18 @@ capabilities, of a root that is read-only and of networks is for docker and podm
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import BASE, PATIENCE, build_with, run, works
+from containers import BASE, PATIENCE, VERSION, ask, build_with, eventually, expect, run, works
 from processes import command_line, descendants
 
 from catalog_model import access_patterns as ap
@@ -28,7 +26,6 @@ from catalog_model.local import Engine, free_port
 from catalog_model.operations import create_table
 
 IMAGE = "localhost/catalog-model-test"
-VERSION = "1.2.3.post4+g0123abc"
 DRAIN_SECONDS = 2
 
 
@@ -76,30 +73,6 @@ def running(
                 os.kill(pid, signal.SIGKILL)
 
 
-def ask(port: int, path: str) -> tuple[int, bytes]:
-    """Ask the application once."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
-def status_of(port: int, path: str) -> int:
-    """Give the status of an answer; 0 where nobody answers."""
-    try:
-        return ask(port, path)[0]
-    except OSError:
-        return 0
-
-
-def until(port: int, path: str, status: int) -> None:
-    """Ask again and again, until that is the answer."""
-    deadline = time.monotonic() + PATIENCE
-    while (found := status_of(port, path)) != status:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-
-
 def test_the_image_says_how_it_wants_to_be_run(
     configuration: dict[str, Any], container: str
 ) -> None:
@@ -124,13 +97,13 @@ def test_it_serves_the_table_and_drains_when_it_is_told_to_end(
     create_table(catalog)
     ap.load_titles(catalog, read_folder(sample_folder()))
     with running(container, configuration, local_engine, catalog.table) as (process, port):
-        until(port, "/readyz", 200)
+        eventually(lambda: expect(port, "/readyz", 200))
         status, body = ask(port, "/discover?type=movie&genre=28")
         assert status == 200
         assert all(28 in movie["genre_ids"] for movie in json.loads(body))
         os.kill(gunicorn_of(process.pid), signal.SIGTERM)
-        until(port, "/readyz", 503)
-        assert ask(port, "/discover?genre=28")[0] == 200
+        eventually(lambda: expect(port, "/readyz", 503))
+        expect(port, "/discover?genre=28", 200)
         assert process.wait(PATIENCE) == 0
 
 

@@ -31,9 +31,8 @@ from catalog_model import Catalog, keys, plan
 from catalog_model import access_patterns as ap
 from catalog_model.errors import TitleExistsError, TitleNotFoundError
 from catalog_model.gateway import Gateway
-from catalog_model.operations import create_table, delete_table
 from catalog_model.plan import Plan, Stored
-from catalog_model.testing import Fault, inject_faults, without_pauses
+from catalog_model.testing import Fault, inject_faults
 from catalog_model.verify import verify
 
 Bug = Callable[[pytest.MonkeyPatch], None]
@@ -154,32 +153,22 @@ def first_broken(engine: Engine, seeds: range) -> tuple[int, str]:
     raise AssertionError("no law was broken")
 
 
-@pytest.fixture
-def own(engine: Engine) -> Iterator[Catalog]:
-    """A handle on an empty table, with a client of its own."""
-    catalog = Engine(engine.name, engine.endpoint_url).catalog()
-    create_table(catalog)
-    with without_pauses():
-        yield catalog
-    delete_table(catalog)
-
-
 LOST = Fault("lost_answer", at=[1], operations=["TransactWriteItems"])
 HER = movie(1, 18, popularity=1)
 
 
 def test_without_a_token_own_writes_are_taken_for_somebody_elses(
-    own: Catalog, monkeypatch: pytest.MonkeyPatch
+    table: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are there all the same, whole and counted once; blind writes are not even misreported.
 
     It is the outcome that is wrong, and the laws of refusals and reports that catch it.
     """
     repeats_without_a_token(monkeypatch)
-    fragile = Catalog(own.table, client=own.client)
+    fragile = Catalog(table.table, client=table.client)
     with inject_faults(fragile, [LOST]), pytest.raises(TitleExistsError):
         ap.put_title(fragile, HER, if_absent=True)
-    assert assert_in_step(own) == {HER.key: HER}
+    assert assert_in_step(table) == {HER.key: HER}
     changed = HER.replace(genre_ids=[28, 35], popularity=2.0)
     with inject_faults(fragile, [LOST]):
         assert ap.put_title(fragile, changed) == changed
@@ -188,20 +177,20 @@ def test_without_a_token_own_writes_are_taken_for_somebody_elses(
     with inject_faults(fragile, [LOST]):
         report = ap.load_titles(fragile, [movie(9, 18), movie(17, 18)])
     assert (report.created, report.unchanged) == (0, 2)
-    assert len(assert_in_step(own)) == 3
+    assert len(assert_in_step(table)) == 3
     with inject_faults(fragile, [LOST]), pytest.raises(TitleNotFoundError):
         ap.delete_title(fragile, *HER.key)
-    assert len(assert_in_step(own)) == 2
+    assert len(assert_in_step(table)) == 2
 
 
 def test_without_a_token_counts_of_their_own_are_added_twice(
-    own: Catalog, monkeypatch: pytest.MonkeyPatch
+    table: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing refuses the second addition: only that verify compares counts with titles tells."""
     repeats_without_a_token(monkeypatch)
     counts_in_a_second_request(monkeypatch)
-    fragile = Catalog(own.table, client=own.client)
+    fragile = Catalog(table.table, client=table.client)
     with inject_faults(fragile, [replace(LOST, at=[2])]):
         ap.put_title(fragile, HER)
-    assert ap.count_titles(own, "movie") == 2
-    assert {finding.problem for finding in verify(own).findings} == {"count wrong"}
+    assert ap.count_titles(table, "movie") == 2
+    assert {finding.problem for finding in verify(table).findings} == {"count wrong"}
