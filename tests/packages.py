@@ -1,4 +1,4 @@
-"""Builds of the package for the tests, each in a folder of its own; nothing is left in the tree."""
+"""Builds and copies of the project for the tests, each in a folder of its own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from engines import has_dynoxide
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from catalog_model.local import environment_without_aws, find_dynoxide
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NAME = "catalog_model"
+PATIENCE = 300
 
 
 def _release() -> str:
@@ -84,6 +88,29 @@ def copy_of_the_tree(into: Path) -> Path:
         elif (ROOT / name).exists():
             shutil.copy2(ROOT / name, into / name)
     return into
+
+
+def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on a copy of the project, and give what it said."""
+    found = {"DYNOXIDE": str(find_dynoxide())} if has_dynoxide() else {}
+    environment = {**environment_without_aws(), "PYTHONPATH": str(folder), **found, **more}
+    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
+        del environment[name]
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run some of a copy's tests, in one process."""
+    plain = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    return run_in(folder, "-m", "pytest", *plain, *words)
 
 
 def closure(names: set[str]) -> dict[str, str]:

@@ -4,51 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from engines import has_dynoxide
-from packages import copy_of_the_tree
+from packages import copy_of_the_tree, run_in, run_tests
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
 import catalog_model
 from catalog_model.files import FILE_NAMES, sample_folder
-from catalog_model.local import Engine, environment_without_aws, find_dynoxide, start_engine
+from catalog_model.local import Engine, start_engine
 from docs.rooms import layers, rooms
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERN_PAGE = "how-to-add-an-access-pattern.md"
 ATTRIBUTE_PAGE = "how-to-add-an-attribute.md"
-PATIENCE = 300
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
 OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
-
-
-def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run Python on a copy of the project, and give what it said."""
-    found = {"DYNOXIDE": str(find_dynoxide())} if has_dynoxide() else {}
-    environment = {**environment_without_aws(), "PYTHONPATH": str(folder), **found, **more}
-    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
-        del environment[name]
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
-def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run some of a copy's tests, on one engine."""
-    plain = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
-    return run_in(folder, "-m", "pytest", *plain, *words)
 
 
 def well_kept(folder: Path) -> str:

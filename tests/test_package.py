@@ -25,6 +25,7 @@ from packages import (
     files_of_the_repository,
     need,
     run,
+    run_tests,
 )
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -139,18 +140,8 @@ def test_the_source_holds_what_the_repository_holds(unpacked: Path) -> None:
 
 def test_the_tests_run_from_the_source(unpacked: Path) -> None:
     """All of them are found there, and some that read the project's files pass."""
-    clean = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
-    environment = {**clean, "PYTHONPATH": str(unpacked)}
-    pytest_there = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    for more in (("--collect-only", "tests"), ("tests/test_public_api.py",)):
-        done = subprocess.run(
-            [*pytest_there, *more],
-            cwd=unpacked,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    for words in (("--collect-only", "tests"), ("tests/test_public_api.py",)):
+        done = run_tests(unpacked, *words)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
