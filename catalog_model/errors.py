@@ -14,16 +14,20 @@
     ├── UnknownEntityError
     ├── ConfigurationError
     └── ServiceError
+        ├── AccessDeniedError
         ├── ThrottledError
-        └── UnreachableError
+        └── UnavailableError
+            └── UnreachableError
 
-No exception of botocore or PynamoDB leaves a public function; the one that was underneath stays
-readable as ``__cause__``.
+No exception of another library leaves a public function, nor an `OSError` or `ValueError` of
+Python's own; the one that was underneath stays readable as ``__cause__``. `MemoryError` and
+`KeyboardInterrupt` pass through, and so does what a function raises that a caller handed in.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "AccessDeniedError",
     "CatalogError",
     "ConfigurationError",
     "ConflictError",
@@ -36,6 +40,7 @@ __all__ = [
     "ThrottledError",
     "TitleExistsError",
     "TitleNotFoundError",
+    "UnavailableError",
     "UnknownEntityError",
     "UnreachableError",
 ]
@@ -82,7 +87,10 @@ class UnknownEntityError(CatalogError):
 
 
 class ConfigurationError(CatalogError):
-    """Region, credentials or profile are missing or cannot be used; nothing was sent."""
+    """Region, credentials, endpoint or another setting is missing, cannot be used or was refused.
+
+    Nothing was asked of the table. Trying again does not help before the setting is right.
+    """
 
 
 class ServiceError(CatalogError):
@@ -101,11 +109,22 @@ class ServiceError(CatalogError):
         self.request_id = request_id
 
 
+class AccessDeniedError(ServiceError):
+    """The credentials are right, but their policies do not allow this request."""
+
+
 class ThrottledError(ServiceError):
     """The table or the account is over its throughput, and retrying did not help."""
 
 
-class UnreachableError(ServiceError):
+class UnavailableError(ServiceError):
+    """The service is ill: it failed, or gave an answer that is none. To be tried again later.
+
+    A write that ends so may or may not have been applied; it was applied whole or not at all.
+    """
+
+
+class UnreachableError(UnavailableError):
     """No answer from the endpoint: connection refused, timed out or broken.
 
     A write that ends so may or may not have been applied; it was applied whole or not at all.
