@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 
-from catalog_model._version import __version__
-from catalog_model.arguments import check_text, refuse
-from catalog_model.errors import ConfigurationError
-from catalog_model.fast import read_with_orjson
-from catalog_model.faults import translate
+from catalog_model.arguments import refuse
+from catalog_model.clients import (
+    CLIENT_DEFAULTS,
+    PLACEHOLDER,
+    check_client,
+    check_config,
+    check_endpoint,
+    check_region,
+    check_said,
+    check_table,
+    make_client,
+)
+from catalog_model.errors import InvalidArgumentError
 from catalog_model.gateway import Gateway
 from catalog_model.trace import Hook, Observers, Trace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+__all__ = ["CLIENT_DEFAULTS", "DEFAULT_TABLE", "Catalog"]
+
 DEFAULT_TABLE: Final = "netflix-movie-catalog"
 
-CLIENT_DEFAULTS: Final = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    max_pool_connections=50,
-    tcp_keepalive=True,
-    # Rebuilding botocore's long user agent for each request costs an eighth of a GetItem.
-    user_agent=f"catalog-model/{__version__}",
-    # Arguments are checked here already, with better errors.
-    parameter_validation=False,
-)
-"""Settings for a service; retries stay as botocore and the AWS_* variables have them."""
-
-_TABLE_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,1024}", re.ASCII)
+_OF_A_PROCESS: Final = ("_gateway", "_given_client", "_lock", "_observers", "_process")
+"""What of a handle stays in its process; the rest are settings."""
 
 
 class Catalog:
@@ -47,21 +44,29 @@ class Catalog:
     Making one opens nothing and sends nothing; the client is made at the first request (or by
     `warm`), once a process, and is shared by all threads. After a fork the child makes its own.
 
+    An argument goes before *config*, that before the environment, and that before the profile;
+    docs/settings.md has every setting. A handle can be pickled and copied: by its settings, so that
+    another process makes a client of its own. Hooks stay with the handle that they were given to.
+
     Args:
         table: Name (or ARN) of the table.
-        region: AWS region, such as ``eu-west-1``; as boto3 finds it when None, or from AWS_REGION.
+        region: AWS region, such as ``eu-west-1``; when None that of *config*, or as boto3 finds
+            it, or from AWS_REGION.
         endpoint_url: Where to send requests, such as ``http://127.0.0.1:8000``; None for AWS (or
             what AWS_ENDPOINT_URL_DYNAMODB says).
         profile: Profile of the AWS configuration; as boto3 finds it when None.
         config: Settings of the client that go before `CLIENT_DEFAULTS`.
-        client: A DynamoDB client to use as it is; the four arguments before have no effect then.
+        client: A DynamoDB client to use as it is. It has its settings: *profile* and *config* are
+            refused beside it, *region* and *endpoint_url* where they are not the client's own.
         cursor_secret: Key that signs cursors. All processes that serve the same pages need the
             same. None derives it from the table's name: that finds damaged and foreign cursors,
             but somebody who reads this code can sign their own. They gain nothing by it: a cursor
             only says where in a list to go on, the arguments say in which.
 
     Raises:
-        InvalidArgumentError: If *table* cannot be the name of a table, or *cursor_secret* no key.
+        InvalidArgumentError: If *table* cannot be the name of a table, an argument is of the wrong
+            type or empty, or contradicts *client*.
+        ConfigurationError: If *region* or *endpoint_url* cannot be used as such.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -78,16 +83,34 @@ class Catalog:
         client: DynamoDBClient | None = None,
         cursor_secret: str | None = None,
     ) -> None:
-        if not isinstance(table, str) or not _TABLE_NAME.fullmatch(table):
-            refuse("table", table, "the name of a DynamoDB table")
-        if cursor_secret is not None:
-            check_text(cursor_secret, "cursor_secret")
+        if table != PLACEHOLDER:
+            check_table(table)
+        for name, text in (
+            ("region", region),
+            ("endpoint_url", endpoint_url),
+            ("profile", profile),
+            ("cursor_secret", cursor_secret),
+        ):
+            check_said(text, name)
+        if region is not None:
+            check_region(region)
+        if endpoint_url is not None:
+            check_endpoint(endpoint_url)
+        if client is not None:
+            for name, value in (("profile", profile), ("config", config)):
+                if value is not None:
+                    refuse(name, value, "left to the client that is handed in,")
+            check_client(client, region=region, endpoint_url=endpoint_url)
         self.table = table
         self.region = region
         self.endpoint_url = endpoint_url
         self.profile = profile
         self.cursor_secret = f"catalog-model/{table}" if cursor_secret is None else cursor_secret
-        self._config = CLIENT_DEFAULTS.merge(config) if config else CLIENT_DEFAULTS
+        self._config = check_config(config)
+        self._begin(client)
+
+    def _begin(self, client: DynamoDBClient | None) -> None:
+        """Set what is of this process."""
         self._given_client = client
         self._observers = Observers()
         self._lock = threading.Lock()
@@ -164,26 +187,54 @@ class Catalog:
         with self._lock:
             if self._gateway is None or self._process != os.getpid():
                 client = self._given_client or self._make_client()
-                self._gateway = Gateway(self.table, client, self._observers)
+                self._gateway = Gateway(self.table, client, self._observers, self.profile)
                 self._process = os.getpid()
             return self._gateway
 
     def _make_client(self) -> DynamoDBClient:
-        try:
-            session = boto3.session.Session(profile_name=self.profile, region_name=self.region)
-            region = session.region_name or os.environ.get("AWS_REGION")
-            client = session.client(
-                "dynamodb",
-                region_name=region,
-                endpoint_url=self.endpoint_url,
-                config=self._config,
+        return make_client(
+            self.table,
+            region=self.region,
+            endpoint_url=self.endpoint_url,
+            profile=self.profile,
+            config=self._config,
+        )
+
+    def _said(self) -> dict[str, Any]:
+        """Give the settings alone."""
+        return {name: it for name, it in vars(self).items() if name not in _OF_A_PROCESS}
+
+    def __copy__(self) -> Self:
+        copied = type(self).__new__(type(self))
+        vars(copied).update(self._said())
+        copied._begin(self._given_client)
+        return copied
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self.__copy__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a pickle holds.
+
+        Raises:
+            InvalidArgumentError: If a client was handed in: it cannot leave its process.
+        """
+        if self._given_client is not None:
+            raise InvalidArgumentError(
+                f"{self!r} has a client that was handed in and cannot be pickled: "
+                "give region, endpoint_url, profile and config instead"
             )
-        except BotoCoreError as error:
-            raise translate(error, self.table) from error
-        except ValueError as error:
-            raise ConfigurationError(f"the client cannot be made: {error}") from error
-        read_with_orjson(client)
-        return client
+        config: Any = self._config
+        is_unsigned = config.signature_version is UNSIGNED  # which no pickle can hold
+        config = config.merge(Config(signature_version=None)) if is_unsigned else config
+        return {**self._said(), "_config": config, "is_unsigned": is_unsigned}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        is_unsigned = state.pop("is_unsigned")
+        vars(self).update(state)
+        if is_unsigned:
+            self._config = self._config.merge(Config(signature_version=UNSIGNED))
+        self._begin(None)
 
     def __repr__(self) -> str:
         parts = [repr(self.table)]

@@ -94,9 +94,14 @@ class Gateway:
     """Requests to one table. Thread-safe, as botocore's clients are."""
 
     def __init__(
-        self, table_name: str, client: DynamoDBClient, observers: Observers | None = None
+        self,
+        table_name: str,
+        client: DynamoDBClient,
+        observers: Observers | None = None,
+        profile: str | None = None,
     ) -> None:
         self.table_name = table_name
+        self._profile = profile
         self.client = client
         self._observers = observers or Observers()
         self.connection = SharedConnection(client, table_name)
@@ -265,7 +270,7 @@ class Gateway:
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        with translated(self.table_name):
+        with translated(self.table_name, self._profile):
             return self._observers.send(operation, request, send)
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
 from catalog_model.cli_base import exit_code_of
 from catalog_model.errors import (
+    AccessDeniedError,
     CatalogError,
     ConfigurationError,
     ConflictError,
@@ -26,6 +27,7 @@ from catalog_model.errors import (
     ThrottledError,
     TitleExistsError,
     TitleNotFoundError,
+    UnavailableError,
     UnknownEntityError,
     UnreachableError,
 )
@@ -70,6 +72,8 @@ def idle(local_engine: Engine) -> CommandLine:
         (SchemaMismatchError, 254),
         (UnknownEntityError, 254),
         (ServiceError, 254),
+        (AccessDeniedError, 254),
+        (UnavailableError, 254),
         (ThrottledError, 254),
         (UnreachableError, 254),
         (CatalogError, 254),
@@ -106,7 +110,8 @@ def test_every_error_has_its_exit_code(error: type[CatalogError], code: int) -> 
         ("--table missing-one status", 254, "there is no table 'missing-one' here"),
         ("--table missing-one delete --yes", 254, "there is no table 'missing-one' here"),
         ("--table missing-one list-titles tv", 254, "(`catalog-model create` makes it)"),
-        ("--endpoint-url nowhere status", 253, "the client cannot be made: "),
+        ("--endpoint-url nowhere status", 253, "not 'nowhere'"),
+        ("--endpoint-url http://127.0.0.1:abc status", 253, "not 'http://127.0.0.1:abc'"),
         ("--endpoint-url http://127.0.0.1:1 status", 254, "http://127.0.0.1:1/"),
         ("--profile no-such-profile status", 253, "profile (no-such-profile) could not be found"),
         ("create --read-capacity 5", 2, "read_capacity and write_capacity must be both or none"),

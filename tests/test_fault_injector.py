@@ -28,6 +28,7 @@ from catalog_model.errors import (
     TableNotFoundError,
     ThrottledError,
     TitleNotFoundError,
+    UnavailableError,
     UnreachableError,
 )
 from catalog_model.testing import FAULT_KINDS, Fault, FaultKind, Injection, inject_faults
@@ -63,7 +64,7 @@ def counted(engine: Engine, catalog: Catalog) -> int:
 
 RETRIED: list[tuple[FaultKind, type[CatalogError]]] = [
     ("throttling", ThrottledError),
-    ("internal_error", ServiceError),
+    ("internal_error", UnavailableError),
     ("connection_reset", UnreachableError),
     ("lost_answer", UnreachableError),
 ]

@@ -31,8 +31,8 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
     (refusal("ProvisionedThroughputExceededException"), errors.ThrottledError),
     (refusal("ThrottlingException"), errors.ThrottledError),
     (refusal("RequestLimitExceeded"), errors.ThrottledError),
-    (refusal("InternalServerError"), errors.ServiceError),
-    (refusal("AccessDeniedException"), errors.ServiceError),
+    (refusal("InternalServerError"), errors.UnavailableError),
+    (refusal("AccessDeniedException"), errors.AccessDeniedError),
     (refusal("ValidationException", "whatever"), errors.ServiceError),
     (refusal("ValidationException", "no specified index: x"), errors.SchemaMismatchError),
     (refusal("ValidationException", "the key schema differs"), errors.SchemaMismatchError),
@@ -64,7 +64,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
     (botocore.NoCredentialsError(), errors.ConfigurationError),
     (botocore.NoRegionError(), errors.ConfigurationError),
     (botocore.ProfileNotFound(profile="p"), errors.ConfigurationError),
-    (botocore.DataNotFoundError(data_path="x"), errors.ServiceError),
+    (botocore.DataNotFoundError(data_path="x"), errors.ConfigurationError),
 ]
 
 
