@@ -6,12 +6,15 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
+from catalog_model.cli_streams import prepare_streams
+
 CONFIGURATION: Final = 253
 INTERRUPTED: Final = 130
 
 
 def main() -> None:
     """Run the command line, or say how to install what it needs."""
+    prepare_streams()
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
         sys.stderr.write(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from catalog_model.arguments import refuse
+from catalog_model.arguments import refuse, shown
+from catalog_model.errors import InvalidArgumentError
 
 Key = dict[str, Any]
 """The key of the last item that was seen, in typed JSON."""
@@ -30,8 +33,8 @@ class Checkpoint:
         segments: Into how many parts a new walk is cut; one that is gone on with has its own.
 
     Raises:
-        InvalidArgumentError: If the file is none of this class, or of another walk.
-        OSError: If the file cannot be read or written.
+        InvalidArgumentError: If the file is none of this class, or of another walk, or cannot be
+            read or written; what was done before stays done.
     """
 
     def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:
@@ -39,7 +42,7 @@ class Checkpoint:
         self._walk = dict(walk)
         self._lock = threading.Lock()
         self._places: list[Key | str | None] = [None] * segments
-        if path is not None and path.exists():
+        if path is not None and _is_there(path):
             self._places = _places_in(path, self._walk)
         self._save()
 
@@ -66,27 +69,66 @@ class Checkpoint:
     def remove(self) -> None:
         """Take the file away: the walk is over."""
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with _usable(self._path):
+                self._path.unlink(missing_ok=True)
 
     def _save(self) -> None:
         if self._path is None:
             return
         text = json.dumps({**self._walk, "segments": self._places}, indent=2)
-        folder = self._path.parent
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=folder, prefix=f".{self._path.name}-", delete=False
-        ) as file:
+        with _usable(self._path):
+            _replace(self._path, text)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Name the file where it cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        problem = error.strerror or error
+        raise InvalidArgumentError(f"checkpoint {shown(str(path))}: {problem}") from error
+    except ValueError as error:
+        refuse("checkpoint", str(path), f"the path of a file ({error})")
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file; what is no file is refused, as a pipe would never end."""
+    with _usable(path):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return False
+    if stat.S_ISDIR(mode):
+        refuse("checkpoint", str(path), "the path of a file (it is a folder)")
+    if not stat.S_ISREG(mode):
+        refuse("checkpoint", str(path), "the path of a file (it is a pipe or a device)")
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a whole file in the place of another; where that fails nothing of it is left."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=".checkpoint-", delete=False
+    ) as file:
+        written = Path(file.name)
+        try:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).replace(self._path)
+            written.replace(path)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
 
 
 def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
+    with _usable(path):
+        data = path.read_bytes()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(data)
         places = list(found.pop("segments"))
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         refuse("checkpoint", str(path), "a file that a migration left behind")
     if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
         refuse("checkpoint", str(path), "a file that a migration left behind")

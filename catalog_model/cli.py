@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -70,6 +69,8 @@ def create(
     pairs = dict(tag.partition("=")[::2] for tag in tags)
     if not all(pairs) or not all("=" in tag for tag in tags):
         raise click.BadParameter("a tag is KEY=VALUE", param_hint="--tag")
+    if len(pairs) < len(tags):
+        raise click.BadParameter("each tag has a key of its own", param_hint="--tag")
     catalog = settings.catalog()
     wait_note(f"Waiting until table {catalog.table!r} can be used ...")
     status = operations.create_table(
@@ -224,6 +225,4 @@ for _command in pattern_commands(run_pattern):
 
 def main() -> None:
     """Run the command line and exit."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
     program()

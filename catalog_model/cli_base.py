@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import sys
 import traceback
@@ -91,9 +89,6 @@ class Program(click.Group):
             sys.stdout.flush()
         except CatalogError as error:
             raise Failure(error) from error
-        except BrokenPipeError:  # the reader has seen enough, as `head` does
-            _discard_output()
-            return 0
         return result
 
     def main(  # type: ignore[override]  # click has overloads for its standalone_mode
@@ -114,7 +109,9 @@ class Program(click.Group):
             click.echo("Interrupted.", err=True)
             return INTERRUPTED
         except OSError as error:
-            click.echo(f"Error: {printable(error.strerror or str(error))}", err=True)
+            about = f"{error.filename}: " if error.filename else ""
+            text = f"{about}{error.strerror or error}"
+            click.echo(f"Error: {printable(text)}", err=True)
             return UNEXPECTED
         except Exception:  # noqa: BLE001  # a bug of ours, and not the exit code of a finding
             traceback.print_exc()
@@ -180,7 +177,10 @@ def confirm(question: str) -> None:
         click.ClickException: After any other answer, or when nobody is there to ask.
     """
     click.echo(f"{printable(question)} [y/N] ", nl=False, err=True)
-    answer = sys.stdin.readline()
+    try:
+        answer = sys.stdin.readline()
+    except (OSError, ValueError):  # it cannot be read, or is no text
+        answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         click.echo("" if answer else "(no answer: --yes does not ask)", err=True)
         raise click.ClickException("nothing was deleted")
@@ -198,9 +198,3 @@ def printable(text: str) -> str:
         each if each.isprintable() else " " if each.isspace() else ascii(each)[1:-1]
         for each in text
     )
-
-
-def _discard_output() -> None:
-    """Keep Python from writing once more, at its end, to a reader that is gone."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

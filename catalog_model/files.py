@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import IO, Any, Final
 
-from catalog_model.arguments import check_kind, shown
+from catalog_model.arguments import check_kind, refuse, shown
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.json_stream import JsonStream, Readable
@@ -136,7 +136,11 @@ class _Copied:
 
 def _temporary_file(owner: TitleFile) -> Path:
     """Make an empty file that is there as long as *owner* is."""
-    handle, name = tempfile.mkstemp(prefix="catalog-model-")
+    try:
+        handle, name = tempfile.mkstemp(prefix="catalog-model-")
+    except OSError as error:
+        message = f"a pipe needs a temporary file, and none can be made: {error.strerror}"
+        raise InvalidArgumentError(message) from error
     os.close(handle)
     weakref.finalize(owner, os.unlink, name)
     return Path(name)
@@ -187,6 +191,8 @@ def read_title(file: Readable, kind: Kind, source: str) -> AnyTitle:
 
 
 def _open(path: Path | Traversable) -> IO[bytes]:
+    if not callable(getattr(path, "open", None)):
+        refuse("path", path, "the path of a file")
     try:
         return path.open("rb")
     except OSError as error:

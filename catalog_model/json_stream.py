@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from json.decoder import JSONDecodeError
@@ -225,13 +224,15 @@ _DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
 
 
 class _Keys:
-    """The keys of one object of any size: more than a few megabytes go to a temporary file."""
+    """The keys of one object of any size: more than a few megabytes go to a temporary file.
+
+    A Python that was built without SQLite keeps them in memory.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database = _database()
+        self._seen: set[bytes] = set()
 
     def add(self, key: str) -> None:
         """Note a key.
@@ -239,18 +240,39 @@ class _Keys:
         Raises:
             InvalidArgumentError: If it was noted before.
         """
-        row = (key.encode("utf-8", "surrogatepass"),)
+        text = key.encode("utf-8", "surrogatepass")
+        if not (self._is_new(text) if self._database is None else self._is_new_in(text)):
+            raise InvalidArgumentError(f"{self._source}: {_RepeatedKeyError(key)}")
+
+    def _is_new(self, text: bytes) -> bool:
+        before = len(self._seen)
+        self._seen.add(text)
+        return len(self._seen) > before
+
+    def _is_new_in(self, text: bytes) -> bool:
         try:
-            noted = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", row)
-        except sqlite3.Error as error:  # the disk is full
+            noted = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (text,))
+        except self._database.Error as error:  # the disk is full
             message = f"{self._source}: its keys cannot be compared: {error}"
             raise InvalidArgumentError(message) from error
-        if not noted.rowcount:
-            raise InvalidArgumentError(f"{self._source}: {_RepeatedKeyError(key)}")
+        return bool(noted.rowcount)
 
     def close(self) -> None:
         """Let go of the keys."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
+
+
+def _database() -> Any:
+    """Open a table of keys that is gone with the process; None where there is no SQLite."""
+    try:
+        import sqlite3  # noqa: PLC0415  # not every Python has it, and only files need it
+    except ImportError:
+        return None
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+    return database
 
 
 def _decoded(file: Readable, source: str) -> Iterator[str]:

@@ -102,10 +102,9 @@ def migrate(
 
     Raises:
         InvalidArgumentError: If an argument is out of its bounds, or the checkpoint is of another
-            table or version.
+            table or version, or cannot be read or written.
         TableNotFoundError: If there is no table.
         ConflictError: If concurrent changes of an item won every time.
-        OSError: If the checkpoint cannot be read or written.
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded

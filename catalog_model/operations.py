@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog_model import table
-from catalog_model.arguments import check_instance, refuse
+from catalog_model.arguments import (
+    check_instance,
+    check_number,
+    check_text,
+    check_within,
+    refuse,
+    shown,
+)
 from catalog_model.catalog import Catalog
+from catalog_model.clients import check_table
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
 from catalog_model.migrate import MigrationReport, migrate
 from catalog_model.repair import RepairReport, repair
@@ -29,6 +39,14 @@ __all__ = [
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
+
+MOST_UNITS: Final = 2**63 - 1
+"""What the service's type of capacity holds; an account's quota is far below it."""
+
+MOST_TAGS: Final = 50
+LONGEST_TAG: Final = 128
+LONGEST_TAG_VALUE: Final = 256
+_OF_A_TAG: Final = re.compile(r"[\w\s+\-=.:/@]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ def create_table(
     *,
     read_capacity: int | None = None,
     write_capacity: int | None = None,
-    tags: dict[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
     timeout: float = 300.0,
 ) -> TableStatus:
     """Create the table with its indexes, and wait until it can be used.
@@ -71,10 +89,11 @@ def create_table(
     Args:
         read_capacity: Provisioned read units a second, for the table and for each index.
         write_capacity: Provisioned write units a second, likewise.
-        tags: Tags of the table.
+        tags: Tags of the table: texts under their keys.
         timeout: Seconds to wait at the most.
 
     Raises:
+        InvalidArgumentError: If an argument is out of its bounds, or only one capacity is given.
         SchemaMismatchError: If a table of that name is there that is not this model's.
         ServiceError: If it cannot be used in time.
 
@@ -84,6 +103,12 @@ def create_table(
     check_instance(catalog, "catalog", Catalog)
     if (read_capacity is None) != (write_capacity is None):
         refuse("read_capacity and write_capacity", (read_capacity, write_capacity), "both or none")
+    for name, units in (("read_capacity", read_capacity), ("write_capacity", write_capacity)):
+        if units is not None:
+            check_within(units, name, 1, MOST_UNITS)
+    _check_tags(tags)
+    _check_timeout(timeout)
+    check_table(catalog.table)
     if not _exists(catalog):
         _create(catalog, read_capacity, write_capacity, tags)
     status = _wait(catalog, timeout)
@@ -101,12 +126,14 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
         timeout: Seconds to wait at the most.
 
     Raises:
+        InvalidArgumentError: If *timeout* is no number of seconds.
         TableNotFoundError: If there is none.
         ServiceError: If it is protected from deletion, or is not gone in time.
 
     >>> delete_table(catalog)
     """
     check_instance(catalog, "catalog", Catalog)
+    _check_timeout(timeout)
     catalog.gateway.delete_table()
     deadline = time.monotonic() + timeout
     while _exists(catalog):
@@ -139,6 +166,34 @@ def table_status(catalog: Catalog) -> TableStatus:
     )
 
 
+def _check_timeout(timeout: object) -> None:
+    if check_number(timeout, "timeout") < 0:
+        refuse("timeout", timeout, "a number of seconds from 0 on")
+
+
+def _check_tags(tags: Any) -> None:
+    """Accept what the service takes as tags."""
+    if tags is None:
+        return
+    if not isinstance(tags, Mapping):
+        refuse("tags", tags, "a mapping of texts under their keys, or None")
+    if len(tags) > MOST_TAGS:
+        refuse("tags", tags, f"at most {MOST_TAGS} tags")
+    for key, value in tags.items():
+        _check_tag(key, "the key of a tag", 1, LONGEST_TAG)
+        _check_tag(value, f"the value of tag {shown(key)}", 0, LONGEST_TAG_VALUE)
+        if key.lower().startswith("aws:"):
+            refuse("the key of a tag", key, 'a text that does not begin with "aws:"')
+
+
+def _check_tag(text: object, name: str, least: int, most: int) -> None:
+    checked = check_text(text, name)
+    if not least <= len(checked) <= most:
+        refuse(name, text, f"of {least} to {most} characters")
+    if not _OF_A_TAG.fullmatch(checked):
+        refuse(name, text, "of letters, digits, spaces and + - = . _ : / @")
+
+
 def _exists(catalog: Catalog) -> bool:
     try:
         table_status(catalog)
@@ -151,7 +206,7 @@ def _create(
     catalog: Catalog,
     read_capacity: int | None,
     write_capacity: int | None,
-    tags: dict[str, str] | None,
+    tags: Mapping[str, str] | None,
 ) -> None:
     declared = table.schema()
     capacity: dict[str, Any] = {"billing_mode": "PAY_PER_REQUEST"}
@@ -165,7 +220,7 @@ def _create(
             "write_capacity_units": write_capacity,
         }
     try:
-        catalog.gateway.create_table({**declared, **capacity, "tags": tags})
+        catalog.gateway.create_table({**declared, **capacity, "tags": dict(tags) if tags else None})
     except ServiceError as error:
         if error.code != "ResourceInUseException":  # somebody else made it at the same time
             raise
