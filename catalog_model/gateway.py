@@ -20,6 +20,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from catalog_model import plan
+from catalog_model.calls import Call
 from catalog_model.codec import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -29,6 +30,7 @@ from catalog_model.codec import (
     own_value,
     primary_key,
 )
+from catalog_model.deadline import keep_deadlines
 from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
 from catalog_model.indexes import INDEX_KEYS, IndexName
@@ -94,11 +96,17 @@ class Gateway:
     """Requests to one table. Thread-safe, as botocore's clients are."""
 
     def __init__(
-        self, table_name: str, client: DynamoDBClient, observers: Observers | None = None
+        self,
+        table_name: str,
+        client: DynamoDBClient,
+        observers: Observers | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.table_name = table_name
         self.client = client
         self._observers = observers or Observers()
+        self._deadline = deadline
+        keep_deadlines(client)
         self.connection = SharedConnection(client, table_name)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
@@ -265,7 +273,7 @@ class Gateway:
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        with translated(self.table_name):
+        with Call(operation, request, self._deadline), translated(self.table_name):
             return self._observers.send(operation, request, send)
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:
