@@ -20,6 +20,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from catalog_model import plan
+from catalog_model.answers import check_answers
 from catalog_model.calls import Call
 from catalog_model.codec import (
     SCHEMA,
@@ -106,6 +107,7 @@ class Gateway:
         self.client = client
         self._observers = observers or Observers()
         self._deadline = deadline
+        check_answers(client)
         keep_deadlines(client)
         self.connection = SharedConnection(client, table_name)
 
