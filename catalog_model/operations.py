@@ -29,6 +29,7 @@ __all__ = [
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
+DELETING: Final = "DELETING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,14 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     >>> delete_table(catalog)
     """
     check_instance(catalog, "catalog", Catalog)
-    catalog.gateway.delete_table()
+    table_status(catalog)
+    try:
+        catalog.gateway.delete_table()
+    except TableNotFoundError:  # an earlier try did it, and its answer was lost
+        return
+    except ServiceError as error:  # likewise, or somebody else did
+        if error.code != "ResourceInUseException" or table_status(catalog).status != DELETING:
+            raise
     deadline = time.monotonic() + timeout
     while _exists(catalog):
         _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout} seconds")
