@@ -86,7 +86,7 @@ WRITES: dict[str, Call] = {
 LOOKS: dict[str, Call] = {
     "table_status": lambda c: table_status(c).is_ready,
     "verify": lambda c: verify(c, segments=1).is_clean,
-    "repair": lambda c: repair(c),
+    "repair": repair,
     "migrate": lambda c: migrate(c, segments=1).items,
     "create_table": lambda c: create_table(c).status,
 }
