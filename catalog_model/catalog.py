@@ -12,6 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from catalog_model.arguments import refuse
+from catalog_model.calls import DEFAULT_DEADLINE, check_deadline, deadline_from_env
 from catalog_model.clients import (
     CLIENT_DEFAULTS,
     PLACEHOLDER,
@@ -62,10 +63,14 @@ class Catalog:
             same. None derives it from the table's name: that finds damaged and foreign cursors,
             but somebody who reads this code can sign their own. They gain nothing by it: a cursor
             only says where in a list to go on, the arguments say in which.
+        deadline: The longest time in seconds that one request to DynamoDB may take, from its first
+            byte sent to the last byte read, with botocore's retries and the pauses before them.
+            `UnreachableError` (`ThrottledError` where the table was busy) at its end. None for no
+            limit. An access pattern may make several requests.
 
     Raises:
         InvalidArgumentError: If *table* cannot be the name of a table, an argument is of the wrong
-            type or empty, or contradicts *client*.
+            type or empty, or contradicts *client*, or *deadline* is no number of seconds.
         ConfigurationError: If *region* or *endpoint_url* cannot be used as such.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
@@ -82,6 +87,7 @@ class Catalog:
         config: Config | None = None,
         client: DynamoDBClient | None = None,
         cursor_secret: str | None = None,
+        deadline: float | None = DEFAULT_DEADLINE,
     ) -> None:
         if table != PLACEHOLDER:
             check_table(table)
@@ -106,6 +112,7 @@ class Catalog:
         self.endpoint_url = endpoint_url
         self.profile = profile
         self.cursor_secret = f"catalog-model/{table}" if cursor_secret is None else cursor_secret
+        self.deadline = check_deadline(deadline)
         self._config = check_config(config)
         self._begin(client)
 
@@ -122,10 +129,13 @@ class Catalog:
         """Make a handle on the table that CATALOG_TABLE names, ``netflix-movie-catalog`` without.
 
         Region, credentials and endpoint come from the AWS_* variables, the key of cursors from
-        CATALOG_CURSOR_SECRET. *settings* are those of `Catalog` and go before the variables.
+        CATALOG_CURSOR_SECRET, the deadline from CATALOG_DEADLINE (seconds, or ``none``).
+        *settings* are those of `Catalog` and go before the variables.
         """
         settings.setdefault("table", os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE)
         settings.setdefault("cursor_secret", os.environ.get("CATALOG_CURSOR_SECRET") or None)
+        if "deadline" not in settings:
+            settings["deadline"] = deadline_from_env()
         return cls(**settings)
 
     @property
@@ -187,7 +197,9 @@ class Catalog:
         with self._lock:
             if self._gateway is None or self._process != os.getpid():
                 client = self._given_client or self._make_client()
-                self._gateway = Gateway(self.table, client, self._observers, self.profile)
+                self._gateway = Gateway(
+                    self.table, client, self._observers, self.profile, self.deadline
+                )
                 self._process = os.getpid()
             return self._gateway
 

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from catalog_model.fault_kinds import (
     hold_back,
     mismatch,
 )
+from catalog_model.garbled_answers import GARBLED_FORMS, forms_for
 from catalog_model.strict_request import OPERATIONS
 
 _CREATED: Final = "request-created.dynamodb"  # not signed yet
@@ -56,12 +57,16 @@ class Fault:
             that this kind can hit.
         seconds: How long a ``slow_answer`` takes.
         lag: How many writes a ``stale_index`` is behind, 1 or more.
+        form: How a ``garbled_answer`` looks, one of `GARBLED_FORMS`. None: any, by chance.
+        carried_out: Whether a ``garbled_answer`` comes after the request was carried out. None:
+            either, by chance.
 
     Raises:
         InvalidArgumentError: If an argument is out of its bounds, or the fault could hit nothing.
 
     >>> Fault("throttling", 0.1)
-    Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1)
+    Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1,
+          form=None, carried_out=None)
     """
 
     kind: FaultKind
@@ -70,6 +75,8 @@ class Fault:
     operations: Collection[str] | None = None
     seconds: float = 1.0
     lag: int = 1
+    form: str | None = None
+    carried_out: bool | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", tuple(FAULT_KINDS))
@@ -78,6 +85,8 @@ class Fault:
         if check_number(self.seconds, "seconds") < 0:
             refuse("seconds", self.seconds, "0 or more")
         check_count(self.lag, "lag", least=1)
+        if self.form is not None:
+            check_choice(self.form, "form", tuple(GARBLED_FORMS))
         for number in _listed(self.at, "at"):
             check_count(number, "at", least=1)
         asked = set(_listed(self.operations, "operations"))
@@ -89,16 +98,21 @@ class Fault:
         """Tell whether it may hit the request of this number."""
         usual = HIT_BY.get(self.kind, OPERATIONS)
         operations = usual if self.operations is None else self.operations
-        return operation in operations and (self.at is None or number in self.at)
+        is_told = self.form is None or self.form in forms_for(operation)
+        return is_told and operation in operations and (self.at is None or number in self.at)
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault that happened: its kind, and the try that it hit, the *number*-th of *operation*."""
+    """A fault that happened: its kind, and the try that it hit, the *number*-th of *operation*.
+
+    ``form`` is that of a ``garbled_answer``.
+    """
 
     kind: FaultKind
     operation: str
     number: int
+    form: str = field(default="", repr=False)
 
 
 @contextmanager
@@ -186,6 +200,11 @@ class FaultInjector:
             return
         body = json.loads(request.data or "{}")
         attempt, fault = self._decide(operation_name, body)
+        if fault and fault.kind == "garbled_answer":
+            rng = attempt.rng
+            attempt.form = fault.form or rng.choice(forms_for(operation_name))
+            either = rng.choice((True, False))
+            attempt.carried_out = either if fault.carried_out is None else fault.carried_out
         if fault and fault.kind == "unprocessed":
             hold_back(attempt)
         elif fault and fault.kind == "stale_index" and self._copy:
@@ -226,7 +245,7 @@ class FaultInjector:
         return answer
 
     def _hit(self, fault: Fault, attempt: Attempt, deliver: Deliver) -> AWSResponse:
-        self.injected.append(Injection(fault.kind, attempt.operation, attempt.number))
+        self.injected.append(Injection(fault.kind, attempt.operation, attempt.number, attempt.form))
         if fault.kind == "slow_answer":
             self._sleep(fault.seconds)
             return deliver()

@@ -25,6 +25,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from catalog_model.catalog import Catalog
 from catalog_model.codec import Item, key_attributes, primary_key
 from catalog_model.faults import translated
+from catalog_model.garbled_answers import Place, garbled, nothing_of
 from catalog_model.gateway import Gateway
 from catalog_model.keys import ItemKey
 from catalog_model.operations import create_table, delete_table
@@ -36,6 +37,7 @@ FaultKind = Literal[
     "internal_error",
     "connection_reset",
     "lost_answer",
+    "garbled_answer",
     "unprocessed",
     "slow_answer",
     "stale_index",
@@ -54,6 +56,10 @@ FAULT_KINDS: Final[Mapping[FaultKind, str]] = {
     "connection_reset": "The connection breaks before the request is sent.",
     "lost_answer": (
         "The request is carried out, but the caller waits in vain or sees the connection break."
+    ),
+    "garbled_answer": (
+        "Something else comes in place of the answer, in one of `GARBLED_FORMS`: a page, nothing, "
+        "cut JSON, another's answer. The request is carried out, or it is not."
     ),
     "unprocessed": (
         "A part of a batch, at least one and possibly all, is not carried out and comes back in "
@@ -82,6 +88,8 @@ class Attempt:
     """One try of a request, the *number*-th of its operation; *body* is what the engine gets.
 
     ``is_done``: it is a transaction that was carried out before; the service only answers again.
+    ``form`` and ``carried_out`` say how a ``garbled_answer`` looks, and whether it comes after the
+    request was carried out.
     """
 
     operation: str
@@ -90,6 +98,8 @@ class Attempt:
     rng: random.Random
     is_done: bool = False
     held: dict[str, Any] = field(default_factory=dict)
+    form: str = ""
+    carried_out: bool = False
 
 
 Deliver = Callable[[], AWSResponse]
@@ -160,6 +170,17 @@ def lose(attempt: Attempt, deliver: Deliver) -> AWSResponse:
     raise error(endpoint_url="injected fault: lost_answer")
 
 
+def garble(attempt: Attempt, deliver: Deliver) -> AWSResponse:
+    """Let something else come in place of the answer."""
+    answer = deliver().content if attempt.carried_out else nothing_of(attempt.operation)
+    came = garbled(attempt.form, Place(attempt.operation, answer, attempt.rng))
+    headers = HTTPHeaders()
+    headers["Content-Type"] = came.kind
+    for name, value in came.headers.items():
+        headers[name] = value
+    return AWSResponse("", came.status, headers, SimpleNamespace(stream=lambda: [came.body]))
+
+
 def hold_back(attempt: Attempt) -> None:
     """Take a part of a batch out of the request, before it is signed."""
     whole = attempt.body["RequestItems"]
@@ -206,6 +227,7 @@ EFFECTS: Final[Mapping[FaultKind, Effect]] = {
     "internal_error": fail,
     "connection_reset": break_off,
     "lost_answer": lose,
+    "garbled_answer": garble,
     "unprocessed": answer_in_part,
 }
 """What answers in the engine's place; the other two kinds need more than the request."""

@@ -20,6 +20,8 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from catalog_model import plan
+from catalog_model.answers import check_answers
+from catalog_model.calls import Call
 from catalog_model.codec import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -29,6 +31,7 @@ from catalog_model.codec import (
     own_value,
     primary_key,
 )
+from catalog_model.deadline import keep_deadlines
 from catalog_model.errors import ThrottledError
 from catalog_model.faults import translated
 from catalog_model.indexes import INDEX_KEYS, IndexName
@@ -99,11 +102,15 @@ class Gateway:
         client: DynamoDBClient,
         observers: Observers | None = None,
         profile: str | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.table_name = table_name
         self._profile = profile
         self.client = client
         self._observers = observers or Observers()
+        self._deadline = deadline
+        check_answers(client)
+        keep_deadlines(client)
         self.connection = SharedConnection(client, table_name)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
@@ -270,7 +277,10 @@ class Gateway:
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        with translated(self.table_name, self._profile):
+        with (
+            Call(operation, request, self._deadline),
+            translated(self.table_name, self._profile),
+        ):
             return self._observers.send(operation, request, send)
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:

@@ -39,6 +39,7 @@ __all__ = [
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
+DELETING: Final = "DELETING"
 
 MOST_UNITS: Final = 2**63 - 1
 """What the service's type of capacity holds; an account's quota is far below it."""
@@ -134,7 +135,14 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     """
     check_instance(catalog, "catalog", Catalog)
     _check_timeout(timeout)
-    catalog.gateway.delete_table()
+    table_status(catalog)
+    try:
+        catalog.gateway.delete_table()
+    except TableNotFoundError:  # an earlier try did it, and its answer was lost
+        return
+    except ServiceError as error:  # likewise, or somebody else did
+        if error.code != "ResourceInUseException" or table_status(catalog).status != DELETING:
+            raise
     deadline = time.monotonic() + timeout
     while _exists(catalog):
         _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout} seconds")

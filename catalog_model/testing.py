@@ -20,6 +20,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.errors import ConfigurationError
 from catalog_model.fault_injector import Fault, FaultInjector, Injection, inject_faults
 from catalog_model.fault_kinds import FAULT_KINDS, FaultKind
+from catalog_model.garbled_answers import GARBLED_FORMS
 from catalog_model.local import REGION, Engine
 from catalog_model.operations import create_table
 from catalog_model.strict import strict
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_TABLE",
     "FAULT_KINDS",
+    "GARBLED_FORMS",
     "Fault",
     "FaultInjector",
     "FaultKind",

@@ -173,6 +173,7 @@ def _faults(share: float) -> list[Fault]:
         Fault("internal_error", share),
         Fault("connection_reset", share),
         Fault("lost_answer", 2 * share),
+        Fault("garbled_answer", 2 * share),
         Fault("unprocessed", 5 * share),
         Fault("slow_answer", share),
     ]

@@ -187,7 +187,8 @@ class Trial:
             return act()
         except ServiceError as error:
             self._check_cause(error)
-            may_be = self._hits()["lost_answer", WRITING]
+            hits = self._hits()
+            may_be = hits["lost_answer", WRITING] or hits["garbled_answer", WRITING]
             return MAY_BE_DONE if may_be else NOT_DONE
         except CatalogError as error:
             return type(error)

@@ -32,6 +32,7 @@ ANY_KIND = (
     Fault("internal_error", 0.08),
     Fault("connection_reset", 0.08),
     Fault("lost_answer", 0.15),
+    Fault("garbled_answer", 0.1),
     Fault("unprocessed", 0.3),
     Fault("slow_answer", 0.05),
 )
@@ -152,8 +153,9 @@ def outcomes_of(
         assert name == "create"
         return [there]
     except ServiceError:
-        lost = ("lost_answer", "TransactWriteItems")
-        may_be_done = lost in [(e.kind, e.operation) for e in injector.injected[happened:]]
+        lost = {(kind, "TransactWriteItems") for kind in ("lost_answer", "garbled_answer")}
+        seen = {(each.kind, each.operation) for each in injector.injected[happened:]}
+        may_be_done = bool(lost & seen)
         return [there, after] if may_be_done else [there]
     assert answer == (new or old)
     return [after]

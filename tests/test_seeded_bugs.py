@@ -12,6 +12,8 @@ So the laws of `fault_laws` are such as can be broken. What each bug does, and w
    "exists", one that they deleted "is not there", and a load counts as unchanged what it created.
    Writes that only set values are repeated without harm. Where counts were not in the transaction
    of the title (3), they would be added twice, too.
+6. Pages, empty bodies and the like that are believed because their status is 200 make writes
+   acknowledged that are not done, reads empty, and raise what parsers raise.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 import pytest
 from engines import Engine
 from fault_effects import READ, Violation
-from fault_laws import ACKNOWLEDGED, IN_STEP, REFUSED, REPORTED, run_history
+from fault_laws import ACKNOWLEDGED, CAUSED, IN_STEP, REFUSED, REPORTED, run_history
 from table_dump import assert_in_step, movie
 
 from catalog_model import Catalog, keys, plan
@@ -120,12 +122,18 @@ def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gateway, "__init__", make)
 
 
+def believes_any_answer(patch: pytest.MonkeyPatch) -> None:
+    """What has status 200 is an answer, and what is not in it is not there."""
+    patch.setattr("catalog_model.gateway.check_answers", lambda _: None)
+
+
 BUGS: list[tuple[Bug, set[str], range]] = [
     (writes_without_the_version, {ACKNOWLEDGED, READ}, range(12, SEEDS, 3)),
     (forgets_a_membership, {READ, IN_STEP}, range(SEEDS)),
     (counts_in_a_second_request, {READ, IN_STEP}, range(3, SEEDS, 6)),
     (takes_a_part_for_the_whole, {READ}, range(2, SEEDS, 6)),
     (repeats_without_a_token, {REFUSED, REPORTED}, range(3, SEEDS, 6)),
+    (believes_any_answer, {ACKNOWLEDGED, CAUSED, READ}, range(SEEDS)),
 ]
 """Each bug, the laws that it breaks, and seeds with the faults that it needs."""
 

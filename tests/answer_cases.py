@@ -1,0 +1,122 @@
+"""Calls of every access pattern and operation, to be made while no answer is one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from engines import Engine
+from table_dump import AnyTitle, movie
+
+from catalog_model import Catalog, TitleKey
+from catalog_model import access_patterns as ap
+from catalog_model.catalog import CLIENT_DEFAULTS
+from catalog_model.fast import read_with_orjson
+from catalog_model.operations import (
+    create_table,
+    delete_table,
+    migrate,
+    repair,
+    table_status,
+    verify,
+)
+from catalog_model.strict import strict
+
+WRITING = "TransactWriteItems"
+TWICE = Config(retries={"mode": "legacy", "total_max_attempts": 2})
+"""Each request is tried twice, however much trouble there was before: no quota of retries."""
+
+STOCK: list[AnyTitle] = [
+    movie(number, 18, 28, popularity=number, vote_average=number, vote_count=100 * number)
+    for number in range(1, 7)
+]
+HER = STOCK[0].key
+
+_numbers = count(1000)
+
+Call = Callable[[Catalog], Any]
+
+READS: dict[str, Call] = {
+    "get_title": lambda c: ap.get_title(c, *HER),
+    "get_titles": lambda c: ap.get_titles(c, [TitleKey("movie", n) for n in range(1, 9)]),
+    "get_title_with_genres": lambda c: ap.get_title_with_genres(c, *HER),
+    "list_titles": lambda c: ap.list_titles(c, "movie", limit=4).items,
+    "list_titles_in_genre": lambda c: ap.list_titles_in_genre(c, "movie", 18).items,
+    "list_titles_in_genres": lambda c: ap.list_titles_in_genres(c, "movie", [18, 28]).items,
+    "sample_titles": lambda c: ap.sample_titles(c, "movie", 3, rng=random.Random(1)),
+    "list_top_rated": lambda c: ap.list_top_rated(c, "movie", min_votes=150, min_rating=1).items,
+    "list_released_between": lambda c: (
+        ap.list_released_between(c, "movie", "1900-01-01", "2100-01-01").items
+    ),
+    "find_titles_by_name": lambda c: ap.find_titles_by_name(c, "movie", "m").items,
+    "list_genres": lambda c: ap.list_genres(c, "movie"),
+    "count_titles": lambda c: ap.count_titles(c, "movie"),
+}
+
+
+def _put(catalog: Catalog) -> AnyTitle:
+    return ap.put_title(catalog, STOCK[0].replace(popularity=float(next(_numbers))))
+
+
+def _load(catalog: Catalog) -> AnyTitle:
+    changed = STOCK[0].replace(popularity=float(next(_numbers)))
+    report = ap.load_titles(catalog, [changed])
+    assert (report.changed, report.created, report.unchanged, report.rejected) == (1, 0, 0, [])
+    return changed
+
+
+def _votes(catalog: Catalog) -> AnyTitle:
+    return ap.update_votes(catalog, *HER, vote_average=5, vote_count=next(_numbers))
+
+
+WRITES: dict[str, Call] = {
+    "put_title": _put,
+    "update_popularity": lambda c: ap.update_popularity(c, *HER, next(_numbers)),
+    "update_votes": _votes,
+    "set_genres": lambda c: ap.set_genres(c, *HER, [18, next(_numbers)]),
+    "delete_title": lambda c: ap.delete_title(c, *HER),
+    "load_titles": _load,
+}
+
+LOOKS: dict[str, Call] = {
+    "table_status": lambda c: table_status(c).is_ready,
+    "verify": lambda c: verify(c, segments=1).is_clean,
+    "repair": repair,
+    "migrate": lambda c: migrate(c, segments=1).items,
+    "create_table": lambda c: create_table(c).status,
+}
+"""Operations on a table that is there and in step: they change nothing."""
+
+
+OPERATIONS = (
+    *("BatchGetItem", "CreateTable", "DeleteTable", "DescribeTable", "GetItem", "Query", "Scan"),
+    *(WRITING, "UpdateItem"),
+)
+"""All that this package asks of DynamoDB."""
+
+
+def tried_twice(engine: Engine, table: str, *, orjson: bool | None = None) -> Catalog:
+    """Give a handle with a client of its own, and one retry."""
+    client: Any = boto3.client(
+        "dynamodb", endpoint_url=engine.endpoint_url, config=CLIENT_DEFAULTS.merge(TWICE)
+    )
+    if engine.name == "moto":
+        strict(client)
+    if engine.name != "moto" if orjson is None else orjson:
+        read_with_orjson(client)
+    return Catalog(table, client=client)
+
+
+@contextmanager
+def stocked(engine: Engine) -> Iterator[Catalog]:
+    """Give a handle on a table with a few titles."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, STOCK)
+    yield catalog
+    delete_table(catalog)

@@ -1,0 +1,197 @@
+"""What is no answer is never taken for one: every form, at every access pattern and operation.
+
+A request whose first response is none is tried again, and succeeds; one that gets no answer at all
+ends with an error that says what came. Neither is a title missing then, nor a write done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from answer_cases import (
+    HER,
+    LOOKS,
+    OPERATIONS,
+    READS,
+    STOCK,
+    WRITES,
+    WRITING,
+    Call,
+    stocked,
+    tried_twice,
+)
+from engines import Engine
+from table_dump import assert_in_step
+
+from catalog_model import Catalog
+from catalog_model import access_patterns as ap
+from catalog_model.errors import (
+    CatalogError,
+    ServiceError,
+    TableNotFoundError,
+    ThrottledError,
+    TitleNotFoundError,
+    UnreachableError,
+)
+from catalog_model.operations import create_table, delete_table, table_status
+from catalog_model.testing import (
+    GARBLED_FORMS,
+    Fault,
+    FaultInjector,
+    inject_faults,
+    without_pauses,
+)
+
+FEW = {"get_title", "get_titles", "list_titles", "verify", "table_status", "update_popularity"}
+"""A call for each operation of DynamoDB: what `json` reads is held against these, and against all
+what orjson does."""
+
+ON_MOTO = ("html", "empty", "empty_object", "cut", "wrong_checksum", "redirect", "error_html")
+"""moto is slow: these forms have to do."""
+
+
+@pytest.fixture(scope="module")
+def sound(engine: Engine) -> Iterator[Catalog]:
+    """A table with a few titles, by a handle that no fault hits."""
+    with stocked(engine) as catalog, without_pauses():
+        yield catalog
+
+
+@pytest.fixture(scope="module")
+def handles(engine: Engine, sound: Catalog) -> dict[str, Catalog]:
+    """Handles on that table whose requests are hit, and tried twice: by how answers are read."""
+    ways = ("json",) if engine.name == "moto" else ("orjson", "json")
+    return {way: tried_twice(engine, sound.table, orjson=way == "orjson") for way in ways}
+
+
+def calls_of(
+    handles: dict[str, Catalog], calls: dict[str, Call]
+) -> Iterator[tuple[str, Call, Catalog, bool]]:
+    """Pair handles with calls, and with whether the request was carried out all the same."""
+    for way, handle in handles.items():
+        for name, call in calls.items():
+            if way == "orjson" or name in FEW:
+                yield from ((name, call, handle, carried_out) for carried_out in (False, True))
+
+
+@pytest.fixture(params=GARBLED_FORMS)
+def form(request: pytest.FixtureRequest, engine: Engine) -> str:
+    """Each form in turn."""
+    if engine.name == "moto" and request.param not in ON_MOTO:
+        pytest.skip("moto is slow: other forms have to do")
+    return str(request.param)
+
+
+def garbled(
+    form: str,
+    *,
+    at: int | None = None,
+    operations: Sequence[str] = OPERATIONS,
+    carried_out: bool = False,
+) -> Fault:
+    """Let no answer be one, or the first of each operation."""
+    where = None if at is None else [at]
+    return Fault("garbled_answer", 1, where, operations, form=form, carried_out=carried_out)
+
+
+def fails(handle: Catalog, call: Call, fault: Fault, *, seed: int = 0) -> FaultInjector:
+    """Make a call that must fail because of what it was answered, and say so."""
+    said = "got no answer of DynamoDB but status"
+    with (
+        inject_faults(handle, [fault], seed=seed) as injector,
+        pytest.raises(ServiceError, match=said) as caught,
+    ):
+        call(handle)
+    kind = ThrottledError if f"{said} 429" in str(caught.value) else UnreachableError
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is not None
+    assert str(handle.client.meta.endpoint_url) in str(caught.value) or kind is ThrottledError
+    assert injector.injected
+    return injector
+
+
+def test_every_pattern_is_among_the_calls() -> None:
+    """By its name."""
+    for role, calls in {"read": READS, "write": WRITES}.items():
+        assert set(calls) == {each.name for each in ap.PATTERNS.values() if each.role == role}
+
+
+def test_a_read_is_right_after_a_retry_or_an_error(
+    sound: Catalog, handles: dict[str, Catalog], form: str
+) -> None:
+    """Never empty, never "not found", and never a foreign exception."""
+    right = {name: call(sound) for name, call in (READS | LOOKS).items()}
+    calls = calls_of(handles, READS | LOOKS)
+    for seed, (name, call, handle, carried_out) in enumerate(calls):
+        once = garbled(form, at=1, carried_out=carried_out)
+        with inject_faults(handle, [once], seed=seed) as injector:
+            assert call(handle) == right[name]
+        if name == "get_title" and form == "empty_object":  # which is how it says: no such item
+            assert not injector.injected
+            continue
+        assert injector.injected
+        fails(handle, call, garbled(form, carried_out=carried_out), seed=seed)
+
+
+def test_a_write_is_done_once_after_a_retry_or_an_error(
+    sound: Catalog, handles: dict[str, Catalog], form: str
+) -> None:
+    """An error where its own answer is none: it is done or not, as it was carried out or not."""
+    if form == "empty_object":
+        pytest.skip("a transaction that is done is answered with just that")
+    for name, call, handle, carried_out in calls_of(handles, WRITES):
+        before = ap.put_title(sound, STOCK[0])
+        with inject_faults(handle, [garbled(form, at=1, carried_out=carried_out)]) as injector:
+            written = call(handle)
+        assert WRITING in {each.operation for each in injector.injected}
+        assert stored(sound) == (None if name == "delete_title" else written)
+        ap.put_title(sound, STOCK[0])
+        fails(handle, call, garbled(form))
+        assert stored(sound) == before
+        fails(handle, call, garbled(form, operations=[WRITING], carried_out=carried_out))
+        assert (stored(sound) != before) == carried_out
+    ap.put_title(sound, STOCK[0])
+    assert_in_step(sound)
+
+
+def stored(catalog: Catalog) -> object:
+    """Read the title that is written to; None where it is not there."""
+    try:
+        return ap.get_title(catalog, *HER, consistent=True)
+    except TitleNotFoundError:
+        return None
+
+
+def test_a_table_is_made_and_deleted_once_after_a_retry_or_an_error(
+    engine: Engine, form: str
+) -> None:
+    """Also where the first try did it, and its answer was none."""
+    sound = engine.catalog()
+    handle = tried_twice(engine, sound.table)
+    with without_pauses():
+        for carried_out in (False, True):
+            once = garbled(form, at=1, carried_out=carried_out)
+            always = garbled(form, carried_out=carried_out)
+            fails(handle, create_table, garbled(form))
+            with inject_faults(handle, [once]) as injector:
+                assert create_table(handle).is_ready
+            assert {"CreateTable", "DescribeTable"} <= {e.operation for e in injector.injected}
+            fails(handle, delete_table, always)
+            assert table_status(sound).is_ready
+            with inject_faults(handle, [once]) as injector:
+                delete_table(handle)
+            assert "DeleteTable" in {each.operation for each in injector.injected}
+            with pytest.raises(TableNotFoundError):
+                table_status(sound)
+
+
+def test_a_table_that_is_not_there_is_not_deleted(engine: Engine) -> None:
+    """And that is an error, also where something else answered first."""
+    handle = tried_twice(engine, "nowhere")
+    with (
+        inject_faults(handle, [garbled("html", at=1)]),
+        pytest.raises(CatalogError, match="nowhere") as caught,
+    ):
+        delete_table(handle)
+    assert type(caught.value) is TableNotFoundError
