@@ -205,12 +205,23 @@ def _service_error(kind: type[CatalogError] | None) -> type[ServiceError]:
 
 
 def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:
-    """Give the reason of a cancelled transaction: a race only when nothing worse is among them."""
+    """Give the reason of a cancelled transaction that decides what can be done about it.
+
+    What no repetition gets over comes first; then a condition that does not hold, as the same
+    transaction would not be taken later either; then throttling; a conflict last.
+    """
     reasons = [reason for reason in response.get("CancellationReasons", []) if _is_real(reason)]
-    worse = [reason for reason in reasons if reason["Code"] not in RACE]
-    for reason in worse + reasons:
+    for reason in sorted(reasons, key=lambda reason: _weight(reason["Code"])):
         return reason["Code"], reason.get("Message") or message
     return code, message
+
+
+def _weight(code: str) -> int:
+    if class_for_code(code, 0) is ThrottledError:
+        return 2
+    if code in RACE:
+        return 1 if code.startswith("ConditionalCheckFailed") else 3
+    return 0
 
 
 def _newer_item(response: Any) -> SchemaMismatchError | None:

@@ -6,9 +6,7 @@ PynamoDB's low-level connection, which builds conditions and transactions, on th
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -32,10 +30,11 @@ from catalog_model.codec import (
     primary_key,
 )
 from catalog_model.deadline import keep_deadlines
-from catalog_model.errors import ThrottledError
+from catalog_model.errors import ServiceError
 from catalog_model.faults import translated
 from catalog_model.indexes import INDEX_KEYS, IndexName
 from catalog_model.keys import ItemKey
+from catalog_model.retries import Retries, is_persistent, note_progress
 from catalog_model.table import meta_table
 from catalog_model.trace import Observers, Send
 
@@ -46,9 +45,6 @@ _T = TypeVar("_T")
 
 MAX_BATCH_GET: Final = 100
 
-FRUITLESS_TRIES: Final = 8
-"""How often a batch is asked again that got nothing done, before it counts as throttled."""
-
 _ACTIONS: Final[dict[type[plan.Operation], str]] = {
     plan.Check: "ConditionCheck",
     plan.Delete: "Delete",
@@ -56,9 +52,6 @@ _ACTIONS: Final[dict[type[plan.Operation], str]] = {
     plan.Update: "Update",
 }
 """The kinds of operations of a plan in a transaction, in the order in which PynamoDB has them."""
-
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +134,17 @@ class Gateway:
             yield from self._batch_get({**wanted, **projection})
 
     def _batch_get(self, asked: Any) -> Iterator[Item]:
-        patience = Patience("BatchGetItem")
+        retries = Retries("BatchGetItem", self.table_name)
         while asked:
+            wanted = len(asked["Keys"])
             request = {"RequestItems": {self.table_name: asked}}
             answer = self._send("BatchGetItem", request, lambda r: self.client.batch_get_item(**r))
-            items = answer["Responses"].get(self.table_name, [])
-            yield from items
+            yield from answer["Responses"].get(self.table_name, [])
             asked = answer.get("UnprocessedKeys", {}).get(self.table_name, {})
-            if asked:
-                patience.wait(progress=bool(items))
+            if asked and len(asked["Keys"]) < wanted:  # also where none of the keys has an item
+                retries.progressed()
+            elif asked:
+                retries.wait_for_the_rest()
 
     def query(
         self,
@@ -222,10 +217,12 @@ class Gateway:
     def transact(self, operations: plan.Plan) -> None:
         """Apply all operations of a plan or none.
 
-        The token makes botocore's own repetition of a lost answer harmless.
+        What is throttled is tried again. All tries have one token: a cancelled transaction applied
+        nothing, and one whose answer was lost is not applied again.
 
         Raises:
             LostRaceError: If a condition did not hold, or another transaction was at an item.
+            ThrottledError: If it was throttled every time.
         """
         listed = self._listed(operations)
         actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}
@@ -277,11 +274,23 @@ class Gateway:
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        with (
-            Call(operation, request, self._deadline),
-            translated(self.table_name, self._profile),
-        ):
-            return self._observers.send(operation, request, send)
+        """Send a request, again where the table had no throughput left for it."""
+        retries: Retries | None = None
+        call = Call(operation, request, self._deadline)
+        while True:
+            try:
+                with call, translated(self.table_name, self._profile):
+                    answer = self._observers.send(operation, request, send)
+            except ServiceError as error:
+                retries = retries or Retries(operation, self.table_name)
+                if not retries.wait_after(error, call.seconds_left()):
+                    raise
+                if is_persistent():
+                    call = Call(operation, request, self._deadline)
+            else:
+                if operation != "BatchGetItem":  # which may have got nothing done
+                    note_progress()
+                return answer
 
     def _action(self, operation: plan.Operation) -> dict[str, Any]:
         condition = _condition(operation.condition)
@@ -306,34 +315,6 @@ class Gateway:
             **extra,
         )
         return action
-
-
-class Patience:
-    """Waits between tries of a batch, longer each time nothing was done, and gives up at last."""
-
-    def __init__(self, operation: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._operation = operation
-        self._sleep = sleep
-        self._fruitless = 0
-
-    def wait(self, *, progress: bool) -> None:
-        """Wait for a random part of a growing pause (full jitter).
-
-        Raises:
-            ThrottledError: After too many tries in a row without progress.
-        """
-        self._fruitless = 0 if progress else self._fruitless + 1
-        if self._fruitless > FRUITLESS_TRIES:
-            raise ThrottledError(
-                f"{self._operation} was asked {FRUITLESS_TRIES} times in a row and did nothing",
-                code="Unprocessed",
-            )
-        self._sleep(pause(self._fruitless))
-
-
-def pause(tries: int) -> float:
-    """Give a random time to wait, in seconds, that grows with the number of tries."""
-    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # no secret
 
 
 def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:

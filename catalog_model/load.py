@@ -17,11 +17,13 @@ from catalog_model.arguments import check_instance, check_progress, refuse, show
 from catalog_model.catalog import Catalog
 from catalog_model.counts import read_counts
 from catalog_model.entities import Movie, TVShow
-from catalog_model.errors import InvalidTitleError
+from catalog_model.errors import InvalidTitleError, ThrottledError
 from catalog_model.faults import LostRaceError
 from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
+from catalog_model.load_pace import LoadPace
 from catalog_model.merge import AnyTitle
+from catalog_model.pace import check_rate
 from catalog_model.patterns import access_pattern, step
 from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
 from catalog_model.steps import (
@@ -53,6 +55,8 @@ class LoadReport:
     changed: int = 0
     unchanged: int = 0
     rejected: list[Rejection] = field(default_factory=list)
+    throttled: int = field(default=0, compare=False)
+    """How often a request was refused for want of throughput, and sent again."""
 
     @property
     def done(self) -> int:
@@ -89,6 +93,7 @@ def load_titles(
     titles: Iterable[AnyTitle | Rejection],
     *,
     on_progress: Callable[[int], None] | None = None,
+    write_units: float | None = None,
 ) -> LoadReport:
     """Create or replace many titles, in batches.
 
@@ -97,6 +102,10 @@ def load_titles(
     cut off is completed by repeating it, and readers never see the difference. Where a key comes
     twice, the later title stays.
 
+    It goes on at the table's pace: where the table refuses writes for want of throughput, fewer
+    titles make a transaction, down to one, and each waits for its turn. On a provisioned table
+    that is what the table's own write capacity allows, which is asked for at the first refusal.
+
     Costs one BatchGetItem for 100 titles (1 read unit each); for new ones one BatchGetItem and one
     transaction of up to 100 items, some 15 titles; for changed ones two requests each.
 
@@ -104,13 +113,17 @@ def load_titles(
         titles: Movies and shows, in any order and number; read as they are needed. A `Rejection`
             among them, or anything that is no title, goes into the report.
         on_progress: Called with the number of records done so far, after each batch.
+        write_units: How many write units a second it may take of the table, and of each index at
+            the most, above 0; as many as it gets when None.
 
     Returns:
         How many titles were created, changed and unchanged, and what was rejected and why.
 
     Raises:
-        InvalidArgumentError: If *titles* cannot be iterated over.
+        InvalidArgumentError: If *titles* cannot be iterated over, or *write_units* is no number
+            above 0.
         ConflictError: If concurrent changes of a title won every time.
+        ThrottledError: If nothing at all could be written for a quarter of an hour.
 
     >>> report = load_titles(catalog, [Movie.from_json(record)])
     >>> (report.created, report.changed, report.unchanged)
@@ -119,9 +132,11 @@ def load_titles(
     check_instance(catalog, "catalog", Catalog)
     if isinstance(titles, (str, bytes, dict)) or not isinstance(titles, Iterable):
         refuse("titles", titles, "titles")
-    loading = _Loading(catalog, check_progress(on_progress))
-    for batch in _batches(loading.accepted(titles)):
-        loading.load(batch)
+    pace = LoadPace(catalog.gateway, check_rate(write_units, "write_units"))
+    loading = _Loading(catalog, pace, check_progress(on_progress))
+    with pace.kept():
+        for batch in _batches(loading.accepted(titles)):
+            loading.load(batch)
     loading.progressed()
     return loading.report
 
@@ -129,9 +144,12 @@ def load_titles(
 class _Loading:
     """One run of a load."""
 
-    def __init__(self, catalog: Catalog, on_progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, catalog: Catalog, pace: LoadPace, on_progress: Callable[[int], None]
+    ) -> None:
         self.report = LoadReport()
         self._catalog = catalog
+        self._pace = pace
         self._on_progress = on_progress
 
     def accepted(self, titles: Iterable[object]) -> Iterator[AnyTitle]:
@@ -153,28 +171,50 @@ class _Loading:
             if title.key in stored and stored[title.key] != title:
                 self._write(title)
         for group in _transactions([title for title in titles if title.key not in stored]):
-            self._create(group)
+            self._create_all(group)
 
     def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, AnyTitle]:
         wanted = [keys.title_key(title.key) for title in titles]
         found = self._catalog.gateway.batch_get(wanted, consistent=True).values()
         return {title.key: title for title in map(codec.decode_title, found)}
 
-    def _create(self, titles: list[AnyTitle]) -> None:
-        """Create titles together; where somebody was faster, write them one by one."""
+    def _create_all(self, titles: list[AnyTitle]) -> None:
+        """Create titles, as many at a time as the table takes."""
+        while titles:
+            together = self._pace.together(titles)
+            if len(together) == 1:
+                self._write(together[0])
+            elif not self._create(together):
+                continue
+            titles = titles[len(together) :]
+
+    def _create(self, titles: list[AnyTitle]) -> bool:
+        """Create titles together; where somebody was faster, write them one by one.
+
+        Tell whether they are written: it may be that they were too many for the table.
+        """
         gateway = self._catalog.gateway
         totals, _ = read_counts(gateway, titles[0].kind, consistent=True)
+        self._pace.await_turn(titles)
         try:
-            gateway.transact(plan_creations(titles, first_version(), totals))
+            with self._pace.refusing_soon():
+                gateway.transact(plan_creations(titles, first_version(), totals))
         except LostRaceError:
             for title in titles:
                 self._write(title)
+        except ThrottledError:
+            self._pace.refused()
+            return False
         else:
+            self._pace.wrote()
             self.report.created += len(titles)
             self.progressed()
+        return True
 
     def _write(self, title: AnyTitle) -> None:
+        self._pace.await_turn([title])
         before = write_title(self._catalog, title).stored
+        self._pace.wrote()
         if before is None:
             self.report.created += 1
         elif before.title == title:
@@ -185,6 +225,7 @@ class _Loading:
 
     def progressed(self) -> None:
         """Tell how many records are done."""
+        self.report.throttled = self._pace.refusals
         self._on_progress(self.report.done)
 
 

@@ -7,10 +7,8 @@ next change. This walks over all that no change comes to.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -26,11 +24,13 @@ from catalog_model.errors import InvalidTitleError, SchemaMismatchError, Unknown
 from catalog_model.faults import LostRaceError
 from catalog_model.findings import key_of, name_of
 from catalog_model.formulas import wcu
-from catalog_model.gateway import Gateway, pause
+from catalog_model.gateway import Gateway
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.parallel import in_parallel
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
+from catalog_model.retries import Persistence, pause, persistent
 from catalog_model.sizes import item_size
 from catalog_model.writes import TRIES, read_stored
 
@@ -150,27 +150,13 @@ class _Migration:
         self._on_progress = on_progress
         self._is_dry = is_dry
         self._lock = threading.Lock()
-        self._is_over = threading.Event()
 
     def run(self) -> None:
         """Walk over all segments at the same time; where one ends by an error, all end."""
-        segments = self._checkpoint.segments
-        with ThreadPoolExecutor(segments) as pool:
-            walks = [pool.submit(self._walk, segment) for segment in range(segments)]
-            try:
-                for walk in walks:
-                    walk.result()
-            finally:
-                self._is_over.set()
+        with persistent(Persistence(rest=self._pace.rest)):
+            in_parallel(self._walk, self._checkpoint.segments, self._pace.stop)
 
     def _walk(self, segment: int) -> None:
-        try:
-            self._walk_on(segment)
-        except BaseException:
-            self._is_over.set()
-            raise
-
-    def _walk_on(self, segment: int) -> None:
         checkpoint = self._checkpoint
         if checkpoint.is_done(segment):
             return
@@ -184,7 +170,7 @@ class _Migration:
                 self._count(items)
                 seen = self.report.items
             self._on_progress(seen)
-            if self._is_over.is_set():
+            if self._pace.is_stopped:
                 return
 
     def _count(self, items: list[Item]) -> None:
@@ -218,7 +204,7 @@ class _Migration:
                 self._gateway.update(plan_upgrade(item))
             except LostRaceError as error:
                 race = error
-                time.sleep(pause(attempt) / 4)
+                self._pace.rest(pause(attempt) / 4)
             else:
                 self._wrote(1, _units_of(item))
                 return
@@ -236,7 +222,7 @@ class _Migration:
                 written = self._rewrite(read_stored(own or self._reads.get(at)))
             except LostRaceError as error:
                 race, own = error, None
-                time.sleep(pause(attempt) / 4)
+                self._pace.rest(pause(attempt) / 4)
             except UnknownEntityError:
                 self._leave(older, "its title cannot be read")
                 return

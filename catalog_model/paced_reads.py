@@ -10,7 +10,7 @@ from catalog_model.codec import Item
 from catalog_model.formulas import rcu
 from catalog_model.gateway import EVERYTHING, Gateway
 from catalog_model.keys import ItemKey
-from catalog_model.pace import Pace
+from catalog_model.pace import Pace, StoppedError
 from catalog_model.sizes import item_size
 
 SEGMENTS: Final = 4
@@ -27,10 +27,16 @@ class PacedReads:
         self._gateway = gateway
         self._pace = pace
 
+    def stop(self) -> None:
+        """Let threads that read page by page end at once, with a `StoppedError`."""
+        self._pace.stop()
+
     def pages(self, segment: int, segments: int) -> Iterator[list[Item]]:
         """Read one of several parts of the whole table, page by page."""
         page = PACED_PAGE if self._pace.is_limited else None
         for items in self._gateway.scan(segment, segments, page=page):
+            if self._pace.is_stopped:
+                raise StoppedError
             yield self._paid(items)
 
     def pages_after(

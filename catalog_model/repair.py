@@ -28,6 +28,7 @@ from catalog_model.mending import ShardState, described, plan_collection, plans_
 from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads
 from catalog_model.plan import Check, Plan
+from catalog_model.retries import Persistence, persistent
 from catalog_model.verify import Report, verify
 
 TRIES: Final = 6
@@ -89,8 +90,9 @@ def repair(
         )
     check_instance(report, "report", Report)
     repairing = _Repairing(catalog.gateway, pace, is_dry=dry_run)
-    repairing.titles(report.findings)
-    repairing.shards(report.findings)
+    with persistent(Persistence(rest=pace.rest)):
+        repairing.titles(report.findings)
+        repairing.shards(report.findings)
     return repairing.report
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +34,8 @@ from catalog_model.findings import (
 from catalog_model.keys import KINDS, SHARDS, Kind, TitleKey
 from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.parallel import in_parallel
+from catalog_model.retries import Persistence, persistent
 
 SECOND_LOOK: Final = 0.1
 """Seconds until what looks wrong is looked at again."""
@@ -90,8 +91,10 @@ def verify(
     check_instance(catalog, "catalog", Catalog)
     check_segments(segments)
     on_progress = check_progress(on_progress)
-    reads = PacedReads(catalog.gateway, Pace(read_units_per_second))
-    return _Verification(reads, segments, on_progress).report()
+    pace = Pace(read_units_per_second)
+    reads = PacedReads(catalog.gateway, pace)
+    with persistent(Persistence(rest=pace.rest)):
+        return _Verification(reads, segments, on_progress).report()
 
 
 class _Verification:
@@ -109,7 +112,7 @@ class _Verification:
         """Look at everything."""
         before = self._tallies()
         census = Census()
-        for part in self._in_parallel(self._look_at_segment):
+        for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
             census.add(part)
         after = self._tallies()
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
@@ -126,10 +129,6 @@ class _Verification:
             undecided=undecided,
             outdated=census.outdated,
         )
-
-    def _in_parallel(self, look: Callable[[int], Census]) -> Iterator[Census]:
-        with ThreadPoolExecutor(self._segments) as pool:
-            yield from pool.map(look, range(self._segments))
 
     def _tallies(self) -> dict[Shard, Item]:
         wanted = {keys.tally_key(*each): each for each in SHARDS_OF_ALL}

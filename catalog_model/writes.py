@@ -26,7 +26,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.entities import check_title
 from catalog_model.errors import ConflictError, TitleExistsError
 from catalog_model.faults import LostRaceError
-from catalog_model.gateway import Gateway, pause
+from catalog_model.gateway import Gateway
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern, step
@@ -40,6 +40,7 @@ from catalog_model.plan import (
     plan_deletion,
 )
 from catalog_model.records import MAX_GENRES
+from catalog_model.retries import pause
 from catalog_model.steps import (
     ANY_TITLE,
     AS_READ,

@@ -13,7 +13,6 @@ from moto import mock_aws
 from catalog_model import Catalog, Movie, TitleKey, errors
 from catalog_model import access_patterns as ap
 from catalog_model.faults import LostRaceError, translate
-from catalog_model.gateway import FRUITLESS_TRIES, Patience
 
 
 def refusal(code: str, message: str = "why", reasons: tuple[str, ...] = ()) -> botocore.ClientError:
@@ -51,6 +50,24 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
     (
         refusal("TransactionCanceledException", reasons=("TransactionConflict", "ThrottlingError")),
         errors.ThrottledError,
+    ),
+    (
+        refusal("TransactionCanceledException", reasons=("ThrottlingError", "TransactionConflict")),
+        errors.ThrottledError,
+    ),
+    (
+        refusal(
+            "TransactionCanceledException",
+            reasons=("ProvisionedThroughputExceeded", "ConditionalCheckFailed"),
+        ),
+        LostRaceError,  # the same transaction would not be taken later, either
+    ),
+    (
+        refusal(
+            "TransactionCanceledException",
+            reasons=("ThrottlingError", "ConditionalCheckFailed", "ValidationError"),
+        ),
+        errors.ServiceError,
     ),
     (
         refusal("TransactionCanceledException", reasons=("None", "ValidationError")),
@@ -107,20 +124,6 @@ def test_the_cause_stays_readable(catalog: Catalog) -> None:
     with pytest.raises(errors.TableNotFoundError) as caught:
         ap.get_title(missing, "movie", 1)
     assert isinstance(caught.value.__cause__, botocore.ClientError)
-
-
-def test_a_batch_that_gets_nothing_done_is_given_up() -> None:
-    """After some fruitless tries, with pauses that may grow; progress starts the count again."""
-    pauses: list[float] = []
-    patience = Patience("BatchGetItem", sleep=pauses.append)
-    for _ in range(FRUITLESS_TRIES):
-        patience.wait(progress=False)
-    patience.wait(progress=True)
-    for _ in range(FRUITLESS_TRIES):
-        patience.wait(progress=False)
-    with pytest.raises(errors.ThrottledError, match="BatchGetItem"):
-        patience.wait(progress=False)
-    assert len(pauses) == 2 * FRUITLESS_TRIES + 1
 
 
 def test_without_region_or_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

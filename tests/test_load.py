@@ -30,7 +30,7 @@ from table_dump import (
     titles_in,
 )
 
-from catalog_model import Catalog, gateway, keys
+from catalog_model import Catalog, keys, retries
 from catalog_model import access_patterns as ap
 from catalog_model.errors import InvalidArgumentError, ThrottledError
 from catalog_model.keys import KINDS
@@ -83,7 +83,7 @@ def undisturbed(engine: Engine, some: list[AnyTitle]) -> Table:
 
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.0)
 
 
 def test_a_load_of_what_is_there_sends_no_write(

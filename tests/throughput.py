@@ -1,0 +1,309 @@
+"""A provisioned table's throughput, on engines that have none: `limited_throughput`.
+
+Each table and each index has a bucket of read units and one of write units that holds what was not
+used in the last five minutes, as DynamoDB's burst capacity does. A request that finds too little
+is refused in the service's own ways. Time is that of a `Clock`, which only waiting moves, so that
+hours pass in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+import botocore.endpoint
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+
+from catalog_model import Catalog
+from catalog_model.capacity import index_entry
+from catalog_model.codec import Item
+from catalog_model.fault_kinds import make_answer, make_error
+from catalog_model.formulas import rcu, wcu
+from catalog_model.indexes import INDEXES, TABLE
+from catalog_model.sizes import item_size
+
+BURST_SECONDS: Final = 300
+READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
+WRITES: Final = frozenset(
+    {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+)
+
+_CREATED: Final = "request-created.dynamodb"
+_SENDING: Final = "before-send.dynamodb"
+_NOWHERE: Final = "http://answered.invalid/"
+_EXCEEDED: Final = "The level of configured provisioned throughput for the table was exceeded."
+
+
+class Clock:
+    """A clock that only waiting moves."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        with self._lock:
+            self._now += max(0.0, seconds)
+
+    @contextmanager
+    def ruling(self) -> Iterator[None]:
+        """Let this package and botocore go by this clock in this block."""
+        ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(botocore.endpoint, "time", ours))
+            for module in ("load_pace", "pace", "retries", "writes"):
+                stack.enter_context(patch(f"catalog_model.{module}.time", ours))
+            stack.enter_context(
+                patch("catalog_model.pace._wait", lambda _, seconds: self.sleep(seconds))
+            )
+            yield
+
+
+@dataclass
+class Bucket:
+    """So many units a second, and what was left of the last five minutes."""
+
+    rate: float
+    level: float
+    filled: float = 0.0
+
+    def refill(self, now: float) -> None:
+        """Let units come in for the time that passed."""
+        self.level = min(self.most, self.level + (now - self.filled) * self.rate)
+        self.filled = now
+
+    @property
+    def most(self) -> float:
+        """All that it can hold."""
+        return self.rate * BURST_SECONDS
+
+    def has(self, units: float) -> bool:
+        """Tell whether so much is there; of more than it can hold, whether it is full."""
+        return self.level >= min(units, self.most)
+
+
+@dataclass
+class Throughput:
+    """The buckets of a table and its indexes, and how it went.
+
+    ``refused`` counts refusals by operation, ``units`` what was charged, by resource and
+    direction.
+    """
+
+    clock: Clock
+    read_units: float
+    write_units: float
+    seed: int = 0
+    burst: float = 1.0
+    seconds_per_request: float = 0.005
+    refused: Counter[str] = field(default_factory=Counter)
+    units: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)
+        self._lock = threading.RLock()
+        rates = {"read": self.read_units, "write": self.write_units}
+        self._buckets = {
+            (name, way): Bucket(rate, rate * BURST_SECONDS * self.burst, self.clock())
+            for name in (TABLE, *INDEXES)
+            for way, rate in rates.items()
+        }
+
+    def admits(self, way: str, wanted: Mapping[str, float]) -> bool:
+        """Tell whether a request may be carried out, that wants so much of each resource."""
+        for (name, direction), bucket in self._buckets.items():
+            bucket.refill(self.clock())
+            if direction == way and not bucket.has(wanted.get(name, 0)):
+                return False
+        return True
+
+    def charge(self, way: str, units: Mapping[str, float]) -> None:
+        """Take what was consumed."""
+        for name, share in units.items():
+            self._buckets[name, way].level -= share
+            self.units[name, way] += share
+
+    def level(self, name: str, way: str) -> float:
+        """Tell what is left."""
+        return self._buckets[name, way].level
+
+
+@contextmanager
+def limited_throughput(
+    catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
+) -> Iterator[Throughput]:
+    """Refuse in this block what a table with so many units would refuse.
+
+    All that goes through the handle's client is counted, by the units that the engine reports:
+    dynoxide's are those of DynamoDB. *burst* is how full the buckets are at the beginning.
+    """
+    clock = Clock()
+    throughput = Throughput(clock, read_units, write_units, seed=seed, burst=burst)
+    gate = _Gate(catalog, throughput)
+    events: Any = catalog.client.meta.events
+    events.register_first(_CREATED, gate.prepare)
+    events.register_first(_SENDING, gate.send)
+    try:
+        with clock.ruling():
+            yield throughput
+    finally:
+        events.unregister(_CREATED, gate.prepare)
+        events.unregister(_SENDING, gate.send)
+
+
+class _Gate:
+    """Stands between the client and the engine."""
+
+    def __init__(self, catalog: Catalog, throughput: Throughput) -> None:
+        self._client: Any = catalog.client
+        self._throughput = throughput
+        self._thread = threading.local()
+        self._lock = threading.Lock()
+
+    def prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
+        """Ask for the units, before the request is signed."""
+        self._thread.coming = None
+        if operation_name in READS | WRITES:
+            body = json.loads(request.data or "{}")
+            body["ReturnConsumedCapacity"] = "INDEXES"
+            request.data = json.dumps(body).encode()
+            self._thread.coming = operation_name, body
+
+    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        """Answer, or refuse."""
+        coming = getattr(self._thread, "coming", None)
+        if coming is None or request.url == _NOWHERE:
+            return None
+        self._thread.coming = None
+        operation, body = coming
+        throughput = self._throughput
+        throughput.clock.sleep(throughput.seconds_per_request)
+        with self._lock:
+            if operation in WRITES:
+                answer = self._write(operation, body, request)
+            else:
+                answer = self._read(operation, body, request)
+        request.url = _NOWHERE
+        return answer
+
+    def _write(self, operation: str, body: dict[str, Any], request: Any) -> AWSResponse:
+        throughput = self._throughput
+        if not throughput.admits("write", estimated(operation, body)):
+            throughput.refused[operation] += 1
+            return refusal(operation, body, throughput._rng)
+        answer = self._ask(request)
+        if answer.status_code == 200:
+            throughput.charge("write", consumed(json.loads(answer.content)))
+        return answer
+
+    def _read(self, operation: str, body: dict[str, Any], request: Any) -> AWSResponse:
+        """Ask the engine what it costs: nothing comes of an answer that is not given."""
+        throughput = self._throughput
+        answer = self._ask(request)
+        if answer.status_code != 200:
+            return answer
+        content = json.loads(answer.content)
+        units = consumed(content)
+        if throughput.admits("read", units):
+            throughput.charge("read", units)
+            return answer
+        if operation == "BatchGetItem":
+            return self._read_in_part(body, content)
+        throughput.refused[operation] += 1
+        return refusal(operation, body, throughput._rng)
+
+    def _read_in_part(self, body: dict[str, Any], content: dict[str, Any]) -> AWSResponse:
+        """Give those items of a batch for which there are units."""
+        throughput = self._throughput
+        ((table, asked),) = body["RequestItems"].items()
+        found = {_key(item): item for item in content["Responses"][table]}
+        factor = 1 if asked.get("ConsistentRead") else 0.5
+        given: list[Item] = []
+        left = list(asked["Keys"])
+        while left:
+            item = found.get(_key(left[0]))
+            units = {TABLE: factor * rcu(item_size(item) if item else 1)}
+            if not throughput.admits("read", units):
+                break
+            throughput.charge("read", units)
+            given += [item] if item else []
+            del left[0]
+        if len(left) == len(asked["Keys"]):
+            throughput.refused["BatchGetItem"] += 1
+            return refusal("BatchGetItem", body, throughput._rng)
+        content["Responses"][table] = given
+        content["UnprocessedKeys"] = {table: {**asked, "Keys": left}}
+        return make_answer(200, content)
+
+    def _ask(self, request: AWSPreparedRequest) -> AWSResponse:
+        answer: AWSResponse = self._client._endpoint.http_session.send(request)
+        return answer
+
+
+def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
+    """Tell what a write takes at the least, of the table and of each index, by what it brings."""
+    units: Counter[str] = Counter()
+    for action in actions_of(operation, body):
+        item = action.get("Item", {})
+        factor = 2 if operation == "TransactWriteItems" else 1
+        units[TABLE] += factor * wcu(item_size(item) if item else 1)
+        for index in INDEXES:
+            if entry := index_entry(item, index):
+                units[index] += wcu(item_size(entry))
+    return units
+
+
+def actions_of(operation: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the single writes of a request."""
+    if operation == "TransactWriteItems":
+        return [action for each in body["TransactItems"] for action in each.values()]
+    if operation == "BatchWriteItem":
+        parts = [part for each in body["RequestItems"].values() for part in each]
+        return [action for part in parts for action in part.values()]
+    return [body]
+
+
+def consumed(content: dict[str, Any]) -> Counter[str]:
+    """Read what the engine charges."""
+    units: Counter[str] = Counter()
+    reported = content.get("ConsumedCapacity", [])
+    for each in reported if isinstance(reported, list) else [reported]:
+        units[TABLE] += each.get("Table", {}).get("CapacityUnits", 0)
+        for name, share in each.get("GlobalSecondaryIndexes", {}).items():
+            units[name] += share["CapacityUnits"]
+    return units
+
+
+def refusal(operation: str, body: dict[str, Any], rng: random.Random) -> AWSResponse:
+    """Refuse as DynamoDB does: a transaction in one of three ways."""
+    way = rng.choice(("ThrottlingError", "ProvisionedThroughputExceeded", "plain"))
+    if operation != "TransactWriteItems" or way == "plain":
+        return make_error("ProvisionedThroughputExceededException", _EXCEEDED)
+    return cancellation(body, [way], rng)
+
+
+def cancellation(body: dict[str, Any], codes: Iterable[str], rng: random.Random) -> AWSResponse:
+    """Cancel a transaction for reasons at as many of its items, and at no other."""
+    codes = list(codes)
+    reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in body["TransactItems"]]
+    for at, code in zip(rng.sample(range(len(reasons)), len(codes)), codes, strict=True):
+        reasons[at].update(Code=code, Message=_EXCEEDED)
+    text = f"Transaction cancelled [{', '.join(each['Code'] for each in reasons)}]"
+    return make_error("TransactionCanceledException", text, CancellationReasons=reasons)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item["PK"]["S"], item["SK"]["S"]
