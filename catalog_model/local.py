@@ -2,12 +2,14 @@
 
 Two can take the part. dynoxide is a small program of its own, strict and fast, and keeps its
 tables in a file where it is given a folder. moto comes with the extra ``local`` and forgets
-everything at its end. Each runs as a process of its own, as long as the one that started it.
+everything at its end. Each runs as a process of its own, which ends with the one that started it,
+even if that is killed. Both take the word of whoever asks, so web pages are kept from asking.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -25,6 +27,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal, cast
 import botocore.session
 from botocore.config import Config
 
+from catalog_model import local_keeper
 from catalog_model.arguments import check_choice
 from catalog_model.catalog import CLIENT_DEFAULTS, DEFAULT_TABLE, Catalog
 from catalog_model.errors import ConfigurationError
@@ -45,6 +48,9 @@ DUMMY: Final = "local"
 
 START_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 5.0
+PYTHON: Final = (sys.executable, "-P")
+"""A Python that takes no module from the current folder."""
+
 _NO_FILE: Final = os.devnull
 
 
@@ -132,12 +138,16 @@ def start_engine(
         binary = None
     if name == "dynoxide" and binary is None:
         raise ConfigurationError(
-            "dynoxide is not on the PATH, and neither DYNOXIDE nor .engine leads to it"
+            "dynoxide is not on the PATH, DYNOXIDE does not name it, and there is none in the "
+            "project's own folder .engine"
         )
     port = free_port(port)
     host = EVERYWHERE if exposed else HOST
     if binary:
-        command = _dynoxide_command(binary, port, folder, host)
+        inner_host, inner_port = _hidden_address()
+        command = _dynoxide_command(binary, inner_port, folder, inner_host)
+        guard = ["--guard", f"{host}:{port}", f"{inner_host}:{inner_port}"]
+        command = kept(command, guard)
         running = _running("dynoxide", command, port, keeps=folder is not None)
     else:
         running = _running("moto", _moto_command(host, port), port, keeps=False)
@@ -146,10 +156,11 @@ def start_engine(
 
 
 def find_dynoxide() -> Path | None:
-    """Find dynoxide's program: where DYNOXIDE says, on the PATH, or where npm puts it.
+    """Find dynoxide's program: where DYNOXIDE says, on the PATH, or where ``make engine`` puts it.
 
-    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` below the current folder, and
-    below the project's own when this package is used from its source tree.
+    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` in the project's own folder, when
+    this package is used from its source tree. The current folder may be anybody's: no program is
+    looked for there, and a relative folder on the PATH is passed over.
 
     Raises:
         ConfigurationError: If DYNOXIDE names what is no program.
@@ -159,10 +170,11 @@ def find_dynoxide() -> Path | None:
         if shutil.which(named) is None:
             raise ConfigurationError(f"DYNOXIDE must name a program, not {named!r}")
         return Path(named)
-    on_path = shutil.which("dynoxide")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    on_path = shutil.which("dynoxide", path=os.pathsep.join(filter(os.path.isabs, folders)))
     if on_path:
         return Path(on_path)
-    for folder in (Path.cwd(), *_project_folder()):
+    for folder in _project_folder():
         for found in sorted(folder.glob(".engine/node_modules/@dynoxide/*/dynoxide")):
             if os.access(found, os.X_OK):
                 return found
@@ -226,7 +238,30 @@ def _moto_command(host: str, port: int) -> list[str]:
         raise ConfigurationError(
             f"moto is not installed ({missing[0]} is missing): pip install 'catalog-model[local]'"
         )
-    return [sys.executable, "-m", "catalog_model.local_moto", host, str(port)]
+    return [*PYTHON, "-m", "catalog_model.local_moto", host, str(port)]
+
+
+def kept(command: list[str], options: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs *command* for as long as the standard input is open.
+
+    The reading end of a pipe whose writing end only this process has is such an input: whatever
+    ends this process ends the command, also where it has no time to say so.
+    """
+    return [sys.executable, "-IS", local_keeper.__file__, *options, *command]
+
+
+def _hidden_address() -> tuple[str, int]:
+    """Return where an engine answers its guard, and nobody knows to ask it directly.
+
+    Linux has 2**24 addresses for itself. Elsewhere a free port must do.
+    """
+    host = ".".join(["127", *map(str, secrets.token_bytes(3))])
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return HOST, free_port(0)
+        return host, probe.getsockname()[1]
 
 
 @contextmanager
@@ -238,7 +273,7 @@ def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.P
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
-            env=environment_without_aws() | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment_without_aws() | {"PYTHONPATH": _python_path()},
             start_new_session=True,
         )
     except OSError as error:
@@ -248,6 +283,11 @@ def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.P
             yield process
         finally:
             _stop(process)
+
+
+def _python_path() -> str:
+    """Give another Python the modules of this one, but none from whatever folder is current."""
+    return os.pathsep.join(filter(os.path.isabs, sys.path))
 
 
 def environment_without_aws() -> dict[str, str]:

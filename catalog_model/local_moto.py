@@ -4,7 +4,8 @@ Some things that moto lacks are added on the way. It knows no locks and would lo
 writes that come together, so requests are served one at a time. And it copies the whole table
 for each action of a transaction, so that a table of thousands of items takes minutes to fill;
 here only the items that a transaction names are set aside. And it sorts the whole table for each
-Query, comparing objects; here plain values are compared.
+Query, comparing objects; here plain values are compared. And it answers every web page that a
+browser has open; here those of this machine alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import make_server
+
+from catalog_model import local_keeper
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 
@@ -99,12 +102,27 @@ class _Quiet(MotoRequestHandler):
         """Keep requests out of the log; errors still go there."""
 
 
+def _headers(environ: Any) -> dict[str, str]:
+    return {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+
+
 def serve(host: str, port: int) -> None:
     """Be moto until stdin ends, as it does when the process that started this one is gone."""
     hasten()
     moto, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
+    exposed = host != local_keeper.LOOPBACK
 
     def application(environ: Any, start_response: Any) -> Any:
+        try:
+            local_keeper.check_request(_headers(environ), exposed=exposed)
+        except local_keeper.RefusedError as error:
+            body = local_keeper.refusal(error)
+            start_response(error.status, [("Content-Length", str(len(body)))])
+            return [body]
         with lock:
             return moto(environ, start_response)
 

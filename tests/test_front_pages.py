@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
+from aws_account import aws_account, client_of
 from command_line import CommandLine
-from moto.server import ThreadedMotoServer
 from packages import PROJECT, ROOT
 from pages import blocks, commands_of, is_as_shown
 
@@ -41,6 +36,7 @@ RUN_BY = {
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
+    "docs/streams.md": "test_streams_page.py",
     "docs/tutorial.md": "test_tutorial.py",
     "examples/netflix_movie_catalog/README.md": "test_front_pages.py",
 }
@@ -135,34 +131,6 @@ def test_the_example_is_served_as_its_page_says() -> None:
 
 
 # --- deployment
-
-
-@contextmanager
-def aws_account() -> Iterator[dict[str, str]]:
-    """Pretend to be AWS; give an environment in which its command line and ours lead there."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        _, port = server.get_host_and_port()
-        scripts = Path(sys.executable).parent
-        yield {
-            "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]]),
-            "PYTHONPATH": str(ROOT),
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_PAGER": "",
-        }
-    finally:
-        server.stop()
-
-
-def client_of(service: str, account: dict[str, str]) -> Any:
-    """Make a client of the pretended AWS."""
-    session: Any = boto3.Session("nobody", "nothing", region_name=account["AWS_REGION"])
-    return session.client(service, endpoint_url=account["AWS_ENDPOINT_URL"])
 
 
 def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -229,13 +230,12 @@ def test_auto_takes_dynoxide_where_it_runs() -> None:
         assert engine.name == "dynoxide"
 
 
-def test_dynoxide_is_looked_for_in_four_places(
+def test_dynoxide_is_looked_for_in_three_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DYNOXIDE, the PATH, .engine here, .engine of the project; in this order."""
+    """DYNOXIDE, the PATH, .engine of the project; in this order."""
     monkeypatch.delenv("DYNOXIDE", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.chdir(tmp_path)
     project = tmp_path / "project"
     monkeypatch.setattr(local, "_project_folder", lambda: [project])
     assert find_dynoxide() is None
@@ -243,12 +243,39 @@ def test_dynoxide_is_looked_for_in_four_places(
         start_engine("dynoxide").__enter__()
     found = []
     below = Path(".engine/node_modules/@dynoxide/linux-x64")
-    for folder in (project / below, tmp_path / below, tmp_path / "bin", tmp_path / "elsewhere"):
+    for folder in (project / below, tmp_path / "bin", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
         found.append(program(folder, "#!/bin/sh\n"))
         if folder.name == "elsewhere":
             monkeypatch.setenv("DYNOXIDE", str(found[-1]))
         assert find_dynoxide() == found[-1]
+
+
+@pytest.mark.parametrize("path", ["", ".", "bin", "./bin", f"/nowhere{os.pathsep}"])
+def test_no_program_of_the_current_folder_is_run(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it stands as npm puts it, and where a relative part of the PATH would lead to it."""
+    monkeypatch.delenv("DYNOXIDE", raising=False)
+    monkeypatch.setattr(local, "_project_folder", list)
+    for folder in (".engine/node_modules/@dynoxide/linux-x64", ".", "bin"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        program(tmp_path / folder, "#!/bin/sh\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path)
+    assert find_dynoxide() is None
+
+
+@pytest.mark.parametrize("module", ["copy", "moto", "werkzeug", "threading", "catalog_model"])
+def test_no_module_of_the_current_folder_is_run(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto is a module, and so is all that it imports; it starts beside impostors of them."""
+    (tmp_path / f"{module}.py").write_text("raise SystemExit('the current folder was run')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    with start_engine("moto") as engine:
+        assert engine.is_running
 
 
 def test_a_dynoxide_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:

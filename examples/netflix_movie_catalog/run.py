@@ -27,9 +27,11 @@ from catalog_model.errors import CatalogError, ConfigurationError
 from catalog_model.files import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import (
     ENGINE_CHOICES,
+    PYTHON,
     Engine,
     environment_without_aws,
     free_port,
+    kept,
     start_engine,
 )
 from catalog_model.operations import create_table
@@ -170,15 +172,21 @@ def _progress(total: int) -> Callable[[int], None] | None:
 
 @contextmanager
 def application(engine: Engine, catalog: Catalog, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the application under gunicorn, out of reach of a Ctrl-C in this terminal."""
+    """Run the application under gunicorn, out of reach of a Ctrl-C in this terminal.
+
+    It ends with this process, even if that is killed.
+    """
     if find_spec("gunicorn") is None:
         raise ConfigurationError("gunicorn is not installed: pip install -e '.[cli,local,flask]'")
-    command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--bind", f"{HOST}:{port}"]
+    command = [*PYTHON, "-m", "gunicorn", "--chdir", str(ROOT), "--bind", f"{HOST}:{port}"]
     command += ["--config", str(GUNICORN_CONF), "--log-level", "warning"]
     environment = environment_without_aws() | engine.environment()
     environment |= {"CATALOG_TABLE": catalog.table, "CATALOG_DRAIN_SECONDS": "0"}
     with subprocess.Popen(  # noqa: S603  # our own words
-        [*command, APPLICATION], env=environment, start_new_session=True
+        kept([*command, APPLICATION]),
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
     ) as process:
         try:
             _await_answer(process, port)

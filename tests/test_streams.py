@@ -1,0 +1,479 @@
+"""Changes out of the table's stream: each change of a record once, exactly, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from engines import Engine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from older_tables import grow_old, put
+from strategies import floats, genre_lists, titles
+from stream_records import Record, TableStream, event_of, passes
+
+from catalog_model import Catalog, Movie, TitleKey, TVShow, keys
+from catalog_model import access_patterns as ap
+from catalog_model.codec import encode_copies, encode_title
+from catalog_model.errors import (
+    CatalogError,
+    ConfigurationError,
+    InvalidArgumentError,
+    TitleNotFoundError,
+    UnknownEntityError,
+)
+from catalog_model.operations import create_table, delete_table, migrate, repair
+from catalog_model.streams import FILTER, TitleChange, changes
+
+AnyTitle = Movie | TVShow
+Model = dict[TitleKey, AnyTitle]
+
+SHARING_IDS = st.sampled_from((1, 2, 8, 9, 16, 24))
+"""Ids of which some share a shard, so that to delete one moves another's slot."""
+
+HEAT = Movie(
+    id=949,
+    title="Heat",
+    genre_ids=[28, 80],
+    popularity=61.5,
+    vote_average=7.9,
+    vote_count=6000,
+    poster_path="/heat.jpg",
+)
+OZ = TVShow(
+    id=949,
+    name="Oz",
+    genre_ids=[18],
+    popularity=40.1,
+    vote_average=8.1,
+    vote_count=500,
+    poster_path=None,
+)
+
+
+@pytest.fixture
+def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
+    """An empty table and its stream."""
+    with_stream = engine.catalog(f"{engine.catalog().table}-with-a-stream")
+    create_table(with_stream)
+    yield with_stream, TableStream(with_stream, engine.endpoint_url)
+    delete_table(with_stream)
+
+
+def record_of(name: str, before: AnyTitle | None, after: AnyTitle | None) -> Record:
+    """Return the record of a change of a title's own item."""
+    title = after or before
+    assert title is not None
+    pk = {"S": keys.title_pk(title.key)}
+    images = {"OldImage": before, "NewImage": after}
+    body = {
+        "Keys": {"PK": pk, "SK": pk},
+        "SequenceNumber": "1100000000017454423009",
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+        **{
+            image: dict(encode_title(each, version=1, slot=0))
+            for image, each in images.items()
+            if each is not None
+        },
+    }
+    return {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": body}
+
+
+# --- the law
+
+
+Write = tuple[str, Any]
+
+WRITES: dict[str, st.SearchStrategy[Any]] = {
+    "put_title": titles(SHARING_IDS),
+    "load_titles": st.lists(titles(SHARING_IDS), max_size=6),
+    "update_popularity": floats,
+    "update_votes": st.tuples(floats, st.integers(0, 100_000)),
+    "update_title": floats,
+    "set_genres": genre_lists,
+    "delete_title": st.none(),
+}
+"""Arguments for each access pattern that writes, besides the key of a title that is there."""
+
+writes = st.lists(
+    st.sampled_from([name for name in WRITES if name in ap.PATTERNS]).flatmap(
+        lambda name: st.tuples(st.just(name), WRITES[name], st.integers(0, 99))
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+def carry_out(catalog: Catalog, model: Model, name: str, value: Any, pick: int) -> None:
+    """Write once to the table, and to the model what the access pattern promises."""
+    if name == "put_title":
+        ap.put_title(catalog, value)
+        model[value.key] = value
+        return
+    if name == "load_titles":
+        ap.load_titles(catalog, value)
+        model |= {title.key: title for title in value}
+        return
+    if not model:
+        return
+    key = sorted(model)[pick % len(model)]
+    change = getattr(ap, name)
+    match name:
+        case "delete_title":
+            change(catalog, *key)
+            del model[key]
+        case "update_votes":
+            model[key] = change(catalog, *key, vote_average=value[0], vote_count=value[1])
+        case "update_title":
+            model[key] = change(catalog, *key, popularity=value)
+        case _:
+            model[key] = change(catalog, *key, value)
+
+
+def replay(found: list[TitleChange], model: Model) -> Model:
+    """Apply changes in their order; each begins where the one before it ended."""
+    after = dict(model)
+    for change in found:
+        assert change.before == after.pop(change.key, None)
+        assert change.before != change.after
+        if change.after is not None:
+            assert change.after.key == change.key
+            after[change.key] = change.after
+    return after
+
+
+def test_every_pattern_that_writes_is_replayed() -> None:
+    """A new one is not left out of the law."""
+    writing = {name for name, each in ap.PATTERNS.items() if each.role == "write"}
+    assert writing <= set(WRITES)
+
+
+@settings(max_examples=15)
+@given(some=writes)
+def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
+    engine: Engine, some: list[tuple[str, Any, int]]
+) -> None:
+    """After each write: one change for each title that changed, from what it was to what it is."""
+    catalog = engine.catalog(f"{engine.catalog().table}-to-be-replayed")
+    create_table(catalog)
+    stream = TableStream(catalog, engine.endpoint_url)
+    model: Model = {}
+    try:
+        for name, value, pick in some:
+            before = dict(model)
+            carry_out(catalog, model, name, value, pick)
+            event = stream.event()
+            found = changes(event)
+            assert replay(found, before) == model
+            differ = [key for key in {*before, *model} if before.get(key) != model.get(key)]
+            assert sorted({change.key for change in found}) == sorted(differ)
+            assert name == "load_titles" or len(found) == len(differ) <= 1
+            kept = [each for each in event["Records"] if passes(json.loads(FILTER), each)]
+            assert changes({"Records": kept}) == found
+    finally:
+        delete_table(catalog)
+
+
+# --- one change, however many items
+
+
+def test_a_movie_of_two_genres_is_one_change_of_many_records(
+    streaming: tuple[Catalog, TableStream],
+) -> None:
+    """Created, changed and deleted; the others are copies, tallies and slots."""
+    catalog, stream = streaming
+    ap.put_title(catalog, HEAT)
+    event = stream.event()
+    assert len(event["Records"]) >= 6
+    (created,) = changes(event)
+    assert created == TitleChange("movie", 949, None, HEAT)
+    assert created.event_id
+    assert created.sequence_number in {
+        each["dynamodb"]["SequenceNumber"] for each in event["Records"]
+    }
+    after = ap.update_popularity(catalog, "movie", 949, 99.5)
+    assert changes(stream.event()) == [TitleChange("movie", 949, HEAT, after)]
+    ap.delete_title(catalog, "movie", 949)
+    assert changes(stream.event()) == [TitleChange("movie", 949, after, None)]
+
+
+def test_a_movie_and_a_show_of_one_id_are_two_changes(
+    streaming: tuple[Catalog, TableStream],
+) -> None:
+    """With nulls as they are: None is a poster that is not there, and no error."""
+    catalog, stream = streaming
+    ap.load_titles(catalog, [HEAT, OZ])
+    found = {change.kind: change.after for change in changes(stream.event())}
+    assert found == {"movie": HEAT, "tv": OZ}
+    assert found["tv"] is not None
+    assert found["tv"].poster_path is None
+
+
+def test_two_changes_of_one_title_stay_two_in_one_event(
+    streaming: tuple[Catalog, TableStream],
+) -> None:
+    """In their order; nothing is folded."""
+    catalog, stream = streaming
+    ap.put_title(catalog, HEAT)
+    first = ap.update_popularity(catalog, "movie", 949, 1.0)
+    second = ap.set_genres(catalog, "movie", 949, [18])
+    found = changes(stream.event())
+    assert [(each.before, each.after) for each in found] == [
+        (None, HEAT),
+        (HEAT, first),
+        (first, second),
+    ]
+
+
+def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStream]) -> None:
+    """A slot that moves, an older version, a migration, a repair, a write of the same."""
+    catalog, stream = streaming
+    some = [HEAT.replace(id=each) for each in (8, 16, 24)]
+    ap.load_titles(catalog, some)
+    stream.read()
+    ap.delete_title(catalog, "movie", 8)
+    event = stream.event()
+    titles_own = [each for each in event["Records"] if passes(json.loads(FILTER), each)]
+    assert [each["eventName"] for each in titles_own].count("MODIFY") == 1, "a slot moved"
+    assert [each.key.id for each in changes(event)] == [8]
+    ap.put_title(catalog, some[1])
+    grow_old(catalog, "old")
+    client: Any = catalog.client
+    client.delete_item(
+        TableName=catalog.table, Key={"PK": {"S": "TITLE#movie#16"}, "SK": {"S": "GENRE#28"}}
+    )
+    migrate(catalog)
+    repair(catalog)
+    event = stream.event()
+    assert any(passes(json.loads(FILTER), each) for each in event["Records"])
+    assert changes(event) == []
+
+
+def test_items_of_others_are_passed_over(streaming: tuple[Catalog, TableStream]) -> None:
+    """Also those whose keys look like titles', and bytes in them."""
+    catalog, stream = streaming
+    for pk, sk in (("USER#1", "USER#1"), ("TITLE#game#1", "TITLE#game#1"), ("TITLE#movie#01", "A")):
+        put(catalog, {"PK": {"S": pk}, "SK": {"S": sk}, "picture": {"B": b"\x00\xff"}})
+    event = stream.event()
+    assert len(event["Records"]) == 3
+    assert changes(event) == []
+
+
+# --- shapes of events
+
+
+def test_the_records_may_come_as_a_list() -> None:
+    """As EventBridge Pipes sends them; and none are no changes."""
+    record = record_of("INSERT", None, HEAT)
+    assert changes([record]) == changes({"Records": [record]}) != []
+    assert changes({"Records": []}) == changes([]) == []
+
+
+def test_an_expired_title_is_a_deleted_one() -> None:
+    """Its record says who deleted it, and is a removal like others."""
+    service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    record = {**record_of("REMOVE", HEAT, None), "userIdentity": service}
+    assert changes([record]) == [TitleChange("movie", 949, HEAT, None)]
+
+
+VIEWS = {
+    "NEW_IMAGE": ("OldImage",),
+    "OLD_IMAGE": ("NewImage",),
+    "KEYS_ONLY": ("OldImage", "NewImage"),
+}
+"""What the records of each view type lack."""
+
+EVENTS: dict[str, tuple[AnyTitle | None, AnyTitle | None]] = {
+    "INSERT": (None, HEAT),
+    "MODIFY": (HEAT, HEAT.replace(popularity=1.0)),
+    "REMOVE": (HEAT, None),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_image_that_is_not_there_is_not_taken_for_no_title(view: str, name: str) -> None:
+    """A change is exact, or the view type that it needs is named."""
+    full = record_of(name, *EVENTS[name])
+    record = copy.deepcopy(full)
+    for image in VIEWS[view]:
+        record["dynamodb"].pop(image, None)
+    record["dynamodb"]["StreamViewType"] = view
+    if full["dynamodb"].keys() == record["dynamodb"].keys():
+        assert changes([record]) == changes([full])
+        return
+    with pytest.raises(ConfigurationError, match=f"must be NEW_AND_OLD_IMAGES, not {view}"):
+        changes([record])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_view_types_of_the_engines_are_known(engine: Engine, view: str) -> None:
+    """Real records of each: exact or refused."""
+    catalog = engine.catalog(f"{engine.catalog().table}-with-other-views")
+    create_table(catalog)
+    stream = TableStream(catalog, engine.endpoint_url, view)
+    ap.put_title(catalog, HEAT)
+    inserted = stream.event()
+    if view == "NEW_IMAGE":
+        assert changes(inserted) == [TitleChange("movie", 949, None, HEAT)]
+    else:
+        with pytest.raises(ConfigurationError, match="has no NewImage"):
+            changes(inserted)
+    ap.delete_title(catalog, "movie", 949)
+    removed = stream.event()
+    if view == "OLD_IMAGE":
+        assert changes(removed) == [TitleChange("movie", 949, HEAT, None)]
+    else:
+        with pytest.raises(ConfigurationError, match="has no OldImage"):
+            changes(removed)
+    delete_table(catalog)
+
+
+NO_EVENTS: tuple[Any, ...] = (
+    None,
+    "Records",
+    {},
+    {"key1": "value1", "key2": "value2"},
+    {"Records": None},
+    {"Records": [None]},
+    {"Records": [{}]},
+    {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
+    {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]},
+    {"Records": [{"eventName": "INSERT", "dynamodb": {}}]},
+    {"Records": [{"eventName": "UPSERT", "dynamodb": {"Keys": {}}}]},
+    {"Records": [{"eventName": ["INSERT"], "dynamodb": {"Keys": {}}}]},
+)
+
+
+@pytest.mark.parametrize("event", NO_EVENTS, ids=repr)
+def test_an_event_of_another_source_is_refused(event: Any) -> None:
+    """The test event of the console among them, and a queue's; the value is named."""
+    with pytest.raises(InvalidArgumentError, match="must be"):
+        changes(event)
+
+
+def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every part of a JSON value."""
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, part in parts if isinstance(value, (dict, list)) else ():
+        yield from nodes(part, (*path, name))
+
+
+TYPED = ({"S": "x"}, {"N": "x"}, {"N": "NaN"}, {"N": "1e400"}, {"L": 5}, {"M": None})
+JUNK: tuple[Any, ...] = (None, 7, "x", [], {}, *TYPED)
+ABSENT = object()
+
+
+def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
+    """Return a JSON value with one part replaced, or left out."""
+    if not path:
+        return part
+    changed = copy.copy(value)
+    if len(path) == 1 and part is ABSENT:
+        del changed[path[0]]
+    else:
+        changed[path[0]] = with_part(value[path[0]], path[1:], part)
+    return changed
+
+
+def test_no_broken_record_raises_a_foreign_exception() -> None:
+    """Each part of a record left out, and replaced by junk of each sort."""
+    tried = 0
+    for name, (before, after) in EVENTS.items():
+        record = record_of(name, before, after)
+        for path in nodes(record):
+            for junk in (*JUNK, *([ABSENT] if path else [])):
+                tried += 1
+                try:
+                    found = changes([with_part(record, path, junk)])
+                except CatalogError:
+                    continue
+                assert all(isinstance(each, TitleChange) for each in found)
+    assert tried > 1000
+
+
+# --- titles that cannot be read
+
+
+def unreadable() -> Record:
+    """Return the record of a title that another writer left unreadable."""
+    record = record_of("INSERT", None, OZ)
+    record["dynamodb"]["NewImage"].pop("name")
+    return record
+
+
+def test_an_unreadable_title_is_named_before_anything_is_returned() -> None:
+    """So nothing has been done twice when the batch is tried again."""
+    with pytest.raises(UnknownEntityError, match="record 1100000000017454423009, NewImage: this"):
+        changes([record_of("INSERT", None, HEAT), unreadable()])
+
+
+def test_a_title_whose_id_is_not_its_keys_is_unreadable() -> None:
+    """As "duplicate item" of the console leaves it: it is a change of neither title."""
+    record = record_of("INSERT", None, HEAT)
+    record["dynamodb"]["NewImage"]["id"] = {"N": "950"}
+    with pytest.raises(UnknownEntityError, match="950"):
+        changes([record])
+
+
+def test_unreadable_titles_may_be_told_of_and_passed_over() -> None:
+    """The others are returned."""
+    told: list[tuple[Any, Exception]] = []
+    on_unreadable: Callable[..., None] = lambda *each: told.append(each)  # noqa: E731
+    bad = unreadable()
+    found = changes([bad, record_of("INSERT", None, HEAT)], on_unreadable=on_unreadable)
+    assert found == [TitleChange("movie", 949, None, HEAT)]
+    assert [(record, type(error)) for record, error in told] == [(bad, UnknownEntityError)]
+    with pytest.raises(InvalidArgumentError, match="on_unreadable must be"):
+        changes([], on_unreadable="skip")  # type: ignore[arg-type]
+
+
+# --- the filter
+
+
+def test_the_filter_lets_titles_pass_and_nothing_else() -> None:
+    """Of the items of a title, its own; a foreign item is never mistaken for one."""
+    pattern = json.loads(FILTER)
+    own = record_of("INSERT", None, HEAT)
+    assert passes(pattern, own)
+    for item in encode_copies(HEAT):
+        key = {name: item[name] for name in ("PK", "SK")}
+        assert not passes(pattern, {"dynamodb": {"Keys": key}})
+    for name in (keys.TallyItem("movie", 3), keys.SlotItem("movie", 3, 7)):
+        pk, sk = keys.item_key(name)
+        assert not passes(pattern, {"dynamodb": {"Keys": {"PK": {"S": pk}, "SK": {"S": sk}}}})
+
+
+def test_the_filter_is_one_that_the_service_takes() -> None:
+    """Text of a JSON object whose leaves are lists, of at most 4,096 characters."""
+    assert isinstance(FILTER, str)
+    assert len(FILTER) <= 4096
+
+    def check(pattern: Any) -> None:
+        assert pattern
+        for part in pattern.values():
+            if isinstance(part, list):
+                assert part
+            else:
+                check(part)
+
+    check(json.loads(FILTER))
+
+
+def test_the_events_are_what_json_can_say() -> None:
+    """The tests' own: bytes as base64 text, moments as seconds."""
+    record = {"dynamodb": {"Keys": {"PK": {"B": b"\x00\xff"}}}}
+    (told,) = event_of([record])["Records"]
+    assert told["dynamodb"]["Keys"]["PK"] == {"B": "AP8="}
+
+
+def test_a_title_that_is_gone_cannot_be_changed(streaming: tuple[Catalog, TableStream]) -> None:
+    """A refused write leaves no record."""
+    catalog, stream = streaming
+    with pytest.raises(TitleNotFoundError):
+        ap.update_popularity(catalog, "movie", 949, 1.0)
+    assert stream.read() == []
