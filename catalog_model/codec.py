@@ -26,7 +26,7 @@ from catalog_model.records import FIELDS
 
 SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
-DOC: Final = "_doc"
+DOC: Final = evolution.DOC
 FORM: Final = "_form"
 SCHEMA: Final = evolution.SCHEMA
 SLOT: Final = "_slot"
@@ -38,7 +38,7 @@ TITLE_ID: Final = "title_id"
 LIST_PK: Final = "_list"
 POPULARITY_SK: Final = "_popularity"
 RELEASE_SK: Final = "_release"
-NAME_SK: Final = "_name"
+NAME_SK: Final = evolution.NAME_SK
 RATING_PK: Final = "_rating_list"
 RATING_SK: Final = "_rating"
 

@@ -8,28 +8,33 @@ version  what it brought
 =======  ================================================================
 1        the five kinds of item, as `catalog_model.keys` lists them
 2        ``_type`` in every item, and ``_version`` in every tally
+3        names folded as `catalog_model.folding` says, so other places by name
 =======  ================================================================
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from catalog_model import keys
 from catalog_model.errors import SchemaMismatchError
-from catalog_model.keys import ItemName
+from catalog_model.keys import ItemName, Kind, SortKey
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """What this code writes; what it reads reaches from `OLDEST_VERSION` to here."""
 
 SCHEMA: Final = "_schema"
 TYPE: Final = "_type"
 VERSION: Final = "_version"
+DOC: Final = "_doc"
+NAME_SK: Final = "_name"
 
 Item = dict[str, Any]
 ItemType = Literal["title", "listing", "membership", "tally", "slot"]
 
+_NAME_FIELDS: Final[Mapping[Kind, str]] = {"movie": "title", "tv": "name"}
 _CURRENT: Final = {"N": str(SCHEMA_VERSION)}
 _TYPES: Final[Mapping[type[ItemName], ItemType]] = {
     keys.TitleItem: "title",
@@ -103,7 +108,7 @@ def upgraded(item: Mapping[str, Any]) -> Item:
     >>> tally = {"PK": {"S": "GENRE#movie#3"}, "SK": {"S": "TALLY"}, "_schema": {"N": "1"}}
     >>> new = upgraded(tally)
     >>> new["_schema"], new["_type"], new["_version"]
-    ({'N': '2'}, {'S': 'tally'}, {'N': '0'})
+    ({'N': '3'}, {'S': 'tally'}, {'N': '0'})
     """
     after = dict(item)
     if after.get(SCHEMA) == _CURRENT:
@@ -125,7 +130,25 @@ def _with_type(name: ItemName, item: Item) -> Item:
     return after
 
 
-_STEPS: Final[Mapping[int, Callable[[ItemName, Item], Item]]] = {1: _with_type}
+def _with_folded_name(name: ItemName, item: Item) -> Item:
+    """Lead from version 2 to 3: a listing is placed by its name as that is folded now."""
+    place = _place_by_name(name, item) if isinstance(name, keys.ListingItem) else None
+    return item if place is None else {**item, NAME_SK: {"S": place}}
+
+
+def _place_by_name(name: keys.ListingItem, item: Item) -> SortKey | None:
+    """Give the place of a listing by the name in its record; None if that cannot be read."""
+    try:
+        title = json.loads(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return keys.name_sort_key(title, name.key.id) if isinstance(title, str) else None
+
+
+_STEPS: Final[Mapping[int, Callable[[ItemName, Item], Item]]] = {
+    1: _with_type,
+    2: _with_folded_name,
+}
 """From each older version to the one after it."""
 
 OLDEST_VERSION: Final = min(_STEPS)

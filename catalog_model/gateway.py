@@ -156,14 +156,16 @@ class Gateway:
         consistent: bool = False,
         limit: int | None = None,
         only: str | None = None,
+        with_place: bool = False,
     ) -> list[Item]:
         """Read items of one partition in the order of their sort keys, *limit* at the most.
 
-        One request, unless an answer is cut at DynamoDB's 1 MB.
+        One request, unless an answer is cut at DynamoDB's 1 MB. *only* reads one attribute,
+        *with_place* the sort key besides.
         """
         if within.is_empty():
             return []
-        request = _query(partition, within, index, only)
+        request = _query(partition, within, index, only, with_place=with_place)
         request.update(
             TableName=self.table_name, ScanIndexForward=not descending, ConsistentRead=consistent
         )
@@ -325,7 +327,12 @@ def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 
 def _query(
-    partition: str, within: Range, index: IndexName | None, only: str | None
+    partition: str,
+    within: Range,
+    index: IndexName | None,
+    only: str | None,
+    *,
+    with_place: bool = False,
 ) -> dict[str, Any]:
     pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
     names, values = {"#pk": pk}, {":pk": {"S": partition}}
@@ -347,6 +354,9 @@ def _query(
         request["ProjectionExpression"] = "#only"
         request["Select"] = "SPECIFIC_ATTRIBUTES"  # implied, but a policy may demand it
         names["#only"] = only
+        if with_place:
+            request["ProjectionExpression"] += ",#sk"
+            names["#sk"] = sk
     request["ExpressionAttributeNames"] = names
     request["ExpressionAttributeValues"] = values
     return request

@@ -17,7 +17,7 @@ from catalog_model.cursor import Cursors
 from catalog_model.entities import Movie, Page, TVShow
 from catalog_model.gateway import EVERYTHING, Gateway, Range
 from catalog_model.indexes import IndexName
-from catalog_model.keys import MAX_SORT_KEY, Kind, ListKey, SortKey
+from catalog_model.keys import MAX_SORT_KEY, Kind, ListKey, SortKey, is_place
 
 FILTERED_BATCH: Final = 20
 """How many items at a time are read from a partition whose titles may not all be wanted."""
@@ -38,11 +38,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An index to read by, the place of a title in it, and a direction."""
+    """An index to read by, the place of a title in it, and a direction.
+
+    An index that may hold titles of an older version at other places than they would have now
+    *stores* the place: the attribute that it is read from, and not made of the title.
+    """
 
     index: IndexName
     place: Callable[[AnyTitle], SortKey]
     descending: bool
+    stores: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,37 @@ class Reading:
     within: Range = EVERYTHING
 
 
+class _Places:
+    """Where the titles of a page stand: as the index has it, or as follows from the title."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._stored: dict[int, str] = {}
+
+    def note(self, titles: Iterable[AnyTitle], items: Iterable[codec.Item]) -> None:
+        """Note where titles stand that are read; of one at two places the first counts."""
+        if self._order.stores:
+            for title, item in zip(titles, items, strict=True):
+                self._stored.setdefault(title.id, item[self._order.stores]["S"])
+
+    def of(self, title: AnyTitle) -> SortKey:
+        """Give the place of a title."""
+        stored = self._stored.get(title.id)
+        return SortKey(stored) if stored and is_place(stored) else self._order.place(title)
+
+
 def read_page(
     gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object
 ) -> Page[AnyTitle]:
     """Read one page; a title that several partitions hold comes once."""
     reading = replace(reading, within=_beyond(cursors.read(after), reading))
     batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1
-    streams = [_stream(gateway, reading, source, batch) for source in reading.sources]
+    places = _Places(reading.order)
+    streams = [_stream(gateway, reading, source, batch, places) for source in reading.sources]
     titles = list(islice(_merged(streams, reading.order), limit + 1))
     following = None
     if len(titles) > limit:
-        following = cursors.make(reading.order.place(titles[limit - 1]))
+        following = cursors.make(places.of(titles[limit - 1]))
     return Page(tuple(titles[:limit]), following)
 
 
@@ -101,7 +126,9 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
     return Range(lower if within.lower is None else max(lower, within.lower), within.upper)
 
 
-def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> Iterator[AnyTitle]:
+def _stream(
+    gateway: Gateway, reading: Reading, source: Source, batch: int, places: _Places
+) -> Iterator[AnyTitle]:
     """Read a partition in batches, as far as somebody asks for more."""
     wanted, order = source.wanted, reading.order
     if wanted and not source.growing:
@@ -114,10 +141,12 @@ def _stream(gateway: Gateway, reading: Reading, source: Source, batch: int) -> I
             descending=order.descending,
             limit=batch,
             only=codec.DOC,
+            with_place=order.stores is not None,
         )
         titles = [codec.decode_copy(reading.kind, item) for item in items]
+        places.note(titles, items)
         yield from filter(wanted, titles) if wanted else titles
         if len(titles) < batch:
             return
-        reading = replace(reading, within=_beyond(order.place(titles[-1]), reading))
+        reading = replace(reading, within=_beyond(places.of(titles[-1]), reading))
         batch = min(2 * batch, MOST_FILTERED_BATCH) if source.growing else FILTERED_BATCH

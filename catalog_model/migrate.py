@@ -16,14 +16,13 @@ from typing import Final
 
 from catalog_model import evolution, keys
 from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
-from catalog_model.capacity import TRANSACTION_FACTOR
+from catalog_model.capacity import TRANSACTION_FACTOR, TRANSACTION_INDEX_FACTOR, write_units
 from catalog_model.catalog import Catalog
 from catalog_model.checkpoint import Checkpoint
 from catalog_model.codec import Item
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
 from catalog_model.findings import key_of, name_of
-from catalog_model.formulas import wcu
 from catalog_model.gateway import Gateway
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.pace import Pace
@@ -31,7 +30,6 @@ from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.parallel import in_parallel
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.retries import Persistence, pause, persistent
-from catalog_model.sizes import item_size
 from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
@@ -88,7 +86,7 @@ def migrate(
 
     Costs a read unit for each 4 KB of the table, and for what is brought up 2 write units for each
     KB of a title and its copies, 1 for a tally or a slot. Indexes are not charged where what they
-    hold stays the same.
+    hold stays the same; a title that gets another place by name costs its entry there twice.
 
     Args:
         dry_run: Only look, at the whole table; a checkpoint is neither read nor written.
@@ -108,7 +106,7 @@ def migrate(
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded
-    ({2: 30}, 0)
+    ({3: 30}, 0)
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
@@ -187,7 +185,7 @@ class _Migration:
         older = [item for item in items if evolution.is_outdated(item) and name_of(item)]
         if self._is_dry:
             for item in older:
-                self._wrote(1, _units_of(item))
+                self._wrote(1, _units_of(evolution.upgraded(item), item))
             return
         for title, group in groupby(older, key=_title_of):
             if title is None:
@@ -206,7 +204,7 @@ class _Migration:
                 race = error
                 self._pace.rest(pause(attempt) / 4)
             else:
-                self._wrote(1, _units_of(item))
+                self._wrote(1, _units_of(evolution.upgraded(item), item))
                 return
             now = self._reads.get(key_of(item))
             if now is None or not evolution.is_outdated(now):
@@ -219,7 +217,7 @@ class _Migration:
         at = keys.title_key(title)
         for attempt in range(TRIES):
             try:
-                written = self._rewrite(read_stored(own or self._reads.get(at)))
+                written = self._rewrite(read_stored(own or self._reads.get(at)), older)
             except LostRaceError as error:
                 race, own = error, None
                 self._pace.rest(pause(attempt) / 4)
@@ -235,15 +233,17 @@ class _Migration:
                 return
         raise race
 
-    def _rewrite(self, stored: Stored | None) -> set[ItemKey]:
-        """Write a title and its copies; tell which items that were."""
+    def _rewrite(self, stored: Stored | None, older: list[Item]) -> set[ItemKey]:
+        """Write a title and its copies, of which some are *older*; tell which items that were."""
         if stored is None:
             return set()
         planned = plan_rewriting(stored)
         check_plan(planned, stored.title)
         self._gateway.transact(planned)
         written = [each.item for each in planned if isinstance(each, Put)]
-        self._wrote(len(written), sum(map(_units_of, written)))
+        before = {key_of(item): item for item in older}
+        units = sum(_units_of(item, before.get(key_of(item))) for item in written)
+        self._wrote(len(written), units)
         return set(map(key_of, written))
 
     def _leave(self, older: list[Item], reason: str) -> None:
@@ -268,7 +268,10 @@ def _title_of(item: Item) -> TitleKey | None:
     return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
 
 
-def _units_of(item: Item) -> float:
-    """Predict what it costs to write an item as the current version has it."""
-    units = wcu(item_size(evolution.upgraded(item)))
-    return units if _title_of(item) is None else TRANSACTION_FACTOR * units
+def _units_of(item: Item, before: Item | None) -> float:
+    """Predict what it costs to write an item; without *before*, the indexes keep what they hold."""
+    units = write_units(before or item, item)
+    if _title_of(item) is None:
+        return units.total
+    on_indexes = TRANSACTION_INDEX_FACTOR * sum(units.indexes.values())
+    return TRANSACTION_FACTOR * units.table + on_indexes

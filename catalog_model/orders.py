@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from catalog_model import keys
+from catalog_model import codec, keys
 from catalog_model.indexes import IndexName
 from catalog_model.keys import TOP_MAGNITUDE, Kind, SortKey
 from catalog_model.merge import AnyTitle, Order, Source
@@ -45,7 +45,8 @@ _ORDERS: Final[Mapping[OrderName, tuple[IndexName, Callable[[AnyTitle], SortKey]
 
 def order_by(name: OrderName, *, descending: bool = True) -> Order:
     """Give the index to read by, and the place that a title has in it."""
-    return Order(*_ORDERS[name], descending)
+    stores = codec.NAME_SK if name == "name" else None  # older versions folded names otherwise
+    return Order(*_ORDERS[name], descending, stores)
 
 
 def list_source(kind: Kind, genre_id: int | None = None) -> Source:

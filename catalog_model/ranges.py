@@ -22,12 +22,13 @@ from catalog_model.arguments import (
 from catalog_model.catalog import Catalog
 from catalog_model.cursor import Cursors
 from catalog_model.entities import Page
+from catalog_model.folding import fold_name
 from catalog_model.gateway import EVERYTHING, Range
 from catalog_model.keys import MAX_SORT_KEY, Kind
 from catalog_model.merge import AnyTitle, Reading, read_page
 from catalog_model.orders import list_source, order_by, rating_sources
 from catalog_model.patterns import Step, access_pattern, step
-from catalog_model.sortable import NAME_BYTES, fold_name, sortable_number
+from catalog_model.sortable import NAME_BYTES, sortable_number
 from catalog_model.steps import PAGE_UNITS, SEVERAL_QUERIES, SPLIT_ITEMS, SPLIT_REQUESTS
 
 _NO_GENRE: Final[Mapping[str, object]] = {"genre_id": None}

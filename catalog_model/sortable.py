@@ -9,7 +9,7 @@ value     text                                     example
 ========  =======================================  ==============================
 id        two digits of length, then the digits    ``996154`` -> ``06996154``
 number    sign, exponent, significant digits       ``1070.023`` -> ``p1331070023``
-name      letters, digits and marks; ``-`` spaces  ``Ápe vs. Ape`` -> ``ape-vs-ape``
+name      `catalog_model.folding` of it            ``Ápe vs. Ape`` -> ``ape-vs-ape``
 ========  =======================================  ==============================
 
 None of them can hold ``#``, so a value never reaches past its place in a key.
@@ -17,10 +17,10 @@ None of them can hold ``#``, so a value never reaches past its place in a key.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from decimal import Decimal
 from typing import NewType
+
+from catalog_model.folding import fold_name
 
 SortableId = NewType("SortableId", str)
 SortableNumber = NewType("SortableNumber", str)
@@ -38,7 +38,6 @@ AFTER_DIGITS = "~"
 NAME_BYTES = 900
 """A sort key holds 1,024 bytes; a longer name is cut here, and the id after it still differs."""
 
-_WHITE_SPACE = re.compile(r"\s+")
 _NINES_COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -84,24 +83,3 @@ def sortable_name(name: str) -> SortableName:
     """Fold *name* to what counts when names are compared, cut to what a key can hold."""
     folded = fold_name(name).encode()
     return SortableName(folded[:NAME_BYTES].decode(errors="ignore"))
-
-
-def fold_name(name: str) -> str:
-    """Drop case, accents and punctuation from *name*, and write runs of white space as ``-``.
-
-    What begins a name also begins its folded form, so a folded prefix finds it.
-
-    >>> fold_name("Amélie's  Wall·E")
-    'amelies-walle'
-    """
-    decomposed = unicodedata.normalize("NFKD", name).casefold()
-    kept = "".join(map(_fold_character, unicodedata.normalize("NFKD", decomposed)))
-    return _WHITE_SPACE.sub("-", kept.lstrip())
-
-
-def _fold_character(character: str) -> str:
-    if character.isspace():
-        return " "
-    if unicodedata.combining(character) or unicodedata.category(character)[0] not in "LNM":
-        return ""
-    return character

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -11,14 +14,40 @@ from table_dump import Table, dump
 from catalog_model import Catalog, codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.keys import ItemKey
+from catalog_model.sortable import NAME_BYTES, sortable_id
 
-Age = Literal["old", "mixed", "new"]
+Age = Literal["old", "mixed", "new", "version 2"]
 AGES: tuple[Age, ...] = ("old", "mixed", "new")
+
+
+def fold_name_of_version_2(name: str) -> str:
+    """Fold a name as versions 1 and 2 did."""
+
+    def fold(character: str) -> str:
+        if character.isspace():
+            return " "
+        is_mark = unicodedata.combining(character)
+        return "" if is_mark or unicodedata.category(character)[0] not in "LNM" else character
+
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    kept = "".join(map(fold, unicodedata.normalize("NFKD", decomposed)))
+    return re.sub(r"\s+", "-", kept.lstrip())
+
+
+def as_version_2(item: Item) -> Item:
+    """Give an item as version 2 had it."""
+    old = item | {"_schema": {"N": "2"}}
+    if item["SK"] == {"S": "ALL"}:
+        record = json.loads(item["_doc"]["S"])
+        name = fold_name_of_version_2(record["title" if "#movie#" in item["PK"]["S"] else "name"])
+        cut = name.encode()[:NAME_BYTES].decode(errors="ignore")
+        old["_name"] = {"S": f"{cut}#{sortable_id(record['id'])}"}
+    return old
 
 
 def as_version_1(item: Item) -> Item:
     """Give an item as version 1 had it."""
-    old = {name: value for name, value in item.items() if name != "_type"}
+    old = {name: value for name, value in as_version_2(item).items() if name != "_type"}
     if item["SK"] == {"S": "TALLY"}:
         old.pop("_version", None)
     return old | {"_schema": {"N": "1"}}
@@ -31,11 +60,16 @@ def put(catalog: Catalog, item: Item) -> None:
 
 
 def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
-    """Turn all items of a table back to version 1, or some at random; give what it then holds."""
+    """Turn all items of a table back, or a mix of them; give what it then holds.
+
+    Those of an old table are of version 1, those of a mixed one of any.
+    """
     rng = random.Random(seed)
     for item in dump(catalog).values():
         if age == "old" or (age == "mixed" and rng.random() < 0.5):
             put(catalog, as_version_1(item))
+        elif age == "version 2" or (age == "mixed" and rng.random() < 0.5):
+            put(catalog, as_version_2(item))
     return dump(catalog)
 
 

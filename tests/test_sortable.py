@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from strategies import decimals, floats, ids, names
 
+from catalog_model.folding import fold_name
 from catalog_model.sortable import (
     NAME_BYTES,
-    fold_name,
     parse_id,
     parse_number,
     sortable_id,
@@ -64,21 +64,6 @@ def test_a_float_is_kept_to_its_last_bit(number: float) -> None:
     assert float(parse_number(sortable_number(number))) == number
 
 
-@given(names)
-def test_folding_twice_changes_nothing_more(name: str) -> None:
-    """What is left after folding has no case, accents or punctuation."""
-    folded = fold_name(name)
-    assert fold_name(folded.replace("-", " ")) == folded
-
-
-@given(names, names)
-def test_what_begins_a_name_begins_its_folded_form(prefix: str, rest: str) -> None:
-    """A prefix of a name finds it after both are folded."""
-    whole = prefix + rest
-    if unicodedata.normalize("NFC", whole) == whole:
-        assert fold_name(whole).startswith(fold_name(prefix))
-
-
 @pytest.mark.parametrize(
     ("name", "folded"),
     [
@@ -87,7 +72,7 @@ def test_what_begins_a_name_begins_its_folded_form(prefix: str, rest: str) -> No
         ("Spider-Man: Far from Home", "spiderman-far-from-home"),
         ("  WALL·E  (2008) ", "walle-2008-"),
         ("Straße", "strasse"),
-        ("Łódź", "łodz"),
+        ("Łódź", "lodz"),
         ("千と千尋の神隠し", "千と千尋の神隠し"),
         ("किताब", "किताब"),
         ("!!!", ""),

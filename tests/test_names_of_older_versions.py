@@ -1,0 +1,164 @@
+"""Names that older versions folded otherwise: found after a migration, and never a page astray."""
+
+# ruff: noqa: RUF001  # letters that look alike are what folding is about
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from engines import Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from older_tables import (
+    AGES,
+    Age,
+    as_version_1,
+    as_version_2,
+    fold_name_of_version_2,
+    grow_old,
+    put,
+    versions,
+)
+from strategies import titles as any_titles
+from table_dump import AnyTitle, comparable, dump
+
+from catalog_model import Catalog, Movie, TVShow, codec, evolution, keys
+from catalog_model import access_patterns as ap
+from catalog_model.folding import fold_name
+from catalog_model.operations import create_table, delete_table, migrate, repair, verify
+
+NAMES = (
+    "❤️ Love Actually Not",
+    "Monster High™: Ghouls Rule",
+    "Łódź",
+    "Lodz",
+    "Œuvre",
+    "Ölüm Işık",
+    "1️⃣ One",
+    "Heat",
+    "ดู",
+    "Zulu",
+)
+OTHERWISE = [name for name in NAMES if fold_name(name) != fold_name_of_version_2(name)]
+
+
+def titled(kind: str, title_id: int, name: str) -> AnyTitle:
+    """Make a title of this name."""
+    usual: dict[str, Any] = {"genre_ids": [18], "popularity": 1, "vote_average": 1, "vote_count": 1}
+    return (
+        Movie(id=title_id, title=name, **usual)
+        if kind == "movie"
+        else TVShow(id=title_id, name=name, **usual)
+    )
+
+
+TITLES = [titled(kind, at, name) for kind in keys.KINDS for at, name in enumerate(NAMES, start=1)]
+
+
+@pytest.fixture
+def filled(engine: Engine) -> Iterator[Catalog]:
+    """A handle on a table with movies and shows of these names."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, TITLES)
+    yield catalog
+    delete_table(catalog)
+
+
+def found(catalog: Catalog, kind: Any, typed: str) -> list[str]:
+    """The names that are found by their beginning."""
+    return [title.display_name for title in ap.find_titles_by_name(catalog, kind, typed)]
+
+
+def test_most_of_these_names_were_folded_otherwise() -> None:
+    """So the tests here are about something."""
+    assert len(OTHERWISE) >= 6
+    assert "Heat" not in OTHERWISE
+
+
+@pytest.mark.parametrize("kind", keys.KINDS)
+def test_stored_names_follow_by_a_migration(filled: Catalog, kind: Any) -> None:
+    """Before, a name may be missed, and verify counts older items; after, all is new."""
+    new = comparable(dump(filled))
+    before = grow_old(filled, "version 2")
+    assert found(filled, kind, "monster high ghouls") == found(filled, kind, "love") == []
+    report = verify(filled)
+    assert (report.findings, report.outdated) == ((), len(before))
+    assert repair(filled).actions == []
+    migrated = migrate(filled)
+    assert (migrated.versions, migrated.left) == ({2: len(before)}, [])
+    assert found(filled, kind, "monster high ghouls") == ["Monster High™: Ghouls Rule"]
+    assert found(filled, kind, "love") == ["❤️ Love Actually Not"]
+    assert found(filled, kind, "lodz") == ["Łódź", "Lodz"]
+    assert comparable(dump(filled)) == new
+    assert (verify(filled).findings, verify(filled).outdated) == ((), 0)
+
+
+def test_a_write_brings_its_name_along(filled: Catalog) -> None:
+    """Without a migration."""
+    grow_old(filled, "version 2")
+    ap.update_popularity(filled, "movie", 2, 7.5)
+    assert found(filled, "movie", "monster high ghouls") == ["Monster High™: Ghouls Rule"]
+    assert found(filled, "tv", "monster high ghouls") == []
+
+
+@pytest.mark.parametrize("age", ["version 2", *AGES])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_by_name_miss_and_repeat_nothing_whatever_the_version(
+    filled: Catalog, age: Age, limit: int, descending: bool
+) -> None:
+    """A page goes on behind the place that the index has, not the one the title would have now."""
+    grow_old(filled, age)
+    listed: list[int] = []
+    after = None
+    for _ in range(len(NAMES) + 1):
+        page = ap.list_titles(
+            filled, "tv", order="name", descending=descending, limit=limit, after=after
+        )
+        listed += [title.id for title in page]
+        after = page.next
+        if after is None:
+            break
+    assert len(listed) == len(NAMES)
+    assert set(listed) == {title.id for title in TITLES}
+
+
+@given(any_titles(), st.integers(0, 9))
+def test_every_older_item_is_read_as_the_new(title: AnyTitle, slot: int) -> None:
+    """From version 2, and by both steps from version 1."""
+    for item in (
+        codec.encode_title(title, version=7, slot=slot),
+        *codec.encode_copies(title),
+        codec.encode_slot(title.key, slot),
+    ):
+        for old in (as_version_2(item), as_version_1(item)):
+            assert evolution.is_outdated(old)
+            assert evolution.upgraded(old) == item
+
+
+JUNK: tuple[Any, ...] = (
+    *(None, 5, {}, {"S": 5}, {"S": ""}, {"S": "null"}, {"S": "[]"}, {"S": "{}"}, {"N": "5"}),
+    *({"S": '{"title": 5}'}, {"S": '{"title": null}'}, {"S": "[" * 100_000}, {"S": "{"}, []),
+)
+
+
+@pytest.mark.parametrize("doc", JUNK, ids=range(len(JUNK)))
+def test_a_listing_without_a_readable_record_keeps_its_place(doc: Any) -> None:
+    """It is no business of a step to judge it."""
+    listing = as_version_2(codec.encode_copies(TITLES[0])[0]) | {"_doc": doc}
+    assert evolution.upgraded(listing) == listing | {"_schema": {"N": "3"}}
+    del listing["_doc"]
+    assert evolution.upgraded(listing) == listing | {"_schema": {"N": "3"}}
+
+
+def test_a_surplus_listing_of_an_older_version_is_repaired(filled: Catalog) -> None:
+    """What is of version 2 and wrong is found and mended as ever."""
+    grow_old(filled, "version 2")
+    put(filled, as_version_2(codec.encode_copies(titled("movie", 99, "Œuvre"))[0]))
+    assert [finding.problem for finding in verify(filled).findings] == ["listing surplus"]
+    repair(filled)
+    assert verify(filled).is_clean
+    assert versions(filled) == {2}
