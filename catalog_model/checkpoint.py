@@ -93,7 +93,7 @@ def _usable(path: Path) -> Iterator[None]:
 
 def _unusable(path: Path, problem: object) -> InvalidArgumentError:
     """Name a path, the whole of it: a person has to find the file."""
-    return InvalidArgumentError(f"checkpoint {ascii(str(path))}: {problem}")
+    return InvalidArgumentError(f"checkpoint {str(path)!r}: {problem}")
 
 
 def _is_there(path: Path) -> bool:
