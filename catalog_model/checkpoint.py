@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from catalog_model.arguments import refuse, shown
+from catalog_model.arguments import refuse
 from catalog_model.errors import InvalidArgumentError
 
 Key = dict[str, Any]
@@ -86,10 +86,14 @@ def _usable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problem = error.strerror or error
-        raise InvalidArgumentError(f"checkpoint {shown(str(path))}: {problem}") from error
+        raise _unusable(path, error.strerror) from error
     except ValueError as error:
-        refuse("checkpoint", str(path), f"the path of a file ({error})")
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, problem: object) -> InvalidArgumentError:
+    """Name a path, the whole of it: a person has to find the file."""
+    return InvalidArgumentError(f"checkpoint {str(path)!r}: {problem}")
 
 
 def _is_there(path: Path) -> bool:
@@ -100,9 +104,9 @@ def _is_there(path: Path) -> bool:
         except FileNotFoundError:
             return False
     if stat.S_ISDIR(mode):
-        refuse("checkpoint", str(path), "the path of a file (it is a folder)")
+        raise _unusable(path, "is a folder, not a file")
     if not stat.S_ISREG(mode):
-        refuse("checkpoint", str(path), "the path of a file (it is a pipe or a device)")
+        raise _unusable(path, "is a pipe or a device, not a file")
     return True
 
 

@@ -43,6 +43,9 @@ CLIENT_DEFAULTS: Final = Config(
 PLACEHOLDER: Final = "t"
 """What examples call a table that is never asked; too short for a table that can be made."""
 
+ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
+"""The nearer first."""
+
 _NAME: Final = r"[A-Za-z0-9_.-]{3,255}"
 _ARN: Final = rf"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]+:\d{{12}}:table/{_NAME}"
 _TABLE: Final = re.compile(f"{_NAME}|{_ARN}", re.ASCII)
@@ -166,6 +169,8 @@ def make_client(
             raise NoRegionError
         check_region(found)
         own: Any = session._session
+        if not own.get_config_variable("ignore_configured_endpoint_urls"):
+            _check_variables(endpoint_url)
         own.set_config_variable("region", found)  # who gives credentials is asked there, too
         client = session.client(
             "dynamodb",
@@ -178,6 +183,14 @@ def make_client(
             _check_certificates(own.get_config_variable("ca_bundle"), said.client_cert)
         read_with_orjson(client)
     return client
+
+
+def _check_variables(endpoint_url: str | None) -> None:
+    """Accept the endpoint that the environment names, where no argument goes before it."""
+    for name in () if endpoint_url else ENDPOINT_VARIABLES:
+        if os.environ.get(name):
+            check_endpoint(os.environ[name], name)
+            return
 
 
 def _check_certificates(authorities: str | None, own: str | tuple[str, str] | None) -> None:

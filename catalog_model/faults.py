@@ -133,7 +133,10 @@ def translate(error: Exception, table_name: str, profile: str | None = None) -> 
 
 def _words(error: BaseException) -> str:
     """Say what an error says, and what it leaves out: its class, or the file."""
-    text = _cut(str(error))
+    try:
+        text = _cut(str(error))
+    except Exception:  # noqa: BLE001  # an exception that cannot even say what it is
+        text = ""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{_cut(str(error.filename))}: {error.strerror}"
     if text.startswith("Invalid header value"):  # it goes on with all of it, secrets included

@@ -34,6 +34,8 @@ CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     # Settings: wrong, missing, or of a part of botocore that is not installed.
     Boto3Error: ConfigurationError,
     botocore.BotoCoreError: ConfigurationError,
+    botocore.MissingServiceIdError: ConfigurationError,
+    botocore.UndefinedModelAttributeError: ConfigurationError,
     ImportError: ConfigurationError,
     ValueError: ConfigurationError,
     http.client.InvalidURL: ConfigurationError,

@@ -1,0 +1,85 @@
+"""Every exception class that the libraries below this one, and Python, can raise; one of each."""
+
+from __future__ import annotations
+
+import builtins
+import http.client
+import json
+import socket
+import ssl
+import string
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import boto3.exceptions
+import botocore.exceptions
+import botocore.httpsession
+import botocore.parsers
+import botocore.tokens
+import pynamodb.exceptions
+import urllib3.exceptions
+
+MODULES = (
+    boto3.exceptions,
+    botocore.exceptions,
+    botocore.httpsession,
+    botocore.parsers,
+    botocore.tokens,
+    builtins,
+    http.client,
+    json,
+    pynamodb.exceptions,
+    socket,
+    ssl,
+    urllib3.exceptions,
+)
+PASS_THROUGH = (MemoryError, Warning)
+"""Not ours to explain; and a warning is an exception only where somebody made it one."""
+
+
+def classes() -> list[type[Exception]]:
+    """Give each class once: what the modules define, and all that was derived from it."""
+    found: dict[type[Exception], None] = {}
+    for module in MODULES:
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, Exception):
+                found.update(dict.fromkeys(_with_derived(kind)))
+    return sorted(filter(_is_theirs, found), key=lambda kind: (kind.__module__, kind.__qualname__))
+
+
+def _with_derived(kind: type[Exception]) -> Iterator[type[Exception]]:
+    yield kind
+    if kind.__module__ != "builtins":  # all the world derives from those
+        for derived in kind.__subclasses__():
+            yield from _with_derived(derived)
+
+
+def _is_theirs(kind: type[Exception]) -> bool:
+    return not issubclass(kind, PASS_THROUGH) and not kind.__module__.startswith("catalog_model")
+
+
+def made(kind: type[Exception]) -> Exception:
+    """Make an exception, as its library does where that can be known."""
+    fields = [name for _, name, _, _ in string.Formatter().parse(getattr(kind, "fmt", "")) if name]
+    attempts: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((), dict.fromkeys(fields, "what was given")),
+        (("what went wrong",), {}),
+        (({"Error": {"Code": "Odd", "Message": "what went wrong"}}, "GetItem"), {}),
+        (("utf-8", b"\xff", 0, 1, "what went wrong"), {}),
+        (("what went wrong", "a document", 0), {}),
+        (("what went wrong", [ValueError()]), {}),
+    ]
+    for args, kwargs in attempts[0 if fields else 1 :]:
+        try:
+            return kind(*args, **kwargs)
+        except (TypeError, AttributeError, KeyError):
+            continue
+    bare = kind.__new__(kind, "what went wrong")
+    assert isinstance(bare, kind)
+    return bare
+
+
+def without_warnings() -> warnings.catch_warnings[None]:
+    """Let classes be looked up that are on their way out."""
+    return warnings.catch_warnings(action="ignore")

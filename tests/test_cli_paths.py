@@ -1,0 +1,219 @@
+"""Every option that takes a path, given what is no such file: one line with it, exit code 2."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import click
+import pytest
+from command_line import CommandLine
+
+from catalog_model.cli import program
+from catalog_model.files import TitleFile, read_folder, sample_folder
+from catalog_model.local import Engine, start_engine
+from catalog_model.migrate import migrate
+from catalog_model.operations import verify
+
+USAGE = 2
+COST = "cost --pattern 'get-title movie 34' --per-second 1"
+
+READING: dict[str, list[str]] = {
+    "load --movies": ["load", "--movies"],
+    "load --tv": ["load", "--tv"],
+    "explain load --movies": ["explain", "load", "--movies"],
+    "cost --movies": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--movies"],
+    "cost --tv": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--tv"],
+    "cost --prices": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--prices"],
+    "put-title": ["put-title", "movie"],
+    "explain put-title": ["explain", "put-title", "movie"],
+}
+WRITING = {"migrate --checkpoint": ["migrate", "--checkpoint"]}
+
+
+def folder(at: Path) -> Path:
+    """A folder where a file should be."""
+    at.mkdir()
+    return at
+
+
+def beneath_a_file(at: Path) -> Path:
+    """A path that goes on where a file is."""
+    at.write_text("{}")
+    return at / "file.json"
+
+
+def ring(at: Path) -> Path:
+    """A link to itself."""
+    at.symlink_to(at)
+    return at
+
+
+def link_to_nothing(at: Path) -> Path:
+    """A link whose end is missing, and so is the folder that it would be in."""
+    at.symlink_to(at.parent / "none" / "file.json")
+    return at
+
+
+def too_long(at: Path) -> Path:
+    """A name that no file can have."""
+    return at.with_name("n" * 300)
+
+
+def not_readable(at: Path) -> Path:
+    """A file that nobody may read; root, who may, is told apart by the test."""
+    at.write_text("{}")
+    at.chmod(0)
+    return at
+
+
+def pipe(at: Path) -> Path:
+    """A pipe that nobody writes to."""
+    os.mkfifo(at)
+    return at
+
+
+UNREADABLE: list[Callable[[Path], Path]] = [
+    folder,
+    beneath_a_file,
+    ring,
+    link_to_nothing,
+    too_long,
+    not_readable,
+    lambda at: at.parent / "none" / "file.json",  # in a folder that is not there
+    lambda at: at,  # not there itself
+    lambda _: Path("/dev/zero"),
+    lambda _: Path(),
+]
+UNWRITABLE: list[Callable[[Path], Path]] = [
+    folder,
+    beneath_a_file,
+    ring,
+    too_long,
+    not_readable,
+    pipe,
+    lambda at: at.parent / "none" / "file.json",
+    lambda _: Path("/dev/full"),
+    lambda _: Path("/dev/zero"),
+    lambda _: Path(),
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One engine: what is held here does not come so far as to differ by it."""
+    with start_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def cli(engine: Engine) -> CommandLine:
+    """The command line on a table with the sample data."""
+    return CommandLine(engine).filled(read_folder(sample_folder()))
+
+
+def refused(cli: CommandLine, words: list[str], path: Path) -> None:
+    """Hold how a command has to end."""
+    result = cli(*words, str(path))
+    assert (result.exit_code, result.stdout) == (USAGE, ""), result.output
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: "), result.stderr
+    assert path.name[:70] in last
+    assert "Traceback" not in result.stderr
+
+
+def can_read_all(path: Path) -> bool:
+    """Tell whether this process is one that no permission stops."""
+    is_closed = os.path.isfile(path) and not stat.S_IMODE(path.stat().st_mode)  # noqa: PTH113  # never raises
+    return is_closed and os.access(path, os.R_OK)
+
+
+@pytest.mark.parametrize("make", UNREADABLE, ids=range(len(UNREADABLE)))
+@pytest.mark.parametrize("option", READING)
+def test_a_file_to_read_is_none(
+    cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """Nothing is written to the table, and the path is in the line."""
+    path = make(tmp_path / "file.json")
+    if can_read_all(path):
+        pytest.skip("no permission stops this user")
+    refused(cli, READING[option], path)
+
+
+@pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
+def test_a_file_to_keep_is_none(
+    cli: CommandLine, make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """Before anything is brought up."""
+    path = make(tmp_path / "file.json")
+    if can_read_all(path):
+        pytest.skip("no permission stops this user")
+    before = sorted(tmp_path.iterdir())
+    refused(cli, WRITING["migrate --checkpoint"], path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_every_option_that_takes_a_path_is_tried() -> None:
+    """One that is added is to be added here."""
+    found = {
+        f"{name} {parameter.opts[0]}" if parameter.opts[0].startswith("-") else name
+        for name, command in commands(program)
+        for parameter in command.params
+        if parameter.metavar == "FILE" or isinstance(parameter.type, click.File)
+    }
+    tried = {*READING, *WRITING}
+    assert {name.replace("explain load --tv", "explain load --movies") for name in found} == tried
+
+
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Give each command with its words."""
+    for name, command in group.commands.items():
+        words = f"{path} {name}".strip()
+        if isinstance(command, click.Group):
+            yield from commands(command, words)
+        else:
+            yield words, command
+
+
+def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done stays done, and no half of a checkpoint is left."""
+    place = tmp_path / "place"
+    saves = count()
+
+    def full(_: int) -> None:
+        if next(saves):
+            no_space()
+
+    monkeypatch.setattr("catalog_model.checkpoint.os.fsync", full)
+    result = cli("migrate", "--checkpoint", str(place))
+    problem = f"Error: checkpoint '{place}': No space left on device\n"
+    assert (result.exit_code, result.stderr) == (USAGE, problem)
+    assert list(tmp_path.iterdir()) == [place]
+    monkeypatch.undo()
+    assert migrate(cli.catalog, checkpoint=place).left == []
+    assert list(tmp_path.iterdir()) == []
+    assert verify(cli.catalog).is_clean
+
+
+def test_a_pipe_is_read_where_a_temporary_file_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where none can be, it says so."""
+    monkeypatch.setattr("catalog_model.files.tempfile.mkstemp", no_space)
+    reader, writer = os.pipe()
+    os.write(writer, b"{}")
+    os.close(writer)
+    with pytest.raises(ValueError, match="a pipe needs a temporary file"):
+        TitleFile(Path(f"/dev/fd/{reader}"), "movie")
+    os.close(reader)
+    assert list(tmp_path.iterdir()) == []
+
+
+def no_space(**_: str) -> None:
+    """Fail as a full disk does."""
+    raise OSError(28, "No space left on device")

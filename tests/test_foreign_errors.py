@@ -1,0 +1,234 @@
+"""No exception of another library comes out: each class has one of ours, and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import pytest
+from botocore.config import Config
+from click.testing import CliRunner
+from foreign_exceptions import classes, made
+
+from catalog_model import Catalog, TitleKey, errors, foreign_errors
+from catalog_model import access_patterns as ap
+from catalog_model.cli import program
+from catalog_model.cli_base import CONFIGURATION, SERVICE, exit_code_of
+from catalog_model.errors import (
+    CatalogError,
+    ConfigurationError,
+    ServiceError,
+    ThrottledError,
+    UnavailableError,
+    UnreachableError,
+)
+from catalog_model.faults import translated
+from catalog_model.keys import title_key
+from catalog_model.plan import Delete
+
+CLASSES = classes()
+DELETION = Delete(title_key(TitleKey("movie", 1)))
+
+EXPECTED: dict[str, type[CatalogError]] = {
+    "botocore.exceptions.CapacityNotAvailableError": ThrottledError,
+    "botocore.exceptions.ChecksumError": UnavailableError,
+    "botocore.exceptions.ConnectTimeoutError": UnreachableError,
+    "botocore.exceptions.DataNotFoundError": ConfigurationError,
+    "botocore.exceptions.HTTPClientError": UnreachableError,
+    "botocore.exceptions.IncompleteReadError": UnavailableError,
+    "botocore.exceptions.InfiniteLoopConfigError": ConfigurationError,
+    "botocore.exceptions.InvalidRetryModeError": ConfigurationError,
+    "botocore.exceptions.LoginRefreshRequired": ConfigurationError,
+    "botocore.exceptions.MetadataRetrievalError": ConfigurationError,
+    "botocore.exceptions.MissingDependencyException": ConfigurationError,
+    "botocore.exceptions.NoAuthTokenError": ConfigurationError,
+    "botocore.exceptions.ParamValidationError": ServiceError,
+    "botocore.exceptions.RefreshWithMFAUnsupportedError": ConfigurationError,
+    "botocore.exceptions.ResponseStreamingError": UnreachableError,
+    "botocore.exceptions.SSLError": UnreachableError,
+    "botocore.exceptions.SSOTokenLoadError": ConfigurationError,
+    "botocore.exceptions.UnauthorizedSSOTokenError": ConfigurationError,
+    "botocore.exceptions.UnknownSignatureVersionError": ConfigurationError,
+    "botocore.parsers.ResponseParserError": UnavailableError,
+    "builtins.BrokenPipeError": UnreachableError,
+    "builtins.ConnectionResetError": UnreachableError,
+    "builtins.FileNotFoundError": ConfigurationError,
+    "builtins.KeyError": ServiceError,
+    "builtins.ModuleNotFoundError": ConfigurationError,
+    "builtins.OSError": UnreachableError,
+    "builtins.PermissionError": ConfigurationError,
+    "builtins.RecursionError": ServiceError,
+    "builtins.TimeoutError": UnreachableError,
+    "builtins.UnicodeDecodeError": UnavailableError,
+    "builtins.UnicodeEncodeError": ConfigurationError,
+    "builtins.ValueError": ConfigurationError,
+    "http.client.BadStatusLine": UnreachableError,
+    "http.client.InvalidURL": ConfigurationError,
+    "json.decoder.JSONDecodeError": UnavailableError,
+    "pynamodb.exceptions.InvalidStateError": ServiceError,
+    "socket.gaierror": UnreachableError,
+    "ssl.SSLCertVerificationError": UnreachableError,
+    "urllib3.exceptions.DecodeError": UnavailableError,
+    "urllib3.exceptions.LocationParseError": ConfigurationError,
+    "urllib3.exceptions.ProtocolError": UnreachableError,
+    "urllib3.exceptions.URLSchemeUnknown": ConfigurationError,
+}
+"""What can be done about it decides: set it right, ask the operator, or try again."""
+
+
+def name_of(kind: type[Exception]) -> str:
+    """Name a class as its module does."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+class Raises:
+    """A handle whose every request ends with an exception, where botocore is about to send it."""
+
+    def __init__(self) -> None:
+        self.problem: BaseException = Exception()
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url="http://127.0.0.1:1",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        client.meta.events.register("before-send.dynamodb", self._raise)
+        self.catalog = Catalog("films", client=client)
+
+    def _raise(self, **_: Any) -> None:
+        raise self.problem
+
+    def caught(self, call: Callable[[], object], problem: BaseException) -> BaseException:
+        """Give what comes out of a call where *problem* comes up in it."""
+        self.problem = problem
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  # whatever it is
+            return error
+        raise AssertionError(f"{problem!r} was lost")
+
+
+@pytest.fixture(scope="module")
+def raising() -> Iterator[Raises]:
+    """One client for all exceptions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("catalog_model.writes.time.sleep", lambda _: None)
+        yield Raises()
+
+
+def test_there_are_many_classes_and_each_is_met_once() -> None:
+    """So that an enumeration which finds none does not pass for one that finds no fault."""
+    names = [name_of(kind) for kind in CLASSES]
+    assert len(names) == len(set(names)) > 180
+    assert set(EXPECTED) <= set(names)
+    for kind in (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+        assert set(kind.__subclasses__()) <= set(CLASSES)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=name_of)
+def test_what_comes_up_in_a_request_comes_out_as_ours(
+    kind: type[Exception], raising: Raises
+) -> None:
+    """In a read and in a write: one of the tree, from theirs, and saying what it was."""
+    theirs = made(kind)
+    reads = raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), theirs)
+    writes = raising.caught(lambda: raising.catalog.gateway.transact((DELETION,)), made(kind))
+    for ours in (reads, writes):
+        assert isinstance(ours, CatalogError), ours
+        assert type(ours) is type(reads)
+        assert isinstance(ours.__cause__, kind)
+        assert len(str(ours)) > len("ServiceError")
+    expected = EXPECTED.get(name_of(kind))
+    assert expected is None or type(reads) is expected
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=name_of)
+def test_what_comes_up_while_a_client_is_made_comes_out_as_ours(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was asked then: it is a setting, unless a network or a service is to blame."""
+    theirs = made(kind)
+
+    def fail(**_: Any) -> None:
+        raise theirs
+
+    monkeypatch.setattr("catalog_model.clients.boto3.session.Session", fail)
+    with pytest.raises(CatalogError) as caught:
+        Catalog("films").warm()
+    assert caught.value.__cause__ is theirs
+    assert type(caught.value) is not ServiceError
+    assert isinstance(caught.value, (ConfigurationError, UnavailableError, ThrottledError))
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=name_of)
+def test_the_command_line_says_it_in_a_line(
+    kind: type[Exception], raising: Raises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 253 for what is to be set right here, and 254 for the service."""
+    raising.problem = made(kind)
+    monkeypatch.setattr(Catalog, "from_env", lambda **_: raising.catalog)
+    result = CliRunner().invoke(program, ["get-title", "movie", "1"])
+    assert result.exit_code in (CONFIGURATION, SERVICE), result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    expected = EXPECTED.get(name_of(kind))
+    assert expected is None or result.exit_code == exit_code_of(expected("it"))
+
+
+def test_every_class_of_botocore_is_placed_on_purpose() -> None:
+    """By an entry of its own family, not by the one for exceptions of any kind."""
+    for kind in CLASSES:
+        if kind.__module__ == "botocore.exceptions" and kind.__name__ != "ClientError":
+            found = next(each for each in kind.__mro__ if each in foreign_errors.CLASSES)
+            assert found is not Exception or issubclass(kind, botocore.exceptions.ClientError), kind
+
+
+@pytest.mark.parametrize("kind", [MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_is_no_error_of_a_request_passes_through(
+    kind: type[BaseException], raising: Raises
+) -> None:
+    """Nobody could do anything about it by what our tree says."""
+    problem = kind()
+    assert raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), problem) is problem
+
+
+def test_an_error_of_ours_stays_what_it_is() -> None:
+    """Whoever raised it below knew best."""
+    for name in errors.__all__:
+        ours = getattr(errors, name)("it")
+        with pytest.raises(CatalogError) as caught, translated("films"):
+            raise ours
+        assert caught.value is ours
+
+
+def test_a_page_of_somebody_else_does_not_flood_the_message() -> None:
+    """A message is cut where it gets long."""
+    page = "<p>" * 100_000
+    response: Any = {"Error": {"Code": "403", "Message": page}, "ResponseMetadata": {}}
+    for theirs in (botocore.exceptions.ClientError(response, "GetItem"), ValueError(page)):
+        with pytest.raises(CatalogError) as caught, translated("films"):
+            raise theirs
+        assert len(str(caught.value)) < 1000
+
+
+def test_a_secret_in_a_header_is_not_shown() -> None:
+    """Python's own message about a header that cannot be sent has all of it."""
+    theirs = ValueError("Invalid header value b'token\\nof mine'")
+    with pytest.raises(ConfigurationError) as caught, translated("films"):
+        raise botocore.exceptions.HTTPClientError(error=theirs)
+    assert "token" not in str(caught.value)
+    assert "line break" in str(caught.value)
+
+
+def test_where_it_was_raised_counts_as_much_as_what_it_is() -> None:
+    """The same exception is an answer that is none in a parser, and a setting elsewhere."""
+    parse: Any = botocore.parsers.JSONParser().parse
+    shape = boto3.client("dynamodb").meta.service_model.operation_model("GetItem").output_shape
+    for body in (b"[1]", b'{"Item": 5}', b"\xff", b'{"Item": {"a": 5}}'):
+        answer = {"status_code": 200, "headers": {}, "body": body}
+        with pytest.raises(UnavailableError), translated("films"):
+            parse(answer, shape)
+    with pytest.raises(ConfigurationError), translated("films"):
+        int("AWS_MAX_ATTEMPTS")

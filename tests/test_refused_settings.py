@@ -1,0 +1,220 @@
+"""What surrounds the table takes no nonsense: refused here, the value named, nothing sent."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from catalog_model import Catalog, operations
+from catalog_model.errors import ConfigurationError, InvalidArgumentError, ServiceError
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table"
+
+NOT_TEXT: tuple[Any, ...] = (5, True, b"text", ["text"], {"a": "b"}, 1.5, object())
+NOT_SAID: tuple[Any, ...] = (*NOT_TEXT, "", " ", "\t\n")
+NOT_A_FLAG: tuple[Any, ...] = (0, 1, None, "yes", [])
+NOT_A_FUNCTION: tuple[Any, ...] = (5, "print", [])
+NOT_A_RATE: tuple[Any, ...] = (0, -1, math.nan, math.inf, "5", True, [5])
+NOT_PARTS: tuple[Any, ...] = (0, -1, 65, 1.5, True, None, "4")
+NOT_UNITS: tuple[Any, ...] = (
+    0,
+    -1,
+    1.5,
+    True,
+    "5",
+    math.nan,
+    math.inf,
+    Decimal(5),
+    [5],
+    2**63,
+    10**5000,
+)
+NOT_A_TIMEOUT: tuple[Any, ...] = (-1, -0.1, math.nan, math.inf, "5", None, True, [5], 10**400)
+NOT_A_CATALOG: tuple[Any, ...] = (None, "films", 5, Catalog)
+NOT_TAGS: tuple[Any, ...] = (
+    *("team=films", ["team"], [("team", "films")], 5, True, {"team"}),
+    *(
+        {"team": 5},
+        {"team": None},
+        {"team": b"films"},
+        {5: "films"},
+        {None: "films"},
+        {"": "films"},
+    ),
+    *({"a" * 129: "x"}, {"a": "x" * 257}, {"aws:team": "x"}, {"AWS:team": "x"}, {"a": "x\ud800"}),
+    *({"a<b": "x"}, {"a": "x?"}, {f"key{n}": "x" for n in range(51)}, {"a": {"b": "c"}}),
+)
+NAMES: tuple[Any, ...] = (
+    *("", "fx", "a", "ab", "x" * 256, "a b c", "films!", "films\n", " films", "fílms", "a/b/c"),
+    *("films:1", "../films", "films\x00", "arn:aws", f"{ARN}/", f"{ARN}/fx", f"{ARN}/{'x' * 256}"),
+    *(f"{ARN}/films/index/by_rating", f"{ARN}:films", f"{ARN[:-6]}stream/films"),
+    *("arn:aws:s3:eu-west-1:123456789012:table/films", "arn:aws:dynamodb::1:table/films"),
+    *(None, 5, b"films", ["films"], True),
+)
+
+
+def made(**settings: Any) -> Config:
+    """Make a config of whatever it takes: it looks at little."""
+    return Config(**settings)
+
+
+WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
+    "create_table": {
+        "catalog": NOT_A_CATALOG,
+        "read_capacity": NOT_UNITS,
+        "write_capacity": NOT_UNITS,
+        "tags": NOT_TAGS,
+        "timeout": NOT_A_TIMEOUT,
+    },
+    "delete_table": {"catalog": NOT_A_CATALOG, "timeout": NOT_A_TIMEOUT},
+    "table_status": {"catalog": NOT_A_CATALOG},
+    "verify": {
+        "catalog": NOT_A_CATALOG,
+        "read_units_per_second": NOT_A_RATE,
+        "segments": NOT_PARTS,
+        "on_progress": NOT_A_FUNCTION,
+    },
+    "repair": {
+        "catalog": NOT_A_CATALOG,
+        "dry_run": NOT_A_FLAG,
+        "read_units_per_second": NOT_A_RATE,
+        "report": (5, "report", {}, ["finding"]),
+        "on_progress": NOT_A_FUNCTION,
+    },
+    "migrate": {
+        "catalog": NOT_A_CATALOG,
+        "dry_run": NOT_A_FLAG,
+        "units_per_second": NOT_A_RATE,
+        "segments": NOT_PARTS,
+        "checkpoint": (5, True, b"place", ["place"]),
+        "on_progress": NOT_A_FUNCTION,
+    },
+}
+"""Wrong values for each argument of each function around the table."""
+
+HANDLES: dict[str, tuple[Any, ...]] = {
+    "table": NAMES,
+    "region": NOT_SAID,
+    "endpoint_url": NOT_SAID,
+    "profile": NOT_SAID,
+    "cursor_secret": (*NOT_SAID, "a\ud800"),
+    "config": (
+        *(5, "config", {"read_timeout": 1}, Config),
+        *(
+            made(**{name: value})
+            for name in ("connect_timeout", "read_timeout")
+            for value in (0, -1, math.nan, math.inf, "5", True, [5])
+        ),
+        *(made(max_pool_connections=value) for value in (0, -1, 1.5, "5", True)),
+        *(made(proxies=value) for value in (5, "http://p.test:1", ["http://p.test:1"])),
+        *(made(region_name=value) for value in ("", 5)),
+    ),
+    "client": (5, "client", object(), boto3),
+}
+"""Wrong values for each argument of a handle."""
+
+OPERATIONS: dict[str, Callable[..., Any]] = {name: getattr(operations, name) for name in WRONG}
+CALLS = [
+    (name, argument, value)
+    for name, arguments in WRONG.items()
+    for argument, values in arguments.items()
+    for value in values
+]
+
+
+@pytest.fixture(scope="module")
+def silent() -> Catalog:
+    """A handle from which nothing can be sent."""
+
+    def sent(**_: Any) -> None:
+        raise AssertionError("a request was about to be sent")
+
+    client = boto3.client("dynamodb", region_name="eu-west-1")
+    client.meta.events.register("before-call.dynamodb", sent)
+    return Catalog("films", client=client)
+
+
+def part_of(value: object) -> str:
+    """Give what of a value has to be in the message."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "too large to be shown"
+    return text.encode("ascii", "backslashreplace").decode()[:20] if "\ud800" in text else text[:20]
+
+
+def test_every_argument_of_every_function_is_tried() -> None:
+    """One that is added is to be added here; there are no others."""
+    public = {name for name in operations.__all__ if inspect.isfunction(getattr(operations, name))}
+    assert set(WRONG) == public
+    for name, function in OPERATIONS.items():
+        assert set(WRONG[name]) >= set(inspect.signature(function).parameters), name
+    assert set(HANDLES) >= set(inspect.signature(Catalog).parameters) - {"deadline"}
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), CALLS, ids=range(len(CALLS)))
+def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silent: Catalog) -> None:
+    """By its name and with the value, whatever it is."""
+    function = OPERATIONS[name]
+    given: dict[str, Any] = {"catalog": silent, argument: value}
+    if argument.endswith("capacity"):
+        given = {**given, "read_capacity": 1, "write_capacity": 1, argument: value}
+    with pytest.raises(InvalidArgumentError) as caught:
+        function(**given)
+    message = str(caught.value)
+    if argument != "tags":
+        assert part_of(value) in message
+        assert argument.removeprefix("read_") in message
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [(argument, value) for argument, values in HANDLES.items() for value in values],
+    ids=range(sum(map(len, HANDLES.values()))),
+)
+def test_a_handle_is_not_made_of_nonsense(argument: str, value: Any) -> None:
+    """At once: whoever reads the configuration hears of it, and not whoever comes first."""
+    with pytest.raises(InvalidArgumentError, match=argument):
+        Catalog(**{"table": "films", argument: value})
+
+
+@pytest.mark.parametrize("name", ["films", "abc", "a.b", "A-Z_0.9", "x" * 255, f"{ARN}/films"])
+def test_a_name_that_dynamodb_allows_is_one(name: str) -> None:
+    """From 3 to 255 characters, or the table's ARN, in any partition."""
+    assert Catalog(name).table == name
+    assert Catalog(name.replace("arn:aws:", "arn:aws-cn:")).table
+
+
+def test_the_name_that_examples_use_is_only_for_handles(silent: Catalog) -> None:
+    """No table can be called so, and none is made."""
+    example = Catalog("t", client=silent.client)
+    with pytest.raises(InvalidArgumentError, match="not 't'"):
+        operations.create_table(example)
+
+
+@pytest.mark.parametrize("region", ["eu west 1", "eu-west-1\n", "http://x", "-a", "a" * 64, "eü"])
+def test_a_region_that_is_none_is_a_setting(region: str) -> None:
+    """As an endpoint that is none: what to set right is not in the caller's code."""
+    with pytest.raises(ConfigurationError, match="region must be"):
+        Catalog("films", region=region)
+    with pytest.raises(ConfigurationError, match="region must be"):
+        Catalog("films", config=Config(region_name=region))
+    with pytest.raises(ConfigurationError, match="endpoint_url must be"):
+        Catalog("films", endpoint_url=region if "x" not in region else "http://x:y")
+
+
+@pytest.mark.parametrize(
+    "tags", [None, {}, {"a": ""}, {"é 1+-=._:/@": "ü" * 256}, {"k" * 128: "x"}]
+)
+def test_tags_that_dynamodb_allows_are_sent(tags: Any, silent: Catalog) -> None:
+    """Up to their bounds."""
+    with pytest.raises(ServiceError, match="about to be sent"):
+        operations.create_table(silent, tags=tags)

@@ -1,0 +1,105 @@
+"""A Python that was built without one of its optional parts runs what does not need it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from test_cli_process import ROOT, environment
+
+OPTIONAL = (
+    *("_bz2", "_ctypes", "_curses", "_curses_panel", "_dbm", "_elementtree", "_gdbm", "_lsprof"),
+    *("_lzma", "_sqlite3", "_statistics", "_tkinter", "_uuid", "_zoneinfo", "mmap", "nis"),
+    *("readline", "resource", "spwd", "syslog", "termios"),
+)
+"""Parts that a system may lack, and none of which botocore or PynamoDB needs."""
+
+HIDING = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in {OPTIONAL!r}:
+            raise ImportError(f"{{name}} was not built", name=name)
+sys.meta_path.insert(0, Missing())
+for name in {OPTIONAL!r}:
+    sys.modules.pop(name, None)
+"""
+
+RUNNING = """
+import json, sys
+from click.testing import CliRunner
+import catalog_model, catalog_model.access_patterns, catalog_model.operations
+from catalog_model.cli import program
+from catalog_model.files import TitleFile, read_folder, sample_folder
+commands = json.loads(sys.argv[1])
+results = [CliRunner().invoke(program, words) for words in commands]
+print(json.dumps({
+    "codes": [result.exit_code for result in results],
+    "said": [result.output[-200:] for result in results if result.exit_code],
+    "titles": len(read_folder(sample_folder())),
+    "counted": len(TitleFile(sample_folder() / "data_tv.json", "tv")),
+}))
+"""
+
+COMMANDS = [
+    ["--version"],
+    ["--help"],
+    ["patterns"],
+    ["cost", "--pattern", "get-title movie 34", "--per-second", "1"],
+    ["export", "iam", "--role", "reader", "--region", "eu-west-1"],
+]
+
+IMPORTED = """
+import importlib.machinery, json, sys
+def extensions():
+    specs = {name: getattr(it, "__spec__", None) for name, it in list(sys.modules.items())}
+    loaders = {name: getattr(spec, "loader", None) for name, spec in specs.items()}
+    kind = importlib.machinery.ExtensionFileLoader
+    return {name for name in loaders if "." not in name and isinstance(loaders[name], kind)}
+import boto3, botocore.httpsession, click, itsdangerous, pynamodb.connection, rich.table
+boto3.client("dynamodb", region_name="eu-west-1")
+theirs = extensions()
+import catalog_model, catalog_model.cli, catalog_model.operations
+print(json.dumps(sorted(extensions() - theirs)))
+"""
+
+
+def run(code: str, *words: str) -> object:
+    """Run code in a fresh process, and read what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_nothing_rare_is_imported_before_it_is_needed() -> None:
+    """Beyond the parts that the libraries import themselves: those for names and for figures."""
+    assert set(run(IMPORTED)) <= {"_statistics", "unicodedata"}  # type: ignore[call-overload]
+
+
+def test_what_does_not_need_a_part_runs_without_it() -> None:
+    """Imports, commands that ask nobody, and files: their keys are compared in memory then."""
+    found = run(HIDING + RUNNING, json.dumps(COMMANDS))
+    expected = {"codes": [0] * len(COMMANDS), "said": [], "titles": 100, "counted": 40}
+    assert found == expected
+
+
+def test_a_key_that_comes_twice_is_found_without_sqlite() -> None:
+    """As with it."""
+    code = """
+import io, json
+from catalog_model.json_stream import JsonStream
+try:
+    list(JsonStream(io.BytesIO(b'{"a": 1, "b": 2, "a": 3}'), "it").members("an object"))
+except ValueError as error:
+    print(json.dumps(str(error)))
+"""
+    assert run(HIDING + code) == run(code) == "it: the key 'a' occurs twice in one object"

@@ -1,0 +1,284 @@
+"""A setting that is wrong, of any kind: one line that shows it, 253, and nothing was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import botocore.credentials
+import botocore.tokens
+import pytest
+from click.testing import CliRunner, Result
+
+from catalog_model.cli import program
+from catalog_model.cli_base import CONFIGURATION, SERVICE, USAGE
+
+Variables = Mapping[str, str | None]
+
+NOBODY: Final[Variables] = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+ROLE: Final = "arn:aws:iam::123456789012:role/films"
+SESSION = "sso_account_id = 1\nsso_role_name = r\nregion = us-east-1\n"
+SSO_PARTS = "sso_start_url = https://x.test/start\nsso_region = us-east-1\n"
+
+IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
+    "region of words": ({"AWS_DEFAULT_REGION": "eu west 1"}, "'eu west 1' (set by AWS_DEFAULT"),
+    "region of a line": ({"AWS_DEFAULT_REGION": "eu-west-1\n"}, "region must be"),
+    "region as a URL": ({"AWS_DEFAULT_REGION": "http://x"}, "'http://x'"),
+    "region of 70": ({"AWS_DEFAULT_REGION": "a" * 70}, "region must be"),
+    "region beyond ASCII": ({"AWS_DEFAULT_REGION": "eü-west-1"}, "AWS_DEFAULT_REGION"),
+    "no region": ({"AWS_DEFAULT_REGION": None}, "--region or AWS_REGION does"),
+    "empty regions": ({"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, "must specify a region"),
+    "the other region": ({"AWS_DEFAULT_REGION": None, "AWS_REGION": "a b"}, "set by AWS_REGION"),
+    "tries of letters": ({"AWS_MAX_ATTEMPTS": "abc"}, "set by AWS_MAX_ATTEMPTS"),
+    "tries below 1": ({"AWS_MAX_ATTEMPTS": "0"}, "max_attempts"),
+    "no such mode": ({"AWS_RETRY_MODE": "eager"}, "set by AWS_RETRY_MODE"),
+    "no such defaults": ({"AWS_DEFAULTS_MODE": "eager"}, "set by AWS_DEFAULTS_MODE"),
+    "no such endpoints of STS": ({"AWS_STS_REGIONAL_ENDPOINTS": "some"}, "set by AWS_STS_REG"),
+    "no such account mode": ({"AWS_ACCOUNT_ID_ENDPOINT_MODE": "some"}, "set by AWS_ACCOUNT"),
+    "no such checksums": ({"AWS_REQUEST_CHECKSUM_CALCULATION": "some"}, "set by AWS_REQUEST"),
+    "size of letters": ({"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "abc"}, "set by AWS_REQUEST"),
+    "an unknown profile": ({"AWS_PROFILE": "nobody"}, "(nobody) could not be found (set by AWS_P"),
+    "an unknown default": ({"AWS_DEFAULT_PROFILE": "nobody"}, "set by AWS_DEFAULT_PROFILE"),
+    "a key without secret": ({"AWS_SECRET_ACCESS_KEY": None}, "AWS_SECRET_ACCESS_KEY"),
+    "a key of two lines": ({"AWS_ACCESS_KEY_ID": "a\nb"}, "line break"),
+    "a token of two lines": ({"AWS_SESSION_TOKEN": "a\nb"}, "line break"),
+    "a secret beyond Unicode": ({"AWS_SECRET_ACCESS_KEY": "a\udcff"}, "UnicodeEncodeError"),
+    "expiry of words": ({"AWS_CREDENTIAL_EXPIRATION": "soon"}, "EnvProvider"),
+    "expired": ({"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "still expired"),
+    "a token's file that is not there": (
+        {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/none/token", "AWS_ROLE_ARN": ROLE},
+        "/var/run/none/token: No such file or directory",
+    ),
+    "a token's file that is a folder": (
+        {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": os.sep, "AWS_ROLE_ARN": ROLE},
+        "/: Is a directory",
+    ),
+    "a token without a role": (
+        {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/none/token"},
+        "no role ARN",
+    ),
+    "metadata's seconds of letters": (
+        {**NOBODY, "AWS_METADATA_SERVICE_TIMEOUT": "abc"},
+        "set by AWS_METADATA_SERVICE_TIMEOUT",
+    ),
+    "metadata's endpoint": (
+        {**NOBODY, "AWS_EC2_METADATA_SERVICE_ENDPOINT": "junk"},
+        "set by AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    ),
+    "metadata's mode": (
+        {**NOBODY, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "ipv7"},
+        "set by AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    ),
+    "a container's host": (
+        {**NOBODY, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://films.test/x"},
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI='http://films.test/x'",
+    ),
+    "a container's URI": (
+        {**NOBODY, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "junk"},
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI='junk'",
+    ),
+    "a container's port": (
+        {**NOBODY, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:abc"},
+        "127.0.0.1:abc",
+    ),
+    "a container's token": (
+        {
+            **NOBODY,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/x",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/none/token",
+        },
+        "/none/token: No such file",
+    ),
+    "a container's token of two lines": (
+        {
+            **NOBODY,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/x",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb",
+        },
+        "ContainerProvider",
+    ),
+    "no credentials": (NOBODY, "Unable to locate credentials"),
+}
+"""What the environment may say wrong, and what has to be in the line."""
+
+ENDPOINTS = (
+    *("http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:-1", "127.0.0.1:8000"),
+    *("nowhere", "http://", "http://a b", "http://a..b", "http://[::1", "ftp://127.0.0.1"),
+    *("http:\\\\127.0.0.1", "http://127.0.0.1\t:1", f"http://{'a' * 70}.b", "http://-a", "//a"),
+    *("http://127.0.0.1:80:80", " http://127.0.0.1:1", "http://127.0.0.1:1/a b", "http:///x"),
+)
+"""What is no place to send requests to."""
+
+PROXIES = ("http://127.0.0.1:abc", "::::", "http://a b:1", "socks5://127.0.0.1:1", "odd://x.test:1")
+
+IN_THE_PROFILE: dict[str, tuple[str | bytes, str]] = {
+    "junk": ("this is no configuration", "Unable to parse config file"),
+    "no UTF-8": (b"[default]\nregion = \xff\xfe\n", "Unable to parse config file"),
+    "a section twice": ("[default]\na = 1\n[default]\n", "Unable to parse config file"),
+    "a part that is none": ("[default]\ns3 =\n  junk\n", "Unable to parse config file"),
+    "an endpoint": ("[default]\nendpoint_url = http://127.0.0.1:abc\n", "http://127.0.0.1:abc"),
+    "services that are not there": ("[default]\nservices = s\n", 'services section but the "s"'),
+    "tries": ("[default]\nmax_attempts = abc\n", "abc"),
+    "a role without a source": (f"[default]\nrole_arn = {ROLE}\n", "source_profile or"),
+    "a role's source": (
+        f"[default]\nrole_arn = {ROLE}\nsource_profile = none\n",
+        'source_profile "none"',
+    ),
+    "a role's odd source": (
+        f"[default]\nrole_arn = {ROLE}\ncredential_source = Moon\n",
+        'source "Moon"',
+    ),
+    "a role's two sources": (
+        f"[default]\nrole_arn = {ROLE}\ncredential_source = Environment\nsource_profile = a\n",
+        "both source_profile and credential_source",
+    ),
+    "roles in a ring": (
+        "".join(
+            f"[{each}]\nrole_arn = {ROLE}\nsource_profile = {source}\n"
+            for each, source in (("default", "a"), ("profile a", "default"))
+        ),
+        "Infinite loop",
+    ),
+    "a token's file": (
+        f"[default]\nrole_arn = {ROLE}\nweb_identity_token_file = /none/token\n",
+        "/none/token: No such file",
+    ),
+    "a process that fails": ("[default]\ncredential_process = false\n", "custom-process"),
+    "no such process": ("[default]\ncredential_process = /none/it\n", "/none/it: No such file"),
+    "a process's junk": ("[default]\ncredential_process = echo junk\n", "ProcessProvider"),
+    "a process's list": ("[default]\ncredential_process = echo []\n", "ProcessProvider"),
+    "a process's nothing": ("[default]\ncredential_process = echo {}\n", "Unsupported version"),
+    "a process's quotes": ("[default]\ncredential_process = echo '\n", "No closing quotation"),
+    "an empty process": ("[default]\ncredential_process =\n", "ProcessProvider"),
+    "half of SSO": ("[default]\nsso_session = none\n" + SESSION, '"none"'),
+    "a login": ("[default]\nlogin_session = arn:aws:iam::1:user/me\n", "login"),
+}
+
+LOGGED_IN: dict[str, tuple[str, Any]] = {
+    "an SSO session that ran out": (
+        f"[profile me]\nsso_session = s\n{SESSION}[sso-session s]\n{SSO_PARTS}",
+        {"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z"},
+    ),
+    "an SSO session that was not begun": (
+        f"[profile me]\nsso_session = other\n{SESSION}[sso-session other]\n{SSO_PARTS}",
+        {},
+    ),
+    "an older SSO session that ran out": (
+        f"[profile me]\n{SSO_PARTS}{SESSION}",
+        {"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z"},
+    ),
+    "an SSO session without a token": (
+        f"[profile me]\nsso_session = s\n{SESSION}[sso-session s]\n{SSO_PARTS}",
+        {},
+    ),
+}
+
+
+@pytest.fixture
+def endpoint() -> Any:
+    """Somebody who listens and never answers: what is refused here does not come so far."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def run(variables: Variables, *words: str) -> Result:
+    """Run a command in an environment."""
+    without_proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"))
+    return CliRunner(env={**without_proxies, **variables}).invoke(
+        program, [*words, "count-titles", "movie"]
+    )
+
+
+def refused(result: Result, part: str, code: int = CONFIGURATION) -> None:
+    """Hold how it has to end."""
+    assert (result.exit_code, result.stdout) == (code, ""), result.output
+    assert result.stderr.startswith("Error: ")
+    assert part in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", IN_THE_ENVIRONMENT)
+def test_the_environment_says_something_wrong(name: str, endpoint: str) -> None:
+    """Whatever variable it is."""
+    variables, part = IN_THE_ENVIRONMENT[name]
+    refused(run(variables, "--endpoint-url", endpoint), part)
+
+
+@pytest.mark.parametrize("url", ENDPOINTS)
+def test_an_endpoint_is_none(url: str) -> None:
+    """By option, by both variables and in the profile: the value is shown, and where it is from."""
+    refused(run({}, "--endpoint-url", url), "endpoint_url must be a URL")
+    for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
+        refused(
+            run({variable: url}), f"{variable} must be a URL such as http://127.0.0.1:8000, not"
+        )
+
+
+@pytest.mark.parametrize("name", IN_THE_PROFILE)
+def test_the_profile_says_something_wrong(name: str, tmp_path: Path) -> None:
+    """Whatever it is, its file included."""
+    text, part = IN_THE_PROFILE[name]
+    path = tmp_path / "config"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    refused(run({**NOBODY, "AWS_CONFIG_FILE": str(path)}), part)
+
+
+@pytest.mark.parametrize("name", LOGGED_IN)
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_a_login_that_ran_out_says_how_to_log_in_again(
+    name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the profile, to be pasted."""
+    text, token = LOGGED_IN[name]
+    (tmp_path / "config").write_text(text)
+    for key in ("s", "https://x.test/start"):
+        cached = tmp_path / f"{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}.json"
+        cached.write_text(json.dumps(token))
+    for module in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):
+        monkeypatch.setattr(module, "_SSO_TOKEN_CACHE_DIR", str(tmp_path))
+    variables = {**NOBODY, "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    if way == "option":
+        result = run(variables, "--profile", "me")
+    else:
+        result = run({**variables, "AWS_PROFILE": "me"})
+    refused(result, "(`aws sso login --profile me` does)")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_proxy_is_none(proxy: str) -> None:
+    """It is a setting, too; one that is not there is the network."""
+    refused(run({"http_proxy": proxy, "AWS_ENDPOINT_URL": "http://films.test"}), "")
+    gone = run(
+        {
+            "http_proxy": "http://127.0.0.1:1",
+            "AWS_ENDPOINT_URL": "http://films.test",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+    )
+    refused(gone, "http://127.0.0.1:1", SERVICE)
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "junk"])
+def test_certificates_are_none(name: str, tmp_path: Path) -> None:
+    """Which is not the service's fault, though it would only come up with it."""
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    elif name == "junk":
+        path.write_text("junk")
+    result = run({"AWS_CA_BUNDLE": str(path)})
+    refused(result, f"ca_bundle must be a file of certificates, not '{path}'")
+    assert "AWS_CA_BUNDLE" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--region", "--endpoint-url", "--profile", "--table"])
+def test_an_option_without_a_value_is_a_mistake(option: str) -> None:
+    """As `--region "$REGION"` is where the variable is not set."""
+    name = option.strip("-").replace("-", "_")
+    refused(run({}, option, ""), f"{name} must be ", USAGE)
