@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
@@ -28,14 +35,20 @@ Act = Callable[[socket.socket, int], None]
 
 
 @contextmanager
-def serving(act: Act, *, is_reading: bool = True) -> Iterator[str]:
+def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = None) -> Iterator[str]:
     """Run a server in threads of this process; give its address."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if context and certificate:
+        context.load_cert_chain(certificate)
     numbers = iter(range(1, 1_000_000))
     listening = socket.create_server(("127.0.0.1", 0), backlog=64)
 
-    def serve(connection: socket.socket) -> None:
-        connection.settimeout(LONGEST)
-        with connection, suppress(OSError):  # who asked has gone: there is no one to tell
+    def serve(plain: socket.socket) -> None:
+        plain.settimeout(LONGEST)
+        with (
+            suppress(OSError),  # who asked has gone: there is no one to tell
+            context.wrap_socket(plain, server_side=True) if context else plain as connection,
+        ):
             while not is_reading or read_request(connection):
                 act(connection, next(numbers))
 
@@ -46,7 +59,7 @@ def serving(act: Act, *, is_reading: bool = True) -> Iterator[str]:
 
     threading.Thread(target=accept, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http{'s' * bool(context)}://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
@@ -95,10 +108,34 @@ def drip(connection: socket.socket, sent: bytes, *, pause: float = 0.05) -> None
         time.sleep(pause)
 
 
-def handle_on(address: str, mode: str = "standard", deadline: float | None = 10.0) -> Catalog:
+def make_certificate(path: Path) -> Path:
+    """Write a key, and a certificate of its own for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(
+        now + timedelta(days=1)
+    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    path.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
+    return path
+
+
+def handle_on(
+    address: str,
+    mode: str = "standard",
+    deadline: float | None = 10.0,
+    *,
+    verify: str | None = None,
+) -> Catalog:
     """Give a handle with a client of its own that tries twice."""
     retries: Any = {"mode": mode, "total_max_attempts": 2}
     config = CLIENT_DEFAULTS.merge(Config(retries=retries))
     # Of the default session, which reads botocore's files but once.
-    client = boto3.client("dynamodb", endpoint_url=address, config=config)
+    client = boto3.client("dynamodb", endpoint_url=address, config=config, verify=verify)
     return Catalog("titles", client=client, deadline=deadline)
