@@ -1,0 +1,141 @@
+"""A program on a port that is not DynamoDB: it answers as a test wants, byte by byte if need be."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from binascii import crc32
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from catalog_model import Catalog
+from catalog_model.catalog import CLIENT_DEFAULTS
+from catalog_model.garbled_answers import Garbled
+
+MODES: Final = ("legacy", "standard", "adaptive")
+LONGEST: Final = 30.0
+"""Seconds after which a server gives up a connection: no test takes so long."""
+
+Act = Callable[[socket.socket, int], None]
+"""What happens on a connection, after a request was read: the *n*-th of the server, from 1 on."""
+
+
+@contextmanager
+def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = None) -> Iterator[str]:
+    """Run a server in threads of this process; give its address."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if context and certificate:
+        context.load_cert_chain(certificate)
+    numbers = iter(range(1, 1_000_000))
+    listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def serve(plain: socket.socket) -> None:
+        plain.settimeout(LONGEST)
+        with (
+            suppress(OSError),  # who asked has gone: there is no one to tell
+            context.wrap_socket(plain, server_side=True) if context else plain as connection,
+        ):
+            while not is_reading or read_request(connection):
+                act(connection, next(numbers))
+
+    def accept() -> None:
+        with suppress(OSError):  # it is closed at the end of the block
+            while True:
+                threading.Thread(target=serve, args=listening.accept()[:1], daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http{'s' * bool(context)}://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+
+
+def read_request(connection: socket.socket) -> bool:
+    """Read a request with its body; tell whether there was one."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = connection.recv(65536)
+        if not part:
+            return False
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = [line.partition(b":") for line in head.lower().split(b"\r\n")]
+    length = next((int(value) for name, _, value in lines if name == b"content-length"), 0)
+    while len(body) < length:
+        part = connection.recv(65536)
+        if not part:
+            return False
+        body += part
+    return True
+
+
+def response(came: Garbled) -> bytes:
+    """Write a response as HTTP/1.1 has it."""
+    length = str(len(came.body))
+    headers = {"Content-Type": came.kind, "Content-Length": length, "Connection": "close"}
+    headers |= came.headers
+    lines = [f"HTTP/1.1 {came.status} {HTTPStatus(came.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + came.body
+
+
+def real_answer(content: object) -> bytes:
+    """Write an answer as DynamoDB does."""
+    body = json.dumps(content).encode()
+    headers = {"x-amz-crc32": str(crc32(body)), "x-amzn-RequestId": "R1"}
+    return response(Garbled(body, kind="application/x-amz-json-1.0", headers=headers))
+
+
+def drip(connection: socket.socket, sent: bytes, *, pause: float = 0.05) -> None:
+    """Send a byte at a time."""
+    for byte in sent:
+        connection.sendall(bytes([byte]))
+        time.sleep(pause)
+
+
+def make_certificate(path: Path) -> Path:
+    """Write a key, and a certificate of its own for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(
+        now + timedelta(days=1)
+    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    path.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
+    return path
+
+
+def handle_on(
+    address: str,
+    mode: str = "standard",
+    deadline: float | None = 10.0,
+    *,
+    verify: str | None = None,
+) -> Catalog:
+    """Give a handle with a client of its own that tries twice."""
+    retries: Any = {"mode": mode, "total_max_attempts": 2}
+    config = CLIENT_DEFAULTS.merge(Config(retries=retries))
+    # Of the default session, which reads botocore's files but once.
+    client = boto3.client("dynamodb", endpoint_url=address, config=config, verify=verify)
+    return Catalog("titles", client=client, deadline=deadline)

@@ -1,0 +1,371 @@
+"""A request ends at its deadline, however slowly its answer comes, and whatever it waits for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from lying_server import (
+    MODES,
+    Act,
+    drip,
+    handle_on,
+    make_certificate,
+    read_request,
+    real_answer,
+    response,
+    serving,
+)
+from table_dump import movie
+
+from catalog_model import Catalog, codec
+from catalog_model import access_patterns as ap
+from catalog_model.calls import DEFAULT_DEADLINE
+from catalog_model.errors import (
+    CatalogError,
+    ConfigurationError,
+    InvalidArgumentError,
+    ThrottledError,
+    UnreachableError,
+)
+from catalog_model.garbled_answers import Garbled
+from catalog_model.operations import table_status
+from catalog_model.testing import Fault, inject_faults, strict_catalog, without_pauses
+
+DEADLINE = 0.3
+GRACE = 0.5
+HER = movie(1, 18)
+ANSWER = real_answer({"Item": codec.encode_title(HER, version=7, slot=0)})
+HEAD, _, BODY = ANSWER.partition(b"\r\n\r\n")
+OPEN_END = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+THROTTLED = response(
+    Garbled(
+        b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slower"}',
+        400,
+        "application/x-amz-json-1.0",
+        {"x-amz-retry-after": "9000"},
+    )
+)
+
+
+def wait(_: socket.socket) -> None:
+    """Say nothing."""
+    time.sleep(10 * DEADLINE)
+
+
+def after(sent: bytes, then: Callable[[socket.socket], None]) -> Act:
+    """Send the beginning at once."""
+
+    def act(connection: socket.socket, _: int) -> None:
+        connection.sendall(sent)
+        then(connection)
+
+    return act
+
+
+def endless(part: bytes) -> Callable[[socket.socket], None]:
+    """Send the same again and again, a byte at a time."""
+
+    def go_on(connection: socket.socket) -> None:
+        while True:
+            drip(connection, part)
+
+    return go_on
+
+
+def lines(connection: socket.socket) -> None:
+    """Send whole lines of a head that does not end."""
+    for number in range(90):
+        connection.sendall(b"X-%d: a\r\n" % number)
+        time.sleep(0.05)
+
+
+WAYS: dict[str, Act] = {
+    "silence": after(b"", wait),
+    "head drips": after(b"", endless(b"HTTP/1.1 200 OK and so on ")),
+    "head line by line": after(b"HTTP/1.1 200 OK\r\n", lines),
+    "head, then silence": after(HEAD, wait),
+    "informed again and again": after(b"", endless(b"HTTP/1.1 100 Continue\r\n\r\n")),
+    "body drips": after(HEAD + b"\r\n\r\n", lambda c: drip(c, BODY)),
+    "body stops": after(ANSWER[:-5], wait),
+    "body without end": after(OPEN_END, endless(b" ")),
+    "chunks drip": after(CHUNKED, endless(b"1\r\n \r\n")),
+    "error drips": after(b"HTTP/1.1 500 Trouble\r\nContent-Length: 900\r\n\r\n", endless(b" ")),
+    "trouble": after(response(Garbled(b"", 503)), lambda _: time.sleep(DEADLINE / 3)),
+    "no answer": after(response(Garbled(b"<html>")), lambda _: time.sleep(DEADLINE / 3)),
+}
+"""Ways in which an endpoint lets a request wait; each would take many times the deadline."""
+
+
+@contextmanager
+def ends_in_time(kind: type[CatalogError] = UnreachableError) -> Iterator[None]:
+    """Expect an error, of this class, at the deadline."""
+    began = time.monotonic()
+    with pytest.raises(kind) as caught:
+        yield
+    took = time.monotonic() - began
+    assert took < DEADLINE + GRACE
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
+    """In each mode of retries; a read, a write and an operation."""
+    calls: dict[str, Callable[[Catalog], object]] = {
+        "legacy": table_status,
+        "standard": lambda c: ap.get_title(c, *HER.key),
+        "adaptive": lambda c: ap.put_title(c, HER),
+    }
+    with serving(WAYS[way]) as address, ends_in_time():
+        calls[mode](handle_on(address, mode, DEADLINE))
+
+
+@pytest.mark.parametrize(
+    "way", ["silence", "head drips", "body drips", "chunks drip", "body stops"]
+)
+def test_a_call_ends_at_its_deadline_over_tls(way: str, certificate: Path) -> None:
+    """As the service has it: each record is one more wait."""
+    with serving(WAYS[way], certificate=certificate) as address, ends_in_time():
+        handle = handle_on(address, deadline=DEADLINE, verify=str(certificate))
+        ap.get_title(handle, *HER.key)
+
+
+def test_a_handshake_that_is_not_answered_is_not_waited_for() -> None:
+    """A port that accepts, and does not speak TLS."""
+    with serving(lambda c, _: wait(c), is_reading=False) as address, ends_in_time():
+        secure = address.replace("http:", "https:")
+        ap.get_title(handle_on(secure, deadline=DEADLINE), *HER.key)
+
+
+def test_an_answer_over_tls_is_read(certificate: Path) -> None:
+    """In parts, too, and on a connection that is used again."""
+
+    def act(connection: socket.socket, _: int) -> None:
+        for part in (ANSWER[:40], ANSWER[40:].replace(b"Connection: close\r\n", b"")):
+            connection.sendall(part)
+
+    with serving(act, certificate=certificate) as address:
+        handle = handle_on(address, verify=str(certificate))
+        for _ in range(3):
+            assert ap.get_title(handle, *HER.key) == HER
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key with a certificate of its own for 127.0.0.1, as a client would trust it."""
+    return make_certificate(tmp_path_factory.mktemp("tls") / "both.pem")
+
+
+def test_it_says_that_it_was_the_deadline() -> None:
+    """With its seconds, and what was asked."""
+    with serving(WAYS["body drips"]) as address, pytest.raises(UnreachableError) as caught:
+        ap.get_title(handle_on(address, deadline=0.25), *HER.key)
+    assert "GetItem was given up at its deadline of 0.25 s: no answer" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_retry_is_begun_whose_pause_would_go_beyond_the_deadline(mode: str) -> None:
+    """It is over at once then; a request that was throttled last says so."""
+
+    def refuse(connection: socket.socket, _: int) -> None:
+        connection.sendall(THROTTLED)
+
+    with serving(refuse) as address:
+        handle = handle_on(address, mode, DEADLINE)
+        # All modes but the first do as the service wishes: it is to be nine seconds.
+        longest: Any = lambda **_: 9.0  # noqa: E731  # botocore-stubs have no answer of a handler
+        handle.client.meta.events.register_first("needs-retry.dynamodb", longest)
+        began = time.monotonic()
+        with ends_in_time(ThrottledError):
+            ap.get_title(handle, *HER.key)
+        assert time.monotonic() - began < DEADLINE
+
+
+def test_a_connection_that_is_not_accepted_is_not_waited_for() -> None:
+    """Where a connect hangs, as before a firewall that says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        with ends_in_time():
+            ap.get_title(handle_on(f"http://127.0.0.1:{address[1]}", deadline=DEADLINE), *HER.key)
+        for each in waiting:
+            each.close()
+
+
+def test_an_endpoint_that_does_not_read_is_not_waited_for() -> None:
+    """A large request is not sent for longer than the request may take."""
+    large = HER.replace(overview="x" * 390_000, genre_ids=list(range(1, 9)))
+    found: Any = {"Responses": {"titles": []}, "UnprocessedKeys": {}}
+
+    def read_once(connection: socket.socket, number: int) -> None:
+        if number == 1:
+            read_request(connection)
+            connection.sendall(real_answer(found))
+        time.sleep(10 * DEADLINE)
+
+    with serving(read_once, is_reading=False) as address, ends_in_time():
+        ap.put_title(handle_on(address, deadline=DEADLINE), large)
+
+
+def test_an_answer_that_is_slow_but_in_time_is_right() -> None:
+    """And the connection serves the next request, with its timeouts as they were."""
+
+    def act(connection: socket.socket, _: int) -> None:
+        connection.sendall(ANSWER[:40])
+        time.sleep(DEADLINE / 4)
+        connection.sendall(ANSWER[40:].replace(b"Connection: close\r\n", b""))
+
+    with serving(act) as address:
+        handle = handle_on(address, deadline=DEADLINE)
+        for _ in range(3):
+            assert ap.get_title(handle, *HER.key) == HER
+
+
+def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
+    """Also on connections that it has open already."""
+    is_dripping = threading.Event()
+
+    def act(connection: socket.socket, _: int) -> None:
+        if is_dripping.is_set():
+            drip(connection, ANSWER)
+        connection.sendall(ANSWER.replace(b"Connection: close\r\n", b""))
+
+    with serving(act) as address:
+        client = boto3.client("dynamodb", endpoint_url=address)
+        client.get_item(TableName="t", Key=codec.key_attributes(codec.primary_key(ITEM)))
+        is_dripping.set()
+        with ends_in_time():
+            ap.get_title(Catalog("titles", client=client, deadline=DEADLINE), *HER.key)
+
+
+ITEM = codec.encode_title(HER, version=7, slot=0)
+
+
+def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
+    """And what goes through the client itself has none."""
+
+    def act(connection: socket.socket, _: int) -> None:
+        time.sleep(DEADLINE)
+        connection.sendall(ANSWER)
+
+    with serving(act) as address:
+        patient = handle_on(address, deadline=None)
+        hasty = Catalog("titles", client=patient.client, deadline=DEADLINE / 2)
+        with ends_in_time():
+            ap.get_title(hasty, *HER.key)
+        assert ap.get_title(patient, *HER.key) == HER
+        key: Any = codec.key_attributes(codec.primary_key(ITEM))
+        assert patient.client.get_item(TableName="t", Key=key)["Item"] == ITEM
+
+
+def test_threads_have_deadlines_of_their_own() -> None:
+    """Of many that share a handle each ends in time."""
+    with serving(WAYS["body drips"]) as address:
+        handle = handle_on(address, deadline=DEADLINE).warm()
+        took: list[float] = []
+
+        def ask() -> None:
+            began = time.monotonic()
+            with pytest.raises(UnreachableError):
+                ap.get_title(handle, *HER.key)
+            took.append(time.monotonic() - began)
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(took) == 16
+    assert max(took) < DEADLINE + 2 * GRACE
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forks beside threads
+def test_a_child_process_has_deadlines_too() -> None:
+    """After a fork, on the client that its parent made."""
+    with serving(WAYS["head drips"]) as address:
+        handle = handle_on(address, deadline=DEADLINE).warm()
+        child = os.fork()
+        if child == 0:
+            began = time.monotonic()
+            try:
+                ap.get_title(handle, *HER.key)
+            except UnreachableError:
+                os._exit(0 if time.monotonic() - began < DEADLINE + GRACE else 2)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_botocore_has_what_a_deadline_hangs_on() -> None:
+    """Its names are private: where a release has others, deadlines would not be kept."""
+    client: Any = Catalog("t").client
+    endpoint = client._endpoint
+    assert type(endpoint._event_emitter).__module__ == "catalog_model.deadline"
+    pools = endpoint.http_session._manager.pool_classes_by_scheme
+    assert set(pools) == {"http", "https"}
+    for pool in pools.values():
+        assert "catalog_model.deadline" in pool.ConnectionCls.__module__
+        assert pool.ConnectionCls.response_class.__module__ == "catalog_model.deadline"
+
+
+def test_the_deadline_is_half_a_minute_unless_it_is_said() -> None:
+    """As an argument, or None for no limit."""
+    assert Catalog("t").deadline == DEFAULT_DEADLINE == 30
+    assert Catalog("t", deadline=None).deadline is None
+    assert Catalog("t", deadline=2).deadline == 2.0
+
+
+@pytest.mark.parametrize("deadline", [0, -1, 0.0, float("nan"), float("inf"), "5", True, [5], b"1"])
+def test_a_deadline_is_a_number_of_seconds(deadline: Any) -> None:
+    """Above 0, and finite; refused when the handle is made, with its value."""
+    with pytest.raises(InvalidArgumentError, match="deadline must be"):
+        Catalog("t", deadline=deadline)
+
+
+@pytest.mark.parametrize(
+    ("text", "deadline"),
+    [("", 30.0), ("2.5", 2.5), (" 7 ", 7.0), ("none", None), ("None", None)],
+)
+def test_the_environment_says_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, text: str, deadline: float | None
+) -> None:
+    """CATALOG_DEADLINE; an argument goes before it."""
+    monkeypatch.setenv("CATALOG_DEADLINE", text)
+    assert Catalog.from_env().deadline == deadline
+    assert Catalog.from_env(deadline=3).deadline == 3.0
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-2", "nan", "inf", "1e999", "5s"])
+def test_a_deadline_of_the_environment_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """With its name and value."""
+    monkeypatch.setenv("CATALOG_DEADLINE", text)
+    with pytest.raises(ConfigurationError, match="CATALOG_DEADLINE .*" + text.replace(".", r"\.")):
+        Catalog.from_env()
+
+
+def test_an_error_before_the_deadline_is_what_it_was() -> None:
+    """A deadline changes nothing where it is not reached."""
+    with (
+        strict_catalog() as catalog,
+        without_pauses(),
+        inject_faults(catalog, [Fault("throttling")]),
+        pytest.raises(ThrottledError) as caught,
+    ):
+        ap.count_titles(catalog, "movie")
+    assert "deadline" not in str(caught.value)
+    assert caught.value.code
