@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Final
 
+from catalog_model import retries
 from catalog_model.capacity import TYPICAL_VERSION, predict_plan
 from catalog_model.errors import CatalogError
 from catalog_model.gateway import Gateway
@@ -33,7 +34,7 @@ class LoadPace(Persistence):
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__()
         self._gateway = gateway
-        self._pace = AdaptivePace(write_units)
+        self._pace = AdaptivePace(write_units, sleep=retries.rest)
         self._began = time.monotonic()
         self._asked = -ASK_AGAIN
         self._capacity: float | None = None
