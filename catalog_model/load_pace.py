@@ -80,24 +80,23 @@ class LoadPace(Persistence):
         self.wait(_WRITE, 1)
 
     def pause_after(self, operation: str, tries: int) -> float:
-        """Wait about as long as the table needs to make up for what is to be written."""
+        """Wait about as long as the table needs to make up for one title."""
         if operation != _WRITE:
             return super().pause_after(operation, tries)
-        units = _units_of(self._titles)
+        units_of_one = _units_of(self._titles) / len(self._titles)
         if tries == 1:
-            self._slow_down(units)
-        needed = self._pace.seconds_for(units)
+            self._slow_down(units_of_one)
+        needed = self._pace.seconds_for(units_of_one)
         return max(pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
-    def _slow_down(self, units: float) -> None:
+    def _slow_down(self, units_of_one: float) -> None:
         """Follow a refusal: at the table's own capacity first, slower if that is too much, too."""
         now = time.monotonic()
         if now - self._asked >= ASK_AGAIN:
             self._asked = now
             self._capacity = self._ask_capacity()
-        seconds = max(now - self._began, 1)
-        so_far = units / len(self._titles) * self._written / seconds
-        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units)
+        so_far = units_of_one * self._written / max(now - self._began, 1)
+        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units_of_one)
 
     def _ask_capacity(self) -> float | None:
         """Ask how many write units a second the table has; None where that cannot be known."""

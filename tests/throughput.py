@@ -136,9 +136,12 @@ class Throughput:
             self._buckets[name, way].level -= share
             self.units[name, way] += share
 
-    def level(self, name: str, way: str) -> float:
-        """Tell what is left."""
-        return self._buckets[name, way].level
+    def scale(self, write_units: float) -> None:
+        """Give the table and its indexes other write units from now on."""
+        for (_, way), bucket in self._buckets.items():
+            if way == "write":
+                bucket.refill(self.clock())
+                bucket.rate = write_units
 
 
 @contextmanager
