@@ -181,7 +181,7 @@ def _located(rejection: Rejection, paths: dict[str, Path | None]) -> Rejection:
 
 def _print_report(report: LoadReport, settings: Settings) -> None:
     if settings.output == "json":
-        print_json(asdict(report))
+        print_json({k: v for k, v in asdict(report).items() if k != "throttled" or v})
         return
     click.echo(
         f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged, "

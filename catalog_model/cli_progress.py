@@ -24,6 +24,9 @@ LINE_EVERY: Final = 9.0
 WINDOW: Final = 60.0
 """How long one looks back to tell how long the rest will take."""
 
+LATELY: Final = 300.0
+"""How long after a refusal it is still the table's throughput that sets the pace."""
+
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 
@@ -40,10 +43,10 @@ class Progress:
     ) -> None:
         self.total = total
         self.done = 0
-        self.is_throttled = False
         self._things = things
         self._words = words
         self._clock = clock or time.monotonic
+        self._throttled_at: float | None = None
         self._seen = deque([(self._clock(), 0)])
 
     def __call__(self, done: int) -> None:
@@ -52,7 +55,13 @@ class Progress:
 
     def throttled(self) -> None:
         """Note that the table refuses requests for want of throughput."""
-        self.is_throttled = True
+        self._throttled_at = self._clock()
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the table refused something lately."""
+        since = self._throttled_at
+        return since is not None and self._clock() - since < LATELY
 
     @property
     def counted(self) -> str:

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Final
 
 from catalog_model import retries
@@ -62,7 +62,8 @@ class LoadPace(Persistence):
         if rate is None:
             return titles
         units = accumulate(_units_of([title]) for title in titles)
-        return titles[: max(1, sum(so_far <= rate for so_far in units))]
+        fitting = sum(1 for _ in takewhile(lambda so_far: so_far <= rate, units))
+        return titles[: max(1, fitting)]
 
     def await_turn(self, titles: list[AnyTitle]) -> None:
         """Wait until these may be written together."""

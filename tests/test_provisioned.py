@@ -223,6 +223,8 @@ def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
     assert line == "throttled: waiting; 470 of 1,160 titles, about 12 min left"
     shown(400)
     assert shown.done == 470
+    clock.sleep(300)
+    assert shown.line().startswith("470 of 1,160 titles")
 
 
 @pytest.mark.parametrize(
