@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -26,15 +28,18 @@ from catalog_model.cli_explain import explain_group
 from catalog_model.cli_export import export_group
 from catalog_model.cli_integrity import repair_command, verify_command
 from catalog_model.cli_migrate import migrate_command
-from catalog_model.cli_output import print_json, print_table, progress
+from catalog_model.cli_output import print_json, print_table
 from catalog_model.cli_patterns import (
     command_name,
     file_options,
     files_in,
     pattern_commands,
     run_pattern,
+    write_units_option,
 )
+from catalog_model.cli_progress import Progress, progress
 from catalog_model.cli_serve import serve
+from catalog_model.errors import CatalogError
 from catalog_model.load import LoadReport, Rejection
 from catalog_model.operations import TableStatus
 from catalog_model.patterns import Cost
@@ -128,22 +133,42 @@ def _print_status(status: TableStatus, settings: Settings) -> None:
 
 @program.command(short_help="Load the application's JSON files.")
 @click.pass_context
-def load(ctx: click.Context, movies: Path | None, tv: Path | None) -> None:
+def load(
+    ctx: click.Context, movies: Path | None, tv: Path | None, write_units: float | None
+) -> None:
     """Load the application's JSON files: create what is new, replace what differs.
 
     Titles that are there and equal are not written, so it may be run again, also after it was cut
     off. Both files are read before anything is written. Bad records are listed and the others
     loaded; the exit code is 1 then.
+
+    Where the table refuses writes for want of throughput, the load goes on at the table's pace
+    until it is done, and says how far it is.
     """
     settings = ctx.ensure_object(Settings)
     files = files_in(movies, tv)
-    with progress(sum(map(len, files))) as on_progress:
+    with _loading(sum(map(len, files))) as shown:
         titles = chain.from_iterable(files)
-        report = ap.load_titles(settings.catalog(), titles, on_progress=on_progress)
+        report = ap.load_titles(
+            settings.catalog(), titles, on_progress=shown, write_units=write_units
+        )
     paths = {"movie": movies, "tv": tv}
     report.rejected = [_located(each, paths) for each in report.rejected]
     _print_report(report, settings)
     ctx.exit(FOUND_WANTING if report.rejected else 0)
+
+
+@contextmanager
+def _loading(total: int) -> Iterator[Progress]:
+    """Show how far a load is; where it ends early, say that nothing is lost and how to go on."""
+    shown: Progress | None = None
+    try:
+        with progress(total) as shown:
+            yield shown
+    except (KeyboardInterrupt, CatalogError):
+        if shown and shown.done:
+            click.echo(f"{shown.counted} done; run the same command again to go on.", err=True)
+        raise
 
 
 def _located(rejection: Rejection, paths: dict[str, Path | None]) -> Rejection:
@@ -157,12 +182,14 @@ def _located(rejection: Rejection, paths: dict[str, Path | None]) -> Rejection:
 
 def _print_report(report: LoadReport, settings: Settings) -> None:
     if settings.output == "json":
-        print_json(asdict(report))
+        print_json({k: v for k, v in asdict(report).items() if k != "throttled" or v})
         return
     click.echo(
         f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged, "
         f"{len(report.rejected)} rejected"
     )
+    if report.throttled:
+        click.echo(f"The table was throttled {report.throttled:,} times.", err=True)
     for each in report.rejected:
         click.echo(printable(f"{each.source}: {each.key}: {each.reason}"))
 
@@ -210,7 +237,7 @@ def _cost(cost: Cost) -> str:
     return "; ".join(parts)
 
 
-load.params = [*file_options(), *load.params]
+load.params = [*file_options(), write_units_option(), *load.params]
 program.params += shared_options()
 program.add_command(serve)
 program.add_command(explain_group)

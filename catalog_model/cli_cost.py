@@ -15,7 +15,7 @@ from typing import Any, Final
 import click
 
 from catalog_model.cli_base import FOUND_WANTING, Command, Settings, printable
-from catalog_model.cli_output import print_json, print_table, progress
+from catalog_model.cli_output import print_json, print_table
 from catalog_model.cli_patterns import (
     PatternCommand,
     file_options,
@@ -23,6 +23,7 @@ from catalog_model.cli_patterns import (
     run_pattern,
     titles_in,
 )
+from catalog_model.cli_progress import progress
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.estimate import Asked, Estimate, Priced, by_place, estimate, naming
 from catalog_model.files import parse_json, read_folder, sample_folder

@@ -12,7 +12,8 @@ import click
 from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.cli_base import FOUND_WANTING, Command, Settings, printable
-from catalog_model.cli_output import print_json, progress
+from catalog_model.cli_output import print_json
+from catalog_model.cli_progress import progress
 from catalog_model.paced_reads import SEGMENTS
 from catalog_model.repair import RepairReport, repair
 from catalog_model.verify import Report, verify
@@ -80,9 +81,10 @@ def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> 
 
 
 @contextmanager
-def _looking(catalog: Catalog) -> Iterator[Callable[[int], None] | None]:
+def _looking(catalog: Catalog) -> Iterator[Callable[[int], None]]:
     """Show a bar over the items there are, by the service's own and somewhat old count."""
-    with progress(operations.table_status(catalog).item_count, "Looking") as on_progress:
+    count = operations.table_status(catalog).item_count
+    with progress(count, "Looking", "items") as on_progress:
         yield on_progress
 
 

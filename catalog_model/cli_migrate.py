@@ -9,7 +9,8 @@ import click
 
 from catalog_model import operations
 from catalog_model.cli_base import FOUND_WANTING, Command, Settings, printable
-from catalog_model.cli_output import print_json, progress
+from catalog_model.cli_output import print_json
+from catalog_model.cli_progress import progress
 from catalog_model.migrate import NO_VERSION, MigrationReport, migrate
 from catalog_model.paced_reads import SEGMENTS
 
@@ -55,7 +56,7 @@ def migrate_command(
     catalog = settings.catalog()
     total = operations.table_status(catalog).item_count
     try:
-        with progress(total, "Looking" if dry_run else "Migrating") as on_progress:
+        with progress(total, "Looking" if dry_run else "Migrating", "items") as on_progress:
             report = migrate(
                 catalog,
                 dry_run=dry_run,

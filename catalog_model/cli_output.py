@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -137,19 +136,6 @@ def console(*, to_stderr: bool = False) -> Console:
         width=None if is_terminal else UNBOUNDED,
         highlight=False,
     )
-
-
-@contextmanager
-def progress(total: int, words: str = "Loading") -> Iterator[Callable[[int], None] | None]:
-    """Show a bar on stderr while something is done; give None when no terminal shows it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import Progress  # noqa: PLC0415  # slow to import
-
-    with Progress(console=console(to_stderr=True), transient=True) as bar:
-        task = bar.add_task(words, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _print_titles(titles: Iterable[Any]) -> None:

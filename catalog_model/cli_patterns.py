@@ -196,10 +196,12 @@ class _LoadTitles(PatternCommand):
     """Takes the titles as the application's files."""
 
     def parameters(self) -> list[click.Parameter]:
-        return file_options()
+        return [*file_options(), write_units_option()]
 
-    def arguments(self, *, movies: Path | None, tv: Path | None) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
-        return {"titles": titles_in(movies, tv)}
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, movies: Path | None, tv: Path | None, write_units: float | None
+    ) -> dict[str, Any]:
+        return {"titles": titles_in(movies, tv), "write_units": write_units}
 
 
 def file_options() -> list[click.Parameter]:
@@ -208,6 +210,12 @@ def file_options() -> list[click.Parameter]:
         click.Option(["--movies"], type=Path, metavar="FILE", help="JSON file of movies."),
         click.Option(["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows."),
     ]
+
+
+def write_units_option() -> click.Parameter:
+    """Make the option that paces a load."""
+    words = "How many write units a second it may take; as many as the table has without."
+    return click.Option(["--write-units"], type=float, metavar="N", help=words)
 
 
 def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:

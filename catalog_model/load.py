@@ -56,7 +56,7 @@ class LoadReport:
     unchanged: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     throttled: int = field(default=0, compare=False)
-    """How often a request was refused for want of throughput, and sent again."""
+    """How often a request was refused for want of throughput, besides what botocore repeated."""
 
     @property
     def done(self) -> int:

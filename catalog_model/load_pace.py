@@ -6,9 +6,10 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Final
 
+from catalog_model import retries
 from catalog_model.capacity import TYPICAL_VERSION, predict_plan
 from catalog_model.errors import CatalogError
 from catalog_model.gateway import Gateway
@@ -33,7 +34,7 @@ class LoadPace(Persistence):
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__()
         self._gateway = gateway
-        self._pace = AdaptivePace(write_units)
+        self._pace = AdaptivePace(write_units, sleep=retries.rest)
         self._began = time.monotonic()
         self._asked = -ASK_AGAIN
         self._capacity: float | None = None
@@ -61,7 +62,8 @@ class LoadPace(Persistence):
         if rate is None:
             return titles
         units = accumulate(_units_of([title]) for title in titles)
-        return titles[: max(1, sum(so_far <= rate for so_far in units))]
+        fitting = sum(1 for _ in takewhile(lambda so_far: so_far <= rate, units))
+        return titles[: max(1, fitting)]
 
     def await_turn(self, titles: list[AnyTitle]) -> None:
         """Wait until these may be written together."""
@@ -79,24 +81,23 @@ class LoadPace(Persistence):
         self.wait(_WRITE, 1)
 
     def pause_after(self, operation: str, tries: int) -> float:
-        """Wait about as long as the table needs to make up for what is to be written."""
+        """Wait about as long as the table needs to make up for one title."""
         if operation != _WRITE:
             return super().pause_after(operation, tries)
-        units = _units_of(self._titles)
+        units_of_one = _units_of(self._titles) / len(self._titles)
         if tries == 1:
-            self._slow_down(units)
-        needed = self._pace.seconds_for(units)
+            self._slow_down(units_of_one)
+        needed = self._pace.seconds_for(units_of_one)
         return max(pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
-    def _slow_down(self, units: float) -> None:
+    def _slow_down(self, units_of_one: float) -> None:
         """Follow a refusal: at the table's own capacity first, slower if that is too much, too."""
         now = time.monotonic()
         if now - self._asked >= ASK_AGAIN:
             self._asked = now
             self._capacity = self._ask_capacity()
-        seconds = max(now - self._began, 1)
-        so_far = units / len(self._titles) * self._written / seconds
-        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units)
+        so_far = units_of_one * self._written / max(now - self._began, 1)
+        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units_of_one)
 
     def _ask_capacity(self) -> float | None:
         """Ask how many write units a second the table has; None where that cannot be known."""

@@ -151,7 +151,7 @@ class _Migration:
 
     def run(self) -> None:
         """Walk over all segments at the same time; where one ends by an error, all end."""
-        with persistent(Persistence(rest=self._pace.rest)):
+        with persistent(Persistence(self._pace.rest)):
             in_parallel(self._walk, self._checkpoint.segments, self._pace.stop)
 
     def _walk(self, segment: int) -> None:

@@ -13,8 +13,8 @@ from catalog_model.arguments import refuse
 SLOWER: Final = 0.7
 """What is left of a pace after a refusal."""
 
-FASTER: Final = 0.001
-FASTEST: Final = 0.05
+FASTER: Final = 0.002
+FASTEST: Final = 0.1
 """By how much a pace grows with each write since the last refusal, and at the most."""
 
 SLOWEST: Final = 0.1

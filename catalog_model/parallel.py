@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 _T = TypeVar("_T")
 
-GRACE: Final = 0.5
+GRACE: Final = 0.2
 """Seconds that threads have to end after an interruption; a thread that waits for the service may
 take longer, and is left behind: it ends with the process, if not before."""
 

@@ -90,7 +90,7 @@ def repair(
         )
     check_instance(report, "report", Report)
     repairing = _Repairing(catalog.gateway, pace, is_dry=dry_run)
-    with persistent(Persistence(rest=pace.rest)):
+    with persistent(Persistence(pace.rest)):
         repairing.titles(report.findings)
         repairing.shards(report.findings)
     return repairing.report

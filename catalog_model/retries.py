@@ -59,19 +59,19 @@ class Persistence:
     same request for long.
 
     Args:
-        rest: Waits so many seconds.
+        sleep: Waits so many seconds.
     """
 
-    def __init__(self, rest: Callable[[float], None] | None = None) -> None:
+    def __init__(self, sleep: Callable[[float], None] | None = None) -> None:
         self.is_brief = False
         self.refusals = 0
         self.answers = 0
-        self._rest = rest or _rest
+        self._sleep = sleep
 
     def wait(self, operation: str, tries: int) -> float:
         """Wait before a request is sent again that was refused so often; give the seconds."""
         seconds = self.pause_after(operation, tries)
-        self._rest(seconds)
+        (self._sleep or rest)(seconds)
         return seconds
 
     def pause_after(self, _: str, tries: int) -> float:
@@ -133,7 +133,7 @@ class Retries:
         """Begin to count anew: the request is done in part. Waits a moment."""
         note_progress()
         self._tries, self._seconds = 0, 0.0
-        _rest(pause(0))
+        rest(pause(0))
 
     def wait_after(self, error: ServiceError, seconds_left: float = inf) -> bool:
         """Wait before the next try; tell whether there shall be one.
@@ -145,6 +145,7 @@ class Retries:
         """
         if not is_passing(error):
             return False
+        _listener.get()()
         work = _work.get()
         if work is not None:
             work.refusals += 1
@@ -156,6 +157,7 @@ class Retries:
         Raises:
             ThrottledError: After too many tries without any progress.
         """
+        _listener.get()()
         self._wait(ThrottledError("nothing of the batch was done", code="Unprocessed"), _work.get())
 
     def _is_repeated(self, error: ServiceError, work: Persistence | None) -> bool:
@@ -176,12 +178,11 @@ class Retries:
         most = MAX_STALLED_RETRIES if work is None else MAX_STALLED_WORK_RETRIES
         if self._tries > most or self._seconds > MAX_STALLED_SECONDS:
             raise self._given_up(error) from (error.__cause__ or error)
-        seconds = pause(self._tries)
-        if work is None and seconds >= seconds_left:
-            return False
-        _listener.get()()
         if work is None:
-            _rest(seconds)
+            seconds = pause(self._tries)
+            if seconds >= seconds_left:
+                return False
+            rest(seconds)
         else:
             self._seconds += work.wait(self._operation, self._tries)
         return True
@@ -209,5 +210,6 @@ def is_cancelled(error: ServiceError) -> bool:
     return isinstance(cause, Exception) and code_of(cause) == "TransactionCanceledException"
 
 
-def _rest(seconds: float) -> None:
+def rest(seconds: float) -> None:
+    """Wait before a request is repeated."""
     time.sleep(seconds)

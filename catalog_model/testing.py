@@ -86,6 +86,7 @@ def without_pauses() -> Iterator[None]:
     with (
         patch.object(botocore.endpoint, "time", hurried),
         patch("catalog_model.retries.pause", lambda _: 0.0),
+        patch("catalog_model.retries.rest", lambda _: None),
         patch("catalog_model.writes.pause", lambda _: 0.0),
     ):
         yield

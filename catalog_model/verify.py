@@ -93,7 +93,7 @@ def verify(
     on_progress = check_progress(on_progress)
     pace = Pace(read_units_per_second)
     reads = PacedReads(catalog.gateway, pace)
-    with persistent(Persistence(rest=pace.rest)):
+    with persistent(Persistence(pace.rest)):
         return _Verification(reads, segments, on_progress).report()
 
 

@@ -46,7 +46,10 @@ SIGNATURES = {
     "load_titles": "(catalog, titles, *, on_progress=None)",
 }
 
-BEYOND_THE_CONTRACT = {"get_title_with_genres": ", *, consistent=False"}
+BEYOND_THE_CONTRACT = {
+    "get_title_with_genres": ", *, consistent=False",
+    "load_titles": ", write_units=None",
+}
 
 
 def _plain(function: object) -> str:

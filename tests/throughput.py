@@ -64,7 +64,7 @@ class Clock:
         ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
         with ExitStack() as stack:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
-            for module in ("load_pace", "pace", "retries", "writes"):
+            for module in ("cli_progress", "load_pace", "pace", "retries", "writes"):
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
             stack.enter_context(
                 patch("catalog_model.pace._wait", lambda _, seconds: self.sleep(seconds))
@@ -136,9 +136,12 @@ class Throughput:
             self._buckets[name, way].level -= share
             self.units[name, way] += share
 
-    def level(self, name: str, way: str) -> float:
-        """Tell what is left."""
-        return self._buckets[name, way].level
+    def scale(self, write_units: float) -> None:
+        """Give the table and its indexes other write units from now on."""
+        for (_, way), bucket in self._buckets.items():
+            if way == "write":
+                bucket.refill(self.clock())
+                bucket.rate = write_units
 
 
 @contextmanager

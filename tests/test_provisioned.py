@@ -1,0 +1,307 @@
+"""A table of few provisioned units: work on many titles goes on at its pace, to the end."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from command_line import CommandLine
+from engines import Engine
+from older_tables import grow_old
+from table_dump import AnyTitle, assert_in_step, by_key, movie
+from throughput import Clock, Throughput, limited_throughput
+
+from catalog_model import Catalog, cli_progress, keys
+from catalog_model import access_patterns as ap
+from catalog_model.cli_progress import Progress, left
+from catalog_model.codec import key_attributes
+from catalog_model.errors import InvalidArgumentError
+from catalog_model.files import FILE_NAMES, sample_folder
+from catalog_model.indexes import TABLE
+from catalog_model.load import LoadReport
+from catalog_model.load_pace import LoadPace
+from catalog_model.local import start_engine
+from catalog_model.migrate import migrate
+from catalog_model.operations import create_table, delete_table
+from catalog_model.pace import AdaptivePace
+from catalog_model.repair import repair
+from catalog_model.verify import verify
+
+MINUTE = 60.0
+
+
+@pytest.fixture
+def measuring(engine: Engine) -> Engine:
+    """An engine that says what it charges."""
+    if not engine.measures:
+        pytest.skip("moto's units are constants: nothing can be charged by them")
+    return engine
+
+
+@pytest.fixture
+def provisioned(measuring: Engine) -> Iterator[Any]:
+    """Makes provisioned tables, of so many units in both directions, and says so or not."""
+    made: list[Catalog] = []
+
+    def make(units: int, *, says_so: bool = True) -> Catalog:
+        catalog = Engine(measuring.name, measuring.endpoint_url).catalog()
+        made.append(catalog)
+        if says_so:
+            create_table(catalog, read_capacity=units, write_capacity=units)
+        else:
+            create_table(catalog)
+        return catalog
+
+    yield make
+    for catalog in made:
+        delete_table(catalog)
+
+
+def ideal_seconds(throughput: Throughput, burst: float) -> float:
+    """Tell how long it takes at the least: what was charged most, beyond what was saved up."""
+    return max(
+        units / rate - 300 * burst
+        for (_, way), units in throughput.units.items()
+        for rate in [throughput.write_units if way == "write" else throughput.read_units]
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_load_goes_on_at_the_pace_of_whatever_table(
+    seed: int, provisioned: Any, titles: list[AnyTitle]
+) -> None:
+    """One run, done, nothing lost, and hardly slower than the table's units allow.
+
+    The units, how much of them was saved up, how many titles, and whether the table tells its
+    capacity: at random.
+    """
+    rng = random.Random(seed)
+    units, burst = rng.choice([1, 2, 5, 10, 25]), rng.choice([0.0, 0.1, 1.0])
+    some = rng.sample(titles, rng.randint(30, 60))
+    catalog = provisioned(units, says_so=seed % 3 > 0)
+    with limited_throughput(catalog, units, units, seed=seed, burst=burst) as throughput:
+        report = ap.load_titles(catalog, some)
+    assert report == LoadReport(created=len(some))
+    assert (report.throttled > 0) == (throughput.refused["TransactWriteItems"] > 0)
+    assert assert_in_step(catalog) == by_key(some)
+    least = max(0.0, ideal_seconds(throughput, burst))
+    assert throughput.clock() <= 1.1 * least + 30
+    assert report.throttled <= len(some)
+
+
+def test_a_load_that_was_slowed_down_is_fast_again_when_the_table_is(provisioned: Any) -> None:
+    """Its capacity is scaled from 1 to 200 units, as auto scaling does, without telling it."""
+    some = [movie(number, 28, 12, 18) for number in range(1, 121)]
+    catalog = provisioned(1)
+    seen: list[tuple[float, int]] = []
+    with limited_throughput(catalog, 200, 1, burst=0.0) as throughput:
+
+        def scale(done: int) -> None:
+            seen.append((throughput.clock(), done))
+            if done == 20:
+                throughput.scale(200)
+
+        assert ap.load_titles(catalog, some, on_progress=scale).created == 120
+    (slow, _), (fast, _) = seen[20], seen[-1]
+    assert slow > 20 * 12
+    assert fast - slow < 100 * 12 / 4
+
+
+def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
+    """Of the table and of each index; in transactions that are no burst themselves."""
+    some = [movie(number, 28, 12, 18) for number in range(1, 41)]
+    for write_units in (5, 20.5, 60):
+        catalog = provisioned(1000)
+        with limited_throughput(catalog, 1000, 1000) as throughput, catalog.trace() as trace:
+            report = ap.load_titles(catalog, some, write_units=write_units)
+        assert (report.created, report.throttled) == (40, 0)
+        taken = throughput.units[TABLE, "write"]
+        largest = max(r.units[TABLE] for r in trace if r.operation == "TransactWriteItems")
+        assert largest <= max(write_units, 16) * 1.3
+        assert (taken - 2 * largest) / write_units <= throughput.clock()
+        assert throughput.clock() <= 1.2 * taken / write_units + 2
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), True, "10"])
+def test_a_pace_that_is_none_is_refused(wrong: Any, engine: Engine) -> None:
+    """By its name, before anything is sent."""
+    catalog = engine.catalog()
+    with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match="write_units"):
+        ap.load_titles(catalog, [movie(1)], write_units=wrong)
+    assert len(trace) == 0
+
+
+def test_a_load_that_may_not_ask_for_the_capacity_finds_its_pace(
+    provisioned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that only writes has no right to DescribeTable."""
+    monkeypatch.setattr(LoadPace, "_ask_capacity", lambda _: None)
+    some = [movie(number, 28, 12, 18) for number in range(1, 61)]
+    catalog = provisioned(3)
+    with limited_throughput(catalog, 3, 3, burst=0.2) as throughput:
+        assert ap.load_titles(catalog, some).created == 60
+    assert throughput.clock() <= 1.1 * ideal_seconds(throughput, 0.2) + 30
+
+
+@pytest.mark.parametrize("units", [1, 10])
+def test_repair_and_migration_and_verification_go_on_at_the_tables_pace(
+    units: int, provisioned: Any
+) -> None:
+    """On a table that is over its throughput from the beginning."""
+    some: list[AnyTitle] = [movie(number, 28, 12, 18, 35) for number in range(1, 31)]
+    catalog = provisioned(units)
+    ap.load_titles(catalog, some)
+    grow_old(catalog, "old")
+    with limited_throughput(catalog, units, units, burst=0.0) as throughput:
+        assert migrate(catalog, segments=2).left == []
+    assert throughput.refused["TransactWriteItems"] > 0
+    for title in some[:10]:
+        gone = key_attributes(keys.membership_key(title.key, 28))
+        catalog.client.delete_item(TableName=catalog.table, Key=gone)
+    with limited_throughput(catalog, units, units, burst=0.0) as throughput:
+        assert len(repair(catalog).actions) > 0
+        assert verify(catalog).is_clean
+    assert throughput.refused["Scan"] > 0
+    assert assert_in_step(catalog) == by_key(some)
+
+
+# --- the pace itself
+
+
+def test_a_pace_follows_what_is_refused_and_what_is_taken() -> None:
+    """At the capacity first, slower if that is refused, too, then faster bit by bit."""
+    clock = Clock()
+    pace = AdaptivePace(None, clock, clock.sleep)
+    pace.await_turn()
+    pace.taken(1000)
+    assert (pace.rate, clock()) == (None, 0)
+    pace.refused(capacity=10, guess=500)
+    assert pace.rate == 10
+    pace.refused(capacity=10, guess=500)
+    assert pace.rate == pytest.approx(7)
+    pace.taken(70)
+    pace.await_turn()
+    assert clock() == pytest.approx(10, rel=0.01)
+    for _ in range(300):
+        pace.taken(1)
+    assert pace.rate > 100
+    for _ in range(100):
+        pace.refused(capacity=None, guess=1)
+    assert 0 < pace.rate < 1
+
+
+def test_a_pace_is_never_above_its_bound() -> None:
+    """However well it goes, whatever the table says."""
+    pace = AdaptivePace(5)
+    for _ in range(100):
+        pace.taken(0)
+    assert pace.rate == 5
+    pace.refused(capacity=100, guess=100)
+    assert pace.rate < 5
+
+
+# --- on the command line
+
+
+def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
+    """By the last minute: a burst at the beginning is forgotten soon."""
+    clock = Clock()
+    shown = Progress(1160, clock=clock)
+    assert shown.line() == "0 of 1,160 titles, time left unknown"
+    shown(270)
+    clock.sleep(10)
+    assert shown.line() == "270 of 1,160 titles, about 33 s left"
+    shown.throttled()
+    for done in range(271, 471):
+        clock.sleep(1)
+        shown(done)
+        line = shown.line()
+    assert line == "throttled: waiting; 470 of 1,160 titles, about 12 min left"
+    shown(400)
+    assert shown.done == 470
+    clock.sleep(300)
+    assert shown.line().startswith("470 of 1,160 titles")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "time left unknown"),
+        (0, "about 0 s left"),
+        (59.6, "about 60 s left"),
+        (89, "about 89 s left"),
+        (840, "about 14 min left"),
+        (15_480, "about 4.3 h left"),
+    ],
+)
+def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
+    """Seconds, minutes or hours."""
+    assert left(seconds) == text
+
+
+@pytest.mark.usefixtures("measuring")
+def test_the_command_loads_to_the_end_and_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a table of one unit: one run, exit code 0, a report, and no long silence on stderr."""
+    monkeypatch.setattr(cli_progress, "TICK", 0.002)
+    with start_engine("dynoxide") as engine:
+        cli = CommandLine(engine)
+        create_table(cli.catalog, read_capacity=1, write_capacity=1)
+        monkeypatch.setattr(Catalog, "from_env", lambda **_: cli.catalog)
+        path = sample_folder() / FILE_NAMES["movie"]
+        with limited_throughput(cli.catalog, 1, 1, burst=0.5) as throughput:
+            result = cli("load", "--movies", str(path))
+        assert (result.exit_code, throughput.refused["TransactWriteItems"] > 0) == (0, True)
+        assert result.stdout == "60 created, 0 changed, 0 unchanged, 0 rejected\n"
+        lines = result.stderr.splitlines()
+        told = r"throttled: waiting; (\d+) of 60 titles, (about [\d.]+ (s|min|h)|time) left.*"
+        matching = [line for line in lines if re.fullmatch(told, line)]
+        assert len(matching) > 3
+        assert re.fullmatch(r"The table was throttled \d+ times\.", lines[-1])
+        assert verify(cli.catalog).is_clean
+
+
+@pytest.mark.usefixtures("measuring")
+def test_a_load_that_nothing_comes_of_says_how_far_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a quarter of an hour without any progress, with exit code 254."""
+    with start_engine("dynoxide") as engine:
+        cli = CommandLine(engine)
+        create_table(cli.catalog, read_capacity=1, write_capacity=1)
+        monkeypatch.setattr(Catalog, "from_env", lambda **_: cli.catalog)
+        path = sample_folder() / FILE_NAMES["movie"]
+        with limited_throughput(cli.catalog, 10, 0.0001, burst=10_000) as throughput:
+            result = cli("load", "--movies", str(path))
+        assert result.exit_code == 254
+        assert 15 * MINUTE <= throughput.clock() <= 25 * MINUTE
+        there = ap.count_titles(cli.catalog, "movie")
+        assert 0 < there < 60
+        assert f"{there} of 60 titles done; run the same command again to go on." in result.stderr
+        assert "raise the capacity" in result.stderr
+        assert result.stdout == ""
+
+
+# --- the real data
+
+
+@pytest.mark.skipif("CATALOG_DATA" not in os.environ, reason="CATALOG_DATA names no real data")
+@pytest.mark.parametrize("units", [10, 1])
+def test_the_whole_catalogue_is_loaded_by_one_run(
+    units: int, provisioned: Any, titles: list[AnyTitle]
+) -> None:
+    """On 10 units in about 21 minutes, on one in little more than four hours."""
+    catalog = provisioned(units)
+    with limited_throughput(catalog, units, units) as throughput:
+        report = ap.load_titles(catalog, titles)
+    assert report == LoadReport(created=len(titles))
+    assert verify(catalog).is_clean
+    for kind in keys.KINDS:
+        assert ap.count_titles(catalog, kind) == sum(title.kind == kind for title in titles)
+    assert throughput.clock() <= 1.02 * ideal_seconds(throughput, 1.0)
+    assert report.throttled < len(titles) / 8

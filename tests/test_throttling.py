@@ -1,0 +1,375 @@
+"""What the table refuses for want of throughput is tried again, in every form, and ends well."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import repeat
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from engines import Engine, has_dynoxide
+from older_tables import grow_old
+from table_dump import Table, Withholding, dump, movie
+from throughput import Clock, cancellation
+
+from catalog_model import Catalog, TitleKey, keys, retries
+from catalog_model import access_patterns as ap
+from catalog_model.codec import key_attributes
+from catalog_model.errors import ConflictError, ServiceError, ThrottledError
+from catalog_model.fault_kinds import make_error
+from catalog_model.migrate import migrate
+from catalog_model.operations import create_table, delete_table
+from catalog_model.repair import repair
+from catalog_model.retries import MAX_STALLED_RETRIES, MAX_STALLED_SECONDS, pause
+from catalog_model.testing import without_pauses
+from catalog_model.verify import verify
+
+WRITE = "before-send.dynamodb.TransactWriteItems"
+TRIES_OF_BOTOCORE = 4
+
+Form = Callable[[Any], AWSResponse]
+
+
+def cancelled(*codes: str) -> Form:
+    """A transaction that is cancelled for these reasons, at as many of its items."""
+    return lambda body: cancellation(body, codes, random.Random(3))
+
+
+def refused(code: str, status: int = 400) -> Form:
+    """A request that is refused as a whole."""
+    return lambda _: make_error(code, "why", status=status)
+
+
+FORMS: dict[str, Form] = {
+    "cancelled: ThrottlingError": cancelled("ThrottlingError"),
+    "cancelled: ProvisionedThroughputExceeded": cancelled("ProvisionedThroughputExceeded"),
+    "cancelled: RequestLimitExceeded": cancelled("RequestLimitExceeded"),
+    "cancelled: both": cancelled("ThrottlingError", "ProvisionedThroughputExceeded"),
+    "cancelled: with a conflict": cancelled("TransactionConflict", "ThrottlingError"),
+    "in progress": refused("TransactionInProgressException"),
+    "ProvisionedThroughputExceededException": refused("ProvisionedThroughputExceededException"),
+    "ThrottlingException": refused("ThrottlingException"),
+    "RequestLimitExceeded": refused("RequestLimitExceeded"),
+}
+
+
+class Refusals:
+    """Answers in the engine's place as long as there are forms left, each in its turn."""
+
+    def __init__(self, forms: Iterator[Form]) -> None:
+        self.tokens: list[str] = []
+        self.refused = 0
+        self._forms = forms
+
+    def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        sent: Any = request.body
+        body = json.loads(sent)
+        self.tokens.append(body.get("ClientRequestToken", ""))
+        form = next(self._forms, None)
+        if form is None:
+            return None
+        self.refused += 1
+        request.url = "http://answered.invalid/"  # where moto does not answer, too
+        return form(body)
+
+
+@contextmanager
+def refusing(catalog: Catalog, forms: Iterator[Form], event: str = WRITE) -> Iterator[Refusals]:
+    """Refuse requests of a handle in this block."""
+    refusals = Refusals(forms)
+    events: Any = catalog.client.meta.events
+    events.register_first(event, refusals)
+    try:
+        yield refusals
+    finally:
+        events.unregister(event, refusals)
+
+
+HERE = [movie(number, 28, 12, 18) for number in range(8, 32, 2)]
+NEW = [movie(number, 35, 28) for number in range(9, 31, 2)]
+
+WRITES: dict[str, Callable[[Catalog], Any]] = {
+    "put_title": lambda catalog: ap.put_title(catalog, NEW[0]),
+    "put_title over another": lambda catalog: ap.put_title(catalog, movie(8, 99, popularity=7)),
+    "update_popularity": lambda catalog: ap.update_popularity(catalog, "movie", 10, 9.5),
+    "update_votes": lambda catalog: ap.update_votes(
+        catalog, "movie", 10, vote_average=9.5, vote_count=3
+    ),
+    "set_genres": lambda catalog: ap.set_genres(catalog, "movie", 12, [12, 35]),
+    "delete_title": lambda catalog: ap.delete_title(catalog, "movie", 8),
+    "load_titles": lambda catalog: ap.load_titles(catalog, [*HERE, *NEW]).created,
+    "load_titles that differ": lambda catalog: (
+        ap.load_titles(catalog, [movie(14, 12, popularity=3), movie(16, 28)]).changed
+    ),
+    "repair": lambda catalog: len(repair(catalog).actions),
+    "migrate": lambda catalog: migrate(catalog, segments=1).upgraded,
+}
+ORDINARY = [name for name in WRITES if name not in ("repair", "migrate") and "load" not in name]
+
+
+@contextmanager
+def prepared(engine: Engine, name: str, *, pauses: bool = False) -> Iterator[Catalog]:
+    """A table for a write, an older or a damaged one where it says so."""
+    catalog = engine.catalog()
+    create_table(catalog)
+    ap.load_titles(catalog, HERE)
+    if name == "migrate":
+        grow_old(catalog, "old")
+    if name == "repair":
+        for title in HERE[:2]:
+            gone = key_attributes(keys.membership_key(title.key, 28))
+            catalog.client.delete_item(TableName=catalog.table, Key=gone)
+    with nullcontext() if pauses else without_pauses():
+        yield catalog
+    delete_table(catalog)
+
+
+def comparable(table: Table) -> Table:
+    """A table without its random versions."""
+    return {
+        key: {name: value for name, value in item.items() if name != "_version"}
+        for key, item in table.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(engine: Engine) -> dict[str, tuple[Any, Table]]:
+    """What each write answers and leaves behind when nothing refuses it."""
+    found = {}
+    for name, write in WRITES.items():
+        with prepared(engine, name) as catalog:
+            found[name] = write(catalog), comparable(dump(catalog))
+    return found
+
+
+def assert_ends_well(
+    engine: Engine, name: str, forms: Iterator[Form], expected: tuple[Any, Table]
+) -> Refusals:
+    """A write that is refused for a while answers and leaves behind what it does otherwise."""
+    with prepared(engine, name) as catalog:
+        with refusing(catalog, forms) as refusals:
+            answer = WRITES[name](catalog)
+        assert (answer, comparable(dump(catalog))) == expected
+        assert verify(catalog).is_clean
+        if name != "load_titles":  # which may send fewer titles, and so another transaction
+            assert len(set(refusals.tokens[: refusals.refused + 1])) == 1
+    return refusals
+
+
+IN_EVERY_FORM = ("put_title", "load_titles", "migrate")
+USUAL = ("cancelled: ThrottlingError", "ProvisionedThroughputExceededException")
+CASES = [(name, form) for name in WRITES for form in (FORMS if name in IN_EVERY_FORM else USUAL)]
+
+
+@pytest.mark.parametrize(("name", "form"), CASES)
+def test_every_write_that_is_refused_for_a_while_ends_well(
+    name: str, form: str, engine: Engine, expected: dict[str, tuple[Any, Table]]
+) -> None:
+    """In every form, up to the bound: one token for all tries, and the same in the end."""
+    if engine.name == "moto" and has_dynoxide() and name not in IN_EVERY_FORM[:2]:
+        pytest.skip("refused before an engine is asked, and dynoxide is faster")
+    refusals = assert_ends_well(
+        engine, name, repeat(FORMS[form], MAX_STALLED_RETRIES), expected[name]
+    )
+    assert refusals.refused == MAX_STALLED_RETRIES
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_forms_in_any_order_end_well(
+    seed: int, engine: Engine, expected: dict[str, tuple[Any, Table]]
+) -> None:
+    """One after the other, now and then a request comes through between."""
+    rng = random.Random(seed)
+    name = ("load_titles", "migrate", "repair")[seed]
+    if engine.name == "moto" and has_dynoxide() and name != "repair":
+        pytest.skip("refused before an engine is asked, and dynoxide is faster")
+
+    def forms() -> Iterator[Form]:
+        for _ in range(60):
+            yield rng.choice(list(FORMS.values()))
+
+    assert assert_ends_well(engine, name, forms(), expected[name]).refused == 60
+
+
+def never_repeats(patch: pytest.MonkeyPatch) -> None:
+    """Planted: whatever is throttled comes out at once."""
+    patch.setattr(retries.Retries, "wait_after", lambda *_: False)
+
+
+def repeats_only_what_botocore_calls_throttled(patch: pytest.MonkeyPatch) -> None:
+    """Planted: a cancelled transaction is taken for settled."""
+    usual = retries.is_passing
+    patch.setattr(retries, "is_passing", lambda e: usual(e) and not retries.is_cancelled(e))
+
+
+def forgets_transactions(patch: pytest.MonkeyPatch) -> None:
+    """Planted: only single writes are repeated in an ordinary call."""
+    patch.setattr(retries, "REPEATED_WRITES", frozenset({"UpdateItem"}))
+
+
+@pytest.mark.parametrize(
+    "bug", [never_repeats, repeats_only_what_botocore_calls_throttled, forgets_transactions]
+)
+def test_a_write_that_is_not_repeated_is_noticed(
+    bug: Callable[[pytest.MonkeyPatch], None],
+    engine: Engine,
+    expected: dict[str, tuple[Any, Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the law above."""
+    bug(monkeypatch)
+    with pytest.raises(ThrottledError):
+        assert_ends_well(
+            engine,
+            "update_popularity",
+            repeat(FORMS["cancelled: ThrottlingError"], 1),
+            expected["update_popularity"],
+        )
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_an_ordinary_write_that_is_always_refused_says_how_often_and_what_to_do(
+    name: str, engine: Engine
+) -> None:
+    """After a bounded number of tries; nothing of it is applied."""
+    with prepared(engine, name) as catalog:
+        before = dump(catalog)
+        with (
+            refusing(catalog, repeat(FORMS["cancelled: ThrottlingError"])) as refusals,
+            pytest.raises(ThrottledError) as caught,
+        ):
+            WRITES[name](catalog)
+        assert refusals.refused == MAX_STALLED_RETRIES + 1
+        assert f"tried {MAX_STALLED_RETRIES + 1} times" in str(caught.value)
+        for words in ("capacity", "on demand", "--write-units", catalog.table):
+            assert words in str(caught.value)
+        assert caught.value.code == "ThrottlingError"
+        assert caught.value.__cause__ is not None
+        assert dump(catalog) == before
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        (cancelled("ConditionalCheckFailed", "ThrottlingError"), ConflictError),
+        (cancelled("ThrottlingError", "ValidationError"), ServiceError),
+        (refused("AccessDeniedException"), ServiceError),
+    ],
+    ids=["condition", "validation", "denied"],
+)
+def test_what_no_repetition_gets_over_is_not_repeated(
+    form: Form, kind: type[Exception], engine: Engine
+) -> None:
+    """A condition that fails is a race: read again, with a token of its own for each plan."""
+    with prepared(engine, "update_popularity") as catalog, refusing(catalog, repeat(form)) as seen:
+        with pytest.raises(kind) as caught:
+            WRITES["update_popularity"](catalog)
+        assert not isinstance(caught.value, ThrottledError)
+        assert len(set(seen.tokens)) == len(seen.tokens)
+
+
+def test_the_pauses_of_an_ordinary_write_are_bounded_and_span_five_seconds() -> None:
+    """A transaction in progress is asked for again after at least so long, as DynamoDB wants it."""
+    for seed in range(50):
+        random.seed(seed)
+        pauses = [pause(tries) for tries in range(1, MAX_STALLED_RETRIES + 1)]
+        assert sum(pauses) < 20
+    means = [sum(pause(tries) for _ in range(500)) / 500 for tries in (1, 3, 5, 8)]
+    assert means == sorted(means)
+
+
+def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> None:
+    """The engine takes the same transaction with the same token once it can, and only once."""
+    token = str(uuid4())
+    counter = {"PK": {"S": "X"}, "SK": {"S": "X"}}
+    transaction: list[Any] = [
+        {
+            "Update": {
+                "TableName": catalog.table,
+                "Key": counter,
+                "UpdateExpression": "ADD n :one",
+                "ConditionExpression": "attribute_exists(PK)",
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            }
+        }
+    ]
+    client = catalog.client
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
+    client.put_item(TableName=catalog.table, Item={**counter, "n": {"N": "5"}})
+    for _ in range(2):
+        client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
+    assert client.get_item(TableName=catalog.table, Key=counter)["Item"]["n"] == {"N": "6"}
+
+
+# --- batches that are read
+
+
+def test_fewer_keys_are_progress_also_where_none_of_them_has_an_item(catalog: Catalog) -> None:
+    """A batch for missing titles that is done key by key is no throttled table."""
+    asked: list[int] = []
+
+    class KeyByKey(Withholding):
+        def batch_get_item(self, **request: Any) -> dict[str, Any]:
+            ((_, part),) = request["RequestItems"].items()
+            asked.append(len(part["Keys"]))
+            served = iter([False])
+            self._holds_back = lambda: next(served, True)
+            return super().batch_get_item(**request)
+
+    client: Any = KeyByKey(catalog.client, lambda: True)
+    missing = [TitleKey("movie", number) for number in range(1, 41)]
+    with without_pauses():
+        assert ap.get_titles(Catalog(catalog.table, client=client), missing) == [None] * 40
+    assert asked == list(range(40, 0, -1))
+
+
+def test_a_batch_of_which_nothing_is_done_is_given_up(catalog: Catalog) -> None:
+    """After some tries in a row; whatever is done begins the count again."""
+    served = iter([False] * MAX_STALLED_RETRIES + [True] + [False] * 1000)
+    client: Any = Withholding(catalog.client, lambda: not next(served))
+    wanted = [TitleKey("movie", 1), TitleKey("movie", 2)]
+    with without_pauses(), pytest.raises(ThrottledError, match="BatchGetItem") as caught:
+        ap.get_titles(Catalog(catalog.table, client=client), wanted)
+    assert f"tried {MAX_STALLED_RETRIES + 1} times" in str(caught.value)
+
+
+# --- work on many items
+
+
+@pytest.mark.parametrize("name", ["load_titles", "migrate", "repair"])
+def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine: Engine) -> None:
+    """Then it says so; what it had done is whole, and repeated it gets there."""
+    clock = Clock()
+    with prepared(engine, name, pauses=True) as catalog:
+        with (
+            clock.ruling(),
+            refusing(catalog, repeat(FORMS["cancelled: ThrottlingError"])),
+            pytest.raises(ThrottledError, match="capacity"),
+        ):
+            WRITES[name](catalog)
+        assert MAX_STALLED_SECONDS <= clock() <= 1.5 * MAX_STALLED_SECONDS
+        with without_pauses():
+            WRITES[name](catalog)
+        assert verify(catalog).is_clean
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem", "BatchGetItem"])
+def test_long_work_goes_on_whichever_request_is_refused_for_minutes(
+    operation: str, engine: Engine
+) -> None:
+    """Reads as well as writes: a verification, a repair, a migration and a load."""
+    if engine.name == "moto" and has_dynoxide() and operation != "GetItem":
+        pytest.skip("refused before an engine is asked, and dynoxide is faster")
+    event = f"before-send.dynamodb.{operation}"
+    for name in ("load_titles", "migrate", "repair"):
+        with prepared(engine, name) as catalog:
+            forms = repeat(FORMS["ProvisionedThroughputExceededException"], 100)
+            with refusing(catalog, forms, event):
+                WRITES[name](catalog)
+            assert verify(catalog).is_clean
