@@ -8,6 +8,7 @@ from collections.abc import Callable
 from math import inf
 
 from catalog_model.arguments import refuse
+from catalog_model.plain import plain
 
 
 class Pace:
@@ -27,6 +28,7 @@ class Pace:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if units_per_second is not None:
+            units_per_second = plain(units_per_second)
             is_number = type(units_per_second) in (int, float)
             if not is_number or not 0 < units_per_second < inf:
                 refuse("units_per_second", units_per_second, "a number above 0")
