@@ -174,7 +174,7 @@ def lists(value: list[Any]) -> Iterator[Any]:
         yield from (list(others), tuple(others))
     if len(value) == len(Pair._fields):
         yield Pair(*value)
-    if find_spec("numpy") is not None and len({type(each) for each in value}) == 1:
+    if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
         import numpy as np  # noqa: PLC0415  # where it is there
 
         yield np.array(value)
