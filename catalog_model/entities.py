@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
-from catalog_model.arguments import refuse, shown
+from catalog_model.arguments import check_flag, refuse, shown
 from catalog_model.genres import genre_name
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.records import FIELDS, Field, copy_json, plain_record
+from catalog_model.tmdb import record_of
 
 _T = TypeVar("_T")
 
@@ -84,6 +85,31 @@ class Title:
         (TitleKey(kind='movie', id=3), 'Up', (16, 35))
         """
         return cls._trusted(plain_record(record, cls.kind))
+
+    @classmethod
+    def from_tmdb(cls, answer: Mapping[str, Any], *, keep_extras: bool = False) -> Self:
+        """Read what TMDB's API answers: an element of a list, or a detail.
+
+        The genres of a detail, which are objects there, become ``genre_ids``. Keys come in the
+        order of the application's files; one that the answer lacks stays away.
+
+        Args:
+            answer: A JSON object as TMDB gives it, such as an element of ``results``, or the
+                detail of a title with whatever was appended to it.
+            keep_extras: Keep what the application's records do not have, after what they have.
+
+        Raises:
+            InvalidTitleError: If it is something else: a page of a list, a person, a title of the
+                other kind, an error; or if it has no genres, or lacks what `from_json` needs.
+
+        >>> detail = record | {"genres": [{"id": 27, "name": "Horror"}], "runtime": 117}
+        >>> del detail["genre_ids"]
+        >>> alien = Movie.from_tmdb(detail, keep_extras=True)
+        >>> alien.genre_ids, list(alien.extra)
+        ((27,), ['genres', 'runtime'])
+        """
+        check_flag(keep_extras, "keep_extras")
+        return cls.from_json(record_of(answer, cls.kind, keep_extras=bool(keep_extras)))
 
     @classmethod
     def _trusted(cls, record: dict[str, Any]) -> Self:
