@@ -30,6 +30,9 @@ _NUMBERS: Final[Mapping[type, str]] = {int: "int(...)", float: "float(...)", obj
 _BYTES: Final = (bytes, bytearray, memoryview)
 _NO_LISTS: Final = (str, UserString, *_BYTES)
 
+_OWN: Final = frozenset({str, int, bool, type(None)})
+"""Classes of values that are as they are to be."""
+
 _TEXTS: Final = (str, date, object)
 _CONVERSIONS: Final[Sequence[tuple[Any, Mapping[type, str]]]] = (
     (Enum, dict.fromkeys((*_TEXTS, int, float, bool, list), ".value")),
@@ -53,18 +56,20 @@ def plain(value: Any, depth: int = 1) -> Any:
     >>> plain(Decimal("0.1234567890123456789"))
     Decimal('0.1234567890123456789')
     """
-    if value is None or type(value) in (str, int, bool):
+    kind: type = type(value)
+    if kind in _OWN:
         return value
-    if type(value) is float:
+    if kind is float:
         return value + 0.0
-    if isinstance(value, Mapping):
-        if depth > MAX_DEPTH:
-            return value
+    elements: Any = value if kind is list else _elements(value)
+    is_object = elements is None and isinstance(value, Mapping)
+    if elements is None and not is_object:
+        return _plain_scalar(value)
+    if depth > MAX_DEPTH:
+        return value
+    if is_object:
         return {plain_text(name): plain(element, depth + 1) for name, element in value.items()}
-    elements = _elements(value)
-    if elements is not None and depth <= MAX_DEPTH:
-        return [plain(element, depth + 1) for element in elements]
-    return value if elements is not None else _plain_scalar(value)
+    return [plain(element, depth + 1) for element in elements]
 
 
 def plain_text(value: Any) -> Any:

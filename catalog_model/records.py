@@ -45,6 +45,8 @@ class Field:
 
     def plain(self, value: Any) -> Any:
         """Convert what another library has for such a value, if nothing is lost."""
+        if type(value) in (str, float):
+            return plain(value)
         if self.kind is date:
             return plain_date(value)
         is_fraction = isinstance(value, (Decimal, Fraction))
