@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.keys import KINDS, Kind, TitleKey
+from catalog_model.plain import how_to_convert, plain, plain_float, plain_text
 
 MAX_LIMIT: Final = 1000
 MAX_DIGITS: Final = 38
@@ -35,13 +36,23 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 
-def refuse(name: str, value: object, wanted: str) -> NoReturn:
-    """Raise the one error for a bad argument.
+def refuse(name: str, value: object, wanted: str, kind: type | None = None) -> NoReturn:
+    """Raise the one error for a bad argument; with the *kind* that it is to have, how to convert.
 
     Raises:
         InvalidArgumentError: Always.
     """
-    raise InvalidArgumentError(f"{name} must be {wanted}, not {shown(value)}")
+    raise InvalidArgumentError(f"{name} must be {wanted}, not {shown(value)}{advice(value, kind)}")
+
+
+def advice(value: object, kind: type | None) -> str:
+    """Say how *value* is converted to *kind* where that is not done here, as it is not exact.
+
+    >>> advice(7.0, int)
+    '; convert it with int(...)'
+    """
+    conversion = how_to_convert(value, kind) if kind else ""
+    return f"; convert it with {conversion}" if conversion else ""
 
 
 def check_kind(kind: object) -> Kind:
@@ -54,11 +65,12 @@ def check_kind(kind: object) -> Kind:
 
 def check_id(value: object, name: str = "title_id") -> int:
     """Accept a positive whole number of up to 38 digits."""
-    if type(value) is not int:
-        refuse(name, value, "a positive whole number")
-    if not 0 < value < 10**MAX_DIGITS:
+    number = plain(value)
+    if type(number) is not int:
+        refuse(name, value, "a positive whole number", int)
+    if not 0 < number < 10**MAX_DIGITS:
         refuse(name, value, f"a positive whole number of at most {MAX_DIGITS} digits")
-    return value
+    return number
 
 
 def check_key(key: object) -> TitleKey:
@@ -85,29 +97,35 @@ def check_limit(limit: object) -> int:
 
 def check_within(value: object, name: str, least: int, most: int) -> int:
     """Accept a whole number from *least* to *most*."""
-    if type(value) is not int or not least <= value <= most:
-        refuse(name, value, f"a whole number from {least} to {most}")
-    return value
+    number = plain(value)
+    if type(number) is not int or not least <= number <= most:
+        refuse(name, value, f"a whole number from {least} to {most}", int)
+    return number
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
     """Accept a whole number from *least* on that DynamoDB can hold."""
-    if type(count) is not int or count < least:
-        refuse(name, count, f"a whole number from {least} on")
-    problem = number_problem(count)
+    number = plain(count)
+    if type(number) is not int or number < least:
+        refuse(name, count, f"a whole number from {least} on", int)
+    problem = number_problem(number)
     if problem:
         refuse(name, count, problem)
-    return count
+    return number
 
 
 def check_number(value: object, name: str) -> float:
-    """Accept a number that DynamoDB can hold, and give it as a float; -0.0 becomes 0.0."""
-    if type(value) not in (int, float):
-        refuse(name, value, "a number")
-    problem = number_problem(value)
+    """Accept a number that DynamoDB and a float can hold, and give the float; -0.0 becomes 0.0."""
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
+        refuse(name, value, "a number", float)
+    problem = number_problem(number)
     if problem:
         refuse(name, value, problem)
-    return float(value) + 0.0  # type: ignore[arg-type]
+    held = plain_float(number)
+    if not isinstance(held, float):
+        refuse(name, value, "a number that a float holds exactly", float)
+    return held
 
 
 def number_problem(value: Any) -> str:
@@ -115,13 +133,14 @@ def number_problem(value: Any) -> str:
 
     The bounds are the service's: magnitude 1E-130 to 9.99E+125, or 0, and 38 digits.
     """
-    if isinstance(value, float) and not math.isfinite(value):
+    is_decimal = isinstance(value, Decimal)
+    if not (value.is_finite() if is_decimal else isinstance(value, int) or math.isfinite(value)):
         return "a finite number"
     if not value:
         return ""
     if isinstance(value, int) and abs(value) >= 10 ** (MAX_EXPONENT + 1):
         return "a number of a magnitude from 1E-130 to 9.99E+125"
-    decimal = Decimal(repr(value)).as_tuple()
+    decimal = (value if is_decimal else Decimal(repr(value))).as_tuple()
     exponent = len(decimal.digits) - 1 + int(decimal.exponent)
     if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
         return "a number of a magnitude from 1E-130 to 9.99E+125"
@@ -140,27 +159,34 @@ def check_choice(value: object, name: str, choices: tuple[_Choice, ...]) -> _Cho
 
 def check_flag(value: object, name: str) -> bool:
     """Accept True or False, and nothing that merely behaves like them."""
-    if not isinstance(value, bool):
+    flag = plain(value)
+    if not isinstance(flag, bool):
         refuse(name, value, "True or False")
-    return value
+    return flag
 
 
 def check_text(value: object, name: str) -> str:
     """Accept a text that can be written as UTF-8."""
     if not isinstance(value, str):
-        refuse(name, value, "a text")
+        refuse(name, value, "a text", str)
     if _has_surrogates(value):
         refuse(name, value, "a text without lone surrogates")
-    return value
+    return str(plain_text(value))
 
 
 def check_date(value: object, name: str) -> str:
     """Accept a `date`, or its text as ``YYYY-MM-DD``; give the text."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str) or not is_date(value):
-        refuse(name, value, "a date as YYYY-MM-DD")
-    return value
+    day = plain_date(value)
+    if not isinstance(day, str) or not is_date(day):
+        refuse(name, value, "a date as YYYY-MM-DD", date)
+    return day
+
+
+def plain_date(value: object) -> Any:
+    """Write a `date` as its text; a moment, which says more, comes back as it is."""
+    day = plain(value)
+    is_day = isinstance(day, date) and not isinstance(day, datetime)
+    return day.isoformat() if is_day else day
 
 
 def is_date(text: str) -> bool:

@@ -5,6 +5,7 @@ A pattern that is added is a command at once, and no option can differ from what
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
@@ -25,6 +26,9 @@ from catalog_model.patterns import AccessPattern
 OTHER_COMMAND: Final = frozenset({"load_titles"})
 """Access patterns whose command is written by hand, under a name of its own: `load`."""
 
+
+STDIN: Final = Path("-")
+"""The file that is the standard input."""
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "get_title": "movie 34",
@@ -207,8 +211,12 @@ class _LoadTitles(PatternCommand):
 def file_options() -> list[click.Parameter]:
     """Make the options that name the application's files."""
     return [
-        click.Option(["--movies"], type=Path, metavar="FILE", help="JSON file of movies."),
-        click.Option(["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows."),
+        click.Option(
+            ["--movies"], type=Path, metavar="FILE", help="JSON file of movies; - reads stdin."
+        ),
+        click.Option(
+            ["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows; - reads stdin."
+        ),
     ]
 
 
@@ -222,7 +230,7 @@ def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
     """Read the application's files through; their titles are read from them as they are needed.
 
     Raises:
-        click.UsageError: If neither is given.
+        click.UsageError: If neither is given, or both are the standard input.
     """
     return [TitleFile(path, kind) for path, kind in _given(movies, tv)]
 
@@ -231,17 +239,25 @@ def titles_in(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection
     """Read the titles in the application's files.
 
     Raises:
-        click.UsageError: If neither is given.
+        click.UsageError: If neither is given, or both are the standard input.
     """
     return [title for path, kind in _given(movies, tv) for title in read_titles(path, kind)]
 
 
-def _given(movies: Path | None, tv: Path | None) -> list[tuple[Path, Kind]]:
+def _given(movies: Path | None, tv: Path | None) -> list[tuple[Path | IO[bytes], Kind]]:
     files: dict[Kind, Path | None] = {"movie": movies, "tv": tv}
     given = [(path, kind) for kind, path in files.items() if path is not None]
     if not given:
         raise click.UsageError("give --movies FILE, --tv FILE or both")
-    return given
+    if movies == tv == STDIN:
+        raise click.UsageError("only one of --movies and --tv can be -, the standard input")
+    return [(_stdin() if path == STDIN else path, kind) for path, kind in given]
+
+
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None or sys.stdin.closed:
+        raise click.UsageError("the standard input is closed")
+    return sys.stdin.buffer
 
 
 BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {

@@ -40,7 +40,7 @@ def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     [('Animation', 1), ('Action', 2), ('Comedy', 1), ('Crime', 2)]
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
+    kind = check_kind(kind)
     _, counts = read_counts(catalog.gateway, kind, consistent=True)
     return [Genre(id_, kind, genre_name(kind, id_), counts[id_]) for id_ in sorted(counts)]
 
@@ -67,9 +67,9 @@ def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> i
     (3, 2)
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
+    kind = check_kind(kind)
     if genre_id is not None:
-        check_id(genre_id, "genre_id")
+        genre_id = check_id(genre_id, "genre_id")
     totals, counts = read_counts(catalog.gateway, kind, consistent=True)
     return sum(totals) if genre_id is None else counts.get(genre_id, 0)
 

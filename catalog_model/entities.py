@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
-from catalog_model.arguments import refuse, shown
+from catalog_model.arguments import check_flag, refuse, shown
 from catalog_model.genres import genre_name
 from catalog_model.keys import Kind, TitleKey
-from catalog_model.records import FIELDS, Field, check_record, copy_json
+from catalog_model.records import FIELDS, Field, copy_json, plain_record
+from catalog_model.tmdb import record_of
 
 _T = TypeVar("_T")
 
@@ -60,8 +61,7 @@ class Title:
     poster_path: str | None
 
     def __init__(self, **fields: Any) -> None:
-        check_record(fields, self.kind)
-        object.__setattr__(self, "_record", copy_json(fields))
+        object.__setattr__(self, "_record", plain_record(fields, self.kind))
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -72,6 +72,8 @@ class Title:
         Args:
             record: A JSON object as `json.load` gives it. ``id``, the title or name,
                 ``genre_ids``, ``popularity``, ``vote_average`` and ``vote_count`` must be there.
+                Values of other libraries are converted where nothing is lost: a tuple, a
+                `decimal.Decimal`, a number of numpy.
 
         Raises:
             InvalidTitleError: If a field is missing, of a wrong type or out of its bounds, or
@@ -82,8 +84,32 @@ class Title:
         >>> movie.key, movie.display_name, movie.genre_ids
         (TitleKey(kind='movie', id=3), 'Up', (16, 35))
         """
-        check_record(record, cls.kind)
-        return cls._trusted(copy_json(record))
+        return cls._trusted(plain_record(record, cls.kind))
+
+    @classmethod
+    def from_tmdb(cls, answer: Mapping[str, Any], *, keep_extras: bool = False) -> Self:
+        """Read what TMDB's API answers: an element of a list, or a detail.
+
+        The genres of a detail, which are objects there, become ``genre_ids``. Keys come in the
+        order of the application's files; one that the answer lacks stays away.
+
+        Args:
+            answer: A JSON object as TMDB gives it, such as an element of ``results``, or the
+                detail of a title with whatever was appended to it.
+            keep_extras: Keep what the application's records do not have, after what they have.
+
+        Raises:
+            InvalidTitleError: If it is something else: a page of a list, a person, a title of the
+                other kind, an error; or if it has no genres, or lacks what `from_json` needs.
+
+        >>> detail = record | {"genres": [{"id": 27, "name": "Horror"}], "runtime": 117}
+        >>> del detail["genre_ids"]
+        >>> alien = Movie.from_tmdb(detail, keep_extras=True)
+        >>> alien.genre_ids, list(alien.extra)
+        ((27,), ['genres', 'runtime'])
+        """
+        check_flag(keep_extras, "keep_extras")
+        return cls.from_json(record_of(answer, cls.kind, keep_extras=bool(keep_extras)))
 
     @classmethod
     def _trusted(cls, record: dict[str, Any]) -> Self:
@@ -108,13 +134,19 @@ class Title:
     def replace(self, **changes: Any) -> Self:
         """Give a title with some fields changed; the kind and the order of keys stay.
 
+        Whatever a title gives can be given back to it: genres come as a tuple, and a field that
+        the record lacks, which reads as None, stays away for None.
+
         Raises:
             InvalidTitleError: If a changed field is not valid.
 
-        >>> Movie.from_json(record).replace(popularity=9.5).popularity
-        9.5
+        >>> movie = Movie.from_json(record)
+        >>> movie.replace(popularity=9.5, genre_ids=movie.genre_ids + (99,)).genre_ids
+        (27, 878, 99)
         """
-        return self.from_json({**self._record, **changes})
+        missing = self.fields.keys() - self._record.keys()
+        wanted = {n: value for n, value in changes.items() if value is not None or n not in missing}
+        return self.from_json({**self._record, **wanted})
 
     @property
     def key(self) -> TitleKey:

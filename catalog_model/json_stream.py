@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from json.decoder import JSONDecodeError
 from typing import Any, Final, NoReturn, Protocol
@@ -51,7 +51,7 @@ class JsonStream:
         self._source = source
         self._chunks = _decoded(file, source)
         self._text = ""
-        self._at = 0
+        self._at = self._before = 0
         self._line = self._column = 1  # of the window's first character
 
     def document(self, too_long: str = "") -> Any:
@@ -65,9 +65,17 @@ class JsonStream:
         """
         self._peek()
         value = self._value(too_long)
-        if self._peek():
-            self._refuse("Extra data", self._at)
+        self._end()
         return value
+
+    def is_list(self) -> bool:
+        """Tell whether the file is a list, and no object or single value."""
+        return self._peek() == "["
+
+    @property
+    def place(self) -> int:
+        """How many characters were read."""
+        return self._before + self._at
 
     def members(self, wanted: str) -> Iterator[tuple[str, Any]]:
         """Read the members of the one object that the file is, in their order.
@@ -78,6 +86,16 @@ class JsonStream:
         Raises:
             InvalidArgumentError: As `document`, where it comes to light: after the members before.
         """
+        return ((key, value) for key, _, value in self.entries(wanted))
+
+    def entries(
+        self, wanted: str, lists: Collection[str] = ()
+    ) -> Iterator[tuple[str, int | None, Any]]:
+        """Read the members as `members` does, but the lists of these names element by element.
+
+        Each element comes with the name of its list and its number, anything else without one; a
+        list of these names that is empty comes as it is.
+        """
         if self._peek() != "{":
             found = self.document(f"must be {wanted}")
             raise InvalidArgumentError(f"{self._source}: must be {wanted}, not {shown(found)}")
@@ -86,13 +104,21 @@ class JsonStream:
             self._at += 1
         else:
             with closing(_Keys(self._source)) as keys:
-                yield self._member(keys)
-                while self._delimiter() == ",":
-                    yield self._member(keys)
-        if self._peek():
-            self._refuse("Extra data", self._at)
+                yield from self._entry(keys, lists)
+                while self._delimiter("}") == ",":
+                    yield from self._entry(keys, lists)
+        self._end()
 
-    def _member(self, keys: _Keys) -> tuple[str, Any]:
+    def elements(self) -> Iterator[Any]:
+        """Read the elements of the one list that the file is, in their order.
+
+        Raises:
+            InvalidArgumentError: As `document`, where it comes to light.
+        """
+        yield from self._elements()
+        self._end()
+
+    def _entry(self, keys: _Keys, lists: Collection[str]) -> Iterator[tuple[str, int | None, Any]]:
         if self._peek() != '"':
             self._refuse("Expecting property name enclosed in double quotes", self._at)
         key: str = self._value()
@@ -100,16 +126,36 @@ class JsonStream:
         if self._peek() != ":":
             self._refuse("Expecting ':' delimiter", self._at)
         self._at += 1
-        self._peek()
-        return key, self._value()
+        if self._peek() == "[" and key in lists:
+            at = -1
+            for at, element in enumerate(self._elements()):  # the last one counts
+                yield key, at, element
+            if at < 0:
+                yield key, None, []
+        else:
+            yield key, None, self._value()
 
-    def _delimiter(self) -> str:
-        """Step over what follows a member: a comma, or the end of the object."""
+    def _elements(self) -> Iterator[Any]:
+        self._at += 1
+        if self._peek() == "]":
+            self._at += 1
+            return
+        yield self._value()
+        while self._delimiter("]") == ",":
+            self._peek()
+            yield self._value()
+
+    def _delimiter(self, end: str) -> str:
+        """Step over what follows a member or an element: a comma, or the end."""
         found = self._peek()
-        if found not in (",", "}"):
+        if found not in (",", end):
             self._refuse("Expecting ',' delimiter", self._at)
         self._at += 1
         return found
+
+    def _end(self) -> None:
+        if self._peek():
+            self._refuse("Extra data", self._at)
 
     def _peek(self) -> str:
         """Skip whitespace, and tell the character after it; "" at the end."""
@@ -175,6 +221,7 @@ class JsonStream:
             wanted -= len(chunk)
         if more:
             self._line, self._column = self._line_and_column(self._at)
+            self._before += self._at
             self._text, self._at = "".join([self._text[self._at :], *more]), 0
         return bool(more)
 

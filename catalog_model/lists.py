@@ -85,8 +85,7 @@ def list_titles(
     >>> [show.display_name for show in page.items]
     ['American Dad!', 'Oz']
     """
-    check_kind(kind)
-    check_choice(order, "order", ORDERS)
+    kind, order = check_kind(kind), check_choice(order, "order", ORDERS)
     return _list(catalog, "list_titles", kind, None, order, descending, limit, after)
 
 
@@ -128,9 +127,8 @@ def list_titles_in_genre(
     >>> [movie.display_name for movie in page.items]
     ['Black Lotus', 'Heat']
     """
-    check_kind(kind)
-    check_id(genre_id, "genre_id")
-    check_choice(order, "order", GENRE_ORDERS)
+    kind, genre_id = check_kind(kind), check_id(genre_id, "genre_id")
+    order = check_choice(order, "order", GENRE_ORDERS)
     return _list(catalog, "list_titles_in_genre", kind, genre_id, order, descending, limit, after)
 
 
@@ -145,8 +143,7 @@ def _list(
     after: str | None,
 ) -> Page[AnyTitle]:
     check_instance(catalog, "catalog", Catalog)
-    check_flag(descending, "descending")
-    check_limit(limit)
+    descending, limit = check_flag(descending, "descending"), check_limit(limit)
     cursors = Cursors(catalog, function, kind, genre_id, order, descending, limit)
     is_split = order == "rating"
     sources = rating_sources(kind, genre_id) if is_split else [list_source(kind, genre_id)]
@@ -212,12 +209,12 @@ def list_titles_in_genres(
     ['Black Lotus', 'Heat']
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
+    kind = check_kind(kind)
     genres = sorted(set(check_genre_ids(genre_ids, most=MAX_GENRES_ASKED)))
     if not genres:
         refuse("genre_ids", genre_ids, "at least one genre")
-    check_choice(match, "match", ("all", "any"))
-    check_limit(limit)
+    match = check_choice(match, "match", ("all", "any"))
+    limit = check_limit(limit)
     cursors = Cursors(catalog, "list_titles_in_genres", kind, genres, match, limit)
     cursors.read(after)
     if match == "any":

@@ -9,6 +9,7 @@ from math import inf
 from typing import Final
 
 from catalog_model.arguments import refuse
+from catalog_model.plain import plain
 
 SLOWER: Final = 0.7
 """What is left of a pace after a refusal."""
@@ -148,6 +149,7 @@ def check_rate(units_per_second: float | None, name: str) -> float | None:
     """Accept a number of units a second; None is no bound."""
     if units_per_second is None:
         return None
+    units_per_second = plain(units_per_second)
     is_number = type(units_per_second) in (int, float)
     if not is_number or not 0 < units_per_second < inf:
         refuse(name, units_per_second, "a number above 0")

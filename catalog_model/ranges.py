@@ -112,12 +112,12 @@ def list_top_rated(
     [('Heat', 7.9), ('Up', 7.0)]
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
-    check_count(min_votes, "min_votes", least=-1)
+    kind = check_kind(kind)
+    min_votes = check_count(min_votes, "min_votes", least=-1)
     rating = check_number(min_rating, "min_rating")
     if genre_id is not None:
-        check_id(genre_id, "genre_id")
-    check_limit(limit)
+        genre_id = check_id(genre_id, "genre_id")
+    limit = check_limit(limit)
     question = (kind, min_votes, rating, genre_id, limit)
     cursors = Cursors(catalog, "list_top_rated", *question)
     within = Range(lower=keys.above(sortable_number(rating)))
@@ -169,12 +169,12 @@ def list_released_between(
     [('Heat', '1995-12-15')]
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
+    kind = check_kind(kind)
     first, last = check_date(since, "since"), check_date(until, "until")
     if genre_id is not None:
-        check_id(genre_id, "genre_id")
-    check_flag(descending, "descending")
-    check_limit(limit)
+        genre_id = check_id(genre_id, "genre_id")
+    descending = check_flag(descending, "descending")
+    limit = check_limit(limit)
     question = (kind, first, last, genre_id, descending, limit)
     cursors = Cursors(catalog, "list_released_between", *question)
     within = Range(first, keys.above(last))
@@ -222,11 +222,11 @@ def find_titles_by_name(
     ['Heat']
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
+    kind = check_kind(kind)
     folded = fold_name(check_text(prefix, "prefix"))
     if len(folded.encode()) > NAME_BYTES:
         refuse("prefix", prefix, f"at most {NAME_BYTES} bytes long")
-    check_limit(limit)
+    limit = check_limit(limit)
     cursors = Cursors(catalog, "find_titles_by_name", kind, folded, limit)
     within = Range(folded, folded + MAX_SORT_KEY) if folded else EVERYTHING
     sources = [list_source(kind)]

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
-from catalog_model.arguments import MAX_DIGITS, is_date, number_problem, shown
+from catalog_model.arguments import (
+    MAX_DIGITS,
+    advice,
+    is_date,
+    number_problem,
+    plain_date,
+    shown,
+)
 from catalog_model.errors import InvalidTitleError
 from catalog_model.keys import Kind
+from catalog_model.plain import MAX_DEPTH, plain, plain_float, plain_text
 
 MAX_GENRES: Final = 48
 """A change from 48 genres to 48 others still fits one transaction of 100 actions."""
-
-MAX_DEPTH: Final = 32
-"""How many levels deep DynamoDB nests, the innermost value counted."""
 
 MAX_NAME_BYTES: Final = 65_000
 """DynamoDB's bound for the name of an attribute is 64 KB, and escaping may add to it."""
@@ -27,8 +35,22 @@ class Field:
 
     wanted: str
     accepts: Callable[[Any], bool]
+    kind: type
     required: bool = False
-    is_float: bool = False
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the application's files have a float here."""
+        return self.kind is float
+
+    def plain(self, value: Any) -> Any:
+        """Convert what another library has for such a value, if nothing is lost."""
+        if type(value) in (str, float):
+            return plain(value)
+        if self.kind is date:
+            return plain_date(value)
+        is_fraction = isinstance(value, (Decimal, Fraction))
+        return plain(plain_float(value) if self.is_float and is_fraction else value)
 
     def problem(self, value: Any) -> str:
         """Say what *value* must be instead; "" if it is right."""
@@ -69,19 +91,20 @@ def _is_date_or_empty(value: Any) -> bool:
     return isinstance(value, str) and (not value or is_date(value))
 
 
-_ID = Field(f"a positive whole number of at most {MAX_DIGITS} digits", _is_id, required=True)
+_ID = Field(f"a positive whole number of at most {MAX_DIGITS} digits", _is_id, int, required=True)
 _GENRES = Field(
     f"a list of genre ids (positive whole numbers, at most {MAX_GENRES} genres)",
     _is_id_list,
+    list,
     required=True,
 )
-_NUMBER = Field("a number", _is_number, required=True, is_float=True)
-_COUNT = Field("a whole number, 0 or more", _is_count, required=True)
-_NAME = Field("a text", _is_text, required=True)
-_TEXT = Field("a text or null", _is_text)
-_TEXTS = Field("a list of texts or null", _is_text_list)
-_FLAG = Field("true, false or null", _is_flag)
-_DATE = Field("a date as YYYY-MM-DD, empty or null", _is_date_or_empty)
+_NUMBER = Field("a number", _is_number, float, required=True)
+_COUNT = Field("a whole number, 0 or more", _is_count, int, required=True)
+_NAME = Field("a text", _is_text, str, required=True)
+_TEXT = Field("a text or null", _is_text, str)
+_TEXTS = Field("a list of texts or null", _is_text_list, list)
+_FLAG = Field("true, false or null", _is_flag, bool)
+_DATE = Field("a date as YYYY-MM-DD, empty or null", _is_date_or_empty, date)
 
 FIELDS: Final[Mapping[Kind, Mapping[str, Field]]] = {
     "movie": MappingProxyType(
@@ -124,8 +147,25 @@ FIELDS: Final[Mapping[Kind, Mapping[str, Field]]] = {
 """The keys of the application's records, in the order of its files."""
 
 
-def check_record(record: object, kind: Kind) -> None:
-    """Accept a record of *kind*.
+def plain_record(record: object, kind: Kind) -> dict[str, Any]:
+    """Copy a record of *kind* through and through; what is no JSON is converted or refused.
+
+    Raises:
+        InvalidTitleError: Naming the field and its value, for the first thing that is wrong.
+    """
+    if not isinstance(record, Mapping):
+        raise InvalidTitleError(f"a {kind} record must be a JSON object, not {shown(record)}")
+    fields = FIELDS[kind]
+    copy = {
+        plain_text(name): fields[name].plain(value) if name in fields else plain(value)
+        for name, value in record.items()
+    }
+    check_record(copy, kind, shown_as=record)
+    return copy
+
+
+def check_record(record: object, kind: Kind, *, shown_as: Mapping[str, Any] | None = None) -> None:
+    """Accept a record of *kind* that is JSON; *shown_as* is what it was before.
 
     Raises:
         InvalidTitleError: Naming the field and its value, for the first thing that is wrong.
@@ -136,7 +176,7 @@ def check_record(record: object, kind: Kind) -> None:
         if name in record:
             problem = field.problem(record[name])
             if problem:
-                _refuse(name, record[name], problem)
+                _refuse(name, (shown_as or record)[name], problem, field.kind)
         elif field.required:
             raise InvalidTitleError(f"a {kind} record needs {name!r}: {shown(dict(record))}")
     for name, value in record.items():
@@ -164,7 +204,7 @@ def _check_value(path: str, value: Any, depth: int) -> None:
             _check_name(name, path)
             _check_value(f"{path}.{name}", element, depth + 1)
     else:
-        _refuse(path, value, "a JSON value")
+        _refuse(path, value, "a JSON value", object)
 
 
 def _check_name(name: object, path: str = "a record") -> None:
@@ -182,8 +222,8 @@ def _check_unicode(path: str, text: str) -> None:
         _refuse(path, text, "a text without lone surrogates")
 
 
-def _refuse(path: str, value: Any, wanted: str) -> NoReturn:
-    raise InvalidTitleError(f"{path} must be {wanted}, not {shown(value)}")
+def _refuse(path: str, value: Any, wanted: str, kind: type | None = None) -> NoReturn:
+    raise InvalidTitleError(f"{path} must be {wanted}, not {shown(value)}{advice(value, kind)}")
 
 
 def copy_json(value: Any) -> Any:

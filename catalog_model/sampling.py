@@ -67,8 +67,8 @@ def sample_titles(
     ['Black Lotus', 'Heat', 'Up']
     """
     check_instance(catalog, "catalog", Catalog)
-    check_kind(kind)
-    check_count(count, "count")
+    kind = check_kind(kind)
+    count = check_count(count, "count")
     if rng is not None:
         check_instance(rng, "rng", random.Random)
     totals, _ = read_counts(catalog.gateway, kind)

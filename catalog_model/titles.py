@@ -52,7 +52,7 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
     """
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
-    check_flag(consistent, "consistent")
+    consistent = check_flag(consistent, "consistent")
     item = catalog.gateway.get(keys.title_key(key), consistent=consistent)
     if item is None:
         raise not_found(catalog, key)
@@ -130,7 +130,7 @@ def get_title_with_genres(
     """
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
-    check_flag(consistent, "consistent")
+    consistent = check_flag(consistent, "consistent")
     items = catalog.gateway.query(
         keys.title_pk(key), Range(lower=keys.FIRST_MEMBERSHIP), consistent=consistent
     )

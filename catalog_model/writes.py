@@ -105,7 +105,7 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
     """
     check_instance(catalog, "catalog", Catalog)
     check_title(title)
-    check_flag(if_absent, "if_absent")
+    if_absent = check_flag(if_absent, "if_absent")
     check_creation(title)
     write_title(catalog, title, if_absent=if_absent)
     return title

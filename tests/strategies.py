@@ -61,3 +61,37 @@ def titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = ids) -> Movie | T
     if draw(kinds) == "movie":
         return Movie(**fields, title=draw(names), release_date=draw(dates))
     return TVShow(**fields, name=draw(names), first_air_date=draw(dates))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | floats | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+"""Anything that JSON and DynamoDB hold."""
+
+json_values = json_values.filter(lambda value: not _has_surrogates(value))
+
+
+def _has_surrogates(value: Any) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in repr(value))
+
+
+@st.composite
+def full_titles(draw: st.DrawFn) -> Movie | TVShow:
+    """Any title with every field of the model, nulls among them, in any order, and extras."""
+    title = draw(titles())
+    texts = st.none() | st.sampled_from(("", "en", "A text."))
+    record = title.to_json()
+    for name, field in title.fields.items():
+        if name not in record:
+            record[name] = draw(
+                {bool: st.none() | st.booleans(), list: st.none() | st.lists(st.just("US"))}.get(
+                    field.kind, texts
+                )
+            )
+    extras = draw(st.dictionaries(st.sampled_from(("tagline", "x", "_y", "PK")), json_values))
+    names = draw(st.permutations([*record, *extras]))
+    return type(title).from_json({name: {**record, **extras}[name] for name in names})

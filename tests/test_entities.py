@@ -88,7 +88,7 @@ def test_copies_of_a_title_are_equal_to_it(title: Movie) -> None:
         assert hash(other) == hash(title)
 
 
-@pytest.mark.parametrize("changes", [{"popularity": 7}, {"genre_ids": [28, 80]}, {"video": None}])
+@pytest.mark.parametrize("changes", [{"popularity": 7}, {"genre_ids": [28, 80]}, {"tagline": None}])
 def test_titles_of_different_records_differ(changes: dict[str, Any]) -> None:
     """Also where Python calls the values equal: 7 is not the JSON text 7.0."""
     heat = Movie.from_json(RECORD)

@@ -22,7 +22,8 @@ from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
 from catalog_model.indexes import INDEX_KEYS
 from catalog_model.keys import KINDS, Kind
-from catalog_model.records import FIELDS, MAX_DEPTH
+from catalog_model.plain import MAX_DEPTH
+from catalog_model.records import FIELDS
 from catalog_model.sizes import item_size
 
 OWN: tuple[str, ...] = (

@@ -39,6 +39,9 @@ RECORD = {
 }
 
 
+WANTED_FILE = "a JSON object of records under their ids, a list of them or a page of TMDB's"
+
+
 def written(folder: Path, content: str | bytes | Any) -> Path:
     """Write a file: bytes and text as they are, anything else as JSON."""
     path = folder / "data.json"
@@ -135,10 +138,18 @@ def test_a_record_that_is_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
         ('{"5": ' + "9" * 5_000 + "}", "holds a number of too many digits"),
         ('{"5": 1, "5": 2}', "the key '5' occurs twice in one object"),
         ('{"5": {"id": 1, "id": 2}}', "the key 'id' occurs twice in one object"),
-        ("[]", "must be a JSON object of records under their ids, not []"),
-        ('"text"', "must be a JSON object of records under their ids, not 'text'"),
-        ("NaN", "must be a JSON object of records under their ids, not nan"),
-        ("null", "must be a JSON object of records under their ids, not None"),
+        (
+            '"text"',
+            f"must be {WANTED_FILE}, not 'text'",
+        ),
+        (
+            "NaN",
+            f"must be {WANTED_FILE}, not nan",
+        ),
+        (
+            "null",
+            f"must be {WANTED_FILE}, not None",
+        ),
     ],
 )
 def test_a_file_that_is_no_object_of_records_is_one_error(
@@ -414,7 +425,9 @@ def test_the_sample_can_be_read_through() -> None:
         )
 
 
-@pytest.mark.parametrize("content", ["", '{"5": 1, "6"', '{"5": 1} x', '{"5": 1, "5": 1}', "[]"])
+@pytest.mark.parametrize(
+    "content", ["", '{"5": 1, "6"', '{"5": 1} x', '{"5": 1, "5": 1}', "[1 2]", "5"]
+)
 def test_a_file_that_is_wrong_anywhere_is_refused_before_its_first_title(
     tmp_path: Path, content: str
 ) -> None:

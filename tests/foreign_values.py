@@ -1,0 +1,211 @@
+"""Values of other libraries, Python's and numpy's, that say the same as Python's own types.
+
+numpy itself is asked where it is installed; elsewhere, classes that behave as its scalars do.
+"""
+
+from __future__ import annotations
+
+import enum
+import numbers
+from collections import OrderedDict, UserList, deque
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+
+class Text(str):
+    """A text of a class of its own, which shows itself otherwise."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "another text"
+
+    def __format__(self, _: str) -> str:
+        return "another text"
+
+
+class Int(int):
+    """A whole number of a class of its own."""
+
+    def __str__(self) -> str:
+        return "another number"
+
+    def __format__(self, _: str) -> str:
+        return "another number"
+
+
+class Float(float):
+    """A number of a class of its own, such as numpy's float64."""
+
+    def __repr__(self) -> str:
+        return "another number"
+
+
+@numbers.Integral.register
+class Index:
+    """A whole number that is no `int`, such as numpy's int64."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"Index({self.value})"
+
+
+@numbers.Real.register
+class Single:
+    """A number that is no `float`, such as numpy's float32."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return self.value == other
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+class Array:
+    """What gives its value as Python's own, such as numpy's bool and its arrays."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def tolist(self) -> Any:
+        """Give it."""
+        return self.value
+
+
+class Many(Array):
+    """An array of several values."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    first: Any
+    second: Any
+
+
+def member(kind: Any, value: Any, **mixed: type) -> Any:
+    """Make the member of an enumeration of a kind."""
+    return kind("Member", {"ONE": value}, **mixed)["ONE"]
+
+
+def whole_numbers(value: int) -> Iterator[Any]:
+    """Write a whole number in every other way there is."""
+    yield from (Int(value), Decimal(value), Fraction(value), Index(value))
+    yield member(enum.IntEnum, value)
+    yield member(enum.Enum, value, type=int)
+    if find_spec("numpy") is not None:
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield from (
+            kind(value) for kind in (np.int64, np.uint64, np.longlong) if 0 <= value < 2**62
+        )
+
+
+def floats(value: float) -> Iterator[Any]:
+    """Write a float in every other way there is; a Decimal that is whole is a whole number."""
+    yield from (Float(value), Single(value), member(enum.Enum, value, type=float))
+    if Decimal(repr(value)).as_tuple().exponent < 0:  # type: ignore[operator]  # it is finite
+        yield Decimal(repr(value))
+    if not value.is_integer():
+        yield from (Decimal(value), Fraction(value))
+    if find_spec("numpy") is not None:
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield from (np.float64(value), np.longdouble(value))
+        if abs(value) < float(np.finfo(np.float16).max):
+            others = (kind(value) for kind in (np.float32, np.float16))
+            yield from (other for other in others if float(other) == value)
+
+
+def texts(value: str) -> Iterator[Any]:
+    """Write a text in every other way there is."""
+    yield Text(value)
+    yield member(enum.StrEnum, value)
+    yield member(enum.Enum, value, type=str)
+    if find_spec("numpy") is not None and not value.endswith("\0"):
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield np.str_(value)
+
+
+def flags(value: bool) -> Iterator[Any]:
+    """Write True or False in every other way there is."""
+    yield Array(value)
+    if find_spec("numpy") is not None:
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield np.bool_(value)
+
+
+def days(value: str) -> Iterator[Any]:
+    """Write a day in every other way there is."""
+    yield date.fromisoformat(value)
+    yield from texts(value)
+    yield Array(date.fromisoformat(value))
+    if find_spec("numpy") is not None:
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield np.datetime64(value)
+
+
+def lists(value: list[Any]) -> Iterator[Any]:
+    """Write a list in every other way there is, and its elements, too."""
+    yield from (tuple(value), UserList(value), deque(value), Many(value))
+    for others in zip(*map(others_of, value), strict=False):
+        yield from (list(others), tuple(others))
+    if len(value) == len(Pair._fields):
+        yield Pair(*value)
+    if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
+        import numpy as np  # noqa: PLC0415  # where it is there
+
+        yield np.array(value)
+
+
+def objects(value: dict[str, Any]) -> Iterator[Any]:
+    """Write an object in every other way there is, its keys and its values, too."""
+    yield from (MappingProxyType(value), OrderedDict(value), {Text(n): e for n, e in value.items()})
+    for others in zip(*map(others_of, value.values()), strict=False):
+        yield dict(zip(value, others, strict=True))
+
+
+_OTHERS: dict[type, Callable[[Any], Iterator[Any]]] = {
+    bool: flags,
+    dict: objects,
+    float: floats,
+    int: whole_numbers,
+    list: lists,
+    str: texts,
+}
+
+
+def others_of(value: Any) -> list[Any]:
+    """Write a value in every other way there is."""
+    return list(_OTHERS[type(value)](value)) if value is not None else [None]
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is Python's own, through and through."""
+    if type(value) is dict:
+        return all(type(name) is str and is_plain(each) for name, each in value.items())
+    if type(value) is list:
+        return all(map(is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
