@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final, NoReturn, TypeVar
 
 from catalog_model.errors import InvalidArgumentError
@@ -18,6 +19,7 @@ MAX_DIGITS: Final = 38
 MIN_EXPONENT: Final = -130
 MAX_EXPONENT: Final = 125
 _SHOWN: Final = 80
+_LEVELS: Final = 200
 _LONG: Final = 10_000  # to write out more takes its time
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -29,11 +31,29 @@ def shown(value: object) -> str:
     if isinstance(value, (str, bytes)) and len(value) > _LONG:
         return f"{shown(value[:_SHOWN])[:_SHOWN]}... ({len(value):,} characters)"
     try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an int of too many digits, or nested too deeply
-        text = f"{type(value).__name__} too large to be shown"
+        text = _too_large(value) if _is_deep(value) else repr(value)
+    except (ValueError, RecursionError):  # an int of too many digits, or a class's own
+        text = _too_large(value)
     text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
+
+
+def _too_large(value: object) -> str:
+    return f"{type(value).__name__} too large to be shown"
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value has more levels than every Python can show."""
+    level, seen = [value], set[int]()
+    for _ in range(_LEVELS):
+        containers = [each for each in level if isinstance(each, (dict, list, tuple))]
+        new = {id(each): each for each in containers if id(each) not in seen}
+        if not new:
+            return False
+        seen |= new.keys()
+        parts = (each.values() if isinstance(each, dict) else each for each in new.values())
+        level = list(chain.from_iterable(parts))
+    return True
 
 
 def refuse(name: str, value: object, wanted: str, kind: type | None = None) -> NoReturn:

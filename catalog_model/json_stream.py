@@ -1,8 +1,8 @@
 """JSON read forward, a value at a time: memory is bounded by one value, not by the file.
 
 Values and errors are those of `json.loads`. Beyond it, a key that comes twice in one object is
-refused, and so is a value of more than `MAX_VALUE` characters. The streaming parsers there are do
-not read what `json` reads: NaN, UTF-16, whole numbers of any length.
+refused, and so is a value of more than `MAX_VALUE` characters or `MAX_NESTING` levels. The
+streaming parsers there are do not read what `json` reads: NaN, UTF-16, whole numbers of any length.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, Protocol
 
 from catalog_model.arguments import shown
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.nesting import nests_too_deeply
 
 MAX_VALUE: Final = 4 * 2**20
 """Characters of one value: ten times what DynamoDB takes as an item, and so room for escapes."""
@@ -177,6 +178,7 @@ class JsonStream:
                 raise InvalidArgumentError(f"{self._source}: nested too deeply") from error
             except ValueError as error:
                 value, end, problem = None, self._at, error
+            self._check_nesting(end if problem is None else len(self._text))
             if self._is_settled(value, end, problem) or not self._has_more(too_long):
                 break
         if problem is not None:
@@ -184,6 +186,10 @@ class JsonStream:
         self._check_length(end, too_long)
         self._at = end
         return value
+
+    def _check_nesting(self, end: int) -> None:
+        if nests_too_deeply(self._text, self._at, end):
+            raise InvalidArgumentError(f"{self._source}: nested too deeply")
 
     def _is_settled(self, value: Any, end: int, problem: ValueError | None) -> bool:
         """Tell whether reading on could change nothing."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
+from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
 
@@ -21,6 +22,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
 from catalog_model.flask import FlaskCatalog, current_catalog, readyz
 from catalog_model.flask import answer as extension_answer
+from catalog_model.nesting import nests_too_deeply
 
 PAGE: Final = 20
 NO_MOVIE: Final = "Movie Id value not provided or not found"
@@ -44,12 +46,28 @@ def create_app(catalog: Catalog | None = None) -> Flask:
     Nothing is sent before the first request, so each worker process opens its own connections.
     """
     app = Flask(__name__)
+    app.json = BoundedJSON(app)
     registry = CollectorRegistry(auto_describe=True)
     extension.init_app(app, catalog=catalog, registry=registry)
     app.register_blueprint(routes)
     app.add_url_rule("/readyz", view_func=readyz)
     measure(app, registry)
     return app
+
+
+class BoundedJSON(DefaultJSONProvider):
+    """Reads bodies as ever, but for those nested deeper than every Python's parser goes."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON.
+
+        Raises:
+            RecursionError: If it is nested too deeply.
+        """
+        text = s if isinstance(s, str) else s.decode(json.detect_encoding(s), "surrogatepass")
+        if nests_too_deeply(text):
+            raise RecursionError("nested too deeply")
+        return super().loads(text, **kwargs)
 
 
 @routes.get("/")

@@ -1,0 +1,173 @@
+"""How deep JSON may be nested is the package's to say, not the Python's that happens to run it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from generated import Record, Records
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog_model import Catalog, Movie, nesting
+from catalog_model import access_patterns as ap
+from catalog_model.arguments import shown
+from catalog_model.errors import CatalogError
+from catalog_model.files import parse_title, read_titles
+from catalog_model.json_stream import JsonStream
+from catalog_model.nesting import MAX_NESTING, nests_too_deeply
+from examples.netflix_movie_catalog.app import create_app
+
+DEPTHS = (1, 31, 32, 33, 500, 848, 849, 850, 851, 900, 999, 1000, 1001, 3000, 20_000, 100_000)
+LIMITS = (0, 9_000)
+"""What is added to the limit of this Python: its parser then goes as deep as a later one's."""
+
+BRACKETS = {"arrays": ("[", "]"), "objects": ('{"a":', "}")}
+
+
+@pytest.fixture(params=LIMITS)
+def _limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + request.param)
+    yield
+    sys.setrecursionlimit(before)
+
+
+pytestmark = pytest.mark.usefixtures("_limit")
+
+
+def nested(levels: int, kind: str = "arrays", core: str = "1") -> str:
+    """Return JSON of so many levels."""
+    opening, closing = BRACKETS[kind]
+    return opening * levels + core + closing * levels
+
+
+@pytest.fixture
+def movie(catalog: Catalog, records: Records) -> Record:
+    """The record of a movie that is in the table."""
+    record = next(iter(records["movie"].values()))
+    ap.put_title(catalog, Movie.from_json(record))
+    return record
+
+
+@pytest.mark.parametrize("kind", BRACKETS)
+def test_the_application_answers_by_its_own_bound(
+    catalog: Catalog, movie: Record, kind: str
+) -> None:
+    """An attribute that it does not know may be deep; a popularity that is deep is no number."""
+    client = create_app(catalog).test_client()
+    for levels in DEPTHS:
+        deep = nested(levels, kind)
+        known = f'{{"movieId": "{movie["id"]}", "popularity": {deep}}}'
+        beside = f'{{"movieId": "{movie["id"]}", "popularity": 5.5, "more": {deep}}}'
+        cut = f'{{"movieId": "{movie["id"]}", "popularity": {deep[:-levels]}'
+        fits = levels + 1 <= MAX_NESTING
+        answers = [
+            client.post("/updatePopularity", data=body, content_type="application/json")
+            for body in (known, beside, cut)
+        ]
+        assert [each.status_code for each in answers] == [400, 200 if fits else 400, 400], levels
+        if fits:
+            assert answers[0].json == {"error": "Popularity value must be a float"}
+            assert answers[2].mimetype == "text/html", "malformed"
+        else:
+            assert {each.get_json()["error"] for each in answers} == {
+                "The body is nested too deeply"
+            }
+
+
+def outcome(function: Callable[[], Any]) -> str:
+    """Return what a call comes to, in words."""
+    try:
+        return f"returned {shown(function())}"
+    except CatalogError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("kind", BRACKETS)
+def test_files_are_read_to_the_same_depth(kind: str, tmp_path: Any) -> None:
+    """Too deep for DynamoDB is a record that is rejected; too deep for us ends the file."""
+    fields = {"title": "A", "genre_ids": [], "popularity": 1.0, "vote_average": 1.0}
+    path = tmp_path / "movies.json"
+    for levels in DEPTHS:
+        head = json.dumps({"id": 5, **fields, "vote_count": 1})[:-1]
+        text = f'{head}, "more": {nested(levels, kind)}}}'
+        path.write_text(f'{{"5": {text}}}')
+        read = outcome(lambda: [type(each).__name__ for each in read_titles(path, "movie")])
+        alone = outcome(lambda raw=text: parse_title(raw.encode(), "movie", "x"))  # type: ignore[misc]
+        if levels + 1 > MAX_NESTING:
+            assert "nested too deeply" in read
+            assert "nested too deeply" in alone
+        elif levels > 31:
+            assert read == "returned ['Rejection']"
+            assert "InvalidTitleError: x: more" in alone
+            assert "nested at most" in alone
+        else:
+            assert (read, alone) == ("returned ['Movie']", "returned <Movie 5 'A'>")
+
+
+MALFORMED = ("", "1", '{"a":1,"a":2}', "nul", "1" * 5000, '"\ud800', '"\\')
+
+
+@pytest.mark.parametrize("core", MALFORMED)
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_what_is_malformed_far_inside_is_refused_for_the_depth(core: str, is_closed: bool) -> None:
+    """Whatever else is wrong there, the depth comes first in every Python."""
+    text = nested(MAX_NESTING + 1, "arrays", core)
+    data = (text if is_closed else text.rstrip("]")).encode("utf-8", "surrogatepass")
+    with pytest.raises(CatalogError, match="x: nested too deeply"):
+        JsonStream(io.BytesIO(data), "x").document()
+
+
+json_values = st.recursive(
+    st.none() | st.text('"\\[]{}a') | st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text('"[{\\'), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def levels_of(value: Any) -> int:
+    """Return how deep a value is."""
+    parts = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(levels_of, parts), default=0) if isinstance(value, (dict, list)) else 0
+
+
+@given(json_values, st.booleans(), st.text("[{ab", max_size=5))
+def test_the_levels_are_those_of_the_value(value: Any, ensure_ascii: bool, behind: str) -> None:
+    """Brackets in strings are none, and what is behind the value does not count."""
+    text = json.dumps(value, ensure_ascii=ensure_ascii)
+    with pytest.MonkeyPatch.context() as patch:
+        for bound in range(1, 6):
+            patch.setattr(nesting, "MAX_NESTING", bound)
+            assert nests_too_deeply(text) is (levels_of(value) > bound)
+            assert nests_too_deeply(f"  {text}{behind}", 2, 2 + len(text)) is nests_too_deeply(text)
+            if isinstance(value, (list, dict)):
+                assert nests_too_deeply(text + behind) is nests_too_deeply(text)
+
+
+@pytest.mark.parametrize("text", ['"' + '\\"' * 10**6, '"' * (10**6 + 1), '["\\' * 10**6])
+def test_a_hostile_text_takes_no_longer_than_its_length(text: str) -> None:
+    """Strings without end, and escapes of their ends; to try each again would take hours."""
+    began = time.monotonic()
+    assert nests_too_deeply("[" * MAX_NESTING + text) == text.startswith('["')
+    assert time.monotonic() - began < 10
+
+
+def test_an_error_shows_a_deep_value_in_the_same_words() -> None:
+    """And one that holds itself."""
+    for levels in (250, 900, 5000):
+        value: Any = []
+        for _ in range(levels):
+            value = [value]
+        assert shown(value) == "list too large to be shown"
+    itself: list[Any] = []
+    itself += [itself, itself]
+    assert shown(itself) == "[[...], [...]]"
+    assert shown([[1] * 3] * 2) == "[[1, 1, 1], [1, 1, 1]]"
