@@ -24,7 +24,6 @@ from catalog_model.checkpoint import Checkpoint
 from catalog_model.codec import Item
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
-from catalog_model.findings import key_of, name_of
 from catalog_model.formulas import wcu
 from catalog_model.gateway import Gateway, pause
 from catalog_model.keys import ItemKey, TitleKey
@@ -32,6 +31,7 @@ from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.sizes import item_size
+from catalog_model.title_items import key_of, name_of
 from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
@@ -191,7 +191,7 @@ class _Migration:
     def _count(self, items: list[Item]) -> None:
         report = self.report
         report.items += len(items)
-        ours = [item for item in items if name_of(item)]
+        ours = [item for item in items if name_of(key_of(item))]
         report.foreign += len(items) - len(ours)
         versions = Counter(evolution.version_of(item) or NO_VERSION for item in ours)
         total = Counter(report.versions) + versions
@@ -199,7 +199,7 @@ class _Migration:
 
     def _bring_up(self, items: list[Item]) -> None:
         """Bring up what is older on a page; items of one title stand side by side."""
-        older = [item for item in items if evolution.is_outdated(item) and name_of(item)]
+        older = [item for item in items if evolution.is_outdated(item) and name_of(key_of(item))]
         if self._is_dry:
             for item in older:
                 self._wrote(1, _units_of(item))
@@ -279,7 +279,7 @@ class _Migration:
 
 def _title_of(item: Item) -> TitleKey | None:
     """Tell of which title an item is; None for tallies and slots."""
-    name = name_of(item)
+    name = name_of(key_of(item))
     return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
 
 

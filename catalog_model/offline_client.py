@@ -263,6 +263,8 @@ def _is_met(condition: plan.Condition, item: Item | None) -> bool:
     match condition:
         case plan.Absent():
             return item is None
+        case plan.There(equals_too):
+            return item is not None and _is_met(equals_too, item)
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _is_met(also, item)
         case plan.Equals(attribute, value, or_absent):

@@ -42,16 +42,23 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
+class There:
+    """Holds when there is an item with the key and *condition* holds, which may allow for none."""
+
+    condition: Equals
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """Holds when *condition* does, and no newer version of this package wrote the item.
 
     For items that are written without having been read; who plans them knows the others.
     """
 
-    condition: Absent | Equals | None = None
+    condition: Absent | Equals | There | None = None
 
 
-Condition = Absent | Equals | Known | None
+Condition = Absent | Equals | There | Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Update:
     sets: tuple[tuple[str, int | str], ...]
     adds: tuple[tuple[str, int], ...]
     condition: Condition = None
+    removes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class Check:
     """Changes nothing, and lets the others happen only where the condition holds."""
 
     key: ItemKey
-    condition: Absent | Equals
+    condition: Absent | Equals | There
 
 
 Operation = Put | Delete | Update | Check
@@ -190,6 +198,11 @@ def plan_upgrade(item: Item) -> Update:
 def as_read(version: int) -> Equals:
     """Hold where an item is of this version still; one that has none is of version 0."""
     return Equals(codec.VERSION, version, or_absent=version == 0)
+
+
+def title_as_read(version: int) -> Equals | There:
+    """Hold where a title is there and of this version still: others write some without one."""
+    return as_read(version) if version else There(as_read(version))
 
 
 def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:

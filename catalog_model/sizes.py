@@ -32,6 +32,10 @@ def value_size(value: Mapping[str, Any]) -> int:
             return _number_size(content)
         case "BOOL" | "NULL":
             return 1
+        case "B":
+            return len(content)
+        case "SS" | "NS" | "BS":
+            return sum(value_size({kind[0]: element}) for element in content)
         case "L":
             return CONTAINER_BYTES + sum(value_size(v) + ELEMENT_BYTES for v in content)
         case "M":

@@ -52,6 +52,8 @@ def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
             if item is None or attribute not in item:
                 return or_absent
             return bool(item[attribute] == {"N": str(value)})
+        case plan.There(also):
+            return item is not None and _holds(also, item)
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _holds(also, item)
     return True
