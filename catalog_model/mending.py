@@ -32,7 +32,6 @@ from catalog_model.plan import (
     Operation,
     Plan,
     Put,
-    There,
     Update,
     as_read,
     own_sets,
@@ -132,13 +131,14 @@ def resident(own: Item, share: Share, version: int) -> Resident:
     return Resident(share, condition, evolution.is_newer(own))
 
 
-def _known(item: Item, condition: Equals | There | None = None) -> Condition:
+def _known(item: Item, condition: Equals | None = None) -> Condition:
     """Hold as long as no newer version wrote the item, where the item allows to ask.
 
     What it says of its version may be no number or no whole one: then only *condition* is left.
     """
-    says = item.get(codec.SCHEMA, codec.number(codec.SCHEMA_VERSION)).get("N", "NaN")
-    return Known(condition) if Decimal(says) <= codec.SCHEMA_VERSION else condition
+    says = item.get(codec.SCHEMA, codec.number(codec.SCHEMA_VERSION)).get("N")
+    is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
+    return Known(condition) if is_asked else condition
 
 
 @dataclass(slots=True)

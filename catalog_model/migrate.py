@@ -238,10 +238,7 @@ class _Migration:
             except LostRaceError as error:
                 race, own = error, None
                 time.sleep(pause(attempt) / 4)
-            except UnknownEntityError:
-                self._leave(older, "its title cannot be read")
-                return
-            except (InvalidTitleError, SchemaMismatchError) as error:
+            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
                 self._leave(older, str(error))
                 return
             else:

@@ -34,18 +34,16 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """Holds when the item's *attribute* is this value; ``or_absent``: or is not there."""
+    """Holds when the item's *attribute* is this value.
+
+    ``or_absent``: or the attribute is not there, as in an item that is not there; with
+    ``must_exist`` there has to be an item.
+    """
 
     attribute: str
     value: int
     or_absent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class There:
-    """Holds when there is an item with the key and *condition* holds, which may allow for none."""
-
-    condition: Equals
+    must_exist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,10 @@ class Known:
     For items that are written without having been read; who plans them knows the others.
     """
 
-    condition: Absent | Equals | There | None = None
+    condition: Absent | Equals | None = None
 
 
-Condition = Absent | Equals | There | Known | None
+Condition = Absent | Equals | Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Check:
     """Changes nothing, and lets the others happen only where the condition holds."""
 
     key: ItemKey
-    condition: Absent | Equals | There
+    condition: Absent | Equals
 
 
 Operation = Put | Delete | Update | Check
@@ -200,9 +198,10 @@ def as_read(version: int) -> Equals:
     return Equals(codec.VERSION, version, or_absent=version == 0)
 
 
-def title_as_read(version: int) -> Equals | There:
-    """Hold where a title is there and of this version still: others write some without one."""
-    return as_read(version) if version else There(as_read(version))
+def title_as_read(version: int) -> Equals:
+    """Hold where a title is there, and of this version still; one that has none is of 0."""
+    is_none = version == 0
+    return Equals(codec.VERSION, version, or_absent=is_none, must_exist=is_none)
 
 
 def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:

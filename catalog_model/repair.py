@@ -31,7 +31,7 @@ from catalog_model.mending import (
 )
 from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads
-from catalog_model.plan import MAX_ITEM_BYTES, Check, Plan
+from catalog_model.plan import MAX_ITEM_BYTES, Check, Plan, Put
 from catalog_model.sizes import item_size
 from catalog_model.title_items import (
     TitleItems,
@@ -268,7 +268,7 @@ def _outcome(items: list[Item], planned: Plan) -> list[Item]:
     """Give the items as they would be after a plan."""
     by_key = {key_of(item): item for item in items}
     for operation in planned:
-        key = capacity.key_of(operation)
+        key = key_of(operation.item) if isinstance(operation, Put) else operation.key
         after = capacity.outcome(operation, by_key.pop(key, None))
         if after is not None:
             by_key[key] = after

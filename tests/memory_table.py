@@ -23,8 +23,9 @@ class MemoryClient(OfflineClient):
     def scan(self, **request: Any) -> dict[str, Any]:
         """Answer a Scan of one segment, all on one page."""
         segments, segment = request.get("TotalSegments", 1), request.get("Segment", 0)
-        items = [i for i in self.items() if crc32(i["PK"]["S"].encode()) % segments == segment]
-        return {"Items": items}
+        with self._lock:
+            found = [k for k in sorted(self._items) if crc32(k.PK.encode()) % segments == segment]
+            return {"Items": [{**self._items[key]} for key in found]}
 
     def get_paginator(self, operation: str) -> Any:
         """Give what pages through a Scan."""
