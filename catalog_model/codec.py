@@ -196,14 +196,19 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         kind, title_id = name.key
         record = _decode_record(evolution.upgraded(item), kind)
         _check_fields(record, kind)
-        if record["id"] != title_id:
-            raise ValueError(f"its id is {shown(record['id'])}, its key says {title_id}")
+        _check_id(record, title_id)
     except _MALFORMED as error:
         where = " | ".join(str(item.get(name)) for name in ("PK", "SK"))
         raise UnknownEntityError(
             f"this title cannot be read ({_reason(error)}): {shown(where)}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
+
+
+def _check_id(record: Mapping[str, Any], title_id: int) -> None:
+    """Accept the record of this title only: another's would be taken for it, and written over."""
+    if record["id"] != title_id:
+        raise ValueError(f"its id is {shown(record['id'])}, its key says {title_id}")
 
 
 def why_unreadable(item: Mapping[str, Any]) -> str:

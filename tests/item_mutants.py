@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from catalog_model import codec, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.findings import INDEX_ATTRIBUTES
 from catalog_model.keys import ItemKey, ItemName
@@ -164,6 +164,21 @@ def is_readable(mutant: Mutant) -> bool:
     if mutant.attribute == EXTRA:
         return _is_any(mutant.value)
     return ACCEPTED.get(mutant.attribute, _or_null(_is_text))(mutant.value)
+
+
+def must_be_found(mutant: Mutant) -> bool:
+    """Tell whether the change is one that a verification has to see."""
+    if mutant.attribute == "_schema":
+        return not evolution.is_outdated(mutant.item)
+    if mutant.attribute == "_version":
+        is_title = isinstance(mutant.name, keys.TitleItem)
+        return is_title if mutant.value is None else not ACCEPTED["_version"](mutant.value)
+    if mutant.attribute in (EXTRA, "_doc"):
+        return not isinstance(mutant.name, keys.SlotItem | keys.TallyItem) and (
+            mutant.attribute == EXTRA or not isinstance(mutant.name, keys.TitleItem)
+        )
+    no_count = isinstance(mutant.name, keys.TallyItem) and mutant.value == {"N": "0"}
+    return mutant.attribute != "gx" and not (no_count and mutant.attribute == "g99")
 
 
 def mutants_of(item: Item) -> list[Mutant]:
