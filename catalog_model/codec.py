@@ -198,9 +198,8 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         _check_fields(record, kind)
         _check_id(record, title_id)
     except _MALFORMED as error:
-        where = " | ".join(str(item.get(name)) for name in ("PK", "SK"))
         raise UnknownEntityError(
-            f"this title cannot be read ({_reason(error)}): {shown(where)}"
+            f"this title cannot be read ({_reason(error)}): {_place(item)}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
 

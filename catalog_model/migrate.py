@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from catalog_model import evolution, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
 from catalog_model.capacity import TRANSACTION_FACTOR
 from catalog_model.catalog import Catalog
@@ -207,10 +207,19 @@ class _Migration:
         for title, group in groupby(older, key=_title_of):
             if title is None:
                 for item in group:
-                    self._part(item)
+                    self._readable_part(item)
             else:
                 own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
                 self._title(title, own, list(group))
+
+    def _readable_part(self, item: Item) -> None:
+        """Bring up a tally or a slot, unless it is a tally whose version is none to add to."""
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            self._leave([item], str(error))
+        else:
+            self._part(item)
 
     def _part(self, item: Item) -> None:
         """Bring up a tally or a slot, as long as it is older."""
