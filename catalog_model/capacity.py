@@ -216,6 +216,8 @@ def outcome(operation: plan.Operation, before: Item | None) -> Item | None:
             return None
         case plan.Update(key, sets, adds):
             item = {**(before or codec.key_attributes(key))}
+            for name in operation.removes:
+                item.pop(name, None)
             item.update({name: codec.own_value(value) for name, value in sets})
             for name, value in adds:
                 item[name] = codec.number(codec.read_int(item, name) + value)

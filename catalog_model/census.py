@@ -3,6 +3,9 @@
 For each shard there is the sum of a hash of every title with its slot, and that of every slot with
 its title. The sums are equal where titles and slots name each other; a chance of 1 in 2**128 says
 so where they do not.
+
+A title that cannot be read is counted only where its slot names it, and then as what its
+memberships say: it was enrolled before it was spoilt, and stays so until its owner mends it.
 """
 
 from __future__ import annotations
@@ -15,13 +18,17 @@ from typing import Final
 
 from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
-from catalog_model.findings import Finding, name_of, read_title
+from catalog_model.findings import Finding, Problem
 from catalog_model.keys import Kind
+from catalog_model.title_items import Share, key_of, name_of
 
 Shard = tuple[Kind, int]
 
 MOST_FINDINGS: Final = 10_000
-"""How many findings are named; further ones are counted."""
+"""How many findings of one problem are named; further ones are counted.
+
+Each problem has its own bound: much of one hides nothing of another.
+"""
 
 _BITS: Final = 128
 
@@ -57,17 +64,22 @@ class Census:
     items: int = 0
     titles: int = 0
     outdated: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    more_findings: int = 0
+    more: Counter[Problem] = field(default_factory=Counter)
+    _findings: dict[Problem, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     _counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _slots: dict[Shard, Slots] = field(default_factory=lambda: defaultdict(Slots))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found and is named."""
+        return [finding for found in self._findings.values() for finding in found]
 
     def add(self, other: Census) -> None:
         """Add another part of the table."""
         self.items += other.items
         self.titles += other.titles
         self.outdated += other.outdated
-        self.more_findings += other.more_findings
+        self.more.update(other.more)
         self.note(other.findings)
         for shard, counts in other._counts.items():
             self._counts[shard].update(counts)
@@ -75,39 +87,33 @@ class Census:
             self._slots[shard].add(slots)
 
     def note(self, findings: Iterable[Finding]) -> None:
-        """Keep findings; of too many only how many there are."""
+        """Keep findings; of too many of one problem only how many there are."""
         for finding in findings:
-            if len(self.findings) < MOST_FINDINGS:
-                self.findings.append(finding)
+            kept = self._findings[finding.problem]
+            if len(kept) < MOST_FINDINGS:
+                kept.append(finding)
             else:
-                self.more_findings += 1
+                self.more[finding.problem] += 1
 
     def count(self, item: Item) -> None:
-        """Count one item."""
+        """Count one item; of a title what `enrol` is told of it besides."""
         self.items += 1
-        name = name_of(item)
+        name = name_of(key_of(item))
         self.outdated += name is not None and evolution.is_outdated(item)
-        match name:
-            case keys.TitleItem():
-                self._count_title(item)
-            case keys.SlotItem(kind, shard, number):
-                slots = self._slots[kind, shard]
-                slots.slots += 1
-                slots.last = max(slots.last, number)
-                owner = item.get(codec.TITLE_ID, {}).get("N", "")
-                slots.slot_sum = (slots.slot_sum + _hash(number, owner)) % 2**_BITS
+        if isinstance(name, keys.SlotItem):
+            slots = self._slots[name.kind, name.shard]
+            slots.slots += 1
+            slots.last = max(slots.last, name.number)
+            owner = item.get(codec.TITLE_ID, {}).get("N", "")
+            slots.slot_sum = (slots.slot_sum + _hash(name.number, owner)) % 2**_BITS
 
-    def _count_title(self, item: Item) -> None:
-        record = read_title(item)
-        if record is None:
-            return
-        title = record.title
-        self.titles += 1
-        shard = title.kind, keys.shard_of(title.key)
-        self._counts[shard].update(codec.tally_attributes(title))
+    def enrol(self, share: Share) -> None:
+        """Count a title as what it is of its shard."""
+        shard = share.key.kind, keys.shard_of(share.key)
+        self._counts[shard].update(share.counts)
         slots = self._slots[shard]
         slots.titles += 1
-        slots.title_sum = (slots.title_sum + _hash(record.slot, title.id)) % 2**_BITS
+        slots.title_sum = (slots.title_sum + _hash(share.slot, share.key.id)) % 2**_BITS
 
     def counts_of(self, shard: Shard) -> dict[str, int]:
         """Give the counts that the titles of a shard make, by the names in a tally."""

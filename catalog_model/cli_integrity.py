@@ -63,9 +63,10 @@ def verify_command(ctx: click.Context, rate: float | None, segments: int) -> Non
 def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> None:
     """Look at the whole table, and make whatever does not follow from its titles follow again.
 
-    A title's own record is never touched, and each step is written only if what it follows from
-    has not changed meanwhile, so writers may go on. What cannot be decided is left and shown; the
-    exit code is 1 then.
+    A title that another program put gets all that it lacks: copies, counts, a slot and what the
+    package has in its item besides the record. A record is never touched, and each step is written
+    only if what it follows from has not changed meanwhile, so writers may go on. What cannot be
+    decided is left and shown; the exit code is 1 then.
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
@@ -97,19 +98,30 @@ def _print_report(report: Report) -> None:
     click.echo(f"{report.items:,} items, {report.titles:,} titles: {found:,} findings")
     if report.outdated:
         click.echo(f"{report.outdated:,} items of an older version: `catalog-model migrate`")
-    for kind, shard in report.undecided:
-        click.echo(f"Counts and slots of {kind} shard {shard} changed meanwhile: not judged")
+    _print_undecided(report)
 
 
 def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
     for action in report.actions:
         click.echo(printable(f"{'would ' if is_dry else ''}{action}"))
+    if report.more_actions:
+        click.echo(f"and {report.more_actions:,} more")
     for finding, reason in report.left:
         click.echo(printable(f"left, as {reason}: {finding}"))
-    done = f"{len(report.actions):,} items {'to be written' if is_dry else 'written'}"
-    click.echo(f"{done}, {len(report.left):,} findings left")
+    if report.more_left:
+        click.echo(f"and {report.more_left:,} more left")
+    _print_undecided(report)
+    written = len(report.actions) + report.more_actions
+    left = len(report.left) + report.more_left
+    done = f"{written:,} items {'to be written' if is_dry else 'written'}"
+    click.echo(f"{done}, {left:,} findings left")
+
+
+def _print_undecided(report: Report | RepairReport) -> None:
+    for kind, shard in report.undecided:
+        click.echo(f"Counts and slots of {kind} shard {shard} changed meanwhile: not judged")
 
 
 def _repaired(report: RepairReport) -> dict[str, Any]:
     left = [{**asdict(finding), "reason": reason} for finding, reason in report.left]
-    return {"actions": report.actions, "left": left}
+    return {**asdict(report), "left": left}

@@ -7,22 +7,39 @@ record as JSON text and need nothing else.
 
 Attributes of our own begin with ``_``; a record's key that does too (or that is ``PK``, ``SK``
 or empty) is stored with ``__`` before it, so that no record can reach them.
+
+Other programs write titles, too. What is read is what stands in the item, whatever ``_form`` says
+of it: a set is read as a list in ascending order, an attribute that the model does not know comes
+after those that it knows, by name. What is read is held against the fields of the model and
+against the item's key; where that fails, the item is unreadable and the error says why.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from functools import cache
+from math import isfinite
 from typing import Any, Final
 
-from catalog_model import evolution, keys
-from catalog_model.arguments import MAX_EXPONENT, shown
+from catalog_model import evolution, keys, stored_values
+from catalog_model.arguments import shown
 from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
-from catalog_model.errors import UnknownEntityError
-from catalog_model.keys import Kind, TitleKey
-from catalog_model.records import FIELDS
+from catalog_model.errors import InvalidTitleError, UnknownEntityError
+from catalog_model.keys import END_OF_IDS, Kind, TitleKey
+from catalog_model.records import FIELDS, Field, check_record
+from catalog_model.stored_values import (
+    AS_IT_READS,
+    ESCAPE,
+    IS_FLOAT,
+    JSON,
+    decode,
+    decode_object,
+    encode,
+    escape,
+    form_of,
+    whole,
+)
 
 SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
@@ -42,33 +59,25 @@ NAME_SK: Final = evolution.NAME_SK
 RATING_PK: Final = "_rating_list"
 RATING_SK: Final = "_rating"
 
-ESCAPE: Final = "__"
-IS_FLOAT: Final = 1
-AS_IT_READS: Final = 0
+END_OF_COUNTS: Final = 2**62
+"""Versions, slots and counts are below: one added to it is still exact, and has an index."""
 
 _MALFORMED: Final = (
     ArithmeticError,
     AttributeError,
-    KeyError,
+    LookupError,
     RecursionError,
     TypeError,
     ValueError,
 )
 """What it raises to read an item that no writer of ours made."""
 
-Value = Mapping[str, Any]
+Value = stored_values.Value
 Item = dict[str, Any]
-"""DynamoDB's typed JSON: ``{"S": "text"}``, and a mapping of names to such values."""
+"""DynamoDB's typed JSON: a mapping of names to values such as ``{"S": "text"}``."""
 
-
-def text(value: str) -> Value:
-    """Write a string attribute."""
-    return {"S": value}
-
-
-def number(value: float) -> Value:
-    """Write a number attribute, in the shortest digits that read back as the same value."""
-    return {"N": repr(value).removesuffix(".0")}
+number = stored_values.number
+text = stored_values.text
 
 
 def own_value(value: str | int) -> Value:
@@ -97,8 +106,8 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
     record = title.to_json()
     own = {VERSION: number(version), SLOT: number(slot)}
     item = own_item(keys.TitleItem(title.key), **own)
-    item.update({_escape(name): _encode(value) for name, value in record.items()})
-    form = _form_of(record)
+    item.update({escape(name): encode(value) for name, value in record.items()})
+    form = form_of(record)
     if _changes(form, _usual_form(title.kind)):
         item[FORM] = text(json.dumps(form, ensure_ascii=False, separators=(",", ":")))
     return item
@@ -147,9 +156,12 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
         UnknownEntityError: If the item is no slot.
     """
     try:
-        return TitleKey(kind, int(evolution.upgraded(item)[TITLE_ID]["N"]))
+        title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
     except _MALFORMED as error:
         raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
+    if not 0 < title_id < END_OF_IDS:
+        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}")
+    return TitleKey(kind, title_id)
 
 
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
@@ -159,33 +171,86 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
         UnknownEntityError: If the item is no copy.
     """
     try:
-        record = json.loads(item[DOC]["S"])
-        return TITLE_CLASSES[kind]._trusted(_checked(record))
+        record = JSON.decode(item[DOC]["S"])
+        _check_fields(record, kind)
+        if record.keys() - FIELDS[kind].keys():
+            check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
     except _MALFORMED as error:
-        raise UnknownEntityError(f"this is no copy of a {kind}: {shown(dict(item))}") from error
+        raise UnknownEntityError(
+            f"this is no copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
+        ) from error
+    return TITLE_CLASSES[kind]._trusted(record)
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
     """Read the title out of its item.
 
     Raises:
-        UnknownEntityError: If the item holds no title.
+        UnknownEntityError: If the item holds no title: it is not one of the model, its ``id`` is
+            not that of its key, or an attribute is not what the model wants there.
     """
     try:
         name = keys.parse_key(*primary_key(item))
         if not isinstance(name, keys.TitleItem):
             raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
-        record = _checked(_decode_record(evolution.upgraded(item), name.key.kind))
+        kind, title_id = name.key
+        record = _decode_record(evolution.upgraded(item), kind)
+        _check_fields(record, kind)
+        _check_id(record, title_id)
     except _MALFORMED as error:
-        raise UnknownEntityError(f"this title cannot be read: {shown(dict(item))}") from error
-    return TITLE_CLASSES[name.key.kind]._trusted(record)
+        raise UnknownEntityError(
+            f"this title cannot be read ({_reason(error)}): {_place(item)}"
+        ) from error
+    return TITLE_CLASSES[kind]._trusted(record)
 
 
-def _checked(record: Any) -> dict[str, Any]:
-    """Accept what can be a record at all; it was checked in full before it was stored."""
-    if not isinstance(record, dict) or "id" not in record:
-        raise TypeError("this is no record")
-    return record
+def _check_id(record: Mapping[str, Any], title_id: int) -> None:
+    """Accept the record of this title only: another's would be taken for it, and written over."""
+    if record["id"] != title_id:
+        raise ValueError(f"its id is {shown(record['id'])}, its key says {title_id}")
+
+
+def why_unreadable(item: Mapping[str, Any]) -> str:
+    """Say why a title's item cannot be read; "" if it can.
+
+    >>> why_unreadable(encode_title(Movie.from_json(record), version=1, slot=0) | {"id": text("x")})
+    "id must be a positive whole number of at most 38 digits, not 'x'"
+    """
+    try:
+        decode_title(item)
+        read_version(item)
+    except UnknownEntityError as error:
+        return _reason(error.__cause__ or error)
+    return ""
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error) or type(error).__name__
+
+
+def _check_fields(record: Any, kind: Kind) -> None:
+    """Hold a record that was read against the fields of the model.
+
+    Values need no more: DynamoDB has checked that it can hold them, JSON text that it is JSON.
+    """
+    if not isinstance(record, dict):
+        raise TypeError("its record is no JSON object")
+    for name, field, accepts, must_be_finite in _checks(kind):
+        value = record.get(name)
+        if value is None:
+            if field.required and name not in record:
+                raise KeyError(name)
+            if field.required:
+                raise InvalidTitleError(f"{name} must be {field.wanted}, not null")
+        elif not accepts(value) or (must_be_finite and not isfinite(value)):
+            raise InvalidTitleError(f"{name} must be {field.wanted}, not {shown(value)}")
+
+
+@cache
+def _checks(kind: Kind) -> tuple[tuple[str, Field, Callable[[Any], bool], bool], ...]:
+    return tuple((n, field, field.accepts, field.is_float) for n, field in FIELDS[kind].items())
 
 
 def decode_collection(
@@ -225,14 +290,59 @@ def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
     if name not in item:
         return default
     try:
-        return int(_decimal(item[name]["N"]))
+        return whole(item[name]["N"])
     except _MALFORMED as error:
-        raise UnknownEntityError(f"{name} is no whole number: {shown(dict(item))}") from error
+        raise UnknownEntityError(
+            f"{name} is no whole number but {shown(item[name])}: {_place(item)}"
+        ) from error
+
+
+def read_count(item: Mapping[str, Any], name: str) -> int:
+    """Read a whole number of our own that counts up from 0.
+
+    Raises:
+        UnknownEntityError: If it is none, or so large that nothing can have counted to it.
+    """
+    value = read_int(item, name)
+    if not 0 <= value < END_OF_COUNTS:
+        raise UnknownEntityError(f"{name} is no count but {shown(value)}: {_place(item)}")
+    return value
+
+
+def read_version(item: Mapping[str, Any]) -> int:
+    """Read the version of a title or a tally; one that has none is of version 0.
+
+    Raises:
+        UnknownEntityError: If it is no version.
+    """
+    return read_count(item, VERSION)
+
+
+def read_slot(item: Mapping[str, Any]) -> int | None:
+    """Read which slot a title has; None where there is none, or none that can be."""
+    if SLOT not in item:
+        return None
+    try:
+        return read_count(item, SLOT)
+    except UnknownEntityError:
+        return None
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Show where an item stands, or all of it where it does not say."""
+    try:
+        return shown(" | ".join(primary_key(item)))
+    except _MALFORMED:
+        return shown(dict(item))
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
-    """Read how many titles each genre has in one shard; genres without titles are left out."""
-    counts = {name: read_int(item, name) for name in item if is_count(name) and name != TOTAL}
+    """Read how many titles each genre has in one shard; genres without titles are left out.
+
+    Raises:
+        UnknownEntityError: If one of the counts is none.
+    """
+    counts = {name: read_count(item, name) for name in item if is_count(name) and name != TOTAL}
     return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
 
 
@@ -252,66 +362,9 @@ def tally_attribute(genre_id: int | None) -> str:
     return TOTAL if genre_id is None else f"g{genre_id}"
 
 
-def _escape(name: str) -> str:
-    reserved = not name or name.startswith("_") or name in ("PK", "SK")
-    return ESCAPE + name if reserved else name
-
-
-def _encode(value: Any) -> Value:
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return text(value)
-        case int() | float():
-            return number(value)
-        case list():
-            return {"L": [_encode(element) for element in value]}
-    return {"M": {_escape(name): _encode(element) for name, element in value.items()}}
-
-
-def _decode(value: Value, form: Any) -> Any:
-    ((kind, content),) = value.items()
-    match kind:
-        case "S" | "BOOL":
-            return content
-        case "N":
-            return _decode_number(content, form)
-        case "NULL":
-            return None
-        case "L":
-            forms = form if isinstance(form, list) else [AS_IT_READS] * len(content)
-            return [_decode(*pair) for pair in zip(content, forms, strict=True)]
-        case "M":
-            return {name: _decode(content[_escape(name)], part) for name, part in form.items()}
-    raise ValueError(kind)
-
-
-def _decode_number(content: str, form: Any) -> int | float:
-    if form == IS_FLOAT:
-        return float(content)
-    decimal = _decimal(content)
-    return int(decimal) if decimal == decimal.to_integral_value() else float(content)
-
-
-def _decimal(content: str) -> Decimal:
-    """Read a number that DynamoDB can hold; to write out another may take forever."""
-    decimal = Decimal(content)
-    if decimal.adjusted() > MAX_EXPONENT:
-        raise ValueError(f"too large a number: {content[:80]}")
-    return decimal
-
-
-def _form_of(value: Any) -> Any:
-    """Describe what DynamoDB forgets of a JSON value: key order, and which numbers are floats."""
-    if isinstance(value, dict):
-        return {name: _form_of(element) for name, element in value.items()}
-    if isinstance(value, list):
-        forms = [_form_of(element) for element in value]
-        return forms if any(forms) or any(isinstance(e, dict) for e in value) else AS_IT_READS
-    return IS_FLOAT if isinstance(value, float) else AS_IT_READS
+def _is_own(name: str) -> bool:
+    """Tell whether an attribute of a title's item is of the package, and not of the record."""
+    return name in ("PK", "SK") or (name.startswith("_") and not name.startswith(ESCAPE))
 
 
 @cache
@@ -326,5 +379,16 @@ def _changes(form: dict[str, Any], usual: dict[str, int]) -> bool:
 
 
 def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
-    form = json.loads(item[FORM]["S"]) if FORM in item else _usual_form(kind)
-    return {name: _decode(item[_escape(name)], part) for name, part in form.items()}
+    usual = _usual_form(kind)
+    if item.keys() <= _usual_names(kind):  # nearly all items, and much faster
+        return {name: decode(item[name], part) for name, part in usual.items() if name in item}
+    form = JSON.decode(item[FORM]["S"]) if FORM in item else usual
+    if not isinstance(form, dict):
+        raise TypeError(f"its {FORM} is no JSON object")
+    content = {name: value for name, value in item.items() if not _is_own(name)}
+    return decode_object(content, form, usual)
+
+
+@cache
+def _usual_names(kind: Kind) -> frozenset[str]:
+    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, *FIELDS[kind]))

@@ -84,4 +84,4 @@ def read_counts(
     counts: Counter[int] = Counter()
     for item in found.values():
         counts.update(codec.tally_counts(item))
-    return [codec.read_int(found.get(key, {}), codec.TOTAL) for key in tallies], counts
+    return [codec.read_count(found.get(key, {}), codec.TOTAL) for key in tallies], counts

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from catalog_model import codec, evolution, keys
 from catalog_model.codec import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.indexes import INDEX_KEYS
-from catalog_model.keys import ItemKey, ItemName, Kind, TitleKey
+from catalog_model.keys import ItemKey, Kind, TitleKey
+from catalog_model.title_items import TitleItems, is_copy, key_of, name_of, read_items
 
 Problem = Literal[
     "membership missing",
@@ -35,11 +36,11 @@ Problem = Literal[
 ]
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
-COLLECTION_PROBLEMS: Final = frozenset(PROBLEMS[:6])
-"""What is seen of one title's items alone, and repaired there."""
+SHARD_PROBLEMS: Final = frozenset({"count wrong", "slot missing", "slot doubled", "slot dangling"})
+"""What is seen only of the titles, slots and counts of a shard together, and repaired there."""
 
-_INDEX_ATTRIBUTES: Final = frozenset(name for pair in INDEX_KEYS.values() for name in pair)
-_JUDGED_ELSEWHERE: Final = _INDEX_ATTRIBUTES | {codec.SCHEMA, codec.TYPE}
+INDEX_ATTRIBUTES: Final = frozenset(name for pair in INDEX_KEYS.values() for name in pair)
+_JUDGED_ELSEWHERE: Final = INDEX_ATTRIBUTES | {codec.SCHEMA, codec.TYPE}
 _SHOWN: Final = 120
 
 
@@ -59,75 +60,62 @@ class Finding:
         return f"{self.problem}{title} at {where}: expected {self.expected}, found {self.found}"
 
 
-@dataclass(frozen=True, slots=True)
-class TitleRecord:
-    """A title's own item, read."""
-
-    title: Movie | TVShow
-    version: int
-    slot: int | None
-
-
-def name_of(item: Mapping[str, Any]) -> ItemName | None:
-    """Name an item by its key; None if no item of this model has such a key."""
-    try:
-        return keys.parse_key(*codec.primary_key(item))
-    except (UnknownEntityError, KeyError, TypeError):
-        return None
-
-
-def key_of(item: Mapping[str, Any]) -> ItemKey:
-    """Give the key of any item, also of one that is not of this model."""
-    return ItemKey(*(str(item.get(name, {}).get("S", "")) for name in ("PK", "SK")))
-
-
 def check_item(item: Item) -> Iterator[Finding]:
-    """Judge an item by itself: whether it is of this model and of a version of it."""
-    name = name_of(item)
+    """Judge an item by itself: whether it is of this model, and what it says of itself."""
+    key = key_of(item)
+    name = name_of(key)
     if name is None:
-        yield Finding("unknown entity", key_of(item), None, "a key of this model", _shown(item))
+        yield Finding("unknown entity", key, None, "a key of this model", _shown(item))
         return
     title = getattr(name, "key", None)
+    yield from _check_own(item, key, title)
+    if isinstance(name, keys.TallyItem):
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            yield Finding("unreadable item", key, None, "a tally with a version", str(error))
+    stray = {} if is_copy(name) else {n: item[n] for n in sorted(item.keys() & INDEX_ATTRIBUTES)}
+    if stray:
+        yield Finding("index key wrong", key, title, "an item that is in no list", _shown(stray))
+
+
+def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Finding]:
+    """Judge what an item says that it is, and of which version of the schema."""
+    name = keys.parse_key(*key)
     expected: Item = {codec.SCHEMA: codec.number(codec.SCHEMA_VERSION)}
     if evolution.is_known(item):  # one that says so is to say what it is, too
         expected[codec.TYPE] = codec.text(evolution.type_of(name))
         item = evolution.upgraded(item)
+    if isinstance(name, keys.TitleItem) and codec.VERSION not in item:
+        expected[codec.VERSION] = "a number"
     if {of: item.get(of) for of in expected} != expected:
         found = _shown({of: item.get(of) for of in expected})
-        wanted = _shown(expected)
-        yield Finding("wrong schema version", key_of(item), title, wanted, found)
-    if isinstance(name, keys.TallyItem) and isinstance(_count(item, codec.VERSION), str):
-        yield Finding("unreadable item", key_of(item), None, "a version", _shown(item))
+        yield Finding("wrong schema version", key, title, _shown(expected), found)
 
 
-def read_title(item: Item) -> TitleRecord | None:
-    """Read a title's own item; None if that is not possible."""
-    try:
-        item = evolution.upgraded(item)
-        title = codec.decode_title(item)
-        version = codec.read_int(item, codec.VERSION)
-        slot = codec.read_int(item, codec.SLOT) if codec.SLOT in item else None
-    except UnknownEntityError:
-        return None
-    return TitleRecord(title, version, slot)
+def says_what_it_is(item: Item) -> bool:
+    """Tell whether an item is right in what it says of itself, and in no list that it is not of."""
+    return not any(check_item(item))
 
 
 def check_collection(items: Iterable[Item]) -> list[Finding]:
     """Judge all items of one title together."""
-    by_key = {key_of(item): item for item in items}
-    findings = [finding for item in by_key.values() for finding in check_item(item)]
-    names = {key: name_of(item) for key, item in by_key.items()}
-    own = [key for key, name in names.items() if isinstance(name, keys.TitleItem)]
-    copies = {key: by_key[key] for key, name in names.items() if _is_copy(name)}
-    if not own:
-        return findings + [_surplus(key, "no copy of a title that is not there") for key in copies]
-    record = read_title(by_key[own[0]])
-    if record is None:
-        title = names[own[0]]
-        found = _shown(by_key[own[0]])
-        unreadable = Finding("unreadable item", own[0], title.key, "a title", found)  # type: ignore[union-attr]
-        return [*findings, unreadable]
-    return findings + list(_check_copies(record.title, copies))
+    return check_title_items(read_items(items))
+
+
+def check_title_items(of_title: TitleItems) -> list[Finding]:
+    """Judge all items of one title together."""
+    spoilt = of_title.own if of_title.is_unreadable else None
+    judged = [i for i in of_title.by_key.values() if i is not spoilt or evolution.is_newer(i)]
+    findings = [finding for item in judged for finding in check_item(item)]
+    if of_title.record is not None:
+        return findings + list(_check_copies(of_title.record.title, of_title.copies))
+    if of_title.own is None:
+        none = "no copy of a title that is not there"
+        return findings + [_surplus(key, none) for key in of_title.copies]
+    key, reason = key_of(of_title.own), codec.why_unreadable(of_title.own)
+    wanted = f"a {of_title.key.kind} that can be read"
+    return [*findings, Finding("unreadable item", key, of_title.key, wanted, reason)]
 
 
 def _check_copies(title: Movie | TVShow, copies: Mapping[ItemKey, Item]) -> Iterator[Finding]:
@@ -146,16 +134,12 @@ def _check_copy(title: TitleKey, key: ItemKey, expected: Item, found: Item) -> I
     names = expected.keys() | found.keys()
     differing = sorted(name for name in names if expected.get(name) != found.get(name))
     for problem, wrong in (
-        ("index key wrong", [name for name in differing if name in _INDEX_ATTRIBUTES]),
+        ("index key wrong", [name for name in differing if name in INDEX_ATTRIBUTES]),
         ("copy stale", [n for n in differing if n not in _JUDGED_ELSEWHERE]),
     ):
         if wrong:
             wanted, there = ({n: of.get(n) for n in wrong} for of in (expected, found))
             yield Finding(problem, key, title, _shown(wanted), _shown(there))  # type: ignore[arg-type]
-
-
-def _is_copy(name: ItemName | None) -> bool:
-    return isinstance(name, keys.ListingItem | keys.MembershipItem)
 
 
 def _surplus(key: ItemKey, expected: str) -> Finding:
@@ -168,14 +152,6 @@ def _of_kind(key: ItemKey, what: Literal["missing", "surplus"]) -> Problem:
     if key.SK == keys.ALL_SK:
         return "listing missing" if what == "missing" else "listing surplus"
     return "membership missing" if what == "missing" else "membership surplus"
-
-
-def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
-    """Read which title owns a slot; None if that is not possible."""
-    try:
-        return codec.decode_slot(kind, item)
-    except UnknownEntityError:
-        return None
 
 
 def slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:

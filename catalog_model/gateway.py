@@ -305,6 +305,7 @@ class Gateway:
             case plan.Update(key, sets, adds):
                 changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]
                 changes += [Path(name).add(own_value(value)) for name, value in adds]
+                changes += [Path(name).remove() for name in operation.removes]
                 extra = {"actions": changes}
             case plan.Delete(key) | plan.Check(key):
                 extra = {}
@@ -373,9 +374,10 @@ def _condition(condition: plan.Condition) -> PynamoCondition | None:
             return None
         case plan.Absent():
             return Path("PK").does_not_exist()
-        case plan.Equals(attribute, value, or_absent):
-            equals = Path(attribute) == own_value(value)
-            return (Path(attribute).does_not_exist() | equals) if or_absent else equals
+        case plan.Equals(attribute, value, or_absent, must_exist):
+            equals: PynamoCondition = Path(attribute) == own_value(value)
+            holds = (Path(attribute).does_not_exist() | equals) if or_absent else equals
+            return (Path("PK").exists() & holds) if must_exist else holds
         case plan.Known(also):
             is_no_newer = Path(SCHEMA) <= number(SCHEMA_VERSION)
             known: PynamoCondition = Path(SCHEMA).does_not_exist() | is_no_newer

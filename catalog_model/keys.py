@@ -45,6 +45,9 @@ SortKey = NewType("SortKey", str)
 SHARDS: Final = 8
 """Over how many items the counts of a kind are spread. Stored data depends on it."""
 
+END_OF_IDS: Final = 10**38
+"""Ids are positive whole numbers of up to 38 digits: all that DynamoDB keeps of a number."""
+
 TOP_MAGNITUDE: Final = 8
 """The last magnitude of votes is open: 4 to the 7th, 16,384 votes, and more."""
 
@@ -175,11 +178,11 @@ def parse_key(pk: str, sk: str) -> ItemName:
 def _parse(pk: list[str], sk: list[str]) -> ItemName:
     match pk, sk:
         case ["TITLE", kind, number], [*rest]:
-            return _parse_collection(TitleKey(_KIND[kind], int(number)), rest)
+            return _parse_collection(TitleKey(_KIND[kind], _id(int(number))), rest)
         case ["GENRE", kind, shard], ["TALLY"]:
-            return TallyItem(_KIND[kind], int(shard))
+            return TallyItem(_KIND[kind], _shard(int(shard)))
         case ["SLOT", kind, shard], ["SLOT", slot]:
-            return SlotItem(_KIND[kind], int(shard), parse_id(slot))
+            return SlotItem(_KIND[kind], _shard(int(shard)), _slot(parse_id(slot)))
     raise ValueError(pk)
 
 
@@ -190,8 +193,26 @@ def _parse_collection(key: TitleKey, sk: list[str]) -> ItemName:
         case ["ALL"]:
             return ListingItem(key)
         case ["GENRE", genre_id]:
-            return MembershipItem(key, int(genre_id))
+            return MembershipItem(key, _id(int(genre_id)))
     raise ValueError(sk)
+
+
+def _id(number: int) -> int:
+    return _within(number, 1, END_OF_IDS)
+
+
+def _shard(number: int) -> int:
+    return _within(number, 0, SHARDS)
+
+
+def _slot(number: int) -> int:
+    return _within(number, 0, END_OF_IDS)
+
+
+def _within(number: int, least: int, end: int) -> int:
+    if not least <= number < end:
+        raise ValueError(number)
+    return number
 
 
 _KIND: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}

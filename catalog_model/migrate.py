@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from catalog_model import evolution, keys
+from catalog_model import codec, evolution, keys
 from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
 from catalog_model.capacity import TRANSACTION_FACTOR, TRANSACTION_INDEX_FACTOR, write_units
 from catalog_model.catalog import Catalog
@@ -22,7 +22,6 @@ from catalog_model.checkpoint import Checkpoint
 from catalog_model.codec import Item
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.faults import LostRaceError
-from catalog_model.findings import key_of, name_of
 from catalog_model.gateway import Gateway
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.pace import Pace
@@ -30,6 +29,7 @@ from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.parallel import in_parallel
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.retries import Persistence, pause, persistent
+from catalog_model.title_items import key_of, name_of
 from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
@@ -174,7 +174,7 @@ class _Migration:
     def _count(self, items: list[Item]) -> None:
         report = self.report
         report.items += len(items)
-        ours = [item for item in items if name_of(item)]
+        ours = [item for item in items if name_of(key_of(item))]
         report.foreign += len(items) - len(ours)
         versions = Counter(evolution.version_of(item) or NO_VERSION for item in ours)
         total = Counter(report.versions) + versions
@@ -182,7 +182,7 @@ class _Migration:
 
     def _bring_up(self, items: list[Item]) -> None:
         """Bring up what is older on a page; items of one title stand side by side."""
-        older = [item for item in items if evolution.is_outdated(item) and name_of(item)]
+        older = [item for item in items if evolution.is_outdated(item) and name_of(key_of(item))]
         if self._is_dry:
             for item in older:
                 self._wrote(1, _units_of(evolution.upgraded(item), item))
@@ -190,10 +190,19 @@ class _Migration:
         for title, group in groupby(older, key=_title_of):
             if title is None:
                 for item in group:
-                    self._part(item)
+                    self._readable_part(item)
             else:
                 own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
                 self._title(title, own, list(group))
+
+    def _readable_part(self, item: Item) -> None:
+        """Bring up a tally or a slot, unless it is a tally whose version is none to add to."""
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            self._leave([item], str(error))
+        else:
+            self._part(item)
 
     def _part(self, item: Item) -> None:
         """Bring up a tally or a slot, as long as it is older."""
@@ -221,10 +230,7 @@ class _Migration:
             except LostRaceError as error:
                 race, own = error, None
                 self._pace.rest(pause(attempt) / 4)
-            except UnknownEntityError:
-                self._leave(older, "its title cannot be read")
-                return
-            except (InvalidTitleError, SchemaMismatchError) as error:
+            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
                 self._leave(older, str(error))
                 return
             else:
@@ -264,7 +270,7 @@ class _Migration:
 
 def _title_of(item: Item) -> TitleKey | None:
     """Tell of which title an item is; None for tallies and slots."""
-    name = name_of(item)
+    name = name_of(key_of(item))
     return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
 
 

@@ -265,9 +265,9 @@ def _is_met(condition: plan.Condition, item: Item | None) -> bool:
             return item is None
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _is_met(also, item)
-        case plan.Equals(attribute, value, or_absent):
+        case plan.Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
-                return or_absent
+                return or_absent and not (must_exist and item is None)
             found: Value = item[attribute]
             return found == {"N": str(value)}
     return True

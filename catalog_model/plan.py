@@ -34,11 +34,16 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """Holds when the item's *attribute* is this value; ``or_absent``: or is not there."""
+    """Holds when the item's *attribute* is this value.
+
+    ``or_absent``: or the attribute is not there, as in an item that is not there; with
+    ``must_exist`` there has to be an item.
+    """
 
     attribute: str
     value: int
     or_absent: bool = False
+    must_exist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Update:
     sets: tuple[tuple[str, int | str], ...]
     adds: tuple[tuple[str, int], ...]
     condition: Condition = None
+    removes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,12 @@ def plan_upgrade(item: Item) -> Update:
 def as_read(version: int) -> Equals:
     """Hold where an item is of this version still; one that has none is of version 0."""
     return Equals(codec.VERSION, version, or_absent=version == 0)
+
+
+def title_as_read(version: int) -> Equals:
+    """Hold where a title is there, and of this version still; one that has none is of 0."""
+    is_none = version == 0
+    return Equals(codec.VERSION, version, or_absent=is_none, must_exist=is_none)
 
 
 def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:

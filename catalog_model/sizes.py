@@ -18,7 +18,7 @@ def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
-def value_size(value: Mapping[str, Any]) -> int:
+def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for each type
     """Give the size of one value of typed JSON in bytes.
 
     >>> value_size({"S": "é"}), value_size({"N": "1070.023"}), value_size({"NULL": True})
@@ -32,6 +32,10 @@ def value_size(value: Mapping[str, Any]) -> int:
             return _number_size(content)
         case "BOOL" | "NULL":
             return 1
+        case "B":
+            return len(content)
+        case "SS" | "NS" | "BS":
+            return sum(value_size({kind[0]: element}) for element in content)
         case "L":
             return CONTAINER_BYTES + sum(value_size(v) + ELEMENT_BYTES for v in content)
         case "M":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from catalog_model import codec, evolution, keys
@@ -19,26 +19,37 @@ from catalog_model.arguments import check_instance, check_progress
 from catalog_model.catalog import Catalog
 from catalog_model.census import Census, Shard
 from catalog_model.codec import Item
-from catalog_model.errors import UnknownEntityError
 from catalog_model.findings import (
     Finding,
+    Problem,
     check_collection,
     check_item,
+    check_title_items,
     count_finding,
     counts_in,
-    name_of,
-    read_title,
     slot_finding,
-    slot_owner,
 )
 from catalog_model.keys import KINDS, SHARDS, Kind, TitleKey
 from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.parallel import in_parallel
 from catalog_model.retries import Persistence, persistent
+from catalog_model.title_items import (
+    Share,
+    is_of_a_title,
+    key_of,
+    name_of,
+    read_items,
+    read_title,
+    slot_key,
+    slot_owner,
+)
 
 SECOND_LOOK: Final = 0.1
 """Seconds until what looks wrong is looked at again."""
+
+LOOKS_AT_ONCE: Final = 100
+"""How many titles that look wrong are looked at again together."""
 
 SHARDS_OF_ALL: Final = tuple((kind, shard) for kind in KINDS for shard in range(SHARDS))
 
@@ -49,13 +60,15 @@ class Report:
 
     findings: tuple[Finding, ...]
     more_findings: int
-    """How many there are besides those that are named."""
+    """How many there are besides those that are named: of each problem the first 10,000 are."""
     items: int
     titles: int
     undecided: tuple[Shard, ...]
     """Shards whose titles came and went meanwhile: their counts and slots were not judged."""
     outdated: int = 0
     """How many items are of an older version: no defect, `catalog_model.migrate` brings them up."""
+    more: Mapping[Problem, int] = field(default_factory=dict)
+    """How many there are besides, by problem."""
 
     @property
     def is_clean(self) -> bool:
@@ -123,11 +136,12 @@ class _Verification:
             census.note(self._check_slots({each: census.titles_of(each) for each in suspects}))
         return Report(
             findings=tuple(census.findings),
-            more_findings=census.more_findings,
+            more_findings=census.more.total(),
             items=census.items,
             titles=census.titles,
             undecided=undecided,
             outdated=census.outdated,
+            more=dict(census.more),
         )
 
     def _tallies(self) -> dict[Shard, Item]:
@@ -136,37 +150,17 @@ class _Verification:
         return {wanted[key]: evolution.upgraded(item) for key, item in found.items()}
 
     def _look_at_segment(self, segment: int) -> Census:
-        census = Census()
-        collection: list[Item] = []
-        for item in self._items(segment):
-            census.count(item)
-            if not _is_of_a_title(item):
-                census.note(check_item(item))
-                continue
-            if collection and collection[0]["PK"] != item["PK"]:
-                self._judge(collection, census)
-                collection = []
-            collection.append(item)
-        if collection:
-            self._judge(collection, census)
-        return census
+        look = _Look(self._reads)
+        for items in side_by_side(self._items(segment)):
+            look.at(items)
+        look.again()
+        return look.census
 
     def _items(self, segment: int) -> Iterator[Item]:
         for items in self._reads.pages(segment, self._segments):
             self._seen += len(items)
             self._on_progress(self._seen)
             yield from items
-
-    def _judge(self, collection: list[Item], census: Census) -> None:
-        """Look at a title's items; where something is wrong, twice more before it is believed."""
-        if not check_collection(collection):
-            return
-        partition = collection[0]["PK"]["S"]
-        once = check_collection(self._reads.collection(partition))
-        if once:
-            time.sleep(SECOND_LOOK)
-            twice = check_collection(self._reads.collection(partition))
-            census.note(finding for finding in twice if finding in once)
 
     def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
         """Look at each slot of these shards, and at each title, whether they name each other."""
@@ -178,7 +172,8 @@ class _Verification:
     def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
         """Find slots that name a title that does not name them, or that lie behind a gap."""
         items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
-        slots = {n.number: i for i in items if isinstance(n := name_of(i), keys.SlotItem)}
+        named = ((name_of(key_of(item)), item) for item in items)
+        slots = {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
         owners = {number: slot_owner(kind, item) for number, item in slots.items()}
         owned = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
         for number, owner in owners.items():
@@ -188,8 +183,9 @@ class _Verification:
                 yield slot_finding("slot dangling", key, None, "no id of a title")
             elif record is None:
                 yield slot_finding("slot dangling", key, owner, "no such title")
-            elif (keys.shard_of(owner), _slot_of(record)) != (shard, number):
-                yield slot_finding("slot doubled", key, owner, f"its slot is {_slot_of(record)}")
+            elif (keys.shard_of(owner), codec.read_slot(record)) != (shard, number):
+                found = record.get(codec.SLOT, "missing")
+                yield slot_finding("slot doubled", key, owner, f"its slot is {found}")
             elif number >= titles:
                 yield slot_finding("slot dangling", key, owner, f"only {titles} titles")
 
@@ -205,11 +201,7 @@ class _Verification:
             yield from self._check_slots_of(titles)
 
     def _check_slots_of(self, titles: dict[TitleKey, int | None]) -> Iterator[Finding]:
-        wanted = {
-            key: keys.slot_key(key.kind, keys.shard_of(key), slot)
-            for key, slot in titles.items()
-            if slot is not None
-        }
+        wanted = {key: slot_key(key, slot) for key, slot in titles.items() if slot is not None}
         found = self._reads.batch_get(wanted.values())
         for key in titles:
             at = wanted.get(key)
@@ -229,13 +221,76 @@ def _check_counts(
             yield count_finding(*each, expected, found)
 
 
-def _is_of_a_title(item: Item) -> bool:
-    name = name_of(item)
-    return isinstance(name, keys.TitleItem | keys.ListingItem | keys.MembershipItem)
+class _Look:
+    """What one walk over a part of the table has seen, and has to look at again."""
+
+    def __init__(self, reads: PacedReads) -> None:
+        self.census = Census()
+        self._reads = reads
+        self._suspects: list[str] = []
+        self._unreadable: list[Share] = []
+
+    def at(self, items: list[Item]) -> None:
+        """Look at the items of a title, or at one that is of none."""
+        for item in items:
+            self.census.count(item)
+        if not is_of_a_title(name_of(key_of(items[0]))):
+            self.census.note(check_item(items[0]))
+            return
+        of_title = read_items(items)
+        share = of_title.share()
+        if of_title.record is not None and share:
+            self.census.titles += 1
+            self.census.enrol(share)
+        elif share:
+            self._unreadable.append(share)
+        if check_title_items(of_title):
+            self._suspects.append(items[0]["PK"]["S"])
+        if len(self._suspects) >= LOOKS_AT_ONCE:
+            self.again()
+
+    def again(self) -> None:
+        """Look twice more at what looks wrong before it is believed."""
+        self.census.note(self._believed())
+        self._suspects = []
+        for share in enrolled(self._reads, self._unreadable):
+            self.census.enrol(share)
+        self._unreadable = []
+
+    def _believed(self) -> Iterator[Finding]:
+        looks = [(each, self._check(each)) for each in self._suspects]
+        wrong = [(each, found) for each, found in looks if found]
+        if wrong:
+            time.sleep(SECOND_LOOK)
+        for partition, once in wrong:
+            yield from (finding for finding in self._check(partition) if finding in once)
+
+    def _check(self, partition: str) -> list[Finding]:
+        items = self._reads.collection(partition)
+        ours = [item for item in items if is_of_a_title(name_of(key_of(item)))]
+        return check_collection(ours)
 
 
-def _slot_of(title: Item) -> object:
-    try:
-        return codec.read_int(title, codec.SLOT) if codec.SLOT in title else "missing"
-    except UnknownEntityError:
-        return "unreadable"
+def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Put items of one title together, as they come; any other item stands alone."""
+    together: list[Item] = []
+    for item in items:
+        if not is_of_a_title(name_of(key_of(item))):
+            yield [item]
+            continue
+        if together and together[0]["PK"] != item["PK"]:
+            yield together
+            together = []
+        together.append(item)
+    if together:
+        yield together
+
+
+def enrolled(reads: PacedReads, shares: Iterable[Share]) -> Iterator[Share]:
+    """Give those titles of which the slot that they name names them."""
+    wanted = {s: slot_key(s.key, s.slot) for s in shares if s.slot is not None}
+    found = reads.batch_get(wanted.values()) if wanted else {}
+    for share, key in wanted.items():
+        item = found.get(key)
+        if item is not None and slot_owner(share.key.kind, item) == share.key:
+            yield share

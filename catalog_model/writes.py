@@ -362,7 +362,7 @@ def read_stored(item: codec.Item | None) -> Stored | None:
         return None
     evolution.check_not_newer(item)
     item = evolution.upgraded(item)
-    version, slot = (codec.read_int(item, name) for name in (codec.VERSION, codec.SLOT))
+    version, slot = codec.read_version(item), codec.read_count(item, codec.SLOT)
     return Stored(codec.decode_title(item), version, slot)
 
 

@@ -100,6 +100,12 @@ def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
     return catalog
 
 
+@pytest.fixture
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pause take time: for tests in which nobody else is at work."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
 @pytest.fixture(scope="module")
 def attacked(engine: Engine) -> Iterator[Catalog]:
     """A handle on a table of some titles, whose secret is the default, which anybody can know."""

@@ -48,9 +48,9 @@ def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
     match condition:
         case plan.Absent():
             return item is None
-        case plan.Equals(attribute, value, or_absent):
+        case plan.Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
-                return or_absent
+                return or_absent and not (must_exist and item is None)
             return bool(item[attribute] == {"N": str(value)})
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _holds(also, item)

@@ -1,0 +1,233 @@
+"""The laws of a table with a spoilt item: what is found, mended and left, and what goes on.
+
+Every attribute of every type of item is spoilt in every way, a few items to a table, each of
+another shard; beside each of them stands a title of the same shard that nothing may happen to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from typing import Any, Final
+
+from item_mutants import Mutant, is_readable, must_be_found, mutants_of
+from memory_table import MemoryCatalog
+from table_dump import Table, assert_complete, dump
+
+from catalog_model import Catalog, TitleKey, codec, evolution, keys
+from catalog_model import access_patterns as ap
+from catalog_model.entities import TITLE_CLASSES
+from catalog_model.errors import CatalogError
+from catalog_model.findings import Finding
+from catalog_model.keys import SHARDS, ItemKey, Kind
+from catalog_model.merge import AnyTitle
+from catalog_model.records import FIELDS
+from catalog_model.repair import repair
+from catalog_model.verify import verify
+
+WITNESSES: Final = range(1, SHARDS + 1)
+SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
+GENRES: Final = (28, 18)
+UNTRUE: Final = ("every time", "came and went")
+"""What only a race may be left for, and here is none."""
+
+
+def title_of(kind: Kind, title_id: int) -> AnyTitle:
+    """Make a title with all fields that its kind has."""
+    record: dict[str, Any] = dict.fromkeys(FIELDS[kind], "Text")
+    record |= {"id": title_id, "genre_ids": list(GENRES), "popularity": 7.25 * title_id}
+    record |= {"vote_average": 8.0, "vote_count": 12, "adult": False, "video": True}
+    record |= {"release_date": "2001-05-04", "first_air_date": "", "origin_country": ["GB"]}
+    return TITLE_CLASSES[kind].from_json({name: record[name] for name in FIELDS[kind]})
+
+
+@cache
+def base(kind: Kind) -> dict[ItemKey, codec.Item]:
+    """Give a table in step: in each shard a title to be spoilt, and a witness."""
+    catalog = MemoryCatalog()
+    early, late = WITNESSES[: SHARDS // 2], WITNESSES[SHARDS // 2 :]
+    for ids in (early, SPOILT_IDS, late):  # so that half of the spoilt have slot 0, and half not
+        ap.load_titles(catalog, [title_of(kind, title_id) for title_id in ids])
+    return dump(catalog)
+
+
+def own_keys(key: TitleKey, table: Table) -> dict[str, ItemKey]:
+    """Give the keys of a title's items, of its slot and of its tally, by what they are."""
+    shard = keys.shard_of(key)
+    slot = codec.read_int(table[keys.title_key(key)], codec.SLOT)
+    return {
+        "title": keys.title_key(key),
+        "listing": keys.listing_key(key),
+        "membership": keys.membership_key(key, GENRES[0]),
+        "slot": keys.slot_key(key.kind, shard, slot),
+        "tally": keys.tally_key(key.kind, shard),
+    }
+
+
+Case = tuple[TitleKey, Mutant]
+
+
+@cache
+def cases(kind: Kind, what: str) -> tuple[Case, ...]:
+    """Give every mutant of one type of item, in turn of the titles of all shards."""
+    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
+    changes = dict.fromkeys(change for mutants in by_title for change in mutants)
+    turns = [by_title[at % SHARDS] for at in range(len(changes))]
+    at_hand = zip(changes, turns, strict=True)
+    return tuple(mutants[change] for change, mutants in at_hand if change in mutants)
+
+
+def cases_of_all(kind: Kind, what: str, attribute: str) -> list[Case]:
+    """Give every mutant of one attribute, of each title."""
+    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
+    return [c for mutants in by_title for c in mutants.values() if c[1].attribute == attribute]
+
+
+def _by_change(key: TitleKey, what: str) -> dict[str, Case]:
+    table = base(key.kind)
+    mutants = mutants_of(table[own_keys(key, table)[what]])
+    return {f"{each.attribute} = {each.value}": (key, each) for each in mutants}
+
+
+def region(key: TitleKey, table: Table) -> Table:
+    """Give all items of a table that one title decides: with its slot and its tally."""
+    shared = set(own_keys(key, base(key.kind)).values())
+    return of_partition(keys.title_pk(key), table) | {k: table[k] for k in shared if k in table}
+
+
+def of_partition(partition: str, table: Table) -> Table:
+    """Give the items of one partition."""
+    return {key: item for key, item in table.items() if partition == key.PK}
+
+
+def concerns(finding: Finding, key: TitleKey) -> bool:
+    """Tell whether a finding is about a title, its slot or its tally."""
+    shared = own_keys(key, base(key.kind)).values()
+    return finding.title == key or finding.key in shared
+
+
+class Spoilt:
+    """A table with some mutants in it, and a membership of a witness missing."""
+
+    def __init__(self, kind: Kind, some: Iterable[Case]) -> None:
+        self.cases = list(some)
+        self.kind = kind
+        self.witness = title_of(kind, WITNESSES[0])
+        self.missing = keys.membership_key(self.witness.key, GENRES[1])
+        items = {**base(kind), **{mutant.key: mutant.item for _, mutant in self.cases}}
+        del items[self.missing]
+        self.catalog = MemoryCatalog(items.values())
+        self.before = dump(self.catalog)
+
+    def unreadable(self) -> Iterator[Case]:
+        """Give the cases of titles that cannot be read."""
+        for key, mutant in self.cases:
+            if isinstance(mutant.name, keys.TitleItem) and not is_readable(mutant):
+                yield key, mutant
+
+    def again(self) -> MemoryCatalog:
+        """Give the table as it was, anew."""
+        return MemoryCatalog(self.before.values())
+
+
+def check(kind: Kind, some: Iterable[Case]) -> None:
+    """The law: what is found, what is mended, what is left, and that all else stays."""
+    spoilt = Spoilt(kind, some)
+    report = verify(spoilt.catalog)
+    check_findings(spoilt, report.findings)
+    dry = repair(spoilt.catalog, report, dry_run=True)
+    assert dump(spoilt.catalog) == spoilt.before
+    repaired = repair(spoilt.catalog, report)
+    assert (dry.actions, dry.left) == (repaired.actions, repaired.left)
+    after = dump(spoilt.catalog)
+    found = verify(spoilt.catalog)
+    check_repaired(spoilt, after, found.findings, repaired.left)
+    assert repair(spoilt.catalog, found).actions == []
+    assert dump(spoilt.catalog) == after
+
+
+def check_findings(spoilt: Spoilt, findings: Iterable[Finding]) -> None:
+    """Each is of a mutant or the damage beside; a title that cannot be read is one, and no more."""
+    others = [f for f in findings if not any(concerns(f, key) for key, _ in spoilt.cases)]
+    assert [(each.problem, each.key) for each in others] == [("membership missing", spoilt.missing)]
+    unreadable = dict(spoilt.unreadable())
+    for key, mutant in spoilt.cases:
+        own = [f for f in findings if concerns(f, key)]
+        named = [f.key for f in own if f.problem == "unreadable item"]
+        if key in unreadable:
+            assert [f.key for f in own] == named == [mutant.key], mutant
+        elif isinstance(mutant.name, keys.TitleItem):
+            assert not named, mutant
+        assert bool(own) == must_be_found(mutant), mutant
+
+
+def check_repaired(
+    spoilt: Spoilt,
+    table: Table,
+    found: Iterable[Finding],
+    left: Iterable[tuple[Finding, str]],
+) -> None:
+    """What is left is what is still found, for true reasons; all else is complete."""
+    assert {(f.problem, f.key) for f, _ in left} == {(f.problem, f.key) for f in found}
+    assert all(reason and not any(map(reason.count, UNTRUE)) for _, reason in left)
+    original = base(spoilt.kind)
+    for witness in WITNESSES:
+        pk = keys.title_pk(TitleKey(spoilt.kind, witness))
+        assert of_partition(pk, table) == of_partition(pk, original)
+    for key, mutant in spoilt.unreadable():
+        assert region(key, table) == region(key, spoilt.before), mutant
+    older = {key for key, item in table.items() if evolution.is_outdated(item)}
+    assert_complete(without_shards({f.key for f in found} | older, table))
+
+
+def without_shards(left: set[ItemKey], table: Table) -> Table:
+    """Leave out the shards that something is left in."""
+    shards = {_shard_of(key) for key in left}
+    return {key: item for key, item in table.items() if _shard_of(key) not in shards}
+
+
+def _shard_of(key: ItemKey) -> tuple[Kind, int]:
+    name = keys.parse_key(*key)
+    if isinstance(name, keys.TallyItem | keys.SlotItem):
+        return name.kind, name.shard
+    return name.key.kind, keys.shard_of(name.key)
+
+
+def reads(catalog: Catalog, kind: Kind, some: Iterable[int]) -> Iterator[Callable[[], object]]:
+    """Give every read of a kind, and those of some titles."""
+    for title_id in some:
+        yield partial(ap.get_title, catalog, kind, title_id)
+        yield partial(ap.get_title_with_genres, catalog, kind, title_id)
+    yield partial(ap.get_titles, catalog, [TitleKey(kind, title_id) for title_id in some])
+    for order in ("popularity", "rating", "release", "name"):
+        yield partial(ap.list_titles, catalog, kind, order=order, limit=5)
+    yield partial(ap.list_titles_in_genre, catalog, kind, GENRES[0], limit=5)
+    yield partial(ap.list_titles_in_genres, catalog, kind, GENRES, limit=5)
+    yield partial(ap.sample_titles, catalog, kind, 20)
+    yield partial(ap.list_top_rated, catalog, kind, min_votes=0, min_rating=0, limit=5)
+    yield partial(ap.list_released_between, catalog, kind, "1000-01-01", "2999-01-01", limit=5)
+    yield partial(ap.find_titles_by_name, catalog, kind, "", limit=5)
+    yield partial(ap.list_genres, catalog, kind)
+    yield partial(ap.count_titles, catalog, kind)
+
+
+def writes(catalog: Catalog, key: TitleKey) -> Iterator[Callable[[], object]]:
+    """Give every write of one title."""
+    title = title_of(*key)
+    yield partial(ap.update_popularity, catalog, *key, 99.5)
+    yield partial(ap.update_votes, catalog, *key, vote_average=9, vote_count=99)
+    yield partial(ap.set_genres, catalog, *key, [99, 28])
+    yield partial(ap.put_title, catalog, title.replace(overview="Other"))
+    yield partial(ap.load_titles, catalog, [title.replace(overview="Another")])
+    yield partial(ap.delete_title, catalog, *key)
+
+
+def refused(call: Callable[[], object]) -> CatalogError | None:
+    """Give the error of a call; any other than one of the package comes through."""
+    found = None
+    try:
+        call()
+    except CatalogError as error:
+        found = error
+    assert len(str(found)) < 600
+    return found

@@ -1,0 +1,86 @@
+"""Whatever stands in one item: verify names it, repair mends it or leaves it, all else goes on."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from any_item_laws import (
+    SPOILT_IDS,
+    Spoilt,
+    base,
+    cases,
+    check,
+    own_keys,
+    reads,
+    refused,
+    region,
+    writes,
+)
+from table_dump import dump
+
+from catalog_model import TitleKey, keys
+from catalog_model.errors import UnknownEntityError
+from catalog_model.gateway import chunks
+from catalog_model.keys import SHARDS
+from catalog_model.migrate import migrate
+from catalog_model.records import FIELDS
+
+
+@pytest.fixture(autouse=True)
+def _hurry(in_no_time: None) -> None:
+    """Nobody else writes, so nothing need wait."""
+
+
+@pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
+def test_any_attribute_of_any_item_may_be_anything(what: str) -> None:
+    """Found by name, mended or left with a reason; neighbours, slots and counts stay right."""
+    for some in chunks(cases("movie", what), SHARDS):
+        check("movie", some)
+
+
+def test_any_attribute_of_a_show_may_be_anything() -> None:
+    """Those that a movie has not."""
+    own = {*FIELDS["tv"]} - {*FIELDS["movie"]}
+    some = [case for case in cases("tv", "title") if case[1].attribute in own]
+    assert len(some) > 80
+    for batch in chunks(some, SHARDS // 2):
+        check("tv", {case[0]: case for case in batch}.values())
+
+
+@pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
+def test_every_call_answers_or_raises_an_error_of_the_package(what: str) -> None:
+    """Reads, writes and a migration of a table with one item spoilt in any way."""
+    for some in chunks(cases("movie", what), SHARDS):
+        spoilt = Spoilt("movie", some)
+        for call in reads(spoilt.catalog, "movie", SPOILT_IDS):
+            refused(call)
+        assert dump(spoilt.catalog) == spoilt.before
+        for key, _ in some:
+            for call in writes(spoilt.catalog, key):
+                refused(call)
+        refused(partial(migrate, spoilt.again()))
+
+
+def test_no_write_touches_a_title_that_cannot_be_read() -> None:
+    """Each is refused with an error that names the title, and nothing is written."""
+    for some in chunks(cases("movie", "title"), SHARDS):
+        spoilt = Spoilt("movie", some)
+        for key, mutant in spoilt.unreadable():
+            for call in writes(spoilt.catalog, key):
+                error = refused(call)
+                assert isinstance(error, UnknownEntityError), (mutant, call)
+                assert keys.title_pk(key) in str(error)
+        assert dump(spoilt.catalog) == spoilt.before
+        migrate(spoilt.catalog)
+        for key, mutant in spoilt.unreadable():
+            after, before = region(key, dump(spoilt.catalog)), region(key, spoilt.before)
+            assert after == before, mutant
+
+
+def test_the_cases_are_as_many_as_one_thinks() -> None:
+    """Of each type of item, with every attribute that it has, and some that it has not."""
+    counts = {
+        what: len(cases("movie", what)) for what in own_keys(TitleKey("movie", 1), base("movie"))
+    }
+    assert sum(counts.values()) > 1000

@@ -1,0 +1,139 @@
+"""Items that somebody duplicated under another key, as the console does: damage, and no more.
+
+Each item of a table is put again, as it is, under the key of each type of item: of another title
+or the same, of an item that is there or is not. What comes of it is found, mended or left; the
+titles beside it stay, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import pytest
+from memory_table import MemoryCatalog, raw
+from table_dump import Table, assert_complete, dump, movie
+
+from catalog_model import access_patterns as ap
+from catalog_model import codec, keys
+from catalog_model.entities import Movie, TVShow
+from catalog_model.errors import UnknownEntityError
+from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.repair import repair
+from catalog_model.verify import verify
+
+HEAT, NEXT, NEIGHBOUR = (TitleKey("movie", title_id) for title_id in (949, 950, 957))
+"""A title, one of another shard, and one of the same."""
+
+NOBODY = TitleKey("movie", 1949)
+SHOW = TitleKey("tv", 949)
+
+
+def titles() -> list[Movie | TVShow]:
+    """Give what is in the table."""
+    show = TVShow(**{**movie(949, 18).to_json(), "name": "Oz"})
+    return [movie(949, 28, 80), movie(950, 28), movie(957, 18, 80), movie(16, 18), show]
+
+
+def targets() -> dict[str, ItemKey]:
+    """Give keys of each type, of items that are there and of such that are not."""
+    found: dict[str, ItemKey] = {}
+    for name, key in (("next", NEXT), ("neighbour", NEIGHBOUR), ("nobody", NOBODY), ("show", SHOW)):
+        found |= {
+            f"title of {name}": keys.title_key(key),
+            f"listing of {name}": keys.listing_key(key),
+            f"membership of {name}": keys.membership_key(key, 28),
+        }
+    return found | {
+        "another membership": keys.membership_key(HEAT, 99),
+        "the next slot": keys.slot_key("movie", keys.shard_of(HEAT), 2),
+        "the first slot": keys.slot_key("movie", keys.shard_of(HEAT), 0),
+        "a far slot": keys.slot_key("movie", keys.shard_of(HEAT), 4711),
+        "slot of another shard": keys.slot_key("movie", 6, 0),
+        "a tally": keys.tally_key("movie", 6),
+        "tally of shows": keys.tally_key("tv", 5),
+        "no key of this model": ItemKey("TITLE#movie#0949", "ALL"),
+    }
+
+
+def sources(table: Table) -> dict[str, codec.Item]:
+    """Give an item of each type."""
+    slot = codec.read_int(table[keys.title_key(HEAT)], codec.SLOT)
+    return {
+        "title": table[keys.title_key(HEAT)],
+        "listing": table[keys.listing_key(HEAT)],
+        "membership": table[keys.membership_key(HEAT, 80)],
+        "slot": table[keys.slot_key("movie", 5, slot)],
+        "tally": table[keys.tally_key("movie", 5)],
+    }
+
+
+SOURCES: Final = ("title", "listing", "membership", "slot", "tally")
+
+
+def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:
+    """Give a table for each key that the item is put under."""
+    catalog = MemoryCatalog()
+    ap.load_titles(catalog, titles())
+    whole = dump(catalog)
+    for key in targets().values():
+        spoilt = MemoryCatalog(whole.values())
+        item = {**sources(whole)[source], **codec.key_attributes(key)}
+        raw(spoilt).put_item(TableName="t", Item=item)
+        if item != whole.get(key):
+            yield key, spoilt
+
+
+def of_others(table: Table, *partitions: str) -> Table:
+    """Leave out the items of some titles, of slots and of tallies."""
+    return {
+        key: {name: value for name, value in item.items() if name not in ("_slot", "_version")}
+        for key, item in table.items()
+        if key.PK.startswith("TITLE") and key.PK not in partitions
+    }
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str, in_no_time: None) -> None:
+    """Under any key: mended or left with a reason, once and for all."""
+    del in_no_time
+    for key, catalog in damaged(source):
+        before = dump(catalog)
+        assert not verify(catalog).is_clean
+        repaired = repair(catalog)
+        after = dump(catalog)
+        assert of_others(after, key.PK) == of_others(before, key.PK), key
+        left = {finding.key for finding, reason in repaired.left if reason}
+        assert left <= {key}, (source, key)
+        assert {finding.key for finding in verify(catalog).findings} == left
+        assert repair(catalog).actions == []
+        if not left:
+            assert_complete(after)
+            ap.put_title(catalog, movie(1950, 28))
+            ap.delete_title(catalog, *HEAT)
+            assert verify(catalog).is_clean, (source, key)
+
+
+def test_a_title_duplicated_under_another_id_writes_to_neither(in_no_time: None) -> None:
+    """Every write of the duplicate names it, and the memberships of the original survive."""
+    del in_no_time
+    for key, catalog in damaged("title"):
+        name = keys.parse_key(*key) if key.PK != "TITLE#movie#0949" else None
+        if not isinstance(name, keys.TitleItem):
+            continue
+        before = dump(catalog)
+        words = f"its key says {name.key.id}|name is missing"
+        for write in (
+            partial(ap.update_popularity, catalog, *name.key, 99),
+            partial(ap.set_genres, catalog, *name.key, [18]),
+            partial(ap.delete_title, catalog, *name.key),
+        ):
+            with pytest.raises(UnknownEntityError, match=words):
+                write()
+        repair(catalog)
+        after = dump(catalog)
+        assert {k: i for k, i in after.items() if keys.title_pk(HEAT) == k.PK} == {
+            k: i for k, i in before.items() if keys.title_pk(HEAT) == k.PK
+        }
+        assert ap.get_title(catalog, *HEAT).popularity == 1

@@ -1,0 +1,134 @@
+"""Bugs that are planted in what reads, verifies and repairs items: each breaks its law.
+
+1. A record is not held against its key: what is written for one title goes to another.
+2. All findings share one bound: much of one problem hides the others from a repair.
+3. A title without a slot is read as that of slot 0.
+4. What stands in a field is not held against the model: a text of genres is taken for a list.
+5. A repair takes a title that cannot be read for one that is not there.
+6. A step of a repair does not ask whether the title is there still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+from any_item_laws import cases_of_all, check
+from test_integrity_of_much import FEW, MANY, check_bounds
+from test_repair_beside_others import check_rivals
+
+from catalog_model import codec, mending, repair
+from catalog_model.census import Census
+from catalog_model.findings import Finding
+from catalog_model.plan import as_read
+
+Law = Callable[[], object]
+
+
+def law_of(attribute: str, *values: Any) -> Law:
+    """Give the law of any item, for mutants of one attribute of a title."""
+
+    def law() -> None:
+        of_all = cases_of_all("movie", "title", attribute)
+        some = [case for case in of_all if not values or case[1].value in values]
+        assert some
+        for case in some:
+            check("movie", [case])
+
+    return law
+
+
+def does_not_hold_an_id_against_its_key(patch: pytest.MonkeyPatch) -> None:
+    """Whose record it is does not count."""
+    patch.setattr(codec, "_check_id", lambda *_: None)
+
+
+def keeps_the_first_of_all_findings(patch: pytest.MonkeyPatch) -> None:
+    """One bound for all."""
+
+    def note(census: Census, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            if len(census.findings) < FEW:
+                census._findings[finding.problem].append(finding)
+            else:
+                census.more[finding.problem] += 1
+
+    patch.setattr(Census, "note", note)
+    patch.setattr(repair._Repairing, "_walk", lambda _: iter(()))
+
+
+def reads_a_missing_slot_as_0(patch: pytest.MonkeyPatch) -> None:
+    """As a missing version."""
+    patch.setattr(codec, "read_slot", lambda item: codec.read_int(item, codec.SLOT))
+
+
+def takes_whatever_stands_in_a_field(patch: pytest.MonkeyPatch) -> None:
+    """It was checked before it was stored, after all."""
+    patch.setattr(codec, "_check_fields", lambda *_: None)
+
+
+def takes_a_text_for_a_number(patch: pytest.MonkeyPatch) -> None:
+    """The same, and seen of another field."""
+    takes_whatever_stands_in_a_field(patch)
+
+
+def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
+    """Its copies are of no title, then."""
+    made = mending.plan_collection
+
+    def hasty(items: list[codec.Item]) -> Any:
+        readable = [item for item in items if "SK" in item and not _is_spoilt(item)]
+        return made(readable)
+
+    patch.setattr(repair, "plan_collection", hasty)
+
+
+def _is_spoilt(item: codec.Item) -> bool:
+    return item["PK"] == item["SK"] and bool(codec.why_unreadable(item))
+
+
+def writes_to_whatever_has_no_version(patch: pytest.MonkeyPatch) -> None:
+    """Nor has one that is not there."""
+    patch.setattr(mending, "title_as_read", as_read)
+
+
+NO_GENRES = ({"L": [{"N": "-1"}]}, {"L": [{"N": "28"}, {"NULL": True}]})
+BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], Law]] = [
+    (does_not_hold_an_id_against_its_key, law_of("id", {"N": "9"}, {"N": "3"})),
+    (keeps_the_first_of_all_findings, partial(check_bounds, foreign_items=3 * MANY, titles=3)),
+    (reads_a_missing_slot_as_0, law_of("_slot", None)),
+    (takes_whatever_stands_in_a_field, law_of("genre_ids", {"S": "x"}, *NO_GENRES)),
+    (takes_a_text_for_a_number, law_of("vote_average", {"S": "7"})),
+    (takes_an_unreadable_title_for_none, law_of("popularity", {"S": "7"})),
+    (writes_to_whatever_has_no_version, check_rivals),
+]
+
+
+@pytest.fixture(autouse=True)
+def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
+    """Let the bound be met by small tables."""
+    del in_no_time
+    monkeypatch.setattr("catalog_model.census.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.repair.MOST_FINDINGS", FEW)
+
+
+@pytest.mark.parametrize(("bug", "law"), BUGS, ids=[each[0].__name__ for each in BUGS])
+def test_a_planted_bug_breaks_its_law(
+    monkeypatch: pytest.MonkeyPatch, bug: Callable[[pytest.MonkeyPatch], None], law: Law
+) -> None:
+    """Which holds without it."""
+    law()
+    with monkeypatch.context() as patch:
+        bug(patch)
+        assert breaks(law)
+
+
+def breaks(law: Law) -> bool:
+    """Tell whether a law is broken, by an assertion of its own or by an error in the model."""
+    try:
+        law()
+    except Exception:  # noqa: BLE001  # any at all: the same law has held without the bug
+        return True
+    return False
