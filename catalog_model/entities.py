@@ -59,7 +59,7 @@ class Title:
     overview: str | None
     poster_path: str | None
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         check_record(fields, self.kind)
         object.__setattr__(self, "_record", copy_json(fields))
 
@@ -105,7 +105,7 @@ class Title:
         """Give the record as the compact JSON text that the table's copies hold."""
         return json.dumps(self._record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, /, **changes: Any) -> Self:
         """Give a title with some fields changed; the kind and the order of keys stay.
 
         Raises:

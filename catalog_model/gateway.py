@@ -239,7 +239,7 @@ class Gateway:
         return [
             {name: self._action(operation)}
             for kind, name in _ACTIONS.items()
-            for operation in operations
+            for operation in plan.check_distinct(operations)
             if isinstance(operation, kind)
         ]
 
@@ -367,9 +367,10 @@ def _condition(condition: plan.Condition) -> PynamoCondition | None:
             return None
         case plan.Absent():
             return Path("PK").does_not_exist()
-        case plan.Equals(attribute, value, or_absent):
-            equals = Path(attribute) == own_value(value)
-            return (Path(attribute).does_not_exist() | equals) if or_absent else equals
+        case plan.Equals(attribute, value, or_absent, must_exist):
+            equals: PynamoCondition = Path(attribute) == own_value(value)
+            holds = (Path(attribute).does_not_exist() | equals) if or_absent else equals
+            return (Path("PK").exists() & holds) if must_exist else holds
         case plan.Known(also):
             is_no_newer = Path(SCHEMA) <= number(SCHEMA_VERSION)
             known: PynamoCondition = Path(SCHEMA).does_not_exist() | is_no_newer

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import keys
 from catalog_model.arguments import check_instance, check_progress, refuse, shown
+from catalog_model.attempts import read_shards, read_stored
 from catalog_model.catalog import Catalog
-from catalog_model.counts import read_counts
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
 from catalog_model.faults import LostRaceError
@@ -23,7 +23,14 @@ from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
 from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern, step
-from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
+from catalog_model.plan import (
+    MAX_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    Shard,
+    Stored,
+    plan_creations,
+    plan_size,
+)
 from catalog_model.steps import (
     CREATION,
     REPLACED,
@@ -33,7 +40,7 @@ from catalog_model.steps import (
 )
 from catalog_model.writes import check_creation, first_version, write_title
 
-NO_TOTALS: Final = (0,) * SHARDS
+EMPTY: Final = (Shard(0),) * SHARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +153,27 @@ class _Loading:
     def load(self, titles: list[AnyTitle]) -> None:
         """Bring up to 100 titles with different keys into the table."""
         stored = self._read(titles)
-        equal = [title for title in titles if stored.get(title.key) == title]
+        equal = {title.key for title in titles if _is_as_stored(title, stored.get(title.key))}
         self.report.unchanged += len(equal)
         self.progressed()
         for title in titles:
-            if title.key in stored and stored[title.key] != title:
+            if title.key in stored and title.key not in equal:
                 self._write(title)
         for group in _transactions([title for title in titles if title.key not in stored]):
             self._create(group)
 
-    def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, AnyTitle]:
-        wanted = [keys.title_key(title.key) for title in titles]
-        found = self._catalog.gateway.batch_get(wanted, consistent=True).values()
-        return {title.key: title for title in map(codec.decode_title, found)}
+    def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, Stored]:
+        wanted = {keys.title_key(title.key): title.key for title in titles}
+        found = self._catalog.gateway.batch_get(wanted, consistent=True)
+        stored = {wanted[at]: read_stored(wanted[at], item) for at, item in found.items()}
+        return {key: each for key, each in stored.items() if each is not None}
 
     def _create(self, titles: list[AnyTitle]) -> None:
         """Create titles together; where somebody was faster, write them one by one."""
         gateway = self._catalog.gateway
-        totals, _ = read_counts(gateway, titles[0].kind, consistent=True)
+        shards = read_shards(gateway, titles[0].kind)
         try:
-            gateway.transact(plan_creations(titles, first_version(), totals))
+            gateway.transact(plan_creations(titles, first_version(), shards))
         except LostRaceError:
             for title in titles:
                 self._write(title)
@@ -177,7 +185,7 @@ class _Loading:
         before = write_title(self._catalog, title).stored
         if before is None:
             self.report.created += 1
-        elif before.title == title:
+        elif _is_as_stored(title, before):
             self.report.unchanged += 1
         else:
             self.report.changed += 1
@@ -186,6 +194,11 @@ class _Loading:
     def progressed(self) -> None:
         """Tell how many records are done."""
         self._on_progress(self.report.done)
+
+
+def _is_as_stored(title: AnyTitle, stored: Stored | None) -> bool:
+    """Whether nothing has to be written: a title that has no slot still has to be enrolled."""
+    return stored is not None and stored.slot is not None and stored.title == title
 
 
 def _judge(title: object) -> Rejection | None:
@@ -217,7 +230,7 @@ def _transactions(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
         group: list[AnyTitle] = []
         actions, weight = SHARDS, 0
         for title in of_kind:
-            planned = plan_creations([title], 0, NO_TOTALS)[:-1]  # its tally is counted already
+            planned = plan_creations([title], 0, EMPTY)[:-1]  # its tally is counted already
             size = plan_size(planned)
             is_full = actions + len(planned) > MAX_ACTIONS
             if group and (is_full or weight + size > MAX_TRANSACTION_BYTES):

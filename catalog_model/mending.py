@@ -27,6 +27,7 @@ from catalog_model.plan import (
     Update,
     as_read,
     own_sets,
+    title_as_read,
 )
 
 SLOTS_AT_ONCE: Final = 30
@@ -58,7 +59,7 @@ def plan_collection(items: Iterable[Item]) -> Plan:
         for key, item in copies.items()
         if key not in expected and not evolution.is_newer(item)
     ]
-    return _guarded(Check(keys.title_key(record.title.key), as_read(record.version)), changes)
+    return _guarded(Check(keys.title_key(record.title.key), title_as_read(record.version)), changes)
 
 
 def _guarded(check: Check, changes: list[Operation] | list[Delete]) -> Plan:
@@ -159,7 +160,7 @@ def _moved(record: TitleRecord, slot: int) -> Plan:
             keys.title_key(record.title.key),
             sets=((codec.SLOT, slot),),
             adds=((codec.VERSION, 1),),
-            condition=Known(as_read(record.version)),
+            condition=Known(title_as_read(record.version)),
         ),
     )
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from catalog_model import evolution, keys
 from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
+from catalog_model.attempts import TRIES, read_stored
 from catalog_model.capacity import TRANSACTION_FACTOR
 from catalog_model.catalog import Catalog
 from catalog_model.checkpoint import Checkpoint
@@ -32,7 +33,6 @@ from catalog_model.pace import Pace
 from catalog_model.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.sizes import item_size
-from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
 """How many items are read, brought up and noted in the checkpoint at a time."""
@@ -234,7 +234,7 @@ class _Migration:
         at = keys.title_key(title)
         for attempt in range(TRIES):
             try:
-                written = self._rewrite(read_stored(own or self._reads.get(at)))
+                written = self._rewrite(read_stored(title, own or self._reads.get(at)))
             except LostRaceError as error:
                 race, own = error, None
                 time.sleep(pause(attempt) / 4)

@@ -156,7 +156,7 @@ class OfflineClient:
         """
         answer: dict[str, Any] = {}
         with self._lock:
-            before = [self._items.get(capacity.key_of(each)) for each in planned]
+            before = [self._items.get(plan.key_of(each)) for each in planned]
             held = [_holds(*each) for each in zip(planned, before, strict=True)]
             if not all(held):
                 raise _cancelled(held, before)
@@ -164,7 +164,7 @@ class OfflineClient:
                 units = capacity.predict_plan(planned, self._items)
                 answer["ConsumedCapacity"] = [_report(units)]
             for operation, item in zip(planned, before, strict=True):
-                self._write(capacity.key_of(operation), capacity.outcome(operation, item))
+                self._write(plan.key_of(operation), capacity.outcome(operation, item))
         return answer
 
     def _write(self, key: ItemKey, item: Item | None) -> None:
@@ -265,9 +265,9 @@ def _is_met(condition: plan.Condition, item: Item | None) -> bool:
             return item is None
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _is_met(also, item)
-        case plan.Equals(attribute, value, or_absent):
+        case plan.Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
-                return or_absent
+                return or_absent and not (must_exist and item is None)
             found: Value = item[attribute]
             return found == {"N": str(value)}
     return True

@@ -84,7 +84,7 @@ def without_pauses() -> Iterator[None]:
     with (
         patch.object(botocore.endpoint, "time", hurried),
         patch("catalog_model.gateway.pause", lambda _: 0.0),
-        patch("catalog_model.writes.pause", lambda _: 0.0),
+        patch("catalog_model.attempts.pause", lambda _: 0.0),
     ):
         yield
 

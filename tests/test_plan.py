@@ -25,7 +25,7 @@ def apply(table: Table, planned: plan.Plan) -> Table:
     """Do what DynamoDB does with a transaction, on a dict."""
     after = dict(table)
     for operation in planned:
-        key = _key(operation)
+        key = plan.key_of(operation)
         if not _holds(operation.condition, table.get(key)):
             raise FailedConditionError(key)
         match operation:
@@ -38,19 +38,13 @@ def apply(table: Table, planned: plan.Plan) -> Table:
     return after
 
 
-def _key(operation: plan.Operation) -> ItemKey:
-    if isinstance(operation, plan.Put):
-        return ItemKey(operation.item["PK"]["S"], operation.item["SK"]["S"])
-    return operation.key
-
-
 def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
     match condition:
         case plan.Absent():
             return item is None
-        case plan.Equals(attribute, value, or_absent):
+        case plan.Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
-                return or_absent
+                return or_absent and not (must_exist and item is None)
             return bool(item[attribute] == {"N": str(value)})
         case plan.Known(also):
             return not evolution.is_newer(item or {}) and _holds(also, item)
@@ -76,9 +70,10 @@ def stored(table: Table, key: TitleKey) -> plan.Stored:
 def shard(table: Table, key: TitleKey) -> plan.Shard:
     """Read what a writer must know of the title's shard."""
     at = keys.shard_of(key)
-    total = codec.read_int(table.get(keys.tally_key(key.kind, at), {}), codec.TOTAL)
+    tally = table.get(keys.tally_key(key.kind, at), {})
+    total, version = (codec.read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
     last = table.get(keys.slot_key(key.kind, at, total - 1)) if total else None
-    return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None)
+    return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None, version)
 
 
 def without_zeros(table: Table) -> Table:
@@ -127,7 +122,7 @@ def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
     table: Table = {}
     for title in some:
         at = shard(table, title.key)
-        table = apply(table, plan.plan_creation(title, 1, plan.Shard(at.total)))
+        table = apply(table, plan.plan_creation(title, 1, at))
     for gone, title in enumerate(some, start=1):
         leaving = plan.plan_deletion(stored(table, title.key), shard(table, title.key))
         table = apply(table, leaving)
@@ -152,8 +147,8 @@ def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
     one_by_one: Table = {}
     for title in some:
         at = shard(one_by_one, title.key)
-        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, plan.Shard(at.total)))
-    together = apply({}, plan.plan_creations(some, 1, [0] * keys.SHARDS))
+        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, at))
+    together = apply({}, plan.plan_creations(some, 1, [plan.Shard(0)] * keys.SHARDS))
     assert without_zeros(together) == without_zeros(one_by_one)
 
 
@@ -166,7 +161,7 @@ def test_each_plan_touches_an_item_only_once(title: Movie, total: int) -> None:
         plan.plan_change(plan.Stored(title, 1, 0), title.replace(genre_ids=[5, 28])),
         plan.plan_deletion(plan.Stored(title, 1, 0), plan.Shard(total + 1, other)),
     ):
-        touched = [_key(operation) for operation in planned]
+        touched = [plan.key_of(operation) for operation in planned]
         assert len(touched) == len(set(touched))
 
 
