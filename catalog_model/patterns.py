@@ -165,15 +165,22 @@ class AccessPattern:
             Cost("" if is_one else " or ".join(names), *cost) for cost, names in choices.items()
         )
 
-    def bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def bind(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Give the arguments of a call by their names, without the catalogue.
+
+        What a function takes under any name comes under that name.
 
         Raises:
             TypeError: If the function does not take them.
         """
-        bound = inspect.signature(self.function).bind(None, *args, **kwargs)
+        signature = inspect.signature(self.function)
+        bound = signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
-        return dict(list(bound.arguments.items())[1:])
+        arguments = dict(list(bound.arguments.items())[1:])
+        for each in signature.parameters.values():
+            if each.kind is each.VAR_KEYWORD:
+                arguments.update(arguments.pop(each.name))
+        return arguments
 
     def steps_for(self, arguments: Mapping[str, Any]) -> tuple[Step, ...]:
         """Give the steps that a call with these arguments may take."""
