@@ -170,7 +170,7 @@ def _puts(material: Material) -> Calls:
 
 def _updates(material: Material) -> Calls:
     for title in material.some:
-        changes = {"overview": "New.", "popularity": title.popularity + 1, "genre_ids": [37]}
+        changes = {"overview": "New.", "popularity": title.popularity + 7, "genre_ids": [37]}
         yield {"kind": title.kind, "title_id": title.id, **changes}
         yield {"kind": title.kind, "title_id": title.id, **changes}  # the same again
         yield {"kind": title.kind, "title_id": title.id, "genre_ids": list(title.genre_ids)}
