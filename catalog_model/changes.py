@@ -29,6 +29,7 @@ from catalog_model.steps import (
     LISTING,
     MEMBERSHIP,
     MOVED_ONCE,
+    READ_TO_ENROL,
     REPLACED,
     REWRITTEN,
     TALLY,
@@ -52,7 +53,8 @@ _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
         f"{TALLY} {KNOWN}",
         units=f"{REPLACED} + 2 * wcu(tally)",
     ),
-    *ENROLMENT,
+    READ_TO_ENROL,
+    ENROLMENT,
     consistency="atomic",
 )
 def update_title(catalog: Catalog, kind: Kind, title_id: int, **attributes: Any) -> AnyTitle:
@@ -109,7 +111,8 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
     "Change the popularity of a title",
     READ_BEFORE,
     write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    *ENROLMENT,
+    READ_TO_ENROL,
+    ENROLMENT,
     consistency="atomic",
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
@@ -142,7 +145,8 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
     "Change the votes of a title",
     READ_BEFORE,
     write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    *ENROLMENT,
+    READ_TO_ENROL,
+    ENROLMENT,
     consistency="atomic",
 )
 def update_votes(
@@ -184,7 +188,8 @@ def update_votes(
         f"{TALLY} {KNOWN}",
         units=f"{REWRITTEN} + 2 * wcu(tally)",
     ),
-    *ENROLMENT,
+    READ_TO_ENROL,
+    ENROLMENT,
     consistency="atomic",
 )
 def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:

@@ -33,6 +33,7 @@ from catalog_model.plan import (
 )
 from catalog_model.steps import (
     CREATION,
+    ENROLMENT,
     REPLACED,
     TALLY,
     TITLE,
@@ -89,6 +90,7 @@ class LoadReport:
         requests="titles",
         units=f"titles * ({REPLACED} + 2) + requests * 8 * 2 * wcu(tally)",
     ),
+    ENROLMENT,
     consistency="atomic for each title",
 )
 def load_titles(

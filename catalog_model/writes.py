@@ -47,6 +47,7 @@ from catalog_model.steps import (
     ANY_TITLE,
     AS_READ,
     CREATION,
+    ENROLMENT,
     LISTING,
     MEMBERSHIP,
     REPLACED,
@@ -55,6 +56,7 @@ from catalog_model.steps import (
     TALLY,
     TALLY_AS_READ,
     TITLE,
+    UNCOUNTED_DELETION,
     write_step,
 )
 from catalog_model.titles import not_found
@@ -73,6 +75,7 @@ READ_WITH_SHARD: Final = step(
         *CREATION,
         units=f"{REPLACED} + 2 + 2 * wcu(tally)",
     ),
+    ENROLMENT,
     consistency="atomic",
 )
 def put_title(
@@ -187,6 +190,7 @@ def write_title(
         f"{TALLY} {TALLY_AS_READ}",
         units=f"{REWRITTEN} + 4 + 2 * wcu(other) + 2 * wcu(tally)",
     ),
+    UNCOUNTED_DELETION,
     consistency="atomic",
 )
 def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
