@@ -11,7 +11,7 @@ the constant `TRANSACTION_INDEX_FACTOR`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from catalog_model import codec, plan
@@ -184,9 +184,12 @@ def predict_deletion(
 ) -> Units:
     """Predict the transaction that deletes a title of a shard with *total* titles.
 
-    *last* is the title in the shard's last slot, which takes over the slot that becomes free.
+    *last* is the title in the shard's last slot, which takes over the slot that becomes free; None
+    where the title has that one itself.
     """
     owner = last.title.key if last else None
+    if last is None:
+        before = replace(before, slot=total - 1)
     planned = plan.plan_deletion(before, plan.Shard(total, owner))
     there = items_of(before) | (items_of(last) if last else {}) | _by_key(tally)
     return predict_plan(planned, there)

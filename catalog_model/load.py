@@ -17,7 +17,7 @@ from catalog_model.arguments import check_instance, check_progress, refuse, show
 from catalog_model.attempts import read_shards, read_stored
 from catalog_model.catalog import Catalog
 from catalog_model.entities import Movie, TVShow
-from catalog_model.errors import InvalidTitleError
+from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.faults import LostRaceError
 from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
@@ -154,7 +154,8 @@ class _Loading:
 
     def load(self, titles: list[AnyTitle]) -> None:
         """Bring up to 100 titles with different keys into the table."""
-        stored = self._read(titles)
+        stored, unreadable = self._read(titles)
+        titles = [title for title in titles if title.key not in unreadable]
         equal = {title.key for title in titles if _is_as_stored(title, stored.get(title.key))}
         self.report.unchanged += len(equal)
         self.progressed()
@@ -164,11 +165,22 @@ class _Loading:
         for group in _transactions([title for title in titles if title.key not in stored]):
             self._create(group)
 
-    def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, Stored]:
+    def _read(self, titles: list[AnyTitle]) -> tuple[dict[TitleKey, Stored], set[TitleKey]]:
+        """Read what is there; what cannot be read is reported, and nothing is put in its place."""
         wanted = {keys.title_key(title.key): title.key for title in titles}
         found = self._catalog.gateway.batch_get(wanted, consistent=True)
-        stored = {wanted[at]: read_stored(wanted[at], item) for at, item in found.items()}
-        return {key: each for key, each in stored.items() if each is not None}
+        stored: dict[TitleKey, Stored] = {}
+        unreadable: set[TitleKey] = set()
+        for at, item in found.items():
+            key = wanted[at]
+            try:
+                there = read_stored(key, item)
+            except UnknownEntityError as error:
+                unreadable.add(key)
+                self.report.rejected.append(Rejection("", f"{key.kind} {key.id}", str(error)))
+            else:
+                stored |= {key: there} if there else {}
+        return stored, unreadable
 
     def _create(self, titles: list[AnyTitle]) -> None:
         """Create titles together; where somebody was faster, write them one by one."""

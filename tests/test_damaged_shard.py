@@ -267,6 +267,19 @@ def test_a_slot_of_a_newer_version_is_not_deleted(catalog: Catalog) -> None:
         ap.delete_title(catalog, "movie", 8)
 
 
+def test_a_title_that_cannot_be_read_is_rejected_by_a_load_and_the_rest_is_loaded(
+    catalog: Catalog,
+) -> None:
+    """Nothing is put in its place: who put it there has to say what it is."""
+    fill(catalog, 8)
+    alter(catalog, keys.title_key(TitleKey("movie", 8)), title={"L": []}, popularity={"L": []})
+    alter(catalog, keys.title_key(TitleKey("movie", 8)), _slot={"S": "first"})
+    before = dump(catalog)[keys.title_key(TitleKey("movie", 8))]
+    report = ap.load_titles(catalog, [movie(8, 35), movie(16, 35)])
+    assert (report.created, [each.key for each in report.rejected]) == (1, ["movie 8"])
+    assert dump(catalog)[keys.title_key(TitleKey("movie", 8))] == before
+
+
 def test_the_refused_items_are_named_as_the_service_lists_them(catalog: Catalog) -> None:
     """Its reasons are in the order of the actions that were sent, which is not that of the plan."""
     fill(catalog, 8)

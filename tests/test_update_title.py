@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -262,6 +264,22 @@ def test_the_first_write_of_such_a_title_asks_for_what_is_declared(
     wrong = [each for each in comparison.departures if engine.measures or each.check != "units"]
     assert not wrong
     assert any(line.step.rarely and line.requests for line in comparison.lines)
+
+
+def test_the_command_replaces_a_title_only_as_it_was_read(
+    local_engine: LocalEngine, tmp_path: Path
+) -> None:
+    """`--if-unchanged` takes the record as it was printed before."""
+    cli = CommandLine(local_engine).filled([HEAT])
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(cli.json("get-title", "movie", "949")))
+    after.write_text(json.dumps(HEAT.replace(overview="Mine.").to_json()))
+    words = ("put-title", "movie", str(after), "--if-unchanged", str(before))
+    assert cli.json(*words)["overview"] == "Mine."
+    refused = cli(*words)
+    assert refused.exit_code not in (0, 2)
+    assert "is another by now" in refused.stderr
+    assert cli(*words, "--if-absent").exit_code == 2
 
 
 @pytest.mark.parametrize(
