@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from catalog_model.changes import set_genres, update_popularity, update_title, update_votes
 from catalog_model.counts import count_titles, list_genres
 from catalog_model.lists import list_titles, list_titles_in_genre, list_titles_in_genres
 from catalog_model.load import load_titles
@@ -21,13 +22,7 @@ from catalog_model.patterns import AccessPattern, catalogue_of
 from catalog_model.ranges import find_titles_by_name, list_released_between, list_top_rated
 from catalog_model.sampling import sample_titles
 from catalog_model.titles import get_title, get_title_with_genres, get_titles
-from catalog_model.writes import (
-    delete_title,
-    put_title,
-    set_genres,
-    update_popularity,
-    update_votes,
-)
+from catalog_model.writes import delete_title, put_title
 
 PATTERNS: Final[Mapping[str, AccessPattern]] = catalogue_of(
     get_title,
@@ -43,6 +38,7 @@ PATTERNS: Final[Mapping[str, AccessPattern]] = catalogue_of(
     list_genres,
     count_titles,
     put_title,
+    update_title,
     update_popularity,
     update_votes,
     set_genres,
@@ -71,5 +67,6 @@ __all__ = [
     "sample_titles",
     "set_genres",
     "update_popularity",
+    "update_title",
     "update_votes",
 ]

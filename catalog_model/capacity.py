@@ -11,7 +11,7 @@ the constant `TRANSACTION_INDEX_FACTOR`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from catalog_model import codec, plan
@@ -150,7 +150,7 @@ def predict_plan(planned: plan.Plan, before: Mapping[ItemKey, Item]) -> Units:
     Guide, "Transactions", capacity management: each item is written twice, to prepare and to
     commit. For indexes see `TRANSACTION_INDEX_FACTOR`.
     """
-    return sum((_action_units(each, before.get(key_of(each))) for each in planned), NOTHING)
+    return sum((_action_units(each, before.get(plan.key_of(each))) for each in planned), NOTHING)
 
 
 def predict_failed_plan(planned: plan.Plan, before: Mapping[ItemKey, Item]) -> Units:
@@ -159,7 +159,7 @@ def predict_failed_plan(planned: plan.Plan, before: Mapping[ItemKey, Item]) -> U
     Unconfirmed: the guide says for a single write that a failed condition costs, and for
     transactions only that they do work twice; the engine reports nothing.
     """
-    failed = (failed_write_units(before.get(key_of(each))) for each in planned)
+    failed = (failed_write_units(before.get(plan.key_of(each))) for each in planned)
     return sum(failed, NOTHING).times(TRANSACTION_FACTOR)
 
 
@@ -184,9 +184,12 @@ def predict_deletion(
 ) -> Units:
     """Predict the transaction that deletes a title of a shard with *total* titles.
 
-    *last* is the title in the shard's last slot, which takes over the slot that becomes free.
+    *last* is the title in the shard's last slot, which takes over the slot that becomes free; None
+    where the title has that one itself.
     """
     owner = last.title.key if last else None
+    if last is None:
+        before = replace(before, slot=total - 1)
     planned = plan.plan_deletion(before, plan.Shard(total, owner))
     there = items_of(before) | (items_of(last) if last else {}) | _by_key(tally)
     return predict_plan(planned, there)
@@ -194,8 +197,9 @@ def predict_deletion(
 
 def items_of(stored: plan.Stored) -> dict[ItemKey, Item]:
     """Give every item that the table holds of a title: its own, its copies and its slot."""
-    title = codec.encode_title(stored.title, version=stored.version, slot=stored.slot)
-    slot = codec.encode_slot(stored.title.key, stored.slot)
+    number = stored.slot or 0
+    title = codec.encode_title(stored.title, version=stored.version, slot=number)
+    slot = codec.encode_slot(stored.title.key, number)
     return _by_key(title, *codec.encode_copies(stored.title), slot)
 
 
@@ -223,11 +227,6 @@ def outcome(operation: plan.Operation, before: Item | None) -> Item | None:
                 item[name] = codec.number(codec.read_int(item, name) + value)
             return item
     return before
-
-
-def key_of(operation: plan.Operation) -> ItemKey:
-    """Give the key of the item that an operation is about."""
-    return codec.primary_key(operation.item) if isinstance(operation, plan.Put) else operation.key
 
 
 def _action_units(operation: plan.Operation, before: Item | None) -> Units:

@@ -6,17 +6,19 @@ What has no default becomes an argument, all else an option of the same name and
 from __future__ import annotations
 
 import inspect
+import json
 import random
 import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, NoReturn, Union, cast, get_args, get_origin
 
 import click
 
 from catalog_model import access_patterns as ap
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.patterns import AccessPattern
+from catalog_model.records import FIELDS
 
 WORDING: Final[Mapping[str, str]] = {
     "after": "Go on after another page: what that page gave as next.",
@@ -41,6 +43,25 @@ def key(text: str) -> TitleKey:
 def seed(text: str) -> random.Random:
     """Read a whole number that random choices follow from."""
     return random.Random(int(text))  # noqa: S311  # no secret
+
+
+def attribute_value(kind: Kind, name: str, text: str) -> Any:
+    """Read the value of an attribute: as JSON, or as the text that it is.
+
+    >>> attribute_value("movie", "popularity", "12.5"), attribute_value("movie", "title", "1917")
+    (12.5, '1917')
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return text
+    field = FIELDS[kind].get(name)
+    wants_text = field is not None and field.problem(value) and not field.problem(text)
+    return text if wants_text else value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 READ_AS: Final[Mapping[Any, Any]] = {
@@ -70,7 +91,8 @@ def parameters_of(pattern: AccessPattern) -> list[click.Parameter]:
 
 
 def _fits(argument: inspect.Parameter) -> bool:
-    return argument.name != "title"  # a whole record; its command takes a file
+    is_record = argument.name in ("title", "if_unchanged")  # its command takes a file
+    return not is_record and argument.kind is not argument.VAR_KEYWORD
 
 
 def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:

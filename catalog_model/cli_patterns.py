@@ -6,7 +6,7 @@ A pattern that is added is a command at once, and no option can differ from what
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -14,7 +14,7 @@ import click
 
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
-from catalog_model.cli_arguments import Argument, describe, parameters_of
+from catalog_model.cli_arguments import Argument, attribute_value, describe, parameters_of
 from catalog_model.cli_base import Command, Settings, confirm
 from catalog_model.cli_output import show
 from catalog_model.files import TitleFile, read_title, read_titles
@@ -44,6 +44,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "list_genres": "tv",
     "count_titles": "movie --genre-id 18",
     "put_title": "movie alien.json",
+    "update_title": 'movie 34 overview="A crew in space." popularity=87.5',
     "update_popularity": "movie 34 87.5",
     "update_votes": "movie 34 --vote-average 8.2 --vote-count 15000",
     "set_genres": "movie 34 878 27",
@@ -157,11 +158,51 @@ class _PutTitle(PatternCommand):
             Argument(["kind"], type=kind, metavar="KIND", words='"movie" or "tv".'),
             Argument(["file"], type=click.File("rb"), words="One record as JSON; - reads stdin."),
             *super().parameters(),
+            click.Option(
+                ["--if-unchanged"],
+                type=click.File("rb"),
+                metavar="FILE",
+                help="Replace the title only as long as it is this record, as it was read before.",
+            ),
         ]
 
-    def arguments(self, *, kind: Kind, file: IO[bytes], if_absent: bool) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
-        title = read_title(file, kind, getattr(file, "name", "<stdin>"))
-        return {"title": title, "if_absent": if_absent}
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, kind: Kind, file: IO[bytes], if_absent: bool, if_unchanged: IO[bytes] | None
+    ) -> dict[str, Any]:
+        title = _title_in(file, kind)
+        before = _title_in(if_unchanged, kind) if if_unchanged else None
+        return {"title": title, "if_absent": if_absent, "if_unchanged": before}
+
+
+def _title_in(file: IO[bytes], kind: Kind) -> AnyTitle:
+    return read_title(file, kind, getattr(file, "name", "<stdin>"))
+
+
+class _UpdateTitle(PatternCommand):
+    """Takes attributes as NAME=VALUE."""
+
+    def parameters(self) -> list[click.Parameter]:
+        words = (
+            "Attributes with their new values, as popularity=12.5. A value is read as JSON; it is "
+            "a text where it is no JSON, or where the attribute wants one."
+        )
+        attributes = Argument(
+            ["attributes"], nargs=-1, required=True, metavar="NAME=VALUE...", words=words
+        )
+        return [*super().parameters(), attributes]
+
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, kind: Kind, title_id: int, attributes: Iterable[str]
+    ) -> dict[str, Any]:
+        given: dict[str, Any] = {"kind": kind, "title_id": title_id}
+        for each in attributes:
+            name, equals, text = each.partition("=")
+            if not equals or not name:
+                raise click.UsageError(f"{each!r} is not NAME=VALUE, as popularity=12.5")
+            if name in given or name == "catalog":
+                raise click.UsageError(f"{name!r} cannot be given, or not twice")
+            given[name] = attribute_value(kind, name, text)
+        return given
 
 
 class _SetGenres(PatternCommand):
@@ -266,4 +307,5 @@ BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {
     "load_titles": _LoadTitles,
     "put_title": _PutTitle,
     "set_genres": _SetGenres,
+    "update_title": _UpdateTitle,
 }

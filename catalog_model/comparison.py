@@ -64,17 +64,22 @@ class Comparison:
     @property
     def most_requests(self) -> float:
         """The most requests that were declared for such a call."""
-        return sum(line.most_requests for line in self.lines)
+        return sum(line.most_requests for line in self._due)
 
     @property
     def read_budget(self) -> float:
         """The most read units that were declared."""
-        return sum(line.budget for line in self.lines if not line.step.is_write)
+        return sum(line.budget for line in self._due if not line.step.is_write)
 
     @property
     def write_budget(self) -> float:
         """The most write units that were declared."""
-        return sum(line.budget for line in self.lines if line.step.is_write)
+        return sum(line.budget for line in self._due if line.step.is_write)
+
+    @property
+    def _due(self) -> tuple[Line, ...]:
+        """The lines but for those of unusual cases that this call was not."""
+        return tuple(line for line in self.lines if line.requests or not line.step.rarely)
 
     @property
     def read_units(self) -> float:
@@ -117,7 +122,7 @@ def compare(
         fits = (_fits(request, *pair) for pair in zip(steps, declared, strict=True))
         at = next((at for at, is_it in enumerate(fits) if is_it), None)
         (undeclared if at is None else made[at]).append(request)
-    known = {**sizes.quantities(), **quantities(arguments), "returned": returned}
+    known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
     lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
     return Comparison(pattern, arguments, tuple(requests), tuple(lines), tuple(undeclared))
 

@@ -60,7 +60,7 @@ class Title:
     overview: str | None
     poster_path: str | None
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         object.__setattr__(self, "_record", plain_record(fields, self.kind))
 
     @classmethod
@@ -131,7 +131,7 @@ class Title:
         """Give the record as the compact JSON text that the table's copies hold."""
         return json.dumps(self._record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, /, **changes: Any) -> Self:
         """Give a title with some fields changed; the kind and the order of keys stay.
 
         Whatever a title gives can be given back to it: genres come as a tuple, and a field that

@@ -90,9 +90,12 @@ def pattern_named(pattern: str | Callable[..., Any]) -> AccessPattern:
 def _materialised(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Read what can be read only once, so that it can be counted."""
     return {
-        name: list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
-        for name, value in arguments.items()
+        name: list(value) if _is_read_once(value) else value for name, value in arguments.items()
     }
+
+
+def _is_read_once(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, Mapping))
 
 
 def _title_before(

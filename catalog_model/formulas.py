@@ -74,7 +74,7 @@ class Formula:
         )
         self(**dict.fromkeys(self.names, 1))
 
-    def __call__(self, **quantities: float) -> float:
+    def __call__(self, /, **quantities: float) -> float:
         """Give the value for these quantities; those that it does not name are ignored."""
         return _value(self._tree, quantities)
 

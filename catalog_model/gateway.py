@@ -250,7 +250,7 @@ class Gateway:
         return [
             {name: self._action(operation)}
             for kind, name in _ACTIONS.items()
-            for operation in operations
+            for operation in plan.check_distinct(operations)
             if isinstance(operation, kind)
         ]
 

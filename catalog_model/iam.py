@@ -70,6 +70,7 @@ _CREATION: Final = {
 _VERBS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
     {
         "put_title": _CREATION,
+        "update_title": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
         "update_popularity": {"TITLE": ("PutItem",)},
         "update_votes": {"TITLE": ("PutItem",)},
         "set_genres": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
@@ -185,7 +186,7 @@ def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dic
 
 def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
     """Give the actions that a pattern needs, each with its index and a partition key."""
-    for step in pattern.steps:
+    for step in pattern.usual:
         for condition in step.key_conditions:
             for key in _leading_keys(condition):
                 for action in _actions(pattern, step, key):

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from catalog_model import codec, keys
+from catalog_model import keys
 from catalog_model.arguments import check_instance, check_progress, refuse, shown
+from catalog_model.attempts import read_shards, read_stored
 from catalog_model.catalog import Catalog
-from catalog_model.counts import read_counts
 from catalog_model.entities import Movie, TVShow
-from catalog_model.errors import InvalidTitleError, ThrottledError
+from catalog_model.errors import InvalidTitleError, ThrottledError, UnknownEntityError
 from catalog_model.faults import LostRaceError
 from catalog_model.gateway import MAX_BATCH_GET
 from catalog_model.keys import SHARDS, TitleKey
@@ -25,9 +25,17 @@ from catalog_model.load_pace import LoadPace
 from catalog_model.merge import AnyTitle
 from catalog_model.pace import check_rate
 from catalog_model.patterns import access_pattern, step
-from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES, plan_creations, plan_size
+from catalog_model.plan import (
+    MAX_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    Shard,
+    Stored,
+    plan_creations,
+    plan_size,
+)
 from catalog_model.steps import (
     CREATION,
+    ENROLMENT,
     REPLACED,
     TALLY,
     TITLE,
@@ -35,7 +43,7 @@ from catalog_model.steps import (
 )
 from catalog_model.writes import check_creation, first_version, write_title
 
-NO_TOTALS: Final = (0,) * SHARDS
+EMPTY: Final = (Shard(0),) * SHARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class LoadReport:
         requests="titles",
         units=f"titles * ({REPLACED} + 2) + requests * 8 * 2 * wcu(tally)",
     ),
+    ENROLMENT,
     consistency="atomic for each title",
 )
 def load_titles(
@@ -163,20 +172,33 @@ class _Loading:
 
     def load(self, titles: list[AnyTitle]) -> None:
         """Bring up to 100 titles with different keys into the table."""
-        stored = self._read(titles)
-        equal = [title for title in titles if stored.get(title.key) == title]
+        stored, unreadable = self._read(titles)
+        titles = [title for title in titles if title.key not in unreadable]
+        equal = {title.key for title in titles if _is_as_stored(title, stored.get(title.key))}
         self.report.unchanged += len(equal)
         self.progressed()
         for title in titles:
-            if title.key in stored and stored[title.key] != title:
+            if title.key in stored and title.key not in equal:
                 self._write(title)
         for group in _transactions([title for title in titles if title.key not in stored]):
             self._create_all(group)
 
-    def _read(self, titles: list[AnyTitle]) -> dict[TitleKey, AnyTitle]:
-        wanted = [keys.title_key(title.key) for title in titles]
-        found = self._catalog.gateway.batch_get(wanted, consistent=True).values()
-        return {title.key: title for title in map(codec.decode_title, found)}
+    def _read(self, titles: list[AnyTitle]) -> tuple[dict[TitleKey, Stored], set[TitleKey]]:
+        """Read what is there; what cannot be read is reported, and nothing is put in its place."""
+        wanted = {keys.title_key(title.key): title.key for title in titles}
+        found = self._catalog.gateway.batch_get(wanted, consistent=True)
+        stored: dict[TitleKey, Stored] = {}
+        unreadable: set[TitleKey] = set()
+        for at, item in found.items():
+            key = wanted[at]
+            try:
+                there = read_stored(key, item)
+            except UnknownEntityError as error:
+                unreadable.add(key)
+                self.report.rejected.append(Rejection("", f"{key.kind} {key.id}", str(error)))
+            else:
+                stored |= {key: there} if there else {}
+        return stored, unreadable
 
     def _create_all(self, titles: list[AnyTitle]) -> None:
         """Create titles, as many at a time as the table takes."""
@@ -194,11 +216,11 @@ class _Loading:
         Tell whether they are written: it may be that they were too many for the table.
         """
         gateway = self._catalog.gateway
-        totals, _ = read_counts(gateway, titles[0].kind, consistent=True)
         self._pace.await_turn(titles)
+        shards = read_shards(gateway, titles[0].kind)
         try:
             with self._pace.refusing_soon():
-                gateway.transact(plan_creations(titles, first_version(), totals))
+                gateway.transact(plan_creations(titles, first_version(), shards))
         except LostRaceError:
             for title in titles:
                 self._write(title)
@@ -217,7 +239,7 @@ class _Loading:
         self._pace.wrote()
         if before is None:
             self.report.created += 1
-        elif before.title == title:
+        elif _is_as_stored(title, before):
             self.report.unchanged += 1
         else:
             self.report.changed += 1
@@ -227,6 +249,11 @@ class _Loading:
         """Tell how many records are done."""
         self.report.throttled = self._pace.refusals
         self._on_progress(self.report.done)
+
+
+def _is_as_stored(title: AnyTitle, stored: Stored | None) -> bool:
+    """Whether nothing has to be written: a title that has no slot still has to be enrolled."""
+    return stored is not None and stored.slot is not None and stored.title == title
 
 
 def _judge(title: object) -> Rejection | None:
@@ -258,7 +285,7 @@ def _transactions(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
         group: list[AnyTitle] = []
         actions, weight = SHARDS, 0
         for title in of_kind:
-            planned = plan_creations([title], 0, NO_TOTALS)[:-1]  # its tally is counted already
+            planned = plan_creations([title], 0, EMPTY)[:-1]  # its tally is counted already
             size = plan_size(planned)
             is_full = actions + len(planned) > MAX_ACTIONS
             if group and (is_full or weight + size > MAX_TRANSACTION_BYTES):

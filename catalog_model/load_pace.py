@@ -16,7 +16,7 @@ from catalog_model.gateway import Gateway
 from catalog_model.keys import SHARDS
 from catalog_model.merge import AnyTitle
 from catalog_model.pace import AdaptivePace
-from catalog_model.plan import plan_creations
+from catalog_model.plan import Shard, plan_creations
 from catalog_model.retries import Persistence, pause, persistent
 
 ASK_AGAIN: Final = 60.0
@@ -114,6 +114,6 @@ class LoadPace(Persistence):
 
 def _units_of(titles: list[AnyTitle]) -> float:
     """Predict the write units of new titles, where they are charged most: table or an index."""
-    planned = plan_creations(titles, TYPICAL_VERSION, (0,) * SHARDS)
+    planned = plan_creations(titles, TYPICAL_VERSION, (Shard(0),) * SHARDS)
     units = predict_plan(planned, {})
     return max(units.table, *units.indexes.values())

@@ -16,6 +16,7 @@ from typing import Final
 
 from catalog_model import codec, evolution, keys
 from catalog_model.arguments import check_flag, check_instance, check_progress, refuse
+from catalog_model.attempts import TRIES, read_stored
 from catalog_model.capacity import TRANSACTION_FACTOR, TRANSACTION_INDEX_FACTOR, write_units
 from catalog_model.catalog import Catalog
 from catalog_model.checkpoint import Checkpoint
@@ -30,7 +31,6 @@ from catalog_model.parallel import in_parallel
 from catalog_model.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.retries import Persistence, pause, persistent
 from catalog_model.title_items import key_of, name_of
-from catalog_model.writes import TRIES, read_stored
 
 PAGE: Final = 100
 """How many items are read, brought up and noted in the checkpoint at a time."""
@@ -226,7 +226,7 @@ class _Migration:
         at = keys.title_key(title)
         for attempt in range(TRIES):
             try:
-                written = self._rewrite(read_stored(own or self._reads.get(at)), older)
+                written = self._rewrite(read_stored(title, own or self._reads.get(at)), older)
             except LostRaceError as error:
                 race, own = error, None
                 self._pace.rest(pause(attempt) / 4)

@@ -119,4 +119,5 @@ class OfflineGateway(Gateway):
             LostRaceError: If a condition did not hold.
         """
         request = {"TransactItems": self._listed(operations)}
-        self._send("TransactWriteItems", request, lambda r: self._table.transact(operations, r))
+        sent = plan.as_sent(operations)
+        self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))

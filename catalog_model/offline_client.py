@@ -156,7 +156,7 @@ class OfflineClient:
         """
         answer: dict[str, Any] = {}
         with self._lock:
-            before = [self._items.get(capacity.key_of(each)) for each in planned]
+            before = [self._items.get(plan.key_of(each)) for each in planned]
             held = [_holds(*each) for each in zip(planned, before, strict=True)]
             if not all(held):
                 raise _cancelled(held, before)
@@ -164,7 +164,7 @@ class OfflineClient:
                 units = capacity.predict_plan(planned, self._items)
                 answer["ConsumedCapacity"] = [_report(units)]
             for operation, item in zip(planned, before, strict=True):
-                self._write(capacity.key_of(operation), capacity.outcome(operation, item))
+                self._write(plan.key_of(operation), capacity.outcome(operation, item))
         return answer
 
     def _write(self, key: ItemKey, item: Item | None) -> None:

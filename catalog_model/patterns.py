@@ -49,6 +49,8 @@ class Step:
     """Values of arguments that the step is for; for all values where there is none."""
     unless: Mapping[str, object] = field(default_factory=dict)
     """Values of arguments that the step is not for."""
+    rarely: str = ""
+    """The unusual case that the step is for; such a step is not in the costs of its pattern."""
 
     @property
     def choice(self) -> str:
@@ -81,6 +83,7 @@ def step(  # described at `Step`
     strong: bool | str = False,
     when: Mapping[str, object] | None = None,
     unless: Mapping[str, object] | None = None,
+    rarely: str = "",
 ) -> Step:
     """Declare a step, its formulas as text.
 
@@ -97,6 +100,7 @@ def step(  # described at `Step`
         strong,
         when or {},
         unless or {},
+        rarely,
     )
 
 
@@ -121,6 +125,11 @@ class AccessPattern:
     function: Callable[..., Any]
 
     @property
+    def usual(self) -> tuple[Step, ...]:
+        """The steps, but for those of unusual cases."""
+        return tuple(step for step in self.steps if not step.rarely)
+
+    @property
     def role(self) -> Role:
         """Whether it only reads."""
         return "write" if any(step.is_write for step in self.steps) else "read"
@@ -128,25 +137,25 @@ class AccessPattern:
     @property
     def operation(self) -> str:
         """The operations, each once, in the order of the steps."""
-        return _listed(step.operation for step in self.steps)
+        return _listed(step.operation for step in self.usual)
 
     @property
     def index(self) -> str:
         """The indexes, each once; ``table`` for the table itself."""
-        return _listed(step.index for step in self.steps)
+        return _listed(step.index for step in self.usual)
 
     @property
     def key_condition(self) -> str:
         """The key conditions of all steps, each once."""
-        return _listed((each for step in self.steps for each in step.key_conditions), "; ")
+        return _listed((each for step in self.usual for each in step.key_conditions), "; ")
 
     @property
     def costs(self) -> tuple[Cost, ...]:
         """What a call costs at the most, for each choice of arguments where that differs."""
         choices: dict[tuple[str, str, str], list[str]] = {}
-        always = [step for step in self.steps if not step.choice]
-        for choice in dict.fromkeys(step.choice for step in self.steps if step.choice) or [""]:
-            chosen = always + [step for step in self.steps if step.choice == choice and choice]
+        always = [step for step in self.usual if not step.choice]
+        for choice in dict.fromkeys(step.choice for step in self.usual if step.choice) or [""]:
+            chosen = always + [step for step in self.usual if step.choice == choice and choice]
             reads = [step.units for step in chosen if not step.is_write]
             writes = [step.units for step in chosen if step.is_write]
             cost = _sum(step.requests for step in chosen), _sum(reads), _sum(writes)
@@ -156,15 +165,22 @@ class AccessPattern:
             Cost("" if is_one else " or ".join(names), *cost) for cost, names in choices.items()
         )
 
-    def bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def bind(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Give the arguments of a call by their names, without the catalogue.
+
+        What a function takes under any name comes under that name.
 
         Raises:
             TypeError: If the function does not take them.
         """
-        bound = inspect.signature(self.function).bind(None, *args, **kwargs)
+        signature = inspect.signature(self.function)
+        bound = signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
-        return dict(list(bound.arguments.items())[1:])
+        arguments = dict(list(bound.arguments.items())[1:])
+        for each in signature.parameters.values():
+            if each.kind is each.VAR_KEYWORD:
+                arguments.update(arguments.pop(each.name))
+        return arguments
 
     def steps_for(self, arguments: Mapping[str, Any]) -> tuple[Step, ...]:
         """Give the steps that a call with these arguments may take."""

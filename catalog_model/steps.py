@@ -21,7 +21,7 @@ SLOT: Final = "PK = SLOT#<kind>#<a shard> AND SK = SLOT#<a number>"
 NEW: Final = "IF attribute_not_exists (PK)"
 AS_READ: Final = "IF _version = <as read>"
 KNOWN: Final = "IF <no newer version>"
-TOTAL_AS_READ: Final = "IF <total as read>"
+TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
 
 CREATION: Final = (
     f"{TITLE} {NEW}",
@@ -29,7 +29,8 @@ CREATION: Final = (
     LISTING,
     MEMBERSHIP,
     f"{SLOT} {NEW}",
-    f"{TALLY} [{TOTAL_AS_READ}]",
+    f"{TALLY} {TALLY_AS_READ}",
+    f"{TALLY} {KNOWN}",
 )
 """What is written where a title is created, or replaced."""
 
@@ -55,6 +56,41 @@ MOVED_ONCE: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 4 * wcu(en
 
 REPLACED: Final = "2 * (wcu(title) + (1 + genres) * (wcu(copy) + 3 * wcu(entry)) + wcu(entry))"
 """The same where the place in every order may change."""
+
+
+OF_ANOTHER_PROGRAM: Final = "a title that another program put"
+THERE_AS_READ: Final = "IF (<there> AND <version as read>)"
+
+READ_TO_ENROL: Final = step(
+    "BatchGetItem",
+    TITLE,
+    TALLY,
+    units="rcu(title) + rcu(tally)",
+    strong=True,
+    rarely=OF_ANOTHER_PROGRAM,
+)
+ENROLMENT: Final = step(
+    WRITING,
+    f"{TITLE} {AS_READ}",
+    f"{TITLE} {THERE_AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    f"{SLOT} {NEW}",
+    f"{TALLY} {TALLY_AS_READ}",
+    units=f"{REPLACED} + 2 + 2 * wcu(tally)",
+    rarely=OF_ANOTHER_PROGRAM,
+)
+"""What a change of a title writes where the title has no slot: it gets one, and is counted."""
+
+UNCOUNTED_DELETION: Final = step(
+    WRITING,
+    f"{TITLE} {AS_READ}",
+    f"{TITLE} {THERE_AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    units=REWRITTEN,
+    rarely=OF_ANOTHER_PROGRAM,
+)
 
 
 def page_step(order: str, partition: str) -> Step:

@@ -87,7 +87,6 @@ def without_pauses() -> Iterator[None]:
         patch.object(botocore.endpoint, "time", hurried),
         patch("catalog_model.retries.pause", lambda _: 0.0),
         patch("catalog_model.retries.rest", lambda _: None),
-        patch("catalog_model.writes.pause", lambda _: 0.0),
     ):
         yield
 

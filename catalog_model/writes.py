@@ -1,32 +1,33 @@
-"""Access patterns that change one title, with everything derived from it, in one transaction.
+"""Access patterns that put and delete one title, with everything derived from it.
 
-Each reads what it changes, plans, and writes on the condition that nothing changed in between.
-When a concurrent change was faster it starts again from the fresh state.
+Each reads what it changes, plans, and writes in one transaction on the condition that nothing
+changed in between. When a concurrent change was faster it starts again from the fresh state.
 """
 
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from catalog_model import codec, evolution, keys
 from catalog_model.arguments import (
-    check_count,
     check_flag,
-    check_genre_ids,
     check_id,
     check_instance,
     check_kind,
-    check_number,
+    refuse,
+)
+from catalog_model.attempts import (
+    Attempts,
+    Snapshot,
+    read_last_owner,
+    read_owner,
+    read_snapshot,
 )
 from catalog_model.catalog import Catalog
-from catalog_model.entities import check_title
+from catalog_model.entities import Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
-from catalog_model.faults import LostRaceError
-from catalog_model.gateway import Gateway
 from catalog_model.keys import Kind, TitleKey
 from catalog_model.merge import AnyTitle
 from catalog_model.patterns import access_pattern, step
@@ -35,36 +36,33 @@ from catalog_model.plan import (
     Shard,
     Stored,
     check_plan,
+    fits,
     plan_change,
     plan_creation,
     plan_deletion,
+    plan_enrolment,
+    plan_removal,
 )
-from catalog_model.records import MAX_GENRES
-from catalog_model.retries import pause
 from catalog_model.steps import (
     ANY_TITLE,
     AS_READ,
     CREATION,
-    KNOWN,
+    ENROLMENT,
     LISTING,
     MEMBERSHIP,
-    MOVED_ONCE,
     REPLACED,
     REWRITTEN,
     SLOT,
     TALLY,
+    TALLY_AS_READ,
     TITLE,
-    TOTAL_AS_READ,
+    UNCOUNTED_DELETION,
     write_step,
 )
 from catalog_model.titles import not_found
 
-TRIES: Final = 12
-"""How often a write is planned anew before a conflict is given up: some seconds in all."""
-
 VERSION_BITS: Final = 48
 
-READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)
 READ_WITH_SHARD: Final = step(
     "BatchGetItem", TITLE, TALLY, units="rcu(title) + rcu(tally)", strong=True
 )
@@ -77,13 +75,23 @@ READ_WITH_SHARD: Final = step(
         *CREATION,
         units=f"{REPLACED} + 2 + 2 * wcu(tally)",
     ),
+    ENROLMENT,
     consistency="atomic",
 )
-def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> AnyTitle:
+def put_title(
+    catalog: Catalog,
+    title: AnyTitle,
+    *,
+    if_absent: bool = False,
+    if_unchanged: AnyTitle | None = None,
+) -> AnyTitle:
     """Create *title*, or replace the title with its kind and id.
 
     The title, its copy in each list, the counts and the sampler change in one transaction, or
     nothing does. A title that is there already and equal is not written.
+
+    A title that was read, changed and put back undoes what others changed meanwhile, unless
+    *if_unchanged* is the title as it was read. To change some attributes, use `update_title`.
 
     Costs one BatchGetItem (2 read units) and one TransactWriteItems; `docs/costs.md` has the
     write units.
@@ -91,14 +99,19 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
     Args:
         title: A `Movie` or a `TVShow`.
         if_absent: Raise `TitleExistsError` where the title is there, instead of replacing it.
+        if_unchanged: Replace this title only; raise `ConflictError` where the stored one is not
+            equal to it any more, or is gone.
 
     Returns:
         The title as it now is.
 
     Raises:
         InvalidTitleError: If it is too large: 400 KB, or 4 MB with all of its copies.
+        InvalidArgumentError: If *if_unchanged* has another kind or id, or is given together with
+            *if_absent*.
         TitleExistsError: If it is there and *if_absent* was asked for.
-        ConflictError: If concurrent changes won every time.
+        ConflictError: If the stored title is not *if_unchanged*, or if concurrent changes won
+            every time.
 
     >>> put_title(catalog, Movie.from_json(record)).display_name
     'Alien'
@@ -106,9 +119,26 @@ def put_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> 
     check_instance(catalog, "catalog", Catalog)
     check_title(title)
     if_absent = check_flag(if_absent, "if_absent")
+    check_expected(title, if_unchanged, if_absent=if_absent)
     check_creation(title)
-    write_title(catalog, title, if_absent=if_absent)
+    write_title(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
     return title
+
+
+def check_expected(title: AnyTitle, before: object, *, if_absent: bool) -> None:
+    """Accept a title that *title* may take the place of, or None.
+
+    Raises:
+        InvalidArgumentError: If it is no title, another one, or has to be absent, too.
+    """
+    if before is None:
+        return
+    if not isinstance(before, (Movie, TVShow)):
+        refuse("if_unchanged", before, "a Movie, a TVShow or None")
+    if before.key != title.key:
+        refuse("if_unchanged", before, f"{title.kind} {title.id} as it was read")
+    if if_absent:
+        refuse("if_absent", if_absent, "False where if_unchanged is given")
 
 
 def check_creation(title: AnyTitle) -> None:
@@ -120,123 +150,31 @@ def check_creation(title: AnyTitle) -> None:
     check_plan(plan_creation(title, 2**VERSION_BITS, Shard(0)), title)
 
 
-def write_title(catalog: Catalog, title: AnyTitle, *, if_absent: bool = False) -> Snapshot:
+def write_title(
+    catalog: Catalog,
+    title: AnyTitle,
+    *,
+    if_absent: bool = False,
+    if_unchanged: AnyTitle | None = None,
+) -> Snapshot:
     """Create or replace a checked title; tell what was there before."""
 
     def plan(snapshot: Snapshot) -> Plan:
-        if snapshot.stored is None:
-            return plan_creation(title, first_version(), Shard(snapshot.total))
+        stored = snapshot.stored
+        there = stored.title if stored else None
+        if if_unchanged is not None and there != if_unchanged:
+            found = "gone" if there is None else "another by now"
+            raise ConflictError(f"{if_unchanged!r} in {catalog.table!r} is {found}")
+        if stored is None:
+            return plan_creation(title, first_version(), snapshot.shard)
         if if_absent:
-            raise TitleExistsError(f"{snapshot.stored.title!r} is in {catalog.table!r} already")
-        return plan_change(snapshot.stored, title)
+            raise TitleExistsError(f"{stored.title!r} is in {catalog.table!r} already")
+        return _plan_change(stored, title, snapshot.shard)
 
-    return _write(catalog, title.key, plan, with_shard=True)
+    def read() -> Snapshot:
+        return read_snapshot(catalog.gateway, title.key, with_shard=True)
 
-
-@access_pattern(
-    "Change the popularity of a title",
-    READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    consistency="atomic",
-)
-def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
-    """Give a title another popularity, and so another place in its lists.
-
-    Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem where the title
-    has that popularity already.
-
-    Args:
-        kind: ``"movie"`` or ``"tv"``.
-        title_id: The title's id.
-        popularity: Any finite number that DynamoDB holds; it is kept as a float.
-
-    Returns:
-        The title as it now is.
-
-    Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
-        ConflictError: If concurrent changes won every time.
-
-    >>> update_popularity(catalog, "movie", 949, 1500.5).popularity
-    1500.5
-    """
-    value = check_number(popularity, "popularity")
-    return _change(catalog, kind, title_id, lambda title: title.replace(popularity=value))
-
-
-@access_pattern(
-    "Change the votes of a title",
-    READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    consistency="atomic",
-)
-def update_votes(
-    catalog: Catalog, kind: Kind, title_id: int, *, vote_average: float, vote_count: int
-) -> AnyTitle:
-    """Give a title another average vote and another number of votes. Costs as `update_popularity`.
-
-    Args:
-        kind: ``"movie"`` or ``"tv"``.
-        title_id: The title's id.
-        vote_average: Any finite number that DynamoDB holds, usually 0 to 10; kept as a float.
-        vote_count: 0 or more.
-
-    Returns:
-        The title as it now is.
-
-    Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
-        ConflictError: If concurrent changes won every time.
-
-    >>> update_votes(catalog, "movie", 949, vote_average=8.5, vote_count=7000).vote_average
-    8.5
-    """
-    votes = {
-        "vote_average": check_number(vote_average, "vote_average"),
-        "vote_count": check_count(vote_count, "vote_count"),
-    }
-    return _change(catalog, kind, title_id, lambda title: title.replace(**votes))
-
-
-@access_pattern(
-    "Change the genres of a title",
-    READ_BEFORE,
-    write_step(
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{TALLY} {KNOWN}",
-        units=f"{REWRITTEN} + 2 * wcu(tally)",
-    ),
-    consistency="atomic",
-)
-def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
-    """Give a title other genres: memberships are added and removed, their order follows.
-
-    Costs as `update_popularity`.
-
-    Args:
-        kind: ``"movie"`` or ``"tv"``.
-        title_id: The title's id.
-        genre_ids: Up to 48 ids of genres in the order to keep; none at all takes the title out
-            of every genre.
-
-    Returns:
-        The title as it now is.
-
-    Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
-        InvalidTitleError: If the title with its copies is over 4 MB.
-        ConflictError: If concurrent changes won every time.
-
-    >>> set_genres(catalog, "movie", 949, [80, 18]).genre_ids
-    (80, 18)
-    """
-    genres = list(check_genre_ids(genre_ids, most=MAX_GENRES))
-    return _change(catalog, kind, title_id, lambda title: title.replace(genre_ids=genres))
+    return Attempts(catalog.gateway, title.key, read, plan).run()
 
 
 @access_pattern(
@@ -249,9 +187,10 @@ def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[
         MEMBERSHIP,
         f"{SLOT} IF (title_id = <as read> AND <no newer version>)",
         f"{ANY_TITLE} IF (_slot = <the last> AND <no newer version>)",
-        f"{TALLY} {TOTAL_AS_READ}",
+        f"{TALLY} {TALLY_AS_READ}",
         units=f"{REWRITTEN} + 4 + 2 * wcu(other) + 2 * wcu(tally)",
     ),
+    UNCOUNTED_DELETION,
     consistency="atomic",
 )
 def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
@@ -278,98 +217,66 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
 
-    def plan(snapshot: Snapshot) -> Plan:
+    gateway = catalog.gateway
+
+    def read() -> Snapshot:
+        snapshot = read_snapshot(gateway, key, with_shard=True)
+        if not snapshot.is_enrolled:
+            return snapshot
+        last = read_last_owner(gateway, key, snapshot.shard)
+        return replace(snapshot, shard=replace(snapshot.shard, last=last))
+
+    def plan(snapshot: Snapshot) -> Plan | None:
         if snapshot.stored is None:
             raise not_found(catalog, key)
-        last = _last_owner(catalog.gateway, key, snapshot.total)
-        return plan_deletion(snapshot.stored, Shard(snapshot.total, last))
+        is_one = fits(snapshot.stored, snapshot.shard)
+        return plan_deletion(snapshot.stored, snapshot.shard) if is_one else None
 
-    before = _write(catalog, key, plan, with_shard=True)
+    def plan_around(snapshot: Snapshot) -> Plan:
+        stored = snapshot.stored
+        if stored is None or stored.slot is None:
+            raise not_found(catalog, key)
+        owns_slot = read_owner(gateway, key, stored.slot) == key
+        return plan_removal(stored, snapshot.shard, owns_slot=owns_slot)
+
+    before = Attempts(gateway, key, read, plan, plan_around).run()
     if before.stored is None:
         raise not_found(catalog, key)
     return before.stored.title
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a writer read: the title, and how many titles its shard of the sampler has."""
-
-    stored: Stored | None
-    total: int = 0
-
-
-def _change(
+def change_title(
     catalog: Catalog, kind: Kind, title_id: int, change: Callable[[AnyTitle], AnyTitle]
 ) -> AnyTitle:
     """Write what *change* makes of a title that must be there."""
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
 
+    def read() -> Snapshot:
+        snapshot = read_snapshot(catalog.gateway, key, with_shard=False)
+        if snapshot.stored is None or snapshot.is_enrolled:
+            return snapshot
+        return read_snapshot(catalog.gateway, key, with_shard=True)
+
     def plan(snapshot: Snapshot) -> Plan:
         if snapshot.stored is None:
             raise not_found(catalog, key)
         after = change(snapshot.stored.title)
-        planned = plan_change(snapshot.stored, after)
+        planned = _plan_change(snapshot.stored, after, snapshot.shard)
         check_plan(planned, after)
         return planned
 
-    before = _write(catalog, key, plan, with_shard=False)
+    before = Attempts(catalog.gateway, key, read, plan).run()
     if before.stored is None:
         raise not_found(catalog, key)
     return change(before.stored.title)
 
 
-def _write(
-    catalog: Catalog, key: TitleKey, plan: Callable[[Snapshot], Plan], *, with_shard: bool
-) -> Snapshot:
-    """Read, plan and write until no concurrent change comes between; tell what was read last."""
-    for attempt in range(TRIES):
-        snapshot = read_snapshot(catalog.gateway, key, with_shard=with_shard)
-        planned = plan(snapshot)
-        if not planned:
-            return snapshot
-        try:
-            catalog.gateway.transact(planned)
-        except LostRaceError as error:
-            race = error
-            time.sleep(pause(attempt) / 4)
-        else:
-            return snapshot
-    raise ConflictError(
-        f"concurrent changes of {key.kind} {key.id} won {TRIES} times in a row"
-    ) from race
-
-
-def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snapshot:
-    """Read a title consistently, and with *with_shard* how many titles its shard has.
-
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote it: no write may follow.
-    """
-    at = keys.title_key(key)
-    if not with_shard:
-        return Snapshot(read_stored(gateway.get(at, consistent=True)))
-    tally = keys.tally_key(key.kind, keys.shard_of(key))
-    found = gateway.batch_get((at, tally), consistent=True)
-    counts = evolution.upgraded(found.get(tally, {}))
-    evolution.check_not_newer(counts)
-    return Snapshot(read_stored(found.get(at)), codec.read_int(counts, codec.TOTAL))
-
-
-def read_stored(item: codec.Item | None) -> Stored | None:
-    """Read a title's item with its version and its slot."""
-    if item is None:
-        return None
-    evolution.check_not_newer(item)
-    item = evolution.upgraded(item)
-    version, slot = codec.read_version(item), codec.read_count(item, codec.SLOT)
-    return Stored(codec.decode_title(item), version, slot)
-
-
-def _last_owner(gateway: Gateway, key: TitleKey, total: int) -> TitleKey | None:
-    """Tell who owns the last slot of the title's shard."""
-    slot = gateway.get(keys.slot_key(key.kind, keys.shard_of(key), total - 1), consistent=True)
-    return codec.decode_slot(key.kind, slot) if slot else None
+def _plan_change(before: Stored, after: AnyTitle, shard: Shard) -> Plan:
+    """Plan a title in place of the one that is there, which is enrolled if it was not."""
+    if before.slot is None:
+        return plan_enrolment(before, after, first_version(), shard)
+    return plan_change(before, after)
 
 
 def first_version() -> int:
@@ -380,7 +287,4 @@ def first_version() -> int:
 __all__ = [
     "delete_title",
     "put_title",
-    "set_genres",
-    "update_popularity",
-    "update_votes",
 ]

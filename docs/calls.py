@@ -168,6 +168,14 @@ def _puts(material: Material) -> Calls:
         yield {"title": _other(title, genre_ids=list(title.genre_ids[1:]))}
 
 
+def _updates(material: Material) -> Calls:
+    for title in material.some:
+        changes = {"overview": "New.", "popularity": title.popularity + 7, "genre_ids": [37]}
+        yield {"kind": title.kind, "title_id": title.id, **changes}
+        yield {"kind": title.kind, "title_id": title.id, **changes}  # the same again
+        yield {"kind": title.kind, "title_id": title.id, "genre_ids": list(title.genre_ids)}
+
+
 def _popularities(material: Material) -> Calls:
     for title in material.some:
         yield {"kind": title.kind, "title_id": title.id, "popularity": title.popularity + 1}
@@ -215,6 +223,7 @@ def _other(title: AnyTitle, **changes: Any) -> AnyTitle:
 WRITES: Final[Mapping[str, Maker]] = MappingProxyType(
     {
         "put_title": _puts,
+        "update_title": _updates,
         "update_popularity": _popularities,
         "update_votes": _votes,
         "set_genres": _new_genres,

@@ -233,17 +233,22 @@ def measure_writes(catalog: Catalog) -> list[Row]:
     update = partial(ap.update_popularity, catalog, *key, 77.25)
     vote = partial(ap.update_votes, catalog, *key, **votes)
     sort = partial(ap.set_genres, catalog, *key, [28, 18])
+    several = partial(ap.update_title, catalog, *key, overview="Another.", genre_ids=[18])
+    swap = partial(ap.put_title, catalog, NEW_TITLE, if_unchanged=NEW_TITLE)
     delete = partial(ap.delete_title, catalog, *key)
     title_and_shard, title, write = "BatchGetItem", "GetItem", "TransactWriteItems"
     steps = [
         ("put_title", put, (title_and_shard, write)),
         ("put_title, nothing new", put, (title_and_shard,)),
+        ("put_title, unchanged", swap, (title_and_shard,)),
         ("update_popularity", update, (title, write)),
         ("update_popularity, nothing new", update, (title,)),
         ("update_votes", vote, (title, write)),
         ("update_votes, nothing new", vote, (title,)),
         ("set_genres", sort, (title, write)),
         ("set_genres, nothing new", sort, (title,)),
+        ("update_title", several, (title, write)),
+        ("update_title, nothing new", several, (title,)),
         ("delete_title", delete, (title_and_shard, title, write)),
     ]
     return [_write_row(catalog, *step) for step in steps]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.synchronize import Barrier
@@ -19,7 +19,7 @@ from concurrent_laws import CONTESTED, SETTLED, settled_of
 from concurrent_worker import MIX, Caller, Mix, observe_get
 from history import Histories
 
-from catalog_model import Catalog
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.keys import KINDS
 from catalog_model.local import Engine, EngineName
@@ -38,6 +38,7 @@ def run_threads(
     threads: int = 8,
     operations: int = 40,
     mix: Mix = MIX,
+    contested: Sequence[TitleKey] = CONTESTED,
     seconds: float = SECONDS,
     meanwhile: AbstractContextManager[object] | None = None,
 ) -> Histories:
@@ -49,14 +50,15 @@ def run_threads(
         threads: How many.
         operations: How many each of them does.
         mix: How often which, see `MIX`.
+        contested: The titles that they meet on.
         seconds: After so long nothing more is begun.
         meanwhile: What surrounds them while they are at it, such as `inject_faults`.
     """
-    histories = _begin(catalog)
+    histories = _begin(catalog, contested)
     ready = threading.Barrier(threads)
 
     def work(number: int) -> Histories:
-        caller = Caller(catalog, f"{seed}/{number}")
+        caller = Caller(catalog, f"{seed}/{number}", contested)
         ready.wait(PATIENCE)
         return caller.run(operations, mix, seconds)
 
@@ -68,7 +70,7 @@ def run_threads(
         for seen in pool.map(work, range(threads)):
             histories.add(seen)
     histories.races += len(races)
-    return _finish(catalog, histories)
+    return _finish(catalog, histories, contested)
 
 
 def run_processes(
@@ -79,6 +81,7 @@ def run_processes(
     processes: int = 4,
     operations: int = 40,
     mix: Mix = MIX,
+    contested: Sequence[TitleKey] = CONTESTED,
     seconds: float = SECONDS,
 ) -> Histories:
     """Let processes, each with a client of its own, write and read at random.
@@ -90,21 +93,30 @@ def run_processes(
         processes: How many.
         operations: How many each of them does.
         mix: How often which, see `MIX`.
+        contested: The titles that they meet on.
         seconds: After so long nothing more is begun.
     """
     catalog = engine.catalog(table)
-    histories = _begin(catalog)
+    histories = _begin(catalog, contested)
     where = engine.name, engine.endpoint_url, table
     context = multiprocessing.get_context("spawn")  # as on every system, and no thread is copied
     ready = context.Barrier(processes)
     with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
         tasks = [
-            pool.submit(_work_in_process, *where, f"{seed}/{number}", operations, mix, seconds)
+            pool.submit(
+                _work_in_process,
+                *where,
+                f"{seed}/{number}",
+                operations,
+                mix,
+                contested,
+                seconds,
+            )
             for number in range(processes)
         ]
         for task in tasks:
             histories.add(task.result())
-    return _finish(catalog, histories)
+    return _finish(catalog, histories, contested)
 
 
 def _meet_at(ready: Barrier) -> None:
@@ -122,10 +134,11 @@ def _work_in_process(
     name: str,
     operations: int,
     mix: Mix,
+    contested: Sequence[TitleKey],
     seconds: float,
 ) -> Histories:
     catalog = Engine(engine, endpoint_url, is_persistent=False).catalog(table).warm()
-    caller = Caller(catalog, name)
+    caller = Caller(catalog, name, contested)
     _meeting[0].wait(PATIENCE)
     with _lost_races(catalog) as races:
         seen = caller.run(operations, mix, seconds)
@@ -149,16 +162,16 @@ def _lost_races(catalog: Catalog) -> Iterator[list[Request]]:
         stop()
 
 
-def _begin(catalog: Catalog) -> Histories:
+def _begin(catalog: Catalog, contested: Sequence[TitleKey]) -> Histories:
     report = ap.load_titles(catalog, SETTLED)
     assert not report.rejected
-    gets = [observe_get(catalog, key) for key in CONTESTED]
+    gets = [observe_get(catalog, key) for key in contested]
     return Histories(start={call.key: call.answer for call in gets})
 
 
-def _finish(catalog: Catalog, histories: Histories) -> Histories:
+def _finish(catalog: Catalog, histories: Histories, contested: Sequence[TitleKey]) -> Histories:
     """Read what is left, which ends each history, and judge the table as a whole."""
-    gets = [observe_get(catalog, key) for key in CONTESTED]
+    gets = [observe_get(catalog, key) for key in contested]
     report = verify(catalog)
     histories.calls += gets
     histories.violations += [str(finding) for finding in report.findings]

@@ -6,9 +6,10 @@ a history cannot tell, the caller judges on the spot, by `concurrent_laws`.
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,11 +25,17 @@ from concurrent_laws import (
     torn_pair,
     walk_problems,
 )
-from history import Action, Call, Histories
+from history import Action, Call, Histories, Outcome
 
 from catalog_model import Catalog, Page, TitleKey, TitleWithGenres
 from catalog_model import access_patterns as ap
-from catalog_model.errors import ConflictError, ServiceError, TitleExistsError, TitleNotFoundError
+from catalog_model.errors import (
+    CatalogError,
+    ConflictError,
+    ServiceError,
+    TitleExistsError,
+    TitleNotFoundError,
+)
 from catalog_model.keys import KINDS
 from catalog_model.orders import GENRE_ORDERS, ORDERS
 
@@ -50,14 +57,41 @@ MIX: Final[Mix] = {
 }
 """How often callers do what, by the names of the methods of `Caller`."""
 
+DAMAGED: Final = "the table is damaged"
+"""What a write says that meets a damage: no caller may be the one who did it."""
+
+HOT_MIX: Final[Mix] = {
+    "put": 8,
+    "create": 10,
+    "swap": 4,
+    "delete": 20,
+    "change_popularity": 3,
+    "change_votes": 2,
+    "change_genres": 3,
+    "change_some": 4,
+    "load": 4,
+    "get": 2,
+}
+"""Writes of every kind, and mostly such as take and leave a place in the shard."""
+
 
 def observe_get(catalog: Catalog, key: TitleKey) -> Call:
     """Get a title consistently."""
     return observe(key, "get", partial(ap.get_title, catalog, *key, consistent=True))
 
 
-def observe(key: TitleKey, action: Action, act: Callable[[], AnyTitle], **fields: Any) -> Call:
-    """Make a call about a title, and note when and with what outcome."""
+def observe(
+    key: TitleKey,
+    action: Action,
+    act: Callable[[], AnyTitle],
+    *,
+    before: AnyTitle | None = None,
+    **fields: Any,
+) -> Call:
+    """Make a call about a title, and note when and with what outcome.
+
+    A swap is refused by a conflict that no race has caused.
+    """
     refusal = TitleExistsError if action == "create" else TitleNotFoundError
     title = None
     began = time.monotonic_ns()
@@ -66,20 +100,32 @@ def observe(key: TitleKey, action: Action, act: Callable[[], AnyTitle], **fields
         outcome: Any = "ok"
     except refusal:
         outcome = "refused"
-    except ConflictError:
-        outcome = "conflict"
+    except ConflictError as error:
+        _check_race(error)
+        outcome = "refused" if action == "swap" and error.__cause__ is None else "conflict"
     except ServiceError:
         outcome = "unknown"
     ended = time.monotonic_ns()
     answer = title.to_json_text() if title else None
-    return Call(key, action, began, ended, outcome, answer, fields)
+    text = before.to_json_text() if before else None
+    return Call(key, action, began, ended, outcome, answer, fields, text)
+
+
+def _check_race(error: CatalogError) -> None:
+    """Accept an error that others may have caused; a damage is one that they have done."""
+    if DAMAGED in str(error):
+        raise AssertionError(str(error)) from error
 
 
 class Caller:
     """Somebody who writes and reads at random, and notes what came of it in ``seen``."""
 
-    def __init__(self, catalog: Catalog, name: str) -> None:
+    def __init__(
+        self, catalog: Catalog, name: str, contested: Sequence[TitleKey] = CONTESTED
+    ) -> None:
         self.seen = Histories()
+        self._contested = contested
+        self._read: dict[TitleKey, AnyTitle] = {}
         self._catalog = catalog
         self._name = name
         self._rng = random.Random(name)
@@ -106,6 +152,45 @@ class Caller:
         title = self._title()
         act = partial(ap.put_title, self._catalog, title, if_absent=True)
         self._observe(title.key, "create", act, **title.to_json())
+
+    def swap(self) -> None:
+        """Replace a title as it was read, just now or some time ago; at first read it."""
+        title = self._title()
+        before = self._read.pop(title.key, None)
+        if before is not None:
+            act = partial(ap.put_title, self._catalog, title, if_unchanged=before)
+            call = observe(title.key, "swap", act, before=before, **title.to_json())
+            self.seen.calls.append(call)
+        call = observe_get(self._catalog, title.key)
+        self.seen.calls.append(call)
+        if call.answer is not None:
+            self._read[title.key] = type(title).from_json(json.loads(call.answer))
+
+    def change_some(self) -> None:
+        """Change several attributes of a title."""
+        key = self._key()
+        fields: dict[str, Any] = {
+            "genre_ids": self._genres(),
+            "popularity": self._popularity(),
+        }
+        act = partial(ap.update_title, self._catalog, *key, **fields)
+        self._observe(key, "change", act, **fields)
+
+    def load(self) -> None:
+        """Load two titles; of one that fails, each may be there."""
+        some = {title.key: title for title in (self._title(), self._title())}
+        began = time.monotonic_ns()
+        outcome: Outcome = "ok"
+        try:
+            ap.load_titles(self._catalog, some.values())
+        except CatalogError as error:
+            _check_race(error)
+            outcome = "unknown"
+        ended = time.monotonic_ns()
+        for key, title in some.items():
+            text = title.to_json_text() if outcome == "ok" else None
+            call = Call(key, "put", began, ended, outcome, text, title.to_json())
+            self.seen.calls.append(call)
 
     def delete(self) -> None:
         """Delete a title."""
@@ -201,7 +286,7 @@ class Caller:
             self.seen.failures += 1
 
     def _key(self) -> TitleKey:
-        return self._rng.choice(CONTESTED)
+        return self._rng.choice(self._contested)
 
     def _title(self) -> AnyTitle:
         """Make a title that nobody made before."""

@@ -154,6 +154,13 @@ def _check_each_once(page: Page[AnyTitle]) -> None:
         raise Violation(READ, f"a page holds a title twice: {page.items}")
 
 
+def _vote(catalog: Catalog, key: TitleKey, votes: dict[str, Any]) -> AnyTitle:
+    """Change the votes in one of the two ways that there are."""
+    if votes["vote_count"] % 2:
+        return ap.update_title(catalog, *key, **votes)
+    return ap.update_votes(catalog, *key, **votes)
+
+
 def perform(catalog: Catalog, write: Write) -> AnyTitle:
     """Make a write to one title."""
     key, value = write.key, write.value
@@ -163,7 +170,7 @@ def perform(catalog: Catalog, write: Write) -> AnyTitle:
         "create": lambda: ap.put_title(catalog, value, if_absent=True),
         "popularity": lambda: ap.update_popularity(catalog, *key, value["popularity"]),
         "no number": lambda: ap.update_popularity(catalog, *key, float("nan")),
-        "votes": lambda: ap.update_votes(catalog, *key, **value),
+        "votes": lambda: _vote(catalog, key, value),
         "genres": lambda: ap.set_genres(catalog, *key, value["genre_ids"]),
         "delete": lambda: ap.delete_title(catalog, *key),
     }

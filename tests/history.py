@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from catalog_model import TitleKey
 
-Action = Literal["put", "create", "change", "delete", "get"]
+Action = Literal["put", "create", "swap", "change", "delete", "get"]
 Outcome = Literal["ok", "refused", "conflict", "unknown"]
 
 Record = Mapping[str, Any]
@@ -39,12 +39,12 @@ _NOTHING: frozenset[int] = frozenset()
 class Call:
     """One call about one title, as its caller saw it.
 
-    ``began`` and ``ended`` are nanoseconds of a clock that all callers share. A "put" and a
-    "create" (`put_title` with ``if_absent``) have the whole record as their ``fields``, a "change"
-    those that it sets. The ``answer`` is the title that came back; a call that was refused, as the
-    title was there or was not, has none. A "conflict" changed nothing, says its contract. Of an
-    "unknown" outcome, an error that leaves open what happened, the call may have taken effect, or
-    may do so at any later time.
+    ``began`` and ``ended`` are nanoseconds of a clock that all callers share. A "put", a "create"
+    (`put_title` with ``if_absent``) and a "swap" (with ``if_unchanged``, the title ``before``) have
+    the whole record as their ``fields``, a "change" those that it sets. The ``answer`` is the title
+    that came back; a call that was refused, as the title was there, was not or was another, has
+    none. A "conflict" changed nothing, says its contract. Of an "unknown" outcome, an error that
+    leaves open what happened, the call may have taken effect, or may do so at any later time.
     """
 
     key: TitleKey
@@ -54,6 +54,7 @@ class Call:
     outcome: Outcome = "ok"
     answer: State = None
     fields: Record = field(default_factory=dict)
+    before: State = None
 
     def __str__(self) -> str:
         what = f"{self.action} {dict(self.fields)}" if self.fields else self.action
@@ -141,6 +142,9 @@ def carry_out(call: Call, state: State) -> tuple[State, State]:
             return text_of(call.fields), text_of(call.fields)
         case "create":
             return (text_of(call.fields),) * 2 if state is None else (state, None)
+        case "swap":
+            is_same = state is not None and state == call.before
+            return (text_of(call.fields),) * 2 if is_same else (state, None)
         case "change":
             after = None if state is None else text_of({**json.loads(state), **call.fields})
             return after, after
@@ -247,6 +251,9 @@ class Search:
         creates = any(unknown[number].action == "create" for number in useful)
         if creates or any((call.action == "create") == (call.answer is not None) for call in known):
             useful |= {number for number, call in unknown.items() if call.action == "delete"}
+        swaps = [call for call in known if call.action == "swap"]
+        if swaps or any(unknown[number].action == "swap" for number in useful):
+            return sorted(unknown)  # any of them may make what a swap wants to find
         return sorted(useful)
 
     def _is_shown(self, call: Call, records: Iterable[Record]) -> bool:

@@ -22,10 +22,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import crashes
+from concurrent_laws import HOT
 from concurrent_runs import run_processes, run_threads
+from concurrent_worker import HOT_MIX
 from engines import Engine, has_dynoxide, running_engine
 from fault_effects import Violation
 from fault_laws import LENGTH, OUTCOMES, Tally, described, run_history
@@ -42,6 +44,9 @@ BATCH: Final = 6
 
 MOTO_EACH: Final = 25
 """moto is several times as slow as dynoxide: one batch in so many runs on it."""
+
+HOT_THREADS: Final = (2, 3, 4, 6, 8)
+"""How many threads meet on one shard; the histories of more are too wide to be searched."""
 
 INTERRUPTED: Final = 130
 
@@ -188,11 +193,24 @@ def run_callers(runs: int, seed: int) -> bool:
 def _meeting(engine: LocalEngine, number: int) -> Histories:
     catalog = engine.catalog(f"callers-{number}")
     create_table(catalog)
-    match number % 3:
+    match number % 5:
         case 0:
             histories = run_threads(catalog, seed=number, threads=8, operations=100)
         case 1:
             histories = run_processes(engine, catalog.table, seed=number, operations=200)
+        case 2:
+            threads = HOT_THREADS[number // 5 % len(HOT_THREADS)]
+            hot: dict[str, Any] = {"mix": HOT_MIX, "contested": HOT}
+            histories = run_threads(catalog, seed=number, threads=threads, operations=60, **hot)
+        case 3:
+            histories = run_processes(
+                engine,
+                catalog.table,
+                seed=number,
+                operations=150,
+                mix=HOT_MIX,
+                contested=HOT,
+            )
         case _:
             disturbed = _disturbed(catalog, number)
             histories = run_threads(catalog, seed=number, operations=60, meanwhile=disturbed)

@@ -20,13 +20,13 @@ from test_prices import engine_number_size
 from catalog_model import Catalog, Movie, TVShow, codec, keys, plan, sizes
 from catalog_model import access_patterns as ap
 from catalog_model import capacity as cost
+from catalog_model.attempts import read_stored
 from catalog_model.capacity import Units
 from catalog_model.faults import LostRaceError
 from catalog_model.gateway import Gateway
 from catalog_model.indexes import INDEX_KEYS
 from catalog_model.keys import ItemKey, TitleKey
 from catalog_model.offline_client import OfflineClient
-from catalog_model.writes import read_stored
 
 AnyTitle = Movie | TVShow
 Table = dict[ItemKey, codec.Item]
@@ -161,7 +161,7 @@ def test_what_a_title_will_cost_follows_from_titles_alone(
         return before, consumed(log[-1])
 
     def stored(there: Table, key: TitleKey) -> plan.Stored:
-        found = read_stored(there[keys.title_key(key)])
+        found = read_stored(key, there[keys.title_key(key)])
         assert found
         return found
 

@@ -236,6 +236,9 @@ def _other(title: AnyTitle) -> AnyTitle:
 
 WRITES: dict[str, Write] = {
     "put_title": lambda catalog, title: ap.put_title(catalog, _other(title)),
+    "update_title": lambda catalog, title: ap.update_title(
+        catalog, *title.key, overview="Another.", genre_ids=[99_998]
+    ),
     "update_popularity": lambda catalog, title: ap.update_popularity(catalog, *title.key, 4.5),
     "update_votes": lambda catalog, title: ap.update_votes(
         catalog, *title.key, vote_average=1, vote_count=3
@@ -275,7 +278,9 @@ def test_no_write_goes_over_a_newer_title(filled: Catalog, some: list[AnyTitle],
     assert ap.get_title(filled, *title.key) == title
 
 
-@pytest.mark.parametrize("name", ["put_title", "set_genres", "delete_title", "load_titles"])
+@pytest.mark.parametrize(
+    "name", ["put_title", "update_title", "set_genres", "delete_title", "load_titles"]
+)
 def test_no_write_goes_over_a_newer_tally(filled: Catalog, some: list[AnyTitle], name: str) -> None:
     """Also where the title itself is older, and the tally is not read before."""
     title = some[0]

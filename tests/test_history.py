@@ -191,12 +191,15 @@ def small_histories(draw: st.DrawFn) -> Drawn:
     for moment in range(0, 40, 10):
         action: Action = draw(st.sampled_from(get_args(Action)))
         fields = {}
-        if action in ("put", "create"):
+        before = None
+        if action == "swap":
+            before = text_of({"a": draw(values), "b": draw(values)})
+        if action in ("put", "create", "swap"):
             fields = {"a": draw(values), "b": draw(values)}
         elif action == "change":
             fields = {draw(st.sampled_from("ab")): draw(values)}
         began, ended = moment - draw(st.integers(0, 25)), moment + draw(st.integers(0, 25))
-        made = Call(KEY, action, began, ended, fields=fields)
+        made = Call(KEY, action, began, ended, fields=fields, before=before)
         outcome = draw(st.sampled_from(("known", "known", "unknown", "no effect")))
         after, answer = (state, None) if outcome == "no effect" else carry_out(made, state)
         if outcome == "known":

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from concurrent_runs import run_processes, run_threads
@@ -95,7 +96,7 @@ def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
             yield
         injected.extend(injector.injected)
 
-    way = {"threads": 4, "operations": of(engine, 30)}
+    way: dict[str, Any] = {"threads": 4, "operations": of(engine, 30)}
     histories = run_threads(catalog, seed=3, **way, mix=WRITES, meanwhile=disturbed())
     found = check(histories)
     assert not found.violations

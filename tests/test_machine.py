@@ -19,7 +19,7 @@ from strategies import floats, genre_lists, small_ids, title_keys, titles
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow, keys
 from catalog_model import access_patterns as ap
-from catalog_model.errors import TitleExistsError, TitleNotFoundError
+from catalog_model.errors import ConflictError, TitleExistsError, TitleNotFoundError
 from catalog_model.folding import fold_name
 from catalog_model.keys import KINDS, Kind
 from catalog_model.operations import create_table, delete_table
@@ -75,6 +75,31 @@ class CatalogMachine(RuleBasedStateMachine):
             self._put(title)
 
     @precondition(lambda self: self.model)
+    @rule(data=st.data(), popularity=floats, genres=genre_lists, text=st.text(max_size=3))
+    def update_title(
+        self, data: st.DataObject, popularity: float, genres: list[int], text: str
+    ) -> None:
+        title = self._pick(data)
+        every = {"popularity": popularity, "genre_ids": genres, "overview": text, "extra": [text]}
+        names = data.draw(st.sets(st.sampled_from(sorted(every)), min_size=1))
+        changes: dict[str, Any] = {name: every[name] for name in sorted(names)}
+        after = ap.update_title(self.catalog, *title.key, **changes)
+        self._put(title.replace(**changes))
+        assert after == self.model[title.key]
+
+    @rule(title=some_titles, before=some_titles)
+    def put_if_unchanged(self, title: AnyTitle, before: AnyTitle) -> None:
+        stored = self.model.get(title.key)
+        if stored is None or title.vote_count % 2:
+            before = before.replace(id=title.id)
+            if before.kind == title.kind and before != stored:
+                with pytest.raises(ConflictError):
+                    ap.put_title(self.catalog, title, if_unchanged=before)
+        else:
+            assert ap.put_title(self.catalog, title, if_unchanged=stored) == title
+            self._put(title)
+
+    @precondition(lambda self: self.model)
     @rule(data=st.data(), popularity=floats)
     def update_popularity(self, data: st.DataObject, popularity: float) -> None:
         title = self._pick(data)
@@ -117,6 +142,8 @@ class CatalogMachine(RuleBasedStateMachine):
             ap.update_votes(self.catalog, *key, vote_average=1, vote_count=1)
         with pytest.raises(TitleNotFoundError):
             ap.set_genres(self.catalog, *key, [28])
+        with pytest.raises(TitleNotFoundError):
+            ap.update_title(self.catalog, *key, overview="Up.")
         with pytest.raises(TitleNotFoundError):
             ap.delete_title(self.catalog, *key)
         with pytest.raises(TitleNotFoundError):

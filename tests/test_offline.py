@@ -243,6 +243,8 @@ def calls(draw: st.DrawFn) -> Call:
         lambda c: ap.update_popularity(c, kind, title_id, number),
         lambda c: ap.update_votes(c, kind, title_id, **votes_of),
         lambda c: ap.set_genres(c, kind, title_id, genres),
+        lambda c: ap.update_title(c, kind, title_id, popularity=number, genre_ids=genres),
+        lambda c: ap.put_title(c, title, if_unchanged=title.replace(popularity=number)),
         lambda c: ap.delete_title(c, kind, title_id),
         lambda c: ap.get_title_with_genres(c, kind, title_id, consistent=is_new),
         lambda c: sample(c, kind, 5),

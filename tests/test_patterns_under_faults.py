@@ -107,7 +107,7 @@ def test_a_read_under_faults_is_right_or_an_error(
 
 
 writes = st.tuples(
-    st.sampled_from(("put", "create", "popularity", "votes", "genres", "delete")),
+    st.sampled_from(("put", "create", "popularity", "votes", "genres", "some", "delete")),
     st.integers(1, 4),
     st.integers(1, 5),
 )
@@ -171,6 +171,7 @@ def wanted(name: str, old: AnyTitle | None, number: int, value: int) -> AnyTitle
         "popularity": {"popularity": float(value)},
         "votes": {"vote_average": float(value), "vote_count": value},
         "genres": {"genre_ids": [value, 18]},
+        "some": {"genre_ids": [value, 35], "overview": f"No. {value}"},
     }
     return old.replace(**changed[name])
 
@@ -184,6 +185,9 @@ def make_write(catalog: Catalog, name: str, number: int, value: int) -> AnyTitle
             return ap.update_votes(catalog, "movie", number, vote_average=value, vote_count=value)
         case "genres":
             return ap.set_genres(catalog, "movie", number, [value, 18])
+        case "some":
+            changes: dict[str, Any] = {"genre_ids": [value, 35], "overview": f"No. {value}"}
+            return ap.update_title(catalog, "movie", number, **changes)
         case "delete":
             return ap.delete_title(catalog, "movie", number)
     title = movie(number, 12 * value, popularity=value)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import genre_lists, titles
+from strategies import genre_lists, small_ids, titles
 
 from catalog_model import Movie, TitleKey, codec, evolution, keys, plan
-from catalog_model.errors import InvalidTitleError
+from catalog_model.errors import ConflictError, InvalidTitleError
 from catalog_model.keys import ItemKey
 from catalog_model.records import MAX_GENRES
 
@@ -25,7 +25,7 @@ def apply(table: Table, planned: plan.Plan) -> Table:
     """Do what DynamoDB does with a transaction, on a dict."""
     after = dict(table)
     for operation in planned:
-        key = _key(operation)
+        key = plan.key_of(operation)
         if not _holds(operation.condition, table.get(key)):
             raise FailedConditionError(key)
         match operation:
@@ -36,12 +36,6 @@ def apply(table: Table, planned: plan.Plan) -> Table:
             case plan.Update(_, sets, adds):
                 after[key] = _updated(key, after.get(key), sets, adds)
     return after
-
-
-def _key(operation: plan.Operation) -> ItemKey:
-    if isinstance(operation, plan.Put):
-        return ItemKey(operation.item["PK"]["S"], operation.item["SK"]["S"])
-    return operation.key
 
 
 def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
@@ -76,9 +70,10 @@ def stored(table: Table, key: TitleKey) -> plan.Stored:
 def shard(table: Table, key: TitleKey) -> plan.Shard:
     """Read what a writer must know of the title's shard."""
     at = keys.shard_of(key)
-    total = codec.read_int(table.get(keys.tally_key(key.kind, at), {}), codec.TOTAL)
+    tally = table.get(keys.tally_key(key.kind, at), {})
+    total, version = (codec.read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
     last = table.get(keys.slot_key(key.kind, at, total - 1)) if total else None
-    return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None)
+    return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None, version)
 
 
 def without_zeros(table: Table) -> Table:
@@ -127,7 +122,7 @@ def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
     table: Table = {}
     for title in some:
         at = shard(table, title.key)
-        table = apply(table, plan.plan_creation(title, 1, plan.Shard(at.total)))
+        table = apply(table, plan.plan_creation(title, 1, at))
     for gone, title in enumerate(some, start=1):
         leaving = plan.plan_deletion(stored(table, title.key), shard(table, title.key))
         table = apply(table, leaving)
@@ -152,22 +147,85 @@ def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
     one_by_one: Table = {}
     for title in some:
         at = shard(one_by_one, title.key)
-        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, plan.Shard(at.total)))
-    together = apply({}, plan.plan_creations(some, 1, [0] * keys.SHARDS))
+        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, at))
+    together = apply({}, plan.plan_creations(some, 1, [plan.Shard(0)] * keys.SHARDS))
     assert without_zeros(together) == without_zeros(one_by_one)
 
 
-@given(titles(), st.integers(0, 99))
-def test_each_plan_touches_an_item_only_once(title: Movie, total: int) -> None:
-    """DynamoDB refuses a transaction with two actions on one item."""
-    other = TitleKey(title.kind, title.id + keys.SHARDS)
-    for planned in (
-        plan.plan_creation(title, 1, plan.Shard(total)),
-        plan.plan_change(plan.Stored(title, 1, 0), title.replace(genre_ids=[5, 28])),
-        plan.plan_deletion(plan.Stored(title, 1, 0), plan.Shard(total + 1, other)),
-    ):
-        touched = [_key(operation) for operation in planned]
+@given(
+    titles(small_ids), titles(), st.integers(0, 4), st.integers(0, 4), st.integers(-1, 2), st.data()
+)
+def test_no_plan_names_an_item_twice(
+    title: Movie, other: Movie, total: int, slot: int, last: int, data: st.DataObject
+) -> None:
+    """DynamoDB refuses a transaction with two actions on one item.
+
+    Whatever was read, at whatever moments: the last slot may be another's, the title's own, or
+    nobody's, the title's slot may lie beyond the last. What does not fit together gives no plan.
+    """
+    key = title.key
+    owners = [None, key, *(TitleKey(key.kind, key.id + keys.SHARDS * n) for n in (1, 2))]
+    shard = plan.Shard(total, owners[last + 1], data.draw(st.integers(0, 2)))
+    version = data.draw(st.integers(0, 2))
+    enrolled, foreign = plan.Stored(title, version, slot), plan.Stored(title, version, None)
+    after = title.replace(genre_ids=list(other.genre_ids))
+    plans = [
+        plan.plan_creation(title, 1, shard),
+        plan.plan_change(enrolled, after),
+        plan.plan_rewriting(enrolled),
+        plan.plan_enrolment(foreign, after, 7, shard),
+        plan.plan_deletion(foreign, shard),
+        plan.plan_creations([title, after.replace(id=key.id + 1)], 1, [shard] * keys.SHARDS),
+    ]
+    plans += [plan.plan_removal(enrolled, shard, owns_slot=owns) for owns in (True, False)]
+    if plan.fits(enrolled, shard):
+        plans.append(plan.plan_deletion(enrolled, shard))
+    else:
+        with pytest.raises(ConflictError, match="do not fit together"):
+            plan.plan_deletion(enrolled, shard)
+    for planned in plans:
+        touched = [plan.key_of(operation) for operation in planned]
         assert len(touched) == len(set(touched))
+        assert plan.check_distinct(planned) == planned
+
+
+@given(titles())
+def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
+    """Whichever of its items it is; the message names it."""
+    planned = plan.plan_creation(title, 1, plan.Shard(0))
+    for operation in planned:
+        twice = (*planned, plan.Delete(plan.key_of(operation)))
+        with pytest.raises(ConflictError, match="two actions of one transaction") as raised:
+            plan.check_plan(twice, title)
+        assert plan.key_of(operation).SK in str(raised.value)
+
+
+@given(titles(st.just(8)), titles(st.just(8)), st.integers(0, 3))
+def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, version: int) -> None:
+    """From another program's item to the table of the title as it then is."""
+    if one.kind != other.kind:
+        return
+    item = codec.encode_title(one, version=version, slot=0)
+    foreign = {n: v for n, v in item.items() if n not in (codec.VERSION, codec.SLOT)}
+    if version:
+        foreign[codec.VERSION] = codec.number(version)
+    table = {keys.title_key(one.key): foreign}
+    before = plan.Stored(one, version, None)
+    enrolled = apply(table, plan.plan_enrolment(before, other, 7, plan.Shard(0)))
+    assert enrolled == apply({}, plan.plan_creation(other, 7, plan.Shard(0)))
+    with pytest.raises(FailedConditionError):
+        apply({}, plan.plan_enrolment(before, other, 7, plan.Shard(0)))
+
+
+@pytest.mark.parametrize("version", [0, 1, 5])
+def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
+    """A tally that is not there is of version 0; a title must be there to be as it was read."""
+    there = {codec.VERSION: codec.number(version)} if version else {"title": codec.text("Up")}
+    other = {codec.VERSION: codec.number(version + 1)}
+    for condition, without in ((plan.title_as_read(version), False), (plan.as_read(version), None)):
+        assert _holds(condition, there)
+        assert not _holds(condition, other)
+        assert _holds(condition, None) == (version == 0 if without is None else without)
 
 
 @given(genre_lists, genre_lists)

@@ -81,7 +81,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "find_titles_by_name": {"kind": "movie", "prefix": "he", **_LIST},
     "list_genres": {"kind": "movie"},
     "count_titles": {"kind": "movie", "genre_id": None},
-    "put_title": {"title": movie(), "if_absent": False},
+    "put_title": {"title": movie(), "if_absent": False, "if_unchanged": None},
+    "update_title": {**_TITLE, "attributes": {"an": ["unknown", "one"]}},
     "update_popularity": {**_TITLE, "popularity": 9.5},
     "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
     "set_genres": {**_TITLE, "genre_ids": [80, 18]},
@@ -132,6 +133,14 @@ BAD: dict[str, list[Bad]] = {
     "consistent": FLAGS,
     "descending": FLAGS,
     "if_absent": FLAGS,
+    "if_unchanged": [
+        *bad({}, RECORDS["movie"], "Heat", 949, False, TitleKey("movie", 949), Movie),
+        Bad(movie(id=950), "Movie 950"),
+    ],
+    "attributes": [
+        *bad({1}, b"x", math.nan, 10**126, {"a": {1}}, {1: 2}, error=InvalidTitleError),
+        Bad(SURROGATE, "ud800", InvalidTitleError),
+    ],
     "limit": [*bad(0, 1001, True, "5", -1, 20.0, None), HUGE],
     "after": bad(
         *("", "abc", ".", "a.b", SURROGATE, "é", "a" * 5000, b"abc", 5, 0, True, False, [], {}),

@@ -20,6 +20,7 @@ def put(catalog: Catalog) -> None:
     assert_type(show.replace(name="OZ"), TVShow)
     ap.put_title(catalog, movie)
     ap.put_title(catalog, show, if_absent=True)
+    ap.put_title(catalog, movie.replace(overview="New."), if_unchanged=movie)
 
 
 def change(catalog: Catalog) -> None:
@@ -27,6 +28,7 @@ def change(catalog: Catalog) -> None:
     ap.update_popularity(catalog, "movie", 949, 99.5)
     ap.update_popularity(catalog, "movie", 949, 99)
     ap.update_votes(catalog, "tv", 1433, vote_average=7.1, vote_count=2016)
+    ap.update_title(catalog, "movie", 949, overview="New.", popularity=99, genre_ids=[28, 80])
     ap.set_genres(catalog, "movie", 949, [28, 80])
     ap.set_genres(catalog, "movie", 949, (28, 80))
     ap.delete_title(catalog, "movie", 949)

@@ -1,0 +1,322 @@
+"""Whatever comes between the requests of two or three writers, the table stays in step.
+
+All interleavings are gone through, on few titles of one shard: see `interleavings`. At each end
+everything follows from the titles, and titles and answers are those of some order of the writers,
+one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import chain, combinations_with_replacement, permutations
+from typing import Any, Final
+
+import pytest
+from interleavings import Explored, World, Writer, without_waiting
+from older_tables import as_version_1
+from table_dump import Table, assert_complete, is_tally, movie, titles_in
+
+from catalog_model import Catalog, Movie, TitleKey, codec, keys
+from catalog_model import access_patterns as ap
+from catalog_model.entities import Title
+from catalog_model.findings import Finding, Problem
+from catalog_model.keys import ItemKey
+from catalog_model.migrate import migrate
+from catalog_model.offline import offline_catalog
+from catalog_model.repair import repair
+from catalog_model.verify import Report
+
+Titles = dict[TitleKey, Any]
+
+EIGHT, SIXTEEN, TWENTY_FOUR = (movie(number, 18, 28, popularity=1.0) for number in (8, 16, 24))
+THERE: Final = (EIGHT, SIXTEEN, TWENTY_FOUR)
+"""Titles of one shard, with the slots 0, 1 and 2."""
+
+
+def key(number: int) -> TitleKey:
+    """Give the key of a movie; those of multiples of 8 are of one shard."""
+    return TitleKey("movie", number)
+
+
+def told(title: Title) -> str:
+    """Write an answer down."""
+    return title.to_json_text()
+
+
+def put(title: Movie) -> Writer:
+    """Put a title, whether it is there or not."""
+
+    def effect(titles: Titles) -> Any:
+        titles[title.key] = title
+        return told(title)
+
+    return Writer(f"put {title.id}", lambda c: told(ap.put_title(c, title)), effect)
+
+
+def create(title: Movie) -> Writer:
+    """Put a title, if it is not there."""
+
+    def effect(titles: Titles) -> Any:
+        if title.key in titles:
+            return "TitleExistsError"
+        titles[title.key] = title
+        return told(title)
+
+    act = partial(ap.put_title, title=title, if_absent=True)
+    return Writer(f"create {title.id}", lambda c: told(act(c)), effect)
+
+
+def swap(before: Movie, after: Movie) -> Writer:
+    """Put a title in place of another, if that is there unchanged."""
+
+    def effect(titles: Titles) -> Any:
+        if titles.get(before.key) != before:
+            return "ConflictError"
+        titles[after.key] = after
+        return told(after)
+
+    act = partial(ap.put_title, title=after, if_unchanged=before)
+    return Writer(f"swap {after.id}", lambda c: told(act(c)), effect)
+
+
+def change(name: str, pattern: Callable[..., Any], number: int, **fields: Any) -> Writer:
+    """Change attributes of a title."""
+
+    def effect(titles: Titles) -> Any:
+        if key(number) not in titles:
+            return "TitleNotFoundError"
+        titles[key(number)] = titles[key(number)].replace(**fields)
+        return told(titles[key(number)])
+
+    act = partial(pattern, kind="movie", title_id=number, **fields)
+    return Writer(f"{name} {number}", lambda c: told(act(c)), effect)
+
+
+def delete(number: int) -> Writer:
+    """Delete a title."""
+
+    def effect(titles: Titles) -> Any:
+        gone = titles.pop(key(number), None)
+        return told(gone) if gone else "TitleNotFoundError"
+
+    act = partial(ap.delete_title, kind="movie", title_id=number)
+    return Writer(f"delete {number}", lambda c: told(act(c)), effect)
+
+
+def load(*some: Movie) -> Writer:
+    """Load titles; each is written by itself as far as others can tell, so no report is due."""
+
+    def act(catalog: Catalog) -> Any:
+        ap.load_titles(catalog, some)
+        return None
+
+    def effect(titles: Titles) -> Any:
+        titles.update({title.key: title for title in some})
+
+    return Writer("load " + " ".join(str(title.id) for title in some), act, effect)
+
+
+popularity = partial(change, "popularity", ap.update_popularity)
+votes = partial(change, "votes", ap.update_votes)
+genres = partial(change, "genres", ap.set_genres)
+update = partial(change, "update", ap.update_title)
+
+WRITERS: Final = (
+    put(movie(32, 28)),
+    put(movie(40, 35)),
+    put(SIXTEEN.replace(genre_ids=[35], overview="put")),
+    create(movie(32, 18, overview="created")),
+    create(movie(24, 35, overview="created")),
+    swap(SIXTEEN, SIXTEEN.replace(genre_ids=[18], overview="swapped")),
+    popularity(16, popularity=7.5),
+    votes(24, vote_average=9.5, vote_count=99),
+    genres(16, genre_ids=[80, 28]),
+    update(16, overview="updated", genre_ids=[18, 80]),
+    update(8, overview="updated"),
+    delete(8),
+    delete(16),
+    delete(24),
+    load(movie(32, 80), SIXTEEN.replace(overview="loaded"), movie(40, 80), movie(48)),
+)
+
+SHIFTING: Final = (
+    put(movie(32, 28)),
+    put(EIGHT.replace(genre_ids=[35], overview="put")),
+    delete(8),
+    delete(16),
+    delete(24),
+)
+"""Writers that take and leave slots; three of them meet."""
+
+ADDING: Final = (load(movie(32, 80), movie(40)), genres(16, genre_ids=[80]))
+"""Writers that come to two of those."""
+
+
+def table_of(*titles: Movie) -> Table:
+    """Make a table with these titles, created in this order."""
+    catalog = offline_catalog()
+    for title in titles:
+        ap.put_title(catalog, title)
+    return {codec.primary_key(item): item for item in catalog.items()}
+
+
+def assert_whole(table: Mapping[ItemKey, Any]) -> Titles:
+    """Everything follows from the titles, and there is nothing else; give the titles."""
+    there = assert_complete(dict(table))
+    others = sum(3 + len(set(title.genre_ids)) for title in there.values())
+    assert len(table) == others + sum(map(is_tally, table))
+    return there
+
+
+def explored(start: Table, *writers: Writer) -> Explored:
+    """Go through all interleavings of *writers*, and judge each end."""
+    world = World(start, writers)
+    with without_waiting():
+        seen = world.explore()
+    allowed = _allowed(start, writers)
+    for table, results, _ in world.ends.values():
+        try:
+            there = assert_whole(table)
+        except AssertionError as error:
+            seen.problems.append(f"out of step: {error}")
+            continue
+        if (_texts(there), results) not in allowed:
+            seen.problems.append(f"no order of them gives {results} and {_texts(there)}")
+    return seen
+
+
+def explored_all(start: Table, meetings: Iterable[tuple[Writer, ...]]) -> Explored:
+    """Go through all interleavings of each meeting; the first problem ends it."""
+    whole = Explored()
+    for writers in meetings:
+        seen = explored(start, *writers)
+        assert not seen.problems, ([each.name for each in writers], seen.problems)
+        whole.ways += seen.ways
+        whole.states += seen.states
+        whole.ends += seen.ends
+    return whole
+
+
+def _allowed(start: Table, writers: tuple[Writer, ...]) -> list[Any]:
+    """Give what titles and answers may be: those of the writers one after the other."""
+    ends = []
+    for order in permutations(range(len(writers))):
+        titles = titles_in(start)
+        results = {number: writers[number].effect(titles) for number in order}
+        ends.append((_texts(titles), tuple(results[number] for number in range(len(writers)))))
+    return ends
+
+
+def _texts(titles: Titles) -> dict[TitleKey, str]:
+    return {each: told(title) for each, title in titles.items()}
+
+
+def test_two_writers_leave_the_table_in_step_however_they_meet() -> None:
+    """Every pair of writes of a shard, on the same title or on others, and every interleaving."""
+    seen = explored_all(table_of(*THERE), combinations_with_replacement(WRITERS, 2))
+    assert seen.ways > 10**9
+    assert seen.states > 5000
+
+
+def test_three_writers_leave_the_shard_in_step_however_they_meet() -> None:
+    """Those that take and leave slots, in every combination and every interleaving."""
+    threes = combinations_with_replacement(SHIFTING, 3)
+    with_another = ((SHIFTING[0], delete(8), one) for one in ADDING)
+    seen = explored_all(table_of(*THERE), chain(threes, with_another))
+    assert seen.ways > 10**6
+    assert seen.states > 10_000
+
+
+@pytest.mark.parametrize("titles", [(), (EIGHT,), (EIGHT, TWENTY_FOUR)], ids=len)
+def test_writers_meet_in_a_shard_of_few_titles(titles: tuple[Movie, ...]) -> None:
+    """The first title of a shard, the last that leaves it, and a shard without a tally."""
+    some = [*SHIFTING[:3], SHIFTING[4], create(EIGHT.replace(overview="created")), *ADDING]
+    explored_all(table_of(*titles), combinations_with_replacement(some, 2))
+
+
+def put_by_another_program(title: Movie) -> Table:
+    """Make the item of a title as `aws dynamodb put-item` may: without anything of our own."""
+    item = codec.encode_title(title, version=1, slot=0)
+    ours = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE}
+    return {keys.title_key(title.key): {n: v for n, v in item.items() if n not in ours}}
+
+
+FOREIGN: Final = movie(
+    40, 18, 28, **dict.fromkeys(set(Movie.fields) - set(movie(40).to_json())), popularity=1.0
+)
+"""A title that another program put, with all attributes that there are."""
+
+ENROLLING: Final = (
+    put(FOREIGN),
+    put(FOREIGN.replace(genre_ids=[35], overview="put")),
+    popularity(40, popularity=7.5),
+    popularity(40, popularity=1.0),
+    genres(40, genre_ids=[80, 28]),
+    update(40, overview="updated"),
+    swap(FOREIGN, FOREIGN.replace(overview="swapped")),
+    delete(40),
+    load(FOREIGN, movie(32, 18)),
+)
+
+
+def test_a_title_of_another_program_is_enrolled_by_the_first_change_however_others_come() -> None:
+    """It gets a slot and all copies, and is counted, once; a deletion counts nothing."""
+    start = table_of(*THERE) | put_by_another_program(FOREIGN)
+    for one in ENROLLING:
+        explored_all(start, [(one,)])
+        explored_all(start, ((one, other) for other in (*ENROLLING, *SHIFTING)))
+
+
+def repair_of(*problems: tuple[Problem, ItemKey]) -> Writer:
+    """Repair what these findings are about; it changes no title, and its report is its own."""
+    found = tuple(Finding(problem, at, key(16), "", "") for problem, at in problems)
+    report = Report(findings=found, more_findings=0, items=0, titles=0, undecided=())
+
+    def act(catalog: Catalog) -> Any:
+        repair(catalog, report)
+
+    return Writer("repair " + ", ".join(problem for problem, _ in problems), act, lambda _: None)
+
+
+REPAIR: Final = repair_of(
+    ("copy stale", keys.listing_key(key(16))), ("count wrong", keys.tally_key("movie", 0))
+)
+
+
+def test_a_repair_harms_nothing_that_is_written_meanwhile() -> None:
+    """It looks at a title and a shard that are in step, but sees their items at other moments."""
+    meetings = [(REPAIR, other) for other in WRITERS]
+    explored_all(table_of(*THERE), [*meetings, (REPAIR, REPAIR)])
+
+
+def damaged() -> Table:
+    """Make the shard that the old deletion left: a gap at slot 0, slot 2 beyond the total."""
+    table = table_of(*THERE)
+    gone = {keys.slot_key("movie", 0, 0), *(at for at in table if keys.title_pk(key(8)) == at.PK)}
+    left = {at: item for at, item in table.items() if at not in gone}
+    tally = {**table[keys.tally_key("movie", 0)]}
+    for name in (codec.TOTAL, "g18", "g28"):
+        tally[name] = codec.number(2)
+    return {**left, keys.tally_key("movie", 0): tally}
+
+
+@pytest.mark.parametrize(
+    "other", [delete(16), delete(24), genres(16, genre_ids=[80]), REPAIR], ids=str
+)
+def test_a_damaged_shard_is_mended_whatever_comes_between(other: Writer) -> None:
+    """A repair, and deletions or another repair at the same time: nothing is left at the end."""
+    explored_all(damaged(), [(REPAIR, other)])
+
+
+def test_a_migration_harms_nothing_that_is_written_meanwhile() -> None:
+    """A table of the version before: each title, tally and slot is brought up, or was by others."""
+
+    def act(catalog: Catalog) -> Any:
+        migrate(catalog, segments=1)
+
+    migration = Writer("migrate", act, lambda _: None)
+    there = table_of(EIGHT, SIXTEEN)
+    start = {at: as_version_1(item) for at, item in there.items()}
+    some = [WRITERS[0], popularity(16, popularity=7.5), genres(16, genre_ids=[80]), delete(8)]
+    explored_all(start, [(migration, other) for other in some])

@@ -1,0 +1,162 @@
+"""Bugs that are planted in the writes: the interleavings of two or three writers find each.
+
+So the laws of `test_interleavings` are such as can be broken. What each bug does:
+
+1. A deletion as it once was: a last slot that is missing is taken for "mine is the last", and the
+   counts are to have the total as read, which comes back.
+2. The same, where the last slot is the title's own by now: a plan names an item twice.
+3. A change that reads the title, and puts it back changed: what others changed meanwhile is undone.
+4. A title that is put in place of one unchanged, though that is not looked at again.
+5. A title without a version is taken for unchanged though it is gone: a change brings it back.
+6. A title without a slot is taken for the owner of slot 0.
+7. A creation that does not look whether others came or went: it leaves a gap, or takes a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from interleavings import Writer
+from table_dump import Table, movie
+from test_interleavings import (
+    EIGHT,
+    FOREIGN,
+    SIXTEEN,
+    THERE,
+    create,
+    delete,
+    explored,
+    popularity,
+    put,
+    put_by_another_program,
+    swap,
+    table_of,
+    update,
+)
+
+from catalog_model import access_patterns as ap
+from catalog_model import attempts, codec, plan
+from catalog_model.plan import Shard, Stored, Update
+
+Bug = Callable[[pytest.MonkeyPatch], None]
+
+
+def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is read again, and the condition on the counts is their total."""
+    tally_of = plan._tally_shard
+
+    def careless(kind: Any, number: int, counts: Any, shard: Shard | None = None) -> Update:
+        made = tally_of(kind, number, counts, shard)
+        if shard is None:
+            return made
+        total = plan.Equals(codec.TOTAL, shard.total, or_absent=shard.total == 0)
+        return Update(made.key, made.sets, made.adds, plan.Known(total))
+
+    patch.setattr(plan, "_tally_shard", careless)
+    patch.setattr(plan, "fits", lambda *_: True)
+    patch.setattr("catalog_model.writes.fits", lambda *_: True)
+
+
+def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
+    """The lost update: the title is put back as it was read, but for the change."""
+
+    def change(catalog: Any, kind: Any, title_id: int, changed: Callable[[Any], Any]) -> Any:
+        title = ap.get_title(catalog, kind, title_id, consistent=True)
+        return ap.put_title(catalog, changed(title))
+
+    patch.setattr("catalog_model.changes.change_title", change)
+
+
+def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
+    """A lost race is planned anew without the question."""
+    write = ap.put_title.__globals__["write_title"]
+
+    def forgetful(catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any) -> Any:
+        if if_unchanged is not None and ap.get_title(catalog, *title.key, consistent=True) != (
+            if_unchanged
+        ):
+            return write(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
+        return write(catalog, title, if_absent=if_absent)
+
+    patch.setattr("catalog_model.writes.write_title", forgetful)
+
+
+def takes_no_title_for_one_without_a_version(patch: pytest.MonkeyPatch) -> None:
+    """What holds of a tally that is not there yet is said of a title."""
+    patch.setattr(plan, "title_as_read", plan.as_read)
+
+
+def takes_no_slot_for_slot_0(patch: pytest.MonkeyPatch) -> None:
+    """An attribute that is not there reads as 0."""
+    read = attempts.read_stored
+
+    def careless(key: Any, item: Any) -> Stored | None:
+        stored = read(key, item)
+        return stored and Stored(stored.title, stored.version, stored.slot or 0)
+
+    patch.setattr(attempts, "read_stored", careless)
+
+
+def counts_without_a_condition(patch: pytest.MonkeyPatch) -> None:
+    """Whoever comes takes the slot that was free a moment ago."""
+    patch.setattr(plan, "as_read", lambda _: None)
+
+
+def _shard() -> Table:
+    return table_of(*THERE)
+
+
+def _with_foreign() -> Table:
+    return _shard() | put_by_another_program(FOREIGN)
+
+
+BUGS: list[tuple[Bug, Callable[[], Table], tuple[Writer, ...], str]] = [
+    (deletes_as_it_once_did, _shard, (delete(8), delete(24), put(movie(32, 28))), "out of step"),
+    (
+        deletes_as_it_once_did,
+        _shard,
+        (delete(8), delete(8), put(EIGHT)),
+        "a plan names an item twice",
+    ),
+    (
+        changes_by_reading_and_putting,
+        _shard,
+        (popularity(16, popularity=7.5), update(16, overview="mine")),
+        "no order",
+    ),
+    (
+        looks_once_whether_it_is_unchanged,
+        _shard,
+        (swap(SIXTEEN, SIXTEEN.replace(overview="mine")), popularity(16, popularity=7.5)),
+        "no order",
+    ),
+    (
+        takes_no_title_for_one_without_a_version,
+        _with_foreign,
+        (popularity(40, popularity=7.5), delete(40)),
+        "no order",
+    ),
+    (takes_no_slot_for_slot_0, _with_foreign, (popularity(40, popularity=7.5),), "out of step"),
+    (takes_no_slot_for_slot_0, _with_foreign, (delete(40),), "out of step"),
+    (counts_without_a_condition, _shard, (create(movie(32)), delete(16)), "out of step"),
+]
+"""Each bug, where it is met by which writers, and what is then found."""
+
+
+@pytest.mark.parametrize(("bug", "start", "writers", "found"), BUGS)
+def test_the_interleavings_find_a_planted_bug(
+    monkeypatch: pytest.MonkeyPatch,
+    bug: Bug,
+    start: Callable[[], Table],
+    writers: tuple[Writer, ...],
+    found: str,
+) -> None:
+    """With the bug some end is wrong, and wrong so; without it none is."""
+    table = start()
+    with monkeypatch.context() as patch:
+        bug(patch)
+        seen = explored(table, *writers)
+    assert any(problem.startswith(found) for problem in seen.problems), seen
+    assert not explored(table, *writers).problems
