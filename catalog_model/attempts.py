@@ -84,8 +84,7 @@ def read_shards(gateway: Gateway, kind: Kind) -> list[Shard]:
 def _shard_in(tally: codec.Item | None) -> Shard:
     counts = evolution.upgraded(tally or {})
     evolution.check_not_newer(counts)
-    total, version = (codec.read_int(counts, name) for name in (codec.TOTAL, codec.VERSION))
-    return Shard(total, version=version)
+    return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
 
 
 def read_last_owner(gateway: Gateway, key: TitleKey, shard: Shard) -> TitleKey | None:

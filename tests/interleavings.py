@@ -273,5 +273,5 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
 @contextmanager
 def without_waiting() -> Iterator[None]:
     """Let no write wait before it is tried again."""
-    with patch("catalog_model.attempts.time.sleep", lambda _: None):
+    with patch("catalog_model.retries.rest", lambda _: None):
         yield

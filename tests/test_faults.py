@@ -153,7 +153,7 @@ def test_a_write_that_loses_every_race_is_a_conflict(
         raise LostRaceError("somebody was faster")
 
     monkeypatch.setattr(catalog.gateway, "transact", lose)
-    monkeypatch.setattr("catalog_model.attempts.time.sleep", lambda _: None)
+    monkeypatch.setattr("catalog_model.retries.rest", lambda _: None)
     with pytest.raises(errors.ConflictError, match="movie 1"):
         ap.update_popularity(catalog, "movie", 1, 2)
     assert len(tries) > 5
