@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import chain, combinations_with_replacement, permutations
+from itertools import chain, combinations_with_replacement, permutations, product
 from typing import Any, Final
 
 import pytest
@@ -263,9 +263,9 @@ ENROLLING: Final = (
 def test_a_title_of_another_program_is_enrolled_by_the_first_change_however_others_come() -> None:
     """It gets a slot and all copies, and is counted, once; a deletion counts nothing."""
     start = table_of(*THERE) | put_by_another_program(FOREIGN)
-    for one in ENROLLING:
-        explored_all(start, [(one,)])
-        explored_all(start, ((one, other) for other in (*ENROLLING, *SHIFTING)))
+    explored_all(start, ((one,) for one in ENROLLING))
+    explored_all(start, combinations_with_replacement(ENROLLING, 2))
+    explored_all(start, product(ENROLLING, (SHIFTING[0], delete(8))))
 
 
 def repair_of(*problems: tuple[Problem, ItemKey]) -> Writer:
