@@ -160,6 +160,7 @@ class World:
         self._answers: list[Answer] = []
         self._next: dict[tuple[int, History], Request | Done] = {}
         self._ways: dict[Any, int] = {}
+        self._versions = itertools.count()
         self._start = {key: (item, self._number(item)) for key, item in start.items()}
         self.seen = Explored()
         self.ends: dict[Any, tuple[Table, tuple[Any, ...], tuple[History, ...]]] = {}
@@ -167,7 +168,12 @@ class World:
     def explore(self) -> Explored:
         """Go every way; the ends are kept, each once."""
         histories: tuple[History, ...] = ((),) * len(self._writers)
-        self.seen.ways = self._go(self._start, histories)
+        first_version = "catalog_model.{}.first_version"
+        with (
+            patch(first_version.format("writes"), lambda: next(self._versions)),
+            patch(first_version.format("load"), lambda: next(self._versions)),
+        ):
+            self.seen.ways = self._go(self._start, histories)
         self.seen.states, self.seen.ends = len(self._ways), len(self.ends)
         return self.seen
 
@@ -201,17 +207,13 @@ class World:
 
     def _run(self, number: int, history: History) -> Request | Done:
         catalog = _Handle([self._answers[each] for each in history])
-        versions = itertools.count(1000 * (number + 1), 100)
-        with (
-            patch("catalog_model.writes.first_version", lambda: next(versions)),
-            patch("catalog_model.load.first_version", lambda: next(versions)),
-        ):
-            try:
-                result = self._writers[number].act(catalog)
-            except Pending as waiting:
-                return waiting.request
-            except CatalogError as error:
-                return Done(type(error).__name__)
+        self._versions = itertools.count(1000 * (number + 1), 100)
+        try:
+            result = self._writers[number].act(catalog)
+        except Pending as waiting:
+            return waiting.request
+        except CatalogError as error:
+            return Done(type(error).__name__)
         return Done(result)
 
     def _perform(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import chain, combinations_with_replacement, permutations
+from itertools import chain, combinations_with_replacement, permutations, product
 from typing import Any, Final
 
 import pytest
@@ -263,9 +263,9 @@ ENROLLING: Final = (
 def test_a_title_of_another_program_is_enrolled_by_the_first_change_however_others_come() -> None:
     """It gets a slot and all copies, and is counted, once; a deletion counts nothing."""
     start = table_of(*THERE) | put_by_another_program(FOREIGN)
-    for one in ENROLLING:
-        explored_all(start, [(one,)])
-        explored_all(start, ((one, other) for other in (*ENROLLING, *SHIFTING)))
+    explored_all(start, ((one,) for one in ENROLLING))
+    explored_all(start, combinations_with_replacement(ENROLLING, 2))
+    explored_all(start, product(ENROLLING, (SHIFTING[0], delete(8))))
 
 
 def repair_of(*problems: tuple[Problem, ItemKey]) -> Writer:
@@ -318,5 +318,4 @@ def test_a_migration_harms_nothing_that_is_written_meanwhile() -> None:
     migration = Writer("migrate", act, lambda _: None)
     there = table_of(EIGHT, SIXTEEN)
     start = {at: as_version_1(item) for at, item in there.items()}
-    some = [WRITERS[0], popularity(16, popularity=7.5), genres(16, genre_ids=[80]), delete(8)]
-    explored_all(start, [(migration, other) for other in some])
+    explored_all(start, [(migration, other) for other in (*WRITERS, migration)])

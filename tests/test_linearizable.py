@@ -87,7 +87,7 @@ def test_processes_that_meet_see_one_order(tmp_path: Path) -> None:
 
 def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
     """A write whose answer is lost is repeated, and counts once; if that fails, once or never."""
-    faults = [Fault("lost_answer", 0.3), Fault("throttling", 0.2), Fault("conflict", 0.1)]
+    faults = [Fault("lost_answer", 0.3), Fault("throttling", 0.2), Fault("conflict", 0.2)]
     injected: list[Injection] = []
 
     @contextmanager

@@ -138,7 +138,8 @@ BAD: dict[str, list[Bad]] = {
         Bad(movie(id=950), "Movie 950"),
     ],
     "attributes": [
-        *bad({1}, b"x", math.nan, 10**126, {"a": {1}}, {1: 2}, error=InvalidTitleError),
+        *bad({1}, b"x", math.nan, 10**126, error=InvalidTitleError),
+        *[Bad({"a": {1}}, "{1}", InvalidTitleError), Bad({1: 2}, "not 1", InvalidTitleError)],
         Bad(SURROGATE, "ud800", InvalidTitleError),
     ],
     "limit": [*bad(0, 1001, True, "5", -1, 20.0, None), HUGE],

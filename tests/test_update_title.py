@@ -219,8 +219,8 @@ PUT_BY_HAND: dict[str, Callable[[Catalog], object]] = {
 
 def put_by_hand(catalog: Catalog) -> None:
     """Put the title's own item as another program may, without anything of this model's."""
-    full = HEAT.replace(**{name: HEAT.to_json().get(name) for name in Movie.fields})
-    ordered = Movie.from_json({name: full.to_json()[name] for name in Movie.fields})
+    record = HEAT.to_json()
+    ordered = Movie.from_json({name: record.get(name) for name in Movie.fields})
     item = codec.encode_title(ordered, version=1, slot=0)
     own = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE, codec.FORM}
     client: Any = catalog.client
