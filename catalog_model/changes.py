@@ -71,7 +71,8 @@ def update_title(catalog: Catalog, kind: Kind, title_id: int, **attributes: Any)
         title_id: The title's id.
         attributes: At least one attribute of the record with its new value, of any but ``id``;
             one that the model does not know is kept as it is given, and comes last in the record
-            where it is new. ``None`` is stored as null: no attribute is removed.
+            where it is new. ``None`` is stored as null, and no attribute is removed; a field of
+            the model that the record lacks stays away for ``None``.
 
     Returns:
         The title as it now is.
@@ -100,11 +101,10 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
         refuse("attributes", attributes, "at least one attribute with its new value")
     if "id" in attributes:
         refuse("attributes", attributes, "any but id, which names the title")
-    changes = {name: list(v) if isinstance(v, tuple) else v for name, v in attributes.items()}
     title_class = TITLE_CLASSES[key.kind]
     least = {"id": key.id, "genre_ids": [], title_class.name_field: "", **_NO_VOTES}
-    title_class.from_json(least).replace(**changes)
-    return changes
+    title_class.from_json(least).replace(**attributes)
+    return attributes
 
 
 @access_pattern(
