@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple, cast
 
 from catalog_model.arguments import check_kind, refuse, shown
 from catalog_model.entities import TITLE_CLASSES
@@ -143,23 +143,27 @@ class _Source:
     """Where titles are read from: a path, or a file that somebody has opened."""
 
     def __init__(self, path: Path | Traversable | str | IO[bytes]) -> None:
-        self._path = Path(path) if isinstance(path, str) else path
-        if isinstance(self._path, Traversable):
-            self.shown, self.name = _encodable(str(self._path)), _encodable(self._path.name)
-        else:
-            name = getattr(self._path, "name", STDIN)
+        path = Path(path) if isinstance(path, str) else path
+        self._opened: IO[bytes] | None = None
+        self._path: Path | Traversable | None = None
+        if hasattr(path, "read"):
+            self._opened = cast("IO[bytes]", path)
+            name = getattr(path, "name", STDIN)
             self.shown = self.name = _encodable(name) if isinstance(name, str) else STDIN
+        else:
+            self._path = path
+            self.shown, self.name = _encodable(str(path)), _encodable(self._path.name)
 
     @property
     def lasts(self) -> bool:
         """Whether it can be read again."""
-        is_path = isinstance(self._path, Traversable)
-        return is_path and (not isinstance(self._path, Path) or self._path.is_file())
+        return self._opened is None and (not isinstance(self._path, Path) or self._path.is_file())
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """Open it, or give what is open, which is closed by who opened it."""
-        path = self._path
-        return _open(path) if isinstance(path, Traversable) else nullcontext(path)
+        if self._path is None:
+            return nullcontext(cast("IO[bytes]", self._opened))
+        return _open(self._path)
 
 
 class _Copied:

@@ -289,7 +289,7 @@ def test_load_lists_rejected_records_and_loads_the_others(cli: CommandLine, tmp_
     assert ap.get_title(cli.catalog, "movie", 5) == Movie.from_json(RECORD)
 
 
-@pytest.mark.parametrize("content", ['{"5": ', "[]", '{"5": 1, "5": 2}'])
+@pytest.mark.parametrize("content", ['{"5": ', '{"id": 5}', '{"5": 1, "5": 2}'])
 def test_a_bad_file_stops_a_load_before_it_begins(
     cli: CommandLine, tmp_path: Path, content: str
 ) -> None:
