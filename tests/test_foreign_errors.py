@@ -123,7 +123,7 @@ def test_there_are_many_classes_and_each_is_met_once() -> None:
     """So that an enumeration which finds none does not pass for one that finds no fault."""
     names = [name_of(kind) for kind in CLASSES]
     assert len(names) == len(set(names)) > 180
-    assert set(EXPECTED) <= set(names)
+    assert set(EXPECTED) - set(names) <= {"botocore.exceptions.LoginRefreshRequired"}  # since 1.41
     for kind in (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
         assert set(kind.__subclasses__()) <= set(CLASSES)
 
