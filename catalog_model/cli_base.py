@@ -13,6 +13,7 @@ import click
 
 from catalog_model.catalog import Catalog
 from catalog_model.errors import (
+    AccessDeniedError,
     CatalogError,
     ConfigurationError,
     InvalidArgumentError,
@@ -164,6 +165,8 @@ def _hint(error: CatalogError) -> str:
     match error:
         case TableNotFoundError():
             return " (`catalog-model create` makes it)"
+        case AccessDeniedError():
+            return " (`catalog-model export iam` prints the policy that allows it)"
         case _ if "specify a region" in str(error):
             return " (--region or AWS_REGION does)"
         case _:

@@ -59,6 +59,10 @@ PLACES_OF_CREDENTIALS: Final = (
 """Variables that say where credentials are; none of them is a secret."""
 
 
+_LOGIN_ERRORS: Final = tuple(kind for name, kind in vars(botocore).items() if name == "LoginError")
+"""Not every botocore that this package allows knows `aws login`."""
+
+
 @contextmanager
 def translated(table_name: str, profile: str | None = None) -> Iterator[None]:
     """Let no error of another library through: raise ours in its place, from it."""
@@ -161,7 +165,7 @@ def _way_to_log_in(error: Exception, profile: str | None) -> str:
     is_sso = isinstance(error, botocore.SSOError) or (
         isinstance(error, botocore.TokenRetrievalError) and "SSO" in str(error).upper()
     )
-    if not is_sso and not isinstance(error, botocore.LoginError):
+    if not is_sso and not isinstance(error, _LOGIN_ERRORS):
         return ""
     names = (profile, *map(os.environ.get, ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")))
     named = next((f" --profile {name}" for name in names if name), "")

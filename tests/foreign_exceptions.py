@@ -8,7 +8,6 @@ import json
 import socket
 import ssl
 import string
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,8 +77,3 @@ def made(kind: type[Exception]) -> Exception:
     bare = kind.__new__(kind, "what went wrong")
     assert isinstance(bare, kind)
     return bare
-
-
-def without_warnings() -> warnings.catch_warnings[None]:
-    """Let classes be looked up that are on their way out."""
-    return warnings.catch_warnings(action="ignore")

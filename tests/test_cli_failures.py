@@ -167,6 +167,20 @@ def test_wrong_usage_is_told_with_the_right_one(words: str, message: str) -> Non
     assert "Traceback" not in result.stderr
 
 
+def test_a_denied_access_says_where_the_policy_is(
+    idle: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the operator's to give."""
+
+    def denied(**_: Any) -> None:
+        raise AccessDeniedError("no", code="AccessDeniedException")
+
+    monkeypatch.setattr(Catalog, "from_env", denied)
+    result = idle("count-titles", "movie")
+    hint = "(`catalog-model export iam` prints the policy that allows it)"
+    assert (result.exit_code, result.stderr) == (254, f"Error: no {hint}\n")
+
+
 def test_a_missing_region_or_credentials_are_configuration(idle: CommandLine) -> None:
     """With a hint at what is missing."""
     result = idle("status", env={"AWS_DEFAULT_REGION": None})

@@ -104,6 +104,28 @@ def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{report}\n", "")
 
 
+def test_a_stream_that_is_closed_stays_out_of_the_way(cli: CommandLine) -> None:
+    """As in `catalog-model count-titles movie >&-`: no connection takes its number."""
+    for descriptor in (0, 1, 2):
+        done = subprocess.run(
+            [
+                "/bin/sh",
+                "-c",
+                f'exec "$@" {descriptor}>&-',
+                "sh",
+                *PROGRAM,
+                "count-titles",
+                "movie",
+            ],
+            env=environment(**cli.environment),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        shown = b"" if descriptor == 1 else b"60\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, shown, b"")
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(cli: CommandLine) -> None:
     """As in `catalog-model list-titles movie | head -1`."""
     for output in ("table", "json"):
@@ -300,6 +322,21 @@ def test_serve_says_when_its_port_is_taken() -> None:
         )
     expected = f"Error: port {port} cannot be used: Address already in use\n"
     assert (done.returncode, done.stdout, done.stderr) == (253, "", expected)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_serve_ends_where_nobody_can_be_told_how_to_reach_it() -> None:
+    """And its engine with it."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "serve", "--empty", "--port", "0", "--engine", "moto"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (255, b"Error: No space left on device\n")
 
 
 def test_serve_ends_when_its_engine_does() -> None:

@@ -106,7 +106,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
 
 def test_every_error_of_the_model_has_a_class() -> None:
     """A new one in botocore's model is to be placed here."""
-    assert {shape.name for shape in MODEL.error_shapes} == set(OF_THE_MODEL)
+    assert {shape.name for shape in MODEL.error_shapes} <= set(OF_THE_MODEL)
 
 
 @pytest.mark.parametrize(("code", "ours"), [*OF_THE_MODEL.items(), *COMMON.items()])

@@ -7,6 +7,7 @@ from typing import assert_type
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.errors import (
+    AccessDeniedError,
     CatalogError,
     ConfigurationError,
     ConflictError,
@@ -19,6 +20,7 @@ from catalog_model.errors import (
     ThrottledError,
     TitleExistsError,
     TitleNotFoundError,
+    UnavailableError,
     UnknownEntityError,
     UnreachableError,
 )
@@ -31,8 +33,14 @@ def read(catalog: Catalog, title_id: int) -> Movie | TVShow | None:
     except TitleNotFoundError as error:
         assert_type(error, TitleNotFoundError)
         return None
-    except (ThrottledError, UnreachableError) as error:
-        assert_type(error, ThrottledError | UnreachableError)
+    except UnreachableError as error:
+        assert_type(error, UnreachableError)
+        raise
+    except (ThrottledError, UnavailableError) as error:
+        assert_type(error, ThrottledError | UnavailableError)
+        assert_type(error.code, str)
+        raise
+    except AccessDeniedError as error:
         assert_type(error.code, str)
         raise
     except ServiceError as error:
