@@ -106,7 +106,7 @@ class ThrottledError(ServiceError):
 
 
 class UnreachableError(ServiceError):
-    """No answer from the endpoint: connection refused, timed out or broken, or no DynamoDB there.
+    """No answer from the endpoint: connection refused, timed out or broken.
 
     A write that ends so may or may not have been applied; it was applied whole or not at all.
     """

@@ -105,9 +105,7 @@ def _underneath(error: PynamoDBException) -> Exception:
 
 def answer_in(error: Exception) -> Any:
     """Give the service's answer that an error came of; {} where there was none."""
-    cause: BaseException | None
     cause = _underneath(error) if isinstance(error, PynamoDBException) else error
-    cause = cause.__cause__ if isinstance(cause, CatalogError) else cause
     return cause.response if isinstance(cause, botocore.ClientError) else {}
 
 
