@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from catalog_model.answer_shapes import NoAnswerError, check_answer, check_error
+from catalog_model.answer_shapes import CHECKSUM, NoAnswerError, check_answer, check_error
 from catalog_model.arguments import shown
 from catalog_model.calls import Call, current
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
@@ -38,7 +38,6 @@ _UNAVAILABLE: Final = 503
 _REPEATED: Final = frozenset({500, _BAD_GATEWAY, _UNAVAILABLE, 504})
 """The statuses after which botocore tries again, in each of its modes."""
 
-_CHECKSUM: Final = "x-amz-crc32"
 _EXCERPT: Final = 60
 
 
@@ -98,7 +97,7 @@ class _Watch:
         if call is not None and call.problem is not None and response is not None:
             http, _ = response
             http.status_code = _status_for(http.status_code)
-            http.headers.pop(_CHECKSUM, None)  # or botocore fails by it in its own way
+            http.headers.pop(CHECKSUM, None)  # or botocore fails by it in its own way
 
     def after_call(self, model: OperationModel, parsed: Any, **_event: object) -> None:
         """End a request whose last response is no answer."""
@@ -150,9 +149,7 @@ def _believed(
         return None
     is_read = content is not None
     content = content if is_read else _json_of(body)
-    check_answer(
-        content, operation_model, call.request, is_vouched=_CHECKSUM in response["headers"]
-    )
+    check_answer(content, operation_model, call.request, response["headers"])
     if is_read or (operation_model.name in READS and not has_binary(body)):
         return None if is_read else content
     _check_parsing(response, shape)
@@ -163,9 +160,9 @@ def _check_transfer(response: dict[str, Any]) -> None:
     """Accept a body that is whole and as it was sent."""
     headers, body = response["headers"], response["body"]
     length = headers.get("content-length")
-    if length is not None and "transfer-encoding" not in headers and length != str(len(body)):
+    if length not in (None, str(len(body))) and "transfer-encoding" not in headers:
         raise NoAnswerError(f"{shown(length)} bytes were announced")
-    checksum = headers.get(_CHECKSUM)
+    checksum = headers.get(CHECKSUM)
     if checksum is not None and checksum.strip() != str(crc32(body)):
         raise NoAnswerError(f"its checksum is not {shown(checksum)}")
 

@@ -11,11 +11,12 @@ deadline only keeps the rest of a request from being waited for; a test notices.
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from functools import cache
 from http.client import HTTPResponse
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final
+from socket import SocketIO
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.hooks import first_non_none_response
 
@@ -23,6 +24,8 @@ from catalog_model.calls import Call, current
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_T = TypeVar("_T")
 
 _NEEDS_RETRY: Final = "needs-retry."
 
@@ -93,63 +96,42 @@ def _timed_connection(connection_class: Any) -> type:
         def send(self, data: Any) -> None:
             if self.sock is None:
                 super().send(data)
-                return
-            own = self.sock.gettimeout()
-            self.sock.settimeout(_shortened(own))
-            try:
-                super().send(data)
-            finally:
-                if self.sock is not None:
-                    self.sock.settimeout(own)
+            else:
+                _within_deadline(self.sock, super().send, data)
 
     return Connection
 
 
 class _Response(HTTPResponse):
-    """An answer whose head and body are read through `_Stream`."""
+    """An answer whose head and body are read as long as the request may take."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_Readable(sock), *args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(sock, *args, **kwargs)
+        raw: Any = self.fp.raw
+        if type(raw) is SocketIO:
+            raw.__class__ = _TimedSocket
 
 
-class _Readable:
-    """What `HTTPResponse` wants of a socket."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Stream(self._sock))
-
-
-class _Stream(io.RawIOBase):
-    """The bytes that a socket receives, as long as the request may take."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return int(self._raw.fileno())
+class _TimedSocket(SocketIO):
+    """The bytes that a socket receives, each wait for them cut to what is left."""
 
     def readinto(self, buffer: Any) -> int | None:
-        own = self._sock.gettimeout()
-        shortened = _shortened(own)
-        if shortened == own:
-            return self._raw.readinto(buffer)  # type: ignore[no-any-return]
-        self._sock.settimeout(shortened)
-        try:
-            return self._raw.readinto(buffer)  # type: ignore[no-any-return]
-        finally:
-            if not self._raw.closed:
-                self._sock.settimeout(own)
+        sock: Any = self._sock  # type: ignore[attr-defined]
+        return _within_deadline(sock, super().readinto, buffer)
 
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+
+def _within_deadline(sock: Any, wait: Callable[[Any], _T], argument: Any) -> _T:
+    """Wait with a timeout that is cut, where need be, and put back."""
+    own = sock.gettimeout()
+    shortened = _shortened(own)
+    if shortened == own:
+        return wait(argument)
+    sock.settimeout(shortened)
+    try:
+        return wait(argument)
+    finally:
+        if sock.fileno() >= 0:  # still open
+            sock.settimeout(own)
 
 
 def _shortened(timeout: Any) -> Any:

@@ -17,6 +17,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Final
 
+from catalog_model.errors import CatalogError
 from catalog_model.faults import answer_in, code_of
 from catalog_model.indexes import TABLE
 from catalog_model.patterns import pattern_of
@@ -142,7 +143,8 @@ class Observers:
         try:
             answer = send(asked)
         except Exception as error:
-            problem, answer = error, answer_in(error)
+            cause = error.__cause__ if isinstance(error, CatalogError) else error
+            problem, answer = error, answer_in(cause) if isinstance(cause, Exception) else {}
             raise
         finally:
             milliseconds = (time.perf_counter() - clock) * 1000

@@ -27,6 +27,7 @@ from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.garbled_answers import Garbled
 
 MODES: Final = ("legacy", "standard", "adaptive")
+PAGE: Final = Garbled(b"<!DOCTYPE html><html><title>Sign in</title></html>")
 LONGEST: Final = 30.0
 """Seconds after which a server gives up a connection: no test takes so long."""
 
@@ -82,6 +83,16 @@ def read_request(connection: socket.socket) -> bool:
             return False
         body += part
     return True
+
+
+def saying(*sent: bytes) -> Act:
+    """Send one of these to each request, the last one to all that follow, and hang up."""
+
+    def act(connection: socket.socket, number: int) -> None:
+        connection.sendall(sent[min(number, len(sent)) - 1])
+        connection.shutdown(socket.SHUT_WR)
+
+    return act
 
 
 def response(came: Garbled) -> bytes:

@@ -6,11 +6,10 @@ As with every mode of retries that botocore has.
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Callable
 
 import pytest
-from lying_server import MODES, Act, handle_on, real_answer, response, serving
+from lying_server import MODES, PAGE, handle_on, real_answer, response, saying, serving
 from table_dump import AnyTitle, movie
 
 from catalog_model import Catalog, codec
@@ -31,16 +30,6 @@ CALLS: dict[str, Callable[[Catalog], object]] = {
     "DescribeTable": table_status,
 }
 """Calls by the operation that they begin with."""
-
-
-def saying(*sent: bytes) -> Act:
-    """Send one of these to each request, the last one to all that follow, and hang up."""
-
-    def act(connection: socket.socket, number: int) -> None:
-        connection.sendall(sent[min(number, len(sent)) - 1])
-        connection.shutdown(socket.SHUT_WR)
-
-    return act
 
 
 def garble(form: str, operation: str, answer: bytes = b'{"Item": {}}') -> bytes:
@@ -158,6 +147,3 @@ def test_a_request_of_somebody_else_is_left_alone() -> None:
         catalog = handle_on(address)
         answer = catalog.client.get_item(TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "b"}})
     assert "Item" not in answer
-
-
-PAGE = garbled("html", Place("GetItem", b"", random.Random(0)))

@@ -127,8 +127,10 @@ def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
         "standard": lambda c: ap.get_title(c, *HER.key),
         "adaptive": lambda c: ap.put_title(c, HER),
     }
-    with serving(WAYS[way]) as address, ends_in_time():
-        calls[mode](handle_on(address, mode, DEADLINE))
+    with serving(WAYS[way]) as address:
+        handle = handle_on(address, mode, DEADLINE).warm()
+        with ends_in_time():
+            calls[mode](handle)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +138,18 @@ def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
 )
 def test_a_call_ends_at_its_deadline_over_tls(way: str, certificate: Path) -> None:
     """As the service has it: each record is one more wait."""
-    with serving(WAYS[way], certificate=certificate) as address, ends_in_time():
-        handle = handle_on(address, deadline=DEADLINE, verify=str(certificate))
-        ap.get_title(handle, *HER.key)
+    with serving(WAYS[way], certificate=certificate) as address:
+        handle = handle_on(address, deadline=DEADLINE, verify=str(certificate)).warm()
+        with ends_in_time():
+            ap.get_title(handle, *HER.key)
 
 
 def test_a_handshake_that_is_not_answered_is_not_waited_for() -> None:
     """A port that accepts, and does not speak TLS."""
-    with serving(lambda c, _: wait(c), is_reading=False) as address, ends_in_time():
-        secure = address.replace("http:", "https:")
-        ap.get_title(handle_on(secure, deadline=DEADLINE), *HER.key)
+    with serving(lambda c, _: wait(c), is_reading=False) as address:
+        handle = handle_on(address.replace("http:", "https:"), deadline=DEADLINE).warm()
+        with ends_in_time():
+            ap.get_title(handle, *HER.key)
 
 
 def test_an_answer_over_tls_is_read(certificate: Path) -> None:
@@ -200,8 +204,9 @@ def test_a_connection_that_is_not_accepted_is_not_waited_for() -> None:
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(address)
+        handle = handle_on(f"http://127.0.0.1:{address[1]}", deadline=DEADLINE).warm()
         with ends_in_time():
-            ap.get_title(handle_on(f"http://127.0.0.1:{address[1]}", deadline=DEADLINE), *HER.key)
+            ap.get_title(handle, *HER.key)
         for each in waiting:
             each.close()
 
@@ -217,8 +222,10 @@ def test_an_endpoint_that_does_not_read_is_not_waited_for() -> None:
             connection.sendall(real_answer(found))
         time.sleep(10 * DEADLINE)
 
-    with serving(read_once, is_reading=False) as address, ends_in_time():
-        ap.put_title(handle_on(address, deadline=DEADLINE), large)
+    with serving(read_once, is_reading=False) as address:
+        handle = handle_on(address, deadline=DEADLINE).warm()
+        with ends_in_time():
+            ap.put_title(handle, large)
 
 
 def test_an_answer_that_is_slow_but_in_time_is_right() -> None:
@@ -247,9 +254,10 @@ def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
     with serving(act) as address:
         client = boto3.client("dynamodb", endpoint_url=address)
         client.get_item(TableName="t", Key=codec.key_attributes(codec.primary_key(ITEM)))
+        handle = Catalog("titles", client=client, deadline=DEADLINE).warm()
         is_dripping.set()
         with ends_in_time():
-            ap.get_title(Catalog("titles", client=client, deadline=DEADLINE), *HER.key)
+            ap.get_title(handle, *HER.key)
 
 
 ITEM = codec.encode_title(HER, version=7, slot=0)
@@ -264,7 +272,7 @@ def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
 
     with serving(act) as address:
         patient = handle_on(address, deadline=None)
-        hasty = Catalog("titles", client=patient.client, deadline=DEADLINE / 2)
+        hasty = Catalog("titles", client=patient.client, deadline=DEADLINE / 2).warm()
         with ends_in_time():
             ap.get_title(hasty, *HER.key)
         assert ap.get_title(patient, *HER.key) == HER

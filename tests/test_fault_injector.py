@@ -31,7 +31,14 @@ from catalog_model.errors import (
     UnavailableError,
     UnreachableError,
 )
-from catalog_model.testing import FAULT_KINDS, Fault, FaultKind, Injection, inject_faults
+from catalog_model.testing import (
+    FAULT_KINDS,
+    GARBLED_FORMS,
+    Fault,
+    FaultKind,
+    Injection,
+    inject_faults,
+)
 
 ROOT = Path(__file__).parents[1]
 EVENTS = ("request-created.dynamodb.Query", "before-send.dynamodb.Query")
@@ -517,3 +524,5 @@ def test_the_documentation_lists_every_kind() -> None:
     page = (ROOT / "docs" / "testing.md").read_text("utf-8")
     for kind, text in FAULT_KINDS.items():
         assert f"| `{kind}` | {text} |" in page
+    for form, text in GARBLED_FORMS.items():
+        assert f"| `{form}` | {text} |" in page
