@@ -263,13 +263,12 @@ class Gateway:
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         """Send a request, again where the table had no throughput left for it."""
-        retries: Retries | None = None
+        retries = Retries(operation, self.table_name)
         while True:
             try:
                 with translated(self.table_name):
                     answer = self._observers.send(operation, request, send)
             except ServiceError as error:
-                retries = retries or Retries(operation, self.table_name)
                 if not retries.wait_after(error):
                     raise
             else:

@@ -113,11 +113,21 @@ def note_progress() -> None:
 
 
 class Retries:
-    """The waits between the tries of one request."""
+    """The waits between the tries of one request.
 
-    def __init__(self, operation: str, table_name: str) -> None:
+    Args:
+        operation: What is asked.
+        table_name: Of which table.
+        deadline: How many seconds all tries of an ordinary call may take, with the pauses between
+            them; None for no limit. Work on many items has none.
+    """
+
+    __slots__ = ("_answers", "_began", "_deadline", "_operation", "_seconds", "_table", "_tries")
+
+    def __init__(self, operation: str, table_name: str, deadline: float | None = None) -> None:
         self._operation = operation
         self._table = table_name
+        self._deadline = deadline
         self._began = time.monotonic()
         self._tries = 0
         self._seconds = 0.0
@@ -152,6 +162,12 @@ class Retries:
         _listener.get()()
         self._wait(ThrottledError("nothing of the batch was done", code="Unprocessed"), _work.get())
 
+    def seconds_left(self) -> float | None:
+        """Tell how long the next try may take; None for no limit."""
+        if self._deadline is None or _work.get() is not None:
+            return self._deadline
+        return self._deadline - (time.monotonic() - self._began)
+
     def _is_repeated(self, error: ServiceError, work: Persistence | None) -> bool:
         if work is None:
             return self._operation in REPEATED_WRITES
@@ -169,16 +185,19 @@ class Retries:
         if self._tries > most or self._seconds > MAX_STALLED_SECONDS:
             raise self._given_up(error) from (error.__cause__ or error)
         if work is None:
-            rest(pause(self._tries))
+            seconds = pause(self._tries)
+            left = self.seconds_left()
+            if left is not None and seconds >= left:
+                raise self._given_up(error) from (error.__cause__ or error)
+            rest(seconds)
         else:
             self._seconds += work.wait(self._operation, self._tries)
         return True
 
     def _given_up(self, error: ServiceError) -> ServiceError:
-        kind = ThrottledError if isinstance(error, ThrottledError) else ServiceError
         seconds = time.monotonic() - self._began
-        advice = f"; {ADVICE}" if kind is ThrottledError else ""
-        return kind(
+        advice = f"; {ADVICE}" if isinstance(error, ThrottledError) else ""
+        return type(error)(
             f"{self._operation} on table {self._table!r} was tried {self._tries} times in "
             f"{seconds:.1f} s and refused each time: {error}{advice}",
             code=error.code,
