@@ -165,8 +165,8 @@ def _loading(total: int) -> Iterator[Progress]:
     try:
         with progress(total) as shown:
             yield shown
-    except (KeyboardInterrupt, CatalogError):
-        if shown and shown.done:
+    except (KeyboardInterrupt, CatalogError) as end:
+        if shown and (shown.done or isinstance(end, KeyboardInterrupt)):
             click.echo(f"{shown.counted} done; run the same command again to go on.", err=True)
         raise
 

@@ -34,7 +34,7 @@ from catalog_model.errors import ServiceError
 from catalog_model.faults import translated
 from catalog_model.indexes import INDEX_KEYS, IndexName
 from catalog_model.keys import ItemKey
-from catalog_model.retries import Retries, is_persistent, note_progress
+from catalog_model.retries import Retries, note_progress
 from catalog_model.table import meta_table
 from catalog_model.trace import Observers, Send
 
@@ -134,7 +134,7 @@ class Gateway:
             yield from self._batch_get({**wanted, **projection})
 
     def _batch_get(self, asked: Any) -> Iterator[Item]:
-        retries = Retries("BatchGetItem", self.table_name)
+        retries = Retries("BatchGetItem", self.table_name, self._deadline)
         while asked:
             wanted = len(asked["Keys"])
             request = {"RequestItems": {self.table_name: asked}}
@@ -277,18 +277,17 @@ class Gateway:
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         """Send a request, again where the table had no throughput left for it."""
-        retries: Retries | None = None
-        call = Call(operation, request, self._deadline)
+        retries = Retries(operation, self.table_name, self._deadline)
         while True:
             try:
-                with call, translated(self.table_name, self._profile):
+                with (
+                    Call(operation, request, retries.seconds_left()),
+                    translated(self.table_name, self._profile),
+                ):
                     answer = self._observers.send(operation, request, send)
             except ServiceError as error:
-                retries = retries or Retries(operation, self.table_name)
-                if not retries.wait_after(error, call.seconds_left()):
+                if not retries.wait_after(error):
                     raise
-                if is_persistent():
-                    call = Call(operation, request, self._deadline)
             else:
                 if operation != "BatchGetItem":  # which may have got nothing done
                     note_progress()

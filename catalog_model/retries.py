@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import inf
 from typing import Final
 
 from catalog_model.errors import ServiceError, ThrottledError
@@ -106,11 +105,6 @@ def told_of_throttling(listener: Callable[[], None]) -> Iterator[None]:
         _listener.reset(token)
 
 
-def is_persistent() -> bool:
-    """Whether this is part of work on many items."""
-    return _work.get() is not None
-
-
 def note_progress() -> None:
     """Note that a request got something done: nothing of the work is stalled."""
     work = _work.get()
@@ -119,11 +113,21 @@ def note_progress() -> None:
 
 
 class Retries:
-    """The waits between the tries of one request."""
+    """The waits between the tries of one request.
 
-    def __init__(self, operation: str, table_name: str) -> None:
+    Args:
+        operation: What is asked.
+        table_name: Of which table.
+        deadline: How many seconds all tries of an ordinary call may take, with the pauses between
+            them; None for no limit. Work on many items has none.
+    """
+
+    __slots__ = ("_answers", "_began", "_deadline", "_operation", "_seconds", "_table", "_tries")
+
+    def __init__(self, operation: str, table_name: str, deadline: float | None = None) -> None:
         self._operation = operation
         self._table = table_name
+        self._deadline = deadline
         self._began = time.monotonic()
         self._tries = 0
         self._seconds = 0.0
@@ -135,10 +139,8 @@ class Retries:
         self._tries, self._seconds = 0, 0.0
         rest(pause(0))
 
-    def wait_after(self, error: ServiceError, seconds_left: float = inf) -> bool:
+    def wait_after(self, error: ServiceError) -> bool:
         """Wait before the next try; tell whether there shall be one.
-
-        An ordinary call has none whose pause goes beyond the *seconds_left* until its deadline.
 
         Raises:
             ServiceError: After too many tries without any progress: of the kind of *error*.
@@ -149,7 +151,7 @@ class Retries:
         work = _work.get()
         if work is not None:
             work.refusals += 1
-        return self._is_repeated(error, work) and self._wait(error, work, seconds_left)
+        return self._is_repeated(error, work) and self._wait(error, work)
 
     def wait_for_the_rest(self) -> None:
         """Wait before a batch is asked again of which nothing was done.
@@ -160,6 +162,12 @@ class Retries:
         _listener.get()()
         self._wait(ThrottledError("nothing of the batch was done", code="Unprocessed"), _work.get())
 
+    def seconds_left(self) -> float | None:
+        """Tell how long the next try may take; None for no limit."""
+        if self._deadline is None or _work.get() is not None:
+            return self._deadline
+        return self._deadline - (time.monotonic() - self._began)
+
     def _is_repeated(self, error: ServiceError, work: Persistence | None) -> bool:
         if work is None:
             return self._operation in REPEATED_WRITES
@@ -169,9 +177,7 @@ class Retries:
         # earlier try may have been applied and its answer lost: only its token can tell.
         return not is_cancelled(error) and self._tries < BRIEF_RETRIES
 
-    def _wait(
-        self, error: ServiceError, work: Persistence | None, seconds_left: float = inf
-    ) -> bool:
+    def _wait(self, error: ServiceError, work: Persistence | None) -> bool:
         if work is not None and work.answers != self._answers:
             self._answers, self._tries, self._seconds = work.answers, 0, 0.0
         self._tries += 1
@@ -180,18 +186,18 @@ class Retries:
             raise self._given_up(error) from (error.__cause__ or error)
         if work is None:
             seconds = pause(self._tries)
-            if seconds >= seconds_left:
-                return False
+            left = self.seconds_left()
+            if left is not None and seconds >= left:
+                raise self._given_up(error) from (error.__cause__ or error)
             rest(seconds)
         else:
             self._seconds += work.wait(self._operation, self._tries)
         return True
 
     def _given_up(self, error: ServiceError) -> ServiceError:
-        kind = ThrottledError if isinstance(error, ThrottledError) else ServiceError
         seconds = time.monotonic() - self._began
-        advice = f"; {ADVICE}" if kind is ThrottledError else ""
-        return kind(
+        advice = f"; {ADVICE}" if isinstance(error, ThrottledError) else ""
+        return type(error)(
             f"{self._operation} on table {self._table!r} was tried {self._tries} times in "
             f"{seconds:.1f} s and refused each time: {error}{advice}",
             code=error.code,

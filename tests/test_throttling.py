@@ -25,7 +25,14 @@ from catalog_model.fault_kinds import make_error
 from catalog_model.migrate import migrate
 from catalog_model.operations import create_table, delete_table
 from catalog_model.repair import repair
-from catalog_model.retries import MAX_STALLED_RETRIES, MAX_STALLED_SECONDS, pause
+from catalog_model.retries import (
+    MAX_STALLED_RETRIES,
+    MAX_STALLED_SECONDS,
+    Persistence,
+    Retries,
+    pause,
+    persistent,
+)
 from catalog_model.testing import without_pauses
 from catalog_model.verify import verify
 
@@ -281,6 +288,30 @@ def test_the_pauses_of_an_ordinary_write_are_bounded_and_span_five_seconds() -> 
         assert sum(pauses) < 20
     means = [sum(pause(tries) for _ in range(500)) / 500 for tries in (1, 3, 5, 8)]
     assert means == sorted(means)
+
+
+def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
+    """No pause begins that the deadline does not leave time for; long work has none."""
+    clock = Clock()
+    throttled = ThrottledError("why", code="ThrottlingError")
+    for deadline in (0.3, 2, 7):
+        with clock.ruling():
+            tries, began = Retries("TransactWriteItems", "t", deadline), clock()
+            lefts: list[float] = []
+            with pytest.raises(ThrottledError, match="tried"):
+                lefts.extend(_lefts(tries, throttled))
+            assert all(left > 0 for left in lefts)
+            assert clock() - began < deadline
+            with persistent(Persistence()):
+                for _ in range(20):
+                    assert tries.wait_after(throttled)
+                assert tries.seconds_left() == deadline
+
+
+def _lefts(tries: Retries, error: ServiceError) -> Iterator[float]:
+    """How much time is left before each try, until it is given up."""
+    while tries.wait_after(error):
+        yield tries.seconds_left() or 0
 
 
 def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> None:
