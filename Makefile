@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 DYNOXIDE_VERSION := 1.2.1
 
 PORT ?= 8080
@@ -21,7 +22,7 @@ PLATFORM = $(shell $(BIN)/python -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test soak check lint types imports docs bench fuzz image pins dist engine clean help
+.PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +33,12 @@ run: $(VENV)/.app $(if $(filter moto,$(ENGINE)),,engine)  ## serve the example a
 
 test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+oldest: $(VENV)/.dev engine  ## run the tests on the oldest dependencies that are allowed, in an environment of its own
+	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
+	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
+	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
+	@$(OLDEST)/bin/python -m pytest -q -n auto --dist loadfile
 
 soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
@@ -112,4 +119,4 @@ $(VENV)/.dev: $(VENV)/.app pyproject.toml
 	@touch $@
 
 clean:  ## remove what was made
-	@rm -rf $(VENV) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -56,6 +56,13 @@ class Settings:
         return Catalog.from_env(**{name: given[name] for name in given if given[name] is not None})
 
 
+def as_typed(ctx: click.Context) -> str:
+    """Return the words that lead to a command, as they were typed: with `python -m`, or without."""
+    root = ctx.find_root().info_name or ""
+    rest = ctx.command_path.removeprefix(root).strip()
+    return f"{root if root.startswith('python') else 'catalog-model'} {rest}"
+
+
 class Failure(click.ClickException):
     """An error of the package as one line and an exit code."""
 

@@ -15,7 +15,7 @@ import click
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
 from catalog_model.cli_arguments import Argument, attribute_value, describe, parameters_of
-from catalog_model.cli_base import Command, Settings, confirm
+from catalog_model.cli_base import Command, Settings, as_typed, confirm
 from catalog_model.cli_output import show
 from catalog_model.files import TitleFile, read_title, read_titles
 from catalog_model.keys import KINDS, Kind
@@ -114,10 +114,9 @@ class PatternCommand(Command):
         return answer
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example."""
+        """Write the example, on one line: as it stands, so it can be pasted."""
         formatter.write_paragraph()
-        path = ctx.command_path.partition(" ")[2]
-        formatter.write_text(f"Example: catalog-model {path} {self.example}")
+        formatter.write(f"Example: {as_typed(ctx)} {self.example}\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the arguments and the options."""

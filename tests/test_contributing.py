@@ -169,11 +169,17 @@ def test_what_the_guide_names_exists() -> None:
 
 
 def test_people_and_machines_run_the_same_check() -> None:
-    """The workflow calls `.ci/run`, and that `make check`, on the oldest Python and the newest."""
+    """The workflow calls `.ci/run`, and that `make check`, on every Python; then `make oldest`."""
     workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text("utf-8")
-    assert re.findall(r"run: (.*)", workflow) == [".ci/run"]
+    assert re.findall(r"run: (.*)", workflow) == [".ci/run", "make oldest"]
     assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith("\nmake check")
     (oldest,) = re.findall(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
-    assert f'python: ["{oldest}", "3.x"]' in workflow
+    (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
+    *named, newest = re.findall(r'"([\w.]+)"', matrix)
+    first = int(oldest.removeprefix("3."))
+    assert named == [f"3.{minor}" for minor in range(first, first + len(named))]
+    assert len(named) >= 3
+    assert newest == "3.x"
+    assert f'python-version: "{oldest}"' in workflow
     used = re.findall(r"uses: (\S+)", workflow)
     assert all(re.fullmatch(r"actions/[\w-]+@v\d+", each) for each in used)

@@ -1,0 +1,84 @@
+"""The examples that help prints: each is run as it stands, however the program was called."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from command_line import CommandLine
+from packages import ROOT
+
+from catalog_model import access_patterns as ap
+from catalog_model.cli import program
+from catalog_model.files import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine
+
+NAMES = ("catalog-model", "python -m catalog_model")
+
+
+def paths(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command, those within groups too."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from paths(command, (*path, name))
+
+
+def examples(name: str, path: tuple[str, ...], columns: int = 80) -> list[str]:
+    """Return the examples in the help of a command, as they are printed on a narrow terminal."""
+    runner = CliRunner(env={"COLUMNS": str(columns)})
+    shown = runner.invoke(program, [*path, "--help"], prog_name=name)
+    assert shown.exit_code == 0
+    return re.findall(r"^ *Example: (.*)$", shown.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_of_help_runs(
+    name: str, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the sample data, beside its files and a record of one title."""
+    cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
+    monkeypatch.chdir(tmp_path)
+    for file_name in FILE_NAMES.values():
+        shutil.copy(str(sample_folder() / file_name), file_name)
+    Path("alien.json").write_text(cli.done("--output", "json", "get-title", "movie", "34"))
+    found = {path: examples(name, path) for path in paths(program)}
+    with_examples = [path for path, texts in found.items() if texts]
+    assert len(with_examples) == 2 * len(ap.PATTERNS) - 1, "load's own help has none"
+    for path in sorted(with_examples, key=lambda path: "delete-title" in path):
+        (text,) = found[path]
+        prefix, words = name.split(), shlex.split(text)
+        assert words[: len(prefix)] == prefix
+        if "delete-title" in path:
+            cli.done("put-title", "movie", "alien.json")
+        if not (path[0] == "explain" and local_engine.name == "moto"):  # it makes its units up
+            cli.done(*words[len(prefix) :])
+
+
+def test_the_example_of_the_module_is_pasted_into_a_shell(
+    local_engine: Engine, tmp_path: Path
+) -> None:
+    """As a person does it: the program's own output, in a shell of its own."""
+    cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, **cli.environment, "PYTHONPATH": str(ROOT), "COLUMNS": "60"}
+    environment["PATH"] = os.pathsep.join([str(scripts), environment["PATH"]])
+    script = (
+        "python -m catalog_model update-votes --help"
+        " | sed -n 's/^Example: //p' > example.sh && sh -e example.sh"
+    )
+    done = subprocess.run(
+        ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert ap.get_title(cli.catalog, "movie", 34).vote_count == 15000
