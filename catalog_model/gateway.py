@@ -276,6 +276,10 @@ class Gateway:
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        with self._observers.guard(operation):
+            return self._send_until_taken(operation, request, send)
+
+    def _send_until_taken(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         """Send a request, again where the table had no throughput left for it."""
         retries = Retries(operation, self.table_name, self._deadline)
         while True:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -27,6 +28,8 @@ _log: Final = logging.getLogger(__name__)
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
+Guarding = Callable[[str], AbstractContextManager[None]]
+"""What stands around each request, by the name of its operation; it may refuse to have it sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,15 @@ class Trace:
         return sum(self.units.values())
 
 
+def _unguarded(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Observers:
-    """Who listens to the requests of a handle. Thread-safe."""
+    """Who listens to the requests of a handle, and what guards them. Thread-safe."""
 
     def __init__(self) -> None:
+        self.guard: Guarding = _unguarded
         self._hooks: tuple[Hook, ...] = ()
         self._lock = threading.Lock()
 

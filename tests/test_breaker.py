@@ -1,0 +1,500 @@
+"""The breaker, the room and the guard before a table that may be ill."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from catalog_model import errors
+from catalog_model.breaker import (
+    FAILURES,
+    FIRST_PAUSE,
+    ILL,
+    LONGEST_PAUSE,
+    SUCCESSES,
+    Breaker,
+    Outcome,
+    RefusedError,
+    State,
+    Ticket,
+    outcome_of,
+)
+from catalog_model.errors import (
+    CatalogError,
+    ConfigurationError,
+    ConflictError,
+    ServiceError,
+    ThrottledError,
+    TitleNotFoundError,
+    UnavailableError,
+)
+from catalog_model.guard import ITEM_OPERATIONS, Guard, Room
+
+OUTCOMES = st.sampled_from(Outcome)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def longest(_: float, most: float) -> float:
+    """Take the whole of a pause."""
+    return most
+
+
+def made(clock: Clock, **settings: Any) -> Breaker:
+    """Make a breaker whose pauses are whole."""
+    return Breaker(clock=clock, spread=longest, **settings)
+
+
+def opened(clock: Clock, cause: Outcome = Outcome.FAILED) -> Breaker:
+    """Make a breaker that has just opened."""
+    breaker = made(clock)
+    for _ in range(FAILURES):
+        breaker.leave(breaker.enter(), cause)
+    assert breaker.state is State.OPEN
+    return breaker
+
+
+def is_let_through(breaker: Breaker) -> bool:
+    """Tell whether a request is sent now; it ends without a word."""
+    try:
+        breaker.leave(breaker.enter(), Outcome.NOT_ASKED)
+    except RefusedError:
+        return False
+    return True
+
+
+# -- The breaker, step by step beside a model of it -----------------------------------------------
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Any requests, with any ends, in any order and at any time, beside what the rules say."""
+
+    breaker_class: type[Breaker] = Breaker
+    failures = 2  # so that histories of some twenty steps go through all states
+    successes = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.breaker = self.breaker_class(
+            failures=self.failures, successes=self.successes, clock=self.clock, spread=longest
+        )
+        self.under_way: list[tuple[Ticket, int]] = []  # with the period they were let through in
+        self.period = 0
+        self.state = State.CLOSED
+        self.in_a_row = 0
+        self.pause = FIRST_PAUSE
+        self.until = 0.0
+
+    def go_to(self, state: State) -> None:
+        self.state, self.in_a_row, self.period = state, 0, self.period + 1
+
+    def open(self, pause: float) -> None:
+        self.pause, self.until = pause, self.clock.now + pause
+        self.go_to(State.OPEN)
+
+    @property
+    def probes(self) -> int:
+        """How many of those under way were let through while it tries."""
+        return sum(period == self.period for _, period in self.under_way)
+
+    @rule()
+    def ask(self) -> None:
+        if self.state is State.OPEN and self.clock.now >= self.until:
+            self.go_to(State.PROBING)
+        is_sent = self.state is State.CLOSED or (self.state is State.PROBING and not self.probes)
+        try:
+            self.under_way.append((self.breaker.enter(), self.period))
+        except RefusedError as refusal:
+            assert not is_sent
+            assert 0 < refusal.retry_after <= LONGEST_PAUSE
+        else:
+            assert is_sent
+
+    @precondition(lambda self: self.under_way)
+    @rule(which=st.integers(0), outcome=OUTCOMES)
+    def answer(self, which: int, outcome: Outcome) -> None:
+        ticket, period = self.under_way.pop(which % len(self.under_way))
+        self.breaker.leave(ticket, outcome)
+        if period != self.period or outcome is Outcome.NOT_ASKED:
+            return
+        if self.state is State.CLOSED:
+            self.in_a_row = self.in_a_row + 1 if outcome in ILL else 0
+            if self.in_a_row == self.failures:
+                self.open(FIRST_PAUSE)
+        elif outcome in ILL:
+            self.open(FIRST_PAUSE if self.in_a_row else min(2 * self.pause, LONGEST_PAUSE))
+        else:
+            self.in_a_row += 1
+            if self.in_a_row == self.successes:
+                self.go_to(State.CLOSED)
+
+    @rule(seconds=st.floats(0, 2 * LONGEST_PAUSE, exclude_min=True))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @invariant()
+    def it_is_in_the_state_of_the_model(self) -> None:
+        assert self.breaker.state is self.state
+        is_waiting = self.state is State.OPEN
+        assert self.breaker.remaining == (max(0, self.until - self.clock.now) if is_waiting else 0)
+
+    def teardown(self) -> None:
+        """Whatever went before: a table that is well again is found so, by itself."""
+        for ticket, _ in self.under_way:
+            self.breaker.leave(ticket, Outcome.NOT_ASKED)
+        self.clock.now += LONGEST_PAUSE
+        for _ in range(self.successes):
+            self.breaker.leave(self.breaker.enter(), Outcome.ANSWERED)
+        assert self.breaker.state is State.CLOSED
+
+
+def test_the_breaker_is_its_model() -> None:
+    """In any history of requests, ends and waits; and it closes at the end of each of them."""
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        BreakerMachine, settings=settings(max_examples=100, stateful_step_count=40)
+    )
+
+
+class LetsAllTry(Breaker):
+    """A planted bug: while it tries, any number of requests is let through."""
+
+    def enter(self) -> Ticket:
+        ticket = super().enter()
+        self._probe = None
+        return ticket
+
+
+class HearsTheLate(Breaker):
+    """A planted bug: a request of an earlier period has a say."""
+
+    def leave(self, ticket: Ticket, outcome: Outcome) -> None:
+        super().leave(ticket._replace(period=self._period), outcome)
+
+
+class NeverOpens(Breaker):
+    """A planted bug: the breaker is off."""
+
+    def _open(self, cause: Outcome, pause: float) -> None:
+        pass
+
+
+class NeverTries(Breaker):
+    """A planted bug: once open it stays so."""
+
+    def enter(self) -> Ticket:
+        if self.state is State.OPEN:
+            raise RefusedError("not sent", 1.0, "ill")
+        return super().enter()
+
+
+class CountsForgetfully(Breaker):
+    """A planted bug: an answer in between does not start the count anew."""
+
+    def leave(self, ticket: Ticket, outcome: Outcome) -> None:
+        is_closed = self.state is State.CLOSED
+        ignored = is_closed and outcome is Outcome.ANSWERED
+        super().leave(ticket, Outcome.NOT_ASKED if ignored else outcome)
+
+
+@pytest.mark.parametrize(
+    "bug", [LetsAllTry, HearsTheLate, NeverOpens, NeverTries, CountsForgetfully]
+)
+def test_the_model_sees_a_planted_bug(bug: type[Breaker]) -> None:
+    """So it can be broken."""
+    machine = type("Planted", (BreakerMachine,), {"breaker_class": bug})
+    found = settings(
+        max_examples=400,
+        stateful_step_count=40,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
+    with pytest.raises((AssertionError, RefusedError)):
+        run_state_machine_as_test(machine, settings=found)  # type: ignore[no-untyped-call]
+
+
+@given(st.lists(st.sampled_from((Outcome.ANSWERED, Outcome.NOT_ASKED))))
+def test_a_table_that_is_well_is_always_asked(outcomes: list[Outcome]) -> None:
+    """Nothing but failures in a row opens it."""
+    breaker = made(Clock())
+    for outcome in outcomes:
+        breaker.leave(breaker.enter(), outcome)
+    assert breaker.state is State.CLOSED
+
+
+def test_the_pauses_grow_while_no_try_succeeds_and_start_anew_once_one_has() -> None:
+    """From half a second to eight."""
+    clock = Clock()
+    breaker = opened(clock)
+    pauses = []
+    for _ in range(6):
+        pauses.append(breaker.remaining)
+        clock.now += breaker.remaining
+        breaker.leave(breaker.enter(), Outcome.FAILED)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+    clock.now += breaker.remaining
+    breaker.leave(breaker.enter(), Outcome.ANSWERED)
+    breaker.leave(breaker.enter(), Outcome.THROTTLED)
+    assert breaker.remaining == FIRST_PAUSE
+    assert breaker.cause is Outcome.THROTTLED
+
+
+def test_processes_that_opened_at_once_do_not_try_again_at_once() -> None:
+    """Each takes three quarters of the pause to all of it."""
+    clock = Clock()
+    remaining = set()
+    for _ in range(50):
+        breaker = Breaker(failures=1, clock=clock)
+        breaker.leave(breaker.enter(), Outcome.FAILED)
+        assert 0.75 * FIRST_PAUSE <= breaker.remaining <= FIRST_PAUSE
+        remaining.add(breaker.remaining)
+    assert len(remaining) > 40
+
+
+def test_of_many_threads_one_tries() -> None:
+    """Those beside it are refused at once."""
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += LONGEST_PAUSE
+    barrier = threading.Barrier(16)
+
+    def ask(_: int) -> bool:
+        barrier.wait(30)
+        try:
+            breaker.enter()
+        except RefusedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(ask, range(16))) == 1
+
+
+# -- What an error shows of the table -------------------------------------------------------------
+
+
+def test_only_an_outage_and_throttling_count_as_failures() -> None:
+    """Every class of ours; what the caller or the operator has to mend is the table's answer."""
+    failing = {
+        kind
+        for kind in map(errors.__dict__.__getitem__, errors.__all__)
+        if outcome_of(kind("x")) in ILL
+    }
+    expected = {
+        kind
+        for kind in map(errors.__dict__.__getitem__, errors.__all__)
+        if issubclass(kind, (UnavailableError, ThrottledError))
+    }
+    assert failing == expected
+    assert outcome_of(ThrottledError("x")) is Outcome.THROTTLED
+    for kind in (TitleNotFoundError, ConflictError, ServiceError, CatalogError):
+        assert outcome_of(kind("x")) is Outcome.ANSWERED
+    for error in (ConfigurationError("x"), KeyboardInterrupt(), ValueError("x"), MemoryError()):
+        assert outcome_of(error) is Outcome.NOT_ASKED
+
+
+# -- Room -----------------------------------------------------------------------------------------
+
+
+def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
+    """The next one is refused, and says when to come again."""
+    room = Room(2, patience=0.0)
+    first, _ = room.enter(), room.enter()
+    with pytest.raises(RefusedError, match="2 requests wait") as refused:
+        room.enter()
+    assert (refused.value.reason, refused.value.retry_after > 0) == ("full", True)
+    room.leave(first)
+    room.enter()
+
+
+def test_room_is_waited_for_while_those_inside_are_young() -> None:
+    """They are about to end; so a table that is well refuses nobody."""
+    room = Room(2, patience=5.0)
+
+    def visit(_: int) -> None:
+        place = room.enter()
+        time.sleep(0.002)
+        room.leave(place)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(list(pool.map(visit, range(200)))) == 200
+
+
+def test_nothing_is_waited_for_once_one_is_stuck() -> None:
+    """All after it are refused at once, and those that wait are let go then."""
+    room = Room(1, patience=0.3)
+    room.enter()
+    began = time.monotonic()
+    with pytest.raises(RefusedError):
+        room.enter()
+    waited = time.monotonic() - began
+    assert 0.2 < waited < 2
+    began = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(RefusedError):
+            room.enter()
+    assert time.monotonic() - began < 0.2
+
+
+# -- The guard ------------------------------------------------------------------------------------
+
+
+def guard_of(clock: Clock, places: int = 3) -> Guard:
+    """Make a guard that waits for no room."""
+    return Guard(made(clock), Room(places, patience=0.0), clock)
+
+
+def fail(guard: Guard, error: Exception, operation: str = "GetItem") -> None:
+    """Have a request end with an error."""
+    with pytest.raises(type(error)), guard(operation):
+        raise error
+
+
+def test_a_guard_opens_after_so_many_failures_in_a_row() -> None:
+    """Nothing is sent then; and a refusal is no failure of its own."""
+    clock = Clock()
+    guard = guard_of(clock)
+    refusals: list[str] = []
+    guard.on_refusal.append(refusals.append)
+    for _ in range(FAILURES):
+        fail(guard, UnavailableError("x"))
+    for _ in range(20):
+        with pytest.raises(RefusedError), guard("GetItem"):
+            pytest.fail("it was sent")
+    assert refusals == ["ill"] * 20
+    clock.now += FIRST_PAUSE
+    with guard("GetItem"):
+        pass
+    assert guard.breaker.state is State.PROBING
+
+
+def test_what_the_table_answers_opens_nothing() -> None:
+    """A title that is not there, a lost race, an argument that it refused."""
+    guard = guard_of(Clock())
+    for error in (TitleNotFoundError("x"), ConflictError("x"), ServiceError("x"), KeyError("x")):
+        for _ in range(3 * FAILURES):
+            fail(guard, error)
+    assert guard.breaker.state is State.CLOSED
+
+
+def test_what_is_asked_about_the_table_itself_is_not_guarded() -> None:
+    """It is asked while the breaker is open, and does not close it."""
+    guard = guard_of(Clock())
+    for _ in range(FAILURES):
+        fail(guard, UnavailableError("x"))
+    with guard("DescribeTable"):
+        pass
+    assert "DescribeTable" not in ITEM_OPERATIONS
+    assert guard.breaker.state is State.OPEN
+
+
+def test_every_place_is_given_back_however_a_request_ends() -> None:
+    """By an answer, any error, or a refusal of the breaker."""
+    clock = Clock()
+    guard = guard_of(clock, places=1)
+    for error in (UnavailableError("x"), ValueError("x"), ThrottledError("x")):
+        for _ in range(4):
+            clock.now += LONGEST_PAUSE
+            fail(guard, error)
+    clock.now += LONGEST_PAUSE
+    with guard("Query"), pytest.raises(RefusedError), guard("Query"):
+        pytest.fail("there was no room")
+    with guard("Query"):
+        pass
+
+
+def test_requests_for_one_answer_are_let_through_together() -> None:
+    """While one answer at a time is tried, the second request of it is no second answer."""
+    clock = Clock()
+    guard = guard_of(clock)
+    for _ in range(FAILURES):
+        fail(guard, ThrottledError("x"))
+    clock.now += LONGEST_PAUSE
+    guard.begin_visit(2.0)
+    with guard("BatchGetItem"):
+        pass
+    with ThreadPoolExecutor(1) as pool:  # another thread, another answer
+        asked = pool.submit(guard("Query").__enter__)
+        assert isinstance(asked.exception(30), RefusedError)
+    with guard("BatchGetItem"):
+        pass
+    guard.end_visit()
+    assert guard.breaker.state is State.PROBING
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(guard("Query").__enter__).exception(30) is None
+
+
+def test_a_visit_counts_once_and_a_failure_of_it_at_once() -> None:
+    """Ten requests for one answer are one answer; a failure is known before the answer is given."""
+    clock = Clock()
+    guard = guard_of(clock)
+    for _ in range(FAILURES):
+        fail(guard, ThrottledError("x"))
+    clock.now += LONGEST_PAUSE
+    for _ in range(SUCCESSES):
+        assert guard.breaker.state is not State.CLOSED
+        guard.begin_visit(2.0)
+        for _ in range(10):
+            with guard("GetItem"):
+                pass
+        guard.end_visit()
+    assert guard.breaker.state is State.CLOSED
+    guard.begin_visit(2.0)
+    for _ in range(FAILURES):
+        fail(guard, ThrottledError("x"))
+    assert guard.breaker.state is State.OPEN
+
+
+def test_no_more_requests_are_sent_once_an_answer_is_late() -> None:
+    """And the next answer has its own time."""
+    clock = Clock()
+    guard = guard_of(clock)
+    guard.begin_visit(2.0)
+    with guard("GetItem"):
+        clock.now += 2.1
+    with pytest.raises(RefusedError, match="time") as refused, guard("GetItem"):
+        pytest.fail("it was sent")
+    assert refused.value.reason == "late"
+    guard.end_visit()
+    with guard("GetItem"):
+        pass
+    guard.begin_visit(2.0)
+    with guard("GetItem"):
+        pass
+
+
+def test_a_visit_in_which_nothing_was_asked_frees_its_turn() -> None:
+    """Credentials that are missing say nothing of the table: the next one may try."""
+    clock = Clock()
+    guard = guard_of(clock)
+    for _ in range(FAILURES):
+        fail(guard, UnavailableError("x"))
+    clock.now += LONGEST_PAUSE
+    for _ in range(5):
+        guard.begin_visit(2.0)
+        fail(guard, ConfigurationError("x"))
+        guard.end_visit()
+        assert guard.breaker.state is State.PROBING
+    assert is_let_through(guard.breaker)
