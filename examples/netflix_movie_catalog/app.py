@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Request, Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
@@ -25,6 +26,7 @@ from catalog_model.flask import answer as extension_answer
 from catalog_model.nesting import nests_too_deeply
 
 PAGE: Final = 20
+MAX_BODY: Final = 64 * 1024
 NO_MOVIE: Final = "Movie Id value not provided or not found"
 MOVIE_KEY: Final = re.compile("[1-9][0-9]{0,99}")
 METHODS: Final = frozenset(
@@ -47,10 +49,12 @@ def create_app(catalog: Catalog | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.json = BoundedJSON(app)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     registry = CollectorRegistry(auto_describe=True)
     extension.init_app(app, catalog=catalog, registry=registry)
     app.register_blueprint(routes)
     app.add_url_rule("/readyz", view_func=readyz)
+    app.register_error_handler(RequestEntityTooLarge, too_large)
     measure(app, registry)
     return app
 
@@ -165,6 +169,11 @@ def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
 def refuse(message: str) -> Response:
     """Answer with an error that may quote what a client sent: never as markup."""
     return extension_answer({"error": message}, 400)
+
+
+def too_large(_: RequestEntityTooLarge) -> Response:
+    """Answer for a body that is not read, as it is too large."""
+    return extension_answer({"error": f"The body must be at most {MAX_BODY} bytes"}, 413)
 
 
 def measure(app: Flask, registry: CollectorRegistry) -> None:

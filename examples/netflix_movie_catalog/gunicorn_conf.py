@@ -58,7 +58,7 @@ NO_NEWCOMERS: Final = (
 
 bind = "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-worker_class = "gthread"
+worker_class = "catalog_model.gunicorn.BufferedWorker"
 threads = 8
 preload_app = True
 keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s

@@ -1,0 +1,266 @@
+"""A worker for gunicorn whose threads get whole requests only: slow clients hold none of them.
+
+Needs the extra ``flask``. In gunicorn's own threaded worker a thread reads a request from its
+connection, so as many clients as there are threads stop the whole process, health included, when
+each sends half a header. Here waitress does the reading and writing, in one loop for all of a
+process's connections; gunicorn does the rest: processes, signals, sockets, hooks and logs.
+
+::
+
+    gunicorn --worker-class catalog_model.gunicorn.BufferedWorker --threads 8 'app:create_app()'
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+try:
+    from gunicorn.workers.base import Worker
+    from waitress import wasyncore
+    from waitress.channel import HTTPChannel
+    from waitress.parser import HTTPRequestParser
+    from waitress.server import BaseWSGIServer, create_server
+    from waitress.task import WSGITask
+    from waitress.utilities import RequestEntityTooLarge
+except ImportError as missing:
+    raise ImportError(
+        "gunicorn or waitress is not installed: pip install 'catalog-model[flask]'"
+    ) from missing
+
+__all__ = ["BufferedWorker"]
+
+REQUEST_SECONDS: Final = 20.0
+"""Within how many seconds of its first byte a request has to be there, whole."""
+
+IDLE_SECONDS: Final = 2.0
+"""How long a worker that ends keeps connections on which nothing is being asked."""
+
+LINGER_SECONDS: Final = 5.0
+"""How long what a client still sends of a body that was refused is read, and dropped."""
+LINGER_BYTES: Final = 1 << 18
+
+MAX_BODY: Final = 1 << 20
+"""The largest body, where the application has no MAX_CONTENT_LENGTH."""
+
+MAX_HEADER: Final = 1 << 16
+CROWDED: Final = 0.9
+"""From which share of its connections on a worker closes those on which nothing is being asked."""
+
+
+class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
+    """A request while it arrives. Of a body that is too large nothing is kept.
+
+    The application is asked all the same, with the length and no body: the answer is its own.
+    """
+
+    error: Any
+    is_cut = False
+
+    def received(self, data: bytes) -> int:
+        """Take what arrived; returns how much of it was this request's."""
+        consumed: int = super().received(data)
+        if isinstance(self.error, RequestEntityTooLarge):
+            length = max(self.content_length, self.body_bytes_received)
+            self.headers["CONTENT_LENGTH"] = str(length)
+            self.error, self.expect_continue, self.is_cut = None, False, True
+            self.close()
+            self.body_rcv = None
+            return len(data)
+        return consumed
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """The answer to a request: runs in a thread, with gunicorn's hooks around it."""
+
+    def execute(self) -> None:
+        """Ask the application."""
+        worker: BufferedWorker = self.channel.server.worker
+        began = time.monotonic()
+        worker.cfg.pre_request(worker, self)
+        if self.request.is_cut or not worker.alive:
+            self.force_close()
+        try:
+            super().execute()
+        finally:
+            worker.note(self, time.monotonic() - began)
+
+    def force_close(self) -> None:
+        """Close the connection after this answer; for hooks, as requests of gunicorn have it."""
+        self.set_close_on_finish()
+
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """The headers of the answer, for the access log."""
+        return self.response_headers  # type: ignore[no-any-return]
+
+    @property
+    def sent(self) -> int:
+        """The length of the body that was answered, for the access log."""
+        return self.content_bytes_written  # type: ignore[no-any-return]
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection."""
+
+    parser_class = BufferedRequest
+    task_class = Task
+    since = 0.0
+    was_cut = False
+    lingers_until: float | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being asked or answered on it."""
+        return not (self.requests or self.request or self.total_outbufs_len)
+
+    def is_overdue(self, now: float) -> bool:
+        """Tell whether a request, or the rest of one that was cut, arrives for too long."""
+        if self.lingers_until is not None:
+            return now > self.lingers_until
+        return self.request is not None and now - self.since > REQUEST_SECONDS
+
+    def received(self, data: bytes) -> bool:
+        """Take what arrived."""
+        if self.request is None:
+            self.since = time.monotonic()
+        taken: bool = super().received(data)
+        self.was_cut = self.was_cut or any(each.is_cut for each in self.requests)
+        return taken
+
+    def readable(self) -> bool:
+        """Tell whether to read from it."""
+        return self.lingers_until is not None or bool(super().readable())
+
+    def writable(self) -> bool:
+        """Tell whether there is something to write to it, or to close."""
+        return bool(self.will_close or (self.lingers_until is None and super().writable()))
+
+    def handle_read(self) -> None:
+        """Read; drop what comes behind a request that was cut."""
+        if self.lingers_until is None:
+            super().handle_read()
+            return
+        try:
+            self.recv(LINGER_BYTES)
+        except OSError:
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        """Write; a client that still sends is left the time to find its answer."""
+        if not self.was_cut or self.will_close or self.requests:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.close_when_flushed and not self.total_outbufs_len and not self.will_close:
+            self.lingers_until = time.monotonic() + LINGER_SECONDS
+            self.socket.shutdown(socket.SHUT_WR)
+
+
+class BufferedWorker(Worker):  # type: ignore[misc]
+    """A worker of gunicorn with waitress in it.
+
+    ``--threads``, ``--keep-alive``, ``--worker-connections``, ``--graceful-timeout`` and
+    ``--max-requests`` mean what they mean for gunicorn's threaded worker.
+    """
+
+    def init_process(self) -> None:
+        """Begin, in the new process."""
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
+        self._map: dict[int, Any] = {}
+        self._second = 0.0
+        super().init_process()
+
+    def handle_exit(self, *_: Any) -> None:
+        """Begin to end: finish what is being answered."""
+        self.alive = False
+        for server in self._servers():
+            server.pull_trigger()
+
+    def run(self) -> None:
+        """Serve until told to end, and then finish."""
+        server = create_server(
+            self.wsgi,
+            map=self._map,
+            sockets=[listener.sock for listener in self.sockets],
+            threads=self.cfg.threads,
+            ident="gunicorn",
+            backlog=self.cfg.backlog,
+            connection_limit=self.cfg.worker_connections,
+            channel_timeout=self.cfg.keepalive,
+            cleanup_interval=1,
+            max_request_header_size=MAX_HEADER,
+            max_request_body_size=self._max_body() + 1,
+            clear_untrusted_proxy_headers=False,
+            asyncore_use_poll=True,
+        )
+        for each in self._servers():
+            each.worker, each.channel_class = self, Channel
+        while self.alive and self._has_parent():
+            self._serve(1.0)
+        self._finish()
+        server.task_dispatcher.shutdown(timeout=1)
+
+    def note(self, task: Task, seconds: float) -> None:
+        """Write the access log and call the hook, once a request was answered."""
+        environ = task.environ or {}
+        environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
+        request = SimpleNamespace(headers=list(task.request.headers.items()))
+        self.log.access(task, request, environ, timedelta(seconds=seconds))
+        self.cfg.post_request(self, request, environ, task)
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+
+    def _max_body(self) -> int:
+        settings = getattr(self.wsgi, "config", {})
+        return int(settings.get("MAX_CONTENT_LENGTH") or MAX_BODY)
+
+    def _has_parent(self) -> bool:
+        return bool(self.ppid == os.getppid())
+
+    def _servers(self) -> list[Any]:
+        return [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
+
+    def _channels(self) -> list[Channel]:
+        return [each for each in self._map.values() if isinstance(each, Channel)]
+
+    def _serve(self, seconds: float) -> None:
+        """Read and write what can be, and once a second close what has been there for too long."""
+        self.notify()
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+        now = time.monotonic()
+        if now - self._second >= 1:
+            self._second = now
+            self._tidy(now)
+
+    def _tidy(self, now: float) -> None:
+        channels = self._channels()
+        for channel in channels:
+            if channel.is_overdue(now):
+                channel.will_close = True
+        spare = [channel for channel in channels if not channel.requests]
+        spare.sort(key=lambda channel: channel.last_activity)
+        for channel in spare[: max(0, len(channels) - int(CROWDED * self.cfg.worker_connections))]:
+            channel.will_close = True
+
+    def _finish(self) -> None:
+        """Take no more connections, and finish what is being asked and answered."""
+        self._serve(0)  # what waits to be accepted
+        for server in self._servers():
+            server.accepting = False
+            server.del_channel()
+            server.socket.close()
+        began = time.monotonic()
+        while self._channels() and time.monotonic() - began < self.cfg.graceful_timeout:
+            self._serve(0.1)
+            if time.monotonic() - began > IDLE_SECONDS:
+                for channel in self._channels():
+                    channel.will_close |= channel.is_idle
