@@ -2,18 +2,22 @@
 
 Needs the extra ``flask``. `FlaskCatalog` makes the handle from the application's configuration,
 `current_catalog` is that handle while a request is served, and `health` are two routes for
-whoever balances load. Which requests there are, and what they answer, is the application's.
+load balancers. A guard before the handle refuses requests at once while the table is ill. Which
+routes there are, and what they answer, is the application's.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from botocore.config import Config
 
 try:
     from flask import Blueprint, Flask, Response, current_app, request
@@ -23,18 +27,26 @@ except ImportError as missing:
 
 from catalog_model import operations
 from catalog_model.arguments import check_instance
+from catalog_model.breaker import Breaker, Outcome, RefusedError, State
 from catalog_model.catalog import Catalog
 from catalog_model.errors import (
+    AccessDeniedError,
     CatalogError,
+    ConfigurationError,
     ConflictError,
     InvalidArgumentError,
+    SchemaMismatchError,
+    ServiceError,
     TableNotFoundError,
     ThrottledError,
     TitleExistsError,
     TitleNotFoundError,
-    UnreachableError,
+    UnavailableError,
+    UnknownEntityError,
 )
-from catalog_model.prometheus import measure_requests
+from catalog_model.flask_settings import NUMBERS, Settings, read_settings
+from catalog_model.guard import Guard, Room
+from catalog_model.prometheus import measure_guard, measure_requests
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -50,32 +62,33 @@ __all__ = [
     "serving",
 ]
 
+_Found = TypeVar("_Found")
+
 KEY: Final = "catalog_model"
 """The name in ``app.extensions``."""
 
-SETTINGS: Final = {
-    "CATALOG_TABLE": "table",
-    "CATALOG_REGION": "region",
-    "CATALOG_ENDPOINT_URL": "endpoint_url",
-    "CATALOG_PROFILE": "profile",
-    "CATALOG_CURSOR_SECRET": "cursor_secret",
-}
-"""What of an application's configuration is which setting of `Catalog`."""
+READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
+CONNECT_SECONDS: Final = 1.0
+RETRY_AFTER: Final = 5
+"""After how many seconds to ask again, where the error does not say it."""
 
-READY_SECONDS: Final = 5.0
-RETRY_AFTER: Final = {"Retry-After": "5"}
 USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
 """States in which a table answers: it does while its capacity or its indexes are changed."""
 
 STATUSES: Final[Mapping[type[CatalogError], int]] = {
     CatalogError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    InvalidArgumentError: HTTPStatus.BAD_REQUEST,
-    TitleNotFoundError: HTTPStatus.NOT_FOUND,
-    TitleExistsError: HTTPStatus.CONFLICT,
+    ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ConflictError: HTTPStatus.CONFLICT,
+    InvalidArgumentError: HTTPStatus.BAD_REQUEST,
+    SchemaMismatchError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    AccessDeniedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     TableNotFoundError: HTTPStatus.SERVICE_UNAVAILABLE,
     ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
-    UnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TitleExistsError: HTTPStatus.CONFLICT,
+    TitleNotFoundError: HTTPStatus.NOT_FOUND,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownEntityError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """With which status an error is answered; of several that fit the closest class counts."""
 
@@ -83,8 +96,17 @@ TOLD: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is no such title",
     HTTPStatus.CONFLICT: "The title is there already, or others change it at the same time",
     HTTPStatus.SERVICE_UNAVAILABLE: "The catalogue does not answer, please try again",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "The catalogue holds something that cannot be shown",
 }
+
+NOT_SET_UP: Final = "This service is not set up to use its catalogue; its operator can change that"
+NOT_SHOWN: Final = "The catalogue holds something that cannot be shown"
+TOLD_AT_500: Final[Mapping[type[CatalogError], str]] = {
+    CatalogError: NOT_SHOWN,
+    ConfigurationError: NOT_SET_UP,
+    AccessDeniedError: NOT_SET_UP,
+    ServiceError: "The catalogue could not do what was asked of it",
+}
+"""What is wrong where trying again does not help, by the closest class."""
 
 IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -99,22 +121,26 @@ class FlaskCatalog:
     400 says what was wrong with the argument, never as markup; what the other errors say is for
     the log alone. A 503 has a ``Retry-After``.
 
-    The configuration is read by `init_app`. What is missing there is found as by
-    `Catalog.from_env`: in the variables ``CATALOG_TABLE`` and ``CATALOG_CURSOR_SECRET``, and as
-    boto3 finds it.
+    The configuration is read and checked by `init_app`. What is missing there is found as by
+    `Catalog.from_env`, and numbers in the variables of the same names.
 
-    =========================  ====================================================================
-    ``CATALOG_TABLE``          the table
-    ``CATALOG_REGION``         the AWS region
-    ``CATALOG_ENDPOINT_URL``   where to send requests
-    ``CATALOG_PROFILE``        the profile of the AWS configuration
-    ``CATALOG_CURSOR_SECRET``  the key that signs cursors
-    ``CATALOG_READY_SECONDS``  for how many seconds an answer about readiness is given again; 5
-    =========================  ====================================================================
+    ============================  =================================================================
+    ``CATALOG_TABLE``             the table
+    ``CATALOG_REGION``            the AWS region
+    ``CATALOG_ENDPOINT_URL``      where to send requests
+    ``CATALOG_PROFILE``           the profile of the AWS configuration
+    ``CATALOG_CURSOR_SECRET``     the key that signs cursors
+    ``CATALOG_READY_SECONDS``     for how many seconds an answer about readiness is given again; 5
+    ``CATALOG_DEADLINE``          how long a request to the table may take, retries included, and
+                                  after how long an answer sends no more of them; 2
+    ``CATALOG_WAITING_REQUESTS``  how many requests to the table may wait at once; 6. Less than the
+                                  threads of the server, so that some are left for health
+    ============================  =================================================================
 
     Args:
         app: The application, or None to call `init_app` later.
-        catalog: A handle to use instead of one made from the configuration.
+        catalog: A handle to use instead of one made from the configuration, with a deadline of its
+            own. It is guarded from then on, wherever it is used.
         registry: Where to count the requests to the table, as `measure_requests` does.
         statuses: Statuses that go before `STATUSES`, such as 500 for an `InvalidArgumentError` in
             an application whose arguments do not come from its callers.
@@ -166,25 +192,73 @@ class FlaskCatalog:
         True
         """
         check_instance(app, "app", Flask)
+        settings = read_settings(app.config)
         if catalog is None:
-            given = {name: app.config.get(key) for key, name in SETTINGS.items()}
-            catalog = Catalog.from_env(**{name: value for name, value in given.items() if value})
+            catalog = _make_catalog(settings)
         check_instance(catalog, "catalog", Catalog)
-        seconds = app.config.setdefault("CATALOG_READY_SECONDS", READY_SECONDS)
-        app.extensions[KEY] = Serving(catalog, seconds)
+        guard = _guard_of(catalog, settings)
+        app.extensions[KEY] = Serving(
+            catalog, settings.ready_seconds, guard=guard, deadline=settings.deadline
+        )
         if registry is not None:
             measure_requests(catalog, registry)
+            measure_guard(guard, registry)
+        app.before_request(_begin)
+        app.teardown_request(_end)
         if CatalogError not in app.error_handler_spec[None][None]:
             app.register_error_handler(CatalogError, self._answer)
 
     def _answer(self, error: CatalogError) -> Response:
         """Answer for an error that a view let through."""
-        status = next(self._statuses[k] for k in type(error).__mro__ if k in self._statuses)
-        level = logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+        status = _closest(error, self._statuses)
+        is_grave = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
+            error, RefusedError
+        )
+        level = logging.ERROR if is_grave else logging.INFO
         current_app.logger.log(level, "%s %r: %r", request.method, request.path, error)
         if status == HTTPStatus.BAD_REQUEST and isinstance(error, InvalidArgumentError):
             return answer({"error": str(error)}, status)
-        return answer({"error": TOLD.get(status, HTTPStatus(status).phrase)}, status)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return answer({"error": _closest(error, TOLD_AT_500)}, status)
+        seconds = error.retry_after if isinstance(error, RefusedError) else RETRY_AFTER
+        told = {"error": TOLD.get(status, HTTPStatus(status).phrase)}
+        return answer(told, status, retry_after=math.ceil(seconds))
+
+
+def _make_catalog(settings: Settings) -> Catalog:
+    """Make the handle of an application: one that does not wait for long."""
+    config = Config(
+        connect_timeout=min(CONNECT_SECONDS, settings.deadline), read_timeout=settings.deadline
+    )
+    return Catalog.from_env(**settings.catalog, config=config, deadline=settings.deadline)
+
+
+def _guard_of(catalog: Catalog, settings: Settings) -> Guard:
+    """Give a handle its guard; several applications on one handle share it."""
+    guard = catalog._observers.guard
+    if not isinstance(guard, Guard):
+        guard = Guard(Breaker(), Room(settings.waiting_requests))
+        guard.breaker.on_change.append(_log_change)
+        catalog._observers.guard = guard
+    return guard
+
+
+def _log_change(state: State) -> None:
+    log.warning("the breaker before the table is %s", state.value)
+
+
+def _begin() -> None:
+    found = serving()
+    found.guard.begin_visit(found.deadline)
+
+
+def _end(_: BaseException | None) -> None:
+    serving().guard.end_visit()
+
+
+def _closest(error: CatalogError, of: Mapping[type[CatalogError], _Found]) -> _Found:
+    """Find what is said of the closest class of an error."""
+    return next(of[kind] for kind in type(error).__mro__ if kind in of)
 
 
 class Serving:
@@ -199,9 +273,18 @@ class Serving:
     'the process is about to end'
     """
 
-    def __init__(self, catalog: Catalog, ready_seconds: float = READY_SECONDS) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        ready_seconds: float = READY_SECONDS,
+        *,
+        guard: Guard | None = None,
+        deadline: float = math.inf,
+    ) -> None:
         self.catalog = catalog
         self.ready_seconds = ready_seconds
+        self.guard = Guard(Breaker(), Room(1)) if guard is None else guard
+        self.deadline = deadline
         self._is_draining = False
         self._lock = threading.Lock()
         self._asked: float | None = None
@@ -227,15 +310,23 @@ class Serving:
     def problem(self) -> str:
         """Say why no requests should be sent here; "" if nothing speaks against it.
 
-        The service is asked with a DescribeTable, once in ``ready_seconds`` at the most.
+        The service is asked with a DescribeTable, once in ``ready_seconds`` at the most, and not
+        while requests to the table fail anyway. While one probe waits for its answer, others get
+        the answer before. A table that is over its throughput is no reason: it answers some.
         """
         if self._is_draining:
             return "the process is about to end"
-        with self._lock:
-            if self._asked is None or time.monotonic() - self._asked > self.ready_seconds:
-                self._problem = self._ask()
-                self._asked = time.monotonic()
-            return self._problem
+        breaker = self.guard.breaker
+        if breaker.remaining and breaker.cause is Outcome.FAILED:
+            return "the table does not answer"
+        if self._lock.acquire(blocking=self._asked is None):
+            try:
+                if self._asked is None or time.monotonic() - self._asked >= self.ready_seconds:
+                    self._problem = self._ask()
+                    self._asked = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._problem
 
     def _ask(self) -> str:
         try:
@@ -280,16 +371,23 @@ def livez() -> Response:
 
 @health.get("/readyz")
 def readyz() -> Response:
-    """Tell whether requests may be sent here: 200, or 503 with the reason."""
-    reason = serving().problem()
-    if reason:
-        told = {"status": "unavailable", "reason": reason}
-        return answer(told, HTTPStatus.SERVICE_UNAVAILABLE)
-    return answer({"status": "ready"})
+    """Tell whether requests may be sent here: 200, or 503 with the reason.
+
+    While the breaker is not closed, either says so.
+    """
+    found = serving()
+    reason, state = found.problem(), found.guard.breaker.state
+    told = {"status": "unavailable", "reason": reason} if reason else {"status": "ready"}
+    if state is not State.CLOSED:
+        told["breaker"] = state.value
+    return answer(told, HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK)
 
 
-def answer(payload: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
+def answer(
+    payload: Mapping[str, Any], status: int = HTTPStatus.OK, *, retry_after: int = RETRY_AFTER
+) -> Response:
     """Write JSON that may quote what a caller sent: never as markup."""
     text = json.dumps(payload, separators=(",", ":")).translate(IN_MARKUP) + "\n"
-    headers = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    is_to_return = status == HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": str(retry_after)} if is_to_return else None
     return Response(text, status, headers, mimetype="application/json")

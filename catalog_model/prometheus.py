@@ -6,11 +6,13 @@ Needs ``prometheus_client``, which the extra ``flask`` brings; any web framework
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from catalog_model.arguments import check_instance
+from catalog_model.breaker import REASONS, State
 from catalog_model.catalog import Catalog
 from catalog_model.errors import ConfigurationError
+from catalog_model.guard import Guard
 from catalog_model.trace import Request
 
 if TYPE_CHECKING:
@@ -56,12 +58,7 @@ def measure_requests(
     1.0
     """
     check_instance(catalog, "catalog", Catalog)
-    try:
-        import prometheus_client as prometheus  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        raise ConfigurationError(
-            "prometheus_client is not installed: pip install prometheus-client"
-        ) from error
+    prometheus = _library()
     into = prometheus.REGISTRY if registry is None else registry
     check_instance(into, "registry", prometheus.CollectorRegistry)
     seconds = prometheus.Histogram(
@@ -88,3 +85,54 @@ def measure_requests(
         errors.labels(*who).inc(bool(sent.error_type))
 
     return catalog.on_request(note)
+
+
+def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
+    """Show what a guard keeps from a table that is ill.
+
+    The counter ``catalog_requests_refused_total`` has requests that were not sent, by ``reason``:
+    ``ill`` (the breaker was open), ``full`` (too many wait already) or ``late`` (the time for the
+    answer was over). ``catalog_breaker_opened_total`` counts how often the table was found ill, and
+    ``catalog_breaker_open`` is the number of processes that hold it to be ill now.
+
+    >>> from catalog_model.breaker import Breaker
+    >>> from catalog_model.guard import Guard, Room
+    >>> from catalog_model.prometheus import measure_guard
+    >>> from prometheus_client import CollectorRegistry
+    >>> registry = CollectorRegistry()
+    >>> measure_guard(Guard(Breaker(), Room(6)), registry)
+    >>> registry.get_sample_value("catalog_breaker_open")
+    0.0
+    """
+    prometheus = _library()
+    refused = prometheus.Counter(
+        "catalog_requests_refused", "Requests that were not sent", ("reason",), registry=registry
+    )
+    opened = prometheus.Counter(
+        "catalog_breaker_opened", "Times that the table was found ill", registry=registry
+    )
+    is_open = prometheus.Gauge(
+        "catalog_breaker_open",
+        "Processes that hold the table to be ill",
+        multiprocess_mode="livesum",
+        registry=registry,
+    )
+    for reason in REASONS:
+        refused.labels(reason)
+
+    def note(state: State) -> None:
+        opened.inc(state is State.OPEN)
+        is_open.set(state is not State.CLOSED)
+
+    guard.on_refusal.append(lambda reason: refused.labels(reason).inc())
+    guard.breaker.on_change.append(note)
+
+
+def _library() -> Any:
+    try:
+        import prometheus_client  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "prometheus_client is not installed: pip install prometheus-client"
+        ) from error
+    return prometheus_client

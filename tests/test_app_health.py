@@ -97,7 +97,7 @@ def test_readiness_gives_the_reason_and_recovers(
 ) -> None:
     """A table that is gone is not ready; once it is back, so is the application."""
     app = create_app(catalog)
-    serving_of(app).ready_seconds = -1.0
+    serving_of(app).ready_seconds = 0.0
     client = app.test_client()
     assert client.get("/readyz").status_code == 200
     operations.delete_table(catalog)

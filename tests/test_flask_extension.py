@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from flask import Flask, Response
 from prometheus_client import CollectorRegistry
 from request_log import logged_requests
 
-from catalog_model import Catalog, Movie, errors, operations
+from catalog_model import Catalog, Movie, errors, faults, operations
 from catalog_model import access_patterns as ap
+from catalog_model.breaker import RefusedError
 from catalog_model.errors import (
+    AccessDeniedError,
     CatalogError,
     ConfigurationError,
     ConflictError,
@@ -32,9 +35,11 @@ from catalog_model.errors import (
     ThrottledError,
     TitleExistsError,
     TitleNotFoundError,
+    UnavailableError,
     UnknownEntityError,
     UnreachableError,
 )
+from catalog_model.faults import translate
 from catalog_model.flask import FlaskCatalog, Serving, current_catalog, health, serving
 from catalog_model.prometheus import measure_requests
 
@@ -42,6 +47,7 @@ NOT_EVEN_A_PORT = "http://127.0.0.1:1"
 SECRET = "<b>arn:aws:dynamodb</b> & 10.0.0.1"
 
 STATUS = {
+    AccessDeniedError: 500,
     CatalogError: 500,
     ConfigurationError: 500,
     ConflictError: 409,
@@ -54,6 +60,7 @@ STATUS = {
     ThrottledError: 503,
     TitleExistsError: 409,
     TitleNotFoundError: 404,
+    UnavailableError: 503,
     UnknownEntityError: 500,
     UnreachableError: 503,
 }
@@ -225,6 +232,111 @@ def test_an_error_that_a_view_lets_through_is_json(
     assert record.levelno == (logging.ERROR if status >= 500 else logging.INFO)
 
 
+NOT_SHOWN = "The catalogue holds something that cannot be shown"
+NOT_SET_UP = "This service is not set up to use its catalogue; its operator can change that"
+NOT_DONE = "The catalogue could not do what was asked of it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (AccessDeniedError, NOT_SET_UP),
+        (CatalogError, NOT_SHOWN),
+        (ConfigurationError, NOT_SET_UP),
+        (SchemaMismatchError, NOT_SHOWN),
+        (ServiceError, NOT_DONE),
+        (UnknownEntityError, NOT_SHOWN),
+    ],
+)
+def test_a_500_says_whose_it_is(kind: type[CatalogError], words: str) -> None:
+    """What is stored cannot be shown, or the operator has to act; trying again does not help."""
+    assert kind in STATUS
+    response = raising(kind(SECRET)).test_client().get("/")
+    assert response.get_json() == {"error": words}
+    assert "Retry-After" not in response.headers
+
+
+def test_every_500_is_in_that_table() -> None:
+    """So that no new class is answered with words for another."""
+    wordy = {AccessDeniedError, CatalogError, ConfigurationError, SchemaMismatchError, ServiceError}
+    assert {kind for kind, status in STATUS.items() if status == 500} == {
+        *wordy,
+        UnknownEntityError,
+    }
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (0.5, "1"), (1.0, "1"), (7.2, "8")])
+def test_a_refusal_says_when_to_come_back(
+    seconds: float, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In whole seconds, never 0; and it is no error of its own in the log."""
+    caplog.set_level(logging.INFO)
+    response = raising(RefusedError("x", seconds, "ill")).test_client().get("/")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, told)
+    assert [each.levelno for each in caplog.records if each.name == "test"] == [logging.INFO]
+
+
+# -- Every code of the service --------------------------------------------------------------------
+
+CODES = {
+    "AccessDeniedException": 500,
+    "ConditionalCheckFailedException": 409,
+    "ExpiredTokenException": 500,
+    "IncompleteSignature": 500,
+    "InternalFailure": 503,
+    "InternalServerError": 503,
+    "InvalidClientTokenId": 500,
+    "InvalidSignatureException": 500,
+    "ItemCollectionSizeLimitExceededException": 500,
+    "LimitExceededException": 503,
+    "MissingAuthenticationTokenException": 500,
+    "OptInRequired": 500,
+    "ProvisionedThroughputExceededException": 503,
+    "RequestLimitExceeded": 503,
+    "ResourceNotFoundException": 503,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+    "Throttling": 503,
+    "ThrottlingException": 503,
+    "TooManyRequestsException": 503,
+    "TransactionConflictException": 409,
+    "TransactionInProgressException": 503,
+    "UnrecognizedClientException": 500,
+    "ValidationException": 500,
+    "429": 503,
+    "500": 503,
+    "502": 503,
+    "503": 503,
+    "504": 503,
+}
+"""What an application answers where the table does; the codes of DynamoDB, of AWS, and of proxies."""
+
+
+@pytest.mark.parametrize(("code", "status"), CODES.items())
+def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
+    """An outage is none of the 500s, and never told as something that is stored wrongly."""
+    http_status = int(code) if code.isdigit() else {409: 400, 500: 400, 503: 500}[status]
+    answer = {"Error": {"Code": code, "Message": SECRET}}
+    answer["ResponseMetadata"] = {"HTTPStatusCode": http_status}  # type: ignore[dict-item]
+    error = translate(ClientError(answer, "Query"), "t")  # type: ignore[arg-type]
+    response = raising(error).test_client().get("/")
+    assert response.status_code == status
+    assert ("Retry-After" in response.headers) == (status == 503)
+    assert response.get_json()["error"] != NOT_SHOWN
+
+
+def test_no_code_that_is_known_is_told_as_what_cannot_be_shown() -> None:
+    """Of all lists of codes by which errors of the service are told apart."""
+    lists = {name: each for name, each in vars(faults).items() if isinstance(each, frozenset)}
+    codes = {code for each in lists.values() for code in each if isinstance(code, str)}
+    assert len(codes) > 15
+    for code in codes:
+        error = translate(ClientError({"Error": {"Code": code, "Message": SECRET}}, "Query"), "t")
+        response = raising(error).test_client().get("/")
+        assert response.status_code in (409, 500, 503), code
+        assert response.get_json()["error"] != NOT_SHOWN, code
+
+
 def test_what_an_access_pattern_refuses_is_the_callers_to_know(catalog: Catalog) -> None:
     """A forged cursor, an id of no title, one that is missing, one that is there."""
     app = Flask("test")
@@ -318,8 +430,8 @@ def test_readiness_asks_once_for_many_probes(catalog: Catalog) -> None:
 
 
 def test_how_long_an_answer_is_given_again_is_configured(catalog: Catalog) -> None:
-    """0 asks each time the clock has moved on."""
-    app = with_health(catalog, CATALOG_READY_SECONDS=-1)
+    """0 asks each time."""
+    app = with_health(catalog, CATALOG_READY_SECONDS=0)
     with logged_requests(catalog) as sent:
         for _ in range(3):
             app.test_client().get("/-/readyz")
