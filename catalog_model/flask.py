@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -68,6 +69,7 @@ KEY: Final = "catalog_model"
 """The name in ``app.extensions``."""
 
 READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
+READY_PATIENCE: Final = 1.0
 CONNECT_SECONDS: Final = 1.0
 RETRY_AFTER: Final = 5
 """After how many seconds to ask again, where the error does not say it."""
@@ -287,8 +289,9 @@ class Serving:
         self.deadline = deadline
         self._is_draining = False
         self._lock = threading.Lock()
-        self._asked: float | None = None
-        self._problem = ""
+        self._asked = -math.inf
+        self._asking: tuple[int, threading.Event] | None = None
+        self._problem = "the table has not answered yet"
 
     def warm(self) -> None:
         """Make the client of this process now, so that its first request need not.
@@ -311,22 +314,40 @@ class Serving:
         """Say why no requests should be sent here; "" if nothing speaks against it.
 
         The service is asked with a DescribeTable, once in ``ready_seconds`` at the most, and not
-        while requests to the table fail anyway. While one probe waits for its answer, others get
-        the answer before. A table that is over its throughput is no reason: it answers some.
+        while requests to the table fail anyway. A second is waited for its answer; after that the
+        one before is given. A table that is over its throughput is no reason: it answers some.
         """
         if self._is_draining:
             return "the process is about to end"
         breaker = self.guard.breaker
         if breaker.remaining and breaker.cause is Outcome.FAILED:
             return "the table does not answer"
-        if self._lock.acquire(blocking=self._asked is None):
-            try:
-                if self._asked is None or time.monotonic() - self._asked >= self.ready_seconds:
-                    self._problem = self._ask()
-                    self._asked = time.monotonic()
-            finally:
-                self._lock.release()
+        asking = self._ask_again()
+        if asking is not None:
+            asking.wait(READY_PATIENCE)
         return self._problem
+
+    def _ask_again(self) -> threading.Event | None:
+        """Ask in a thread of its own, unless one is asking; None if that is not due."""
+        with self._lock:
+            if self._asking is not None and self._asking[0] == os.getpid():  # no parent's
+                return self._asking[1]
+            if time.monotonic() - self._asked < self.ready_seconds:
+                return None
+            answered = threading.Event()
+            self._asking = os.getpid(), answered
+        threading.Thread(target=self._find_out, args=(answered,), daemon=True).start()
+        return answered
+
+    def _find_out(self, answered: threading.Event) -> None:
+        try:
+            self._problem = self._ask()
+        except Exception as error:  # there is no caller to raise it to
+            log.exception("readiness")
+            self._problem = f"the table cannot be asked ({type(error).__name__})"
+        with self._lock:
+            self._asked, self._asking = time.monotonic(), None
+        answered.set()
 
     def _ask(self) -> str:
         try:

@@ -49,9 +49,12 @@ LINGER_BYTES: Final = 1 << 18
 MAX_BODY: Final = 1 << 20
 """The largest body, where the application has no MAX_CONTENT_LENGTH."""
 
+OF_CHUNKS: Final = 8
+"""How many times as long a body may be with what is around its chunks: each may be of one byte."""
+
 MAX_HEADER: Final = 1 << 16
 CROWDED: Final = 0.9
-"""From which share of its connections on a worker closes those on which nothing is being asked."""
+"""From which share of its connections on a worker closes those that were silent for longest."""
 
 
 class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
@@ -60,20 +63,24 @@ class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
     The application is asked all the same, with the length and no body: the answer is its own.
     """
 
+    limit = MAX_BODY
     error: Any
+    body_rcv: Any
     is_cut = False
 
     def received(self, data: bytes) -> int:
         """Take what arrived; returns how much of it was this request's."""
         consumed: int = super().received(data)
-        if isinstance(self.error, RequestEntityTooLarge):
-            length = max(self.content_length, self.body_bytes_received)
-            self.headers["CONTENT_LENGTH"] = str(length)
-            self.error, self.expect_continue, self.is_cut = None, False, True
-            self.close()
-            self.body_rcv = None
-            return len(data)
-        return consumed
+        size = len(self.body_rcv or ()) if self.chunked else self.content_length
+        is_too_large = isinstance(self.error, RequestEntityTooLarge)  # with what is around chunks
+        if not is_too_large and (size <= self.limit or self.error):
+            return consumed
+        self.headers["CONTENT_LENGTH"] = str(max(size, self.limit + 1))
+        self.error, self.expect_continue = None, False
+        self.is_cut = self.completed = True
+        self.close()
+        self.body_rcv = None
+        return len(data)
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -185,6 +192,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to end, and then finish."""
+        BufferedRequest.limit = self._max_body()
         server = create_server(
             self.wsgi,
             map=self._map,
@@ -196,7 +204,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
             channel_timeout=self.cfg.keepalive,
             cleanup_interval=1,
             max_request_header_size=MAX_HEADER,
-            max_request_body_size=self._max_body() + 1,
+            max_request_body_size=OF_CHUNKS * BufferedRequest.limit,
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
         )
@@ -237,19 +245,21 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         self.notify()
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
-        if now - self._second >= 1:
+        is_crowded = len(self._map) >= CROWDED * self.cfg.worker_connections
+        if is_crowded or now - self._second >= 1:
             self._second = now
-            self._tidy(now)
+            self._tidy(now, is_crowded=is_crowded)
 
-    def _tidy(self, now: float) -> None:
+    def _tidy(self, now: float, *, is_crowded: bool) -> None:
         channels = self._channels()
         for channel in channels:
             if channel.is_overdue(now):
                 channel.will_close = True
-        spare = [channel for channel in channels if not channel.requests]
-        spare.sort(key=lambda channel: channel.last_activity)
-        for channel in spare[: max(0, len(channels) - int(CROWDED * self.cfg.worker_connections))]:
-            channel.will_close = True
+        if is_crowded:
+            unasked = [channel for channel in channels if not channel.requests]
+            unasked.sort(key=lambda channel: channel.last_activity)
+            for channel in unasked[: len(channels) // 2]:
+                channel.will_close = True
 
     def _finish(self) -> None:
         """Take no more connections, and finish what is being asked and answered."""

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,8 @@ from request_log import logged_requests
 
 from catalog_model import Catalog, Movie, errors, faults, operations
 from catalog_model import access_patterns as ap
-from catalog_model.breaker import RefusedError
+from catalog_model import flask as extension
+from catalog_model.breaker import FAILURES, FIRST_PAUSE, SUCCESSES, RefusedError, State
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -309,7 +311,7 @@ CODES = {
     "503": 503,
     "504": 503,
 }
-"""What an application answers where the table does; the codes of DynamoDB, of AWS, and of proxies."""
+"""What an application answers to the codes of DynamoDB, of AWS, and of proxies."""
 
 
 @pytest.mark.parametrize(("code", "status"), CODES.items())
@@ -461,26 +463,128 @@ def test_a_process_that_drains_is_alive_but_not_ready(catalog: Catalog) -> None:
     assert sent == []
 
 
+class SlowTable:
+    """A table that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, _: Catalog) -> operations.TableStatus:
+        self.asked.set()
+        assert self.go_on.wait(30)
+        raise UnreachableError("too late")
+
+
 def test_a_process_drains_while_a_probe_waits_for_the_table(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to the next probe does not wait for the one before."""
-    app = with_health(catalog)
-    asked, go_on = threading.Event(), threading.Event()
-
-    def slow(_: Catalog) -> operations.TableStatus:
-        asked.set()
-        assert go_on.wait(30)
-        raise UnreachableError("too late")
-
+    app, slow = with_health(catalog), SlowTable()
     monkeypatch.setattr(operations, "table_status", slow)
+    monkeypatch.setattr(extension, "READY_PATIENCE", 30)
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(app.test_client().get, "/-/readyz")
-        assert asked.wait(30)
+        assert slow.asked.wait(30)
         serving_of(app).drain()
         assert app.test_client().get("/-/readyz").status_code == 503
         assert not pending.done()
-        go_on.set()
+        slow.go_on.set()
+
+
+def test_readiness_waits_for_a_silent_table_for_a_moment_only(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks once, however many probes come, and says what it knows from before."""
+    app, slow = with_health(catalog, CATALOG_READY_SECONDS=0), SlowTable()
+    status = operations.table_status
+    monkeypatch.setattr(operations, "table_status", slow)
+    monkeypatch.setattr(extension, "READY_PATIENCE", 0.05)
+    reasons = [app.test_client().get("/-/readyz").get_json()["reason"] for _ in range(3)]
+    assert reasons == ["the table has not answered yet"] * 3
+    slow.go_on.set()
+    found = serving_of(app)
+    await_reason(found, "the table cannot be asked (UnreachableError)")
+    monkeypatch.setattr(operations, "table_status", status)
+    await_reason(found, "")
+    monkeypatch.setattr(operations, "table_status", SlowTable())
+    assert app.test_client().get("/-/readyz").get_json() == {"status": "ready"}
+
+
+def await_reason(found: Serving, reason: str) -> None:
+    """Wait until a process has found out."""
+    deadline = time.monotonic() + 30
+    while found.problem() != reason:
+        assert time.monotonic() < deadline
+
+
+def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next probe asks again."""
+    app = with_health(catalog, CATALOG_READY_SECONDS=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "table_status", lambda _: 1 / 0)
+        for _ in range(3):
+            reason = app.test_client().get("/-/readyz").get_json()["reason"]
+            assert reason == "the table cannot be asked (ZeroDivisionError)"
+    assert app.test_client().get("/-/readyz").status_code == 200
+
+
+def opened(app: Flask, error: CatalogError) -> None:
+    """Let so many requests fail that the breaker of an application opens."""
+    guard = serving_of(app).guard
+    for _ in range(FAILURES):
+        with pytest.raises(CatalogError), guard("GetItem"):
+            raise error
+    assert guard.breaker.state is State.OPEN
+
+
+def test_a_table_that_fails_is_not_ready_and_is_not_asked(catalog: Catalog) -> None:
+    """What is known already costs nothing; the breaker is shown."""
+    app = with_health(catalog, CATALOG_READY_SECONDS=0)
+    opened(app, UnreachableError("x"))
+    with logged_requests(catalog) as sent:
+        response = app.test_client().get("/-/readyz")
+    assert (response.status_code, sent) == (503, [])
+    assert response.get_json() == {
+        "status": "unavailable",
+        "reason": "the table does not answer",
+        "breaker": "open",
+    }
+
+
+def test_a_table_that_throttles_is_ready(catalog: Catalog) -> None:
+    """Another process would find the same table, and some are answered; the breaker is shown."""
+    app = with_health(catalog)
+    opened(app, ThrottledError("x"))
+    response = app.test_client().get("/-/readyz")
+    assert response.get_json() == {"status": "ready", "breaker": "open"}
+
+
+def test_the_guard_of_a_handle_is_one_for_all_its_applications(catalog: Catalog) -> None:
+    """What one of them learns of the table the others know; another handle has its own."""
+    own = Catalog(catalog.table, client=catalog.client)
+    one, other, third = (with_health(each) for each in (catalog, catalog, own))
+    assert serving_of(one).guard is serving_of(other).guard is catalog._observers.guard
+    assert serving_of(third).guard is not serving_of(one).guard
+
+
+def test_an_open_breaker_answers_at_once_and_a_closed_one_again(catalog: Catalog) -> None:
+    """503 with when to come back; nothing is sent."""
+    own = Catalog(catalog.table, client=catalog.client)
+    app = Flask("test")
+    FlaskCatalog(app, catalog=own)
+    app.add_url_rule("/", view_func=lambda: str(ap.count_titles(current_catalog, "movie")))
+    opened(app, UnreachableError("x"))
+    with logged_requests(own) as sent:
+        response = app.test_client().get("/")
+    assert (response.status_code, sent) == (503, [])
+    assert response.headers["Retry-After"] == "1"
+    assert response.get_json() == {"error": "The catalogue does not answer, please try again"}
+    time.sleep(FIRST_PAUSE)
+    for _ in range(SUCCESSES):
+        assert app.test_client().get("/").text == "0"
+    assert serving_of(app).guard.breaker.state is State.CLOSED
 
 
 # -- Processes ------------------------------------------------------------------------------------
@@ -596,3 +700,19 @@ def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\nFlask is not installed: pip install 'catalog-model[flask]'\n"
+
+
+def test_what_a_guard_refuses_is_counted(catalog: Catalog) -> None:
+    """By reason; and whether the breaker is open, and how often it was opened."""
+    registry = CollectorRegistry()
+    app = Flask("test")
+    FlaskCatalog(app, catalog=Catalog(catalog.table, client=catalog.client), registry=registry)
+    assert registry.get_sample_value("catalog_breaker_open") == 0
+    assert registry.get_sample_value("catalog_requests_refused_total", {"reason": "ill"}) == 0
+    opened(app, UnreachableError("x"))
+    for _ in range(3):
+        with pytest.raises(RefusedError), serving_of(app).guard("GetItem"):
+            pytest.fail("it was sent")
+    assert registry.get_sample_value("catalog_requests_refused_total", {"reason": "ill"}) == 3
+    assert registry.get_sample_value("catalog_breaker_open") == 1
+    assert registry.get_sample_value("catalog_breaker_opened_total") == 1

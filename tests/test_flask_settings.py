@@ -23,13 +23,16 @@ from catalog_model.flask_settings import NUMBERS, SECRETS, TEXTS, read_settings
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (*TEXTS, *NUMBERS)
 
-NOT_A_TEXT = (5, 0, 1.5, True, False, b"bytes", b"", ["a"], [], ("a",), {"a": 1}, {}, {"a"},
-              object(), Path("a"), Decimal(1), "lone \ud800", type, len)  # fmt: skip
-
-NOT_A_NUMBER = ("soon", "5 s", "1,5", "0x5", "--5", "nan", "inf", "-inf", "-1", " ", "1e999", "five",
-                True, False, b"5", [5], (5,), {"s": 5}, object(), 5j, math.nan, math.inf, -math.inf,
-                -1, -0.5, 10**400, Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Fraction(-1),
-                len)  # fmt: skip
+NOT_A_TEXT: tuple[Any, ...] = (
+    *(5, 0, 1.5, True, False, b"bytes", b"", ["a"], [], ("a",), {"a": 1}, {}, {"a"}),
+    *(object(), Path("a"), Decimal(1), "lone \ud800", type, len),
+)
+NOT_A_NUMBER: tuple[Any, ...] = (
+    *("soon", "5 s", "1,5", "0x5", "--5", "nan", "inf", "-inf", "-1", " ", "1e999", "five"),
+    *(True, False, b"5", [5], (5,), {"s": 5}, object(), 5j, len),
+    *(math.nan, math.inf, -math.inf, -1, -0.5, 10**400),
+    *(Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Fraction(-1)),
+)
 
 
 class Seconds(IntEnum):

@@ -1,0 +1,11 @@
+"""The worker of production with less patience, for tests: a request has to be there in a second."""
+
+from __future__ import annotations
+
+from catalog_model import gunicorn
+from catalog_model.gunicorn import BufferedWorker
+
+gunicorn.REQUEST_SECONDS = 1.0  # type: ignore[misc]
+gunicorn.LINGER_SECONDS = 1.0  # type: ignore[misc]
+
+__all__ = ["BufferedWorker"]

@@ -1,0 +1,34 @@
+"""The example application with bugs planted: without its breaker, and without its guard.
+
+For `test_outage`: gunicorn imports it as ``served_without_guard:without_breaker()``.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from flask import Flask
+
+from catalog_model import breaker
+from examples.netflix_movie_catalog import app as application
+
+
+class NeverOpens(breaker.Breaker):
+    """A breaker that is off."""
+
+    def _open(self, cause: breaker.Outcome, pause: float) -> None:
+        pass
+
+
+def without_breaker() -> Flask:
+    """Make the application with a breaker that never opens."""
+    app = application.create_app()
+    app.extensions["catalog_model"].guard.breaker = NeverOpens()
+    return app
+
+
+def without_guard() -> Flask:
+    """Make the application with nothing before its handle."""
+    app = application.create_app()
+    app.extensions["catalog_model"].catalog._observers.guard = lambda _: nullcontext()
+    return app

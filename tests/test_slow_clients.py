@@ -1,0 +1,316 @@
+"""The example application as it is served, under clients that are slow, many, or send much.
+
+Its table says nothing, which is no matter here: what is asked needs none.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import pytest
+from ill_tables import black_hole
+from loads import HALF_A_HEADER, HOST, MEGABYTE, Seen, Served, asked_beside, memory, served
+
+CLIENTS = 40
+SECONDS = 1.2
+SOON = 1.0
+GREETING = b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF_A_BODY = (
+    b"POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 50\r\n\r\n{"movieId": '
+)
+HALF_A_CHUNK = (
+    b"POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n32\r\n{"
+)
+STOPPING = {
+    "nothing": b"",
+    "half a line": b"GET /sta",
+    "half a header": HALF_A_HEADER,
+    "all but the last byte": GREETING[:-1],
+    "half a body": HALF_A_BODY,
+    "half a chunk": HALF_A_CHUNK,
+    "a body that is waited for": HALF_A_BODY.replace(b"Host", b"Expect: 100-continue\r\nHost"),
+    "half of the next request": GREETING + HALF_A_HEADER,
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A table that says nothing."""
+    with black_hole() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def app(endpoint: str) -> Iterator[Served]:
+    """The application as it is served in production."""
+    with served(endpoint) as app:
+        yield app
+
+
+@contextmanager
+def connections(app: Served, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
+    """Hold so many connections that each have sent this much."""
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            opened.append(stack.enter_context(socket.create_connection((HOST, app.port), 30)))
+            opened[-1].sendall(sent)
+            time.sleep(0.01)  # so that each worker gets some
+        yield opened
+
+
+def longest_status(app: Served, seconds: float = SECONDS) -> float:
+    """Ask for the state four times a second; give how long the slowest answer took."""
+    seen = Seen()
+    with asked_beside(app.port, seen, every=0.25):
+        time.sleep(seconds)
+    assert len(seen.of("/status", "200")) == len(seen.of("/status")) >= 4 * seconds - 1
+    return seen.of("/status")[-1]
+
+
+@pytest.mark.parametrize("what", STOPPING)
+def test_clients_that_stop_hold_nobody_up(app: Served, what: str) -> None:
+    """Forty of them, wherever in a request they stop."""
+    with connections(app, CLIENTS, STOPPING[what]):
+        assert longest_status(app) < SOON
+
+
+def test_clients_that_drip_hold_nobody_up(app: Served) -> None:
+    """A byte now and then is no request either."""
+    with connections(app, CLIENTS, b"") as opened:
+        dripping = threading.Event()
+
+        def drip() -> None:
+            for byte in GREETING[:-4]:
+                for each in opened:
+                    each.send(bytes([byte]))
+                if dripping.wait(0.1):
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            assert longest_status(app) < SOON
+        finally:
+            dripping.set()
+            thread.join()
+
+
+def test_clients_that_read_nothing_hold_nobody_up(app: Served) -> None:
+    """They ask for page after page of figures, and look at none of the answers."""
+    with connections(app, CLIENTS, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 20):
+        time.sleep(1)
+        assert longest_status(app) < SOON
+
+
+def test_the_law_is_broken_by_threads_that_read_from_connections(endpoint: str) -> None:
+    """By gunicorn's own threaded worker: so it can be broken."""
+    with (
+        served(endpoint, ["--worker-class", "gthread"]) as app,
+        connections(app, CLIENTS, HALF_A_HEADER),
+    ):
+        seen = Seen()
+        asking = threading.Thread(target=seen.ask, args=(app.port, "/status"))
+        time.sleep(0.5)
+        asking.start()
+        asking.join(2 * SOON)
+        assert asking.is_alive()
+
+
+# -- How long a request may take to arrive --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def impatient(endpoint: str) -> Iterator[Served]:
+    """The application with a second for each request, and room for fifty connections."""
+    options = ["--worker-class", "impatient_worker.BufferedWorker", "--workers", "1"]
+    with served(endpoint, [*options, "--worker-connections", "50"]) as app:
+        yield app
+
+
+def is_closed(connection: socket.socket, seconds: float) -> bool:
+    """Tell whether the other side closes a connection within some time."""
+    connection.settimeout(seconds)
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+    return True
+
+
+@pytest.mark.parametrize("what", [what for what in STOPPING if what != "nothing"])
+def test_a_request_that_does_not_come_to_its_end_is_given_up(impatient: Served, what: str) -> None:
+    """After its time, however often something of it comes."""
+    with connections(impatient, 1, STOPPING[what]) as (connection,):
+        assert is_closed(connection, 5)
+
+
+def test_a_request_that_drips_is_given_up(impatient: Served) -> None:
+    """The time is that of the whole request, not that between two of its bytes."""
+    with connections(impatient, 1, GREETING[:10]) as (connection,):
+        began = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|pipe|closed|abort"):  # noqa: PT012
+            while time.monotonic() - began < 10:
+                connection.send(b"x")
+                time.sleep(0.1)
+        assert time.monotonic() - began < 5
+
+
+def test_a_connection_that_waits_for_its_next_request_is_kept(impatient: Served) -> None:
+    """Balancers keep theirs for a minute."""
+    with closing(http.client.HTTPConnection(HOST, impatient.port, timeout=10)) as connection:
+        for _ in range(2):
+            connection.request("GET", "/status")
+            assert connection.getresponse().read() == b"OK"
+            time.sleep(1.5)
+    with connections(impatient, 1, b"") as (silent,):
+        assert not is_closed(silent, 1.5)
+
+
+def test_more_connections_than_there_is_room_for_stop_nobody(impatient: Served) -> None:
+    """Those that have said nothing for longest are closed first: four times fifty of them."""
+    with connections(impatient, 200, HALF_A_HEADER):
+        assert longest_status(impatient) < SOON
+    with connections(impatient, 200, b""):
+        assert longest_status(impatient) < SOON
+
+
+# -- Bodies that are too large --------------------------------------------------------------------
+
+
+def head_of(*fields: str) -> bytes:
+    """Give the head of an update."""
+    lines = ("POST /updatePopularity HTTP/1.1", "Host: a", "Content-Type: application/json")
+    return "\r\n".join((*lines, *fields, "", "")).encode()
+
+
+def read_answer(connection: socket.socket) -> tuple[int, Any, str | None]:
+    """Read an answer: its status, its JSON, and what it says of the connection."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response.status, json.loads(response.read()), response.headers["Connection"]
+
+
+def send_as_one(connection: socket.socket, size: int) -> None:
+    """Send a body whose length is said."""
+    connection.sendall(head_of(f"Content-Length: {size}"))
+    for _ in range(size // MEGABYTE):
+        connection.sendall(b"x" * MEGABYTE)
+
+
+def send_in_chunks(connection: socket.socket, size: int) -> None:
+    """Send a body whose length is not said."""
+    connection.sendall(head_of("Transfer-Encoding: chunked"))
+    for _ in range(size // MEGABYTE):
+        connection.sendall(b"%x\r\n%s\r\n" % (MEGABYTE, b"x" * MEGABYTE))
+    connection.sendall(b"0\r\n\r\n")
+
+
+REFUSAL = (413, {"error": "The body must be at most 65536 bytes"}, "close")
+TOO_LARGE: dict[str, Callable[[socket.socket, int], None]] = {
+    "as one": send_as_one,
+    "in chunks": send_in_chunks,
+}
+
+
+@pytest.mark.parametrize("how", TOO_LARGE)
+def test_large_bodies_are_refused_and_nothing_of_them_is_kept(app: Served, how: str) -> None:
+    """Six of 50 MB at once, in whichever way: each client reads why; the workers do not grow."""
+    pids = app.workers()
+    before, answers = memory(pids), []
+
+    def send() -> None:
+        with socket.create_connection((HOST, app.port), 30) as connection:
+            TOO_LARGE[how](connection, 50 * MEGABYTE)
+            answers.append(read_answer(connection))
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for each in threads:
+        each.start()
+    most = before
+    while any(each.is_alive() for each in threads):
+        most = max(most, memory(pids))
+        time.sleep(0.02)
+    assert answers == [REFUSAL] * 6
+    assert most - before < 20
+    assert longest_status(app, 1) < SOON
+
+
+def test_a_client_that_waits_to_be_told_sends_nothing(app: Served) -> None:
+    """It is answered at once, and not told to go on."""
+    with socket.create_connection((HOST, app.port), 30) as connection:
+        connection.sendall(head_of("Expect: 100-continue", f"Content-Length: {50 * MEGABYTE}"))
+        began = time.monotonic()
+        assert read_answer(connection) == REFUSAL
+        assert time.monotonic() - began < SOON
+        assert is_closed(connection, 10)
+
+
+def pieces(body: bytes, size: int) -> Iterator[bytes]:
+    """Cut a body into pieces of so many bytes."""
+    return (body[at : at + size] for at in range(0, len(body), size))
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537])
+@pytest.mark.parametrize("how", ["as one", "in chunks", "in crumbs"])
+def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
+    """A body of 65,536 bytes is read: here it is no JSON object; and the connection is kept."""
+    body = b'"' + b"x" * (size - 2) + b'"'
+    with closing(http.client.HTTPConnection(HOST, app.port, timeout=10)) as connection:
+        connection.request(
+            "POST",
+            "/updatePopularity",
+            body if how == "as one" else pieces(body, len(body) - 9 if how == "in chunks" else 3),
+            headers={"Content-Type": "application/json"},
+        )
+        response = connection.getresponse()
+        told = json.loads(response.read())
+        if size > 65_536:
+            assert (response.status, told) == REFUSAL[:2]
+            return
+        assert (response.status, told) == (400, {"error": "The body must be a JSON object"})
+        connection.request("GET", "/status")
+        assert connection.getresponse().read() == b"OK"
+
+
+def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None:
+    """Though it looks like one: it is part of that body."""
+    with socket.create_connection((HOST, app.port), 30) as connection:
+        connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + GREETING * 10)
+        received = b""
+        connection.settimeout(2)
+        while True:
+            try:
+                received += (piece := connection.recv(1 << 16))
+            except TimeoutError:
+                break
+            if not piece:
+                break
+        assert received.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_large_body_for_a_path_that_takes_none_is_answered_by_the_application(
+    app: Served,
+) -> None:
+    """As the application before it answered: 404 and 405 come first."""
+    for path, status in (("/nope", 404), ("/status", 405)):
+        with socket.create_connection((HOST, app.port), 30) as connection:
+            head = head_of(f"Content-Length: {MEGABYTE}").replace(
+                b"/updatePopularity", path.encode()
+            )
+            connection.sendall(head)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert response.status == status
