@@ -49,6 +49,9 @@ LINGER_BYTES: Final = 1 << 18
 MAX_BODY: Final = 1 << 20
 """The largest body, where the application has no MAX_CONTENT_LENGTH."""
 
+LARGE_BODY: Final = 1 << 16
+"""From which length on bodies are read one at a time."""
+
 OF_CHUNKS: Final = 8
 """How many times as long a body may be with what is around its chunks: each may be of one byte."""
 
@@ -68,10 +71,15 @@ class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
     body_rcv: Any
     is_cut = False
 
+    @property
+    def size(self) -> int:
+        """The length of its body: as it is said or, in chunks, of what has arrived."""
+        return len(self.body_rcv or ()) if self.chunked else int(self.content_length)
+
     def received(self, data: bytes) -> int:
         """Take what arrived; returns how much of it was this request's."""
         consumed: int = super().received(data)
-        size = len(self.body_rcv or ()) if self.chunked else self.content_length
+        size = self.size
         is_too_large = isinstance(self.error, RequestEntityTooLarge)  # with what is around chunks
         if not is_too_large and (size <= self.limit or self.error):
             return consumed
@@ -141,9 +149,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.was_cut = self.was_cut or any(each.is_cut for each in self.requests)
         return taken
 
+    @property
+    def has_large_body(self) -> bool:
+        """Whether a large body arrives on it, or is there."""
+        asked = [*self.requests, *filter(None, [self.request])]
+        return any(request.size > LARGE_BODY for request in asked)
+
     def readable(self) -> bool:
         """Tell whether to read from it."""
-        return self.lingers_until is not None or bool(super().readable())
+        if self.lingers_until is not None:
+            return True
+        is_in_turn = not self.has_large_body or self.server.worker.takes_large_body(self)
+        return is_in_turn and bool(super().readable())
 
     def writable(self) -> bool:
         """Tell whether there is something to write to it, or to close."""
@@ -182,6 +199,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
         self._map: dict[int, Any] = {}
         self._second = 0.0
+        self._large: Channel | None = None
         super().init_process()
 
     def handle_exit(self, *_: Any) -> None:
@@ -214,6 +232,13 @@ class BufferedWorker(Worker):  # type: ignore[misc]
             self._serve(1.0)
         self._finish()
         server.task_dispatcher.shutdown(timeout=1)
+
+    def takes_large_body(self, channel: Channel) -> bool:
+        """Tell whether a large body may be read now: one at a time, so that memory is bounded."""
+        holder = self._large
+        if holder is None or not (holder.connected and holder.has_large_body):
+            self._large = holder = channel
+        return holder is channel
 
     def note(self, task: Task, seconds: float) -> None:
         """Write the access log and call the hook, once a request was answered."""

@@ -218,7 +218,9 @@ def send_in_chunks(connection: socket.socket, size: int) -> None:
     connection.sendall(b"0\r\n\r\n")
 
 
-REFUSAL = (413, {"error": "The body must be at most 65536 bytes"}, "close")
+BOUND = 12 * MEGABYTE
+TOLD = {"error": "The body must be at most 12582912 bytes and 250000 values"}
+REFUSAL = (413, TOLD, "close")
 TOO_LARGE: dict[str, Callable[[socket.socket, int], None]] = {
     "as one": send_as_one,
     "in chunks": send_in_chunks,
@@ -248,6 +250,39 @@ def test_large_bodies_are_refused_and_nothing_of_them_is_kept(app: Served, how: 
     assert longest_status(app, 1) < SOON
 
 
+def test_large_bodies_that_are_taken_are_taken_one_at_a_time(app: Served) -> None:
+    """Twelve of 12 MB at once: each is answered, and no worker holds more than one of them."""
+    pids = app.workers()
+    before, answers = memory(pids), []
+    body = b'"' + b"x" * (BOUND - 2) + b'"'
+
+    def send() -> None:
+        with socket.create_connection((HOST, app.port), 60) as connection:
+            connection.sendall(head_of(f"Content-Length: {BOUND}", "Connection: close") + body)
+            answers.append(read_answer(connection)[0])
+
+    threads = [threading.Thread(target=send) for _ in range(12)]
+    for each in threads:
+        each.start()
+    most = before
+    while any(each.is_alive() for each in threads):
+        most = max(most, memory(pids))
+        time.sleep(0.01)
+    assert answers == [400] * 12
+    assert most - before < len(pids) * 6 * BOUND / MEGABYTE
+
+
+def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
+    """It would take a hundred times as much memory as it is long."""
+    pids = app.workers()
+    before = memory(pids)
+    body = b'{"movieId": [' + b"[]," * (3 * MEGABYTE) + b"[]]}"
+    with socket.create_connection((HOST, app.port), 60) as connection:
+        connection.sendall(head_of(f"Content-Length: {len(body)}") + body)
+        assert read_answer(connection)[:2] == REFUSAL[:2]
+    assert memory(pids) - before < 60
+
+
 def test_a_client_that_waits_to_be_told_sends_nothing(app: Served) -> None:
     """It is answered at once, and not told to go on."""
     with socket.create_connection((HOST, app.port), 30) as connection:
@@ -263,21 +298,23 @@ def pieces(body: bytes, size: int) -> Iterator[bytes]:
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
-@pytest.mark.parametrize("size", [65_535, 65_536, 65_537])
+@pytest.mark.parametrize("size", [BOUND - 1, BOUND, BOUND + 1])
 @pytest.mark.parametrize("how", ["as one", "in chunks", "in crumbs"])
 def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
-    """A body of 65,536 bytes is read: here it is no JSON object; and the connection is kept."""
+    """A body of that length is read: here it is no JSON object; and the connection is kept."""
     body = b'"' + b"x" * (size - 2) + b'"'
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=10)) as connection:
         connection.request(
             "POST",
             "/updatePopularity",
-            body if how == "as one" else pieces(body, len(body) - 9 if how == "in chunks" else 3),
+            body
+            if how == "as one"
+            else pieces(body, len(body) - 9 if how == "in chunks" else 4096),
             headers={"Content-Type": "application/json"},
         )
         response = connection.getresponse()
         told = json.loads(response.read())
-        if size > 65_536:
+        if size > BOUND:
             assert (response.status, told) == REFUSAL[:2]
             return
         assert (response.status, told) == (400, {"error": "The body must be a JSON object"})
@@ -288,7 +325,7 @@ def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
 def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None:
     """Though it looks like one: it is part of that body."""
     with socket.create_connection((HOST, app.port), 30) as connection:
-        connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + GREETING * 10)
+        connection.sendall(head_of(f"Content-Length: {50 * MEGABYTE}") + GREETING * 10)
         received = b""
         connection.settimeout(2)
         while True:
@@ -307,7 +344,7 @@ def test_a_large_body_for_a_path_that_takes_none_is_answered_by_the_application(
     """As the application before it answered: 404 and 405 come first."""
     for path, status in (("/nope", 404), ("/status", 405)):
         with socket.create_connection((HOST, app.port), 30) as connection:
-            head = head_of(f"Content-Length: {MEGABYTE}").replace(
+            head = head_of(f"Content-Length: {50 * MEGABYTE}").replace(
                 b"/updatePopularity", path.encode()
             )
             connection.sendall(head)

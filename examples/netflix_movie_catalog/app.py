@@ -26,7 +26,8 @@ from catalog_model.flask import answer as extension_answer
 from catalog_model.nesting import nests_too_deeply
 
 PAGE: Final = 20
-MAX_BODY: Final = 64 * 1024
+MAX_BODY: Final = 12 * 1024 * 1024
+MAX_VALUES: Final = 250_000
 NO_MOVIE: Final = "Movie Id value not provided or not found"
 MOVIE_KEY: Final = re.compile("[1-9][0-9]{0,99}")
 METHODS: Final = frozenset(
@@ -107,6 +108,8 @@ def discover() -> Response:
 @routes.post("/updatePopularity")
 def update_popularity() -> Response:
     """Give a movie a new popularity, and with it a new place in the order of its genres."""
+    if sum(map(request.get_data().count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise RequestEntityTooLarge  # each value takes twenty times its bytes
     try:
         body = request.get_json()
     except RecursionError:
@@ -172,8 +175,9 @@ def refuse(message: str) -> Response:
 
 
 def too_large(_: RequestEntityTooLarge) -> Response:
-    """Answer for a body that is not read, as it is too large."""
-    return extension_answer({"error": f"The body must be at most {MAX_BODY} bytes"}, 413)
+    """Answer for a body that is not read, as it is too large or holds too much."""
+    bounds = f"The body must be at most {MAX_BODY} bytes and {MAX_VALUES} values"
+    return extension_answer({"error": bounds}, 413)
 
 
 def measure(app: Flask, registry: CollectorRegistry) -> None:
