@@ -18,7 +18,6 @@ import socket
 import time
 from collections.abc import Iterable
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any, Final
 
 try:
@@ -91,24 +90,37 @@ class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
         return len(data)
 
 
+class Asked:
+    """A request as gunicorn's hooks and logs look at it."""
+
+    def __init__(self, task: Task) -> None:
+        request = task.request
+        self.method: str = request.command
+        self.uri: str = request.request_uri
+        self.path: str = request.path
+        self.query: str = request.query
+        self.headers = [(name.replace("_", "-"), text) for name, text in request.headers.items()]
+        self._task = task
+
+    def force_close(self) -> None:
+        """Close the connection after the answer."""
+        self._task.set_close_on_finish()
+
+
 class Task(WSGITask):  # type: ignore[misc]
     """The answer to a request: runs in a thread, with gunicorn's hooks around it."""
 
     def execute(self) -> None:
         """Ask the application."""
         worker: BufferedWorker = self.channel.server.worker
-        began = time.monotonic()
-        worker.cfg.pre_request(worker, self)
+        began, asked = time.monotonic(), Asked(self)
+        worker.cfg.pre_request(worker, asked)
         if self.request.is_cut or not worker.alive:
-            self.force_close()
+            asked.force_close()
         try:
             super().execute()
         finally:
-            worker.note(self, time.monotonic() - began)
-
-    def force_close(self) -> None:
-        """Close the connection after this answer; for hooks, as requests of gunicorn have it."""
-        self.set_close_on_finish()
+            worker.note(asked, self, time.monotonic() - began)
 
     @property
     def headers(self) -> Iterable[tuple[str, str]]:
@@ -240,13 +252,11 @@ class BufferedWorker(Worker):  # type: ignore[misc]
             self._large = holder = channel
         return holder is channel
 
-    def note(self, task: Task, seconds: float) -> None:
+    def note(self, asked: Asked, task: Task, seconds: float) -> None:
         """Write the access log and call the hook, once a request was answered."""
-        environ = task.environ or {}
-        environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
-        request = SimpleNamespace(headers=list(task.request.headers.items()))
-        self.log.access(task, request, environ, timedelta(seconds=seconds))
-        self.cfg.post_request(self, request, environ, task)
+        environ = {"RAW_URI": asked.uri, **(task.environ or {})}
+        self.log.access(task, asked, environ, timedelta(seconds=seconds))
+        self.cfg.post_request(self, asked, environ, task)
         self.nr += 1
         if self.nr >= self.max_requests:
             self.log.info("Autorestarting worker after current request.")

@@ -1,4 +1,4 @@
-"""The example application as it is served in production: every answer of the original, over a socket.
+"""The example application as it is served in production: every answer of the original.
 
 The other tests ask it through Flask's test client. What stands before it in production, gunicorn
 with waitress, reads requests and writes answers in its own way, and must change no byte of them.

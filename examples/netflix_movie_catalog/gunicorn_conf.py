@@ -23,6 +23,9 @@ are refused and what is being answered is finished. A second SIGTERM ends the wa
 process ``CATALOG_DRAIN_SECONDS`` and 20 seconds more before it is killed
 (``terminationGracePeriodSeconds``, ``docker stop --time``).
 
+The threads get whole requests only: clients that are slow, or send much, hold none of them. The
+module `catalog_model.gunicorn` says what is closed, and when.
+
 The application is loaded once, before the workers are forked: they start at once and share its
 memory. No client is made by then; each worker makes its own before it accepts a connection. A new
 version of the code needs a new gunicorn: SIGHUP replaces the workers, not the code.
@@ -59,7 +62,7 @@ NO_NEWCOMERS: Final = (
 bind = "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "catalog_model.gunicorn.BufferedWorker"
-threads = 8
+threads = 8  # more than CATALOG_WAITING_REQUESTS, so that some are left for health
 preload_app = True
 keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s
 drain_seconds = float(os.environ.get("CATALOG_DRAIN_SECONDS") or 5)
