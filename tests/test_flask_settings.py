@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from example_app import NOT_EVEN_A_PORT
 from flask import Flask
+from test_flask_extension import await_reason
 
 from catalog_model import Catalog
 from catalog_model.arguments import shown
@@ -149,9 +150,9 @@ def test_readiness_goes_on_with_a_number_that_was_a_text(app: Flask) -> None:
         CATALOG_READY_SECONDS="0", CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT, CATALOG_DEADLINE="0.5"
     )
     found = serving_of(app)
-    assert [found.problem() for _ in range(3)] == [
-        "the table cannot be asked (UnreachableError)"
-    ] * 3
+    reason = "the table cannot be asked (UnreachableError)"
+    await_reason(found, reason)
+    assert [found.problem() for _ in range(3)] == [reason] * 3
 
 
 def test_the_deadline_is_that_of_the_handle(app: Flask) -> None:

@@ -33,7 +33,7 @@ from catalog_model.operations import create_table
 ONE_WORKER = ["--workers", "1"]
 SOON = 1.0
 DEADLINE = 2.0
-FEW = 15
+FEW = 10
 """As many as have room and, after pauses that grow, one at a time."""
 
 HEALTH = {"/status": 0.25, "/metrics": 0.25, "/readyz": 1.0}
@@ -87,7 +87,7 @@ def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
         assert seen.of("/discover", "503") == seen.of("/discover")
         assert seen.of("/discover")[-1] < 2 * DEADLINE
         assert median(seen.of("/discover")) < 0.2
-        assert len([took for took in seen.of("/discover") if took > SOON]) < FEW
+        assert len([took for took in seen.of("/discover") if took > SOON]) <= FEW
         for path in ("/status", "/metrics"):
             assert seen.of(path, "200") == seen.of(path)
             assert seen.of(path)[-1] < SOON
@@ -110,7 +110,7 @@ def test_the_law_is_broken_without_the_breaker() -> None:
     """So it can be: the table is asked on and on, by as many as have room."""
     application = "served_without_guard:without_breaker()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
-        under_load(app, 4.0)
+        under_load(app, 5.0)
         assert requests_sent(app) > FEW
 
 
