@@ -33,8 +33,8 @@ from catalog_model.operations import create_table
 ONE_WORKER = ["--workers", "1"]
 SOON = 1.0
 DEADLINE = 2.0
-FEW = 10
-"""As many as have room and, after pauses that grow, one at a time."""
+FEW = 14
+"""Six have room, four more come in before the fifth of them fails, and then one at a time tries."""
 
 HEALTH = {"/status": 0.25, "/metrics": 0.25, "/readyz": 1.0}
 
@@ -83,7 +83,7 @@ def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
     """
     with kind() as url, served(url, ONE_WORKER) as app:
         seen = under_load(app, 4.0)
-        assert requests_sent(app) < FEW
+        assert requests_sent(app) <= FEW
         assert seen.of("/discover", "503") == seen.of("/discover")
         assert seen.of("/discover")[-1] < 2 * DEADLINE
         assert median(seen.of("/discover")) < 0.2
@@ -110,7 +110,7 @@ def test_the_law_is_broken_without_the_breaker() -> None:
     """So it can be: the table is asked on and on, by as many as have room."""
     application = "served_without_guard:without_breaker()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
-        under_load(app, 5.0)
+        under_load(app, 7.0)
         assert requests_sent(app) > FEW
 
 
