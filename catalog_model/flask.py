@@ -135,8 +135,8 @@ class FlaskCatalog:
     ``CATALOG_READY_SECONDS``     for how many seconds an answer about readiness is given again; 5
     ``CATALOG_DEADLINE``          how long a request to the table may take, retries included, and
                                   after how long an answer sends no more of them; 2
-    ``CATALOG_WAITING_REQUESTS``  how many requests to the table may wait at once; 6. Less than the
-                                  threads of the server, so that some are left for health
+    ``CATALOG_WAITING_REQUESTS``  how many requests to the table may wait at once; 10000. Have fewer
+                                  than the server has threads: some are left for health then
     ============================  =================================================================
 
     Args:

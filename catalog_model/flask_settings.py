@@ -45,7 +45,7 @@ class Number:
 NUMBERS: Final[Mapping[str, Number]] = {
     "CATALOG_READY_SECONDS": Number(0, 3600, 5),
     "CATALOG_DEADLINE": Number(0.1, 900, 2),
-    "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 6, is_whole=True),
+    "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
 }
 
 

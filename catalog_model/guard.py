@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import count
 from typing import Final
 
 from catalog_model.breaker import (
@@ -25,8 +24,11 @@ from catalog_model.breaker import (
     outcome_of,
 )
 
-PATIENCE: Final = 0.25
-"""For how many seconds a request waits for room, and from which age on others count as stuck."""
+PATIENCE: Final = 0.5
+"""For how many seconds room is waited for while no request ends: then all of them are stuck."""
+
+LONGEST_WAIT: Final = 1.0
+"""For how many seconds it is waited for in any case."""
 
 ITEM_OPERATIONS: Final = frozenset(
     ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
@@ -37,8 +39,8 @@ ITEM_OPERATIONS: Final = frozenset(
 class Room:
     """Room for so many requests at once, so that not all threads of a server wait for the table.
 
-    One for which there is none waits a moment while those before it are young: they are about to
-    end. Once the oldest of them has waited for *patience* seconds it is refused at once.
+    One for which there is none waits a moment while others come to their end. Once none has ended
+    for *patience* seconds all that come are refused at once.
     """
 
     def __init__(
@@ -48,32 +50,31 @@ class Room:
         self._patience = patience
         self._clock = clock
         self._freed = threading.Condition()
-        self._numbers = count()
-        self._began: dict[int, float] = {}  # in the order of time
+        self._taken = 0
+        self._moved = 0.0
 
-    def enter(self) -> int:
+    def enter(self) -> None:
         """Take a place; `leave` gives it back.
 
         Raises:
             RefusedError: If there is none, and none is to be had in a moment.
         """
         with self._freed:
-            until = self._clock() + self._patience
-            while len(self._began) >= self._places:
-                oldest = next(iter(self._began.values()))
-                wait = min(until, oldest + self._patience) - self._clock()
+            until = self._clock() + min(2 * self._patience, LONGEST_WAIT)
+            while self._taken >= self._places:
+                wait = min(until, self._moved + self._patience) - self._clock()
                 if wait <= 0:
                     text = f"not sent: {self._places} requests wait for the table already"
                     raise RefusedError(text, 1.0, "full")
                 self._freed.wait(wait)
-            number = next(self._numbers)
-            self._began[number] = self._clock()
-            return number
+            self._taken += 1
+            self._moved = self._clock()
 
-    def leave(self, number: int) -> None:
+    def leave(self) -> None:
         """Give a place back."""
         with self._freed:
-            del self._began[number]
+            self._taken -= 1
+            self._moved = self._clock()
             self._freed.notify()
 
 
@@ -136,7 +137,7 @@ class Guard:
             return
         own = self._visit.get()
         visit = Visit() if own is None else own
-        place = self._enter(visit)
+        self._enter(visit)
         try:
             yield
             visit.is_answered = True
@@ -144,14 +145,14 @@ class Guard:
             self._judge(visit, outcome_of(error))
             raise
         finally:
-            self.room.leave(place)
+            self.room.leave()
             if own is None:
                 self._end(visit)
 
-    def _enter(self, visit: Visit) -> int:
+    def _enter(self, visit: Visit) -> None:
         try:
             self._admit(visit)
-            return self.room.enter()
+            self.room.enter()
         except RefusedError as refusal:
             if not visit.is_answered:
                 self._end(visit)

@@ -321,22 +321,23 @@ def test_only_an_outage_and_throttling_count_as_failures() -> None:
 def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
     """The next one is refused, and says when to come again."""
     room = Room(2, patience=0.0)
-    first, _ = room.enter(), room.enter()
+    room.enter()
+    room.enter()
     with pytest.raises(RefusedError, match="2 requests wait") as refused:
         room.enter()
     assert (refused.value.reason, refused.value.retry_after > 0) == ("full", True)
-    room.leave(first)
+    room.leave()
     room.enter()
 
 
-def test_room_is_waited_for_while_those_inside_are_young() -> None:
-    """They are about to end; so a table that is well refuses nobody."""
+def test_room_is_waited_for_while_others_come_to_their_end() -> None:
+    """So a table that is well, if only slow, refuses nobody."""
     room = Room(2, patience=5.0)
 
     def visit(_: int) -> None:
-        place = room.enter()
+        room.enter()
         time.sleep(0.002)
-        room.leave(place)
+        room.leave()
 
     with ThreadPoolExecutor(16) as pool:
         assert len(list(pool.map(visit, range(200)))) == 200

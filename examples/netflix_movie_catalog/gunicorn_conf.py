@@ -62,7 +62,8 @@ NO_NEWCOMERS: Final = (
 bind = "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "catalog_model.gunicorn.BufferedWorker"
-threads = 8  # more than CATALOG_WAITING_REQUESTS, so that some are left for health
+threads = 8
+os.environ.setdefault("CATALOG_WAITING_REQUESTS", str(threads - 2))  # two are left for health
 preload_app = True
 keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s
 drain_seconds = float(os.environ.get("CATALOG_DRAIN_SECONDS") or 5)
