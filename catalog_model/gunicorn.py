@@ -122,6 +122,10 @@ class Task(WSGITask):  # type: ignore[misc]
         finally:
             worker.note(asked, self, time.monotonic() - began)
 
+    def write(self, data: bytes) -> None:
+        """Write a piece of the answer; HEAD gets none of its body, whatever the application says."""
+        super().write(b"" if self.request.command == "HEAD" else data)
+
     @property
     def headers(self) -> Iterable[tuple[str, str]]:
         """The headers of the answer, for the access log."""
