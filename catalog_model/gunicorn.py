@@ -123,7 +123,7 @@ class Task(WSGITask):  # type: ignore[misc]
             worker.note(asked, self, time.monotonic() - began)
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the answer; HEAD gets none of its body, whatever the application says."""
+        """Write a piece of the answer; HEAD gets none of its body, whatever is handed in."""
         super().write(b"" if self.request.command == "HEAD" else data)
 
     @property
