@@ -273,7 +273,7 @@ def test_what_would_lose_something_is_refused_with_the_conversion(
         *(True, None, 5, 7.5, "x", [5], {"a": 5}, object(), 5j, float("nan"), Decimal("sNaN")),
         *(Decimal("1E+999999"), Decimal("-Infinity"), Fraction(10**400, 3), Single(float("inf"))),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: repr(value).partition(" at 0x")[0][:60],
 )
 def test_no_conversion_is_named_where_none_helps(value: Any) -> None:
     """A value of the right type that is out of its bounds, or that is nothing of the kind."""
