@@ -193,7 +193,7 @@ FILES_OF_TITLES = {"a page", "find", "a list of them", "an empty object", "of an
 """No movies by themselves; but files of titles, of none, or of a record with something besides."""
 
 
-@pytest.mark.parametrize("name", NO_MOVIES.keys() - FILES_OF_TITLES)
+@pytest.mark.parametrize("name", sorted(NO_MOVIES.keys() - FILES_OF_TITLES))
 def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> None:
     """It says in one line what the file holds, and nothing of it counts."""
     answer, _ = NO_MOVIES[name]
