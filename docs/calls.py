@@ -173,7 +173,8 @@ def _updates(material: Material) -> Calls:
         changes = {"overview": "New.", "popularity": title.popularity + 7, "genre_ids": [37]}
         yield {"kind": title.kind, "title_id": title.id, **changes}
         yield {"kind": title.kind, "title_id": title.id, **changes}  # the same again
-        yield {"kind": title.kind, "title_id": title.id, "genre_ids": list(title.genre_ids)}
+        again = {"overview": title.overview, "genre_ids": list(title.genre_ids)}
+        yield {"kind": title.kind, "title_id": title.id, **again}
 
 
 def _popularities(material: Material) -> Calls:
