@@ -109,6 +109,7 @@ def check_error(content: object, operation_model: OperationModel) -> None:
     code = content.get("__type") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(code, str) or not code:
         raise NoAnswerError("it is no error of a service")
+    content = {name: value for name, value in content.items() if value is not None}
     for name in ("message", "Message"):
         if not isinstance(content.get(name, ""), str):
             raise NoAnswerError(f"its {name} is no text")

@@ -65,8 +65,7 @@ class Fault:
         InvalidArgumentError: If an argument is out of its bounds, or the fault could hit nothing.
 
     >>> Fault("throttling", 0.1)
-    Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1,
-          form=None, carried_out=None)
+    Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1, ...)
     """
 
     kind: FaultKind

@@ -104,11 +104,12 @@ def create_table(
     check_instance(catalog, "catalog", Catalog)
     if (read_capacity is None) != (write_capacity is None):
         refuse("read_capacity and write_capacity", (read_capacity, write_capacity), "both or none")
-    for name, units in (("read_capacity", read_capacity), ("write_capacity", write_capacity)):
-        if units is not None:
-            check_within(units, name, 1, MOST_UNITS)
+    read_capacity, write_capacity = (
+        units if units is None else check_within(units, name, 1, MOST_UNITS)
+        for name, units in (("read_capacity", read_capacity), ("write_capacity", write_capacity))
+    )
     _check_tags(tags)
-    _check_timeout(timeout)
+    timeout = _check_timeout(timeout)
     check_table(catalog.table)
     if not _exists(catalog):
         _create(catalog, read_capacity, write_capacity, tags)
@@ -174,9 +175,11 @@ def table_status(catalog: Catalog) -> TableStatus:
     )
 
 
-def _check_timeout(timeout: object) -> None:
-    if check_number(timeout, "timeout") < 0:
+def _check_timeout(timeout: object) -> float:
+    seconds = check_number(timeout, "timeout")
+    if seconds < 0:
         refuse("timeout", timeout, "a number of seconds from 0 on")
+    return seconds
 
 
 def _check_tags(tags: Any) -> None:

@@ -86,13 +86,13 @@ def test_the_patterns_are_shown_without_a_table() -> None:
 
 
 def test_the_console_script_names_the_extra_it_lacks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In one line, with the exit code of a matter of configuration."""
     monkeypatch.setattr(entry, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as ended:
         entry.main()
     assert ended.value.code == 253
-    assert capsys.readouterr().err == (
+    assert capfd.readouterr().err == (
         "Error: the command line needs click and rich: pip install 'catalog-model[cli]'\n"
     )

@@ -29,6 +29,7 @@ from catalog_model.errors import (
     TitleExistsError,
     TitleNotFoundError,
     UnavailableError,
+    UnreachableError,
     UnknownEntityError,
 )
 from catalog_model.faults import translate
@@ -154,16 +155,16 @@ class Answer(NamedTuple):
 
 
 ANSWERS = [
-    Answer(503, b"<html>There is maintenance</html>", UnavailableError),
-    Answer(503, b"", UnavailableError),
-    Answer(502, b"<html>Bad gateway</html>", UnavailableError),
-    Answer(504, b"{}", UnavailableError),
+    Answer(503, b"<html>There is maintenance</html>", UnreachableError),
+    Answer(503, b"", UnreachableError),
+    Answer(502, b"<html>Bad gateway</html>", UnreachableError),
+    Answer(504, b"{}", UnreachableError),
     Answer(
         500, b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}', UnavailableError
     ),
     Answer(500, b'{"__type":"com.amazon.coral.service#ServiceUnavailable"}', UnavailableError),
-    Answer(500, b'{"__type":5,"message":3}', UnavailableError),
-    Answer(500, b"\xff\xfe", UnavailableError),
+    Answer(500, b'{"__type":5,"message":3}', UnreachableError),
+    Answer(500, b"\xff\xfe", UnreachableError),
     Answer(429, b"<html>Slow down</html>", ThrottledError),
     Answer(429, b"", ThrottledError),
     Answer(400, b'{"__type":"com.amazon.coral.service#Throttling"}', ThrottledError),
@@ -172,20 +173,20 @@ ANSWERS = [
     Answer(400, b'{"__type":"x#ExpiredTokenException","message":"old"}', ConfigurationError),
     Answer(400, b'{"__type":"x#ResourceNotFoundException","message":"x"}', TableNotFoundError),
     Answer(400, b'{"__type":"x#ValidationException","message":"x"}', ServiceError),
-    Answer(400, b"[]", UnavailableError),
-    Answer(400, b"null", UnavailableError),
-    Answer(400, b'"no"', UnavailableError),
-    Answer(400, b"<html>Bad request</html>", UnavailableError),
-    Answer(400, b"", UnavailableError),
-    Answer(401, b"<html>Who are you</html>", ConfigurationError),
-    Answer(403, b"<html>Forbidden</html>", AccessDeniedError),
-    Answer(404, b"<html>Not found</html>", UnavailableError),
-    Answer(405, b"", UnavailableError),
-    Answer(407, b"<html>Log in to the proxy</html>", ConfigurationError),
-    Answer(302, b"", UnavailableError),
-    Answer(307, b"<html>Log in</html>", UnavailableError),
-    Answer(408, b"", UnavailableError),
-    Answer(413, b"<html>Too large</html>", UnavailableError),
+    Answer(400, b"[]", UnreachableError),
+    Answer(400, b"null", UnreachableError),
+    Answer(400, b'"no"', UnreachableError),
+    Answer(400, b"<html>Bad request</html>", UnreachableError),
+    Answer(400, b"", UnreachableError),
+    Answer(401, b"<html>Who are you</html>", UnreachableError),
+    Answer(403, b"<html>Forbidden</html>", UnreachableError),
+    Answer(404, b"<html>Not found</html>", UnreachableError),
+    Answer(405, b"", UnreachableError),
+    Answer(407, b"<html>Log in to the proxy</html>", UnreachableError),
+    Answer(302, b"", UnreachableError),
+    Answer(307, b"<html>Log in</html>", UnreachableError),
+    Answer(408, b"", UnreachableError),
+    Answer(413, b"<html>Too large</html>", UnreachableError),
 ]
 
 
@@ -216,7 +217,11 @@ def answering(answer: Answer) -> Iterator[str]:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
 def test_whatever_answers_at_the_endpoint_has_a_class(answer: Answer) -> None:
-    """In one message of one line, not longer than a person reads."""
+    """In one message of one line, not longer than a person reads.
+
+    What is no answer of DynamoDB is of no class of its errors: a page with status 403 says nothing
+    of credentials.
+    """
     once = Config(retries={"total_max_attempts": 1})
     with answering(answer) as endpoint, pytest.raises(CatalogError) as caught:
         ap.get_title(Catalog("films", endpoint_url=endpoint, config=once), "movie", 1)

@@ -18,14 +18,14 @@ RULE = "recovery_has_its_bounds"
 @pytest.fixture
 def client() -> Iterator[Any]:
     """A strict client with a table `t`; moto is the one engine that knows recovery."""
-    with strict_catalog("t") as catalog:
+    with strict_catalog("table") as catalog:
         yield catalog.client
 
 
 def enable(client: Any, **settings: Any) -> None:
     """Turn recovery on."""
     wanted = {"PointInTimeRecoveryEnabled": True, **settings}
-    client.update_continuous_backups(TableName="t", PointInTimeRecoverySpecification=wanted)
+    client.update_continuous_backups(TableName="table", PointInTimeRecoverySpecification=wanted)
 
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -53,7 +53,7 @@ def test_a_table_without_recovery_cannot_be_restored(client: Any) -> None:
     """Though moto would copy it."""
     with pytest.raises(ClientError) as error:
         client.restore_table_to_point_in_time(
-            SourceTableName="t", TargetTableName="t2", UseLatestRestorableTime=True
+            SourceTableName="table", TargetTableName="another", UseLatestRestorableTime=True
         )
     assert refused(error) == "PointInTimeRecoveryUnavailableException"
 
@@ -64,8 +64,8 @@ def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int
     enable(client)
     with pytest.raises(ClientError) as error:
         client.restore_table_to_point_in_time(
-            SourceTableName="t",
-            TargetTableName="t2",
+            SourceTableName="table",
+            TargetTableName="another",
             RestoreDateTime=datetime.now(UTC) - timedelta(days=days_ago),
         )
     assert refused(error) == "InvalidRestoreTimeException"
@@ -74,12 +74,12 @@ def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int
 def test_a_table_with_recovery_is_restored(client: Any) -> None:
     """To the latest moment, or to one that it names, as a table of another name."""
     enable(client)
-    described = client.describe_continuous_backups(TableName="t")["ContinuousBackupsDescription"]
+    described = client.describe_continuous_backups(TableName="table")["ContinuousBackupsDescription"]
     latest = described["PointInTimeRecoveryDescription"]["LatestRestorableDateTime"]
     for number, moment in enumerate(
         ({"UseLatestRestorableTime": True}, {"RestoreDateTime": latest})
     ):
         answer = client.restore_table_to_point_in_time(
-            SourceTableName="t", TargetTableName=f"restored-{number}", **moment
+            SourceTableName="table", TargetTableName=f"restored-{number}", **moment
         )
         assert answer["TableDescription"]["TableName"] == f"restored-{number}"
