@@ -272,6 +272,33 @@ def test_large_bodies_that_are_taken_are_taken_one_at_a_time(app: Served) -> Non
     assert most - before < len(pids) * 6 * BOUND / MEGABYTE
 
 
+@pytest.mark.parametrize("interval", [None, 0.2], ids=["stop", "drip"])
+def test_large_bodies_that_do_not_arrive_hold_up_no_other(
+    app: Served, interval: float | None
+) -> None:
+    """Forty clients say that a large body comes, and then send nothing, or a byte now and then."""
+    with connections(app, CLIENTS, head_of(f"Content-Length: {MEGABYTE}") + b'"') as opened:
+        ended = threading.Event()
+
+        def drip() -> None:
+            while not ended.wait(interval):
+                for each in opened:
+                    each.send(b"x")
+
+        thread = threading.Thread(target=drip)
+        if interval:
+            thread.start()
+        try:
+            with socket.create_connection((HOST, app.port), 15) as connection:
+                body = b'"' + b"x" * (MEGABYTE - 2) + b'"'
+                connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + body)
+                assert read_answer(connection)[0] == 400
+        finally:
+            ended.set()
+            if interval:
+                thread.join()
+
+
 def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
     """It would take a hundred times as much memory as it is long."""
     pids = app.workers()
