@@ -57,6 +57,9 @@ TURN_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 0.1
 """After how long without a byte it goes there already."""
 
+PARKED_BYTES: Final = 1 << 24
+"""How much of bodies that have lost their turn is kept, in files; beyond it they are closed."""
+
 OF_CHUNKS: Final = 8
 """How many times as long a body may be with what is around its chunks: each may be of one byte."""
 
@@ -177,6 +180,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return any(request.size > LARGE_BODY for request in asked)
 
     @property
+    def held(self) -> int:
+        """How much of a body has arrived that is not there whole."""
+        return len(self.request.body_rcv or ()) if self.request is not None else 0
+
+    @property
     def has_bytes(self) -> bool:
         """Whether there is something to read, be it the end of the connection."""
         try:
@@ -288,6 +296,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
             others = [each for each in self._channels() if each is not holder]
             waiting = [each for each in others if each.has_large_body and each.has_bytes]
             if waiting:
+                holder.will_close |= sum(each.held for each in self._channels()) > PARKED_BYTES
                 self._give_turn(min(waiting, key=lambda each: each.turn))
         return True
 

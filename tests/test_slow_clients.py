@@ -11,7 +11,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -297,6 +298,31 @@ def test_large_bodies_that_do_not_arrive_hold_up_no_other(
             ended.set()
             if interval:
                 thread.join()
+
+
+def test_no_more_of_bodies_that_do_not_arrive_is_kept_than_there_is_room_for(app: Served) -> None:
+    """Thirty clients send all of 11 MB but the end: it is in files, and soon most are closed."""
+    pids = app.workers()
+    before = memory(pids)
+    with ExitStack() as stack:
+        for _ in range(30):
+            connection = stack.enter_context(socket.create_connection((HOST, app.port), 15))
+            with suppress(OSError):  # one that is closed while it sends
+                connection.sendall(head_of(f"Content-Length: {BOUND}") + b"x" * (11 * MEGABYTE))
+        time.sleep(0.5)
+        kept = sum(map(temporary, pids))
+        assert memory(pids) - before < 20
+        assert 0 < kept < len(pids) * (16 + 12)
+        assert longest_status(app) < SOON
+
+
+def temporary(pid: int) -> float:
+    """Add up the sizes of a process's temporary files, in MB."""
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            found += file.stat().st_size if "(deleted)" in str(file.readlink()) else 0
+    return found / MEGABYTE
 
 
 def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
