@@ -87,7 +87,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
     "set_genres": {**_TITLE, "genre_ids": [80, 18]},
     "delete_title": dict(_TITLE),
-    "load_titles": {"titles": [movie()], "on_progress": None},
+    "load_titles": {"titles": [movie()], "on_progress": None, "write_units": None},
 }
 """A call of each function that is right, with every argument named."""
 
@@ -186,6 +186,7 @@ BAD: dict[str, list[Bad]] = {
         Bad(NoDimension(), "NoDimension"),
     ],
     "on_progress": bad(5, "x", True, 0),
+    "write_units": bad(0, -1, True, "5", math.nan, math.inf, [5], Decimal(0)),
 }
 BAD_HERE: dict[tuple[str, str], list[Bad]] = {
     ("list_titles_in_genre", "genre_id"): bad(None),
