@@ -115,7 +115,7 @@ class Raises:
 def raising() -> Iterator[Raises]:
     """One client for all exceptions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("catalog_model.writes.time.sleep", lambda _: None)
+        patch.setattr("catalog_model.retries.time.sleep", lambda _: None)
         yield Raises()
 
 

@@ -64,7 +64,7 @@ class Clock:
         ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
         with ExitStack() as stack:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
-            for module in ("cli_progress", "load_pace", "pace", "retries", "writes"):
+            for module in ("cli_progress", "load_pace", "pace", "retries"):
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
             stack.enter_context(
                 patch("catalog_model.pace._wait", lambda _, seconds: self.sleep(seconds))
