@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -100,11 +101,18 @@ def check_key(key: object) -> TitleKey:
     return TitleKey(check_kind(key[0]), check_id(key[1]))
 
 
+def check_many(values: object, name: str, wanted: str) -> Iterator[Any]:
+    """Accept several values; a text is one, and so is numpy's array of no dimension."""
+    if not isinstance(values, (str, bytes)) and isinstance(values, Iterable):
+        with suppress(TypeError):
+            return iter(values)
+    refuse(name, values, wanted)
+
+
 def check_genre_ids(genre_ids: object, *, most: int) -> tuple[int, ...]:
     """Accept ids of genres, in their order."""
-    if isinstance(genre_ids, (str, bytes)) or not isinstance(genre_ids, Iterable):
-        refuse("genre_ids", genre_ids, "the ids of genres")
-    checked = tuple(check_id(genre_id, "genre_id") for genre_id in genre_ids)
+    several = check_many(genre_ids, "genre_ids", "the ids of genres")
+    checked = tuple(check_id(genre_id, "genre_id") for genre_id in several)
     if len(set(checked)) > most:
         refuse("genre_ids", checked, f"at most {most} genres")
     return checked

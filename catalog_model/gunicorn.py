@@ -51,6 +51,15 @@ MAX_BODY: Final = 1 << 20
 LARGE_BODY: Final = 1 << 16
 """From which length on bodies are read one at a time."""
 
+TURN_SECONDS: Final = 1.0
+"""After how long the turn goes from one large body to another, if that has something to read."""
+
+PAUSE_SECONDS: Final = 0.1
+"""After how long without a byte it goes there already."""
+
+PARKED_BYTES: Final = 1 << 24
+"""How much of bodies that have lost their turn is kept, in files; beyond it they are closed."""
+
 OF_CHUNKS: Final = 8
 """How many times as long a body may be with what is around its chunks: each may be of one byte."""
 
@@ -143,6 +152,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = BufferedRequest
     task_class = Task
     since = 0.0
+    heard = 0.0
+    turn = 0.0
     was_cut = False
     lingers_until: float | None = None
 
@@ -159,8 +170,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         """Take what arrived."""
+        self.heard = time.monotonic()
         if self.request is None:
-            self.since = time.monotonic()
+            self.since = self.heard
         taken: bool = super().received(data)
         self.was_cut = self.was_cut or any(each.is_cut for each in self.requests)
         return taken
@@ -170,6 +182,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether a large body arrives on it, or is there."""
         asked = [*self.requests, *filter(None, [self.request])]
         return any(request.size > LARGE_BODY for request in asked)
+
+    @property
+    def held(self) -> int:
+        """How much of a body has arrived that is not there whole."""
+        return len(self.request.body_rcv or ()) if self.request is not None else 0
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether there is something to read, be it the end of the connection."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:  # to be found by who reads it
+            return True
+        return True
 
     def readable(self) -> bool:
         """Tell whether to read from it."""
@@ -253,8 +281,28 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         """Tell whether a large body may be read now: one at a time, so that memory is bounded."""
         holder = self._large
         if holder is None or not (holder.connected and holder.has_large_body):
-            self._large = holder = channel
-        return holder is channel
+            self._give_turn(channel)
+        return self._large is channel
+
+    def _give_turn(self, channel: Channel) -> None:
+        self._large = channel
+        channel.turn = channel.heard = time.monotonic()
+
+    def _pass_turn(self) -> bool:
+        """Let a large body that stops or drips hold up no other; tell whether one is being read.
+
+        The turn goes to the one that has had none for longest, among those with something to read.
+        """
+        holder, now = self._large, time.monotonic()
+        if holder is None or holder.request is None or not holder.connected:
+            return False
+        if now - holder.turn > TURN_SECONDS or now - holder.heard > PAUSE_SECONDS:
+            others = [each for each in self._channels() if each is not holder]
+            waiting = [each for each in others if each.has_large_body and each.has_bytes]
+            if waiting:
+                holder.will_close |= sum(each.held for each in self._channels()) > PARKED_BYTES
+                self._give_turn(min(waiting, key=lambda each: each.turn))
+        return True
 
     def note(self, asked: Asked, task: Task, seconds: float) -> None:
         """Write the access log and call the hook, once a request was answered."""
@@ -282,6 +330,8 @@ class BufferedWorker(Worker):  # type: ignore[misc]
     def _serve(self, seconds: float) -> None:
         """Read and write what can be, and once a second close what has been there for too long."""
         self.notify()
+        if self._pass_turn():
+            seconds = min(seconds, PAUSE_SECONDS)
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
         is_crowded = len(self._map) >= CROWDED * self.cfg.worker_connections

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from catalog_model import keys
-from catalog_model.arguments import check_instance, check_progress, refuse, shown
+from catalog_model.arguments import check_instance, check_many, check_progress, refuse, shown
 from catalog_model.attempts import read_shards, read_stored
 from catalog_model.catalog import Catalog
 from catalog_model.entities import Movie, TVShow
@@ -139,12 +139,13 @@ def load_titles(
     (1, 0, 0)
     """
     check_instance(catalog, "catalog", Catalog)
-    if isinstance(titles, (str, bytes, dict)) or not isinstance(titles, Iterable):
+    if isinstance(titles, dict):
         refuse("titles", titles, "titles")
+    several = check_many(titles, "titles", "titles")
     pace = LoadPace(catalog.gateway, check_rate(write_units, "write_units"))
     loading = _Loading(catalog, pace, check_progress(on_progress))
     with pace.kept():
-        for batch in _batches(loading.accepted(titles)):
+        for batch in _batches(loading.accepted(several)):
             loading.load(batch)
     loading.progressed()
     return loading.report

@@ -80,7 +80,7 @@ class OfflineClient:
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
-        self.meta = SimpleNamespace(region_name="offline")
+        self.meta = SimpleNamespace(region_name="offline", endpoint_url="offline:")
         self._lock = threading.Lock()
         self._items: dict[ItemKey, Item] = {}
         self._partitions: dict[tuple[IndexName | None, str], list[Place]] = defaultdict(list)

@@ -149,11 +149,10 @@ def check_rate(units_per_second: float | None, name: str) -> float | None:
     """Accept a number of units a second; None is no bound."""
     if units_per_second is None:
         return None
-    units_per_second = plain(units_per_second)
-    is_number = type(units_per_second) in (int, float)
-    if not is_number or not 0 < units_per_second < inf:
-        refuse(name, units_per_second, "a number above 0")
-    return units_per_second
+    rate = plain(units_per_second)
+    if type(rate) not in (int, float) or not 0 < rate < inf:
+        refuse(name, units_per_second, "a number above 0", float)
+    return rate  # type: ignore[no-any-return]
 
 
 def _wait(event: threading.Event, seconds: float) -> None:

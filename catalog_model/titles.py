@@ -11,7 +11,7 @@ from catalog_model.arguments import (
     check_instance,
     check_key,
     check_kind,
-    refuse,
+    check_many,
 )
 from catalog_model.catalog import Catalog
 from catalog_model.entities import TitleWithGenres
@@ -88,9 +88,7 @@ def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | No
     [<Movie 949 'Heat'>, None, <Movie 949 'Heat'>]
     """
     check_instance(catalog, "catalog", Catalog)
-    if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
-        refuse("keys", keys, "keys of titles")
-    asked = [check_key(key) for key in keys]
+    asked = [check_key(key) for key in check_many(keys, "keys", "keys of titles")]
     found = read_titles(catalog.gateway, asked)
     return [found.get(key) for key in asked]
 

@@ -58,6 +58,8 @@ _OTHER: Final[Mapping[Kind, tuple[str, Kind, frozenset[str]]]] = {
 }
 """What a kind is named by; and without that, by which keys the other kind is known."""
 
+_DATES: Final = frozenset({"first_air_date", "release_date"})
+
 
 def record_of(answer: object, kind: Kind, *, keep_extras: bool) -> dict[str, Any]:
     """Make a record out of an answer: the keys of the application's files in their order.
@@ -100,11 +102,12 @@ def other_than(answer: Mapping[str, Any], kind: Kind) -> str:
     media = answer.get("media_type", kind)
     if media != kind:
         return _instead(str(media), kind)
+    name, other, signs = _OTHER[kind]
     if not {GENRES, GENRE_IDS} & answer.keys():
         found = _other_without_genres(answer, kind)
         if found:
             return found
-    name, other, signs = _OTHER[kind]
+        signs &= _DATES  # collections, companies and networks have names, too
     return _instead(other, kind) if name not in answer and signs & answer.keys() else ""
 
 

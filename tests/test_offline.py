@@ -381,7 +381,7 @@ def test_cursors_depend_on_the_name_and_the_secret() -> None:
         catalog = offline_catalog([movie(n) for n in range(1, 5)], **settings)
         return ap.list_titles(catalog, "movie", limit=2).next
 
-    several: tuple[dict[str, str], ...] = ({}, {"table": "other"}, {"cursor_secret": "s"})
+    several: tuple[dict[str, str], ...] = ({}, {"table": "films"}, {"cursor_secret": "s"})
     for one in several:
         assert [other for other in several if cursor(**one) == cursor(**other)] == [one]
 

@@ -143,7 +143,7 @@ def test_a_truth_value_is_no_number(wrapped: Any) -> None:
 # --- values of other libraries, in calls
 
 TITLES = [movie(id=number, popularity=float(number), genre_ids=[28, 12]) for number in range(1, 9)]
-KEPT_AS_THEY_ARE = ("after", "keys", "on_progress", "rng", "title", "titles")
+KEPT_AS_THEY_ARE = ("after", "if_unchanged", "keys", "on_progress", "rng", "title", "titles")
 """Arguments that are objects of ours, or functions."""
 
 USED: dict[str, dict[str, Any]] = {
@@ -192,7 +192,9 @@ def test_every_argument_takes_what_says_the_same(name: str, argument: str) -> No
     """The same answer, the same requests and the same items as for Python's own value."""
     call = USED[name]
     value = (
-        {"genre_id": 28}.get(argument, call[argument]) if call[argument] is None else call[argument]
+        {"genre_id": 28, "write_units": 500}.get(argument, call[argument])
+        if call[argument] is None
+        else call[argument]
     )
     if value is None:
         pytest.fail(f"{argument} needs a value here")

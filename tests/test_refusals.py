@@ -92,6 +92,13 @@ CALLS: dict[str, dict[str, Any]] = {
 """A call of each function that is right, with every argument named."""
 
 
+class NoDimension:
+    """It is iterable by its class alone, as is numpy's array of one value and no dimension."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("iteration over a 0-d array")
+
+
 class Bad(NamedTuple):
     """A value to refuse, what of it must be in the message, and the error."""
 
@@ -123,6 +130,7 @@ DATES = bad(
 )
 GENRE_LISTS = [
     *bad(None, "28", b"28", 28),
+    Bad(NoDimension(), "NoDimension"),
     *[Bad([28, wrong.value], wrong.part) for wrong in [*IDS, *bad(None)]],
 ]
 
@@ -158,6 +166,7 @@ BAD: dict[str, list[Bad]] = {
     "prefix": bad(None, 5, b"a", SURROGATE, "a" * 901, "ß" * 451, "я" * 451, ["a"], True),
     "keys": [
         *bad(None, 5, "movie", b"movie"),
+        Bad(NoDimension(), "NoDimension"),
         *[Bad([key], repr(key)) for key in (("movie",), ("movie", 1, 2), ["movie", 1], None)],
         *[Bad([TitleKey("tv", 1), ("film", 1)], "'film'"), Bad([("movie", True)], "True")],
         *[Bad([("movie", "5")], "'5'"), Bad(TitleKey("movie", 1), "'movie'"), Bad("a", "'a'")],
@@ -172,9 +181,12 @@ BAD: dict[str, list[Bad]] = {
     "vote_average": NUMBERS,
     "vote_count": COUNTS,
     "genre_ids": [*GENRE_LISTS, Bad(range(1, 50), "(1, 2, 3, 4")],
-    "titles": bad(None, 5, "x", b"x", RECORDS, movie()),
+    "titles": [
+        *bad(None, 5, "x", b"x", RECORDS, movie()),
+        Bad(NoDimension(), "NoDimension"),
+    ],
     "on_progress": bad(5, "x", True, 0),
-    "write_units": bad(0, -1, math.nan, math.inf, "5", True, [5]),
+    "write_units": bad(0, -1, True, "5", math.nan, math.inf, [5], Decimal(0)),
 }
 BAD_HERE: dict[tuple[str, str], list[Bad]] = {
     ("list_titles_in_genre", "genre_id"): bad(None),

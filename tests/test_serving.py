@@ -211,6 +211,23 @@ def shown(figures: str) -> None:
     sys.stdout.write(f"\n{figures}")
 
 
+# -- What is not started ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])
+def test_a_time_to_drain_that_is_none_is_found_at_the_start(said: str) -> None:
+    """Not by SIGTERM, when a timer would refuse it and the requests under way would be cut off."""
+    environment = environment_without_aws() | {"CATALOG_DRAIN_SECONDS": said}
+    command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE]
+    ended = subprocess.run(
+        command, check=False, env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ended.returncode == 1
+    assert f"CATALOG_DRAIN_SECONDS must be a number of seconds from 0 to 3600, not '{said}'" in (
+        ended.stderr
+    )
+
+
 # -- What all of them see -------------------------------------------------------------------------
 
 

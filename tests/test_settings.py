@@ -257,6 +257,15 @@ SETTINGS = (
         f"catalog-model/{DEFAULT_TABLE}",
         lambda catalog: catalog.cursor_secret,
     ),
+    Setting(
+        "seconds for a request, with its retries",
+        (
+            Way("argument", "deadline", 2.5),
+            Way("environment", "CATALOG_DEADLINE", "7", 7.0),
+        ),
+        30,
+        lambda catalog: catalog.deadline,
+    ),
 )
 
 OTHER_PROFILES = "".join(

@@ -11,7 +11,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,6 +271,58 @@ def test_large_bodies_that_are_taken_are_taken_one_at_a_time(app: Served) -> Non
         time.sleep(0.01)
     assert answers == [400] * 12
     assert most - before < len(pids) * 6 * BOUND / MEGABYTE
+
+
+@pytest.mark.parametrize("interval", [None, 0.2], ids=["stop", "drip"])
+def test_large_bodies_that_do_not_arrive_hold_up_no_other(
+    app: Served, interval: float | None
+) -> None:
+    """Forty clients say that a large body comes, and then send nothing, or a byte now and then."""
+    with connections(app, CLIENTS, head_of(f"Content-Length: {MEGABYTE}") + b'"') as opened:
+        ended = threading.Event()
+
+        def drip() -> None:
+            while not ended.wait(interval):
+                for each in opened:
+                    each.send(b"x")
+
+        thread = threading.Thread(target=drip)
+        if interval:
+            thread.start()
+        try:
+            with socket.create_connection((HOST, app.port), 15) as connection:
+                body = b'"' + b"x" * (MEGABYTE - 2) + b'"'
+                connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + body)
+                assert read_answer(connection)[0] == 400
+        finally:
+            ended.set()
+            if interval:
+                thread.join()
+
+
+def test_no_more_of_bodies_that_do_not_arrive_is_kept_than_there_is_room_for(app: Served) -> None:
+    """Thirty clients send all of 11 MB but the end: it is in files, and soon most are closed."""
+    pids = app.workers()
+    before = memory(pids)
+    with ExitStack() as stack:
+        for _ in range(30):
+            connection = stack.enter_context(socket.create_connection((HOST, app.port), 15))
+            with suppress(OSError):  # one that is closed while it sends
+                connection.sendall(head_of(f"Content-Length: {BOUND}") + b"x" * (11 * MEGABYTE))
+        time.sleep(0.5)
+        kept = sum(map(temporary, pids))
+        assert memory(pids) - before < 20
+        assert 0 < kept < len(pids) * (16 + 12)
+        assert longest_status(app) < SOON
+
+
+def temporary(pid: int) -> float:
+    """Add up the sizes of a process's temporary files, in MB."""
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            found += file.stat().st_size if "(deleted)" in str(file.readlink()) else 0
+    return found / MEGABYTE
 
 
 def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:

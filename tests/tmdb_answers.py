@@ -148,6 +148,12 @@ NO_MOVIES: dict[str, tuple[Any, str]] = {
         COLLECTION,
         "a collection of movies, not a movie: its titles are under 'parts'",
     ),
+    "a collection that was searched for": (
+        without(COLLECTION, "parts") | {"adult": False, "original_name": "Heat", "overview": ""},
+        "neither genre_ids nor genres",
+    ),
+    "a company": ({"id": 3, "logo_path": None, "name": "Pixar"}, "neither genre_ids nor genres"),
+    "a show without genres": (without(SHOW, "genre_ids"), "this is a TV show, not a movie"),
     "a list": ({"id": "5", "items": [CAST], "name": "Best"}, "its titles are under 'items'"),
     "an episode": (
         {"air_date": "2002-06-02", "episode_number": 1, "id": 7, "name": "The Target"},

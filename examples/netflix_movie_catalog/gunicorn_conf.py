@@ -48,6 +48,7 @@ from typing import Any, Final
 
 MEMORY: Final = "/dev/shm"  # noqa: S108  # Linux's: writable where the rest is read-only
 OUR_FOLDER: Final = "catalog-metrics-"
+LONGEST_DRAIN: Final = 3600.0
 SETTLE_SECONDS: Final = 0.2
 SO_ATTACH_FILTER: Final = 26  # Linux's; the module socket has no name for it
 NO_NEWCOMERS: Final = (
@@ -59,6 +60,21 @@ NO_NEWCOMERS: Final = (
 )
 """A filter for a listening socket, in the code of the Berkeley packet filter."""
 
+
+def seconds_to_drain() -> float:
+    """Read CATALOG_DRAIN_SECONDS now: what is wrong would be found at the end, by SIGTERM.
+
+    Raises:
+        ValueError: If it is no number within bounds; names it.
+    """
+    said = os.environ.get("CATALOG_DRAIN_SECONDS") or "5"
+    with suppress(ValueError):
+        if 0 <= float(said) <= LONGEST_DRAIN:
+            return float(said)
+    wanted = f"a number of seconds from 0 to {LONGEST_DRAIN:g}"
+    raise ValueError(f"CATALOG_DRAIN_SECONDS must be {wanted}, not {said!r}")
+
+
 bind = "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "catalog_model.gunicorn.BufferedWorker"
@@ -66,7 +82,7 @@ threads = 8
 os.environ.setdefault("CATALOG_WAITING_REQUESTS", str(threads - 2))  # two are left for health
 preload_app = True
 keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s
-drain_seconds = float(os.environ.get("CATALOG_DRAIN_SECONDS") or 5)
+drain_seconds = seconds_to_drain()
 graceful_timeout = 20
 worker_tmp_dir = MEMORY if os.access(MEMORY, os.W_OK) else None
 control_socket_disable = True
