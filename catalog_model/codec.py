@@ -173,7 +173,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         record = JSON.decode(item[DOC]["S"])
         _check_fields(record, kind)
-        if record.keys() - FIELDS[kind].keys():
+        if not record.keys() <= _known_names(kind):
             check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
     except _MALFORMED as error:
         raise UnknownEntityError(
@@ -237,8 +237,10 @@ def _check_fields(record: Any, kind: Kind) -> None:
     """
     if not isinstance(record, dict):
         raise TypeError("its record is no JSON object")
-    for name, field, accepts, must_be_finite in _checks(kind):
+    for name, every, field, accepts, must_be_finite in _checks(kind):
         value = record.get(name)
+        if type(value) is every:
+            continue
         if value is None:
             if field.required and name not in record:
                 raise KeyError(name)
@@ -249,8 +251,19 @@ def _check_fields(record: Any, kind: Kind) -> None:
 
 
 @cache
-def _checks(kind: Kind) -> tuple[tuple[str, Field, Callable[[Any], bool], bool], ...]:
-    return tuple((n, field, field.accepts, field.is_float) for n, field in FIELDS[kind].items())
+def _checks(
+    kind: Kind,
+) -> tuple[tuple[str, type | None, Field, Callable[[Any], bool], bool], ...]:
+    """Give, by field, the type whose values are all right, and what to ask of others."""
+    return tuple(
+        (name, field.kind if field.is_every else None, field, field.accepts, field.is_float)
+        for name, field in FIELDS[kind].items()
+    )
+
+
+@cache
+def _known_names(kind: Kind) -> frozenset[str]:
+    return frozenset(FIELDS[kind])
 
 
 def decode_collection(
