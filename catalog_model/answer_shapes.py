@@ -20,6 +20,7 @@ _ITEMS: Final = ("Items", "Count")
 _NEEDED: Final[Mapping[str, Names]] = {
     "BatchGetItemOutput": ("Responses",),
     "BatchWriteItemOutput": ("UnprocessedItems",),
+    "CancellationReason": ("Code",),
     "Capacity": ("CapacityUnits",),
     "ConsumedCapacity": ("CapacityUnits",),
     "CreateTableOutput": ("TableDescription",),

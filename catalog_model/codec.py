@@ -218,9 +218,12 @@ def why_unreadable(item: Mapping[str, Any]) -> str:
     """
     try:
         decode_title(item)
-        read_version(item)
     except UnknownEntityError as error:
         return _reason(error.__cause__ or error)
+    try:
+        read_version(item)
+    except UnknownEntityError as error:
+        return str(error)
     return ""
 
 
@@ -395,11 +398,19 @@ def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     usual = _usual_form(kind)
     if item.keys() <= _usual_names(kind):  # nearly all items, and much faster
         return {name: decode(item[name], part) for name, part in usual.items() if name in item}
-    form = JSON.decode(item[FORM]["S"]) if FORM in item else usual
-    if not isinstance(form, dict):
-        raise TypeError(f"its {FORM} is no JSON object")
+    form = _form_in(item) if FORM in item else usual
     content = {name: value for name, value in item.items() if not _is_own(name)}
     return decode_object(content, form, usual)
+
+
+def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        form = JSON.decode(item[FORM]["S"])
+    except _MALFORMED as error:
+        raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
+    if not isinstance(form, dict):
+        raise TypeError(f"{FORM} is no JSON object but {shown(form)}")
+    return form
 
 
 @cache

@@ -70,3 +70,16 @@ def test_keys_that_are_left_over_are_named() -> None:
         pytest.raises(UnreachableError, match="has no 'Keys'"),
     ):
         ap.get_titles(handle_on(address), [HER.key])
+
+
+def test_a_transaction_is_cancelled_for_reasons_that_have_names() -> None:
+    """DynamoDB gives a code for each action; one that is missing says nothing of the others."""
+    reasons: list[dict[str, str]] = [{}, {"Code": "ThrottlingError"}]
+    content = {"__type": "a#TransactionCanceledException", "CancellationReasons": reasons}
+    cancelled = real_answer(content).replace(b"200 OK", b"400 Bad Request")
+    with (
+        serving(saying(NO_TALLIES, cancelled)) as address,
+        without_pauses(),
+        pytest.raises(UnreachableError, match="has no 'Code'"),
+    ):
+        ap.put_title(handle_on(address), HER)
