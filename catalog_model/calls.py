@@ -64,7 +64,8 @@ class Call:
         return self.is_given_up or (isinstance(error, UnreachableError) and self.seconds_left() < 0)
 
     def _late(self, error: ServiceError) -> ServiceError:
-        text = f"{self.operation} was given up at its deadline of {self._deadline} s: {error}"
+        seconds = f"{round(self._deadline or 0, 2):g}"  # of an ordinary call what its tries left
+        text = f"{self.operation} was given up at its deadline of {seconds} s: {error}"
         kind = ThrottledError if isinstance(error, ThrottledError) else UnreachableError
         return kind(text, code=error.code, request_id=error.request_id)
 
