@@ -89,7 +89,7 @@ class Catalog:
         cursor_secret: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
     ) -> None:
-        if table != PLACEHOLDER:
+        if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
         for name, text in (
             ("region", region),
