@@ -31,7 +31,7 @@ NOT_UNITS: tuple[Any, ...] = (
     "5",
     math.nan,
     math.inf,
-    Decimal(5),
+    Decimal("5.5"),
     [5],
     2**63,
     10**5000,

@@ -37,6 +37,7 @@ OTHERS: dict[str, Callable[[Any], object]] = {
     "client": lambda value: Catalog("films", client=value),
     "config": lambda value: Catalog("films", config=value),
     "region": lambda value: Catalog("films", region=value),
+    "hook": lambda value: Catalog("films").on_request(value),
     "deadline": lambda value: Catalog("films", deadline=value),
     "create_table": create_table,
     "delete_table": delete_table,
