@@ -87,7 +87,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
     "set_genres": {**_TITLE, "genre_ids": [80, 18]},
     "delete_title": dict(_TITLE),
-    "load_titles": {"titles": [movie()], "on_progress": None},
+    "load_titles": {"titles": [movie()], "on_progress": None, "write_units": 1e6},
 }
 """A call of each function that is right, with every argument named."""
 
@@ -174,6 +174,7 @@ BAD: dict[str, list[Bad]] = {
     "genre_ids": [*GENRE_LISTS, Bad(range(1, 50), "(1, 2, 3, 4")],
     "titles": bad(None, 5, "x", b"x", RECORDS, movie()),
     "on_progress": bad(5, "x", True, 0),
+    "write_units": bad(0, -1, math.nan, math.inf, "5", True, [5]),
 }
 BAD_HERE: dict[tuple[str, str], list[Bad]] = {
     ("list_titles_in_genre", "genre_id"): bad(None),
