@@ -20,6 +20,7 @@ _ITEMS: Final = ("Items", "Count")
 _NEEDED: Final[Mapping[str, Names]] = {
     "BatchGetItemOutput": ("Responses",),
     "BatchWriteItemOutput": ("UnprocessedItems",),
+    "CancellationReason": ("Code",),
     "Capacity": ("CapacityUnits",),
     "ConsumedCapacity": ("CapacityUnits",),
     "CreateTableOutput": ("TableDescription",),
@@ -27,6 +28,7 @@ _NEEDED: Final[Mapping[str, Names]] = {
     "DescribeTableOutput": ("Table",),
     "GlobalSecondaryIndexDescription": ("IndexName", "KeySchema"),
     "KeySchemaElement": ("AttributeName", "KeyType"),
+    "KeysAndAttributes": ("Keys",),
     "AttributeDefinition": ("AttributeName", "AttributeType"),
     "QueryOutput": _ITEMS,
     "ScanOutput": _ITEMS,
@@ -58,6 +60,9 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 
 CHECKSUM: Final = "x-amz-crc32"
 
+ERROR: Final = "__type"
+"""What names the error in a response that is one."""
+
 _ATTRIBUTE: Final = "AttributeValue"
 _ONLY_OBJECTS: Final = frozenset({dict})
 _ONE: Final = frozenset({1})
@@ -87,6 +92,8 @@ def check_answer(
     shape: Any = operation_model.output_shape
     if not isinstance(content, dict):
         raise NoAnswerError("it is no JSON object")
+    if ERROR in content:
+        raise NoAnswerError(f"it is an error with status 200: {shown(content[ERROR])}")
     if shape is None:
         return
     unknown = content.keys() - shape.members.keys()
@@ -106,7 +113,7 @@ def check_error(content: object, operation_model: OperationModel) -> None:
     Raises:
         NoAnswerError: If it is something else.
     """
-    code = content.get("__type") if isinstance(content, dict) else None
+    code = content.get(ERROR) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(code, str) or not code:
         raise NoAnswerError("it is no error of a service")
     content = {name: value for name, value in content.items() if value is not None}
@@ -206,6 +213,9 @@ def _is_page_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> b
     items = content["Items"]
     if request.get("Select") != "COUNT" and len(items) != count:
         return False
+    last = content.get("LastEvaluatedKey")
+    if last is not None and (not last or last == request.get("ExclusiveStartKey")):
+        return False  # it would lead round in a circle
     return 0 <= count <= int(request.get("Limit", count))
 
 

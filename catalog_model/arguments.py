@@ -33,8 +33,10 @@ def shown(value: object) -> str:
         return f"{shown(value[:_SHOWN])[:_SHOWN]}... ({len(value):,} characters)"
     try:
         text = _too_large(value) if _is_deep(value) else repr(value)
-    except (ValueError, RecursionError):  # an int of too many digits, or a class's own
+    except (ValueError, RecursionError):  # an int of too many digits
         text = _too_large(value)
+    except Exception:  # noqa: BLE001  # a class's own: what is wrong is the value, not its words
+        text = f"{type(value).__name__} that cannot be shown"
     text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 

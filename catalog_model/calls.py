@@ -27,11 +27,23 @@ class Call:
     """A request of a handle, from before its first try until after its last.
 
     As a context manager it is the `current` one of its thread.
+
+    Args:
+        operation: What is asked.
+        request: Its parameters.
+        seconds: How long it may take; None for no limit.
+        deadline: What was said to be the deadline, of which *seconds* may be the rest.
     """
 
     __slots__ = ("_deadline", "_ends", "_token", "is_given_up", "operation", "problem", "request")
 
-    def __init__(self, operation: str, request: dict[str, Any], deadline: float | None) -> None:
+    def __init__(
+        self,
+        operation: str,
+        request: dict[str, Any],
+        seconds: float | None,
+        deadline: float | None = None,
+    ) -> None:
         self.operation = operation
         self.request = request
         self.problem: ServiceError | None = None
@@ -39,7 +51,7 @@ class Call:
         self.is_given_up = False
         """Whether there was no time left for another try."""
         self._deadline = deadline
-        self._ends = math.inf if deadline is None else time.monotonic() + deadline
+        self._ends = math.inf if seconds is None else time.monotonic() + seconds
 
     def __enter__(self) -> Self:
         self._token: Token[Call | None] = _current.set(self)

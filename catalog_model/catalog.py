@@ -89,7 +89,7 @@ class Catalog:
         cursor_secret: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
     ) -> None:
-        if table != PLACEHOLDER:
+        if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
         for name, text in (
             ("region", region),
@@ -187,10 +187,15 @@ class Catalog:
         It is called by the thread that asked, once the answer is there; it should be quick. An
         error that it raises is logged and goes no further. Gives a function that ends it.
 
+        Raises:
+            InvalidArgumentError: If *hook* cannot be called.
+
         >>> slow = []
         >>> stop = catalog.on_request(lambda request: slow.append(request.milliseconds))
         >>> stop()
         """
+        if not callable(hook):
+            refuse("hook", hook, "a function of a Request")
         return self._observers.add(hook)
 
     def _open(self) -> Gateway:

@@ -173,7 +173,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         record = JSON.decode(item[DOC]["S"])
         _check_fields(record, kind)
-        if record.keys() - FIELDS[kind].keys():
+        if not record.keys() <= _known_names(kind):
             check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
     except _MALFORMED as error:
         raise UnknownEntityError(
@@ -218,9 +218,12 @@ def why_unreadable(item: Mapping[str, Any]) -> str:
     """
     try:
         decode_title(item)
-        read_version(item)
     except UnknownEntityError as error:
         return _reason(error.__cause__ or error)
+    try:
+        read_version(item)
+    except UnknownEntityError as error:
+        return str(error)
     return ""
 
 
@@ -237,8 +240,10 @@ def _check_fields(record: Any, kind: Kind) -> None:
     """
     if not isinstance(record, dict):
         raise TypeError("its record is no JSON object")
-    for name, field, accepts, must_be_finite in _checks(kind):
+    for name, every, field, accepts, must_be_finite in _checks(kind):
         value = record.get(name)
+        if type(value) is every:
+            continue
         if value is None:
             if field.required and name not in record:
                 raise KeyError(name)
@@ -249,8 +254,19 @@ def _check_fields(record: Any, kind: Kind) -> None:
 
 
 @cache
-def _checks(kind: Kind) -> tuple[tuple[str, Field, Callable[[Any], bool], bool], ...]:
-    return tuple((n, field, field.accepts, field.is_float) for n, field in FIELDS[kind].items())
+def _checks(
+    kind: Kind,
+) -> tuple[tuple[str, type | None, Field, Callable[[Any], bool], bool], ...]:
+    """Give, by field, the type whose values are all right, and what to ask of others."""
+    return tuple(
+        (name, field.kind if field.is_every else None, field, field.accepts, field.is_float)
+        for name, field in FIELDS[kind].items()
+    )
+
+
+@cache
+def _known_names(kind: Kind) -> frozenset[str]:
+    return frozenset(FIELDS[kind])
 
 
 def decode_collection(
@@ -382,11 +398,19 @@ def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     usual = _usual_form(kind)
     if item.keys() <= _usual_names(kind):  # nearly all items, and much faster
         return {name: decode(item[name], part) for name, part in usual.items() if name in item}
-    form = JSON.decode(item[FORM]["S"]) if FORM in item else usual
-    if not isinstance(form, dict):
-        raise TypeError(f"its {FORM} is no JSON object")
+    form = _form_in(item) if FORM in item else usual
     content = {name: value for name, value in item.items() if not _is_own(name)}
     return decode_object(content, form, usual)
+
+
+def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        form = JSON.decode(item[FORM]["S"])
+    except _MALFORMED as error:
+        raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
+    if not isinstance(form, dict):
+        raise TypeError(f"{FORM} is no JSON object but {shown(form)}")
+    return form
 
 
 @cache

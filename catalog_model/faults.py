@@ -63,6 +63,10 @@ _LOGIN_ERRORS: Final = tuple(kind for name, kind in vars(botocore).items() if na
 """Not every botocore that this package allows knows `aws login`."""
 
 
+_NOTHING: Final = ("''", '""', "()", "empty")
+"""How errors show the value of a variable that is set to nothing."""
+
+
 @contextmanager
 def translated(table_name: str, profile: str | None = None) -> Iterator[None]:
     """Let no error of another library through: raise ours in its place, from it."""
@@ -93,7 +97,11 @@ def _variables_in(text: str) -> str:
     """Name the variables whose value an error shows, as botocore does not say where it is from."""
     names = sorted(name for name in os.environ if name.startswith("AWS_") and name not in text)
     found = [name for name in names if _shows(text, os.environ[name])]
-    return f" (set by {' and '.join(found)})" if found else ""
+    empty = [name for name in names if not os.environ[name]]
+    if found:
+        return f" (set by {' and '.join(found)})"
+    is_of_nothing = any(nothing in text for nothing in _NOTHING)
+    return f" ({' and '.join(empty)}: set, and empty)" if empty and is_of_nothing else ""
 
 
 def _shows(text: str, value: str) -> bool:

@@ -285,7 +285,7 @@ class Gateway:
         while True:
             try:
                 with (
-                    Call(operation, request, retries.seconds_left()),
+                    Call(operation, request, retries.seconds_left(), self._deadline),
                     translated(self.table_name, self._profile),
                 ):
                     answer = self._observers.send(operation, request, send)

@@ -19,11 +19,13 @@ from catalog_model.arguments import (
     shown,
 )
 from catalog_model.errors import InvalidTitleError
-from catalog_model.keys import Kind
+from catalog_model.keys import END_OF_IDS, Kind
 from catalog_model.plain import MAX_DEPTH, plain, plain_float, plain_text
 
 MAX_GENRES: Final = 48
 """A change from 48 genres to 48 others still fits one transaction of 100 actions."""
+
+_ONLY_INT: Final = frozenset({int})
 
 MAX_NAME_BYTES: Final = 65_000
 """DynamoDB's bound for the name of an attribute is 64 KB, and escaping may add to it."""
@@ -31,12 +33,16 @@ MAX_NAME_BYTES: Final = 65_000
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A key of a record that the model knows: what it wants there, and whether it must be there."""
+    """A key of a record that the model knows: what it wants there, and whether it must be there.
+
+    ``is_every`` says that it accepts every value of its kind, so that none need be asked about.
+    """
 
     wanted: str
     accepts: Callable[[Any], bool]
     kind: type
     required: bool = False
+    is_every: bool = False
 
     @property
     def is_float(self) -> bool:
@@ -60,11 +66,19 @@ class Field:
 
 
 def _is_id(value: Any) -> bool:
-    return type(value) is int and 0 < value < 10**MAX_DIGITS
+    return type(value) is int and 0 < value < END_OF_IDS
 
 
 def _is_id_list(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_id, value)) and len(set(value)) <= MAX_GENRES
+    """Tell whether it is a list of ids; every title that is read is asked this."""
+    if not isinstance(value, list):
+        return False
+    if not value:
+        return True
+    are_whole = _ONLY_INT.issuperset(map(type, value))
+    if not are_whole or min(value) <= 0 or max(value) >= END_OF_IDS:
+        return False
+    return len(value) <= MAX_GENRES or len(set(value)) <= MAX_GENRES
 
 
 def _is_text_list(value: Any) -> bool:
@@ -100,10 +114,10 @@ _GENRES = Field(
 )
 _NUMBER = Field("a number", _is_number, float, required=True)
 _COUNT = Field("a whole number, 0 or more", _is_count, int, required=True)
-_NAME = Field("a text", _is_text, str, required=True)
-_TEXT = Field("a text or null", _is_text, str)
+_NAME = Field("a text", _is_text, str, required=True, is_every=True)
+_TEXT = Field("a text or null", _is_text, str, is_every=True)
 _TEXTS = Field("a list of texts or null", _is_text_list, list)
-_FLAG = Field("true, false or null", _is_flag, bool)
+_FLAG = Field("true, false or null", _is_flag, bool, is_every=True)
 _DATE = Field("a date as YYYY-MM-DD, empty or null", _is_date_or_empty, date)
 
 FIELDS: Final[Mapping[Kind, Mapping[str, Field]]] = {

@@ -177,7 +177,8 @@ def lists(value: list[Any]) -> Iterator[Any]:
     if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
         import numpy as np  # noqa: PLC0415  # where it is there
 
-        yield np.array(value)
+        if not any(str(each).endswith("\0") for each in value):  # which it drops
+            yield np.array(value)
 
 
 def objects(value: dict[str, Any]) -> Iterator[Any]:

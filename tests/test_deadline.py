@@ -171,11 +171,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
-def test_it_says_that_it_was_the_deadline() -> None:
-    """With its seconds, and what was asked."""
+@pytest.mark.parametrize("seconds", [0.25, 0.0005])
+def test_it_says_that_it_was_the_deadline(seconds: float) -> None:
+    """With its seconds as they were said, and what was asked."""
     with serving(WAYS["body drips"]) as address, pytest.raises(UnreachableError) as caught:
-        ap.get_title(handle_on(address, deadline=0.25), *HER.key)
-    assert "GetItem was given up at its deadline of 0.25 s: no answer" in str(caught.value)
+        ap.get_title(handle_on(address, deadline=seconds), *HER.key)
+    assert f"GetItem was given up at its deadline of {seconds} s: no answer" in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -89,6 +89,7 @@ def test_real_titles_can_be_given_back_what_they_give(records: Records) -> None:
 @given(json_values)
 @example([7.5, {"a": [True, 3, "x", None]}])
 @example({"a": 2**70, "b": [0.1, [1e-130]]})
+@example(["a\0", "\0"])
 def test_a_value_written_in_another_way_becomes_pythons_own(value: Any) -> None:
     """Through and through: the same JSON text, of exact types, which none of the ways was."""
     for other in others_of(value):

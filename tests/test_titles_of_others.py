@@ -273,3 +273,26 @@ def test_put_item_of_the_aws_command_line_then_verify_then_repair(
     assert verify(catalog).is_clean
     assert repair(catalog).actions == []
     found_everywhere(catalog, Movie.from_json(expected(genre_ids)))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("_version", {"S": "x"}),
+        ("_form", {"N": "1"}),
+        ("_form", {"S": "["}),
+        ("_form", {"S": "[]"}),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_value(attribute: str, value: Item) -> None:
+    """Also where it is an attribute of the package, which the owner did not know of."""
+    catalog = MemoryCatalog()
+    ap.load_titles(catalog, [movie(949, 28)])
+    put(catalog, {**dump(catalog)[keys.title_key(HEAT)], attribute: value})
+    shown = next(iter(value.values()))
+    for reason in (
+        *(finding.found for finding in verify(catalog).findings),
+        *(why for _, why in repair(catalog).left),
+    ):
+        assert attribute in reason
+        assert repr(shown) in reason or shown in reason

@@ -35,6 +35,8 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "empty regions": ({"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, "must specify a region"),
     "the other region": ({"AWS_DEFAULT_REGION": None, "AWS_REGION": "a b"}, "set by AWS_REGION"),
     "tries of letters": ({"AWS_MAX_ATTEMPTS": "abc"}, "set by AWS_MAX_ATTEMPTS"),
+    "tries of nothing": ({"AWS_MAX_ATTEMPTS": ""}, "(AWS_MAX_ATTEMPTS: set, and empty)"),
+    "a mode of nothing": ({"AWS_RETRY_MODE": ""}, "(AWS_RETRY_MODE: set, and empty)"),
     "tries below 1": ({"AWS_MAX_ATTEMPTS": "0"}, "max_attempts"),
     "no such mode": ({"AWS_RETRY_MODE": "eager"}, "set by AWS_RETRY_MODE"),
     "no such defaults": ({"AWS_DEFAULTS_MODE": "eager"}, "set by AWS_DEFAULTS_MODE"),

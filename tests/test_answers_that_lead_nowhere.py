@@ -1,0 +1,85 @@
+"""Answers of the right shape and checksum that say nothing, or lead round in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from lying_server import handle_on, real_answer, saying, serving
+from table_dump import movie
+
+from catalog_model import Catalog
+from catalog_model import access_patterns as ap
+from catalog_model.errors import UnreachableError
+from catalog_model.operations import create_table, table_status
+from catalog_model.testing import without_pauses
+from catalog_model.verify import verify
+
+HER: Final = movie(7, 18, 878)
+ITEM: Final = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "TITLE#movie#7"}}
+PAGE: Final = {"Items": [], "Count": 0, "ScannedCount": 0}
+NO_TALLIES: Final = real_answer({"Responses": {"titles": []}, "UnprocessedKeys": {}})
+
+Call = Callable[[Catalog], object]
+CALLS: Final[dict[str, Call]] = {
+    "get": lambda catalog: ap.get_title(catalog, *HER.key),
+    "get many": lambda catalog: ap.get_titles(catalog, [HER.key]),
+    "list": lambda catalog: ap.list_titles(catalog, "movie"),
+    "put": lambda catalog: ap.put_title(catalog, HER),
+    "update": lambda catalog: ap.update_popularity(catalog, *HER.key, 9.5),
+    "load": lambda catalog: ap.load_titles(catalog, [HER]),
+    "create": create_table,
+    "status": table_status,
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
+def test_an_error_is_none_less_with_status_200(name: str, code: str) -> None:
+    """A gateway that loses the status hands on an error: a title is not missing by it."""
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Try later."}
+    with (
+        serving(saying(real_answer(error))) as address,
+        without_pauses(),
+        pytest.raises(UnreachableError, match="an error with status 200"),
+    ):
+        CALLS[name](handle_on(address))
+
+
+@pytest.mark.parametrize("last", [{}, ITEM])
+def test_pages_without_end_are_no_answer(last: dict[str, Any]) -> None:
+    """A page goes on from a key, and from another one than it was asked to go on from."""
+    page = real_answer({**PAGE, "LastEvaluatedKey": last})
+    calls: dict[Call, tuple[bytes, ...]] = {verify: (NO_TALLIES, page), CALLS["list"]: (page,)}
+    for call, answers in calls.items():
+        with (
+            serving(saying(*answers)) as address,
+            without_pauses(),
+            pytest.raises(UnreachableError, match="answers another request"),
+        ):
+            call(handle_on(address))
+
+
+def test_keys_that_are_left_over_are_named() -> None:
+    """A batch that leaves something over without saying what has not found the title missing."""
+    batch = real_answer({"Responses": {}, "UnprocessedKeys": {"titles": {}}})
+    with (
+        serving(saying(batch)) as address,
+        without_pauses(),
+        pytest.raises(UnreachableError, match="has no 'Keys'"),
+    ):
+        ap.get_titles(handle_on(address), [HER.key])
+
+
+def test_a_transaction_is_cancelled_for_reasons_that_have_names() -> None:
+    """DynamoDB gives a code for each action; one that is missing says nothing of the others."""
+    reasons: list[dict[str, str]] = [{}, {"Code": "ThrottlingError"}]
+    content = {"__type": "a#TransactionCanceledException", "CancellationReasons": reasons}
+    cancelled = real_answer(content).replace(b"200 OK", b"400 Bad Request")
+    with (
+        serving(saying(NO_TALLIES, cancelled)) as address,
+        without_pauses(),
+        pytest.raises(UnreachableError, match="has no 'Code'"),
+    ):
+        ap.put_title(handle_on(address), HER)
