@@ -19,7 +19,8 @@ MAX_LIMIT: Final = 1000
 MAX_DIGITS: Final = 38
 MIN_EXPONENT: Final = -130
 MAX_EXPONENT: Final = 125
-_SHOWN: Final = 80
+SHOWN: Final = 80
+"""Characters of a value that an error message shows."""
 _LEVELS: Final = 200
 _LONG: Final = 10_000  # to write out more takes its time
 
@@ -30,7 +31,7 @@ _Choice = TypeVar("_Choice", bound=str)
 def shown(value: object) -> str:
     """Show *value* in an error message: as Python writes it, cut where it gets long."""
     if isinstance(value, (str, bytes)) and len(value) > _LONG:
-        return f"{shown(value[:_SHOWN])[:_SHOWN]}... ({len(value):,} characters)"
+        return f"{shown(value[:SHOWN])[:SHOWN]}... ({len(value):,} characters)"
     try:
         text = _too_large(value) if _is_deep(value) else repr(value)
     except (ValueError, RecursionError):  # an int of too many digits
@@ -38,7 +39,7 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001  # a class's own: what is wrong is the value, not its words
         text = f"{type(value).__name__} that cannot be shown"
     text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"
 
 
 def _too_large(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from botocore import exceptions as botocore
 from pynamodb.exceptions import PynamoDBException
 
+from catalog_model.arguments import SHOWN
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -105,6 +106,8 @@ def _variables_in(text: str) -> str:
 
 
 def _shows(text: str, value: str) -> bool:
+    if len(value) >= SHOWN:  # a message has its beginning
+        return value[: SHOWN - 1] in text
     return bool(value) and bool(re.search(rf"(?<![\w.:/-]){re.escape(value)}(?![\w:/-])", text))
 
 

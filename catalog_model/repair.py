@@ -44,6 +44,9 @@ from catalog_model.title_items import (
 )
 from catalog_model.verify import SHARDS_OF_ALL, Report, side_by_side, verify
 
+MOST_PLANS: Final = 1_000
+"""How many plans a title may need: each changes up to 99 of its items."""
+
 TRIES: Final = 6
 """How often a title or a shard is planned anew because somebody changed it meanwhile."""
 
@@ -161,14 +164,15 @@ class _Repairing:
     def _title(self, title: TitleKey) -> None:
         """Put the items of a title right, plan by plan, until there is nothing more to plan."""
         items = self._items(title)
-        lost, before = 0, None
+        lost, before, plans = 0, None, 0
         while planned := plan_collection(items):
+            plans += 1
             if planned == before:  # done, and yet due: somebody undoes it, over and over
                 lost += 1
             before = planned
             if not self._is_written(planned):
                 lost += 1
-            if lost >= TRIES:
+            if lost >= TRIES or plans >= MOST_PLANS:
                 break
             items = _outcome(items, planned) if self._is_dry else self._items(title)
         of_title = read_items(items)

@@ -35,6 +35,7 @@ from catalog_model.errors import (
     ServiceError,
     TitleExistsError,
     TitleNotFoundError,
+    UnknownEntityError,
 )
 from catalog_model.keys import KINDS
 from catalog_model.orders import GENRE_ORDERS, ORDERS
@@ -276,7 +277,10 @@ class Caller:
     def _observe(
         self, key: TitleKey, action: Action, act: Callable[[], AnyTitle], **fields: Any
     ) -> None:
-        self.seen.calls.append(observe(key, action, act, **fields))
+        try:
+            self.seen.calls.append(observe(key, action, act, **fields))
+        except UnknownEntityError as error:  # counts that no title makes: nothing was sent
+            self.seen.violations.append(f"damage: {error}")
 
     def _judge(self, read: Callable[[], Iterable[str]]) -> None:
         self.seen.reads += 1
@@ -284,6 +288,8 @@ class Caller:
             self.seen.violations += read()
         except ServiceError:
             self.seen.failures += 1
+        except UnknownEntityError as error:
+            self.seen.violations.append(f"damage: {error}")
 
     def _key(self) -> TitleKey:
         return self._rng.choice(self._contested)

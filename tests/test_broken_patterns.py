@@ -57,8 +57,8 @@ def filters_besides(patch: pytest.MonkeyPatch) -> None:
     """A filter behind the right key condition, which drops what was paid for."""
     made = gateway._query
 
-    def with_filter(*args: Any) -> dict[str, Any]:
-        request = made(*args)
+    def with_filter(*args: Any, **more: Any) -> dict[str, Any]:
+        request = made(*args, **more)
         request["ExpressionAttributeNames"]["#doc"] = "_doc"
         return {**request, "FilterExpression": "attribute_exists (#doc)"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -21,6 +22,11 @@ from catalog_model.operations import verify
 USAGE = 2
 COST = "cost --pattern 'get-title movie 34' --per-second 1"
 
+RECORD = "RECORD"
+"""Stands for a file with one record."""
+RECORD_TEXT = json.dumps({"id": 5, "title": "A", "genre_ids": [], "popularity": 1.5,
+                          "vote_average": 7.0, "vote_count": 3})  # fmt: skip
+
 READING: dict[str, list[str]] = {
     "load --movies": ["load", "--movies"],
     "load --tv": ["load", "--tv"],
@@ -30,6 +36,8 @@ READING: dict[str, list[str]] = {
     "cost --prices": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--prices"],
     "put-title": ["put-title", "movie"],
     "explain put-title": ["explain", "put-title", "movie"],
+    "put-title --if-unchanged": ["put-title", "movie", RECORD, "--if-unchanged"],
+    "explain put-title --if-unchanged": ["explain", "put-title", "movie", RECORD, "--if-unchanged"],
 }
 WRITING = {"migrate --checkpoint": ["migrate", "--checkpoint"]}
 
@@ -140,7 +148,10 @@ def test_a_file_to_read_is_none(
     path = make(tmp_path / "file.json")
     if can_read_all(path):
         pytest.skip("no permission stops this user")
-    refused(cli, READING[option], path)
+    record = tmp_path / "record.json"
+    record.write_text(RECORD_TEXT)
+    words = [str(record) if word == RECORD else word for word in READING[option]]
+    refused(cli, words, path)
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))

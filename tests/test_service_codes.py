@@ -29,8 +29,8 @@ from catalog_model.errors import (
     TitleExistsError,
     TitleNotFoundError,
     UnavailableError,
-    UnreachableError,
     UnknownEntityError,
+    UnreachableError,
 )
 from catalog_model.faults import translate
 

@@ -74,7 +74,8 @@ def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int
 def test_a_table_with_recovery_is_restored(client: Any) -> None:
     """To the latest moment, or to one that it names, as a table of another name."""
     enable(client)
-    described = client.describe_continuous_backups(TableName="table")["ContinuousBackupsDescription"]
+    answer = client.describe_continuous_backups(TableName="table")
+    described = answer["ContinuousBackupsDescription"]
     latest = described["PointInTimeRecoveryDescription"]["LatestRestorableDateTime"]
     for number, moment in enumerate(
         ({"UseLatestRestorableTime": True}, {"RestoreDateTime": latest})

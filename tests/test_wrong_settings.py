@@ -15,6 +15,7 @@ import botocore.tokens
 import pytest
 from click.testing import CliRunner, Result
 
+from catalog_model.arguments import shown
 from catalog_model.cli import program
 from catalog_model.cli_base import CONFIGURATION, SERVICE, USAGE
 
@@ -275,7 +276,7 @@ def test_certificates_are_none(name: str, tmp_path: Path) -> None:
     elif name == "junk":
         path.write_text("junk")
     result = run({"AWS_CA_BUNDLE": str(path)})
-    refused(result, f"ca_bundle must be a file of certificates, not '{path}'")
+    refused(result, f"ca_bundle must be a file of certificates, not {shown(str(path))}")
     assert "AWS_CA_BUNDLE" in result.stderr
 
 
