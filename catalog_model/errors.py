@@ -125,7 +125,7 @@ class UnavailableError(ServiceError):
 
 
 class UnreachableError(UnavailableError):
-    """No answer from the endpoint: connection refused, timed out or broken.
+    """No answer from the endpoint: connection refused, timed out or broken, or no DynamoDB there.
 
     A write that ends so may or may not have been applied; it was applied whole or not at all.
     """
