@@ -146,7 +146,7 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
             raise
     deadline = time.monotonic() + timeout
     while _exists(catalog):
-        _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout} seconds")
+        _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout:g} seconds")
 
 
 def table_status(catalog: Catalog) -> TableStatus:
@@ -244,7 +244,7 @@ def _wait(catalog: Catalog, timeout: float) -> TableStatus:
         if status.is_ready or (status.status == ACTIVE and status.differences):
             return status
         _pause_until(
-            deadline, f"table {catalog.table!r} is {status.status} after {timeout} seconds"
+            deadline, f"table {catalog.table!r} is {status.status} after {timeout:g} seconds"
         )
 
 

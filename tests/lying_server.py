@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = Non
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
     if context and certificate:
         context.load_cert_chain(certificate)
-    numbers = iter(range(1, 1_000_000))
+    numbers = count(1)
     listening = socket.create_server(("127.0.0.1", 0), backlog=64)
 
     def serve(plain: socket.socket) -> None:
@@ -50,7 +51,9 @@ def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = Non
             suppress(OSError),  # who asked has gone: there is no one to tell
             context.wrap_socket(plain, server_side=True) if context else plain as connection,
         ):
-            while not is_reading or read_request(connection):
+            if not is_reading:
+                act(connection, next(numbers))
+            while is_reading and read_request(connection):
                 act(connection, next(numbers))
 
     def accept() -> None:
