@@ -30,6 +30,7 @@ from werkzeug.serving import make_server
 from catalog_model import local_keeper
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
+_one_transaction: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ def _order(item: Item) -> tuple[Any, ...]:
 
 
 def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    """Carry out a transaction; one at a time, as what it changes in moto is everybody's."""
+    with _one_transaction:
+        _transact_alone(backend, transact_items)
+
+
+def _transact_alone(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
     try:
         before = list(_set_aside(backend, transact_items))
     except (AttributeError, KeyError, TypeError):  # a bad request, or a table without sort key
