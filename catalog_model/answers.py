@@ -11,7 +11,6 @@ that this package makes.
 
 from __future__ import annotations
 
-import json
 from binascii import crc32
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,7 @@ from catalog_model.arguments import shown
 from catalog_model.calls import Call, current
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
 from catalog_model.fast import CONTENT, READS, hand_out, has_binary
+from catalog_model.nesting import parse_json
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -171,7 +171,7 @@ def _json_of(body: bytes) -> Any:
     if not body:
         raise NoAnswerError("it is empty")
     try:
-        return json.loads(body.decode())
+        return parse_json(body.decode())
     except (ValueError, RecursionError) as error:
         raise NoAnswerError("it is no JSON") from error
 

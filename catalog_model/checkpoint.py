@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from catalog_model.arguments import refuse
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.nesting import parse_json
 
 Key = dict[str, Any]
 """The key of the last item that was seen, in typed JSON."""
@@ -130,7 +131,7 @@ def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
     with _usable(path):
         data = path.read_bytes()
     try:
-        found = json.loads(data)
+        found = parse_json(data.decode())
         places = list(found.pop("segments"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         refuse("checkpoint", str(path), "a file that a migration left behind")

@@ -6,19 +6,20 @@ What has no default becomes an argument, all else an option of the same name and
 from __future__ import annotations
 
 import inspect
-import json
 import random
 import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, NoReturn, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
 
 import click
 
 from catalog_model import access_patterns as ap
 from catalog_model.keys import Kind, TitleKey
+from catalog_model.nesting import parse_json
 from catalog_model.patterns import AccessPattern
 from catalog_model.records import FIELDS
+from catalog_model.stored_values import JSON
 
 WORDING: Final[Mapping[str, str]] = {
     "after": "Go on after another page: what that page gave as next.",
@@ -52,16 +53,12 @@ def attribute_value(kind: Kind, name: str, text: str) -> Any:
     (12.5, '1917')
     """
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = parse_json(text, JSON)
     except (ValueError, RecursionError):
         return text
     field = FIELDS[kind].get(name)
     wants_text = field is not None and field.problem(value) and not field.problem(text)
     return text if wants_text else value
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 READ_AS: Final[Mapping[Any, Any]] = {

@@ -27,6 +27,7 @@ from catalog_model.arguments import shown
 from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.keys import END_OF_IDS, Kind, TitleKey
+from catalog_model.nesting import parse_json
 from catalog_model.records import FIELDS, Field, check_record
 from catalog_model.stored_values import (
     AS_IT_READS,
@@ -171,7 +172,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
         UnknownEntityError: If the item is no copy.
     """
     try:
-        record = JSON.decode(item[DOC]["S"])
+        record = parse_json(item[DOC]["S"], JSON)
         _check_fields(record, kind)
         if not record.keys() <= _known_names(kind):
             check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
@@ -405,7 +406,7 @@ def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
 
 def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        form = JSON.decode(item[FORM]["S"])
+        form = parse_json(item[FORM]["S"], JSON)
     except _MALFORMED as error:
         raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
     if not isinstance(form, dict):

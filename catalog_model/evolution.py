@@ -14,13 +14,13 @@ version  what it brought
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from catalog_model import keys
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.keys import ItemName, Kind, SortKey
+from catalog_model.nesting import parse_json
 
 SCHEMA_VERSION: Final = 3
 """What this code writes; what it reads reaches from `OLDEST_VERSION` to here."""
@@ -139,7 +139,7 @@ def _with_folded_name(name: ItemName, item: Item) -> Item:
 def _place_by_name(name: keys.ListingItem, item: Item) -> SortKey | None:
     """Give the place of a listing by the name in its record; None if that cannot be read."""
     try:
-        title = json.loads(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
+        title = parse_json(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
     return keys.name_sort_key(title, name.key.id) if isinstance(title, str) else None

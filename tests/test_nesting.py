@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import sys
 import time
@@ -20,7 +21,7 @@ from catalog_model.arguments import shown
 from catalog_model.errors import CatalogError
 from catalog_model.files import parse_title, read_titles
 from catalog_model.json_stream import JsonStream
-from catalog_model.nesting import MAX_NESTING, nests_too_deeply
+from catalog_model.nesting import MAX_NESTING, nests_too_deeply, parse_json
 from examples.netflix_movie_catalog.app import create_app
 
 DEPTHS = (1, 31, 32, 33, 500, 848, 849, 850, 851, 900, 999, 1000, 1001, 3000, 20_000, 100_000)
@@ -144,12 +145,30 @@ def test_the_levels_are_those_of_the_value(value: Any, ensure_ascii: bool, behin
     """Brackets in strings are none, and what is behind the value does not count."""
     text = json.dumps(value, ensure_ascii=ensure_ascii)
     with pytest.MonkeyPatch.context() as patch:
-        for bound in range(1, 6):
+        for bound, usual in itertools.product(range(1, 6), range(3)):
             patch.setattr(nesting, "MAX_NESTING", bound)
+            patch.setattr(nesting, "_USUAL_LEVELS", usual)
             assert nests_too_deeply(text) is (levels_of(value) > bound)
             assert nests_too_deeply(f"  {text}{behind}", 2, 2 + len(text)) is nests_too_deeply(text)
             if isinstance(value, (list, dict)):
                 assert nests_too_deeply(text + behind) is nests_too_deeply(text)
+
+
+@pytest.mark.parametrize("bracket", BRACKETS.values())
+def test_no_parser_begins_what_is_too_deep(bracket: tuple[str, str]) -> None:
+    """One that runs out of stack takes along what a garbage collection calls meanwhile."""
+
+    class Parser(json.JSONDecoder):
+        def decode(self, s: str, *_: Any) -> Any:
+            return len(s)
+
+    for levels in (MAX_NESTING, MAX_NESTING + 1, 100_000):
+        text = bracket[0] * levels + "1" + bracket[1] * levels
+        if levels <= MAX_NESTING:
+            assert parse_json(text, Parser()) == len(text)
+        else:
+            with pytest.raises(ValueError, match="nested too deeply"):
+                parse_json(text, Parser())
 
 
 @pytest.mark.parametrize("text", ['"' + '\\"' * 10**6, '"' * (10**6 + 1), '["\\' * 10**6])
