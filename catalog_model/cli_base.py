@@ -122,7 +122,7 @@ class Program(click.Group):
             click.echo(f"Error: {printable(text)}", err=True)
             return UNEXPECTED
         except Exception:  # noqa: BLE001  # a bug of ours, and not the exit code of a finding
-            traceback.print_exc()
+            click.echo(traceback.format_exc(), err=True, nl=False)
             return UNEXPECTED
         return status if isinstance(status, int) else 0
 

@@ -49,10 +49,12 @@ class UnixConnection(http.client.HTTPConnection):
 def gunicorn(folder: Path, *options: str) -> Iterator[Path]:
     """Run a small application, no Flask in it, behind a socket that is a file."""
     (folder / "small.py").write_text(APP)
+    conf = folder / "gunicorn_conf.py"
+    conf.write_text("control_socket_disable = True\n")  # an option of gunicorn 25.1 and newer
     path = folder / "socket"
     command = [sys.executable, "-m", "gunicorn", "--bind", f"unix:{path}", "--threads", "4"]
     command += ["--worker-class", "catalog_model.gunicorn.BufferedWorker", "--chdir", str(folder)]
-    command += ["--access-logfile", str(folder / "access"), "--no-control-socket"]
+    command += ["--access-logfile", str(folder / "access"), "--config", str(conf)]
     command += ["--access-logformat", "%(m)s %(U)s %(s)s %(B)s %({x-my}i)s %({content-type}o)s"]
     with (
         (folder / "error").open("wb") as error,

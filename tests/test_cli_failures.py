@@ -143,7 +143,7 @@ def test_a_mistake_is_one_line_and_a_code(
         ("get-titles", "Missing argument 'KEYS...'"),
         ("get-titles movie", "'movie' is not KIND:ID, as movie:949"),
         ("get-titles movie:-5", "'movie:-5' is not KIND:ID, as movie:949"),
-        ("list-titles movie --limt 5", "No such option '--limt'"),
+        ("list-titles movie --limt 5", "No such option"),
         ("list-titles movie --order size", "'size' is not one of 'popularity', 'rating'"),
         ("list-titles-in-genre movie 28 --order name", "'name' is not one of"),
         ("list-top-rated movie --min-votes 1", "Missing option '--min-rating'"),
