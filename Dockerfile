@@ -113,7 +113,7 @@ LABEL org.opencontainers.image.title="catalog-model-engine" \
 FROM final AS tools
 COPY --from=tools-venv /opt/venv /opt/venv
 # The sample; mount a folder with your own data_movies.json and data_tv.json over it.
-COPY --chmod=0644 catalog_model/sample/data_movies.json catalog_model/sample/data_tv.json /data/
+COPY --chmod=0644 catalog_model/files/sample/data_movies.json catalog_model/files/sample/data_tv.json /data/
 ENTRYPOINT ["catalog-model"]
 CMD ["--help"]
 ARG VERSION=0.0.0

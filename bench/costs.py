@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from catalog_model import Catalog, Movie, codec, keys
+from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
-from catalog_model.gateway import EVERYTHING, Gateway
-from catalog_model.local import start_engine
+from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.operations import create_table
-from catalog_model.plan import Plan, Put
-from catalog_model.table import schema
+from catalog_model.table import codec, keys
+from catalog_model.table.definition import schema
+from catalog_model.table.plan import Plan, Put
 
 SAMPLE = 60
 

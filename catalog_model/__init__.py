@@ -18,8 +18,8 @@ from catalog_model.entities import (
     TitleWithGenres,
     TVShow,
 )
-from catalog_model.keys import TitleKey
-from catalog_model.load import LoadReport, Rejection
+from catalog_model.table.keys import TitleKey
+from catalog_model.writes.load import LoadReport, Rejection
 
 __all__ = [
     "PATTERNS",

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
-from catalog_model.cli_streams import prepare_streams
+from catalog_model.cli.streams import prepare_streams
 
 CONFIGURATION: Final = 253
 INTERRUPTED: Final = 130
@@ -23,9 +23,9 @@ def main() -> None:
         )
         sys.exit(CONFIGURATION)
     try:
-        from catalog_model import cli  # noqa: PLC0415  # needs what an extra brings
+        from catalog_model.cli import program  # noqa: PLC0415  # needs what an extra brings
 
-        cli.main()
+        program.main()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

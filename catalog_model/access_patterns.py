@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from catalog_model.changes import set_genres, update_popularity, update_title, update_votes
-from catalog_model.counts import count_titles, list_genres
-from catalog_model.lists import list_titles, list_titles_in_genre, list_titles_in_genres
-from catalog_model.load import load_titles
-from catalog_model.patterns import AccessPattern, catalogue_of
-from catalog_model.ranges import find_titles_by_name, list_released_between, list_top_rated
-from catalog_model.sampling import sample_titles
-from catalog_model.titles import get_title, get_title_with_genres, get_titles
-from catalog_model.writes import delete_title, put_title
+from catalog_model.declarations.pattern import AccessPattern, catalogue_of
+from catalog_model.reads.counts import count_titles, list_genres
+from catalog_model.reads.lists import list_titles, list_titles_in_genre, list_titles_in_genres
+from catalog_model.reads.ranges import find_titles_by_name, list_released_between, list_top_rated
+from catalog_model.reads.sampling import sample_titles
+from catalog_model.reads.titles import get_title, get_title_with_genres, get_titles
+from catalog_model.writes.changes import set_genres, update_popularity, update_title, update_votes
+from catalog_model.writes.load import load_titles
+from catalog_model.writes.storing import delete_title, put_title
 
 PATTERNS: Final[Mapping[str, AccessPattern]] = catalogue_of(
     get_title,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from catalog_model.arguments import refuse
-from catalog_model.calls import DEFAULT_DEADLINE, check_deadline, deadline_from_env
-from catalog_model.clients import (
+from catalog_model.domain.arguments import refuse
+from catalog_model.dynamodb.calls import DEFAULT_DEADLINE, check_deadline, deadline_from_env
+from catalog_model.dynamodb.clients import (
     CLIENT_DEFAULTS,
     PLACEHOLDER,
     check_client,
@@ -24,9 +24,9 @@ from catalog_model.clients import (
     check_table,
     make_client,
 )
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.gateway import Gateway
-from catalog_model.trace import Hook, Observers, Trace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog_model._version import __version__
-from catalog_model.arguments import check_flag, check_instance
 from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_flag, check_instance
+from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import ConfigurationError
-from catalog_model.indexes import TABLE
-from catalog_model.trace import Request
+from catalog_model.table.indexes import TABLE
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

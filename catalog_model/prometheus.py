@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from catalog_model.arguments import check_instance
-from catalog_model.breaker import REASONS, State
 from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_instance
+from catalog_model.dynamodb.breaker import REASONS, State
+from catalog_model.dynamodb.guard import Guard
+from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import ConfigurationError
-from catalog_model.guard import Guard
-from catalog_model.trace import Request
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -95,8 +95,8 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
     answer was over). ``catalog_breaker_opened_total`` counts how often the table was found ill, and
     ``catalog_breaker_open`` is the number of processes that hold it to be ill now.
 
-    >>> from catalog_model.breaker import Breaker
-    >>> from catalog_model.guard import Guard, Room
+    >>> from catalog_model.dynamodb.breaker import Breaker
+    >>> from catalog_model.dynamodb.guard import Guard, Room
     >>> from catalog_model.prometheus import measure_guard
     >>> from prometheus_client import CollectorRegistry
     >>> registry = CollectorRegistry()

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from catalog_model import keys
-from catalog_model.arguments import refuse, shown
-from catalog_model.codec import decode_title
+from catalog_model.domain.arguments import refuse, shown
+from catalog_model.domain.records import check_record
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import (
     ConfigurationError,
@@ -22,8 +21,9 @@ from catalog_model.errors import (
     InvalidTitleError,
     UnknownEntityError,
 )
-from catalog_model.keys import Kind, TitleKey
-from catalog_model.records import check_record
+from catalog_model.table import keys
+from catalog_model.table.codec import decode_title
+from catalog_model.table.keys import Kind, TitleKey
 
 __all__ = ["FILTER", "TitleChange", "changes"]
 

@@ -17,13 +17,13 @@ from unittest.mock import patch
 import botocore.endpoint
 
 from catalog_model.catalog import Catalog
+from catalog_model.dynamodb.engines.local import REGION, Engine
+from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
+from catalog_model.dynamodb.faults.injector import Fault, FaultInjector, Injection, inject_faults
+from catalog_model.dynamodb.faults.kinds import FAULT_KINDS, FaultKind
+from catalog_model.dynamodb.strict.client import strict
 from catalog_model.errors import ConfigurationError
-from catalog_model.fault_injector import Fault, FaultInjector, Injection, inject_faults
-from catalog_model.fault_kinds import FAULT_KINDS, FaultKind
-from catalog_model.garbled_answers import GARBLED_FORMS
-from catalog_model.local import REGION, Engine
 from catalog_model.operations import create_table
-from catalog_model.strict import strict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,8 +85,8 @@ def without_pauses() -> Iterator[None]:
     hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
     with (
         patch.object(botocore.endpoint, "time", hurried),
-        patch("catalog_model.retries.pause", lambda _: 0.0),
-        patch("catalog_model.retries.rest", lambda _: None),
+        patch("catalog_model.dynamodb.retries.pause", lambda _: 0.0),
+        patch("catalog_model.dynamodb.retries.rest", lambda _: None),
     ):
         yield
 
@@ -104,7 +104,7 @@ def _moto() -> Iterator[None]:
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
         from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
 
-        from catalog_model.local_moto import hasten  # noqa: PLC0415
+        from catalog_model.dynamodb.engines.moto_server import hasten  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
             f"moto is not installed ({error.name} is missing): pip install 'catalog-model[local]'"

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
-from catalog_model.explain import Explanation, explain
-from catalog_model.keys import KINDS
-from catalog_model.orders import GENRE_ORDERS, ORDERS
+from catalog_model.analysis.explain import Explanation, explain
+from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
+from catalog_model.table.keys import KINDS
 
 AnyTitle = Movie | TVShow
 

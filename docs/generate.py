@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.access_patterns import PATTERNS
-from catalog_model.patterns import AccessPattern, Cost, Role
+from catalog_model.declarations.pattern import AccessPattern, Cost, Role
 from docs import rooms, rows
 from docs.measure import Figures, measured
 from docs.picture import picture

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-from catalog_model import codec, keys
-from catalog_model.codec import Item
-from catalog_model.indexes import INDEX_KEYS, IndexName
-from catalog_model.sortable import sortable_id
+from catalog_model.table import codec, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.indexes import INDEX_KEYS, IndexName
+from catalog_model.table.sortable import sortable_id
 from docs.rows import GENRE, HEAD, entries, items
 
 Row = tuple[str, str, str]

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from catalog_model import codec
-from catalog_model.capacity import index_entry
-from catalog_model.codec import Item, Value
+from catalog_model.analysis.offline import offline_catalog
+from catalog_model.dynamodb.capacity import index_entry
 from catalog_model.entities import Title
-from catalog_model.files import read_folder, sample_folder
-from catalog_model.indexes import INDEX_KEYS, INDEXES, IndexName
-from catalog_model.keys import TitleKey, list_key, title_pk
-from catalog_model.offline import offline_catalog
+from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.table import codec
+from catalog_model.table.codec import Item, Value
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
+from catalog_model.table.keys import TitleKey, list_key, title_pk
 
 HEAD: Final = TitleKey("movie", 34)
 """The title whose items are shown."""

@@ -15,8 +15,7 @@ from typing import Any, Final, cast
 
 from itsdangerous.encoding import base64_encode
 
-from catalog_model import Catalog, Movie, TVShow, codec, json_stream, keys
-from catalog_model.cursor import Cursors
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import (
     InvalidArgumentError,
@@ -24,9 +23,12 @@ from catalog_model.errors import (
     InvalidTitleError,
     UnknownEntityError,
 )
-from catalog_model.files import FILE_NAMES, parse_title, read_titles, sample_folder
-from catalog_model.json_stream import JsonStream
-from catalog_model.keys import KINDS, Kind, SortKey, name_sort_key, number_sort_key
+from catalog_model.files import json_stream
+from catalog_model.files.json_stream import JsonStream
+from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
+from catalog_model.reads.cursor import Cursors
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import KINDS, Kind, SortKey, name_sort_key, number_sort_key
 
 SEEDS: Final = 12
 """How many titles of each kind the corpus begins with."""

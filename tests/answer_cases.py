@@ -16,7 +16,8 @@ from table_dump import AnyTitle, movie
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.fast import read_with_orjson
+from catalog_model.dynamodb.orjson_answers import read_with_orjson
+from catalog_model.dynamodb.strict.client import strict
 from catalog_model.operations import (
     create_table,
     delete_table,
@@ -25,7 +26,6 @@ from catalog_model.operations import (
     table_status,
     verify,
 )
-from catalog_model.strict import strict
 
 WRITING = "TransactWriteItems"
 TWICE = Config(retries={"mode": "legacy", "total_max_attempts": 2})

@@ -14,16 +14,17 @@ from item_mutants import Mutant, is_readable, must_be_found, mutants_of
 from memory_table import MemoryCatalog
 from table_dump import Table, assert_complete, dump
 
-from catalog_model import Catalog, TitleKey, codec, evolution, keys
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.domain.records import FIELDS
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import CatalogError
-from catalog_model.findings import Finding
-from catalog_model.keys import SHARDS, ItemKey, Kind
-from catalog_model.merge import AnyTitle
-from catalog_model.records import FIELDS
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.maintenance.findings import Finding
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
+from catalog_model.reads.merge import AnyTitle
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.keys import SHARDS, ItemKey, Kind
 
 WITNESSES: Final = range(1, SHARDS + 1)
 SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)

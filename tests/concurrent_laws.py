@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVShow, codec, keys
+from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.findings import check_collection
-from catalog_model.gateway import EVERYTHING
-from catalog_model.keys import KINDS, Kind
+from catalog_model.dynamodb.gateway import EVERYTHING
+from catalog_model.maintenance.findings import check_collection
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import KINDS, Kind
 
 AnyTitle = Movie | TVShow
 

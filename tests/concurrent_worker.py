@@ -37,8 +37,8 @@ from catalog_model.errors import (
     TitleNotFoundError,
     UnknownEntityError,
 )
-from catalog_model.keys import KINDS
-from catalog_model.orders import GENRE_ORDERS, ORDERS
+from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
+from catalog_model.table.keys import KINDS
 
 IsListed = Callable[[AnyTitle], bool]
 Mix = Mapping[str, int]

@@ -14,7 +14,8 @@ from typing import IO, Any, Final
 
 from crash_worker import Orders
 
-from catalog_model import Catalog, local
+from catalog_model import Catalog
+from catalog_model.dynamodb.engines import local
 from catalog_model.errors import ConfigurationError
 
 PATIENCE: Final = 60.0

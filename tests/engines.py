@@ -20,11 +20,12 @@ import moto.core.botocore_stubber
 import pytest
 from moto import mock_aws
 
-from catalog_model import Catalog, local
+from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.fast import read_with_orjson
-from catalog_model.local_moto import hasten
-from catalog_model.strict import strict
+from catalog_model.dynamodb.engines import local
+from catalog_model.dynamodb.engines.moto_server import hasten
+from catalog_model.dynamodb.orjson_answers import read_with_orjson
+from catalog_model.dynamodb.strict.client import strict
 
 ENGINES = ("moto", "dynoxide")
 

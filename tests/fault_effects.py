@@ -18,7 +18,7 @@ from catalog_model.errors import (
     TitleExistsError,
     TitleNotFoundError,
 )
-from catalog_model.keys import KINDS, Kind
+from catalog_model.table.keys import KINDS, Kind
 
 Value = AnyTitle | None
 Model = dict[TitleKey, Value]

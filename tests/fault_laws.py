@@ -45,11 +45,12 @@ from fault_histories import (
 )
 from table_dump import assert_in_step, hooked
 
-from catalog_model import Catalog, TitleKey, codec, keys
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.attempts import TRIES
 from catalog_model.errors import CatalogError, ConflictError, ServiceError
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
+from catalog_model.table import codec, keys
 from catalog_model.testing import (
     FAULT_KINDS,
     Fault,
@@ -58,7 +59,7 @@ from catalog_model.testing import (
     inject_faults,
     without_pauses,
 )
-from catalog_model.verify import verify
+from catalog_model.writes.attempts import TRIES
 
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
 REFUSED: Final = "a refused write is refused with reason, and is not there"

@@ -21,7 +21,7 @@ import rich.progress
 import rich.table  # noqa: F401  # so that what is forked has it
 from botocore.loaders import JSONFileLoader
 
-import catalog_model.cli  # noqa: F401  # likewise
+import catalog_model.cli.program  # noqa: F401  # likewise
 from catalog_model import Catalog, __main__
 
 STREAMS = ("stdin", "stdout", "stderr")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from catalog_model.indexes import INDEX_KEYS
-from catalog_model.trace import Request
+from catalog_model.dynamodb.trace import Request
+from catalog_model.table.indexes import INDEX_KEYS
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/films"
 Policy = dict[str, Any]

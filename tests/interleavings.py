@@ -19,14 +19,15 @@ from unittest.mock import patch
 
 from table_dump import Table
 
-from catalog_model import Catalog, plan
-from catalog_model.capacity import outcome
-from catalog_model.codec import Item
+from catalog_model import Catalog
+from catalog_model.dynamodb.capacity import outcome
+from catalog_model.dynamodb.failures import translate
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.memory import _cancelled, _holds, _normal
 from catalog_model.errors import CatalogError
-from catalog_model.faults import translate
-from catalog_model.gateway import Gateway
-from catalog_model.keys import ItemKey
-from catalog_model.offline_client import _cancelled, _holds, _normal
+from catalog_model.table import plan
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import ItemKey
 
 Answer = Any
 History = tuple[int, ...]
@@ -275,5 +276,5 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
 @contextmanager
 def without_waiting() -> Iterator[None]:
     """Let no write wait before it is tried again."""
-    with patch("catalog_model.retries.rest", lambda _: None):
+    with patch("catalog_model.dynamodb.retries.rest", lambda _: None):
         yield

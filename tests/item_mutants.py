@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from catalog_model import codec, evolution, keys
-from catalog_model.codec import Item
-from catalog_model.findings import INDEX_ATTRIBUTES
-from catalog_model.keys import ItemKey, ItemName
+from catalog_model.maintenance.findings import INDEX_ATTRIBUTES
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import ItemKey, ItemName
 
 Typed = dict[str, Any]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from processes import children
 
-from catalog_model.local import Engine, environment_without_aws, free_port
+from catalog_model.dynamodb.engines.local import Engine, environment_without_aws, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "examples" / "netflix_movie_catalog" / "gunicorn_conf.py"

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.garbled_answers import Garbled
+from catalog_model.dynamodb.faults.garbled_answers import Garbled
 
 MODES: Final = ("legacy", "standard", "adaptive")
 PAGE: Final = Garbled(b"<!DOCTYPE html><html><title>Sign in</title></html>")

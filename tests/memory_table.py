@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 from zlib import crc32
 
-from catalog_model import codec, plan
-from catalog_model.codec import Item
-from catalog_model.offline import OfflineCatalog, OfflineGateway
-from catalog_model.offline_client import OfflineClient
+from catalog_model.analysis.offline import OfflineCatalog, OfflineGateway
+from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.table import codec, plan
+from catalog_model.table.codec import Item
 
 
 class MemoryClient(OfflineClient):

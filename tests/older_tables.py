@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from table_dump import Table, dump
 
-from catalog_model import Catalog, codec, evolution, keys
-from catalog_model.codec import Item
-from catalog_model.keys import ItemKey
-from catalog_model.sortable import NAME_BYTES, sortable_id
+from catalog_model import Catalog
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import ItemKey
+from catalog_model.table.sortable import NAME_BYTES, sortable_id
 
 Age = Literal["old", "mixed", "new", "version 2"]
 AGES: tuple[Age, ...] = ("old", "mixed", "new")

@@ -18,7 +18,7 @@ from engines import has_dynoxide
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from catalog_model.local import environment_without_aws, find_dynoxide
+from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 from flask import Flask
 
-from catalog_model import breaker
+from catalog_model.dynamodb import breaker
 from examples.netflix_movie_catalog import app as application
 
 

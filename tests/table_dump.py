@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, codec, keys
+from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.errors import TitleNotFoundError
-from catalog_model.keys import KINDS, ItemKey, Kind
-from catalog_model.load import LoadReport
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import KINDS, ItemKey, Kind
+from catalog_model.writes.load import LoadReport
 
 AnyTitle = Movie | TVShow
 Table = dict[ItemKey, dict[str, Any]]

@@ -12,11 +12,12 @@ import pytest
 from lying_server import MODES, PAGE, handle_on, real_answer, response, saying, serving
 from table_dump import AnyTitle, movie
 
-from catalog_model import Catalog, codec
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, Place, garbled
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
-from catalog_model.garbled_answers import GARBLED_FORMS, Place, garbled
 from catalog_model.operations import table_status
+from catalog_model.table import codec
 from catalog_model.testing import without_pauses
 
 HER = movie(1, 18, 28)

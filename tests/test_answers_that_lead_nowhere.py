@@ -12,9 +12,9 @@ from table_dump import movie
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.errors import UnreachableError
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, table_status
 from catalog_model.testing import without_pauses
-from catalog_model.verify import verify
 
 HER: Final = movie(7, 18, 878)
 ITEM: Final = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "TITLE#movie#7"}}

@@ -20,13 +20,14 @@ from any_item_laws import (
 )
 from table_dump import dump
 
-from catalog_model import TitleKey, keys
+from catalog_model import TitleKey
+from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.gateway import chunks
 from catalog_model.errors import UnknownEntityError
-from catalog_model.gateway import chunks
-from catalog_model.keys import SHARDS
-from catalog_model.load import LoadReport
-from catalog_model.migrate import migrate
-from catalog_model.records import FIELDS
+from catalog_model.maintenance.migrate import migrate
+from catalog_model.table import keys
+from catalog_model.table.keys import SHARDS
+from catalog_model.writes.load import LoadReport
 
 
 @pytest.fixture(autouse=True)

@@ -377,7 +377,7 @@ def test_the_application_knows_of_the_table_through_the_package_alone() -> None:
         "catalog_model",
         "catalog_model.errors",
         "catalog_model.flask",
-        "catalog_model.nesting",
+        "catalog_model.checks.nesting",
     }
 
 

@@ -15,8 +15,8 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from catalog_model import Catalog
-from catalog_model.trace import Request as TracedRequest
-from catalog_model.trace import Trace
+from catalog_model.dynamodb.trace import Request as TracedRequest
+from catalog_model.dynamodb.trace import Trace
 from examples.netflix_movie_catalog.app import create_app
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from catalog_model import errors
-from catalog_model.breaker import (
+from catalog_model.dynamodb.breaker import (
     FAILURES,
     FIRST_PAUSE,
     ILL,
@@ -32,6 +32,7 @@ from catalog_model.breaker import (
     Ticket,
     outcome_of,
 )
+from catalog_model.dynamodb.guard import ITEM_OPERATIONS, Guard, Room
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -41,7 +42,6 @@ from catalog_model.errors import (
     TitleNotFoundError,
     UnavailableError,
 )
-from catalog_model.guard import ITEM_OPERATIONS, Guard, Room
 
 OUTCOMES = st.sampled_from(Outcome)
 

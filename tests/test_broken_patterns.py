@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 from engines import Engine
 
-from catalog_model import Catalog, Movie, TVShow, codec, counts, gateway, lists, orders, plan
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.comparison import Check, compare
-from catalog_model.explain import explain
-from catalog_model.gateway import EVERYTHING, Gateway
+from catalog_model.analysis.comparison import Check, compare
+from catalog_model.analysis.explain import explain
+from catalog_model.analysis.sizing import APPLICATION
+from catalog_model.dynamodb import gateway
+from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.operations import create_table, delete_table
-from catalog_model.plan import Stored
-from catalog_model.sampling import _Lottery
-from catalog_model.sizing import APPLICATION
+from catalog_model.reads import counts, lists, orders
+from catalog_model.reads.sampling import _Lottery
+from catalog_model.table import codec, plan
+from catalog_model.table.plan import Stored
 from docs.calls import AnyTitle
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -119,7 +122,7 @@ def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
     def counting(before: Stored, after: AnyTitle) -> plan.Plan:
         return (*planned(before, after), plan._tally(after.key, {"total": 0}))
 
-    patch.setattr("catalog_model.writes.plan_change", counting)
+    patch.setattr("catalog_model.writes.storing.plan_change", counting)
 
 
 def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:

@@ -17,16 +17,18 @@ from request_log import Request, logged_requests
 from strategies import decimals, floats, genre_lists, titles
 from test_prices import engine_number_size
 
-from catalog_model import Catalog, Movie, TVShow, codec, keys, plan, sizes
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model import capacity as cost
-from catalog_model.attempts import read_stored
-from catalog_model.capacity import Units
-from catalog_model.faults import LostRaceError
-from catalog_model.gateway import Gateway
-from catalog_model.indexes import INDEX_KEYS
-from catalog_model.keys import ItemKey, TitleKey
-from catalog_model.offline_client import OfflineClient
+from catalog_model.dynamodb import capacity as cost
+from catalog_model.dynamodb import sizes
+from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.table import codec, keys, plan
+from catalog_model.table.indexes import INDEX_KEYS
+from catalog_model.table.keys import ItemKey, TitleKey
+from catalog_model.writes.attempts import read_stored
 
 AnyTitle = Movie | TVShow
 Table = dict[ItemKey, codec.Item]

@@ -22,16 +22,18 @@ from hypothesis import strategies as st
 from rich.filesize import decimal
 from test_prices import engine_number_size
 
-from catalog_model import Movie, capacity, local, sizes
+from catalog_model import Movie
 from catalog_model import access_patterns as ap
-from catalog_model.cli import program
-from catalog_model.cli_patterns import EXAMPLES, command_name
-from catalog_model.estimate import SEED
-from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.indexes import INDEXES, TABLE
-from catalog_model.offline import offline_catalog
-from catalog_model.patterns import WRITING
-from catalog_model.prices import DEFAULT_PRICES, PRICES
+from catalog_model.analysis.estimate import SEED
+from catalog_model.analysis.offline import offline_catalog
+from catalog_model.cli.patterns import EXAMPLES, command_name
+from catalog_model.cli.program import program
+from catalog_model.declarations.pattern import WRITING
+from catalog_model.dynamodb import capacity, sizes
+from catalog_model.dynamodb.engines import local
+from catalog_model.dynamodb.prices import DEFAULT_PRICES, PRICES
+from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.table.indexes import INDEXES, TABLE
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "costs.md").read_text("utf-8")
 PAGE = "list-titles-in-genre movie 28"

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from iam_evaluator import ARN, Policy
 
 from catalog_model import access_patterns as ap
-from catalog_model import iam
-from catalog_model.cli_base import Program, Settings, shared_options
-from catalog_model.cli_export import export_group
+from catalog_model.analysis import iam
+from catalog_model.cli.base import Program, Settings, shared_options
+from catalog_model.cli.export import export_group
 
 
 def run(*words: str, **settings: Any) -> Result:

@@ -12,7 +12,8 @@ from command_line import CommandLine
 from catalog_model import Movie
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
-from catalog_model.cli_base import exit_code_of
+from catalog_model.cli.base import exit_code_of
+from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -31,7 +32,6 @@ from catalog_model.errors import (
     UnknownEntityError,
     UnreachableError,
 )
-from catalog_model.local import Engine
 
 RECORD = {
     "genre_ids": [28],

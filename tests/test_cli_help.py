@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from catalog_model import __main__ as entry
 from catalog_model import access_patterns as ap
-from catalog_model.cli import program
-from catalog_model.cli_explain import explain_group
-from catalog_model.cli_patterns import EXAMPLES, command_name
+from catalog_model.cli.explain import explain_group
+from catalog_model.cli.patterns import EXAMPLES, command_name
+from catalog_model.cli.program import program
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text()
 

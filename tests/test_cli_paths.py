@@ -13,10 +13,10 @@ import click
 import pytest
 from command_line import CommandLine
 
-from catalog_model.cli import program
-from catalog_model.files import TitleFile, read_folder, sample_folder
-from catalog_model.local import Engine, start_engine
-from catalog_model.migrate import migrate
+from catalog_model.cli.program import program
+from catalog_model.dynamodb.engines.local import Engine, start_engine
+from catalog_model.files.reader import TitleFile, read_folder, sample_folder
+from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import verify
 
 USAGE = 2
@@ -200,7 +200,7 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
         if next(saves):
             no_space()
 
-    monkeypatch.setattr("catalog_model.checkpoint.os.fsync", full)
+    monkeypatch.setattr("catalog_model.maintenance.checkpoint.os.fsync", full)
     result = cli("migrate", "--checkpoint", str(place))
     problem = f"Error: checkpoint '{place}': No space left on device\n"
     assert (result.exit_code, result.stderr) == (USAGE, problem)
@@ -215,7 +215,7 @@ def test_a_pipe_is_read_where_a_temporary_file_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And where none can be, it says so."""
-    monkeypatch.setattr("catalog_model.files.tempfile.mkstemp", no_space)
+    monkeypatch.setattr("catalog_model.files.reader.tempfile.mkstemp", no_space)
     reader, writer = os.pipe()
     os.write(writer, b"{}")
     os.close(writer)

@@ -19,8 +19,12 @@ from engines import has_dynoxide
 from processes import first_children
 
 from catalog_model import access_patterns as ap
-from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import environment_without_aws, find_dynoxide, start_engine
+from catalog_model.dynamodb.engines.local import (
+    environment_without_aws,
+    find_dynoxide,
+    start_engine,
+)
+from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "catalog_model"]
@@ -205,7 +209,7 @@ def test_the_version_is_told(cli: CommandLine) -> None:
 def test_only_what_is_needed_is_imported() -> None:
     """JSON needs no rich, and nothing but an engine needs moto."""
     code = (
-        "import sys, catalog_model.cli; "
+        "import sys, catalog_model.cli.program; "
         "print([name for name in ('rich', 'moto', 'flask') if name in sys.modules])"
     )
     done = subprocess.run(

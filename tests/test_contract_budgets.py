@@ -16,8 +16,8 @@ from reference import Reference
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.keys import SHARDS
-from catalog_model.plan import MAX_ACTIONS
+from catalog_model.table.keys import SHARDS
+from catalog_model.table.plan import MAX_ACTIONS
 
 
 @pytest.fixture(scope="module", autouse=True)

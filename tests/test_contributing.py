@@ -14,8 +14,8 @@ from packages import copy_of_the_tree, run_in, run_tests
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
 import catalog_model
-from catalog_model.files import FILE_NAMES, sample_folder
-from catalog_model.local import Engine, start_engine
+from catalog_model.dynamodb.engines.local import Engine, start_engine
+from catalog_model.files.reader import FILE_NAMES, sample_folder
 from docs.rooms import layers, rooms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) ->
     files = ("hidden_gems", "public_api", "cli_help", "declarations", "refusals", "fault_laws")
     chosen = f"(gems or every_access or documentation) and not {OTHER_ENGINE}"
     names = [f"tests/test_{name}.py" for name in files]
-    done = run_tests(with_pattern, *names, "catalog_model/ranges.py", "-k", chosen)
+    done = run_tests(with_pattern, *names, "catalog_model/reads/ranges.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 30
     assert " failed" not in done.stdout
@@ -129,7 +129,7 @@ def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) ->
     names = [f"tests/test_{name}.py" for name in ("decade", "evolution")]
     quick = "" if has_dynoxide() else " and not every_write and not newer"  # slow on moto
     chosen = f"not {OTHER_ENGINE}{quick}"
-    done = run_tests(with_attribute, *names, "catalog_model/evolution.py", "-k", chosen)
+    done = run_tests(with_attribute, *names, "catalog_model/table/evolution.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     chosen = f"makes_of_every_item and not {OTHER_ENGINE}"
     done = run_tests(with_attribute, "tests/test_migrate.py", "-k", chosen)

@@ -16,7 +16,7 @@ from engines import has_dynoxide
 from table_dump import by_key, movie
 
 from catalog_model import access_patterns as ap
-from catalog_model.verify import verify
+from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)
 RENAMED = HEAT.replace(popularity=7.5)

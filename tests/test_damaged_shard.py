@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 from table_dump import Table, assert_in_step, dump, hooked, movie, once
 
-from catalog_model import Catalog, TitleKey, codec, keys
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.attempts import TRIES, refused_items
+from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.errors import ConflictError, SchemaMismatchError, UnknownEntityError
-from catalog_model.faults import LostRaceError
-from catalog_model.gateway import Gateway
-from catalog_model.keys import ItemKey
-from catalog_model.plan import Absent, Delete, Put, as_sent, key_of
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import ItemKey
+from catalog_model.table.plan import Absent, Delete, Put, as_sent, key_of
+from catalog_model.writes.attempts import TRIES, refused_items
 
 TALLY = keys.tally_key("movie", 0)
 
@@ -250,7 +251,7 @@ def test_a_race_that_is_lost_every_time_is_called_one(
             inside.clear()
 
     inside: list[int] = []
-    monkeypatch.setattr("catalog_model.retries.rest", lambda _: None)
+    monkeypatch.setattr("catalog_model.dynamodb.retries.rest", lambda _: None)
     with (
         hooked(catalog, "before-call.dynamodb.TransactWriteItems", overtake),
         pytest.raises(ConflictError, match=f"won {TRIES} times in a row"),

@@ -26,9 +26,10 @@ from lying_server import (
 )
 from table_dump import movie
 
-from catalog_model import Catalog, codec
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
-from catalog_model.calls import DEFAULT_DEADLINE
+from catalog_model.dynamodb.calls import DEFAULT_DEADLINE
+from catalog_model.dynamodb.faults.garbled_answers import Garbled
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -36,8 +37,8 @@ from catalog_model.errors import (
     ThrottledError,
     UnreachableError,
 )
-from catalog_model.garbled_answers import Garbled
 from catalog_model.operations import table_status
+from catalog_model.table import codec
 from catalog_model.testing import Fault, inject_faults, strict_catalog, without_pauses
 
 DEADLINE = 0.3
@@ -322,12 +323,12 @@ def test_botocore_has_what_a_deadline_hangs_on() -> None:
     """Its names are private: where a release has others, deadlines would not be kept."""
     client: Any = Catalog("t").client
     endpoint = client._endpoint
-    assert type(endpoint._event_emitter).__module__ == "catalog_model.deadline"
+    assert type(endpoint._event_emitter).__module__ == "catalog_model.dynamodb.deadline"
     pools = endpoint.http_session._manager.pool_classes_by_scheme
     assert set(pools) == {"http", "https"}
     for pool in pools.values():
-        assert "catalog_model.deadline" in pool.ConnectionCls.__module__
-        assert pool.ConnectionCls.response_class.__module__ == "catalog_model.deadline"
+        assert "catalog_model.dynamodb.deadline" in pool.ConnectionCls.__module__
+        assert pool.ConnectionCls.response_class.__module__ == "catalog_model.dynamodb.deadline"
 
 
 def test_the_deadline_is_half_a_minute_unless_it_is_said() -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from engines import Engine
 
-from catalog_model import Catalog, Movie, TVShow, patterns
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.explain import Explanation
-from catalog_model.indexes import INDEXES
+from catalog_model.analysis.explain import Explanation
+from catalog_model.declarations import pattern
+from catalog_model.declarations.pattern import access_pattern, pattern_of, step
 from catalog_model.operations import create_table, delete_table
-from catalog_model.patterns import access_pattern, pattern_of, step
+from catalog_model.table.indexes import INDEXES
 from docs import calls
 
 ROOT = Path(__file__).parents[1]
@@ -87,8 +88,8 @@ def test_a_write_asks_for_what_it_declares(
 def test_every_access_pattern_is_called_here() -> None:
     """One that is added without calls that prove it fails here; so does a call of none."""
     assert {*calls.READS, *calls.WRITES} == set(ap.PATTERNS)
-    for name, pattern in ap.PATTERNS.items():
-        assert (name in calls.WRITES) == (pattern.role == "write")
+    for name, declared in ap.PATTERNS.items():
+        assert (name in calls.WRITES) == (declared.role == "write")
 
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
@@ -112,7 +113,7 @@ def test_what_the_documentation_names_exists() -> None:
         text = DIFF.sub("", page.read_text("utf-8"))
         used = set(re.findall(r"\bap\.(\w+)\(", text))
         assert used <= set(ap.__all__), page.name
-    for page in (ROOT / "README.md", ROOT / "docs" / "access-patterns.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "access-pattern.md"):
         rows = re.findall(r"^\| [^|]+ \| `(\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
         assert rows == list(ap.PATTERNS), page.name
 
@@ -127,4 +128,4 @@ def test_a_declared_pattern_is_the_function_itself() -> None:
     declared = access_pattern("A question", step("Query", "PK = <a>", units="1"), consistency="")
     assert declared(ask) is ask
     assert pattern_of(ask.__code__) == "ask"
-    del patterns._declared["ask"], patterns._names[ask.__code__]
+    del pattern._declared["ask"], pattern._names[ask.__code__]

@@ -30,7 +30,7 @@ from jsonschema import Draft7Validator
 from packages import PROJECT
 from packaging.requirements import Requirement
 
-from catalog_model.cli import program
+from catalog_model.cli.program import program
 
 SHIPPED = ("engine", "tools", "app")
 PINNED = {"app": ["flask", "fast"], "tools": ["cli"], "engine": ["cli", "local"]}

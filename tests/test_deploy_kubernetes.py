@@ -21,7 +21,7 @@ from deployed import (
     variables_read,
 )
 
-from catalog_model.cli import program
+from catalog_model.cli.program import program
 
 FOUND = manifests()
 DEPLOYMENT = FOUND["Deployment/app"]["spec"]

@@ -16,12 +16,12 @@ from memory_table import MemoryCatalog, raw
 from table_dump import Table, assert_complete, dump, movie
 
 from catalog_model import access_patterns as ap
-from catalog_model import codec, keys
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
-from catalog_model.keys import ItemKey, TitleKey
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import ItemKey, TitleKey
 
 HEAT, NEXT, NEIGHBOUR = (TitleKey("movie", title_id) for title_id in (949, 950, 957))
 """A title, one of another shard, and one of the same."""

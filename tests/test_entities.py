@@ -13,8 +13,8 @@ from hypothesis import given
 from strategies import titles
 
 from catalog_model import Movie, TitleKey, TVShow
+from catalog_model.domain.genres import MOVIE_GENRES, TV_GENRES, genre_name
 from catalog_model.entities import TITLE_CLASSES, Page
-from catalog_model.genres import MOVIE_GENRES, TV_GENRES, genre_name
 
 RECORD = {
     "tagline": {"b": [1, 1.0, None], "a": ""},

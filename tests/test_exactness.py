@@ -16,15 +16,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import dates, floats, genre_lists, names
 
-from catalog_model import Catalog, Movie, TitleKey, TVShow, codec, keys
+from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.checks.plain import MAX_DEPTH
+from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.sizes import item_size
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
-from catalog_model.indexes import INDEX_KEYS
-from catalog_model.keys import KINDS, Kind
-from catalog_model.plain import MAX_DEPTH
-from catalog_model.records import FIELDS
-from catalog_model.sizes import item_size
+from catalog_model.table import codec, keys
+from catalog_model.table.indexes import INDEX_KEYS
+from catalog_model.table.keys import KINDS, Kind
 
 OWN: tuple[str, ...] = (
     "PK",

@@ -8,8 +8,8 @@ import pytest
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.explain import explain, pattern_named
 from catalog_model.errors import InvalidArgumentError, TitleNotFoundError
-from catalog_model.explain import explain, pattern_named
 
 UP = Movie(
     id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000

@@ -22,7 +22,13 @@ from strategies import decimals
 
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.fast import READS, hand_out, has_binary, parse_answer, read_with_orjson
+from catalog_model.dynamodb.orjson_answers import (
+    READS,
+    hand_out,
+    has_binary,
+    parse_answer,
+    read_with_orjson,
+)
 
 pytest.importorskip("orjson", reason="orjson, the extra fast, is not installed")
 
@@ -258,7 +264,7 @@ def test_without_orjson_everything_works_as_ever() -> None:
     code = (
         "import sys; sys.modules['orjson'] = None\n"
         "from catalog_model import Catalog\n"
-        "from catalog_model.fast import read_with_orjson\n"
+        "from catalog_model.dynamodb.orjson_answers import read_with_orjson\n"
         "print(read_with_orjson(Catalog('t').client))"
     )
     environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}

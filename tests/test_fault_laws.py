@@ -15,13 +15,14 @@ from fault_histories import Read, Write, faults_of, operations_of
 from fault_laws import ACKNOWLEDGED, OUTCOMES, Tally, run_histories, run_history
 from table_dump import AnyTitle, movie
 
-from catalog_model import Catalog, Page, codec, keys
+from catalog_model import Catalog, Page
 from catalog_model import access_patterns as ap
 from catalog_model.errors import ServiceError, TitleExistsError, TitleNotFoundError
-from catalog_model.findings import Finding
+from catalog_model.maintenance.findings import Finding
+from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
+from catalog_model.table import codec, keys
 from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
-from catalog_model.verify import Report, verify
 
 HISTORIES = {"moto": (range(6), 25), "dynoxide": (range(12), 30)}
 """Seeds, of which six in a row have all mixes of faults, and lengths; moto takes its time."""

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog_model import Movie, Rejection, TVShow, files, json_stream
+from catalog_model import Movie, Rejection, TVShow
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.files import (
+from catalog_model.files import json_stream, reader
+from catalog_model.files.json_stream import JsonStream
+from catalog_model.files.reader import (
     FILE_NAMES,
     TitleFile,
     parse_json,
@@ -27,7 +29,6 @@ from catalog_model.files import (
     read_titles,
     sample_folder,
 )
-from catalog_model.json_stream import JsonStream
 
 RECORD = {
     "genre_ids": [28],
@@ -386,9 +387,9 @@ def test_more_bad_records_than_a_report_can_hold_are_one_error(
 ) -> None:
     """So many are no accident; before, each is listed."""
     path = written(tmp_path, {str(number): number for number in range(4)})
-    monkeypatch.setattr(files, "MAX_REJECTED", 4)
+    monkeypatch.setattr(reader, "MAX_REJECTED", 4)
     assert len(read_titles(path, "movie")) == 4
-    monkeypatch.setattr(files, "MAX_REJECTED", 3)
+    monkeypatch.setattr(reader, "MAX_REJECTED", 3)
     for read in (read_titles, TitleFile):
         with pytest.raises(InvalidArgumentError) as refused:
             read(path, "movie")
@@ -481,7 +482,7 @@ def test_a_pipe_is_kept_for_the_second_reading(
 LOW_ON_MEMORY = """
 import resource, sys
 from pathlib import Path
-from catalog_model.files import TitleFile, sample_folder
+from catalog_model.files.reader import TitleFile, sample_folder
 sample = TitleFile(sample_folder() / "data_movies.json", "movie")
 list(sample)
 def limit():

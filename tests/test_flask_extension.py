@@ -23,7 +23,8 @@ from request_log import logged_requests
 from catalog_model import Catalog, Movie, errors, operations
 from catalog_model import access_patterns as ap
 from catalog_model import flask as extension
-from catalog_model.breaker import FAILURES, FIRST_PAUSE, SUCCESSES, RefusedError, State
+from catalog_model.dynamodb.breaker import FAILURES, FIRST_PAUSE, SUCCESSES, RefusedError, State
+from catalog_model.dynamodb.failures import translate
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -42,7 +43,6 @@ from catalog_model.errors import (
     UnknownEntityError,
     UnreachableError,
 )
-from catalog_model.faults import translate
 from catalog_model.flask import FlaskCatalog, Serving, current_catalog, health, serving
 from catalog_model.prometheus import measure_requests
 

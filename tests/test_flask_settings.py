@@ -16,10 +16,10 @@ from flask import Flask
 from test_flask_extension import await_reason
 
 from catalog_model import Catalog
-from catalog_model.arguments import shown
+from catalog_model.domain.arguments import shown
 from catalog_model.errors import CatalogError, InvalidArgumentError
 from catalog_model.flask import FlaskCatalog, Serving
-from catalog_model.flask_settings import NUMBERS, SECRETS, TEXTS, read_settings
+from catalog_model.flask.settings import NUMBERS, SECRETS, TEXTS, read_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (*TEXTS, *NUMBERS)

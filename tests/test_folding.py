@@ -15,8 +15,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog_model.assigned import VERSION, is_assigned
-from catalog_model.folding import fold_character, fold_name
+from catalog_model.table.assigned import VERSION, is_assigned
+from catalog_model.table.folding import fold_character, fold_name
 
 OF_VERSION_3 = "6ce575e0af73c1360ec61335113e22c27932682bf2baa61da90bc94b53759dec"
 """Of what each code point folds to, as tables of version 3 of the schema have it."""

@@ -14,10 +14,12 @@ from botocore.config import Config
 from click.testing import CliRunner
 from foreign_exceptions import classes, made
 
-from catalog_model import Catalog, TitleKey, errors, foreign_errors
+from catalog_model import Catalog, TitleKey, errors
 from catalog_model import access_patterns as ap
-from catalog_model.cli import program
-from catalog_model.cli_base import CONFIGURATION, SERVICE, exit_code_of
+from catalog_model.cli.base import CONFIGURATION, SERVICE, exit_code_of
+from catalog_model.cli.program import program
+from catalog_model.dynamodb import foreign_errors
+from catalog_model.dynamodb.failures import translate, translated
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -26,9 +28,8 @@ from catalog_model.errors import (
     UnavailableError,
     UnreachableError,
 )
-from catalog_model.faults import translate, translated
-from catalog_model.keys import title_key
-from catalog_model.plan import Delete
+from catalog_model.table.keys import title_key
+from catalog_model.table.plan import Delete
 
 CLASSES = classes()
 DELETION = Delete(title_key(TitleKey("movie", 1)))
@@ -118,7 +119,7 @@ class Raises:
 def raising() -> Iterator[Raises]:
     """One client for all exceptions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("catalog_model.retries.time.sleep", lambda _: None)
+        patch.setattr("catalog_model.dynamodb.retries.time.sleep", lambda _: None)
         yield Raises()
 
 
@@ -159,7 +160,7 @@ def test_what_comes_up_while_a_client_is_made_comes_out_as_ours(
     def fail(**_: Any) -> None:
         raise theirs
 
-    monkeypatch.setattr("catalog_model.clients.boto3.session.Session", fail)
+    monkeypatch.setattr("catalog_model.dynamodb.clients.boto3.session.Session", fail)
     with pytest.raises(CatalogError) as caught:
         Catalog("films").warm()
     assert caught.value.__cause__ is theirs
@@ -194,7 +195,7 @@ def test_a_translation_by_a_list_is_seen(raising: Raises, monkeypatch: pytest.Mo
         except listed as error:
             raise translate(error, table_name, profile) from error
 
-    monkeypatch.setattr("catalog_model.gateway.translated", by_a_list)
+    monkeypatch.setattr("catalog_model.dynamodb.gateway.translated", by_a_list)
     read = partial(ap.get_title, raising.catalog, "movie", 1)
     strangers = {
         name_of(kind)

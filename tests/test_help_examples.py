@@ -18,9 +18,9 @@ from command_line import CommandLine
 from packages import ROOT
 
 from catalog_model import access_patterns as ap
-from catalog_model.cli import program
-from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import Engine
+from catalog_model.cli.program import program
+from catalog_model.dynamodb.engines.local import Engine
+from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 
 NAMES = ("catalog-model", "python -m catalog_model")
 

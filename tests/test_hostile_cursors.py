@@ -16,10 +16,10 @@ from itsdangerous.encoding import base64_encode
 
 from catalog_model import Catalog, Page
 from catalog_model import access_patterns as ap
-from catalog_model.cursor import Cursors
 from catalog_model.entities import TITLE_CLASSES, Title
 from catalog_model.errors import InvalidCursorError
-from catalog_model.sortable import NAME_BYTES
+from catalog_model.reads.cursor import Cursors
+from catalog_model.table.sortable import NAME_BYTES
 
 Ask = Callable[[Catalog, Any], Page[Any]]
 

@@ -23,10 +23,13 @@ from test_integrity import (
     tally_is_gone,
 )
 
-from catalog_model import Catalog, Movie, Page, TVShow, iam
+from catalog_model import Catalog, Movie, Page, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.analysis import iam
+from catalog_model.declarations.pattern import AccessPattern, step
+from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.files import read_folder, sample_folder
+from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.flask import FlaskCatalog, health
 from catalog_model.operations import (
     create_table,
@@ -36,8 +39,6 @@ from catalog_model.operations import (
     table_status,
     verify,
 )
-from catalog_model.patterns import AccessPattern, step
-from catalog_model.trace import Request
 from docs import calls
 
 READS = iam.patterns_of("reader")
@@ -346,7 +347,7 @@ def test_the_order_of_the_arguments_does_not_matter() -> None:
 
 
 def _not_declared(catalog: Catalog) -> None:
-    """Stand for a write that `catalog_model.iam` has not heard of."""
+    """Stand for a write that `catalog_model.analysis.iam` has not heard of."""
 
 
 UNKNOWN = AccessPattern(

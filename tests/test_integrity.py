@@ -10,15 +10,16 @@ import pytest
 from engines import Engine
 from table_dump import Table, assert_in_step, dump
 
-from catalog_model import Catalog, Movie, TVShow, codec, keys
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.census import Shard
 from catalog_model.errors import InvalidArgumentError, UnknownEntityError
-from catalog_model.findings import PROBLEMS, Problem
-from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.maintenance.census import Shard
+from catalog_model.maintenance.findings import PROBLEMS, Problem
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.repair import repair
-from catalog_model.verify import Report, verify
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import ItemKey, TitleKey
 
 AnyTitle = Movie | TVShow
 

@@ -25,11 +25,11 @@ from test_integrity import (
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.pace import Pace
 from catalog_model.errors import ConflictError, TitleNotFoundError
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.pace import Pace
-from catalog_model.repair import repair
-from catalog_model.verify import verify
 
 AnyTitle = Movie | TVShow
 WRITERS = 3

@@ -10,15 +10,16 @@ from engines import Engine
 from memory_table import MemoryCatalog, raw
 from table_dump import assert_complete, dump, movie
 
-from catalog_model import Catalog, codec, keys
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
-from catalog_model.findings import Problem
-from catalog_model.keys import ItemKey, TitleKey
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.maintenance.findings import Problem
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.plan import MAX_ITEM_BYTES
-from catalog_model.repair import repair
-from catalog_model.sizes import item_size
-from catalog_model.verify import Report, verify
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import ItemKey, TitleKey
+from catalog_model.table.plan import MAX_ITEM_BYTES
 
 FEW = 5
 MANY = 12
@@ -28,8 +29,8 @@ MANY = 12
 def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
     """Let the bound be met by small tables."""
     del in_no_time
-    monkeypatch.setattr("catalog_model.census.MOST_FINDINGS", FEW)
-    monkeypatch.setattr("catalog_model.repair.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
 
 
 def foreign(number: int) -> codec.Item:

@@ -17,15 +17,16 @@ from interleavings import Explored, World, Writer, without_waiting
 from older_tables import as_version_1
 from table_dump import Table, assert_complete, is_tally, movie, titles_in
 
-from catalog_model import Catalog, Movie, TitleKey, codec, keys
+from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.offline import offline_catalog
 from catalog_model.entities import Title
-from catalog_model.findings import Finding, Problem
-from catalog_model.keys import ItemKey
-from catalog_model.migrate import migrate
-from catalog_model.offline import offline_catalog
-from catalog_model.repair import repair
-from catalog_model.verify import Report
+from catalog_model.maintenance.findings import Finding, Problem
+from catalog_model.maintenance.migrate import migrate
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import Report
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import ItemKey
 
 Titles = dict[TitleKey, Any]
 

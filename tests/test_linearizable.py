@@ -24,11 +24,11 @@ from table_dump import assert_in_step, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.fault_injector import Injection
-from catalog_model.gateway import Gateway
-from catalog_model.local import start_engine
+from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.dynamodb.faults.injector import Injection
+from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.operations import create_table
-from catalog_model.plan import Condition, Plan
+from catalog_model.table.plan import Condition, Plan
 from catalog_model.testing import Fault, inject_faults, without_pauses
 
 KEY = TitleKey("movie", 1)
@@ -113,7 +113,7 @@ def test_a_write_without_conditions_is_found(
     def forget(_: Condition) -> None:
         time.sleep(A_MOMENT)
 
-    monkeypatch.setattr("catalog_model.gateway._condition", forget)
+    monkeypatch.setattr("catalog_model.dynamodb.gateway._condition", forget)
     mix = {"put": 3, "change_popularity": 4, "change_votes": 4, "get": 2}
     found = check(run_threads(catalog, seed=4, threads=8, operations=20, mix=mix))
     assert any("no order explains" in problem for problem in found.violations)
@@ -143,7 +143,7 @@ def test_a_title_put_again_is_not_taken_for_the_old_one(
 ) -> None:
     """It is deleted and put again between read and write; versions that all begin at 1 match."""
     if is_broken:
-        monkeypatch.setattr("catalog_model.writes.first_version", lambda: 1)
+        monkeypatch.setattr("catalog_model.writes.storing.first_version", lambda: 1)
     title = movie(1, 28)
     record = title.to_json()
     create = partial(ap.put_title, catalog, title, if_absent=True)

@@ -30,14 +30,16 @@ from table_dump import (
     titles_in,
 )
 
-from catalog_model import Catalog, keys, retries
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb import retries
+from catalog_model.dynamodb.sizes import item_size
 from catalog_model.errors import InvalidArgumentError, ThrottledError
-from catalog_model.keys import KINDS
-from catalog_model.load import LoadReport, Rejection
 from catalog_model.operations import create_table, delete_table
-from catalog_model.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES
-from catalog_model.sizes import item_size
+from catalog_model.table import keys
+from catalog_model.table.keys import KINDS
+from catalog_model.table.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES
+from catalog_model.writes.load import LoadReport, Rejection
 
 Fresh = Callable[[], Catalog]
 

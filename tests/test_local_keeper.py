@@ -20,9 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packages import ROOT
 
-from catalog_model import local_keeper
-from catalog_model.local import Engine, environment_without_aws, find_dynoxide, free_port, kept
-from catalog_model.local_keeper import RefusedError
+from catalog_model.dynamodb.engines import keeper
+from catalog_model.dynamodb.engines.keeper import RefusedError
+from catalog_model.dynamodb.engines.local import (
+    Engine,
+    environment_without_aws,
+    find_dynoxide,
+    free_port,
+    kept,
+)
 
 SECONDS = 2.0
 EVIL = ("https://evil.example", "http://evil.example:8000", "null", "")
@@ -163,9 +169,9 @@ def test_each_request_of_a_connection_is_checked(engine: Engine) -> None:
 
 def test_an_exposed_engine_has_any_name_and_no_web_pages() -> None:
     """Containers call it by a name of their network."""
-    local_keeper.check_request({"host": "engine:8000"}, exposed=True)
+    keeper.check_request({"host": "engine:8000"}, exposed=True)
     with pytest.raises(RefusedError):
-        local_keeper.check_request({"host": "engine", "origin": "http://x.example"}, exposed=True)
+        keeper.check_request({"host": "engine", "origin": "http://x.example"}, exposed=True)
 
 
 # --- what goes through
@@ -191,7 +197,7 @@ def test_large_bodies_and_answers_go_through(engine: Engine) -> None:
     client.delete_table(TableName="large")
 
 
-class Forwarded(local_keeper._Connection):
+class Forwarded(keeper._Connection):
     """A connection of which only the checks are used."""
 
     def __init__(self) -> None:
@@ -365,9 +371,9 @@ def test_a_program_that_ends_ends_its_keeper() -> None:
 
 def test_the_keeper_needs_nothing_but_the_standard_library() -> None:
     """Nor ctypes, which a Python may lack."""
-    text = Path(local_keeper.__file__).read_text("utf-8")
+    text = Path(keeper.__file__).read_text("utf-8")
     assert "ctypes" not in text
-    code = f"import runpy, sys; runpy.run_path({local_keeper.__file__!r}); print(*sys.modules)"
+    code = f"import runpy, sys; runpy.run_path({keeper.__file__!r}); print(*sys.modules)"
     shown = subprocess.run(
         [sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True
     )

@@ -15,7 +15,7 @@ import pytest
 
 from catalog_model import Movie
 from catalog_model import access_patterns as ap
-from catalog_model.local import start_engine
+from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.operations import create_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +80,7 @@ def test_a_failed_transaction_leaves_moto_as_it_was() -> None:
 def test_moto_ends_with_the_process_that_started_it() -> None:
     """Even when that one is killed without a word."""
     code = (
-        "import time\nfrom catalog_model.local import start_engine\n"
+        "import time\nfrom catalog_model.dynamodb.engines.local import start_engine\n"
         "with start_engine('moto') as engine:\n"
         "    print(engine.endpoint_url, flush=True)\n    time.sleep(60)\n"
     )

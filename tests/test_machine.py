@@ -17,12 +17,13 @@ from hypothesis.stateful import (
 )
 from strategies import floats, genre_lists, small_ids, title_keys, titles
 
-from catalog_model import Catalog, Movie, TitleKey, TVShow, keys
+from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.errors import ConflictError, TitleExistsError, TitleNotFoundError
-from catalog_model.folding import fold_name
-from catalog_model.keys import KINDS, Kind
 from catalog_model.operations import create_table, delete_table
+from catalog_model.table import keys
+from catalog_model.table.folding import fold_name
+from catalog_model.table.keys import KINDS, Kind
 
 AnyTitle = Movie | TVShow
 

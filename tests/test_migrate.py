@@ -38,16 +38,19 @@ from table_dump import (
 )
 from test_integrity_at_work import writers
 
-from catalog_model import Catalog, cli_migrate, codec, evolution, keys, migrate
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.cli import migrate as migrate_command
+from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.dynamodb.pace import Pace
+from catalog_model.dynamodb.sizes import item_size
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.folding import fold_name
-from catalog_model.keys import ItemKey
-from catalog_model.local import start_engine
+from catalog_model.maintenance import migrate
 from catalog_model.operations import MigrationReport, create_table, delete_table, verify
-from catalog_model.pace import Pace
-from catalog_model.plan import MAX_ITEM_BYTES
-from catalog_model.sizes import item_size
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.folding import fold_name
+from catalog_model.table.keys import ItemKey
+from catalog_model.table.plan import MAX_ITEM_BYTES
 
 WRITES = ("TransactWriteItems", "UpdateItem")
 CURRENT = evolution.SCHEMA_VERSION
@@ -512,7 +515,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield press
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli_migrate, "progress", progress)
+        patch.setattr(migrate_command, "progress", progress)
         yield
 
 

@@ -24,10 +24,11 @@ from older_tables import (
 from strategies import titles as any_titles
 from table_dump import AnyTitle, comparable, dump
 
-from catalog_model import Catalog, Movie, TVShow, codec, evolution, keys
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.folding import fold_name
 from catalog_model.operations import create_table, delete_table, migrate, repair, verify
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.folding import fold_name
 
 NAMES = (
     "❤️ Love Actually Not",

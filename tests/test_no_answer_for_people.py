@@ -14,8 +14,8 @@ from example_app import BECOMING, post
 from lying_server import PAGE, handle_on, real_answer, response, saying, serving
 from table_dump import movie
 
-from catalog_model import codec
-from catalog_model.cli import program
+from catalog_model.cli.program import program
+from catalog_model.table import codec
 from catalog_model.testing import without_pauses
 from examples.netflix_movie_catalog.app import create_app
 

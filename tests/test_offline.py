@@ -20,22 +20,24 @@ from table_dump import assert_complete, by_key, dump, movie
 from test_capacity import edgy_titles
 from test_prices import engine_number_size
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, codec, keys, plan, sizes
+from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
+from catalog_model.dynamodb import sizes
+from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Range, _query
+from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.dynamodb.trace import Request, Trace
 from catalog_model.errors import (
     CatalogError,
     InvalidArgumentError,
     InvalidTitleError,
     ServiceError,
 )
-from catalog_model.faults import LostRaceError
-from catalog_model.gateway import Range, _query
-from catalog_model.indexes import INDEX_KEYS, INDEXES
-from catalog_model.keys import KINDS, ItemKey, Kind
-from catalog_model.offline import OfflineCatalog, offline_catalog
-from catalog_model.offline_client import OfflineClient
 from catalog_model.operations import create_table, delete_table, table_status
-from catalog_model.trace import Request, Trace
+from catalog_model.table import codec, keys, plan
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES
+from catalog_model.table.keys import KINDS, ItemKey, Kind
 
 AnyTitle = Movie | TVShow
 Call = Callable[[Catalog], object]

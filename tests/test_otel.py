@@ -31,16 +31,16 @@ from opentelemetry.semconv._incubating.attributes import (
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.offline import offline_catalog
+from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import (
     ConfigurationError,
     InvalidArgumentError,
     TableNotFoundError,
     UnreachableError,
 )
-from catalog_model.offline import offline_catalog
 from catalog_model.operations import table_status
 from catalog_model.otel import trace_requests
-from catalog_model.trace import Request
 
 PAGE = Path(__file__).parents[1] / "docs" / "observability.md"
 

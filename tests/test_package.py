@@ -30,7 +30,7 @@ from packages import (
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from catalog_model.evolution import SCHEMA_VERSION
+from catalog_model.table.evolution import SCHEMA_VERSION
 
 EXTRAS = {"cli", "local", "flask", "otel", "fast"}
 CORE = {"boto3", "itsdangerous", "pynamodb"}

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import genre_lists, small_ids, titles
 
-from catalog_model import Movie, TitleKey, codec, evolution, keys, plan
+from catalog_model import Movie, TitleKey
+from catalog_model.domain.records import MAX_GENRES
 from catalog_model.errors import ConflictError, InvalidTitleError
-from catalog_model.keys import ItemKey
-from catalog_model.records import MAX_GENRES
+from catalog_model.table import codec, evolution, keys, plan
+from catalog_model.table.keys import ItemKey
 
 Table = dict[ItemKey, dict[str, Any]]
 

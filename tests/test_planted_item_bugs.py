@@ -19,10 +19,11 @@ from any_item_laws import cases_of_all, check
 from test_integrity_of_much import FEW, MANY, check_bounds
 from test_repair_beside_others import check_rivals
 
-from catalog_model import codec, mending, repair
-from catalog_model.census import Census
-from catalog_model.findings import Finding
-from catalog_model.plan import as_read
+from catalog_model.maintenance import repair, repair_plans
+from catalog_model.maintenance.census import Census
+from catalog_model.maintenance.findings import Finding
+from catalog_model.table import codec
+from catalog_model.table.plan import as_read
 
 Law = Callable[[], object]
 
@@ -76,7 +77,7 @@ def takes_a_text_for_a_number(patch: pytest.MonkeyPatch) -> None:
 
 def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
     """Its copies are of no title, then."""
-    made = mending.plan_collection
+    made = repair_plans.plan_collection
 
     def hasty(items: list[codec.Item]) -> Any:
         readable = [item for item in items if "SK" in item and not _is_spoilt(item)]
@@ -91,7 +92,7 @@ def _is_spoilt(item: codec.Item) -> bool:
 
 def writes_to_whatever_has_no_version(patch: pytest.MonkeyPatch) -> None:
     """Nor has one that is not there."""
-    patch.setattr(mending, "title_as_read", as_read)
+    patch.setattr(repair_plans, "title_as_read", as_read)
 
 
 NO_GENRES = ({"L": [{"N": "-1"}]}, {"L": [{"N": "28"}, {"NULL": True}]})
@@ -110,8 +111,8 @@ BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], Law]] = [
 def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
     """Let the bound be met by small tables."""
     del in_no_time
-    monkeypatch.setattr("catalog_model.census.MOST_FINDINGS", FEW)
-    monkeypatch.setattr("catalog_model.repair.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
 
 
 @pytest.mark.parametrize(("bug", "law"), BUGS, ids=[each[0].__name__ for each in BUGS])

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import decimals, titles
 
-from catalog_model import Movie, TVShow, capacity, codec, plan, prices, sizes, table
-from catalog_model.capacity import Units
+from catalog_model import Movie, TVShow
+from catalog_model.dynamodb import capacity, prices, sizes
+from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.prices import Calls
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.indexes import INDEX_KEYS, INDEXES, IndexName
-from catalog_model.prices import Calls
+from catalog_model.table import codec, definition, plan
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
 
 AnyTitle = Movie | TVShow
 
@@ -38,7 +40,7 @@ def engine_number_size(content: str) -> int:
 
 def test_the_model_knows_the_indexes_as_they_are_declared() -> None:
     """The cost model imports no database, so it has its own list of keys; it must not drift."""
-    declared = table.description_of(table.schema())["indexes"]
+    declared = definition.description_of(definition.schema())["indexes"]
     own = {
         index: {
             "keys": dict(zip(("HASH", "RANGE"), names, strict=True)),

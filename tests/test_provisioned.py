@@ -15,21 +15,23 @@ from older_tables import grow_old
 from table_dump import AnyTitle, assert_in_step, by_key, movie
 from throughput import Clock, Throughput, limited_throughput
 
-from catalog_model import Catalog, cli_progress, keys
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
-from catalog_model.cli_progress import Progress, left
-from catalog_model.codec import key_attributes
+from catalog_model.cli import progress
+from catalog_model.cli.progress import Progress, left
+from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.files import FILE_NAMES, sample_folder
-from catalog_model.indexes import TABLE
-from catalog_model.load import LoadReport
-from catalog_model.load_pace import LoadPace
-from catalog_model.local import start_engine
-from catalog_model.migrate import migrate
+from catalog_model.files.reader import FILE_NAMES, sample_folder
+from catalog_model.maintenance.migrate import migrate
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.pace import AdaptivePace
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.table import keys
+from catalog_model.table.codec import key_attributes
+from catalog_model.table.indexes import TABLE
+from catalog_model.writes.load import LoadReport
+from catalog_model.writes.load_pace import LoadPace
 
 MINUTE = 60.0
 
@@ -248,7 +250,7 @@ def test_the_command_loads_to_the_end_and_tells_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On a table of one unit: one run, exit code 0, a report, and no long silence on stderr."""
-    monkeypatch.setattr(cli_progress, "TICK", 0.002)
+    monkeypatch.setattr(progress, "TICK", 0.002)
     with start_engine("dynoxide") as engine:
         cli = CommandLine(engine)
         create_table(cli.catalog, read_capacity=1, write_capacity=1)

@@ -13,7 +13,7 @@ import pytest
 import catalog_model
 from catalog_model import access_patterns as ap
 from catalog_model import operations
-from catalog_model.patterns import declared_names
+from catalog_model.declarations.pattern import declared_names
 
 ROOT = Path(__file__).parents[1]
 

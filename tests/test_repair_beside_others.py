@@ -16,13 +16,13 @@ from memory_table import MemoryCatalog, raw
 from table_dump import assert_in_step, dump, movie
 
 from catalog_model import access_patterns as ap
-from catalog_model import codec, keys
-from catalog_model.codec import Item
 from catalog_model.errors import CatalogError
-from catalog_model.keys import TitleKey
-from catalog_model.plan import Plan
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
+from catalog_model.table import codec, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import TitleKey
+from catalog_model.table.plan import Plan
 
 KEY: Final = TitleKey("movie", 24)
 AT: Final = codec.key_attributes(keys.title_key(KEY))

@@ -18,8 +18,8 @@ import pytest
 from engines import has_dynoxide
 from processes import children, command_line
 
-from catalog_model.files import FILE_NAMES, sample_folder
-from catalog_model.local import environment_without_aws, find_dynoxide, free_port
+from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide, free_port
+from catalog_model.files.reader import FILE_NAMES, sample_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = [sys.executable, str(ROOT / "examples" / "netflix_movie_catalog" / "run.py")]

@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from request_log import logged_requests
 
-from catalog_model import Catalog, Movie, TitleKey, TVShow, codec, keys
+from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.counts import read_counts
 from catalog_model.entities import TITLE_CLASSES
-from catalog_model.keys import KINDS, SHARDS, Kind
 from catalog_model.operations import create_table, delete_table
-from catalog_model.sampling import _Lottery
+from catalog_model.reads.counts import read_counts
+from catalog_model.reads.sampling import _Lottery
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import KINDS, SHARDS, Kind
 
 UNLIKELY = 4.75
 """Standard deviations that chance exceeds once in a million."""

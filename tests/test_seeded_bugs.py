@@ -29,13 +29,14 @@ from fault_effects import READ, Violation
 from fault_laws import ACKNOWLEDGED, CAUSED, IN_STEP, REFUSED, REPORTED, run_history
 from table_dump import assert_in_step, movie
 
-from catalog_model import Catalog, keys, plan
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.errors import TitleExistsError, TitleNotFoundError
-from catalog_model.gateway import Gateway
-from catalog_model.plan import Plan, Stored
+from catalog_model.maintenance.verify import verify
+from catalog_model.table import keys, plan
+from catalog_model.table.plan import Plan, Stored
 from catalog_model.testing import Fault, inject_faults
-from catalog_model.verify import verify
 
 Bug = Callable[[pytest.MonkeyPatch], None]
 
@@ -55,7 +56,7 @@ def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
     def careless(before: Stored, after: Any) -> Plan:
         return tuple(map(unconditional, made(before, after)))
 
-    patch.setattr("catalog_model.writes.plan_change", careless)
+    patch.setattr("catalog_model.writes.storing.plan_change", careless)
 
 
 def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
             if not isinstance(each, plan.Put) or each.item["SK"]["S"] not in forgotten
         )
 
-    patch.setattr("catalog_model.writes.plan_change", forgetful)
+    patch.setattr("catalog_model.writes.storing.plan_change", forgetful)
 
 
 def counts_in_a_second_request(patch: pytest.MonkeyPatch) -> None:
@@ -124,7 +125,7 @@ def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:
 
 def believes_any_answer(patch: pytest.MonkeyPatch) -> None:
     """What has status 200 is an answer, and what is not in it is not there."""
-    patch.setattr("catalog_model.gateway.check_answers", lambda _: None)
+    patch.setattr("catalog_model.dynamodb.gateway.check_answers", lambda _: None)
 
 
 BUGS: list[tuple[Bug, set[str], range]] = [

@@ -37,8 +37,9 @@ from test_interleavings import (
 )
 
 from catalog_model import access_patterns as ap
-from catalog_model import attempts, codec, plan
-from catalog_model.plan import Shard, Stored, Update
+from catalog_model.table import codec, plan
+from catalog_model.table.plan import Shard, Stored, Update
+from catalog_model.writes import attempts
 
 Bug = Callable[[pytest.MonkeyPatch], None]
 
@@ -56,7 +57,7 @@ def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(plan, "_tally_shard", careless)
     patch.setattr(plan, "fits", lambda *_: True)
-    patch.setattr("catalog_model.writes.fits", lambda *_: True)
+    patch.setattr("catalog_model.writes.storing.fits", lambda *_: True)
 
 
 def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
@@ -66,7 +67,7 @@ def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
         title = ap.get_title(catalog, kind, title_id, consistent=True)
         return ap.put_title(catalog, changed(title))
 
-    patch.setattr("catalog_model.changes.change_title", change)
+    patch.setattr("catalog_model.writes.changes.change_title", change)
 
 
 def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
@@ -80,7 +81,7 @@ def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
             return write(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
         return write(catalog, title, if_absent=if_absent)
 
-    patch.setattr("catalog_model.writes.write_title", forgetful)
+    patch.setattr("catalog_model.writes.storing.write_title", forgetful)
 
 
 def takes_no_title_for_one_without_a_version(patch: pytest.MonkeyPatch) -> None:

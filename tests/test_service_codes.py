@@ -14,8 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.retries import standard
 
-from catalog_model import Catalog, foreign_errors
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb import foreign_errors
+from catalog_model.dynamodb.failures import translate
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -32,7 +34,6 @@ from catalog_model.errors import (
     UnknownEntityError,
     UnreachableError,
 )
-from catalog_model.faults import translate
 
 MODEL = boto3.client("dynamodb", region_name="eu-west-1").meta.service_model
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from strategies import decimals, floats, ids, names
 
-from catalog_model.folding import fold_name
-from catalog_model.sortable import (
+from catalog_model.table.folding import fold_name
+from catalog_model.table.sortable import (
     NAME_BYTES,
     parse_id,
     parse_number,

@@ -30,8 +30,8 @@ RUNNING = """
 import json, sys
 from click.testing import CliRunner
 import catalog_model, catalog_model.access_patterns, catalog_model.operations
-from catalog_model.cli import program
-from catalog_model.files import TitleFile, read_folder, sample_folder
+from catalog_model.cli.program import program
+from catalog_model.files.reader import TitleFile, read_folder, sample_folder
 commands = json.loads(sys.argv[1])
 results = [CliRunner().invoke(program, words) for words in commands]
 print(json.dumps({
@@ -60,7 +60,7 @@ def extensions():
 import boto3, botocore.httpsession, click, itsdangerous, pynamodb.connection, rich.table
 boto3.client("dynamodb", region_name="eu-west-1")
 theirs = extensions()
-import catalog_model, catalog_model.cli, catalog_model.operations
+import catalog_model, catalog_model.cli.program, catalog_model.operations
 print(json.dumps(sorted(extensions() - theirs)))
 """
 
@@ -96,7 +96,7 @@ def test_a_key_that_comes_twice_is_found_without_sqlite() -> None:
     """As with it."""
     code = """
 import io, json
-from catalog_model.json_stream import JsonStream
+from catalog_model.files.json_stream import JsonStream
 try:
     list(JsonStream(io.BytesIO(b'{"a": 1, "b": 2, "a": 3}'), "it").members("an object"))
 except ValueError as error:

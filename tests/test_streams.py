@@ -15,9 +15,8 @@ from older_tables import grow_old, put
 from strategies import floats, genre_lists, titles
 from stream_records import Record, TableStream, event_of, passes
 
-from catalog_model import Catalog, Movie, TitleKey, TVShow, keys
+from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.codec import encode_copies, encode_title
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -27,6 +26,8 @@ from catalog_model.errors import (
 )
 from catalog_model.operations import create_table, delete_table, migrate, repair
 from catalog_model.streams import FILTER, TitleChange, changes
+from catalog_model.table import keys
+from catalog_model.table.codec import encode_copies, encode_title
 
 AnyTitle = Movie | TVShow
 Model = dict[TitleKey, AnyTitle]

@@ -16,7 +16,13 @@ from strict_cases import ACCEPTED, CASES, DYNOXIDE_ACCEPTS, MOTO_REFUSES
 from strict_requests import ITEM, KEY, SCHEMA, TABLE
 
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.strict import BEHAVIOURS, RULE_HEADER, TOKEN_SECONDS, rules, strict
+from catalog_model.dynamodb.strict.client import (
+    BEHAVIOURS,
+    RULE_HEADER,
+    TOKEN_SECONDS,
+    rules,
+    strict,
+)
 
 ROOT = Path(__file__).parents[1]
 IN_PRACTICE = [(rule, at) for rule in CASES for at in range(len(CASES[rule]))]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from catalog_model.strict import RULE_HEADER
+from catalog_model.dynamodb.strict.client import RULE_HEADER
 from catalog_model.testing import strict_catalog
 
 RULE = "recovery_has_its_bounds"

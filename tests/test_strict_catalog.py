@@ -14,8 +14,8 @@ from strict_requests import ITEM
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.failures import translated
 from catalog_model.errors import SchemaMismatchError, ServiceError
-from catalog_model.faults import translated
 from catalog_model.operations import create_table
 from catalog_model.testing import strict_catalog
 

@@ -17,15 +17,11 @@ from older_tables import grow_old
 from table_dump import Table, Withholding, dump, movie
 from throughput import Clock, cancellation
 
-from catalog_model import Catalog, TitleKey, keys, retries
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.codec import key_attributes
-from catalog_model.errors import ConflictError, ServiceError, ThrottledError
-from catalog_model.fault_kinds import make_error
-from catalog_model.migrate import migrate
-from catalog_model.operations import create_table, delete_table
-from catalog_model.repair import repair
-from catalog_model.retries import (
+from catalog_model.dynamodb import retries
+from catalog_model.dynamodb.faults.kinds import make_error
+from catalog_model.dynamodb.retries import (
     MAX_STALLED_RETRIES,
     MAX_STALLED_SECONDS,
     Persistence,
@@ -33,8 +29,14 @@ from catalog_model.retries import (
     pause,
     persistent,
 )
+from catalog_model.errors import ConflictError, ServiceError, ThrottledError
+from catalog_model.maintenance.migrate import migrate
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
+from catalog_model.operations import create_table, delete_table
+from catalog_model.table import keys
+from catalog_model.table.codec import key_attributes
 from catalog_model.testing import without_pauses
-from catalog_model.verify import verify
 
 WRITE = "before-send.dynamodb.TransactWriteItems"
 TRIES_OF_BOTOCORE = 4

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from memory_table import MemoryCatalog, raw
 from table_dump import assert_in_step, dump, movie
 
-from catalog_model import Catalog, Movie, TitleKey, codec, keys
+from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.codec import Item
-from catalog_model.local import Engine as LocalEngine
+from catalog_model.dynamodb.engines.local import Engine as LocalEngine
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.repair import repair
-from catalog_model.verify import verify
+from catalog_model.table import codec, keys
+from catalog_model.table.codec import Item
 
 HEAT: Final = TitleKey("movie", 949)
 AT: Final = {name: {"S": keys.title_pk(HEAT)} for name in ("PK", "SK")}
@@ -78,7 +79,7 @@ def expected(genre_ids: list[int]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else writes, so a second look need not wait."""
-    monkeypatch.setattr("catalog_model.verify.SECOND_LOOK", 0)
+    monkeypatch.setattr("catalog_model.maintenance.verify.SECOND_LOOK", 0)
 
 
 def others() -> list[Movie]:

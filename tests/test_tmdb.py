@@ -26,14 +26,15 @@ from tmdb_answers import (
     without,
 )
 
-from catalog_model import Movie, Rejection, TVShow, json_stream
+from catalog_model import Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.files import TitleFile, parse_title, read_titles
-from catalog_model.keys import Kind
-from catalog_model.local import start_engine
-from catalog_model.records import FIELDS
+from catalog_model.files import json_stream
+from catalog_model.files.reader import TitleFile, parse_title, read_titles
+from catalog_model.table.keys import Kind
 
 ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
     *(("movie", answer) for answer in MOVIES.values()),
@@ -211,7 +212,7 @@ def test_a_single_object_of_no_end_is_refused(
 ) -> None:
     """It is held in memory, so it may be no larger than one value."""
     monkeypatch.setattr(json_stream, "MAX_VALUE", 2_000)
-    monkeypatch.setattr("catalog_model.files.MAX_VALUE", 2_000)
+    monkeypatch.setattr("catalog_model.files.reader.MAX_VALUE", 2_000)
     path = written(tmp_path, {f"field_{n}": "x" * 50 for n in range(100)})
     with pytest.raises(InvalidArgumentError, match="must be a JSON object of records"):
         read_titles(path, "movie")

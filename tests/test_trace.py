@@ -10,9 +10,9 @@ from request_log import logged_requests
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import TableNotFoundError
 from catalog_model.operations import create_table, delete_table, table_status
-from catalog_model.trace import Request
 
 UP = Movie(
     id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000

@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 from strategies import floats, genre_lists, names, titles
 from table_dump import assert_in_step, dump, hooked, movie, once
 
-from catalog_model import Catalog, Movie, TVShow, codec, keys
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.cli_arguments import attribute_value
+from catalog_model.analysis.explain import explain
+from catalog_model.analysis.offline import offline_catalog
+from catalog_model.cli.arguments import attribute_value
+from catalog_model.dynamodb.engines.local import Engine as LocalEngine
 from catalog_model.errors import (
     ConflictError,
     InvalidArgumentError,
     InvalidTitleError,
     TitleNotFoundError,
 )
-from catalog_model.explain import explain
-from catalog_model.local import Engine as LocalEngine
-from catalog_model.offline import offline_catalog
-from catalog_model.verify import verify
+from catalog_model.maintenance.verify import verify
+from catalog_model.table import codec, keys
 
 HEAT = movie(949, 28, 80, title="Heat", overview="A heist.", popularity=5.0)
 

@@ -13,10 +13,10 @@ from test_refusals import CALLS
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.migrate import migrate
+from catalog_model.maintenance.migrate import migrate
+from catalog_model.maintenance.repair import repair
+from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.repair import repair
-from catalog_model.verify import verify
 
 
 class Unshowable:

@@ -24,12 +24,12 @@ import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 
 from catalog_model import Catalog
-from catalog_model.capacity import index_entry
-from catalog_model.codec import Item
-from catalog_model.fault_kinds import make_answer, make_error
-from catalog_model.formulas import rcu, wcu
-from catalog_model.indexes import INDEXES, TABLE
-from catalog_model.sizes import item_size
+from catalog_model.declarations.formula import rcu, wcu
+from catalog_model.dynamodb.capacity import index_entry
+from catalog_model.dynamodb.faults.kinds import make_answer, make_error
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.table.codec import Item
+from catalog_model.table.indexes import INDEXES, TABLE
 
 BURST_SECONDS: Final = 300
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
@@ -67,7 +67,7 @@ class Clock:
             for module in ("cli_progress", "load_pace", "pace", "retries"):
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
             stack.enter_context(
-                patch("catalog_model.pace._wait", lambda _, seconds: self.sleep(seconds))
+                patch("catalog_model.dynamodb.pace._wait", lambda _, seconds: self.sleep(seconds))
             )
             yield
 

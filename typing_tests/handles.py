@@ -9,8 +9,8 @@ from botocore.config import Config
 
 from catalog_model import PATTERNS, Catalog, __version__
 from catalog_model import access_patterns as ap
-from catalog_model.patterns import AccessPattern
-from catalog_model.trace import Request
+from catalog_model.declarations.pattern import AccessPattern
+from catalog_model.dynamodb.trace import Request
 
 
 def make() -> Catalog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.trace import Request
+from catalog_model.dynamodb.trace import Request
 
 
 def arguments(catalog: Catalog, text: str) -> None:

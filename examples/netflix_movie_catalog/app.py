@@ -20,10 +20,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.checks.nesting import nests_too_deeply
 from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
 from catalog_model.flask import FlaskCatalog, current_catalog, readyz
 from catalog_model.flask import answer as extension_answer
-from catalog_model.nesting import nests_too_deeply
 
 PAGE: Final = 20
 MAX_BODY: Final = 12 * 1024 * 1024

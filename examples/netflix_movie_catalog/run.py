@@ -23,9 +23,7 @@ from typing import Final
 
 from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.errors import CatalogError, ConfigurationError
-from catalog_model.files import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import (
+from catalog_model.dynamodb.engines.local import (
     ENGINE_CHOICES,
     PYTHON,
     Engine,
@@ -34,6 +32,8 @@ from catalog_model.local import (
     kept,
     start_engine,
 )
+from catalog_model.errors import CatalogError, ConfigurationError
+from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.operations import create_table
 
 Titles = Sequence[Movie | TVShow | Rejection]

@@ -1,0 +1,1 @@
+"""What the declarations tell without a table: costs, policies, explanations."""

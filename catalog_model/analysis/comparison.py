@@ -1,0 +1,205 @@
+"""The requests of a call beside what was declared of its access pattern.
+
+The same comparison serves people (``catalog-model explain``) and the suite, which fails where a
+request was not declared, is one too many, or was charged more than its budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from catalog_model.analysis.sizing import Sizes
+from catalog_model.declarations.pattern import AccessPattern, Step, quantities
+from catalog_model.dynamodb.trace import Request
+from catalog_model.entities import Title
+
+_MARKS: Final = re.compile(r"<([^<>=]+)>|( \[)|(\])|( beyond )")
+_VERB: Final = re.compile(r"(Put|Update|Delete|ConditionCheck) (?=PK = )")
+
+
+Check = Literal["declared", "requests", "units", "items", "filter", "consistency"]
+
+
+class Departure(NamedTuple):
+    """One way in which a call is not as declared: which check says so, and how."""
+
+    check: Check
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step that was declared, with its formulas worked out, and the requests that it made."""
+
+    step: Step
+    requests: tuple[Request, ...]
+    most_requests: float
+    budget: float
+    most_items: float | None
+
+    @property
+    def units(self) -> float:
+        """The capacity units charged for it, on the table and the indexes."""
+        return sum(request.total_units for request in self.requests)
+
+    @property
+    def items_read(self) -> int:
+        """The items that it read."""
+        return sum(request.items_read for request in self.requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One call of an access pattern: what it asked, what it was charged, what was declared."""
+
+    pattern: AccessPattern
+    arguments: Mapping[str, Any]
+    requests: tuple[Request, ...]
+    lines: tuple[Line, ...]
+    undeclared: tuple[Request, ...]
+
+    @property
+    def most_requests(self) -> float:
+        """The most requests that were declared for such a call."""
+        return sum(line.most_requests for line in self._due)
+
+    @property
+    def read_budget(self) -> float:
+        """The most read units that were declared."""
+        return sum(line.budget for line in self._due if not line.step.is_write)
+
+    @property
+    def write_budget(self) -> float:
+        """The most write units that were declared."""
+        return sum(line.budget for line in self._due if line.step.is_write)
+
+    @property
+    def _due(self) -> tuple[Line, ...]:
+        """The lines but for those of unusual cases that this call was not."""
+        return tuple(line for line in self.lines if line.requests or not line.step.rarely)
+
+    @property
+    def read_units(self) -> float:
+        """The read units that were charged."""
+        return sum(line.units for line in self.lines if not line.step.is_write)
+
+    @property
+    def write_units(self) -> float:
+        """The write units that were charged."""
+        return sum(line.units for line in self.lines if line.step.is_write)
+
+    @property
+    def departures(self) -> tuple[Departure, ...]:
+        """Where the call departs from its declaration; empty if it keeps to it."""
+        return tuple(_departures(self))
+
+
+def compare(
+    pattern: AccessPattern,
+    arguments: Mapping[str, Any],
+    requests: Sequence[Request],
+    *,
+    sizes: Sizes,
+    returned: int,
+) -> Comparison:
+    """Hold the requests of a call against the declaration of its pattern.
+
+    Args:
+        pattern: What was called.
+        arguments: All of its arguments by their names, but for the catalogue.
+        requests: What was asked, in order.
+        sizes: How large the titles are that it was about.
+        returned: How many titles it gave.
+    """
+    steps = pattern.steps_for(arguments)
+    declared = [_expressions(step, named_values(arguments)) for step in steps]
+    made: list[list[Request]] = [[] for _ in steps]
+    undeclared: list[Request] = []
+    for request in requests:
+        fits = (_fits(request, *pair) for pair in zip(steps, declared, strict=True))
+        at = next((at for at, is_it in enumerate(fits) if is_it), None)
+        (undeclared if at is None else made[at]).append(request)
+    known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
+    lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
+    return Comparison(pattern, arguments, tuple(requests), tuple(lines), tuple(undeclared))
+
+
+def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Line:
+    read = sum(request.items_read for request in requests)
+    facts = {**known, "requests": len(requests), "read": read}
+    items = step.items(**facts) if step.items else None
+    return Line(step, tuple(requests), step.requests(**facts), step.units(**facts), items)
+
+
+def _departures(comparison: Comparison) -> Iterator[Departure]:
+    for request in comparison.undeclared:
+        asked = f"{request.operation} on {request.index}: {request.key_condition}"
+        yield Departure("declared", f"not declared: {asked}")
+    for line in comparison.lines:
+        where = f"{line.step.operation} on {line.step.index}"
+        if len(line.requests) > line.most_requests:
+            many = f"{len(line.requests)} requests, not {line.most_requests:g}"
+            yield Departure("requests", f"{many}: {where}")
+        if line.units > line.budget:
+            yield Departure("units", f"{line.units:g} units, not {line.budget:g}: {where}")
+        if line.most_items is not None and line.items_read > line.most_items:
+            items = f"{line.items_read} items read, not {line.most_items:g}"
+            yield Departure("items", f"{items}: {where}")
+        for request in line.requests:
+            yield from _manners(request, line.step, comparison.arguments)
+
+
+def _manners(request: Request, step: Step, arguments: Mapping[str, Any]) -> Iterator[Departure]:
+    """Tell what is wrong with a request that has the right operation, index and keys."""
+    where = f"{request.operation} on {request.index}"
+    if "FilterExpression" in request.asked:
+        yield Departure("filter", f"filters what it has read: {where}")
+    if step.is_write:
+        return
+    tables = request.asked.get("RequestItems", {"": request.asked}).values()
+    strong = any(each.get("ConsistentRead", False) for each in tables)
+    if strong != step.is_strong(arguments):
+        how = "strongly" if strong else "eventually"
+        yield Departure("consistency", f"reads {how} consistently: {where}")
+
+
+def _fits(request: Request, step: Step, allowed: Sequence[re.Pattern[str]]) -> bool:
+    if (request.operation, request.index) != (step.operation, step.index):
+        return False
+    conditions = [_VERB.sub("", each).replace("'", "") for each in request.key_conditions]
+    return all(any(each.fullmatch(condition) for each in allowed) for condition in conditions)
+
+
+def _expressions(step: Step, arguments: Mapping[str, Any]) -> list[re.Pattern[str]]:
+    return [_expression(each, arguments) for each in step.key_conditions]
+
+
+def _expression(key_condition: str, arguments: Mapping[str, Any]) -> re.Pattern[str]:
+    """Turn a declared key condition into an expression for those that were sent."""
+    parts = []
+    at = 0
+    for mark in _MARKS.finditer(key_condition):
+        parts.append(re.escape(key_condition[at : mark.start()]))
+        parts.append(_for_mark(mark, arguments))
+        at = mark.end()
+    parts.append(re.escape(key_condition[at:]))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _for_mark(mark: re.Match[str], arguments: Mapping[str, Any]) -> str:
+    name, opens, closes, _ = mark.groups()
+    if name:
+        return re.escape(str(arguments[name])) if name in arguments else ".+?"
+    return "(?: " if opens else ")?" if closes else " (?:<=|>=) "
+
+
+def named_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what stands for the names in key conditions: the arguments, and the key of a title."""
+    named = {name: value for name, value in arguments.items() if isinstance(value, (int, str))}
+    title = arguments.get("title")
+    if isinstance(title, Title):
+        named |= {"kind": title.kind, "title_id": title.id}
+    return named

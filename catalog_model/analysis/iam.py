@@ -1,0 +1,244 @@
+"""Least privilege: the smallest IAM policy for access patterns, out of what they declare.
+
+Pure: policies are made from declarations, nothing is asked of AWS. The rules, and where AWS
+documents them (DynamoDB Developer Guide, IAM User Guide, Service Authorization Reference):
+
+- A transaction is authorised as the single-item action of each verb in it, and the condition key
+  ``dynamodb:EnclosingOperation`` tells it from a plain write ("Using IAM with DynamoDB
+  transactions").
+- A Query of an index is authorised on the ARN of the index, all else on that of the table. Which
+  actions have ``dynamodb:LeadingKeys``, ``Attributes`` and ``Select`` in their context, and that
+  a CreateTable with tags wants TagResource as well, is in "Actions, resources, and condition keys
+  for Amazon DynamoDB".
+- ``dynamodb:LeadingKeys`` is compared with ``ForAllValues``; ``dynamodb:Attributes`` only sees
+  what a request names, so it needs ``dynamodb:Select`` beside it, and has to list the keys of the
+  table and the index, too ("Using IAM policy conditions for fine-grained access control").
+- ``ForAllValues`` holds where the key is missing from the request; a ``Null`` condition closes
+  that ("Single-valued vs. multivalued context keys").
+
+`docs/iam.md` has the policies, and what they do not protect from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
+
+from catalog_model.access_patterns import PATTERNS
+from catalog_model.declarations.pattern import WRITING, AccessPattern, Step
+from catalog_model.domain.arguments import check_choice, refuse
+from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, TABLE
+from catalog_model.table.keys import KINDS
+
+Role = Literal["reader", "writer", "operator"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+ITEM_ACTIONS: Final = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
+"""The actions on items that access patterns can need, in the order of the statements."""
+
+TABLE_ACTIONS: Final = ("CreateTable", "DeleteTable", "DescribeTable")
+"""What `catalog_model.operations` needs; with tags TagResource as well."""
+
+TAGGING: Final = "TagResource"
+
+HEALTH_ACTIONS: Final = ("DescribeTable",)
+"""What a service needs to tell whether it is ready, as `catalog_model.flask` does."""
+
+INTEGRITY_ACTIONS: Final = (
+    "BatchGetItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "UpdateItem",
+)
+"""What `verify`, `repair` and `migrate` need, on every item of the table.
+
+No condition narrows them down: a Scan has no partition key, and a migration updates tallies and
+slots outside of transactions. `verify` alone needs BatchGetItem, Query and Scan.
+"""
+
+_CREATION: Final = {
+    "TITLE": ("PutItem", "DeleteItem"),
+    "SLOT": ("PutItem",),
+    "GENRE": ("UpdateItem",),
+}
+_VERBS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "put_title": _CREATION,
+        "update_title": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
+        "update_popularity": {"TITLE": ("PutItem",)},
+        "update_votes": {"TITLE": ("PutItem",)},
+        "set_genres": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
+        "delete_title": {
+            "TITLE": ("UpdateItem", "DeleteItem"),
+            "SLOT": ("PutItem", "DeleteItem"),
+            "GENRE": ("UpdateItem",),
+        },
+        "load_titles": _CREATION,
+    }
+)
+"""What the transactions of each write do to its partitions, by what their keys begin with.
+
+A declaration says which items are written, not how; the suite holds this against real requests.
+"""
+
+_ARN: Final = re.compile(
+    r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+|\*):(\d{12}|\*):table/[\w.-]+", re.ASCII
+)
+_PARTITION: Final = re.compile(r"\w+ = (?P<key>(?:<[^>]*>|[^<\s])+)")
+_ARGUMENT: Final = re.compile(r"<[^>]*>")
+
+
+def patterns_of(role: Role) -> tuple[AccessPattern, ...]:
+    """Give the access patterns of a role.
+
+    A ``reader`` has those that only read, a ``writer`` has all, an ``operator`` has none: it makes
+    and deletes the table, and sees no item.
+
+    Raises:
+        InvalidArgumentError: If there is no such role.
+
+    >>> [pattern.name for pattern in patterns_of("reader")][:2]
+    ['get_title', 'get_titles']
+    """
+    check_choice(role, "role", ROLES)
+    if role == "operator":
+        return ()
+    every = PATTERNS.values()
+    return tuple(each for each in every if role == "writer" or each.role == "read")
+
+
+def policy(
+    patterns: Iterable[AccessPattern],
+    *,
+    table_arn: str,
+    operations: Iterable[str] = (),
+    integrity: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Make the smallest policy that lets these access patterns work.
+
+    One statement for each action on the table or an index, with the partition keys that the
+    patterns declare; the same whatever the order of the arguments. What a write reads before is
+    part of its declaration, and so of its policy.
+
+    Args:
+        patterns: Access patterns, of `catalog_model.access_patterns.PATTERNS`.
+        table_arn: ARN of the table; region and account may be ``*``.
+        operations: Actions on the table itself: `TABLE_ACTIONS`, `TAGGING` to create it with
+            tags; `HEALTH_ACTIONS` for a service.
+        integrity: Actions on all items: of `INTEGRITY_ACTIONS`, to verify, repair and migrate.
+
+    Raises:
+        InvalidArgumentError: If an argument is none of that, or nothing would be allowed.
+
+    >>> arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
+    >>> document = policy([access_patterns.PATTERNS["list_genres"]], table_arn=arn)
+    >>> [(each["Sid"], each["Action"]) for each in document["Statement"]]
+    [('BatchGetItem', 'dynamodb:BatchGetItem')]
+    """
+    if not isinstance(table_arn, str) or not _ARN.fullmatch(table_arn):
+        wanted = "an ARN as arn:aws:dynamodb:eu-west-1:123456789012:table/NAME"
+        refuse("table_arn", table_arn, wanted)
+    chosen = list(patterns)
+    statements = [
+        *_on_items(chosen, table_arn),
+        *_on_table("operations", operations, _OPERATIONS, table_arn),
+        *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
+    ]
+    if not statements:
+        refuse("patterns", chosen, "at least one, where there are no operations")
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+_OPERATIONS: Final = (*TABLE_ACTIONS, TAGGING)
+
+
+def _on_table(
+    name: str, actions: Iterable[str], known: tuple[str, ...], table_arn: str
+) -> Iterator[dict[str, Any]]:
+    chosen = {check_choice(each, name, known) for each in actions}
+    if chosen:
+        yield {
+            "Sid": "Table" if name == "operations" else "Integrity",
+            "Effect": "Allow",
+            "Action": [f"dynamodb:{each}" for each in sorted(chosen)],
+            "Resource": table_arn,
+        }
+
+
+def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dict[str, Any]]:
+    needed: dict[tuple[str, str], set[str]] = {}
+    for pattern in patterns:
+        if not isinstance(pattern, AccessPattern):
+            refuse("patterns", pattern, "access patterns")
+        for action, index, key in _needs(pattern):
+            needed.setdefault((action, index), set()).add(key)
+    for action in ITEM_ACTIONS:
+        for index in (TABLE, *INDEXES):
+            if (action, index) in needed:
+                yield _statement(action, index, sorted(needed[action, index]), table_arn)
+
+
+def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
+    """Give the actions that a pattern needs, each with its index and a partition key."""
+    for step in pattern.usual:
+        for condition in step.key_conditions:
+            for key in _leading_keys(condition):
+                for action in _actions(pattern, step, key):
+                    yield action, step.index, key
+
+
+def _actions(pattern: AccessPattern, step: Step, key: str) -> tuple[str, ...]:
+    if not step.is_write:
+        return (step.operation,)
+    verbs = _VERBS.get(pattern.name, {}).get(key.partition("#")[0])
+    if verbs is None:
+        refuse("patterns", pattern.name, "those whose writes are known here")
+    return verbs
+
+
+def _leading_keys(key_condition: str) -> Iterator[str]:
+    """Give the partition keys that a declared key condition can ask for.
+
+    >>> list(_leading_keys("PK = TITLE#<kind>#<an id> AND SK = ALL"))
+    ['TITLE#movie#*', 'TITLE#tv#*']
+    """
+    found = _PARTITION.match(key_condition)
+    if found is None:
+        refuse("key_condition", key_condition, "one that begins with a partition key")
+    kinds = KINDS if "<kind>" in found["key"] else ("",)
+    for kind in kinds:
+        yield _ARGUMENT.sub("*", found["key"].replace("<kind>", kind))
+
+
+def _statement(action: str, index: str, keys: list[str], table_arn: str) -> dict[str, Any]:
+    is_index = index != TABLE
+    words = index.title().replace("_", "") if is_index else ""
+    return {
+        "Sid": f"{action}{words}",
+        "Effect": "Allow",
+        "Action": f"dynamodb:{action}",
+        "Resource": f"{table_arn}/index/{index}" if is_index else table_arn,
+        "Condition": _condition(action, index, keys),
+    }
+
+
+def _condition(action: str, index: str, keys: list[str]) -> dict[str, Any]:
+    condition: dict[str, Any] = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    if index != TABLE:
+        own_keys = next(keys for name, keys in INDEX_KEYS.items() if name == index)
+        attributes = sorted({"PK", "SK", *own_keys, *INCLUDED})
+        condition["ForAllValues:StringEquals"] = {"dynamodb:Attributes": attributes}
+        condition["Null"]["dynamodb:Attributes"] = "false"
+        condition["StringEquals"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+    if action in ("PutItem", "UpdateItem", "DeleteItem"):
+        condition["ForAnyValue:StringEquals"] = {"dynamodb:EnclosingOperation": [WRITING]}
+    return condition

@@ -1,0 +1,89 @@
+"""How large titles are: the quantities that budgets are made of, besides a call's arguments."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from statistics import mean
+from typing import Final
+
+from catalog_model.dynamodb.capacity import TYPICAL_VERSION, index_entry
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.entities import Movie, TVShow
+from catalog_model.table import codec
+from catalog_model.table.keys import TitleKey
+
+SLOT_DIGITS: Final = 10**6
+"""A number of a slot that is as long as in a catalogue of millions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes in bytes of what a title is stored as, and in how many genres it is.
+
+    By default those of the application's titles: 99 of 100 are at most as large, and the entries
+    of a page at most that large in the mean.
+    """
+
+    title: float = 1300
+    """The title's own item."""
+    copy: float = 1450
+    """A listing or a membership."""
+    entry: float = 1350
+    """What an index holds of a copy."""
+    mean_entry: float = 900
+    """The same, in the mean of a page."""
+    genres: float = 5
+    """In how many genres the title is; for a change: before or after it."""
+    tally: float = 600
+    """The counts of one shard."""
+    other: float = 2200
+    """The item of the title that takes over the slot of a deleted one: the largest there is."""
+
+    @classmethod
+    def of(cls, titles: Iterable[Movie | TVShow]) -> Sizes:
+        """Measure *titles*: the largest of each; defaults where there are none.
+
+        Of a title that is among them as it was and as it is, the genres of both are counted.
+
+        >>> Sizes.of([Movie.from_json(record)]).genres
+        2
+        """
+        measured = list(titles)
+        if not measured:
+            return APPLICATION
+        copies = [codec.encode_copies(title) for title in measured]
+        entries = [_largest_entry(listing) for listing, *_ in copies]
+        return cls(
+            title=max(_title_size(title) for title in measured),
+            copy=max(item_size(copy) for each in copies for copy in each),
+            entry=max(entries),
+            mean_entry=max(APPLICATION.mean_entry, mean(entries)),
+            genres=max(map(len, _genres(measured).values())),
+        )
+
+    def quantities(self) -> dict[str, float]:
+        """Give the sizes by the names that formulas have for them."""
+        return asdict(self)
+
+
+APPLICATION: Final = Sizes()
+
+
+def _genres(titles: Iterable[Movie | TVShow]) -> Mapping[TitleKey, set[int]]:
+    genres: dict[TitleKey, set[int]] = defaultdict(set)
+    for title in titles:
+        genres[title.key].update(title.genre_ids)
+    return genres
+
+
+def _title_size(title: Movie | TVShow) -> int:
+    return item_size(codec.encode_title(title, version=TYPICAL_VERSION, slot=SLOT_DIGITS))
+
+
+def _largest_entry(listing: codec.Item) -> int:
+    """Size an entry of any index: a listing is in each, and its keys there differ a little."""
+    by_name = index_entry(listing, "by_name") or {}
+    by_value = index_entry(listing, "by_rating") or {}
+    return max(item_size(by_name), item_size(by_value))

@@ -1,0 +1,1 @@
+"""Checks that every module may use: values of other libraries, JSON and its depth."""

@@ -1,0 +1,1 @@
+"""The command line; `catalog_model.cli.program` is its root."""

@@ -1,0 +1,166 @@
+"""From the arguments of a function to those of its command, and from its docstring to the help.
+
+What has no default becomes an argument, all else an option of the same name and default.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import re
+from collections.abc import Iterable, Mapping
+from types import UnionType
+from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
+
+import click
+
+from catalog_model import access_patterns as ap
+from catalog_model.checks.nesting import parse_json
+from catalog_model.declarations.pattern import AccessPattern
+from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.typed_json import JSON
+from catalog_model.table.keys import Kind, TitleKey
+
+WORDING: Final[Mapping[str, str]] = {
+    "after": "Go on after another page: what that page gave as next.",
+    "genre_ids": "Ids of genres, as TMDB numbers them.",
+    "if_absent": "Refuse to replace a title that is there.",
+    "keys": "Titles as KIND:ID, in any number.",
+    "rng": "Whole number; the same one picks the same titles again.",
+    "since": "First day, as YYYY-MM-DD.",
+    "until": "Last day, as YYYY-MM-DD.",
+}
+"""Help for arguments that are other on a command line than in Python."""
+
+
+def key(text: str) -> TitleKey:
+    """Read a title's key, written as ``movie:949``."""
+    kind, _, title_id = text.partition(":")
+    if not re.fullmatch(r"[0-9]{1,50}", title_id):
+        raise click.BadParameter(f"{text!r} is not KIND:ID, as movie:949")
+    return TitleKey(cast(Kind, kind), int(title_id))
+
+
+def seed(text: str) -> random.Random:
+    """Read a whole number that random choices follow from."""
+    return random.Random(int(text))  # noqa: S311  # no secret
+
+
+def attribute_value(kind: Kind, name: str, text: str) -> Any:
+    """Read the value of an attribute: as JSON, or as the text that it is.
+
+    >>> attribute_value("movie", "popularity", "12.5"), attribute_value("movie", "title", "1917")
+    (12.5, '1917')
+    """
+    try:
+        value = parse_json(text, JSON)
+    except (ValueError, RecursionError):
+        return text
+    field = FIELDS[kind].get(name)
+    wants_text = field is not None and field.problem(value) and not field.problem(text)
+    return text if wants_text else value
+
+
+READ_AS: Final[Mapping[Any, Any]] = {
+    int: click.INT,
+    float: click.FLOAT,
+    str: click.STRING,
+    TitleKey: key,
+    random.Random: seed,
+}
+"""How click reads what a function takes."""
+
+
+class Argument(click.Argument):
+    """An argument with help of its own; click has that since 8.5 only."""
+
+    def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.words = words
+
+
+def parameters_of(pattern: AccessPattern) -> list[click.Parameter]:
+    """Turn the arguments of a pattern's function into those of its command."""
+    words = describe(pattern).arguments
+    signature = inspect.signature(pattern.function, eval_str=True)
+    arguments = list(signature.parameters.values())[1:]  # the first is the catalogue
+    return [_parameter(each, words.get(each.name, "")) for each in arguments if _fits(each)]
+
+
+def _fits(argument: inspect.Parameter) -> bool:
+    is_record = argument.name in ("title", "if_unchanged")  # its command takes a file
+    return not is_record and argument.kind is not argument.VAR_KEYWORD
+
+
+def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:
+    words = WORDING.get(argument.name, words)
+    if argument.annotation is bool:
+        return _flag(argument, words)
+    annotation, is_many = _plain(argument.annotation)
+    is_choice = get_origin(annotation) is Literal
+    kind = click.Choice(get_args(annotation)) if is_choice else READ_AS[annotation]
+    if argument.kind is not argument.KEYWORD_ONLY and argument.default is argument.empty:
+        return Argument(
+            [argument.name],
+            type=kind,
+            nargs=-1 if is_many else 1,
+            required=not is_many,
+            metavar=argument.name.upper() if is_choice else None,
+            words=words,
+        )
+    option = "--seed" if annotation is random.Random else f"--{argument.name.replace('_', '-')}"
+    if argument.default is argument.empty:
+        return click.Option([option, argument.name], type=kind, required=True, help=words)
+    return click.Option(
+        [option, argument.name],
+        type=kind,
+        default=argument.default,
+        show_default=argument.default is not None,
+        help=words,
+    )
+
+
+def _flag(argument: inspect.Parameter, words: str) -> click.Option:
+    name = argument.name.replace("_", "-")
+    names = f"--{name}/--ascending" if name == "descending" else f"--{name}"
+    return click.Option(
+        [names], is_flag=True, default=argument.default, show_default=argument.default, help=words
+    )
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """Reduce an annotation to the type to read, and say whether many are wanted."""
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):  # with None, or of a date and its text
+        return (str if str in options else options[0]), False
+    if origin is Iterable:
+        return options[0], True
+    return annotation, False
+
+
+class Description(NamedTuple):
+    """What a function's docstring says: of itself, and of its arguments."""
+
+    text: str
+    arguments: Mapping[str, str]
+
+
+def describe(pattern: AccessPattern) -> Description:
+    """Read a docstring, without what only matters to Python."""
+    text, _, rest = (inspect.getdoc(pattern.function) or "").partition("\nArgs:\n")
+    listed = rest.partition("\n\n")[0]
+    described = re.findall(r"^    (\w+): (.*(?:\n     +.*)*)", listed, re.MULTILINE)
+    return Description(
+        _unmarked(text), {name: _unmarked(" ".join(words.split())) for name, words in described}
+    )
+
+
+def _unmarked(text: str) -> str:
+    """Take the marks out of a docstring's text, and what it says of None."""
+    text = re.sub(r"; None [^.;]*", "", text)
+    return re.sub(r"``(.+?)``|`(.+?)`|\*(\w+)\*", _unmarked_word, text)
+
+
+def _unmarked_word(found: re.Match[str]) -> str:
+    word = found[found.lastindex or 0]
+    return word.replace("_", "-") if word in ap.PATTERNS else word

@@ -1,0 +1,152 @@
+"""The command that shows what an access pattern asks of DynamoDB, beside what was declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from catalog_model.analysis.comparison import Comparison
+from catalog_model.analysis.explain import explain
+from catalog_model.cli.base import CONTEXT, FOUND_WANTING, Settings, printable, shared_options
+from catalog_model.cli.output import print_json, print_table
+from catalog_model.cli.patterns import PatternCommand, pattern_commands
+from catalog_model.dynamodb.trace import Request
+
+COLUMNS: Final = (
+    "operation",
+    "index",
+    "~key condition",
+    ">read",
+    ">returned",
+    "~units",
+    ">retries",
+    ">bytes",
+    ">ms",
+)
+
+
+def run_explained(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
+    """Call the access pattern and print the requests that it made."""
+    catalog = settings.catalog().warm()
+    command.make_sure(catalog, given)
+    explained = explain(catalog, command.pattern.name, **command.arguments(**given))
+    comparison = explained.comparison
+    if settings.output == "json":
+        print_json(as_json(comparison))
+    else:
+        _print(comparison)
+    if explained.error:
+        raise explained.error
+    if comparison.departures:
+        click.get_current_context().exit(FOUND_WANTING)
+
+
+class PatternGroup(click.Group):
+    """A group with a command for each access pattern, also by the names of their functions."""
+
+    def __init__(self, name: str, summary: str) -> None:
+        super().__init__(
+            name,
+            context_settings=CONTEXT,
+            help=summary,
+            short_help=summary.partition("\n")[0],
+            params=shared_options(hidden=True),
+            subcommand_metavar="PATTERN [ARGS]...",
+        )
+        for command in pattern_commands(run_explained, with_load=True):
+            self.add_command(command)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command; ``list_titles`` is as good as ``list-titles``."""
+        name = "load" if cmd_name == "load_titles" else cmd_name.replace("_", "-")
+        return super().get_command(ctx, name)
+
+
+explain_group = PatternGroup(
+    "explain",
+    """Show every request that an access pattern makes, and what it costs.
+
+    The call is made: a change is a change. For each request: the operation, the index, the key
+    condition with its values, the items read and returned, the units charged on the table and each
+    index, what was asked again, bytes and milliseconds. Below, the budget that the pattern declares
+    stands beside what was consumed; the exit code is 1 where a call departs from its declaration,
+    as it may after a conflict with another writer.
+    """,
+)
+
+
+def _print(comparison: Comparison) -> None:
+    print_table(COLUMNS, [_row(request) for request in comparison.requests])
+    click.echo()
+    print_table(("", ">declared", ">made"), _totals(comparison))
+    for departure in comparison.departures:
+        click.echo(printable(f"Departs from its declaration: {departure.what}"))
+
+
+def _row(request: Request) -> tuple[object, ...]:
+    units = ", ".join(f"{units:g} {name}" for name, units in request.units.items())
+    return (
+        request.operation,
+        request.index,
+        list(request.key_conditions[:3]) + _more(request),
+        request.items_read,
+        request.items_returned,
+        units or request.error_type,
+        request.retries,
+        f"{request.bytes_received:,}",
+        f"{request.milliseconds:.1f}",
+    )
+
+
+def _more(request: Request) -> list[str]:
+    more = len(request.key_conditions) - 3
+    return [f"and {more} more"] if more > 0 else []
+
+
+def _totals(comparison: Comparison) -> list[tuple[str, str, str]]:
+    pairs = [
+        ("requests", comparison.most_requests, len(comparison.requests)),
+        ("read units", comparison.read_budget, comparison.read_units),
+        ("write units", comparison.write_budget, comparison.write_units),
+    ]
+    return [
+        (name, f"at most {declared:.4g}", f"{made:g}")
+        for name, declared, made in pairs
+        if declared or made
+    ]
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Turn a comparison into JSON."""
+    return {
+        "pattern": comparison.pattern.name,
+        "requests": [_request(request) for request in comparison.requests],
+        "declared": {
+            "requests": comparison.most_requests,
+            "read_units": comparison.read_budget,
+            "write_units": comparison.write_budget,
+        },
+        "made": {
+            "requests": len(comparison.requests),
+            "read_units": comparison.read_units,
+            "write_units": comparison.write_units,
+        },
+        "departures": [departure._asdict() for departure in comparison.departures],
+    }
+
+
+def _request(request: Request) -> dict[str, Any]:
+    return {
+        "operation": request.operation,
+        "index": request.index,
+        "key_conditions": request.key_conditions,
+        "items_read": request.items_read,
+        "items_returned": request.items_returned,
+        "units": dict(request.units),
+        "retries": request.retries,
+        "bytes_received": request.bytes_received,
+        "milliseconds": round(request.milliseconds, 3),
+        "error": request.error,
+    }

@@ -1,0 +1,105 @@
+"""The commands that write out for other tools what the package knows of its table."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from catalog_model.analysis import iam
+from catalog_model.analysis.explain import pattern_named
+from catalog_model.cli.base import CONTEXT, Command, Settings, shared_options
+from catalog_model.cli.output import print_json
+from catalog_model.declarations.pattern import AccessPattern
+
+_ACCOUNT = re.compile(r"\d{12}|\*", re.ASCII)
+
+
+@click.group("export", context_settings=CONTEXT, short_help="Write out for other tools.")
+def export_group() -> None:
+    """Write out for other tools what is declared here of the table; nothing is asked of AWS."""
+
+
+@export_group.command("iam", cls=Command, short_help="The smallest IAM policy for a role.")
+@click.option("--role", type=click.Choice(iam.ROLES), help="Whose policy: see above.")
+@click.option(
+    "--patterns",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this access pattern; may be repeated.",
+)
+@click.option(
+    "--account",
+    default="*",
+    show_default=True,
+    metavar="ID",
+    help="Account that the table is in, 12 digits.",
+)
+@click.option("--arn", metavar="ARN", help="ARN of the table, instead of --table and --account.")
+@click.option("--health", is_flag=True, help="Also ask how the table is, as /readyz does.")
+@click.option("--tags", is_flag=True, help="An operator also creates the table with tags.")
+@click.option(
+    "--integrity", is_flag=True, help="An operator also verifies, repairs and migrates all items."
+)
+@click.pass_obj
+def iam_policy(
+    settings: Settings,
+    /,
+    role: iam.Role | None,
+    names: tuple[str, ...],
+    account: str,
+    arn: str | None,
+    *,
+    health: bool,
+    tags: bool,
+    integrity: bool,
+) -> None:
+    """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
+
+    A reader has the access patterns that only read, a writer has all of them, an operator creates,
+    shows and deletes the table and sees no item, but with --integrity. The table is that of
+    --table, in the region that other commands would use.
+    """
+    if role is None and not names:
+        raise click.UsageError("give --role, --patterns or both")
+    if tags and role != "operator":
+        raise click.UsageError("--tags is for --role operator")
+    if integrity and role != "operator":
+        raise click.UsageError("--integrity is for --role operator")
+    operations = (
+        *(iam.TABLE_ACTIONS if role == "operator" else ()),
+        *((iam.TAGGING,) if tags else ()),
+        *(iam.HEALTH_ACTIONS if health else ()),
+    )
+    print_json(
+        iam.policy(
+            _chosen(role, names),
+            table_arn=arn or _arn(settings, account),
+            operations=operations,
+            integrity=iam.INTEGRITY_ACTIONS if integrity else (),
+        )
+    )
+
+
+def _chosen(role: iam.Role | None, names: tuple[str, ...]) -> list[AccessPattern]:
+    of_role = iam.patterns_of(role or "writer")
+    chosen = [pattern_named(name) for name in names]
+    for pattern in chosen:
+        if pattern not in of_role:
+            raise click.UsageError(f"{pattern.name} is no access pattern of a {role}")
+    return chosen or list(of_role)
+
+
+def _arn(settings: Settings, account: str) -> str:
+    """Give the ARN of the table that the options name, in the region that they lead to."""
+    if not _ACCOUNT.fullmatch(account):
+        raise click.BadParameter(f"{account!r} is not 12 digits", param_hint="--account")
+    catalog = settings.catalog()
+    if catalog.table.startswith("arn:"):
+        return catalog.table
+    meta = catalog.client.meta
+    return f"arn:{meta.partition}:dynamodb:{meta.region_name}:{account}:table/{catalog.table}"
+
+
+export_group.params += shared_options(hidden=True)

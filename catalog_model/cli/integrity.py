@@ -1,0 +1,127 @@
+"""The commands that look whether the table is in step, and put it in step again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from catalog_model import operations
+from catalog_model.catalog import Catalog
+from catalog_model.cli.base import FOUND_WANTING, Command, Settings, printable
+from catalog_model.cli.output import print_json
+from catalog_model.cli.progress import progress
+from catalog_model.dynamodb.paced_reads import SEGMENTS
+from catalog_model.maintenance.repair import RepairReport, repair
+from catalog_model.maintenance.verify import Report, verify
+
+_RATE: Final = click.option(
+    "--read-units-per-second",
+    "rate",
+    type=float,
+    help="How much read capacity it may take; all it gets without.",
+)
+
+
+@click.command("verify", cls=Command, short_help="Look whether everything follows from the titles.")
+@_RATE
+@click.option(
+    "--segments",
+    type=int,
+    default=SEGMENTS,
+    show_default=True,
+    help="How many parts of the table are read at the same time.",
+)
+@click.pass_context
+def verify_command(ctx: click.Context, rate: float | None, segments: int) -> None:
+    """Read the whole table and report whatever does not follow from its titles.
+
+    Copies, keys of the indexes, counts and slots are derived from the titles; here each is held
+    against them. What looks wrong is read again before it is reported, so writers may go on.
+    Nothing is written. The exit code is 1 if anything is found.
+    """
+    settings = ctx.ensure_object(Settings)
+    catalog = settings.catalog()
+    with _looking(catalog) as on_progress:
+        report = verify(
+            catalog, read_units_per_second=rate, segments=segments, on_progress=on_progress
+        )
+    if settings.output == "json":
+        print_json({**asdict(report), "is_clean": report.is_clean})
+    else:
+        _print_report(report)
+    ctx.exit(0 if report.is_clean else FOUND_WANTING)
+
+
+@click.command("repair", cls=Command, short_help="Make everything follow from the titles again.")
+@_RATE
+@click.option("--dry-run", is_flag=True, help="Only show what would be written.")
+@click.pass_context
+def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> None:
+    """Look at the whole table, and make whatever does not follow from its titles follow again.
+
+    A title that another program put gets all that it lacks: copies, counts, a slot and what the
+    package has in its item besides the record. A record is never touched, and each step is written
+    only if what it follows from has not changed meanwhile, so writers may go on. What cannot be
+    decided is left and shown; the exit code is 1 then.
+    """
+    settings = ctx.ensure_object(Settings)
+    catalog = settings.catalog()
+    with _looking(catalog) as on_progress:
+        report = repair(
+            catalog, dry_run=dry_run, read_units_per_second=rate, on_progress=on_progress
+        )
+    if settings.output == "json":
+        print_json({**_repaired(report), "dry_run": dry_run})
+    else:
+        _print_repair(report, is_dry=dry_run)
+    ctx.exit(FOUND_WANTING if report.left else 0)
+
+
+@contextmanager
+def _looking(catalog: Catalog) -> Iterator[Callable[[int], None]]:
+    """Show a bar over the items there are, by the service's own and somewhat old count."""
+    count = operations.table_status(catalog).item_count
+    with progress(count, "Looking", "items") as on_progress:
+        yield on_progress
+
+
+def _print_report(report: Report) -> None:
+    for finding in report.findings:
+        click.echo(printable(str(finding)))
+    if report.more_findings:
+        click.echo(f"and {report.more_findings:,} more")
+    found = len(report.findings) + report.more_findings
+    click.echo(f"{report.items:,} items, {report.titles:,} titles: {found:,} findings")
+    if report.outdated:
+        click.echo(f"{report.outdated:,} items of an older version: `catalog-model migrate`")
+    _print_undecided(report)
+
+
+def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
+    for action in report.actions:
+        click.echo(printable(f"{'would ' if is_dry else ''}{action}"))
+    if report.more_actions:
+        click.echo(f"and {report.more_actions:,} more")
+    for finding, reason in report.left:
+        click.echo(printable(f"left, as {reason}: {finding}"))
+    if report.more_left:
+        click.echo(f"and {report.more_left:,} more left")
+    _print_undecided(report)
+    written = len(report.actions) + report.more_actions
+    left = len(report.left) + report.more_left
+    done = f"{written:,} items {'to be written' if is_dry else 'written'}"
+    click.echo(f"{done}, {left:,} findings left")
+
+
+def _print_undecided(report: Report | RepairReport) -> None:
+    for kind, shard in report.undecided:
+        click.echo(f"Counts and slots of {kind} shard {shard} changed meanwhile: not judged")
+
+
+def _repaired(report: RepairReport) -> dict[str, Any]:
+    left = [{**asdict(finding), "reason": reason} for finding, reason in report.left]
+    return {**asdict(report), "left": left}

@@ -1,0 +1,310 @@
+"""One command for each access pattern, made from its function: arguments, options and help.
+
+A pattern that is added is a command at once, and no option can differ from what the function does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+
+from catalog_model import access_patterns as ap
+from catalog_model.catalog import Catalog
+from catalog_model.cli.arguments import Argument, attribute_value, describe, parameters_of
+from catalog_model.cli.base import Command, Settings, as_typed, confirm
+from catalog_model.cli.output import show
+from catalog_model.declarations.pattern import AccessPattern
+from catalog_model.files.reader import TitleFile, read_title, read_titles
+from catalog_model.reads.merge import AnyTitle
+from catalog_model.table.keys import KINDS, Kind
+from catalog_model.writes.load import Rejection
+
+OTHER_COMMAND: Final = frozenset({"load_titles"})
+"""Access patterns whose command is written by hand, under a name of its own: `load`."""
+
+
+STDIN: Final = Path("-")
+"""The file that is the standard input."""
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "get_title": "movie 34",
+    "get_titles": "movie:34 tv:73 movie:7",
+    "get_title_with_genres": "movie 34",
+    "list_titles": "tv --order name --ascending --limit 5",
+    "list_titles_in_genre": "movie 28 --limit 5",
+    "list_titles_in_genres": "movie 28 878 --match any",
+    "sample_titles": "movie --count 5",
+    "list_top_rated": "movie --min-votes 100 --min-rating 8.5",
+    "list_released_between": "movie 1990-01-01 1999-12-31",
+    "find_titles_by_name": 'movie "the"',
+    "list_genres": "tv",
+    "count_titles": "movie --genre-id 18",
+    "put_title": "movie alien.json",
+    "update_title": 'movie 34 overview="A crew in space." popularity=87.5',
+    "update_popularity": "movie 34 87.5",
+    "update_votes": "movie 34 --vote-average 8.2 --vote-count 15000",
+    "set_genres": "movie 34 878 27",
+    "delete_title": "movie 34 --yes",
+    "load_titles": "--movies data_movies.json --tv data_tv.json",
+}
+"""Words behind the name of each command, for its help; they fit the sample data."""
+
+
+def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCommand]:
+    """Make a command for each access pattern that does *run* with the answer to give.
+
+    `load_titles` has a command of its own elsewhere, and is among these only on demand.
+    """
+    for name, pattern in ap.PATTERNS.items():
+        if with_load or name not in OTHER_COMMAND:
+            kind = BY_HAND.get(name, PatternCommand)
+            yield kind(pattern, run)
+
+
+def command_name(pattern: AccessPattern) -> str:
+    """Give the name of a pattern's command."""
+    return "load" if pattern.name in OTHER_COMMAND else pattern.name.replace("_", "-")
+
+
+def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
+    """Call the access pattern and print what it gives."""
+    catalog = settings.catalog()
+    command.make_sure(catalog, given)
+    arguments = command.arguments(**given)
+    answer = command.pattern.function(catalog, **arguments)
+    show(command.shown(answer, arguments), settings.output)
+
+
+class PatternCommand(Command):
+    """The command of an access pattern: its help lists the arguments, too, and an example."""
+
+    def __init__(self, pattern: AccessPattern, run: Run) -> None:
+        self.pattern = pattern
+        self.example = EXAMPLES[pattern.name]
+        name = command_name(pattern)
+
+        def callback(settings: Settings, **given: Any) -> None:
+            run(self, settings, given)
+
+        super().__init__(
+            name,
+            callback=click.pass_obj(callback),
+            params=self.parameters(),
+            help=describe(pattern).text,
+            short_help=pattern.question + ".",
+        )
+
+    def parameters(self) -> list[click.Parameter]:
+        """Make the arguments and options: those of the function."""
+        return parameters_of(self.pattern)
+
+    def arguments(self, **given: Any) -> dict[str, Any]:
+        """Turn what was given to the command into the arguments of the function."""
+        return given
+
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        """Ask before something is lost."""
+
+    def shown(self, answer: Any, _: Mapping[str, Any]) -> Any:
+        """Give what to show of an answer."""
+        return answer
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, on one line: as it stands, so it can be pasted."""
+        formatter.write_paragraph()
+        formatter.write(f"Example: {as_typed(ctx)} {self.example}\n")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the arguments and the options."""
+        arguments = [
+            (each.make_metavar(ctx), each.words)
+            for each in self.params
+            if isinstance(each, Argument)
+        ]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(arguments)
+        super().format_options(ctx, formatter)
+
+
+Run = Callable[[PatternCommand, Settings, Mapping[str, Any]], None]
+"""What a command does, with what was given to it."""
+
+
+class _GetTitles(PatternCommand):
+    """Names the titles that are not there, which the function leaves as None."""
+
+    def parameters(self) -> list[click.Parameter]:
+        parameters = super().parameters()
+        parameters[0].required = True
+        return parameters
+
+    def shown(self, answer: Any, arguments: Mapping[str, Any]) -> Any:
+        pairs = zip(answer, arguments["keys"], strict=True)
+        return [title or key for title, key in pairs]
+
+
+class _PutTitle(PatternCommand):
+    """Takes the title as a kind and a file with its record."""
+
+    def parameters(self) -> list[click.Parameter]:
+        kind = click.Choice(KINDS)
+        return [
+            Argument(["kind"], type=kind, metavar="KIND", words='"movie" or "tv".'),
+            Argument(["file"], type=click.File("rb"), words="One record as JSON; - reads stdin."),
+            *super().parameters(),
+            click.Option(
+                ["--if-unchanged"],
+                type=click.File("rb"),
+                metavar="FILE",
+                help="Replace the title only as long as it is this record, as it was read before.",
+            ),
+        ]
+
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, kind: Kind, file: IO[bytes], if_absent: bool, if_unchanged: IO[bytes] | None
+    ) -> dict[str, Any]:
+        title = _title_in(file, kind)
+        before = _title_in(if_unchanged, kind) if if_unchanged else None
+        return {"title": title, "if_absent": if_absent, "if_unchanged": before}
+
+
+def _title_in(file: IO[bytes], kind: Kind) -> AnyTitle:
+    return read_title(file, kind, getattr(file, "name", "<stdin>"))
+
+
+class _UpdateTitle(PatternCommand):
+    """Takes attributes as NAME=VALUE."""
+
+    def parameters(self) -> list[click.Parameter]:
+        words = (
+            "Attributes with their new values, as popularity=12.5. A value is read as JSON; it is "
+            "a text where it is no JSON, or where the attribute wants one."
+        )
+        attributes = Argument(
+            ["attributes"], nargs=-1, required=True, metavar="NAME=VALUE...", words=words
+        )
+        return [*super().parameters(), attributes]
+
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, kind: Kind, title_id: int, attributes: Iterable[str]
+    ) -> dict[str, Any]:
+        given: dict[str, Any] = {"kind": kind, "title_id": title_id}
+        for each in attributes:
+            name, equals, text = each.partition("=")
+            if not equals or not name:
+                raise click.UsageError(f"{each!r} is not NAME=VALUE, as popularity=12.5")
+            if name in given or name == "catalog":
+                raise click.UsageError(f"{name!r} cannot be given, or not twice")
+            given[name] = attribute_value(kind, name, text)
+        return given
+
+
+class _SetGenres(PatternCommand):
+    """Takes a title out of all genres only where that is said."""
+
+    def parameters(self) -> list[click.Parameter]:
+        words = "Take the title out of every genre."
+        return [*super().parameters(), click.Option(["--none"], is_flag=True, help=words)]
+
+    def arguments(self, *, none: bool, **given: Any) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        if bool(given["genre_ids"]) == none:
+            raise click.UsageError("give the ids of genres, or --none")
+        return given
+
+
+class _DeleteTitle(PatternCommand):
+    """Asks before the title is gone."""
+
+    def parameters(self) -> list[click.Parameter]:
+        yes = click.Option(["--yes"], is_flag=True, help="Do not ask.")
+        return [*super().parameters(), yes]
+
+    def arguments(self, *, yes: bool, **given: Any) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
+        del yes
+        return given
+
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        if not given["yes"]:
+            kind, title_id = given["kind"], given["title_id"]
+            title = ap.get_title(catalog, kind, title_id)
+            name = f"{kind} {title_id} {title.display_name!r}"
+            confirm(f"Delete {name} from table {catalog.table!r}?")
+
+
+class _LoadTitles(PatternCommand):
+    """Takes the titles as the application's files."""
+
+    def parameters(self) -> list[click.Parameter]:
+        return [*file_options(), write_units_option()]
+
+    def arguments(  # type: ignore[override]  # narrower: its own parameters
+        self, *, movies: Path | None, tv: Path | None, write_units: float | None
+    ) -> dict[str, Any]:
+        return {"titles": titles_in(movies, tv), "write_units": write_units}
+
+
+def file_options() -> list[click.Parameter]:
+    """Make the options that name the application's files."""
+    return [
+        click.Option(
+            ["--movies"], type=Path, metavar="FILE", help="JSON file of movies; - reads stdin."
+        ),
+        click.Option(
+            ["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows; - reads stdin."
+        ),
+    ]
+
+
+def write_units_option() -> click.Parameter:
+    """Make the option that paces a load."""
+    words = "How many write units a second it may take; as many as the table has without."
+    return click.Option(["--write-units"], type=float, metavar="N", help=words)
+
+
+def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
+    """Read the application's files through; their titles are read from them as they are needed.
+
+    Raises:
+        click.UsageError: If neither is given, or both are the standard input.
+    """
+    return [TitleFile(path, kind) for path, kind in _given(movies, tv)]
+
+
+def titles_in(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection]:
+    """Read the titles in the application's files.
+
+    Raises:
+        click.UsageError: If neither is given, or both are the standard input.
+    """
+    return [title for path, kind in _given(movies, tv) for title in read_titles(path, kind)]
+
+
+def _given(movies: Path | None, tv: Path | None) -> list[tuple[Path | IO[bytes], Kind]]:
+    files: dict[Kind, Path | None] = {"movie": movies, "tv": tv}
+    given = [(path, kind) for kind, path in files.items() if path is not None]
+    if not given:
+        raise click.UsageError("give --movies FILE, --tv FILE or both")
+    if movies == tv == STDIN:
+        raise click.UsageError("only one of --movies and --tv can be -, the standard input")
+    return [(_stdin() if path == STDIN else path, kind) for path, kind in given]
+
+
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None or sys.stdin.closed:
+        raise click.UsageError("the standard input is closed")
+    return sys.stdin.buffer
+
+
+BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {
+    "delete_title": _DeleteTitle,
+    "get_titles": _GetTitles,
+    "load_titles": _LoadTitles,
+    "put_title": _PutTitle,
+    "set_genres": _SetGenres,
+    "update_title": _UpdateTitle,
+}

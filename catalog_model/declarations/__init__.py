@@ -1,0 +1,1 @@
+"""Access patterns as data: the requests, costs and words that each declares."""

@@ -1,0 +1,137 @@
+"""What declarations of access patterns have in common: keys, key conditions and their costs.
+
+`catalog_model.declarations.pattern.Step` says how they are read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog_model.declarations.pattern import WRITING, Step, step
+from catalog_model.table.indexes import INDEX_KEYS, IndexName
+
+TITLE: Final = "PK = TITLE#<kind>#<title_id> AND SK = TITLE#<kind>#<title_id>"
+ANY_TITLE: Final = "PK = TITLE#<kind>#<an id> AND SK = TITLE#<kind>#<an id>"
+LISTING: Final = "PK = TITLE#<kind>#<title_id> AND SK = ALL"
+ANY_LISTING: Final = "PK = TITLE#<kind>#<an id> AND SK = ALL"
+MEMBERSHIP: Final = "PK = TITLE#<kind>#<title_id> AND SK = GENRE#<a genre>"
+TALLY: Final = "PK = GENRE#<kind>#<a shard> AND SK = TALLY"
+SLOT: Final = "PK = SLOT#<kind>#<a shard> AND SK = SLOT#<a number>"
+
+NEW: Final = "IF attribute_not_exists (PK)"
+AS_READ: Final = "IF _version = <as read>"
+KNOWN: Final = "IF <no newer version>"
+TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
+
+CREATION: Final = (
+    f"{TITLE} {NEW}",
+    f"{TITLE} {AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    f"{SLOT} {NEW}",
+    f"{TALLY} {TALLY_AS_READ}",
+    f"{TALLY} {KNOWN}",
+)
+"""What is written where a title is created, or replaced."""
+
+PAGE_UNITS: Final = "0.5 * rcu(limit * mean_entry) + 0.5"
+"""A page reads one title more than it shows, so as to know whether there is a next one."""
+
+SEVERAL_QUERIES: Final = "0.5 * (requests + read * mean_entry / 4096)"
+"""Each of several Queries is rounded up by itself."""
+
+SPLIT_REQUESTS: Final = "9 + (limit + 1) // 9"
+"""One for each of nine partitions, and as many again as the page needs more of some of them."""
+
+SPLIT_ITEMS: Final = "2 * returned + 20 * requests"
+
+REWRITTEN: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 3 * wcu(entry)) + wcu(entry)"
+"""The title and its copies: in a transaction twice on the table, once in each index.
+
+Copies are in three indexes, that for the lists of all of a kind in a fourth.
+"""
+
+MOVED_ONCE: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 4 * wcu(entry)) + wcu(entry)"
+"""The same where the place in one order changes: there an entry is deleted and another inserted."""
+
+REPLACED: Final = "2 * (wcu(title) + (1 + genres) * (wcu(copy) + 3 * wcu(entry)) + wcu(entry))"
+"""The same where the place in every order may change."""
+
+
+OF_ANOTHER_PROGRAM: Final = "a title that another program put"
+THERE_AS_READ: Final = "IF (<there> AND <version as read>)"
+
+READ_TO_ENROL: Final = step(
+    "BatchGetItem",
+    TITLE,
+    TALLY,
+    units="rcu(title) + rcu(tally)",
+    strong=True,
+    rarely=OF_ANOTHER_PROGRAM,
+)
+ENROLMENT: Final = step(
+    WRITING,
+    f"{TITLE} {AS_READ}",
+    f"{TITLE} {THERE_AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    f"{SLOT} {NEW}",
+    f"{TALLY} {TALLY_AS_READ}",
+    units=f"{REPLACED} + 2 + 2 * wcu(tally)",
+    rarely=OF_ANOTHER_PROGRAM,
+)
+"""What a change of a title writes where the title has no slot: it gets one, and is counted."""
+
+UNCOUNTED_DELETION: Final = step(
+    WRITING,
+    f"{TITLE} {AS_READ}",
+    f"{TITLE} {THERE_AS_READ}",
+    LISTING,
+    MEMBERSHIP,
+    units=REWRITTEN,
+    rarely=OF_ANOTHER_PROGRAM,
+)
+
+
+def page_step(order: str, partition: str) -> Step:
+    """Declare the Query for a page of a list that is one partition."""
+    index, (_, sort_key) = _index_by(order)
+    return step(
+        "Query",
+        f"{partition} [AND {sort_key} beyond <a place>]",
+        index=index,
+        units=PAGE_UNITS,
+        items="limit + 1",
+        when={"order": order},
+    )
+
+
+def rating_step(partition: str) -> Step:
+    """Declare the Queries for a page of a list by rating."""
+    return step(
+        "Query",
+        f"{partition} [AND _rating beyond <a place>]",
+        index="by_rating",
+        requests=SPLIT_REQUESTS,
+        units=SEVERAL_QUERIES,
+        items=SPLIT_ITEMS,
+        when={"order": "rating"},
+    )
+
+
+def tallies_step(*, strong: bool) -> Step:
+    """Declare the read of all tallies of a kind."""
+    units = "8 * rcu(tally)" if strong else "0.5 * 8 * rcu(tally)"
+    return step("BatchGetItem", TALLY, units=units, strong=strong)
+
+
+def write_step(*key_conditions: str, units: str, requests: str = "1") -> Step:
+    """Declare the transaction that ends a write."""
+    return step(WRITING, *key_conditions, units=units, requests=requests)
+
+
+def _index_by(order: str) -> tuple[IndexName, tuple[str, str]]:
+    for index, own_keys in INDEX_KEYS.items():
+        if index == f"by_{order}":
+            return index, own_keys
+    raise ValueError(f"there is no index by {order}")

@@ -1,0 +1,1 @@
+"""The catalogue's words and rules: kinds, genres, the fields of a record."""

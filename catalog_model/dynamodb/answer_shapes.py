@@ -1,0 +1,240 @@
+"""What an answer of DynamoDB must have, by its operation. Pure: JSON in, and whether it is one.
+
+Types and names are those of botocore's model of the service; that has no word on which of them an
+answer always has, so that is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from catalog_model.domain.arguments import shown
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
+Names = tuple[str, ...]
+
+_ITEMS: Final = ("Items", "Count")
+_NEEDED: Final[Mapping[str, Names]] = {
+    "BatchGetItemOutput": ("Responses",),
+    "BatchWriteItemOutput": ("UnprocessedItems",),
+    "CancellationReason": ("Code",),
+    "Capacity": ("CapacityUnits",),
+    "ConsumedCapacity": ("CapacityUnits",),
+    "CreateTableOutput": ("TableDescription",),
+    "DeleteTableOutput": ("TableDescription",),
+    "DescribeTableOutput": ("Table",),
+    "GlobalSecondaryIndexDescription": ("IndexName", "KeySchema"),
+    "KeySchemaElement": ("AttributeName", "KeyType"),
+    "KeysAndAttributes": ("Keys",),
+    "AttributeDefinition": ("AttributeName", "AttributeType"),
+    "QueryOutput": _ITEMS,
+    "ScanOutput": _ITEMS,
+    "TableDescription": ("TableName", "TableStatus"),
+    "TransactGetItemsOutput": ("Responses",),
+    "UpdateTableOutput": ("TableDescription",),
+}
+"""What structures of the service's model always have. Of an item that is not there, or of a write
+that is done, an answer may say nothing at all."""
+
+_TABLE_THERE: Final = ("AttributeDefinitions", "KeySchema")
+"""What the description of a table has that is not being deleted."""
+
+_NUMBER: Final = (int, float)
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "blob": (str,),
+    "boolean": (bool,),
+    "double": _NUMBER,
+    "float": _NUMBER,
+    "integer": (int,),
+    "list": (list,),
+    "long": (int,),
+    "map": (dict,),
+    "string": (str,),
+    "structure": (dict,),
+    "timestamp": (int, float, str),
+}
+"""How values of the service's types come in JSON."""
+
+CHECKSUM: Final = "x-amz-crc32"
+
+ERROR: Final = "__type"
+"""What names the error in a response that is one."""
+
+_ATTRIBUTE: Final = "AttributeValue"
+_ONLY_OBJECTS: Final = frozenset({dict})
+_ONE: Final = frozenset({1})
+
+
+class NoAnswerError(Exception):
+    """A response is no answer of DynamoDB, for this reason."""
+
+
+def check_answer(
+    content: object,
+    operation_model: OperationModel,
+    request: Mapping[str, Any],
+    headers: Mapping[str, str],
+) -> None:
+    """Accept what a request that was carried out can be answered.
+
+    Args:
+        content: The answer, as read from JSON.
+        request: What was asked.
+        headers: Those of the response, whose checksum is right where there is one. Then it comes
+            from the service, and may have parts that the installed botocore does not know.
+
+    Raises:
+        NoAnswerError: If it is something else.
+    """
+    shape: Any = operation_model.output_shape
+    if not isinstance(content, dict):
+        raise NoAnswerError("it is no JSON object")
+    if ERROR in content:
+        raise NoAnswerError(f"it is an error with status 200: {shown(content[ERROR])}")
+    if shape is None:
+        return
+    unknown = content.keys() - shape.members.keys()
+    if unknown and CHECKSUM not in headers:
+        raise NoAnswerError(f"no answer to {operation_model.name} has {_listed(unknown)}")
+    if request.get("Select") == "COUNT":
+        content = {"Items": [], **content}
+    _check(content, shape, "it")
+    matches = _MATCHES.get(operation_model.name)
+    if matches is not None and not matches(content, request):
+        raise NoAnswerError("it answers another request")
+
+
+def check_error(content: object, operation_model: OperationModel) -> None:
+    """Accept an error as the service writes it.
+
+    Raises:
+        NoAnswerError: If it is something else.
+    """
+    code = content.get(ERROR) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(code, str) or not code:
+        raise NoAnswerError("it is no error of a service")
+    content = {name: value for name, value in content.items() if value is not None}
+    for name in ("message", "Message"):
+        if not isinstance(content.get(name, ""), str):
+            raise NoAnswerError(f"its {name} is no text")
+    service: Any = operation_model.service_model
+    shape = service.shape_for_error_code(code.rpartition("#")[2])
+    if shape is not None:
+        _check(content, shape, "it")
+
+
+def _check(value: Any, shape: Any, name: str) -> None:
+    """Accept a value that is as the service's model has it, and has what it needs."""
+    kind = shape.type_name
+    if type(value) not in _TYPES[kind]:
+        raise NoAnswerError(f"{name} is {shown(value)}, and no {kind}")
+    if kind == "structure":
+        _check_structure(value, shape, name)
+    elif kind == "list":
+        if shape.member.type_name == "map" and _holds_attributes(shape.member):
+            for item in value:
+                check_item(item)
+        else:
+            for part in value:
+                _check(part, shape.member, name)
+    elif kind == "map":
+        if _holds_attributes(shape):
+            check_item(value)
+        else:
+            for key, part in value.items():
+                _check(part, shape.value, key)
+
+
+def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
+    missing = set(_NEEDED.get(shape.name, ())) - value.keys()
+    if missing:
+        raise NoAnswerError(f"{name} has no {_listed(missing)}")
+    for member, part in value.items():
+        member_shape = shape.members.get(member)
+        if member_shape is not None:
+            _check(part, member_shape, member)
+
+
+def _holds_attributes(shape: Any) -> bool:
+    return bool(shape.value.name == _ATTRIBUTE)
+
+
+def check_item(item: Any) -> None:
+    """Accept an item: names, each with one value under its type.
+
+    What the values are is left to whoever decodes items: a page has thousands of them.
+
+    Raises:
+        NoAnswerError: If it is something else.
+    """
+    if type(item) is not dict:
+        raise NoAnswerError(f"{shown(item)} is no item")
+    values = item.values()
+    if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
+        raise NoAnswerError(f"{shown(item)} has values without a type")
+
+
+def _is_item_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    item = content.get("Item")
+    if item is None or "ProjectionExpression" in request:
+        return True
+    asked: Mapping[str, Any] = request["Key"]
+    return all(item.get(name) == value for name, value in asked.items())
+
+
+def _are_items_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    """Tell whether each table asked for is in the answer, and no item that was not asked for."""
+    found, left = content["Responses"], content.get("UnprocessedKeys", {})
+    asked = request["RequestItems"]
+    return found.keys() | left.keys() == asked.keys() and all(
+        _is_part_of(wanted, found.get(table, []), left.get(table, {}).get("Keys", []))
+        for table, wanted in asked.items()
+    )
+
+
+def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) -> bool:
+    """Tell whether items and keys left over can be those wanted of a table.
+
+    Of the items the first one is looked at: the answer to another request has others from there on.
+    """
+    keys: list[Mapping[str, Any]] = wanted["Keys"]
+    if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
+        return False
+    if not items or "ProjectionExpression" in wanted:
+        return True
+    return {name: items[0].get(name) for name in keys[0]} in keys
+
+
+def _is_page_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    count: int = content["Count"]
+    items = content["Items"]
+    if request.get("Select") != "COUNT" and len(items) != count:
+        return False
+    last = content.get("LastEvaluatedKey")
+    if last is not None and (not last or last == request.get("ExclusiveStartKey")):
+        return False  # it would lead round in a circle
+    return 0 <= count <= int(request.get("Limit", count))
+
+
+def _is_table_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    table = content["Table"]
+    is_whole = table["TableStatus"] == "DELETING" or all(name in table for name in _TABLE_THERE)
+    asked: str = request["TableName"]
+    return is_whole and asked.endswith(table["TableName"])
+
+
+_MATCHES: Final[Mapping[str, Callable[[dict[str, Any], Mapping[str, Any]], bool]]] = {
+    "BatchGetItem": _are_items_asked_for,
+    "DescribeTable": _is_table_asked_for,
+    "GetItem": _is_item_asked_for,
+    "Query": _is_page_asked_for,
+    "Scan": _is_page_asked_for,
+}
+"""Whether an answer can be the answer to this request, and not to another."""
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(shown(name) for name in sorted(names))

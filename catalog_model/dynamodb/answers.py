@@ -1,0 +1,202 @@
+"""What is an answer of DynamoDB, and what is not: a response is believed only if it is one.
+
+Proxies, captive portals, maintenance pages and programs on the wrong port answer, too, often with
+status 200. What they send is none of DynamoDB's answers, and means nothing: neither that a title
+is missing nor that a write is done. It is tried again like a broken connection, and in the end it
+is `UnreachableError`.
+
+It hangs on the events of the client, also of one that was handed in, and looks only at requests
+that this package makes.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+from botocore.parsers import create_parser
+
+from catalog_model.checks.nesting import parse_json
+from catalog_model.domain.arguments import shown
+from catalog_model.dynamodb.answer_shapes import CHECKSUM, NoAnswerError, check_answer, check_error
+from catalog_model.dynamodb.calls import Call, current
+from catalog_model.dynamodb.orjson_answers import CONTENT, READS, hand_out, has_binary
+from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from botocore.model import OperationModel
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_OK: Final = 200
+_ERRORS: Final = range(400, 600)
+_TROUBLE: Final = 500
+_TOO_MANY: Final = 429
+_BAD_GATEWAY: Final = 502
+_UNAVAILABLE: Final = 503
+_REPEATED: Final = frozenset({500, _BAD_GATEWAY, _UNAVAILABLE, 504})
+"""The statuses after which botocore tries again, in each of its modes."""
+
+_EXCERPT: Final = 60
+
+
+def check_answers(client: DynamoDBClient) -> None:
+    """Let a client believe only answers; a second time does nothing."""
+    meta = getattr(client, "meta", None)
+    events = getattr(meta, "events", None)
+    if events is None:  # a table in memory
+        return
+    watch = _Watch(str(getattr(meta, "endpoint_url", "")))
+    own = "catalog-model-answers"
+    events.register("before-parse.dynamodb", watch.before_parse, own)
+    events.register_first("needs-retry.dynamodb", watch.needs_retry, own + "-retry")
+    events.register_first("after-call.dynamodb", watch.after_call, own + "-end")
+
+
+class _Watch:
+    """Looks at each response of a client between its arrival and its use."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+
+    def before_parse(
+        self,
+        operation_model: OperationModel,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_event: object,
+    ) -> None:
+        """Read a response; of one that is no answer, hand nothing on but that it is none."""
+        call = _call_of(operation_model)
+        if call is None:
+            return
+        content, body = response_dict.pop(CONTENT, (None, response_dict["body"]))
+        response = {**response_dict, "body": body}
+        try:
+            read = _believed(response, content, operation_model, call)
+        except NoAnswerError as reason:
+            call.problem = self._problem(call, response, reason)
+            customized_response_dict.clear()
+            error = {"Code": call.problem.code, "Message": str(call.problem)}
+            customized_response_dict["Error"] = error
+            response_dict.update(body=b"", status_code=_status_for(response["status_code"]))
+            return
+        call.problem = None
+        if read is not None:
+            hand_out(read, operation_model, response_dict, customized_response_dict)
+
+    def needs_retry(
+        self,
+        operation: OperationModel,
+        response: tuple[AWSResponse, Any] | None,
+        **_event: object,
+    ) -> None:
+        """Let botocore take what is no answer for what it would be called by a proxy."""
+        call = _call_of(operation)
+        if call is not None and call.problem is not None and response is not None:
+            http, _ = response
+            http.status_code = _status_for(http.status_code)
+            http.headers.pop(CHECKSUM, None)  # or botocore fails by it in its own way
+
+    def after_call(self, model: OperationModel, parsed: Any, **_event: object) -> None:
+        """End a request whose last response is no answer."""
+        call = _call_of(model)
+        if call is not None and call.problem is not None:
+            raise call.problem from ClientError(parsed, call.operation)
+
+    def _problem(self, call: Call, response: dict[str, Any], reason: NoAnswerError) -> ServiceError:
+        status = response["status_code"]
+        what = f"{call.operation} got no answer of DynamoDB but {_described(response)}: {reason}"
+        if status == _TOO_MANY:
+            return ThrottledError(what, code="TooManyRequestsException")
+        if status >= _TROUBLE:
+            where = f"{self._endpoint_url}, or a proxy before it, is in trouble"
+            return UnreachableError(f"{what}; {where}")
+        return UnreachableError(f"{what}; is a proxy or another program at {self._endpoint_url}?")
+
+
+def _call_of(operation_model: OperationModel) -> Call | None:
+    """Find the request of this package that this is a part of; None for one of somebody else."""
+    call = current()
+    return call if call is not None and call.operation == operation_model.name else None
+
+
+def _status_for(status: int) -> int:
+    """Return the status by which botocore tries again."""
+    if status == _TOO_MANY:
+        return _UNAVAILABLE
+    return status if status in _REPEATED else _BAD_GATEWAY
+
+
+def _believed(
+    response: dict[str, Any], content: Any, operation_model: OperationModel, call: Call
+) -> dict[str, Any] | None:
+    """Accept an answer; return what is to be handed out of it, None where botocore does that.
+
+    Raises:
+        NoAnswerError: If it is none.
+    """
+    _check_transfer(response)
+    status, body = response["status_code"], response["body"]
+    shape = operation_model.output_shape
+    if status in _ERRORS:
+        check_error(_json_of(body), operation_model)
+        return None
+    if status != _OK:
+        raise NoAnswerError("DynamoDB has no such status")
+    if shape is None and not body:
+        return None
+    is_read = content is not None
+    content = content if is_read else _json_of(body)
+    check_answer(content, operation_model, call.request, response["headers"])
+    if is_read or (operation_model.name in READS and not has_binary(body)):
+        return None if is_read else content
+    _check_parsing(response, shape)
+    return None
+
+
+def _check_transfer(response: dict[str, Any]) -> None:
+    """Accept a body that is whole and as it was sent."""
+    headers, body = response["headers"], response["body"]
+    length = headers.get("content-length")
+    if length not in (None, str(len(body))) and "transfer-encoding" not in headers:
+        raise NoAnswerError(f"{shown(length)} bytes were announced")
+    checksum = headers.get(CHECKSUM)
+    if checksum is not None and checksum.strip() != str(crc32(body)):
+        raise NoAnswerError(f"its checksum is not {shown(checksum)}")
+
+
+def _json_of(body: bytes) -> Any:
+    if not body:
+        raise NoAnswerError("it is empty")
+    try:
+        return parse_json(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise NoAnswerError("it is no JSON") from error
+
+
+def _check_parsing(response: dict[str, Any], shape: Any) -> None:
+    """Accept what botocore's parser reads, which fails in many ways by what is of another form."""
+    if response["body"] == b"{}":
+        return
+    try:
+        create_parser("json").parse(response, shape)
+    except Exception as error:
+        raise NoAnswerError(f"it cannot be read: {error!r}") from error
+
+
+def _described(response: dict[str, Any]) -> str:
+    """Say what came: its status, its type, its size and, unless it is data, its beginning."""
+    headers, body = response["headers"], response["body"]
+    kind = headers.get("content-type", "no content type")
+    encoding = headers.get("content-encoding", "")
+    parts = [f"status {response['status_code']}", kind, f"{len(body):,} bytes"]
+    where = headers.get("location", "")
+    parts += [f"encoded as {encoding}"] * bool(encoding) + [f"sent to {where}"] * bool(where)
+    begins = "" if body.startswith(b'{"') or not body else f": {_excerpt(body)}"
+    return ", ".join(parts) + begins
+
+
+def _excerpt(body: bytes) -> str:
+    return shown(body[:_EXCERPT].decode(errors="replace")) + "..." * (len(body) > _EXCERPT)

@@ -1,0 +1,117 @@
+"""The request to DynamoDB that is under way in this thread: what it asks, and how long it may take.
+
+`answers` and `deadline` work inside of botocore, where neither the handle nor its request is
+known. They find both here, and leave alone what other code sends through the same client.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Final, Self
+
+from catalog_model.domain.arguments import check_number, refuse
+from catalog_model.errors import ConfigurationError, ServiceError, ThrottledError, UnreachableError
+
+DEFAULT_DEADLINE: Final = 30.0
+"""Seconds for one request; long enough for all retries of botocore's standard mode."""
+
+NO_DEADLINE: Final = "none"
+"""What CATALOG_DEADLINE says for no deadline."""
+
+
+class Call:
+    """A request of a handle, from before its first try until after its last.
+
+    As a context manager it is the `current` one of its thread.
+
+    Args:
+        operation: What is asked.
+        request: Its parameters.
+        seconds: How long it may take; None for no limit.
+        deadline: What was said to be the deadline, of which *seconds* may be the rest.
+    """
+
+    __slots__ = ("_deadline", "_ends", "_token", "is_given_up", "operation", "problem", "request")
+
+    def __init__(
+        self,
+        operation: str,
+        request: dict[str, Any],
+        seconds: float | None,
+        deadline: float | None = None,
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.problem: ServiceError | None = None
+        """What is wrong with the answer of the last try; None if it can be believed."""
+        self.is_given_up = False
+        """Whether there was no time left for another try."""
+        self._deadline = deadline
+        self._ends = math.inf if seconds is None else time.monotonic() + seconds
+
+    def __enter__(self) -> Self:
+        self._token: Token[Call | None] = _current.set(self)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        _current.reset(self._token)
+        if isinstance(error, ServiceError) and self._ended_by_deadline(error):
+            raise self._late(error) from error.__cause__ or error
+
+    def seconds_left(self) -> float:
+        """Return how long the request may still take; 0 or less after its deadline."""
+        return self._ends - time.monotonic()
+
+    def give_up(self) -> None:
+        """Note that there is no time for another try."""
+        self.is_given_up = True
+
+    def _ended_by_deadline(self, error: ServiceError) -> bool:
+        return self.is_given_up or (isinstance(error, UnreachableError) and self.seconds_left() < 0)
+
+    def _late(self, error: ServiceError) -> ServiceError:
+        text = f"{self.operation} was given up at its deadline of {self._deadline:.3g} s: {error}"
+        kind = ThrottledError if isinstance(error, ThrottledError) else UnreachableError
+        return kind(text, code=error.code, request_id=error.request_id)
+
+
+_current: ContextVar[Call | None] = ContextVar("catalog_model_call", default=None)
+
+current = _current.get
+"""Return the request that is under way in this thread, or None."""
+
+
+def check_deadline(deadline: object) -> float | None:
+    """Accept a number of seconds above 0, or None for no deadline."""
+    if deadline is None:
+        return None
+    seconds = check_number(deadline, "deadline")
+    if seconds <= 0:
+        refuse("deadline", deadline, "a number of seconds above 0, or None")
+    return seconds
+
+
+def deadline_from_env() -> float | None:
+    """Read CATALOG_DEADLINE: seconds, or ``none``; `DEFAULT_DEADLINE` where it is not set.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    text = os.environ.get("CATALOG_DEADLINE", "").strip()
+    if not text:
+        return DEFAULT_DEADLINE
+    if text.lower() == NO_DEADLINE:
+        return None
+    try:
+        return check_deadline(float(text))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"CATALOG_DEADLINE must be a number of seconds above 0, or {NO_DEADLINE!r}, "
+            f"not {text!r}"
+        ) from error

@@ -1,0 +1,178 @@
+"""The deadline of a request: no try, no pause and no slow answer goes on beyond it.
+
+botocore's timeouts are about silence: an answer that comes a few bytes at a time never meets them,
+and retries begin them anew. Here each wait on a socket is cut to what is left of the request's
+deadline, and no retry is begun whose pause would go beyond it. There is no thread for it, and no
+clock is read while nothing has to be waited for.
+
+botocore has no public place for either. Where the installed botocore has no such attributes, a
+deadline only keeps the rest of a request from being waited for; a test notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from http.client import HTTPResponse
+from queue import Empty
+from socket import SocketIO
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from botocore.hooks import first_non_none_response
+
+from catalog_model.dynamodb.calls import Call, current
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_T = TypeVar("_T")
+
+_NEEDS_RETRY: Final = "needs-retry."
+
+
+def keep_deadlines(client: DynamoDBClient) -> None:
+    """Make a client keep the deadlines of requests of this package; a second time does nothing."""
+    endpoint: Any = getattr(client, "_endpoint", None)
+    emitter = getattr(endpoint, "_event_emitter", None)
+    if emitter is not None and not isinstance(emitter, _Retries):
+        endpoint._event_emitter = _Retries(emitter)
+    session = getattr(endpoint, "http_session", None)
+    pool_classes = getattr(session, "_pool_classes_by_scheme", {})
+    for scheme, pool_class in pool_classes.items():
+        pool_classes[scheme] = _timed_pool(pool_class)
+    for manager in (getattr(session, "_manager", None), *_proxies_of(session)):
+        _replace_connections(manager)
+
+
+class _Retries:
+    """botocore's events; whether a request is tried again depends on the time that is left."""
+
+    def __init__(self, emitter: Any) -> None:
+        self._emitter = emitter
+
+    def emit(self, event_name: str, **arguments: Any) -> Any:
+        responses = self._emitter.emit(event_name, **arguments)
+        if event_name.startswith(_NEEDS_RETRY):
+            call, pause = current(), first_non_none_response(responses)
+            if call and pause not in (None, False) and call.seconds_left() <= pause:
+                call.give_up()
+                return [(self, False)]
+        return responses
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._emitter, name)
+
+
+class _TimedPool:
+    """What connection pools have in common whose connections keep deadlines."""
+
+
+@cache
+def _timed_pool(pool_class: type) -> type:
+    if issubclass(pool_class, _TimedPool):
+        return pool_class
+    connection_class = _timed_connection(pool_class.ConnectionCls)  # type: ignore[attr-defined]
+    members = {"ConnectionCls": connection_class}
+    return type(pool_class.__name__, (_TimedPool, pool_class), members)
+
+
+@cache
+def _timed_connection(connection_class: Any) -> type:
+    class Connection(connection_class):  # type: ignore[misc]
+        """A connection that waits for its peer no longer than the request may take."""
+
+        response_class = _Response
+
+        timeout: Any
+
+        def connect(self) -> None:
+            own = self.timeout
+            self.timeout = _shortened(own)
+            try:
+                super().connect()
+            finally:
+                self.timeout = own
+
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                super().send(data)
+            else:
+                _within_deadline(self.sock, super().send, data)
+
+    return Connection
+
+
+class _Response(HTTPResponse):
+    """An answer whose head and body are read as long as the request may take."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw: Any = self.fp.raw
+        if type(raw) is SocketIO:
+            raw.__class__ = _TimedSocket
+
+
+class _TimedSocket(SocketIO):
+    """The bytes that a socket receives, each wait for them cut to what is left."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        sock: Any = self._sock  # type: ignore[attr-defined]
+        return _within_deadline(sock, super().readinto, buffer)
+
+
+def _within_deadline(sock: Any, wait: Callable[[Any], _T], argument: Any) -> _T:
+    """Wait with a timeout that is cut, where need be, and put back."""
+    own = sock.gettimeout()
+    shortened = _shortened(own)
+    if shortened == own:
+        return wait(argument)
+    sock.settimeout(shortened)
+    try:
+        return wait(argument)
+    finally:
+        if sock.fileno() >= 0:  # still open
+            sock.settimeout(own)
+
+
+def _shortened(timeout: Any) -> Any:
+    """Cut a timeout to what is left of the request that is under way.
+
+    Raises:
+        TimeoutError: If nothing is left.
+    """
+    call: Call | None = current()
+    if call is None:
+        return timeout
+    left = call.seconds_left()
+    if left <= 0:
+        raise TimeoutError("timed out at the deadline of the request")
+    return left if timeout is None or left < timeout else timeout
+
+
+def _proxies_of(session: Any) -> tuple[Any, ...]:
+    return tuple(getattr(session, "_proxy_managers", {}).values())
+
+
+def _replace_connections(manager: Any) -> None:
+    """Let pools that are open already, of a client that was handed in, connect anew."""
+    pools: Any = getattr(manager, "pools", None)
+    for key in [] if pools is None else pools.keys():
+        pool = pools.get(key)
+        if pool is None or isinstance(pool, _TimedPool):
+            continue
+        connection_class = pool.ConnectionCls
+        pool.ConnectionCls = _timed_connection(connection_class)
+        _close_idle(pool.pool)
+
+
+def _close_idle(connections: Any) -> None:
+    closed = 0
+    try:
+        while True:
+            connection = connections.get(block=False)
+            closed += 1
+            if connection is not None:
+                connection.close()
+    except Empty:
+        for _ in range(closed):
+            connections.put(None, block=False)

@@ -1,0 +1,1 @@
+"""Engines on this machine: dynoxide, moto and what starts them."""

@@ -1,0 +1,324 @@
+"""An engine on this machine that speaks DynamoDB: to look, to learn and to test, without AWS.
+
+Two can take the part. dynoxide is a small program of its own, strict and fast, and keeps its
+tables in a file where it is given a folder. moto comes with the extra ``local`` and forgets
+everything at its end. Each runs as a process of its own, which ends with the one that started it,
+even if that is killed. Both take the word of whoever asks, so web pages are kept from asking.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Literal, cast
+
+import botocore.session
+from botocore.config import Config
+
+from catalog_model.catalog import CLIENT_DEFAULTS, DEFAULT_TABLE, Catalog
+from catalog_model.domain.arguments import check_choice
+from catalog_model.dynamodb.engines import keeper
+from catalog_model.dynamodb.orjson_answers import read_with_orjson
+from catalog_model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+EngineName = Literal["dynoxide", "moto"]
+EngineChoice = Literal["auto", "dynoxide", "moto"]
+ENGINE_CHOICES: Final[tuple[EngineChoice, ...]] = ("auto", "dynoxide", "moto")
+
+HOST: Final = "127.0.0.1"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # only where it is asked for
+REGION: Final = "us-east-1"
+DUMMY: Final = "local"
+"""Key and secret for an engine that checks neither."""
+
+START_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 5.0
+PYTHON: Final = (sys.executable, "-P")
+"""A Python that takes no module from the current folder."""
+
+_NO_FILE: Final = os.devnull
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A running engine: which one, where it answers, and whether it keeps its tables."""
+
+    name: EngineName
+    endpoint_url: str
+    is_persistent: bool
+    _is_running: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still there."""
+        return self._is_running()
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that lead an AWS client in another process here, and nowhere else.
+
+        Behind a proxy ``NO_PROXY`` is among them, where it lacked this machine.
+        """
+        variables = {
+            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": DUMMY,
+            "AWS_SECRET_ACCESS_KEY": DUMMY,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+        proxies = urllib.request.getproxies()
+        if "http" in proxies and not urllib.request.proxy_bypass(HOST):
+            variables["NO_PROXY"] = ",".join(filter(None, (proxies.get("no"), HOST)))
+        return variables
+
+    def catalog(self, table: str = DEFAULT_TABLE) -> Catalog:
+        """Make a handle on a table here. The AWS configuration of this machine is not read."""
+        return Catalog(table, endpoint_url=self.endpoint_url, client=self._client())
+
+    def _client(self) -> DynamoDBClient:
+        unset = (None, None, None, None)
+        nothing = (None, None, _NO_FILE, None)
+        session = botocore.session.Session(
+            {"profile": unset, "config_file": nothing, "credentials_file": nothing}
+        )
+        session.set_credentials(DUMMY, DUMMY)
+        made = session.create_client(
+            "dynamodb",
+            region_name=REGION,
+            endpoint_url=self.endpoint_url,
+            config=CLIENT_DEFAULTS.merge(Config(proxies={})),
+        )
+        client = cast("DynamoDBClient", made)
+        read_with_orjson(client)
+        return client
+
+
+@contextmanager
+def start_engine(
+    name: EngineChoice = "auto",
+    *,
+    folder: Path | None = None,
+    port: int = 0,
+    exposed: bool = False,
+) -> Iterator[Engine]:
+    """Run an engine as long as the ``with`` block lasts.
+
+    Args:
+        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide where it is found and runs, moto
+            otherwise.
+        folder: Where dynoxide keeps its tables, made if need be; None keeps them in memory. moto
+            keeps nothing.
+        port: Port on 127.0.0.1; 0 takes a free one.
+        exposed: Answer other machines, too, at every address of this one. Neither engine checks
+            who asks, so do this only within a network of your own, as between containers.
+
+    Raises:
+        InvalidArgumentError: If there is no engine of that name.
+        ConfigurationError: If it is not installed, cannot be run, or the port is taken.
+
+    >>> with start_engine() as engine:
+    ...     catalog = engine.catalog()
+    """
+    check_choice(name, "engine", ENGINE_CHOICES)
+    binary = None if name == "moto" else find_dynoxide()
+    if name == "auto" and binary and not _runs(binary):
+        binary = None
+    if name == "dynoxide" and binary is None:
+        raise ConfigurationError(
+            "dynoxide is not on the PATH, DYNOXIDE does not name it, and there is none in the "
+            "project's own folder .engine"
+        )
+    port = free_port(port)
+    host = EVERYWHERE if exposed else HOST
+    if binary:
+        inner_host, inner_port = _hidden_address()
+        command = _dynoxide_command(binary, inner_port, folder, inner_host)
+        guard = ["--guard", f"{host}:{port}", f"{inner_host}:{inner_port}"]
+        command = kept(command, guard)
+        running = _running("dynoxide", command, port, keeps=folder is not None)
+    else:
+        running = _running("moto", _moto_command(host, port), port, keeps=False)
+    with running as engine:
+        yield engine
+
+
+def find_dynoxide() -> Path | None:
+    """Find dynoxide's program: where DYNOXIDE says, on the PATH, or where ``make engine`` puts it.
+
+    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` in the project's own folder, when
+    this package is used from its source tree. The current folder may be anybody's: no program is
+    looked for there, and a relative folder on the PATH is passed over.
+
+    Raises:
+        ConfigurationError: If DYNOXIDE names what is no program.
+    """
+    named = os.environ.get("DYNOXIDE")
+    if named:
+        if shutil.which(named) is None:
+            raise ConfigurationError(f"DYNOXIDE must name a program, not {named!r}")
+        return Path(named)
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    on_path = shutil.which("dynoxide", path=os.pathsep.join(filter(os.path.isabs, folders)))
+    if on_path:
+        return Path(on_path)
+    for folder in _project_folder():
+        for found in sorted(folder.glob(".engine/node_modules/@dynoxide/*/dynoxide")):
+            if os.access(found, os.X_OK):
+                return found
+    return None
+
+
+def _project_folder() -> list[Path]:
+    folder = Path(__file__).resolve().parents[3]
+    return [folder] if (folder / "pyproject.toml").is_file() else []
+
+
+def _runs(binary: Path) -> bool:
+    """Tell whether a program is one for this machine."""
+    command = [str(binary), "--version"]
+    try:
+        subprocess.run(command, capture_output=True, timeout=START_SECONDS, check=True)  # noqa: S603  # the user's own engine
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def free_port(port: int) -> int:
+    """Find a free port on this machine, or see that the wanted one is free.
+
+    Raises:
+        ConfigurationError: If it is not.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OverflowError as error:
+            raise ConfigurationError(f"there is no port {port}") from error
+        except OSError as error:
+            raise ConfigurationError(f"port {port} cannot be used: {error.strerror}") from error
+        free: int = probe.getsockname()[1]
+    return free
+
+
+@contextmanager
+def _running(name: EngineName, command: list[str], port: int, *, keeps: bool) -> Iterator[Engine]:
+    with tempfile.TemporaryFile() as complaints, _started(command, complaints) as process:
+        _await_answer(name, process, port, complaints)
+        yield Engine(name, f"http://{HOST}:{port}", keeps, lambda: process.poll() is None)
+
+
+def _dynoxide_command(binary: Path, port: int, folder: Path | None, host: str = HOST) -> list[str]:
+    command = [str(binary), "--host", host, "--port", str(port)]
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"{folder} cannot be made: {error.strerror}") from error
+        command += ["--db-path", str(folder / "catalog.db")]
+    return command
+
+
+def _moto_command(host: str, port: int) -> list[str]:
+    missing = [name for name in ("moto", "flask_cors") if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"moto is not installed ({missing[0]} is missing): pip install 'catalog-model[local]'"
+        )
+    return [*PYTHON, "-m", "catalog_model.dynamodb.engines.moto_server", host, str(port)]
+
+
+def kept(command: list[str], options: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs *command* for as long as the standard input is open.
+
+    The reading end of a pipe whose writing end only this process has is such an input: whatever
+    ends this process ends the command, also where it has no time to say so.
+    """
+    return [sys.executable, "-IS", keeper.__file__, *options, *command]
+
+
+def _hidden_address() -> tuple[str, int]:
+    """Return where an engine answers its guard, and nobody knows to ask it directly.
+
+    Linux has 2**24 addresses for itself. Elsewhere a free port must do.
+    """
+    host = ".".join(["127", *map(str, secrets.token_bytes(3))])
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return HOST, free_port(0)
+        return host, probe.getsockname()[1]
+
+
+@contextmanager
+def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that a Ctrl-C in this terminal does not reach: we end it, after its users."""
+    try:
+        process = subprocess.Popen(  # noqa: S603  # an engine of the user's own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env=environment_without_aws() | {"PYTHONPATH": _python_path()},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ConfigurationError(f"{command[0]} cannot be run: {error.strerror}") from error
+    with process:
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+
+def _python_path() -> str:
+    """Give another Python the modules of this one, but none from whatever folder is current."""
+    return os.pathsep.join(filter(os.path.isabs, sys.path))
+
+
+def environment_without_aws() -> dict[str, str]:
+    """Give this process's environment, less what tells an AWS client where to go and as whom."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return kept | nothing
+
+
+def _await_answer(
+    name: str, process: subprocess.Popen[bytes], port: int, complaints: IO[bytes]
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            complaints.seek(0)
+            lines = complaints.read().decode(errors="replace").split("\n")
+            said = [line.strip() for line in lines if line.strip()] or ["it gave no reason"]
+            raise ConfigurationError(f"{name} did not start: {said[-1]}")
+        time.sleep(0.01)
+
+
+def _answers(port: int) -> bool:
+    """Tell whether somebody listens: both engines do once they can answer."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()

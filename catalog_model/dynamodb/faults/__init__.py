@@ -1,0 +1,1 @@
+"""Faults for tests: throttling, lost answers, lagging copies."""

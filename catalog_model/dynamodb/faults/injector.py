@@ -1,0 +1,324 @@
+"""Faults on the way to DynamoDB, on engines that have none: `inject_faults`.
+
+It hangs on botocore's events and hits each try of a request by itself, beneath botocore's own
+retries and beneath PynamoDB, as the service and the network do. For tests.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.hooks import first_non_none_response
+
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import (
+    check_choice,
+    check_count,
+    check_instance,
+    check_number,
+    refuse,
+)
+from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, forms_for
+from catalog_model.dynamodb.faults.kinds import (
+    EFFECTS,
+    FAULT_KINDS,
+    HIT_BY,
+    WRITES,
+    Attempt,
+    Deliver,
+    FaultKind,
+    LaggingCopy,
+    hold_back,
+    mismatch,
+)
+from catalog_model.dynamodb.strict.request import OPERATIONS
+
+_CREATED: Final = "request-created.dynamodb"  # not signed yet
+_SENDING: Final = "before-send.dynamodb"  # not with moto yet, nor on the wire
+
+_NOWHERE: Final = "http://answered.invalid/"
+"""Where a request leads that is answered already: no other handler, such as moto's, knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What shall go wrong, and how often: always, unless the arguments narrow it down.
+
+    Args:
+        kind: One of `FAULT_KINDS`.
+        probability: The share of requests that it hits, 0 to 1.
+        at: Only the requests of these numbers: ``[3]`` is the third of its operation in the
+            block. Each try counts, those of botocore's retries, too.
+        operations: Only these, such as ``["TransactWriteItems"]``. None: all operations on items
+            that this kind can hit.
+        seconds: How long a ``slow_answer`` takes.
+        lag: How many writes a ``stale_index`` is behind, 1 or more.
+        form: How a ``garbled_answer`` looks, one of `GARBLED_FORMS`. None: any, by chance.
+        carried_out: Whether a ``garbled_answer`` comes after the request was carried out. None:
+            either, by chance.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds, or the fault could hit nothing.
+
+    >>> Fault("throttling", 0.1)
+    Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1, ...)
+    """
+
+    kind: FaultKind
+    probability: float = 1.0
+    at: Collection[int] | None = None
+    operations: Collection[str] | None = None
+    seconds: float = 1.0
+    lag: int = 1
+    form: str | None = None
+    carried_out: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, "kind", tuple(FAULT_KINDS))
+        if not 0 <= check_number(self.probability, "probability") <= 1:
+            refuse("probability", self.probability, "a number from 0 to 1")
+        if check_number(self.seconds, "seconds") < 0:
+            refuse("seconds", self.seconds, "0 or more")
+        check_count(self.lag, "lag", least=1)
+        if self.form is not None:
+            check_choice(self.form, "form", tuple(GARBLED_FORMS))
+        for number in _listed(self.at, "at"):
+            check_count(number, "at", least=1)
+        asked = set(_listed(self.operations, "operations"))
+        possible = HIT_BY.get(self.kind, asked)
+        if not asked <= possible:
+            refuse("operations", self.operations, f"among {', '.join(sorted(possible))}")
+
+    def may_hit(self, operation: str, number: int) -> bool:
+        """Tell whether it may hit the request of this number."""
+        usual = HIT_BY.get(self.kind, OPERATIONS)
+        operations = usual if self.operations is None else self.operations
+        is_told = self.form is None or self.form in forms_for(operation)
+        return is_told and operation in operations and (self.at is None or number in self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault that happened: its kind, and the try that it hit, the *number*-th of *operation*.
+
+    ``form`` is that of a ``garbled_answer``.
+    """
+
+    kind: FaultKind
+    operation: str
+    number: int
+    form: str = field(default="", repr=False)
+
+
+@contextmanager
+def inject_faults(
+    catalog: Catalog,
+    faults: Iterable[Fault],
+    *,
+    seed: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[FaultInjector]:
+    """Let requests of the handle's client fail as long as the ``with`` block lasts.
+
+    All that goes through the client is hit: this package, boto3 and PynamoDB. One try of a request
+    has one fault at the most, the first of *faults* that strikes. The same requests in the same
+    order meet the same faults again. Thread-safe.
+
+    botocore repeats what is throttled, fails inside or breaks off, and pauses before: see
+    `catalog_model.testing.without_pauses`. A ``stale_index`` copies the table for the time of
+    the block.
+
+    Args:
+        faults: What shall go wrong.
+        seed: Another one gives other faults.
+        sleep: Waits so many seconds, for a ``slow_answer``.
+
+    Raises:
+        InvalidArgumentError: If a fault names an operation that there is not, or two have
+            different lags.
+
+    >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
+    ...     access_patterns.get_title(catalog, "movie", 949)
+    <Movie 949 'Heat'>
+    >>> injector.injected
+    [Injection(kind='internal_error', operation='GetItem', number=1)]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_instance(seed, "seed", int)
+    wanted = _checked(catalog, faults)
+    lags = {fault.lag for fault in wanted if fault.kind == "stale_index"}
+    if len(lags) > 1:
+        refuse("lag", lags, "one and the same for all faults of a block")
+    copy = LaggingCopy(catalog, lags.pop()) if lags else None
+    injector = FaultInjector(catalog.client, wanted, seed, sleep, copy)
+    with copy.kept() if copy else nullcontext(), injector.listening():
+        yield injector
+
+
+class FaultInjector:
+    """Decides what goes wrong; ``injected`` lists what went wrong, in its order."""
+
+    def __init__(
+        self,
+        client: Any,
+        faults: tuple[Fault, ...],
+        seed: int,
+        sleep: Callable[[float], None],
+        copy: LaggingCopy | None,
+    ) -> None:
+        self.injected: list[Injection] = []
+        self._client = client
+        self._faults = faults
+        self._rng = random.Random(seed)  # noqa: S311  # no secret
+        self._sleep = sleep
+        self._copy = copy
+        self._numbers: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._thread = _Thread()
+        self._done: dict[str | None, tuple[Mapping[str, Any], AWSResponse | None]] = {}
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hang on the client's events in this block."""
+        events = self._client.meta.events
+        events.register_first(_CREATED, self._prepare)
+        events.register_first(_SENDING, self._send)
+        try:
+            yield
+        finally:
+            events.unregister(_CREATED, self._prepare)
+            events.unregister(_SENDING, self._send)
+
+    def _prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
+        """Decide what shall happen to this try, while its body may still be changed."""
+        if self._thread.is_own:
+            return
+        body = json.loads(request.data or "{}")
+        attempt, fault = self._decide(operation_name, body)
+        if fault and fault.kind == "garbled_answer":
+            rng = attempt.rng
+            attempt.form = fault.form or rng.choice(forms_for(operation_name))
+            either = rng.choice((True, False))
+            attempt.carried_out = either if fault.carried_out is None else fault.carried_out
+        if fault and fault.kind == "unprocessed":
+            hold_back(attempt)
+        elif fault and fault.kind == "stale_index" and self._copy:
+            self._copy.lead_astray(attempt)
+        if attempt.body is not body:
+            request.data = json.dumps(attempt.body).encode()
+        self._thread.coming = attempt, fault
+
+    def _decide(self, operation: str, body: dict[str, Any]) -> tuple[Attempt, Fault | None]:
+        with self._lock:
+            self._numbers[operation] += 1
+            rng = random.Random(self._rng.getrandbits(64))  # noqa: S311  # no secret
+            is_done = body.get("ClientRequestToken") in self._done
+            attempt = Attempt(operation, self._numbers[operation], body, rng, is_done)
+            for fault in self._faults:
+                if self._can_hit(fault, attempt) and self._rng.random() < fault.probability:
+                    return attempt, fault
+            return attempt, None
+
+    def _can_hit(self, fault: Fault, attempt: Attempt) -> bool:
+        if not fault.may_hit(attempt.operation, attempt.number):
+            return False
+        if fault.kind == "stale_index":
+            return self._copy is not None and self._copy.can_answer(attempt)
+        return fault.kind != "conflict" or not attempt.is_done
+
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
+        """Answer in the engine's place, or raise, or let the request pass."""
+        coming, self._thread.coming = self._thread.coming, None
+        if coming is None or request.url == _NOWHERE:
+            return None
+        attempt, fault = coming
+        if fault is None and not attempt.is_done and self._copy is None:
+            return None
+        deliver = partial(self._deliver, attempt, request, event_name)
+        answer = self._hit(fault, attempt, deliver) if fault else deliver()
+        request.url = _NOWHERE
+        return answer
+
+    def _hit(self, fault: Fault, attempt: Attempt, deliver: Deliver) -> AWSResponse:
+        self.injected.append(Injection(fault.kind, attempt.operation, attempt.number, attempt.form))
+        if fault.kind == "slow_answer":
+            self._sleep(fault.seconds)
+            return deliver()
+        if fault.kind == "stale_index" and self._copy:
+            return self._copy.answer(deliver)
+        return EFFECTS[fault.kind](attempt, deliver)
+
+    def _deliver(
+        self, attempt: Attempt, request: AWSPreparedRequest, event_name: str
+    ) -> AWSResponse:
+        """Give the request to the engine; where a copy follows its writes, one at a time."""
+        if self._copy is None or attempt.is_done:
+            return self._ask(attempt, request, event_name)
+        is_write = attempt.operation in WRITES
+        with self._copy.lock:
+            try:
+                answer = self._ask(attempt, request, event_name)
+                is_write &= not 400 <= answer.status_code < 500  # noqa: PLR2004  # as HTTP has it
+            finally:
+                if is_write:
+                    self._bring_up(self._copy, attempt)
+            return answer
+
+    def _bring_up(self, copy: LaggingCopy, attempt: Attempt) -> None:
+        self._thread.is_own = True  # what the copy asks is not to be hit
+        try:
+            copy.follow(attempt)
+        finally:
+            self._thread.is_own = False
+
+    def _ask(self, attempt: Attempt, request: AWSPreparedRequest, event_name: str) -> AWSResponse:
+        token = attempt.body.get("ClientRequestToken")
+        asked, again = self._done.get(token, (attempt.body, None))
+        if again is not None:
+            return again if asked == attempt.body else mismatch()
+        emitted = self._client.meta.events.emit(event_name, request=request)
+        played: AWSResponse | None = first_non_none_response(emitted)
+        answer = played or self._client._endpoint.http_session.send(request)
+        if token and answer.status_code == 200:  # noqa: PLR2004  # as HTTP has it
+            # What plays the engine in this process is moto, which knows no tokens; and a strict
+            # client, which does, sees only calls, not botocore's repetition of a lost answer.
+            self._done[token] = attempt.body, played
+        return answer
+
+
+class _Thread(threading.local):
+    """What a thread is about to send, and whether that is the injector's own business."""
+
+    coming: tuple[Attempt, Fault | None] | None = None
+    is_own = False
+
+
+def _listed(values: object, name: str) -> Collection[Any]:
+    """Accept several values, not one; None is none."""
+    if values is None:
+        return ()
+    if isinstance(values, (str, bytes)) or not isinstance(values, Collection):
+        refuse(name, values, "a list")
+    return values
+
+
+def _checked(catalog: Catalog, faults: object) -> tuple[Fault, ...]:
+    """Accept faults in operations that there are."""
+    if isinstance(faults, Fault) or not isinstance(faults, Iterable):
+        refuse("faults", faults, "a list of Fault")
+    known = set(catalog.client.meta.service_model.operation_names)
+    for fault in (listed := tuple(faults)):
+        check_instance(fault, "fault", Fault)
+        if not known.issuperset(fault.operations or ()):
+            refuse("operations", fault.operations, "operations of DynamoDB")
+    return listed

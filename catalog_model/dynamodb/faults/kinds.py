@@ -1,0 +1,321 @@
+"""What a fault of each kind does to one try of a request; `fault_injector` says which are hit.
+
+Errors look as the service writes them, down to the bytes, so that botocore's own reading and
+retrying of them is exercised.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+from boto3.dynamodb.table import BatchWriter
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from catalog_model.catalog import Catalog
+from catalog_model.dynamodb.failures import translated
+from catalog_model.dynamodb.faults.garbled_answers import Place, garbled, nothing_of
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.strict.request import TRANSACTIONS, table_name
+from catalog_model.operations import create_table, delete_table
+from catalog_model.table.codec import Item, key_attributes, primary_key
+from catalog_model.table.keys import ItemKey
+
+FaultKind = Literal[
+    "throttling",
+    "conflict",
+    "internal_error",
+    "connection_reset",
+    "lost_answer",
+    "garbled_answer",
+    "unprocessed",
+    "slow_answer",
+    "stale_index",
+]
+
+FAULT_KINDS: Final[Mapping[FaultKind, str]] = {
+    "throttling": (
+        "ProvisionedThroughputExceededException or ThrottlingException; for a transaction also "
+        "TransactionCanceledException, because of ThrottlingError at one action."
+    ),
+    "conflict": (
+        "A transaction meets another: TransactionCanceledException, because of TransactionConflict "
+        "at one action; a single write: TransactionConflictException."
+    ),
+    "internal_error": "InternalServerError, with status 500.",
+    "connection_reset": "The connection breaks before the request is sent.",
+    "lost_answer": (
+        "The request is carried out, but the caller waits in vain or sees the connection break."
+    ),
+    "garbled_answer": (
+        "Something else comes in place of the answer, in one of `GARBLED_FORMS`: a page, nothing, "
+        "cut JSON, another's answer. The request is carried out, or it is not."
+    ),
+    "unprocessed": (
+        "A part of a batch, at least one and possibly all, is not carried out and comes back in "
+        "UnprocessedKeys or UnprocessedItems."
+    ),
+    "slow_answer": "The request is sent after a pause of `seconds`.",
+    "stale_index": "A Query of an index answers as the index was `lag` writes before.",
+}
+"""All kinds of faults, and what each does."""
+
+HIT_BY: Final[Mapping[FaultKind, frozenset[str]]] = {
+    "conflict": TRANSACTIONS | {"DeleteItem", "PutItem", "UpdateItem"},
+    "unprocessed": frozenset({"BatchGetItem", "BatchWriteItem"}),
+    "stale_index": frozenset({"Query"}),
+}
+"""The operations that a kind of fault can hit, where it is not any; by default those on items."""
+
+WRITES: Final = HIT_BY["conflict"] - {"TransactGetItems"} | {"BatchWriteItem"}
+
+_CANCELLED: Final = "Transaction cancelled, please refer cancellation reasons for specific reasons"
+_SLOW_DOWN: Final = "Throughput exceeds the current capacity of your table or index."
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of a request, the *number*-th of its operation; *body* is what the engine gets.
+
+    ``is_done``: it is a transaction that was carried out before; the service only answers again.
+    ``form`` and ``carried_out`` say how a ``garbled_answer`` looks, and whether it comes after the
+    request was carried out.
+    """
+
+    operation: str
+    number: int
+    body: dict[str, Any]
+    rng: random.Random
+    is_done: bool = False
+    held: dict[str, Any] = field(default_factory=dict)
+    form: str = ""
+    carried_out: bool = False
+
+
+Deliver = Callable[[], AWSResponse]
+Effect = Callable[[Attempt, Deliver], AWSResponse]
+
+
+def make_answer(status: int, content: Mapping[str, Any]) -> AWSResponse:
+    """Write an answer as the service does."""
+    body = json.dumps(content).encode()
+    headers = HTTPHeaders()
+    headers["x-amzn-RequestId"] = f"FAULT-{uuid4()}"
+    headers["Content-Type"] = "application/x-amz-json-1.0"
+    headers["Content-Length"] = str(len(body))
+    return AWSResponse("", status, headers, SimpleNamespace(stream=lambda: [body]))
+
+
+def make_error(code: str, message: str, *, status: int = 400, **more: Any) -> AWSResponse:
+    """Write an error as the service does."""
+    kind = f"com.amazonaws.dynamodb.v20120810#{code}"
+    return make_answer(status, {"__type": kind, "message": message, **more})
+
+
+def mismatch() -> AWSResponse:
+    """Refuse a token that stands for another request."""
+    text = "The ClientRequestToken was used before with other parameters"
+    return make_error("IdempotentParameterMismatchException", text)
+
+
+def throttle(attempt: Attempt, _: Deliver) -> AWSResponse:
+    """Refuse for want of throughput, in one of the service's ways."""
+    ways = ["ProvisionedThroughputExceededException", "ThrottlingException"]
+    if attempt.operation in TRANSACTIONS and not attempt.is_done:
+        ways.append("TransactionCanceledException")
+    code = attempt.rng.choice(ways)
+    if code == "TransactionCanceledException":
+        return _cancel(attempt, "ThrottlingError", _SLOW_DOWN)
+    return make_error(code, _SLOW_DOWN)
+
+
+def conflict(attempt: Attempt, _: Deliver) -> AWSResponse:
+    """Refuse because another transaction is at one of the items."""
+    if attempt.operation in TRANSACTIONS:
+        return _cancel(attempt, "TransactionConflict", "Transaction is ongoing for the item")
+    return make_error("TransactionConflictException", "Transaction is ongoing for the item")
+
+
+def _cancel(attempt: Attempt, code: str, message: str) -> AWSResponse:
+    reasons: list[dict[str, str]] = [{"Code": "None"} for _ in attempt.body["TransactItems"]]
+    attempt.rng.choice(reasons).update(Code=code, Message=message)
+    text = f"{_CANCELLED} [{', '.join(reason['Code'] for reason in reasons)}]"
+    return make_error("TransactionCanceledException", text, CancellationReasons=reasons)
+
+
+def fail(_: Attempt, __: Deliver) -> AWSResponse:
+    """Fail inside of the service."""
+    return make_error("InternalServerError", "Internal server error", status=500)
+
+
+def break_off(_: Attempt, __: Deliver) -> AWSResponse:
+    """Break the connection before anything is sent."""
+    raise ConnectionClosedError(endpoint_url="injected fault: connection_reset")
+
+
+def lose(attempt: Attempt, deliver: Deliver) -> AWSResponse:
+    """Carry the request out, and lose the answer."""
+    deliver()
+    error = attempt.rng.choice((ConnectionClosedError, ReadTimeoutError))
+    raise error(endpoint_url="injected fault: lost_answer")
+
+
+def garble(attempt: Attempt, deliver: Deliver) -> AWSResponse:
+    """Let something else come in place of the answer."""
+    answer = deliver().content if attempt.carried_out else nothing_of(attempt.operation)
+    came = garbled(attempt.form, Place(attempt.operation, answer, attempt.rng))
+    headers = HTTPHeaders()
+    headers["Content-Type"] = came.kind
+    for name, value in came.headers.items():
+        headers[name] = value
+    return AWSResponse("", came.status, headers, SimpleNamespace(stream=lambda: [came.body]))
+
+
+def hold_back(attempt: Attempt) -> None:
+    """Take a part of a batch out of the request, before it is signed."""
+    whole = attempt.body["RequestItems"]
+    asked = [(table, part) for table, each in whole.items() for part in _parts_of(each)]
+    chosen = set(attempt.rng.sample(range(len(asked)), attempt.rng.randint(1, len(asked))))
+    split: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
+    for at, (table, part) in enumerate(asked):
+        split[at in chosen].setdefault(table, []).append(part)
+    kept, held = ({t: _with_parts(whole[t], parts) for t, parts in s.items()} for s in split)
+    attempt.body, attempt.held = {**attempt.body, "RequestItems": kept}, held
+
+
+def answer_in_part(attempt: Attempt, deliver: Deliver) -> AWSResponse:
+    """Ask the engine for what was not held back, if anything, and say what was."""
+    is_read = attempt.operation == "BatchGetItem"
+    content: dict[str, Any] = {}
+    if attempt.body["RequestItems"]:
+        answer = deliver()
+        if answer.status_code != 200:  # noqa: PLR2004  # the engine has its own trouble
+            return answer
+        content = json.loads(answer.content)
+    elif is_read:
+        content["Responses"] = {table: [] for table in attempt.held}
+    left = content.setdefault("UnprocessedKeys" if is_read else "UnprocessedItems", {})
+    for table, more in attempt.held.items():
+        parts = [*_parts_of(left.get(table, [])), *_parts_of(more)]
+        left[table] = _with_parts(more, parts)
+    return make_answer(200, content)
+
+
+def _parts_of(each: Any) -> list[Any]:
+    """Give the keys to read, or the writes, that a batch has for one table."""
+    parts: list[Any] = each if isinstance(each, list) else each["Keys"]
+    return parts
+
+
+def _with_parts(like: Any, parts: list[Any]) -> Any:
+    return parts if isinstance(like, list) else {**like, "Keys": parts}
+
+
+EFFECTS: Final[Mapping[FaultKind, Effect]] = {
+    "throttling": throttle,
+    "conflict": conflict,
+    "internal_error": fail,
+    "connection_reset": break_off,
+    "lost_answer": lose,
+    "garbled_answer": garble,
+    "unprocessed": answer_in_part,
+}
+"""What answers in the engine's place; the other two kinds need more than the request."""
+
+
+class LaggingCopy:
+    """A copy of the catalogue's table that is *lag* writes behind.
+
+    An index that lags is the index of a table that lags: so a Query of it is led to the copy, and
+    the engine itself finds what it answers.
+    """
+
+    def __init__(self, catalog: Catalog, lag: int) -> None:
+        self.lock = threading.RLock()
+        self._table = table_name(catalog.table)
+        self._lag = lag
+        # A gateway of its own: no trace of the handle shows what is read here.
+        self._gateway = Gateway(catalog.table, catalog.client)
+        name = f"{self._table[:200]}.{lag}-behind.{uuid4().hex[:8]}"
+        self._copy = Catalog(name, client=catalog.client)
+        self._coming: deque[dict[ItemKey, Item | None]] = deque()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Make the copy, and delete it at the end of the block."""
+        create_table(self._copy)
+        try:
+            with translated(self._table):
+                self._fill()
+            yield
+        finally:
+            delete_table(self._copy)
+
+    def can_answer(self, attempt: Attempt) -> bool:
+        """Tell whether this asks for an index of the catalogue's table."""
+        return "IndexName" in attempt.body and self._is_ours(attempt.body)
+
+    def lead_astray(self, attempt: Attempt) -> None:
+        """Ask the copy in place of the table, before the request is signed."""
+        attempt.body = {**attempt.body, "TableName": self._copy.table}
+
+    def answer(self, deliver: Deliver) -> AWSResponse:
+        """Let the copy answer, in the name of the table."""
+        answer = deliver()
+        content = json.loads(answer.content)
+        if "ConsumedCapacity" not in content:
+            return answer
+        content["ConsumedCapacity"]["TableName"] = self._table
+        return make_answer(answer.status_code, content)
+
+    def follow(self, attempt: Attempt) -> None:
+        """Read what a write left behind, and bring the write to the copy whose turn it now is."""
+        ours = [request for request in _writes_in(attempt) if self._is_ours(request)]
+        written = [request.get("Key") or request["Item"] for request in ours]
+        keys = [primary_key(item) for item in written]
+        found = self._gateway.batch_get(keys, consistent=True)
+        if keys:
+            self._coming.append({key: found.get(key) for key in keys})
+        if len(self._coming) <= self._lag:
+            return
+        with self._writer() as batch:
+            for key, item in self._coming.popleft().items():
+                if item is None:
+                    batch.delete_item(Key=key_attributes(key))
+                else:
+                    batch.put_item(Item=item)
+
+    def _fill(self) -> None:
+        scan = self._gateway.client.get_paginator("scan")
+        pages = scan.paginate(TableName=self._gateway.table_name, ConsistentRead=True)
+        with self._writer() as batch:
+            for page in pages:
+                for item in page["Items"]:
+                    batch.put_item(Item=item)
+
+    def _is_ours(self, request: Mapping[str, Any]) -> bool:
+        return table_name(request["TableName"]) == self._table
+
+    def _writer(self) -> Any:
+        return BatchWriter(self._copy.table, self._copy.client)
+
+
+def _writes_in(attempt: Attempt) -> Iterator[dict[str, Any]]:
+    if attempt.operation == "TransactWriteItems":
+        for action in attempt.body["TransactItems"]:
+            yield from action.values()
+    elif attempt.operation == "BatchWriteItem":
+        for table, parts in attempt.body["RequestItems"].items():
+            yield from ({"TableName": table, **each} for part in parts for each in part.values())
+    else:
+        yield attempt.body

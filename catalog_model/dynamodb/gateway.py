@@ -1,0 +1,388 @@
+"""The only door to DynamoDB: requests out, items in, and every error as one of ours.
+
+Reads go through boto3's client, whose answers the codec takes as they come. Writes go through
+PynamoDB's low-level connection, which builds conditions and transactions, on the same client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import uuid4
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from catalog_model.dynamodb.answers import check_answers
+from catalog_model.dynamodb.calls import Call
+from catalog_model.dynamodb.deadline import keep_deadlines
+from catalog_model.dynamodb.failures import translated
+from catalog_model.dynamodb.retries import Retries, note_progress
+from catalog_model.dynamodb.trace import Observers, Send
+from catalog_model.errors import ServiceError
+from catalog_model.table import plan
+from catalog_model.table.codec import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Item,
+    key_attributes,
+    number,
+    own_value,
+    primary_key,
+)
+from catalog_model.table.definition import meta_table
+from catalog_model.table.indexes import INDEX_KEYS, IndexName
+from catalog_model.table.keys import ItemKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_T = TypeVar("_T")
+
+MAX_BATCH_GET: Final = 100
+
+_ACTIONS: Final[dict[type[plan.Operation], str]] = {
+    plan.Check: "ConditionCheck",
+    plan.Delete: "Delete",
+    plan.Put: "Put",
+    plan.Update: "Update",
+}
+"""The kinds of operations of a plan in a transaction, in the order in which PynamoDB has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The sort keys from *lower* to *upper*, both included; None leaves that side open."""
+
+    lower: str | None = None
+    upper: str | None = None
+
+    def is_empty(self) -> bool:
+        """Tell whether no sort key can be in it; DynamoDB refuses to be asked for such."""
+        return self.lower is not None and self.upper is not None and self.lower > self.upper
+
+
+EVERYTHING: Final = Range()
+
+
+class SharedConnection(Connection):
+    """PynamoDB's connection on a client that is already made.
+
+    Left to itself, PynamoDB makes a client for each thread that comes first.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        super().__init__(region=client.meta.region_name)
+        self._shared_client = client
+        self.add_meta_table(meta_table(table_name))
+
+    @property
+    def client(self) -> Any:
+        """The client that the reads use, too."""
+        return self._shared_client
+
+
+class Gateway:
+    """Requests to one table. Thread-safe, as botocore's clients are."""
+
+    def __init__(
+        self,
+        table_name: str,
+        client: DynamoDBClient,
+        observers: Observers | None = None,
+        profile: str | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.table_name = table_name
+        self._profile = profile
+        self.client = client
+        self._observers = observers or Observers()
+        self._deadline = deadline
+        check_answers(client)
+        keep_deadlines(client)
+        self.connection = SharedConnection(client, table_name)
+
+    def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
+        """Read one item; None where there is none."""
+        request = {
+            "TableName": self.table_name,
+            "Key": key_attributes(key),
+            "ConsistentRead": consistent,
+        }
+        answer = self._send("GetItem", request, lambda r: self.client.get_item(**r))
+        item: Item | None = answer.get("Item")
+        return item
+
+    def batch_get(
+        self, keys: Iterable[ItemKey], *, consistent: bool = False
+    ) -> dict[ItemKey, Item]:
+        """Read many items, 100 a request; keys without an item are missing in the answer."""
+        found = self.batch_get_parts(keys, (), consistent=consistent)
+        return {primary_key(item): item for item in found}
+
+    def batch_get_parts(
+        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+    ) -> Iterator[Item]:
+        """Read some attributes of many items, in no order; what costs time is their number."""
+        projection = _projection(only) if only else {}
+        for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET):
+            wanted = {"Keys": [key_attributes(key) for key in chunk], "ConsistentRead": consistent}
+            yield from self._batch_get({**wanted, **projection})
+
+    def _batch_get(self, asked: Any) -> Iterator[Item]:
+        retries = Retries("BatchGetItem", self.table_name, self._deadline)
+        while asked:
+            wanted = len(asked["Keys"])
+            request = {"RequestItems": {self.table_name: asked}}
+            answer = self._send("BatchGetItem", request, lambda r: self.client.batch_get_item(**r))
+            yield from answer["Responses"].get(self.table_name, [])
+            asked = answer.get("UnprocessedKeys", {}).get(self.table_name, {})
+            if asked and len(asked["Keys"]) < wanted:  # also where none of the keys has an item
+                retries.progressed()
+            elif asked:
+                retries.wait_for_the_rest()
+
+    def query(
+        self,
+        partition: str,
+        within: Range,
+        *,
+        index: IndexName | None = None,
+        descending: bool = False,
+        consistent: bool = False,
+        limit: int | None = None,
+        only: str | None = None,
+        with_place: bool = False,
+    ) -> list[Item]:
+        """Read items of one partition in the order of their sort keys, *limit* at the most.
+
+        One request, unless an answer is cut at DynamoDB's 1 MB. *only* reads one attribute,
+        *with_place* the sort key besides.
+        """
+        if within.is_empty():
+            return []
+        request = _query(partition, within, index, only, with_place=with_place)
+        request.update(
+            TableName=self.table_name, ScanIndexForward=not descending, ConsistentRead=consistent
+        )
+        items: list[Item] = []
+        while True:
+            if limit is not None:
+                request["Limit"] = limit - len(items)
+            answer = self._send("Query", request, lambda r: self.client.query(**r))
+            items.extend(answer["Items"])
+            request["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
+            if not request["ExclusiveStartKey"] or len(items) == limit:
+                return items
+
+    def scan(self, segment: int, segments: int, *, page: int | None = None) -> Iterator[list[Item]]:
+        """Read one of several parts of the whole table consistently, page by page."""
+        return (items for items, _ in self.scan_after(None, segment, segments, page=page))
+
+    def scan_after(
+        self, last: Item | None, segment: int, segments: int, *, page: int | None = None
+    ) -> Iterator[tuple[list[Item], Item | None]]:
+        """Read such a part from behind the key *last* on; each page with the last key it saw.
+
+        The key of the last page is None: nothing follows.
+        """
+        request: dict[str, Any] = {
+            "TableName": self.table_name,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "ConsistentRead": True,
+        }
+        if page is not None:
+            request["Limit"] = page
+        while True:
+            if last is not None:
+                request["ExclusiveStartKey"] = last
+            answer = self._send("Scan", request, lambda r: self.client.scan(**r))
+            last = answer.get("LastEvaluatedKey")
+            yield answer["Items"], last
+            if last is None:
+                return
+
+    def update(self, operation: plan.Update) -> None:
+        """Apply one operation by itself: at half the price of a transaction.
+
+        Raises:
+            LostRaceError: If its condition did not hold, or a transaction was at the item.
+        """
+        request = self._action(operation)
+        self._send("UpdateItem", request, lambda r: self.client.update_item(**r))
+
+    def transact(self, operations: plan.Plan) -> None:
+        """Apply all operations of a plan or none.
+
+        What is throttled is tried again. All tries have one token: a cancelled transaction applied
+        nothing, and one whose answer was lost is not applied again.
+
+        Raises:
+            LostRaceError: If a condition did not hold, or another transaction was at an item.
+            ThrottledError: If it was throttled every time.
+        """
+        listed = self._listed(operations)
+        actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}
+        for each in listed:
+            for name, action in each.items():
+                actions[name].append(action)
+        token = str(uuid4())
+
+        def send(request: dict[str, Any]) -> Any:
+            return self.connection.transact_write_items(
+                condition_check_items=actions["ConditionCheck"],
+                delete_items=actions["Delete"],
+                put_items=actions["Put"],
+                update_items=actions["Update"],
+                client_request_token=token,
+                return_consumed_capacity=request.get("ReturnConsumedCapacity"),
+            )
+
+        self._send("TransactWriteItems", {"TransactItems": listed}, send)
+
+    def _listed(self, operations: plan.Plan) -> list[dict[str, Any]]:
+        """Write a plan as the actions of a transaction, in the order in which PynamoDB has them."""
+        return [
+            {name: self._action(operation)}
+            for kind, name in _ACTIONS.items()
+            for operation in plan.check_distinct(operations)
+            if isinstance(operation, kind)
+        ]
+
+    def describe_table(self) -> dict[str, Any]:
+        """Ask how the table is."""
+        request = {"TableName": self.table_name}
+        answer = self._send("DescribeTable", request, lambda r: self.client.describe_table(**r))
+        described: dict[str, Any] = answer["Table"]
+        return described
+
+    def create_table(self, declared: dict[str, Any]) -> None:
+        """Begin to make the table; *declared* as PynamoDB's connection takes it."""
+        request = {"TableName": self.table_name, **declared}
+        self._send(
+            "CreateTable",
+            request,
+            lambda _: self.connection.create_table(self.table_name, **declared),
+        )
+
+    def delete_table(self) -> None:
+        """Begin to delete the table."""
+        request = {"TableName": self.table_name}
+        self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
+
+    def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        with self._observers.guard(operation):
+            return self._send_until_taken(operation, request, send)
+
+    def _send_until_taken(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        """Send a request, again where the table had no throughput left for it."""
+        retries = Retries(operation, self.table_name, self._deadline)
+        while True:
+            try:
+                with (
+                    Call(operation, request, retries.seconds_left(), self._deadline),
+                    translated(self.table_name, self._profile),
+                ):
+                    answer = self._observers.send(operation, request, send)
+            except ServiceError as error:
+                if not retries.wait_after(error):
+                    raise
+            else:
+                if operation != "BatchGetItem":  # which may have got nothing done
+                    note_progress()
+                return answer
+
+    def _action(self, operation: plan.Operation) -> dict[str, Any]:
+        condition = _condition(operation.condition)
+        why = "ALL_OLD" if isinstance(operation.condition, plan.Known) else None
+        match operation:
+            case plan.Put(item):
+                attributes = {name: item[name] for name in item if name not in ("PK", "SK")}
+                key = primary_key(item)
+                extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
+            case plan.Update(key, sets, adds):
+                changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]
+                changes += [Path(name).add(own_value(value)) for name, value in adds]
+                changes += [Path(name).remove() for name in operation.removes]
+                extra = {"actions": changes}
+            case plan.Delete(key) | plan.Check(key):
+                extra = {}
+        action: dict[str, Any] = self.connection.get_operation_kwargs(
+            self.table_name,
+            key.PK,
+            key.SK,
+            condition=condition,
+            return_values_on_condition_failure=why,
+            **extra,
+        )
+        return action
+
+
+def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Cut *values* into lists of *size*; the last may be shorter."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _query(
+    partition: str,
+    within: Range,
+    index: IndexName | None,
+    only: str | None,
+    *,
+    with_place: bool = False,
+) -> dict[str, Any]:
+    pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
+    names, values = {"#pk": pk}, {":pk": {"S": partition}}
+    condition = "#pk = :pk"
+    if within.lower is not None and within.upper is not None:
+        condition += " AND #sk BETWEEN :lower AND :upper"
+    elif within.lower is not None:
+        condition += " AND #sk >= :lower"
+    elif within.upper is not None:
+        condition += " AND #sk <= :upper"
+    for bound, value in ((":lower", within.lower), (":upper", within.upper)):
+        if value is not None:
+            values[bound] = {"S": value}
+            names["#sk"] = sk
+    request: dict[str, Any] = {"KeyConditionExpression": condition}
+    if index:
+        request["IndexName"] = index
+    if only:
+        request["ProjectionExpression"] = "#only"
+        request["Select"] = "SPECIFIC_ATTRIBUTES"  # implied, but a policy may demand it
+        names["#only"] = only
+        if with_place:
+            request["ProjectionExpression"] += ",#sk"
+            names["#sk"] = sk
+    request["ExpressionAttributeNames"] = names
+    request["ExpressionAttributeValues"] = values
+    return request
+
+
+def _projection(attributes: tuple[str, ...]) -> dict[str, Any]:
+    names = {f"#{at}": name for at, name in enumerate(attributes)}
+    return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
+
+
+def _condition(condition: plan.Condition) -> PynamoCondition | None:
+    match condition:
+        case None:
+            return None
+        case plan.Absent():
+            return Path("PK").does_not_exist()
+        case plan.Equals(attribute, value, or_absent, must_exist):
+            equals: PynamoCondition = Path(attribute) == own_value(value)
+            holds = (Path(attribute).does_not_exist() | equals) if or_absent else equals
+            return (Path("PK").exists() & holds) if must_exist else holds
+        case plan.Known(also):
+            is_no_newer = Path(SCHEMA) <= number(SCHEMA_VERSION)
+            known: PynamoCondition = Path(SCHEMA).does_not_exist() | is_no_newer
+            wanted = _condition(also)
+            return known if wanted is None else wanted & known

@@ -1,0 +1,184 @@
+"""What stands before each request of a handle: it is sent, or refused at once if it would be stuck.
+
+`Guard` has a breaker, and `Room` for so many requests that wait for the table at the same time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from catalog_model.dynamodb.breaker import (
+    ILL,
+    Breaker,
+    Clock,
+    Outcome,
+    Reason,
+    RefusedError,
+    Ticket,
+    outcome_of,
+)
+
+PATIENCE: Final = 0.5
+"""For how many seconds room is waited for while no request ends: then all of them are stuck."""
+
+LONGEST_WAIT: Final = 1.0
+"""For how many seconds it is waited for in any case."""
+
+ITEM_OPERATIONS: Final = frozenset(
+    ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
+)
+"""What is guarded. DescribeTable has no part in the table's throughput, and asks for health."""
+
+
+class Room:
+    """Room for so many requests at once, so that not all threads of a server wait for the table.
+
+    One for which there is none waits a moment while others come to their end. Once none has ended
+    for *patience* seconds all that come are refused at once.
+    """
+
+    def __init__(
+        self, places: int, patience: float = PATIENCE, clock: Clock = time.monotonic
+    ) -> None:
+        self._places = places
+        self._patience = patience
+        self._clock = clock
+        self._freed = threading.Condition()
+        self._taken = 0
+        self._moved = 0.0
+
+    def enter(self) -> None:
+        """Take a place; `leave` gives it back.
+
+        Raises:
+            RefusedError: If there is none, and none is to be had in a moment.
+        """
+        with self._freed:
+            until = self._clock() + min(2 * self._patience, LONGEST_WAIT)
+            while self._taken >= self._places:
+                wait = min(until, self._moved + self._patience) - self._clock()
+                if wait <= 0:
+                    text = f"not sent: {self._places} requests wait for the table already"
+                    raise RefusedError(text, 1.0, "full")
+                self._freed.wait(wait)
+            self._taken += 1
+            self._moved = self._clock()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        with self._freed:
+            self._taken -= 1
+            self._moved = self._clock()
+            self._freed.notify()
+
+
+class Visit:
+    """All requests to a table that are made for one answer: they are let through together, or not.
+
+    Of several requests for one answer the last would otherwise find no room, and those before it
+    would have been for nothing, just when the table has little to give.
+    """
+
+    def __init__(self, until: float = math.inf) -> None:
+        self.until = until
+        self.ticket: Ticket | None = None
+        self.is_answered = False
+        self.lock = threading.Lock()
+
+
+class Guard:
+    """What stands before each request of a handle to the items of its table.
+
+    >>> from catalog_model.dynamodb.breaker import Breaker
+    >>> from catalog_model.dynamodb.guard import Guard, Room
+    >>> guard = Guard(Breaker(), Room(6))
+    >>> with guard("GetItem"):
+    ...     pass  # the request
+    >>> guard.breaker.state.value
+    'closed'
+    """
+
+    def __init__(self, breaker: Breaker, room: Room, clock: Clock = time.monotonic) -> None:
+        self.breaker = breaker
+        self.room = room
+        self.on_refusal: list[Callable[[Reason], None]] = []  # to be called with each
+        self._clock = clock
+        self._visit: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+    def begin_visit(self, seconds: float) -> None:
+        """Take all requests of this thread for one answer, until `end_visit`.
+
+        After so many seconds no more of them are sent.
+        """
+        self._visit.set(Visit(self._clock() + seconds))
+
+    def end_visit(self) -> None:
+        """End the visit of this thread, if there is one."""
+        visit = self._visit.get()
+        self._visit.set(None)
+        if visit is not None:
+            self._end(visit)
+
+    @contextmanager
+    def __call__(self, operation: str) -> Iterator[None]:
+        """Let a request through, and judge the table by how it ends.
+
+        Raises:
+            RefusedError: If the request shall not be sent.
+        """
+        if operation not in ITEM_OPERATIONS:
+            yield
+            return
+        own = self._visit.get()
+        visit = Visit() if own is None else own
+        self._enter(visit)
+        try:
+            yield
+            visit.is_answered = True
+        except BaseException as error:
+            self._judge(visit, outcome_of(error))
+            raise
+        finally:
+            self.room.leave()
+            if own is None:
+                self._end(visit)
+
+    def _enter(self, visit: Visit) -> None:
+        try:
+            self._admit(visit)
+            self.room.enter()
+        except RefusedError as refusal:
+            if not visit.is_answered:
+                self._end(visit)
+            for tell in self.on_refusal:
+                tell(refusal.reason)
+            raise
+
+    def _admit(self, visit: Visit) -> None:
+        if self._clock() > visit.until:
+            raise RefusedError("not sent: the time for this answer is over", 1.0, "late")
+        with visit.lock:
+            if visit.ticket is None:
+                visit.ticket = self.breaker.enter()
+
+    def _judge(self, visit: Visit, outcome: Outcome) -> None:
+        """Take note of a failure at once, and of an answer at the end of the visit."""
+        if outcome is Outcome.ANSWERED:
+            visit.is_answered = True
+        elif outcome in ILL:
+            self._leave(visit, outcome)
+
+    def _end(self, visit: Visit) -> None:
+        self._leave(visit, Outcome.ANSWERED if visit.is_answered else Outcome.NOT_ASKED)
+
+    def _leave(self, visit: Visit, outcome: Outcome) -> None:
+        with visit.lock:
+            ticket, visit.ticket = visit.ticket, None
+        if ticket is not None:
+            self.breaker.leave(ticket, outcome)

@@ -1,0 +1,322 @@
+"""A table in this process's memory that answers a gateway as boto3's client does.
+
+`catalog_model.analysis.offline` makes a catalogue of it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import partial
+from operator import itemgetter
+from types import SimpleNamespace
+from typing import Any, Final, NoReturn
+
+from botocore.exceptions import ClientError
+
+from catalog_model.domain.arguments import refuse
+from catalog_model.dynamodb import capacity
+from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.errors import ServiceError
+from catalog_model.table import evolution, plan
+from catalog_model.table.codec import Item, Value, primary_key
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
+from catalog_model.table.keys import ItemKey
+
+PAGE_BYTES: Final = 1024 * 1024
+"""What a Query reads at the most; the item that goes beyond it begins the next page."""
+
+BATCH_BYTES: Final = 16 * 1024 * 1024
+"""What a BatchGetItem reads at the most; keys from there on are left unprocessed."""
+
+_DIGITS: Final = Context(prec=38)
+_CONDITION: Final = re.compile(
+    r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|>= (:\w+)|<= (:\w+)))?"
+)
+_SELECT: Final = "SPECIFIC_ATTRIBUTES"
+"""What a projection implies, and the one selection that is understood."""
+
+Place = tuple[str, str, str]
+"""Where an item stands in a partition: the sort key, and the table's key where that is equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a Query asks for."""
+
+    index: IndexName | None
+    partition: str
+    lower: str | None
+    upper: str | None
+    descending: bool
+    limit: int | None
+    start: Place | None
+
+    def find(self, partition: Sequence[Place]) -> list[Place]:
+        """Find what lies in the range and beyond the start, in the order asked for."""
+        first, end = 0, len(partition)
+        if self.lower is not None:
+            first = bisect_left(partition, self.lower, key=itemgetter(0))
+        if self.upper is not None:
+            end = bisect_right(partition, self.upper, key=itemgetter(0))
+        if self.start and self.descending:
+            end = min(end, bisect_left(partition, self.start))
+        elif self.start:
+            first = max(first, bisect_right(partition, self.start))
+        numbers = range(first, end)[:: -1 if self.descending else 1]
+        return [partition[number] for number in numbers[: self.limit]]
+
+
+class OfflineClient:
+    """Answers a gateway's reads as boto3's client does, and applies its plans. Thread-safe.
+
+    Items are kept as DynamoDB gives them back, and are never changed, only replaced.
+    """
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self.meta = SimpleNamespace(region_name="offline", endpoint_url="offline:")
+        self._lock = threading.Lock()
+        self._items: dict[ItemKey, Item] = {}
+        self._partitions: dict[tuple[IndexName | None, str], list[Place]] = defaultdict(list)
+        for item in items:
+            try:
+                self._write(primary_key(item), item)
+            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+                refuse("items", item, "items of typed JSON, each with its keys")
+
+    def items(self) -> list[Item]:
+        """Copy every item, in the order of their keys."""
+        with self._lock:
+            return [deepcopy(self._items[key]) for key in sorted(self._items)]
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """Answer a GetItem."""
+        consistent = request.get("ConsistentRead", False)
+        with self._lock:
+            item = self._items.get(primary_key(request["Key"]))
+        answer: dict[str, Any] = {"Item": deepcopy(item)} if item else {}
+        if _is_asked_for_units(request):
+            units = capacity.get_units(item, consistent=consistent)
+            answer["ConsumedCapacity"] = _report(units)
+        return answer
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Answer a BatchGetItem; what goes beyond 16 MB is left unprocessed."""
+        ((table, asked),) = request["RequestItems"].items()
+        with self._lock:
+            found = [self._items.get(primary_key(key)) for key in asked["Keys"]]
+        read = _as_far_as(BATCH_BYTES, found)
+        left = asked["Keys"][len(read) :]
+        answer: dict[str, Any] = {
+            "Responses": {table: _projected(filter(None, read), asked)},
+            "UnprocessedKeys": {table: {**asked, "Keys": left}} if left else {},
+        }
+        if _is_asked_for_units(request):
+            consistent = asked.get("ConsistentRead", False)
+            units = capacity.batch_get_units(read, consistent=consistent)
+            answer["ConsumedCapacity"] = [_report(units)]
+        return answer
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Answer a Query; what goes beyond 1 MB begins the next page."""
+        asked = _question(request)
+        index = asked.index
+        with self._lock:
+            places = asked.find(self._partitions.get((index, asked.partition), ()))
+            found = [self._items[ItemKey(pk, sk)] for _, pk, sk in places]
+        seen = map(partial(capacity.index_entry, index=index), found) if index else found
+        read = _as_far_as(PAGE_BYTES, seen)
+        answer: dict[str, Any] = {
+            "Items": _projected(filter(None, read), request),
+            "Count": len(read),
+            "ScannedCount": len(read),
+        }
+        if len(read) < len(found) or len(read) == asked.limit:
+            last = found[len(read) - 1]
+            answer["LastEvaluatedKey"] = {
+                name: last[name] for name in ("PK", "SK", *_own_keys(index))
+            }
+        if _is_asked_for_units(request):
+            consistent = request.get("ConsistentRead", False)
+            units = capacity.query_units(found[: len(read)], index=index, consistent=consistent)
+            answer["ConsumedCapacity"] = _report(units)
+        return answer
+
+    def transact(self, planned: plan.Plan, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply a plan, and answer as a TransactWriteItems that asks for it.
+
+        Raises:
+            ClientError: If a condition did not hold.
+        """
+        answer: dict[str, Any] = {}
+        with self._lock:
+            before = [self._items.get(plan.key_of(each)) for each in planned]
+            held = [_holds(*each) for each in zip(planned, before, strict=True)]
+            if not all(held):
+                raise _cancelled(held, before)
+            if _is_asked_for_units(request):
+                units = capacity.predict_plan(planned, self._items)
+                answer["ConsumedCapacity"] = [_report(units)]
+            for operation, item in zip(planned, before, strict=True):
+                self._write(plan.key_of(operation), capacity.outcome(operation, item))
+        return answer
+
+    def _write(self, key: ItemKey, item: Item | None) -> None:
+        """Put an item in place of what is there, in the table and in each index."""
+        before = self._items.pop(key, None)
+        if item is not None:
+            self._items[key] = {name: _normal(value) for name, value in item.items()}
+        for index in (None, *INDEXES):
+            old, new = _place(before, index), _place(item, index)
+            if old != new:
+                self._move(index, old, new)
+
+    def _move(
+        self, index: IndexName | None, old: tuple[str, Place] | None, new: tuple[str, Place] | None
+    ) -> None:
+        if old:
+            places = self._partitions[index, old[0]]
+            del places[bisect_left(places, old[1])]
+        if new:
+            insort(self._partitions[index, new[0]], new[1])
+
+    def _make_api_call(self, operation: str, _: object) -> NoReturn:
+        """Refuse what PynamoDB's connection asks for."""
+        raise _unknown(operation)
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        if name.startswith("__"):  # Python asks for these, nobody else
+            raise AttributeError(name)
+
+        def unknown(*_: object, **__: object) -> NoReturn:
+            raise _unknown(name)
+
+        return unknown
+
+
+def _question(request: Mapping[str, Any]) -> _Question:
+    found = _CONDITION.fullmatch(request["KeyConditionExpression"])
+    is_other = request.get("Select", _SELECT) != _SELECT or "FilterExpression" in request
+    if found is None or is_other:
+        raise _unknown(f"Query with {dict(request)!r}")
+    pk, partition, sk, between, and_, least, most = found.groups()
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    index, start = request.get("IndexName"), request.get("ExclusiveStartKey")
+    own = _own_keys(index)
+    if (names[pk], names[sk] if sk else own[1]) != own:
+        raise _unknown(f"Query by {sorted(names.values())} of {index or 'the table'}")
+    lower, upper = between or least, and_ or most
+    return _Question(
+        index,
+        values[partition]["S"],
+        lower=values[lower]["S"] if lower else None,
+        upper=values[upper]["S"] if upper else None,
+        descending=not request.get("ScanIndexForward", True),
+        limit=request.get("Limit"),
+        start=(start[own[1]]["S"], *primary_key(start)) if start else None,
+    )
+
+
+def _as_far_as(most: int, items: Iterable[Item | None]) -> list[Item | None]:
+    """Take items until the next would make it more than so many bytes."""
+    taken: list[Item | None] = []
+    size = 0
+    for item in items:
+        size += item_size(item or {})
+        if size > most:
+            break
+        taken.append(item)
+    return taken
+
+
+def _projected(items: Iterable[Item], asked: Mapping[str, Any]) -> list[Item]:
+    expression = asked.get("ProjectionExpression")
+    if not expression:
+        return deepcopy(list(items))
+    names = [asked["ExpressionAttributeNames"][each] for each in expression.split(",")]
+    return [{name: deepcopy(item[name]) for name in names if name in item} for item in items]
+
+
+def _is_asked_for_units(request: Mapping[str, Any]) -> bool:
+    return bool(request.get("ReturnConsumedCapacity", "NONE") != "NONE")
+
+
+def _report(units: Units) -> dict[str, Any]:
+    """Write units as DynamoDB reports them."""
+    shares = {index: {"CapacityUnits": share} for index, share in units.indexes.items()}
+    report = {"CapacityUnits": units.total, "Table": {"CapacityUnits": units.table}}
+    return report | ({"GlobalSecondaryIndexes": shares} if shares else {})
+
+
+def _holds(operation: plan.Operation, item: Item | None) -> bool:
+    """Tell whether the condition of an operation holds for the item that is there."""
+    return _is_met(operation.condition, item)
+
+
+def _is_met(condition: plan.Condition, item: Item | None) -> bool:
+    match condition:
+        case plan.Absent():
+            return item is None
+        case plan.Known(also):
+            return not evolution.is_newer(item or {}) and _is_met(also, item)
+        case plan.Equals(attribute, value, or_absent, must_exist):
+            if item is None or attribute not in item:
+                return or_absent and not (must_exist and item is None)
+            found: Value = item[attribute]
+            return found == {"N": str(value)}
+    return True
+
+
+def _cancelled(held: Sequence[bool], before: Iterable[Item | None]) -> ClientError:
+    """Make the error for conditions of which not all held, as botocore raises it."""
+    codes = ["None" if each else "ConditionalCheckFailed" for each in held]
+    message = f"the conditions of the transaction: {', '.join(codes)}"
+    reasons: list[Any] = [
+        {"Code": code} if code == "None" else {"Code": code, "Item": item or {}}
+        for code, item in zip(codes, before, strict=True)
+    ]
+    return ClientError(
+        {
+            "Error": {"Code": "TransactionCanceledException", "Message": message},
+            "CancellationReasons": reasons,
+        },
+        "TransactWriteItems",
+    )
+
+
+def _unknown(what: str) -> ServiceError:
+    message = f"an offline table answers the access patterns' reads and writes; it knows no {what}"
+    return ServiceError(message, code="UnknownOperationException")
+
+
+def _place(item: Item | None, index: IndexName | None) -> tuple[str, Place] | None:
+    """Tell in which partition of the table or an index an item is, and where in it."""
+    pk, sk = _own_keys(index)
+    if item is None or pk not in item or sk not in item:
+        return None
+    return item[pk]["S"], (item[sk]["S"], *primary_key(item))
+
+
+def _own_keys(index: IndexName | None) -> tuple[str, str]:
+    return INDEX_KEYS[index] if index else ("PK", "SK")
+
+
+def _normal(value: Value) -> Value:
+    """Copy a value, numbers as DynamoDB gives them back: in full, without needless zeros."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            decimal = Decimal(content)
+            return {kind: format(decimal.normalize(_DIGITS), "f") if decimal else "0"}
+        case "L":
+            return {kind: [_normal(each) for each in content]}
+        case "M":
+            return {kind: {name: _normal(each) for name, each in content.items()}}
+    return {kind: content}

@@ -1,0 +1,205 @@
+"""From units to money: capacity to provision, and dollars a month, from a table of prices.
+
+Pure. The prices here are list prices of DynamoDB's Standard table class and will be out of date
+one day: **check yours**, and pass your own `Prices`. Neither the free tier, backups, streams nor
+the transfer of data are in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from math import ceil
+from typing import Any, Final
+
+from catalog_model.domain.arguments import refuse
+from catalog_model.dynamodb.capacity import NOTHING, Units
+from catalog_model.table.indexes import INDEXES, TABLE
+
+HOURS_A_MONTH: Final = 730
+SECONDS_AN_HOUR: Final = 3600
+GB: Final = 10**9
+TARGET: Final = 0.7
+"""How much of what is provisioned shall be used: the default of AWS's auto scaling."""
+
+LEAST_USE: Final = 0.01
+MOST: Final = 10**18
+"""More than any table takes, stores or costs; every sum of such figures is finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What DynamoDB costs somewhere, in dollars."""
+
+    region: str
+    as_of: str
+    million_reads: float
+    """A million read request units, on demand."""
+    million_writes: float
+    """A million write request units, on demand."""
+    read_hour: float
+    """One unit of provisioned read capacity for an hour."""
+    write_hour: float
+    """One unit of provisioned write capacity for an hour."""
+    gb_month: float
+    """A gigabyte (10 to the 9th bytes) of storage for a month."""
+
+
+PRICES: Final[Mapping[str, Prices]] = {
+    "us-east-1": Prices("us-east-1", "2024-11", 0.125, 0.625, 0.00013, 0.00065, 0.25),
+    "eu-west-1": Prices("eu-west-1", "2024-11", 0.1415, 0.70675, 0.000147, 0.000735, 0.283),
+}
+"""List prices as they were known in the month that each states; check yours."""
+
+DEFAULT_PRICES: Final = PRICES["us-east-1"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """One kind of call: how often it comes, and the units that one of it reads and writes."""
+
+    per_second: float
+    reads: Units = NOTHING
+    writes: Units = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Dollars a month in both ways to pay, and the capacity to provision, for table and indexes."""
+
+    on_demand: float
+    provisioned: float
+    storage: float
+    read_capacity: Mapping[str, int]
+    write_capacity: Mapping[str, int]
+
+
+def bill(
+    calls: Iterable[Calls],
+    *,
+    prices: Prices = DEFAULT_PRICES,
+    utilisation: float = TARGET,
+    stored_bytes: int = 0,
+) -> Bill:
+    """Price calls that come steadily, all month long.
+
+    Args:
+        calls: The kinds of call.
+        prices: What a unit costs.
+        utilisation: How much of the provisioned capacity shall be used, 0.01 to 1.
+        stored_bytes: As of `capacity.stored_bytes`.
+
+    Raises:
+        InvalidArgumentError: If *utilisation*, *stored_bytes* or a rate is out of its bounds.
+    """
+    reads, writes = units_per_second(calls)
+    read_capacity = capacity_needed(reads, utilisation)
+    write_capacity = capacity_needed(writes, utilisation)
+    return Bill(
+        on_demand=on_demand_dollars(reads.total, writes.total, prices),
+        provisioned=provisioned_dollars(
+            sum(read_capacity.values()), sum(write_capacity.values()), prices
+        ),
+        storage=storage_dollars(stored_bytes, prices),
+        read_capacity=read_capacity,
+        write_capacity=write_capacity,
+    )
+
+
+def units_per_second(calls: Iterable[Calls]) -> tuple[Units, Units]:
+    """Add up the units that calls read and that they write in a second.
+
+    >>> units_per_second([Calls(10, reads=Units(2)), Calls(4, writes=Units(6, {"by_name": 1}))])
+    (Units(table=20, indexes={}), Units(table=24, indexes={'by_name': 4}))
+
+    Raises:
+        InvalidArgumentError: If a rate is no number from 0 to 10 to the 18th.
+    """
+    reads = writes = NOTHING
+    for each in calls:
+        _check(each.per_second, "per_second")
+        reads += each.reads.times(each.per_second)
+        writes += each.writes.times(each.per_second)
+    return reads, writes
+
+
+def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str, int]:
+    """Give the capacity to provision on the table and each index; 1 is the least there is.
+
+    >>> capacity_needed(Units(14, {"by_name": 0.5}))["table"]
+    20
+
+    Raises:
+        InvalidArgumentError: If *utilisation* is not from 0.01 to 1.
+    """
+    if not LEAST_USE <= utilisation <= 1:
+        refuse("utilisation", utilisation, f"a number from {LEAST_USE} to 1")
+    needed = {TABLE: per_second.table}
+    needed |= {index: per_second.indexes.get(index, 0) for index in INDEXES}
+    return {name: max(1, _ceil(units / utilisation)) for name, units in needed.items()}
+
+
+def on_demand_dollars(
+    reads_per_second: float, writes_per_second: float, prices: Prices = DEFAULT_PRICES
+) -> float:
+    """Price units that come at a steady rate for a month, paid for one by one.
+
+    >>> round(on_demand_dollars(0, 1), 4)
+    1.6425
+    """
+    millions = HOURS_A_MONTH * SECONDS_AN_HOUR / 10**6
+    dollars = reads_per_second * prices.million_reads + writes_per_second * prices.million_writes
+    return dollars * millions
+
+
+def provisioned_dollars(
+    read_capacity: int, write_capacity: int, prices: Prices = DEFAULT_PRICES
+) -> float:
+    """Price capacity that is there for a month, used or not.
+
+    >>> round(provisioned_dollars(0, 1), 4)
+    0.4745
+    """
+    dollars = read_capacity * prices.read_hour + write_capacity * prices.write_hour
+    return dollars * HOURS_A_MONTH
+
+
+def storage_dollars(stored_bytes: int, prices: Prices = DEFAULT_PRICES) -> float:
+    """Price what lies in the table and its indexes for a month.
+
+    >>> storage_dollars(2 * 10**9)
+    0.5
+
+    Raises:
+        InvalidArgumentError: If *stored_bytes* is no number from 0 to 10 to the 18th.
+    """
+    _check(stored_bytes, "stored_bytes")
+    return stored_bytes / GB * prices.gb_month
+
+
+def prices_from_json(record: Mapping[str, Any]) -> Prices:
+    """Read prices of the user's own: a JSON object with the fields of `Prices`, all of them.
+
+    Raises:
+        InvalidArgumentError: If a field is missing, unknown, or no price.
+    """
+    names = [each.name for each in fields(Prices)]
+    if not isinstance(record, Mapping) or sorted(record) != sorted(names):
+        refuse("prices", record, f"an object with {', '.join(names)}")
+    for name in ("region", "as_of"):
+        if not isinstance(record[name], str):
+            refuse(name, record[name], "a text")
+    for name in names[2:]:
+        _check(record[name], name)
+    return Prices(**record)
+
+
+def _check(value: object, name: str) -> None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST:
+        return
+    refuse(name, value, f"a number from 0 to {MOST:.0e}")
+
+
+def _ceil(value: float) -> int:
+    """Round up, but not for what floats add to a whole number."""
+    return ceil(round(value, 9))

@@ -1,0 +1,1 @@
+"""The rules of DynamoDB that lenient engines do not enforce."""

@@ -1,0 +1,239 @@
+"""What DynamoDB refuses of keys: the table's, those of its indexes, and those of conditions."""
+
+# ruff: noqa: D401  # a docstring states its rule
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from catalog_model.domain.arguments import shown
+from catalog_model.dynamodb.strict.expressions import assignments, comparisons, resolved
+from catalog_model.dynamodb.strict.request import (
+    INVALID,
+    Action,
+    Item,
+    KeySet,
+    Value,
+    byte_length,
+    comparable,
+)
+from catalog_model.table.keys import MAX_SORT_KEY_BYTES
+
+MAX_HASH_BYTES: Final = 2048
+NOT_EMPTY: Final = "The AttributeValue for a key attribute cannot contain an empty string value."
+NOT_VALID: Final = "One or more parameter values are not valid."
+
+
+def keys_match_the_schema(action: Action) -> str | None:
+    """A Key is exactly the table's key; an item holds it; all of it of the declared types."""
+    if action.schema is None:
+        return None
+    wanted, types = action.schema.table.attributes, action.schema.types
+    for key in action.keys:
+        if {name: next(iter(key[name])) for name in key} != {name: types[name] for name in wanted}:
+            return f"The provided key element does not match the schema: {shown(key)}"
+    for name in wanted if action.item else ():
+        kind = next(iter((action.item or {}).get(name, ("",))))
+        if not kind:
+            return f"{INVALID}Missing the key {name} in the item"
+        if kind != types[name]:
+            return f"{INVALID}Type mismatch for key {name} expected: {types[name]} actual: {kind}"
+    return None
+
+
+def keys_are_not_empty(action: Action) -> str | None:
+    """A text or binary value of a key is not empty, in a key condition neither."""
+    for name, value, _ in [*_table_key_values(action), *_conditions(action)]:
+        if _is_empty(value):
+            return f"{NOT_VALID} {NOT_EMPTY} Key: {name}"
+    return None
+
+
+def keys_are_not_too_long(action: Action) -> str | None:
+    """A partition key has at most 2,048 bytes, a sort key 1,024, in UTF-8."""
+    for name, value, is_hash in _table_key_values(action):
+        problem = _too_long(name, value, is_hash=is_hash)
+        if problem:
+            return INVALID + problem
+    return None
+
+
+def keys_are_not_updated(action: Action) -> str | None:
+    """UpdateItem leaves the table's key alone."""
+    if action.schema is None or "UpdateExpression" not in action.expressions:
+        return None
+    for assigned in assignments(action.body["UpdateExpression"]):
+        name = resolved(assigned.path[0], action.names) if assigned.path else ""
+        if name in action.schema.table.attributes:
+            return f"{INVALID}Cannot update attribute {name}. This attribute is part of the key"
+    return None
+
+
+def index_keys_have_their_type(action: Action) -> str | None:
+    """What a put or an update writes to the key of an index is of the declared type."""
+    types = action.schema.types if action.schema else {}
+    for index, name, kind, _ in _index_key_values(action):
+        if kind != types[name]:
+            expected = f"Expected: {types[name]} Actual: {kind} IndexName: {index.name}"
+            return f"{INVALID}Type mismatch for Index Key {name} {expected}"
+    return None
+
+
+def index_keys_are_not_empty(action: Action) -> str | None:
+    """What a put or an update writes to the key of an index is not empty."""
+    for index, name, _, value in _index_key_values(action):
+        if value is not None and _is_empty(value):
+            what = "A value specified for a secondary index key is not supported."
+            where = f"IndexName: {index.name}, IndexKey: {name}"
+            return f"{NOT_VALID} {what} {NOT_EMPTY} {where}"
+    return None
+
+
+def index_keys_are_not_too_long(action: Action) -> str | None:
+    """An index's partition key has at most 2,048 bytes, its sort key 1,024, in UTF-8."""
+    for index, name, _, value in _index_key_values(action):
+        if value is not None:
+            problem = _too_long(name, value, is_hash=name in index.hashes)
+            if problem:
+                return f"{INVALID}{problem} IndexName: {index.name}"
+    return None
+
+
+def key_conditions_have_the_keys_type(action: Action) -> str | None:
+    """A key condition compares with values of the key's type; begins_with is not for numbers."""
+    types = action.schema.types if action.schema else {}
+    for name, value, operator in _conditions(action):
+        kind = next(iter(value))
+        if kind != types.get(name, kind):
+            what = "Condition parameter type does not match schema type"
+            return f"{INVALID}{what}: {name} is {types[name]}, not {shown(value)}"
+        if operator == "begins_with" and kind == "N":
+            what = "Incorrect operand type for operator or function"
+            return (
+                f"Invalid KeyConditionExpression: {what}; operator or function: begins_with, "
+                "operand type: N"
+            )
+    return None
+
+
+def filters_leave_the_key_alone(action: Action) -> str | None:
+    """The FilterExpression of a Query names no key attribute of the table or index queried."""
+    if action.read is None or action.operation != "Query":
+        return None
+    for name in action.attributes("FilterExpression"):
+        if name in action.read.attributes:
+            what = "Filter Expression can only contain non-primary key attributes"
+            return f"{what}: Primary key attribute: {name}"
+    return None
+
+
+def global_indexes_are_read_eventually_consistently(action: Action) -> str | None:
+    """ConsistentRead is not for global secondary indexes."""
+    if action.read and action.read.is_global and action.body.get("ConsistentRead"):
+        what = "Consistent reads are not supported on global secondary indexes"
+        return f"{what}: {action.read.name}"
+    return None
+
+
+def global_indexes_answer_with_what_they_project(action: Action) -> str | None:
+    """A read of a global secondary index asks for no attribute that is not projected to it."""
+    index = action.read
+    if index is None or action.schema is None or not index.is_global or index.projected is None:
+        return None
+    if action.body.get("Select") == "ALL_ATTRIBUTES":
+        what = "Select type ALL_ATTRIBUTES is not supported for global secondary index"
+        return f"{INVALID}{what} {index.name} because its projection type is not ALL"
+    known = {*index.projected, *index.attributes, *action.schema.table.attributes}
+    missing = [name for name in action.attributes("ProjectionExpression") if name not in known]
+    if missing:
+        what = f"Global secondary index {index.name} does not project"
+        return f"{INVALID}{what} [{', '.join(missing)}]"
+    return None
+
+
+def start_keys_match_the_schema(action: Action) -> str | None:
+    """ExclusiveStartKey is the key of the table and of the index that is read, and no more."""
+    start, read, schema = action.start, action.read, action.schema
+    if start is None or read is None or schema is None:
+        return None
+    wanted = {name: schema.types[name] for name in schema.table.attributes + read.attributes}
+    if {name: next(iter(value), "") for name, value in start.items()} == wanted:
+        return None
+    return f"The provided starting key is invalid: {shown(start)}"
+
+
+def start_keys_are_of_the_partition(action: Action) -> str | None:
+    """The ExclusiveStartKey of a Query is of the partition that is queried."""
+    start, read = action.start, action.read
+    if start is None or read is None:
+        return None
+    for name, value, operator in _conditions(action):
+        if name in read.hashes and operator == "=" and comparable(value) != comparable(start[name]):
+            what = "The provided starting key is outside query boundaries based on provided"
+            return f"{what} conditions: {shown(start[name])}"
+    return None
+
+
+def _table_key_values(action: Action) -> Iterator[tuple[str, Value, bool]]:
+    """Give name and value of the table's key wherever it stands, and whether it is the hash."""
+    if action.schema is None:
+        return
+    table = action.schema.table
+    places: list[Item | None] = [*action.keys, action.item]
+    for place in places:
+        for name in table.attributes if place else ():
+            if place and name in place:
+                yield name, place[name], name in table.hashes
+
+
+def _index_key_values(action: Action) -> Iterator[tuple[KeySet, str, str, Value | None]]:
+    """Give index, attribute, type and (where it is known) value of each index key written."""
+    if action.schema is None:
+        return
+    written = _written(action)
+    for index in action.schema.indexes.values() if written else ():
+        for name in index.attributes:
+            if name in written:
+                yield (index, name, *written[name])
+
+
+def _written(action: Action) -> dict[str, tuple[str, Value | None]]:
+    if action.item:
+        return {name: (next(iter(value)), value) for name, value in action.item.items()}
+    if "UpdateExpression" not in action.expressions:
+        return {}
+    written: dict[str, tuple[str, Value | None]] = {}
+    for assigned in assignments(action.body["UpdateExpression"]):
+        if len(assigned.path) == 1 and assigned.operand:
+            value = action.values.get(assigned.value)
+            kind = assigned.kind or next(iter(value or ()), "")
+            if kind:
+                name = resolved(assigned.path[0], action.names)
+                written[name] = kind, None if assigned.kind else value
+    return written
+
+
+def _conditions(action: Action) -> Iterator[tuple[str, Value, str]]:
+    """Give attribute, value and operator of each part of a key condition."""
+    if "KeyConditionExpression" in action.expressions:
+        for comparison in comparisons(action.body["KeyConditionExpression"]):
+            name = resolved(comparison.attribute, action.names)
+            for value in comparison.values:
+                yield name, action.values[value], comparison.operator
+
+
+def _is_empty(value: Value) -> bool:
+    return any(kind in "SB" and not content for kind, content in value.items())
+
+
+def _too_long(name: str, value: Value, *, is_hash: bool) -> str:
+    most = MAX_HASH_BYTES if is_hash else MAX_SORT_KEY_BYTES
+    size = max((byte_length(value[kind]) for kind in value if kind in "SB"), default=0)
+    if size <= most:
+        return ""
+    if is_hash:
+        what = "Size of hashkey has exceeded the maximum size limit of"
+    else:
+        what = "Aggregated size of all range keys has exceeded the size limit of "
+    return f"{what}{most} bytes: {name} has {size}"

@@ -1,0 +1,272 @@
+"""A request to DynamoDB, taken apart for the rules: its actions, their items, keys and values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import cached_property
+from typing import Any, Final
+
+from catalog_model.dynamodb.sizes import CONTAINER_BYTES, ELEMENT_BYTES, value_size
+from catalog_model.dynamodb.strict.expressions import Expression, parsed, resolved
+
+Value = Mapping[str, Any]
+Item = Mapping[str, Value]
+
+INVALID: Final = "One or more parameter values were invalid: "
+
+EXPRESSIONS: Final = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+BATCHES: Final = frozenset({"BatchGetItem", "BatchWriteItem"})
+TRANSACTIONS: Final = frozenset({"TransactGetItems", "TransactWriteItems"})
+OPERATIONS: Final = (
+    BATCHES
+    | TRANSACTIONS
+    | frozenset({"DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"})
+)
+"""The requests that rules look at."""
+
+_NORMAL: Final = re.compile(r"0|-?[1-9]\d*", re.ASCII)
+_WIDE: Final = Context(prec=400)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The key attributes of a table or index, and what comes along in the index."""
+
+    name: str
+    hashes: tuple[str, ...]
+    ranges: tuple[str, ...]
+    is_global: bool = False
+    projected: frozenset[str] | None = None
+    """None: all attributes."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """All of the key."""
+        return self.hashes + self.ranges
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any], *, is_global: bool = False) -> KeySet:
+        """Read the description of a table or index."""
+        by_type: dict[str, list[str]] = {"HASH": [], "RANGE": []}
+        for element in described["KeySchema"]:
+            by_type[element["KeyType"]].append(element["AttributeName"])
+        projection = described.get("Projection", {})
+        projected = None
+        if projection.get("ProjectionType", "ALL") != "ALL":
+            projected = frozenset(projection.get("NonKeyAttributes", ()))
+        return cls(
+            described.get("IndexName", ""),
+            tuple(by_type["HASH"]),
+            tuple(by_type["RANGE"]),
+            is_global,
+            projected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The keys of a table and of its indexes, and the types of all key attributes."""
+
+    table: KeySet
+    indexes: Mapping[str, KeySet]
+    types: Mapping[str, str]
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> Schema:
+        """Read what DescribeTable answers as ``Table``, or the arguments of CreateTable."""
+        of_globals = described.get("GlobalSecondaryIndexes", ())
+        indexes = [KeySet.of(index, is_global=True) for index in of_globals]
+        indexes += [KeySet.of(index) for index in described.get("LocalSecondaryIndexes", ())]
+        definitions = described["AttributeDefinitions"]
+        return cls(
+            KeySet.of(described),
+            {index.name: index for index in indexes},
+            {each["AttributeName"]: each["AttributeType"] for each in definitions},
+        )
+
+
+class Action:
+    """What is asked of one table: a request, or one part of a batch or transaction."""
+
+    def __init__(self, operation: str, body: Mapping[str, Any], schema: Schema | None) -> None:
+        self.operation = operation
+        self.body = body
+        self.schema = schema
+
+    @property
+    def item(self) -> Item | None:
+        """The item that is put."""
+        return self.body.get("Item")
+
+    @cached_property
+    def keys(self) -> list[Item]:
+        """The keys that are named."""
+        return [self.body["Key"]] if "Key" in self.body else list(self.body.get("Keys", ()))
+
+    @property
+    def start(self) -> Item | None:
+        """Where a page begins."""
+        return self.body.get("ExclusiveStartKey")
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names that stand in for attributes."""
+        return self.body.get("ExpressionAttributeNames") or {}
+
+    @property
+    def values(self) -> Item:
+        """The values that stand in expressions."""
+        return self.body.get("ExpressionAttributeValues") or {}
+
+    @cached_property
+    def expressions(self) -> dict[str, Expression]:
+        """The expressions that are there."""
+        body = self.body
+        return {kind: parsed(body[kind]) for kind in EXPRESSIONS if body.get(kind) is not None}
+
+    @cached_property
+    def parts(self) -> list[tuple[str, Any, int]]:
+        """Type, content and depth of every value of the action, the nested ones, too."""
+        places = [self.item, self.start, self.values, *self.keys]
+        return list(_inside(value for place in places if place for value in place.values()))
+
+    @property
+    def read(self) -> KeySet | None:
+        """The table or index that is queried or scanned; None where it is not known."""
+        if self.schema is None or self.operation not in ("Query", "Scan"):
+            return None
+        index = self.body.get("IndexName")
+        return self.schema.indexes.get(index) if index else self.schema.table
+
+    def attributes(self, kind: str) -> list[str]:
+        """Give the attributes that an expression's paths begin with, by their own names."""
+        found = self.expressions.get(kind)
+        return [resolved(name, self.names) for name in found.attributes] if found else []
+
+    def named_items(self) -> list[tuple[Any, ...]]:
+        """Give the keys of the items that are named, so that equal ones are equal."""
+        if self.schema is None:
+            return []
+        places = [*self.keys, *([self.item] if self.item else ())]
+        key = self.schema.table.attributes
+        return [tuple(comparable(place.get(name)) for name in key) for place in places]
+
+    def size(self) -> int:
+        """Size what is sent: a lower bound of what is written."""
+        places = [self.item, self.values, *self.keys]
+        return sum(item_size(place) for place in places if place)
+
+
+class Request:
+    """A request with its actions."""
+
+    def __init__(
+        self, operation: str, params: Mapping[str, Any], schema: Callable[[str], Schema | None]
+    ) -> None:
+        self.operation = operation
+        self.params = params
+        self.actions = list(_actions(operation, params, schema))
+
+    def tables_and_items(self) -> list[tuple[Any, ...]]:
+        """Give the keys of all items that are named, with their tables."""
+        tables = self._tables()
+        pairs = zip(tables, self.actions, strict=True)
+        return [(table, *key) for table, action in pairs for key in action.named_items()]
+
+    def _tables(self) -> list[str]:
+        if self.operation not in BATCHES:
+            return [table_name(action.body["TableName"]) for action in self.actions]
+        repeat = 1 if self.operation == "BatchGetItem" else None
+        asked = self.params["RequestItems"].items()
+        return [table_name(name) for name, parts in asked for _ in range(repeat or len(parts))]
+
+
+def _actions(
+    operation: str, params: Mapping[str, Any], schema: Callable[[str], Schema | None]
+) -> Iterator[Action]:
+    if operation in TRANSACTIONS:
+        for each in params["TransactItems"]:
+            for verb, body in each.items():
+                yield Action(verb, body, schema(table_name(body["TableName"])))
+    elif operation == "BatchGetItem":
+        for name, body in params["RequestItems"].items():
+            yield Action("GetItem", body, schema(table_name(name)))
+    elif operation == "BatchWriteItem":
+        for name, parts in params["RequestItems"].items():
+            for part in parts:
+                for verb, body in part.items():
+                    yield Action(verb, body, schema(table_name(name)))
+    else:
+        yield Action(operation, params, schema(table_name(params["TableName"])))
+
+
+def table_name(name: str) -> str:
+    """Give the name of a table for its name or ARN."""
+    return name.rsplit("/", 1)[-1] if name.startswith("arn:") else name
+
+
+def _inside(values: Iterable[Value]) -> Iterator[tuple[str, Any, int]]:
+    waiting = [(value, 0) for value in values]
+    while waiting:
+        value, depth = waiting.pop()
+        if len(value) != 1:
+            yield "", value, depth
+        for kind, content in value.items():
+            yield kind, content, depth
+            if kind == "L":
+                waiting.extend((inner, depth + 1) for inner in content)
+            elif kind == "M":
+                waiting.extend((inner, depth + 1) for inner in content.values())
+
+
+def item_size(item: Item) -> int:
+    """Size an item as `sizes.item_size` does, sets and binary values among them."""
+    return sum(len(name.encode()) + _size(value) for name, value in item.items())
+
+
+def _size(value: Value) -> int:
+    for kind, content in value.items():
+        match kind:
+            case "B":
+                return byte_length(content)
+            case "SS" | "NS" | "BS":
+                return sum(_size({kind[0]: member}) for member in content)
+            case "L":
+                return CONTAINER_BYTES + sum(_size(inner) + ELEMENT_BYTES for inner in content)
+            case "M":
+                return CONTAINER_BYTES + item_size(content) + ELEMENT_BYTES * len(content)
+    return value_size(value)
+
+
+def byte_length(content: Any) -> int:
+    """Give the length of a text in UTF-8, or of binary data."""
+    return len(content.encode() if isinstance(content, str) else content)
+
+
+def normal(number: str) -> str:
+    """Write a number as DynamoDB gives it back: in full, without zeros that say nothing.
+
+    >>> [normal(number) for number in ("5.0", "1.50", "1E3", "-0", "007")]
+    ['5', '1.5', '1000', '0', '7']
+    """
+    if _NORMAL.fullmatch(number):
+        return number
+    decimal = Decimal(number)
+    return format(decimal.normalize(_WIDE), "f") if decimal else "0"
+
+
+def comparable(value: Value | None) -> Any:
+    """Give what is equal for equal values of a key."""
+    if not value:
+        return None
+    ((kind, content),) = value.items()
+    return kind, normal(content) if kind == "N" else content

@@ -1,0 +1,296 @@
+"""What DynamoDB refuses, rule by rule: each says what is wrong with a request, or nothing.
+
+Sources: AWS's API reference (operations and their limits) and developer guide ("Quotas",
+"Naming rules and data types", "Constraints in expressions").
+"""
+
+# ruff: noqa: D401  # a docstring states its rule
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from catalog_model.domain.arguments import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, shown
+from catalog_model.dynamodb.strict.key_rules import (
+    filters_leave_the_key_alone,
+    global_indexes_answer_with_what_they_project,
+    global_indexes_are_read_eventually_consistently,
+    index_keys_are_not_empty,
+    index_keys_are_not_too_long,
+    index_keys_have_their_type,
+    key_conditions_have_the_keys_type,
+    keys_are_not_empty,
+    keys_are_not_too_long,
+    keys_are_not_updated,
+    keys_match_the_schema,
+    start_keys_are_of_the_partition,
+    start_keys_match_the_schema,
+)
+from catalog_model.dynamodb.strict.request import (
+    INVALID,
+    TRANSACTIONS,
+    Action,
+    Request,
+    comparable,
+    item_size,
+)
+
+MAX_BATCH_GET: Final = 100
+MAX_BATCH_WRITE: Final = 25
+MAX_ACTIONS: Final = 100
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+MAX_ITEM_BYTES: Final = 400 * 1024
+MAX_EXPRESSION_BYTES: Final = 4096
+MAX_OPERANDS: Final = 100
+MAX_LEVELS: Final = 32
+
+_WHOLE: Final = re.compile(r"-?\d{1,38}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def batches_hold_1_to_25_writes_or_100_keys(request: Request) -> str | None:
+    """BatchWriteItem takes 1 to 25 writes, over all tables; BatchGetItem takes 1 to 100 keys."""
+    most = {"BatchWriteItem": MAX_BATCH_WRITE, "BatchGetItem": MAX_BATCH_GET}
+    if request.operation not in most:
+        return None
+    count = len(request.actions)
+    if request.operation == "BatchGetItem":
+        count = sum(len(action.keys) for action in request.actions)
+    if 1 <= count <= most[request.operation]:
+        return None
+    return f"Too many or no items requested for the {request.operation} call: {count}"
+
+
+def transactions_hold_1_to_100_actions(request: Request) -> str | None:
+    """TransactWriteItems and TransactGetItems take 1 to 100 actions."""
+    if request.operation not in TRANSACTIONS or 1 <= len(request.actions) <= MAX_ACTIONS:
+        return None
+    return (
+        f"1 validation error detected: {len(request.actions)} values at 'transactItems' failed to "
+        "satisfy constraint: Member must have length less than or equal to 100, and at least 1"
+    )
+
+
+def transactions_hold_at_most_4_mb(request: Request) -> str | None:
+    """The items of a transaction have at most 4 MB together."""
+    size = sum(a.size() for a in request.actions if request.operation in TRANSACTIONS)
+    if size <= MAX_TRANSACTION_BYTES:
+        return None
+    return f"Aggregate size of the items in the transaction exceeds the 4 MB limit: {size} bytes"
+
+
+def an_item_is_named_once(request: Request) -> str | None:
+    """No two actions of a batch or a transaction are on the same item."""
+    if len(request.actions) < 2 and request.operation != "BatchGetItem":  # noqa: PLR2004
+        return None
+    seen: set[Any] = set()
+    for item in request.tables_and_items():
+        if item in seen:
+            if request.operation in TRANSACTIONS:
+                what = "Transaction request cannot include multiple operations on one item"
+            else:
+                what = "Provided list of item keys contains duplicates"
+            return f"{what}: {shown(item)}"
+        seen.add(item)
+    return None
+
+
+def expressions_are_not_empty(action: Action) -> str | None:
+    """An expression has a text; ExpressionAttributeNames and -Values have members."""
+    for kind, expression in action.expressions.items():
+        if not expression.tokens:
+            return f"Invalid {kind}: The expression can not be empty;"
+    for kind in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        if action.body.get(kind) == {}:
+            return f"{kind} must not be empty"
+    return None
+
+
+def expressions_have_at_most_4_kb(action: Action) -> str | None:
+    """An expression has at most 4 KB."""
+    for kind in action.expressions:
+        size = len(action.body[kind].encode())
+        if size > MAX_EXPRESSION_BYTES:
+            what = "Expression size has exceeded the maximum allowed size"
+            return f"Invalid {kind}: {what}; expression size: {size}"
+    return None
+
+
+def names_and_values_are_used(action: Action) -> str | None:
+    """Every name and value that is handed in stands in an expression."""
+    for kind, given, used in _placeholders(action):
+        unused = sorted(given - used)
+        if unused and not action.expressions:
+            return f"{kind} can only be specified when using expressions: {', '.join(unused)}"
+        if unused:
+            return f"Value provided in {kind} unused in expressions: keys: {{{', '.join(unused)}}}"
+    return None
+
+
+def names_and_values_are_defined(action: Action) -> str | None:
+    """Every name and value in an expression is handed in."""
+    for kind, given, used in _placeholders(action):
+        for missing in sorted(used - given):
+            if kind == "ExpressionAttributeNames":
+                what = "An expression attribute name used in the document path is not defined"
+                return f"{what}; attribute name: {missing}"
+            what = "An expression attribute value used in expression is not defined"
+            return f"{what}; attribute value: {missing}"
+    return None
+
+
+def _placeholders(action: Action) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    expressions = action.expressions.values()
+    names = frozenset().union(*(expression.names for expression in expressions))
+    values = frozenset().union(*(expression.values for expression in expressions))
+    yield "ExpressionAttributeNames", frozenset(action.names), names
+    yield "ExpressionAttributeValues", frozenset(action.values), values
+
+
+def lists_have_at_most_100_operands(action: Action) -> str | None:
+    """IN takes at most 100 operands."""
+    for kind, expression in action.expressions.items():
+        if expression.longest_list > MAX_OPERANDS:
+            return (
+                f"Invalid {kind}: The IN operator is provided with too many operands; "
+                f"number of operands: {expression.longest_list}"
+            )
+    return None
+
+
+def values_have_one_type(action: Action) -> str | None:
+    """A value has exactly one type, and a NULL is true."""
+    for kind, content, _ in action.parts:
+        if not kind:
+            what = "must contain exactly one of the supported datatypes"
+            return f"Supplied AttributeValue {what}: {shown(content)}"
+        if kind == "NULL" and content is not True:
+            return f"{INVALID}Null attribute value types must have the value of true"
+    return None
+
+
+def numbers_are_in_range(action: Action) -> str | None:
+    """A number has a magnitude of 1E-130 to 9.99E+125, or is 0, and has at most 38 digits."""
+    for kind, content, _ in action.parts:
+        if kind in ("N", "NS"):
+            for number in (content,) if kind == "N" else content:
+                problem = _number_problem(number)
+                if problem:
+                    return f"{problem}: {shown(number)}"
+    return None
+
+
+def _number_problem(number: str) -> str:
+    if _WHOLE.fullmatch(number):
+        return ""
+    if not _NUMBER.fullmatch(number):
+        return "The parameter cannot be converted to a numeric value"
+    decimal = Decimal(number)
+    digits = "".join(map(str, decimal.as_tuple().digits)).strip("0")
+    if digits and not MIN_EXPONENT <= decimal.adjusted() <= MAX_EXPONENT:
+        how = ("overflow", "larger") if decimal.adjusted() > 0 else ("underflow", "smaller")
+        return (
+            f"Number {how[0]}. Attempting to store a number with magnitude {how[1]} than supported"
+        )
+    if len(digits) > MAX_DIGITS:
+        return "Attempting to store more than 38 significant digits in a Number"
+    return ""
+
+
+def sets_hold_different_values(action: Action) -> str | None:
+    """A set has at least one member, and none twice."""
+    for kind, content, _ in action.parts:
+        if kind in ("SS", "NS", "BS"):
+            if not content:
+                return f"{INVALID}A set may not be empty"
+            members = {comparable({kind[0]: member}) for member in content}
+            if len(members) < len(content):
+                return f"{INVALID}Input collection {shown(content)} contains duplicates"
+    return None
+
+
+def values_nest_at_most_32_levels(action: Action) -> str | None:
+    """Lists and maps nest at most 32 levels deep, the innermost value counted."""
+    if max((depth for _, _, depth in action.parts), default=0) < MAX_LEVELS:
+        return None
+    return (
+        "Nesting Levels have exceeded supported limits: "
+        "Attributes in the item have nested levels beyond supported limit"
+    )
+
+
+def items_have_at_most_400_kb(action: Action) -> str | None:
+    """An item has at most 400 KB (409,600 bytes), names of attributes included."""
+    size = item_size(action.item) if action.item else 0
+    if size <= MAX_ITEM_BYTES:
+        return None
+    return f"Item size has exceeded the maximum allowed size: {size} bytes"
+
+
+def limits_are_positive(action: Action) -> str | None:
+    """Limit is at least 1."""
+    limit = action.body.get("Limit")
+    if limit is None or limit >= 1:
+        return None
+    return (
+        f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+        "Member must have value greater than or equal to 1"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: what looks for breaches, and how one shows."""
+
+    check: Callable[[Any], str | None]
+    is_of_request: bool = False
+    """Whether it looks at the whole request, not at one action."""
+    cancels: bool = False
+    """Whether a breach within a transaction shows as the reason of its cancellation."""
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.check, "__name__", ""))
+
+    @property
+    def text(self) -> str:
+        """What AWS says, in a sentence."""
+        return (self.check.__doc__ or "").split("\n")[0]
+
+
+RULES: Final = (
+    Rule(batches_hold_1_to_25_writes_or_100_keys, is_of_request=True),
+    Rule(transactions_hold_1_to_100_actions, is_of_request=True),
+    Rule(expressions_are_not_empty),
+    Rule(expressions_have_at_most_4_kb),
+    Rule(names_and_values_are_used),
+    Rule(names_and_values_are_defined),
+    Rule(lists_have_at_most_100_operands),
+    Rule(values_have_one_type),
+    Rule(numbers_are_in_range),
+    Rule(sets_hold_different_values),
+    Rule(values_nest_at_most_32_levels, cancels=True),
+    Rule(limits_are_positive),
+    Rule(items_have_at_most_400_kb),
+    Rule(transactions_hold_at_most_4_mb, is_of_request=True),
+    Rule(keys_match_the_schema, cancels=True),
+    Rule(keys_are_not_empty),
+    Rule(keys_are_not_too_long, cancels=True),
+    Rule(keys_are_not_updated, cancels=True),
+    Rule(index_keys_have_their_type, cancels=True),
+    Rule(index_keys_are_not_empty),
+    Rule(index_keys_are_not_too_long, cancels=True),
+    Rule(key_conditions_have_the_keys_type),
+    Rule(filters_leave_the_key_alone),
+    Rule(global_indexes_are_read_eventually_consistently),
+    Rule(global_indexes_answer_with_what_they_project),
+    Rule(start_keys_match_the_schema),
+    Rule(start_keys_are_of_the_partition),
+    Rule(an_item_is_named_once, is_of_request=True),
+)
+"""In the order in which they look: the first breach is the answer."""

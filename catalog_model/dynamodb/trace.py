@@ -1,0 +1,285 @@
+"""What was asked of DynamoDB: each request as it was sent, answered and charged.
+
+Nothing is recorded, and nothing more is asked of the service, while nobody listens.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+from catalog_model.declarations.pattern import pattern_of
+from catalog_model.dynamodb.failures import answer_in, code_of
+from catalog_model.errors import CatalogError
+from catalog_model.table.indexes import TABLE
+
+_SHOWN_KEYS: Final = 3
+_log: Final = logging.getLogger(__name__)
+_PLACEHOLDER: Final = re.compile(r"[#:]\w+")
+
+Send = Callable[[dict[str, Any]], Any]
+Guarding = Callable[[str], AbstractContextManager[None]]
+"""What stands around each request, by the name of its operation; it may refuse to have it sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, with what the engine said of it.
+
+    ``pattern`` is the access pattern that asked (the outermost, where one uses another), None for
+    the operations around the table. ``asked`` are the parameters as they were sent. ``units`` are
+    the capacity units charged on the table and on each index, ``items_read`` what was read to find
+    ``items_returned``. ``began`` is in seconds since 1970. A request that failed has an ``error``,
+    and as its ``error_type`` the service's code or, where the service did not answer, the name of
+    the exception.
+    """
+
+    pattern: str | None
+    operation: str
+    asked: Mapping[str, Any] = field(repr=False)
+    items_read: int
+    items_returned: int
+    units: Mapping[str, float]
+    retries: int
+    bytes_received: int
+    began: float
+    milliseconds: float
+    error: str = ""
+    error_type: str = ""
+
+    @property
+    def index(self) -> str:
+        """The index that was asked, or ``table``."""
+        return str(self.asked.get("IndexName", TABLE))
+
+    @property
+    def key_conditions(self) -> tuple[str, ...]:
+        """What was asked for, as conditions on the key with their values: one for each item.
+
+        A Query has one condition. In a transaction the verb stands before the key.
+        """
+        conditions = _KEY_CONDITIONS.get(self.operation)
+        return tuple(conditions(self.asked)) if conditions else ()
+
+    @property
+    def key_condition(self) -> str:
+        """All of `key_conditions` in one text; of many the first three, and how many more."""
+        conditions = self.key_conditions
+        more = len(conditions) - _SHOWN_KEYS
+        listed = ", ".join(conditions[:_SHOWN_KEYS])
+        return f"{listed}, and {more} more" if more > 0 else listed
+
+    @property
+    def total_units(self) -> float:
+        """The capacity units charged on the table and all indexes."""
+        return sum(self.units.values())
+
+
+Hook = Callable[[Request], None]
+
+
+@dataclass(slots=True)
+class Trace:
+    """The requests made through a handle in a block, in the order of their answers."""
+
+    requests: list[Request] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self.requests)
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    @property
+    def units(self) -> dict[str, float]:
+        """The capacity units charged on the table and on each index."""
+        total: Counter[str] = Counter()
+        for request in self.requests:
+            total.update(request.units)
+        return dict(total)
+
+    @property
+    def total_units(self) -> float:
+        """The capacity units charged in all."""
+        return sum(self.units.values())
+
+
+def _unguarded(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+class Observers:
+    """Who listens to the requests of a handle, and what guards them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.guard: Guarding = _unguarded
+        self._hooks: tuple[Hook, ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, hook: Hook) -> Callable[[], None]:
+        """Call *hook* with each request from now on; gives what ends it."""
+        listener = partial(hook)  # one of its own, as the same hook may be added twice
+        with self._lock:
+            self._hooks = (*self._hooks, listener)
+        return lambda: self._remove(listener)
+
+    def _remove(self, listener: Hook) -> None:
+        with self._lock:
+            self._hooks = tuple(hook for hook in self._hooks if hook is not listener)
+
+    def send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        """Send a request, and tell whoever listens."""
+        if not self._hooks:
+            return send(request)
+        asked = {**request}
+        if operation in _KEY_CONDITIONS:
+            asked["ReturnConsumedCapacity"] = "INDEXES"
+        pattern = _asking(sys._getframe(1))
+        answer: Any = {}
+        problem: Exception | None = None
+        began, clock = time.time(), time.perf_counter()
+        try:
+            answer = send(asked)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, CatalogError) else error
+            problem, answer = error, answer_in(cause) if isinstance(cause, Exception) else {}
+            raise
+        finally:
+            milliseconds = (time.perf_counter() - clock) * 1000
+            self._tell(_seen(pattern, operation, asked, answer, problem, began, milliseconds))
+        return answer
+
+    def _tell(self, request: Request) -> None:
+        for hook in self._hooks:
+            try:
+                hook(request)
+            except Exception:  # noqa: BLE001  # whoever asked has its answer, and a write is written
+                _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
+
+
+def _asking(frame: FrameType | None) -> str | None:
+    """Find the outermost access pattern that is being called."""
+    found = None
+    while frame is not None:
+        found = pattern_of(frame.f_code) or found
+        frame = frame.f_back
+    return found
+
+
+def _seen(
+    pattern: str | None,
+    operation: str,
+    asked: dict[str, Any],
+    answer: Any,
+    problem: Exception | None,
+    began: float,
+    milliseconds: float,
+) -> Request:
+    metadata = answer.get("ResponseMetadata", {})
+    returned = _returned(answer)
+    return Request(
+        pattern=pattern,
+        operation=operation,
+        asked=asked,
+        items_read=answer.get("ScannedCount", returned),
+        items_returned=returned,
+        units=_units(answer),
+        retries=metadata.get("RetryAttempts", 0),
+        bytes_received=int(metadata.get("HTTPHeaders", {}).get("content-length", 0)),
+        began=began,
+        milliseconds=milliseconds,
+        error="" if problem is None else str(problem),
+        error_type="" if problem is None else code_of(problem),
+    )
+
+
+def _returned(answer: Any) -> int:
+    batches = answer.get("Responses")
+    if isinstance(batches, dict):
+        return sum(map(len, batches.values()))
+    return len(answer.get("Items", ())) or int("Item" in answer)
+
+
+def _units(answer: Any) -> dict[str, float]:
+    consumed = answer.get("ConsumedCapacity", [])
+    units: Counter[str] = Counter()
+    for part in consumed if isinstance(consumed, list) else [consumed]:
+        indexes = part.get("GlobalSecondaryIndexes", {})
+        for name, share in indexes.items():
+            units[name] += share["CapacityUnits"]
+        whole = part["CapacityUnits"] - sum(share["CapacityUnits"] for share in indexes.values())
+        units[TABLE] += part.get("Table", {}).get("CapacityUnits", whole)
+    return {name: units[name] for name in sorted(units, key=_table_first) if units[name]}
+
+
+def _table_first(name: str) -> tuple[bool, str]:
+    return name != TABLE, name
+
+
+def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield _spelt(asked["KeyConditionExpression"], asked)
+
+
+def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield _key(asked["Key"])
+
+
+def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
+    return (_key(key) for each in asked["RequestItems"].values() for key in each["Keys"])
+
+
+def _of_scan(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield f"segment {asked.get('Segment', 0)} of {asked.get('TotalSegments', 1)}"
+
+
+def _of_update(asked: Mapping[str, Any]) -> Iterator[str]:
+    yield _of_action("Update", asked)
+
+
+def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
+    for each in asked["TransactItems"]:
+        for verb, action in each.items():
+            yield _of_action(verb, action)
+
+
+def _of_action(verb: str, action: Mapping[str, Any]) -> str:
+    condition = action.get("ConditionExpression")
+    on_condition = f" IF {_spelt(condition, action)}" if condition else ""
+    return f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
+
+
+def _spelt(expression: str, asked: Mapping[str, Any]) -> str:
+    """Put the names and values into an expression that stand beside it."""
+    values = asked.get("ExpressionAttributeValues", {})
+    spelt = {
+        name: content if kind == "N" else repr(content)
+        for name, value in values.items()
+        for kind, content in value.items()
+    }
+    spelt.update(asked.get("ExpressionAttributeNames", {}))
+    return _PLACEHOLDER.sub(lambda found: spelt[found[0]], expression)
+
+
+_KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
+    "BatchGetItem": _of_batch_get,
+    "GetItem": _of_get,
+    "Query": _of_query,
+    "Scan": _of_scan,
+    "TransactWriteItems": _of_transaction,
+    "UpdateItem": _of_update,
+}
+"""The operations on items; the service says on demand what they consume."""
+
+
+def _key(item: Mapping[str, Any]) -> str:
+    return f"PK = {item['PK']['S']!r} AND SK = {item['SK']['S']!r}"

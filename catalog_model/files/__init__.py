@@ -1,0 +1,1 @@
+"""The application's files and the sample data."""

@@ -1,0 +1,414 @@
+"""A Flask extension: the catalogue of an application, its health, and answers for its errors.
+
+Needs the extra ``flask``. `FlaskCatalog` makes the handle from the application's configuration,
+`current_catalog` is that handle while a request is served, and `health` are two routes for
+load balancers. A guard before the handle refuses requests at once while the table is ill. Which
+routes there are, and what they answer, is the application's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from botocore.config import Config
+
+try:
+    from flask import Blueprint, Flask, Response, current_app, request
+    from werkzeug.local import LocalProxy
+except ImportError as missing:
+    raise ImportError("Flask is not installed: pip install 'catalog-model[flask]'") from missing
+
+from catalog_model import operations
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_instance
+from catalog_model.dynamodb.breaker import Breaker, Outcome, RefusedError, State
+from catalog_model.dynamodb.guard import Guard, Room
+from catalog_model.errors import (
+    AccessDeniedError,
+    CatalogError,
+    ConfigurationError,
+    ConflictError,
+    InvalidArgumentError,
+    SchemaMismatchError,
+    ServiceError,
+    TableNotFoundError,
+    ThrottledError,
+    TitleExistsError,
+    TitleNotFoundError,
+    UnavailableError,
+    UnknownEntityError,
+)
+from catalog_model.flask.settings import NUMBERS, Settings, read_settings
+from catalog_model.prometheus import measure_guard, measure_requests
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+__all__ = [
+    "FlaskCatalog",
+    "Serving",
+    "answer",
+    "current_catalog",
+    "health",
+    "livez",
+    "readyz",
+    "serving",
+]
+
+_Found = TypeVar("_Found")
+
+KEY: Final = "catalog_model"
+"""The name in ``app.extensions``."""
+
+READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
+READY_PATIENCE: Final = 1.0
+CONNECT_SECONDS: Final = 1.0
+RETRY_AFTER: Final = 5
+"""After how many seconds to ask again, where the error does not say it."""
+
+USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
+"""States in which a table answers: it does while its capacity or its indexes are changed."""
+
+STATUSES: Final[Mapping[type[CatalogError], int]] = {
+    CatalogError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ConflictError: HTTPStatus.CONFLICT,
+    InvalidArgumentError: HTTPStatus.BAD_REQUEST,
+    SchemaMismatchError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    AccessDeniedError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TableNotFoundError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TitleExistsError: HTTPStatus.CONFLICT,
+    TitleNotFoundError: HTTPStatus.NOT_FOUND,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownEntityError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""With which status an error is answered; of several that fit the closest class counts."""
+
+TOLD: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is no such title",
+    HTTPStatus.CONFLICT: "The title is there already, or others change it at the same time",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The catalogue does not answer, please try again",
+}
+
+NOT_SET_UP: Final = "This service is not set up to use its catalogue; its operator can change that"
+NOT_SHOWN: Final = "The catalogue holds something that cannot be shown"
+TOLD_AT_500: Final[Mapping[type[CatalogError], str]] = {
+    CatalogError: NOT_SHOWN,
+    ConfigurationError: NOT_SET_UP,
+    AccessDeniedError: NOT_SET_UP,
+    ServiceError: "The catalogue could not do what was asked of it",
+}
+"""What is wrong where trying again does not help, by the closest class."""
+
+IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+log = logging.getLogger(__name__)
+
+
+class FlaskCatalog:
+    """The extension. One may serve several applications; it keeps nothing of them on itself.
+
+    Each application gets a `Serving` in ``app.extensions["catalog_model"]``, and a handler for
+    `CatalogError` unless it has one: JSON, ``{"error": "..."}``, with a status of `STATUSES`. A
+    400 says what was wrong with the argument, never as markup; what the other errors say is for
+    the log alone. A 503 has a ``Retry-After``.
+
+    The configuration is read and checked by `init_app`. What is missing there is found as by
+    `Catalog.from_env`, and numbers in the variables of the same names.
+
+    ============================  =================================================================
+    ``CATALOG_TABLE``             the table
+    ``CATALOG_REGION``            the AWS region
+    ``CATALOG_ENDPOINT_URL``      where to send requests
+    ``CATALOG_PROFILE``           the profile of the AWS configuration
+    ``CATALOG_CURSOR_SECRET``     the key that signs cursors
+    ``CATALOG_READY_SECONDS``     for how many seconds an answer about readiness is given again; 5
+    ``CATALOG_DEADLINE``          how long a request to the table may take, retries included, and
+                                  after how long an answer sends no more of them; 2
+    ``CATALOG_WAITING_REQUESTS``  how many requests to the table may wait at once; 10000. Have fewer
+                                  than the server has threads: some are left for health then
+    ============================  =================================================================
+
+    Args:
+        app: The application, or None to call `init_app` later.
+        catalog: A handle to use instead of one made from the configuration, with a deadline of its
+            own. It is guarded from then on, wherever it is used.
+        registry: Where to count the requests to the table, as `measure_requests` does.
+        statuses: Statuses that go before `STATUSES`, such as 500 for an `InvalidArgumentError` in
+            an application whose arguments do not come from its callers.
+
+    >>> from flask import Flask
+    >>> from catalog_model.flask import FlaskCatalog, current_catalog
+    >>> app = Flask("shop")
+    >>> app.config["CATALOG_TABLE"] = "netflix-movie-catalog"
+    >>> extension = FlaskCatalog(app)
+    >>> @app.get("/movies/<int:movie_id>")
+    ... def movie(movie_id):
+    ...     return access_patterns.get_title(current_catalog, "movie", movie_id).to_json()
+    >>> app.test_client().get("/movies/949").json["title"]
+    'Heat'
+    >>> answer = app.test_client().get("/movies/5")
+    >>> answer.status, answer.json
+    ('404 NOT FOUND', {'error': 'There is no such title'})
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        catalog: Catalog | None = None,
+        registry: CollectorRegistry | None = None,
+        statuses: Mapping[type[CatalogError], int] | None = None,
+    ) -> None:
+        self._statuses = {**STATUSES, **(statuses or {})}
+        if app is not None:
+            self.init_app(app, catalog=catalog, registry=registry)
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        catalog: Catalog | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """Give *app* its catalogue. Opens nothing and sends nothing.
+
+        Raises:
+            InvalidArgumentError: If an argument, or the configuration, cannot be used.
+
+        >>> from flask import Flask
+        >>> app = Flask("shop")
+        >>> extension = FlaskCatalog()
+        >>> extension.init_app(app, catalog=catalog)
+        >>> app.extensions["catalog_model"].catalog is catalog
+        True
+        """
+        check_instance(app, "app", Flask)
+        settings = read_settings(app.config)
+        if catalog is None:
+            catalog = _make_catalog(settings)
+        check_instance(catalog, "catalog", Catalog)
+        guard = _guard_of(catalog, settings)
+        app.extensions[KEY] = Serving(
+            catalog, settings.ready_seconds, guard=guard, deadline=settings.deadline
+        )
+        if registry is not None:
+            measure_requests(catalog, registry)
+            measure_guard(guard, registry)
+        app.before_request(_begin)
+        app.teardown_request(_end)
+        if CatalogError not in app.error_handler_spec[None][None]:
+            app.register_error_handler(CatalogError, self._answer)
+
+    def _answer(self, error: CatalogError) -> Response:
+        """Answer for an error that a view let through."""
+        status = _closest(error, self._statuses)
+        is_grave = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
+            error, RefusedError
+        )
+        level = logging.ERROR if is_grave else logging.INFO
+        current_app.logger.log(level, "%s %r: %r", request.method, request.path, error)
+        if status == HTTPStatus.BAD_REQUEST and isinstance(error, InvalidArgumentError):
+            return answer({"error": str(error)}, status)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return answer({"error": _closest(error, TOLD_AT_500)}, status)
+        seconds = error.retry_after if isinstance(error, RefusedError) else RETRY_AFTER
+        told = {"error": TOLD.get(status, HTTPStatus(status).phrase)}
+        return answer(told, status, retry_after=math.ceil(seconds))
+
+
+def _make_catalog(settings: Settings) -> Catalog:
+    """Make the handle of an application: one that does not wait for long."""
+    config = Config(
+        connect_timeout=min(CONNECT_SECONDS, settings.deadline), read_timeout=settings.deadline
+    )
+    return Catalog.from_env(**settings.catalog, config=config, deadline=settings.deadline)
+
+
+def _guard_of(catalog: Catalog, settings: Settings) -> Guard:
+    """Give a handle its guard; several applications on one handle share it."""
+    guard = catalog._observers.guard
+    if not isinstance(guard, Guard):
+        guard = Guard(Breaker(), Room(settings.waiting_requests))
+        guard.breaker.on_change.append(_log_change)
+        catalog._observers.guard = guard
+    return guard
+
+
+def _log_change(state: State) -> None:
+    log.warning("the breaker before the table is %s", state.value)
+
+
+def _begin() -> None:
+    found = serving()
+    found.guard.begin_visit(found.deadline)
+
+
+def _end(_: BaseException | None) -> None:
+    serving().guard.end_visit()
+
+
+def _closest(error: CatalogError, of: Mapping[type[CatalogError], _Found]) -> _Found:
+    """Find what is said of the closest class of an error."""
+    return next(of[kind] for kind in type(error).__mro__ if kind in of)
+
+
+class Serving:
+    """What the extension keeps for one application: its catalogue, and whether it is ready.
+
+    >>> from catalog_model.flask import Serving
+    >>> found = Serving(catalog)
+    >>> found.problem()
+    ''
+    >>> found.drain()
+    >>> found.problem()
+    'the process is about to end'
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ready_seconds: float = READY_SECONDS,
+        *,
+        guard: Guard | None = None,
+        deadline: float = math.inf,
+    ) -> None:
+        self.catalog = catalog
+        self.ready_seconds = ready_seconds
+        self.guard = Guard(Breaker(), Room(1)) if guard is None else guard
+        self.deadline = deadline
+        self._is_draining = False
+        self._lock = threading.Lock()
+        self._asked = -math.inf
+        self._asking: tuple[int, threading.Event] | None = None
+        self._problem = "the table has not answered yet"
+
+    def warm(self) -> None:
+        """Make the client of this process now, so that its first request need not.
+
+        For the hook of a server that runs in each worker process, after the fork. Sends nothing.
+
+        Raises:
+            ConfigurationError: If region, profile or endpoint cannot be used.
+        """
+        self.catalog.warm()
+
+    def drain(self) -> None:
+        """Say from now on that this process is not ready; requests are answered as before.
+
+        For the hook of a server that was told to end: whoever balances load looks elsewhere.
+        """
+        self._is_draining = True
+
+    def problem(self) -> str:
+        """Say why no requests should be sent here; "" if nothing speaks against it.
+
+        The service is asked with a DescribeTable, once in ``ready_seconds`` at the most, and not
+        while requests to the table fail anyway. A second is waited for its answer; after that the
+        one before is given. A table that is over its throughput is no reason: it answers some.
+        """
+        if self._is_draining:
+            return "the process is about to end"
+        breaker = self.guard.breaker
+        if breaker.remaining and breaker.cause is Outcome.FAILED:
+            return "the table does not answer"
+        asking = self._ask_again()
+        if asking is not None:
+            asking.wait(READY_PATIENCE)
+        return self._problem
+
+    def _ask_again(self) -> threading.Event | None:
+        """Ask in a thread of its own, unless one is asking; None if that is not due."""
+        with self._lock:
+            if self._asking is not None and self._asking[0] == os.getpid():  # no parent's
+                return self._asking[1]
+            if time.monotonic() - self._asked < self.ready_seconds:
+                return None
+            answered = threading.Event()
+            self._asking = os.getpid(), answered
+        threading.Thread(target=self._find_out, args=(answered,), daemon=True).start()
+        return answered
+
+    def _find_out(self, answered: threading.Event) -> None:
+        try:
+            self._problem = self._ask()
+        except Exception as error:  # there is no caller to raise it to
+            log.exception("readiness")
+            self._problem = f"the table cannot be asked ({type(error).__name__})"
+        with self._lock:
+            self._asked, self._asking = time.monotonic(), None
+        answered.set()
+
+    def _ask(self) -> str:
+        try:
+            found = operations.table_status(self.catalog)
+        except TableNotFoundError:
+            return "the table does not exist"
+        except CatalogError as error:
+            log.warning("readiness: %r", error)
+            return f"the table cannot be asked ({type(error).__name__})"
+        if found.differences:
+            return "the table is not one of this model"
+        unusable = {found.status, *found.indexes.values()} - USABLE
+        return f"the table is {min(unusable)}" if unusable else ""
+
+
+def serving() -> Serving:
+    """Give what the extension keeps for the application that serves this request.
+
+    Raises:
+        RuntimeError: If there is no such application, or it has no catalogue.
+    """
+    if KEY not in current_app.extensions:
+        raise RuntimeError("this application has no catalogue: call FlaskCatalog().init_app(app)")
+    return cast(Serving, current_app.extensions[KEY])
+
+
+current_catalog: Final = cast(Catalog, LocalProxy(lambda: serving().catalog))
+"""The catalogue of the application that serves this request; an access pattern takes it as it is.
+
+Another thread has no such application: hand it ``serving().catalog``.
+"""
+
+health: Final = Blueprint("catalog_health", __name__)
+"""``/livez`` and ``/readyz``, to be registered where an application wants them."""
+
+
+@health.get("/livez")
+def livez() -> Response:
+    """Tell that the process is alive; the table is not asked."""
+    return answer({"status": "alive"})
+
+
+@health.get("/readyz")
+def readyz() -> Response:
+    """Tell whether requests may be sent here: 200, or 503 with the reason.
+
+    While the breaker is not closed, either says so.
+    """
+    found = serving()
+    reason, state = found.problem(), found.guard.breaker.state
+    told = {"status": "unavailable", "reason": reason} if reason else {"status": "ready"}
+    if state is not State.CLOSED:
+        told["breaker"] = state.value
+    return answer(told, HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK)
+
+
+def answer(
+    payload: Mapping[str, Any], status: int = HTTPStatus.OK, *, retry_after: int = RETRY_AFTER
+) -> Response:
+    """Write JSON that may quote what a caller sent: never as markup."""
+    text = json.dumps(payload, separators=(",", ":")).translate(IN_MARKUP) + "\n"
+    is_to_return = status == HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": str(retry_after)} if is_to_return else None
+    return Response(text, status, headers, mimetype="application/json")

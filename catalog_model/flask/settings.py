@@ -1,0 +1,122 @@
+"""The settings of the Flask extension: each is checked where it is read, and named when refused."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Final
+
+from catalog_model.domain.arguments import check_text, refuse
+from catalog_model.errors import InvalidArgumentError
+
+TEXTS: Final = {
+    "CATALOG_TABLE": "table",
+    "CATALOG_REGION": "region",
+    "CATALOG_ENDPOINT_URL": "endpoint_url",
+    "CATALOG_PROFILE": "profile",
+    "CATALOG_CURSOR_SECRET": "cursor_secret",
+}
+"""What of an application's configuration is which setting of `Catalog`."""
+
+SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
+"""What no message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A setting that is a number: within which bounds, and what it is where nothing says."""
+
+    least: float
+    most: float
+    default: float
+    is_whole: bool = False
+
+    @property
+    def wanted(self) -> str:
+        """What a value has to be."""
+        kind = "a whole number" if self.is_whole else "a number"
+        return f"{kind} from {self.least:g} to {self.most:g}"
+
+
+NUMBERS: Final[Mapping[str, Number]] = {
+    "CATALOG_READY_SECONDS": Number(0, 3600, 5),
+    "CATALOG_DEADLINE": Number(0.1, 900, 2),
+    "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one application, checked."""
+
+    catalog: Mapping[str, str]
+    """Those of its handle, by the names of `Catalog`."""
+
+    ready_seconds: float
+    deadline: float
+    waiting_requests: int
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Read what an application's configuration says; for numbers the environment is next.
+
+    None and ``""`` are as if nothing were said. A number may be given as text, as variables of the
+    environment are; one that is not among those that a setting takes is refused, and so is
+    anything that is neither: True is no number, and bytes are no text.
+
+    Raises:
+        InvalidArgumentError: If one cannot be used; names it and its value.
+
+    >>> read_settings({"CATALOG_READY_SECONDS": "2.5"}).ready_seconds
+    2.5
+    >>> read_settings({"CATALOG_READY_SECONDS": "soon"})
+    Traceback (most recent call last):
+    catalog_model.errors.InvalidArgumentError: CATALOG_READY_SECONDS must be a number from 0 to 3600, not 'soon'
+    """  # noqa: E501  # as it is said
+    numbers = {key: _number(key, config) for key in NUMBERS}
+    return Settings(
+        {name: _text(key, config[key]) for key, name in TEXTS.items() if _is_said(config.get(key))},
+        numbers["CATALOG_READY_SECONDS"],
+        numbers["CATALOG_DEADLINE"],
+        int(numbers["CATALOG_WAITING_REQUESTS"]),
+    )
+
+
+def _is_said(value: object) -> bool:
+    return value is not None and not (isinstance(value, str) and not value)
+
+
+def _text(key: str, value: object) -> str:
+    try:
+        return check_text(value, key)
+    except InvalidArgumentError:
+        if key not in SECRETS:
+            raise
+    raise InvalidArgumentError(f"{key} must be a text of Unicode, not {type(value).__name__}")
+
+
+def _number(key: str, config: Mapping[str, Any]) -> float:
+    found = NUMBERS[key]
+    value = config.get(key)
+    if not _is_said(value):
+        value = os.environ.get(key)
+    if not _is_said(value):
+        return found.default
+    number = _read(value)
+    if not found.least <= number <= found.most or (found.is_whole and number % 1):
+        refuse(key, value, found.wanted)
+    return number
+
+
+def _read(value: object) -> float:
+    """Read a number, or a text that Python reads as one; NaN, which is within no bounds, if not."""
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal, str)):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan

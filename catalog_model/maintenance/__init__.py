@@ -1,0 +1,1 @@
+"""Work on whole tables: verify, repair and migrate."""

@@ -1,0 +1,133 @@
+"""What has to be compared across items, added up: the counts, and the slots as checksums.
+
+For each shard there is the sum of a hash of every title with its slot, and that of every slot with
+its title. The sums are equal where titles and slots name each other; a chance of 1 in 2**128 says
+so where they do not.
+
+A title that cannot be read is counted only where its slot names it, and then as what its
+memberships say: it was enrolled before it was spoilt, and stays so until its owner mends it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+from catalog_model.maintenance.findings import Finding, Problem
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import Kind
+from catalog_model.table.title_items import Share, key_of, name_of
+
+Shard = tuple[Kind, int]
+
+MOST_FINDINGS: Final = 10_000
+"""How many findings of one problem are named; further ones are counted.
+
+Each problem has its own bound: much of one hides nothing of another.
+"""
+
+_BITS: Final = 128
+
+
+@dataclass(slots=True)
+class Slots:
+    """Titles and slots of a shard, added up."""
+
+    titles: int = 0
+    title_sum: int = 0
+    slots: int = 0
+    slot_sum: int = 0
+    last: int = -1
+
+    def add(self, other: Slots) -> None:
+        """Add what another part of the table has."""
+        self.titles += other.titles
+        self.slots += other.slots
+        self.title_sum = (self.title_sum + other.title_sum) % 2**_BITS
+        self.slot_sum = (self.slot_sum + other.slot_sum) % 2**_BITS
+        self.last = max(self.last, other.last)
+
+    def agree(self) -> bool:
+        """Tell whether each title has a slot of its own, and the slots have no gap."""
+        is_dense = self.slots == self.titles == self.last + 1
+        return is_dense and self.title_sum == self.slot_sum
+
+
+@dataclass(slots=True)
+class Census:
+    """A part of the table, or all of it, added up."""
+
+    items: int = 0
+    titles: int = 0
+    outdated: int = 0
+    more: Counter[Problem] = field(default_factory=Counter)
+    _findings: dict[Problem, list[Finding]] = field(default_factory=lambda: defaultdict(list))
+    _counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    _slots: dict[Shard, Slots] = field(default_factory=lambda: defaultdict(Slots))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found and is named."""
+        return [finding for found in self._findings.values() for finding in found]
+
+    def add(self, other: Census) -> None:
+        """Add another part of the table."""
+        self.items += other.items
+        self.titles += other.titles
+        self.outdated += other.outdated
+        self.more.update(other.more)
+        self.note(other.findings)
+        for shard, counts in other._counts.items():
+            self._counts[shard].update(counts)
+        for shard, slots in other._slots.items():
+            self._slots[shard].add(slots)
+
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Keep findings; of too many of one problem only how many there are."""
+        for finding in findings:
+            kept = self._findings[finding.problem]
+            if len(kept) < MOST_FINDINGS:
+                kept.append(finding)
+            else:
+                self.more[finding.problem] += 1
+
+    def count(self, item: Item) -> None:
+        """Count one item; of a title what `enrol` is told of it besides."""
+        self.items += 1
+        name = name_of(key_of(item))
+        self.outdated += name is not None and evolution.is_outdated(item)
+        if isinstance(name, keys.SlotItem):
+            slots = self._slots[name.kind, name.shard]
+            slots.slots += 1
+            slots.last = max(slots.last, name.number)
+            owner = item.get(codec.TITLE_ID, {}).get("N", "")
+            slots.slot_sum = (slots.slot_sum + _hash(name.number, owner)) % 2**_BITS
+
+    def enrol(self, share: Share) -> None:
+        """Count a title as what it is of its shard."""
+        shard = share.key.kind, keys.shard_of(share.key)
+        self._counts[shard].update(share.counts)
+        slots = self._slots[shard]
+        slots.titles += 1
+        slots.title_sum = (slots.title_sum + _hash(share.slot, share.key.id)) % 2**_BITS
+
+    def counts_of(self, shard: Shard) -> dict[str, int]:
+        """Give the counts that the titles of a shard make, by the names in a tally."""
+        return dict(self._counts[shard])
+
+    def titles_of(self, shard: Shard) -> int:
+        """Give how many titles a shard has."""
+        return self._slots[shard].titles
+
+    def slots_agree(self, shard: Shard) -> bool:
+        """Tell whether titles and slots of a shard name each other, without a gap."""
+        return self._slots[shard].agree()
+
+
+def _hash(slot: object, title_id: object) -> int:
+    digest = blake2b(f"{slot}#{title_id}".encode(), digest_size=_BITS // 8).digest()
+    return int.from_bytes(digest, "big")

@@ -1,0 +1,143 @@
+"""How far a walk over a whole table has come, kept in a file so that another process can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from catalog_model.checks.nesting import parse_json
+from catalog_model.domain.arguments import refuse
+from catalog_model.errors import InvalidArgumentError
+
+Key = dict[str, Any]
+"""The key of the last item that was seen, in typed JSON."""
+
+_DONE: Final = "done"
+
+
+class Checkpoint:
+    """The places that the segments of a walk have come to. Thread-safe.
+
+    The file is JSON: what the walk is, and for each of its segments the last key or ``"done"``.
+    It is replaced as a whole, so whoever is killed leaves the one before or the one after.
+
+    Args:
+        path: The file; None keeps nothing. One that is there is gone on with.
+        walk: What the walk is: a file of another one is refused.
+        segments: Into how many parts a new walk is cut; one that is gone on with has its own.
+
+    Raises:
+        InvalidArgumentError: If the file is none of this class, or of another walk, or cannot be
+            read or written; what was done before stays done.
+    """
+
+    def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:
+        self._path = path
+        self._walk = dict(walk)
+        self._lock = threading.Lock()
+        self._places: list[Key | str | None] = [None] * segments
+        if path is not None and _is_there(path):
+            self._places = _places_in(path, self._walk)
+        self._save()
+
+    @property
+    def segments(self) -> int:
+        """Into how many parts the walk is cut."""
+        return len(self._places)
+
+    def place(self, segment: int) -> Key | None:
+        """Give the last key that was seen of a segment; None at its beginning."""
+        place = self._places[segment]
+        return place if isinstance(place, dict) else None
+
+    def is_done(self, segment: int) -> bool:
+        """Tell whether a segment was seen to its end."""
+        return self._places[segment] == _DONE
+
+    def reached(self, segment: int, last: Key | None) -> None:
+        """Note that a segment was seen up to a key, or to its end."""
+        with self._lock:
+            self._places[segment] = _DONE if last is None else last
+            self._save()
+
+    def remove(self) -> None:
+        """Take the file away: the walk is over."""
+        if self._path is not None:
+            with _usable(self._path):
+                self._path.unlink(missing_ok=True)
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        text = json.dumps({**self._walk, "segments": self._places}, indent=2)
+        with _usable(self._path):
+            _replace(self._path, text)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Name the file where it cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(path, error.strerror) from error
+    except ValueError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, problem: object) -> InvalidArgumentError:
+    """Name a path, the whole of it: a person has to find the file."""
+    return InvalidArgumentError(f"checkpoint {str(path)!r}: {problem}")
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file; what is no file is refused, as a pipe would never end."""
+    with _usable(path):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return False
+    if stat.S_ISDIR(mode):
+        raise _unusable(path, "is a folder, not a file")
+    if not stat.S_ISREG(mode):
+        raise _unusable(path, "is a pipe or a device, not a file")
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a whole file in the place of another; where that fails nothing of it is left."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=".checkpoint-", delete=False
+    ) as file:
+        written = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            written.replace(path)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+
+
+def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
+    with _usable(path):
+        data = path.read_bytes()
+    try:
+        found = parse_json(data.decode())
+        places = list(found.pop("segments"))
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        refuse("checkpoint", str(path), "a file that a migration left behind")
+    if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
+        refuse("checkpoint", str(path), "a file that a migration left behind")
+    if found != walk:
+        shown = ", ".join(f"{name} {value}" for name, value in walk.items())
+        refuse("checkpoint", f"{path}: {found}", f"of this migration ({shown})")
+    return places

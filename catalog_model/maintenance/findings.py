@@ -1,0 +1,191 @@
+"""What can be out of step in the table, and how it shows. Pure: items in, findings out.
+
+The title's own item is taken for the truth. Everything else follows from it, as
+`table.plan` writes it: the listing, the memberships, the keys of the indexes, the counts
+and the slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from catalog_model.entities import Movie, TVShow
+from catalog_model.errors import UnknownEntityError
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.indexes import INDEX_KEYS
+from catalog_model.table.keys import ItemKey, Kind, TitleKey
+from catalog_model.table.title_items import TitleItems, is_copy, key_of, name_of, read_items
+
+Problem = Literal[
+    "membership missing",
+    "membership surplus",
+    "listing missing",
+    "listing surplus",
+    "copy stale",
+    "index key wrong",
+    "count wrong",
+    "slot missing",
+    "slot doubled",
+    "slot dangling",
+    "unknown entity",
+    "unreadable item",
+    "wrong schema version",
+]
+PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
+
+SHARD_PROBLEMS: Final = frozenset({"count wrong", "slot missing", "slot doubled", "slot dangling"})
+"""What is seen only of the titles, slots and counts of a shard together, and repaired there."""
+
+INDEX_ATTRIBUTES: Final = frozenset(name for pair in INDEX_KEYS.values() for name in pair)
+_JUDGED_ELSEWHERE: Final = INDEX_ATTRIBUTES | {codec.SCHEMA, codec.TYPE}
+_SHOWN: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be: which item, of which title, what was expected."""
+
+    problem: Problem
+    key: ItemKey
+    title: TitleKey | None
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        title = f" of {self.title.kind} {self.title.id}" if self.title else ""
+        where = f"{self.key.PK} | {self.key.SK}"
+        return f"{self.problem}{title} at {where}: expected {self.expected}, found {self.found}"
+
+
+def check_item(item: Item) -> Iterator[Finding]:
+    """Judge an item by itself: whether it is of this model, and what it says of itself."""
+    key = key_of(item)
+    name = name_of(key)
+    if name is None:
+        yield Finding("unknown entity", key, None, "a key of this model", _shown(item))
+        return
+    title = getattr(name, "key", None)
+    yield from _check_own(item, key, title)
+    if isinstance(name, keys.TallyItem):
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            yield Finding("unreadable item", key, None, "a tally with a version", str(error))
+    stray = {} if is_copy(name) else {n: item[n] for n in sorted(item.keys() & INDEX_ATTRIBUTES)}
+    if stray:
+        yield Finding("index key wrong", key, title, "an item that is in no list", _shown(stray))
+
+
+def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Finding]:
+    """Judge what an item says that it is, and of which version of the schema."""
+    name = keys.parse_key(*key)
+    expected: Item = {codec.SCHEMA: codec.number(codec.SCHEMA_VERSION)}
+    if evolution.is_known(item):  # one that says so is to say what it is, too
+        expected[codec.TYPE] = codec.text(evolution.type_of(name))
+        item = evolution.upgraded(item)
+    if isinstance(name, keys.TitleItem) and codec.VERSION not in item:
+        expected[codec.VERSION] = "a number"
+    if {of: item.get(of) for of in expected} != expected:
+        found = _shown({of: item.get(of) for of in expected})
+        yield Finding("wrong schema version", key, title, _shown(expected), found)
+
+
+def says_what_it_is(item: Item) -> bool:
+    """Tell whether an item is right in what it says of itself, and in no list that it is not of."""
+    return not any(check_item(item))
+
+
+def check_collection(items: Iterable[Item]) -> list[Finding]:
+    """Judge all items of one title together."""
+    return check_title_items(read_items(items))
+
+
+def check_title_items(of_title: TitleItems) -> list[Finding]:
+    """Judge all items of one title together."""
+    spoilt = of_title.own if of_title.is_unreadable else None
+    judged = [i for i in of_title.by_key.values() if i is not spoilt or evolution.is_newer(i)]
+    findings = [finding for item in judged for finding in check_item(item)]
+    if of_title.record is not None:
+        return findings + list(_check_copies(of_title.record.title, of_title.copies))
+    if of_title.own is None:
+        none = "no copy of a title that is not there"
+        return findings + [_surplus(key, none) for key in of_title.copies]
+    key, reason = key_of(of_title.own), codec.why_unreadable(of_title.own)
+    wanted = f"a {of_title.key.kind} that can be read"
+    return [*findings, Finding("unreadable item", key, of_title.key, wanted, reason)]
+
+
+def _check_copies(title: Movie | TVShow, copies: Mapping[ItemKey, Item]) -> Iterator[Finding]:
+    expected = {key_of(copy): copy for copy in codec.encode_copies(title)}
+    for key, copy in expected.items():
+        if key not in copies:
+            yield Finding(_of_kind(key, "missing"), key, title.key, _shown(copy), "nothing")
+        elif evolution.upgraded(copies[key]) != copy:
+            yield from _check_copy(title.key, key, copy, evolution.upgraded(copies[key]))
+    for key in copies.keys() - expected.keys():
+        yield _surplus(key, f"genres {list(title.genre_ids)}")
+
+
+def _check_copy(title: TitleKey, key: ItemKey, expected: Item, found: Item) -> Iterator[Finding]:
+    """Tell what of a copy differs; its schema is judged elsewhere."""
+    names = expected.keys() | found.keys()
+    differing = sorted(name for name in names if expected.get(name) != found.get(name))
+    for problem, wrong in (
+        ("index key wrong", [name for name in differing if name in INDEX_ATTRIBUTES]),
+        ("copy stale", [n for n in differing if n not in _JUDGED_ELSEWHERE]),
+    ):
+        if wrong:
+            wanted, there = ({n: of.get(n) for n in wrong} for of in (expected, found))
+            yield Finding(problem, key, title, _shown(wanted), _shown(there))  # type: ignore[arg-type]
+
+
+def _surplus(key: ItemKey, expected: str) -> Finding:
+    name = keys.parse_key(*key)
+    title = getattr(name, "key", None)
+    return Finding(_of_kind(key, "surplus"), key, title, expected, "the copy")
+
+
+def _of_kind(key: ItemKey, what: Literal["missing", "surplus"]) -> Problem:
+    if key.SK == keys.ALL_SK:
+        return "listing missing" if what == "missing" else "listing surplus"
+    return "membership missing" if what == "missing" else "membership surplus"
+
+
+def slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:
+    """Make the finding for a title and a slot that do not name each other."""
+    return Finding(problem, key, title, "a title and its slot that name each other", found)
+
+
+def count_finding(
+    kind: Kind, shard: int, expected: Mapping[str, int], found: Mapping[str, int | str]
+) -> Finding:
+    """Make the finding for counts of a shard that are not those of its titles."""
+    names = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+    wanted, there = ({name: of.get(name, 0) for name in names} for of in (expected, found))
+    return Finding("count wrong", keys.tally_key(kind, shard), None, str(wanted), str(there))
+
+
+def counts_in(item: Item) -> dict[str, int | str]:
+    """Read the counts of a tally by the names of their attributes; zeros are left out.
+
+    What is no count comes as a text that shows it, and so equals no count.
+    """
+    counts = {name: _count(item, name) for name in item if codec.is_count(name)}
+    return {name: count for name, count in counts.items() if count != 0}
+
+
+def _count(item: Item, name: str) -> int | str:
+    """Read a count, 0 where it is not there; what is none comes as a text that shows it."""
+    try:
+        return codec.read_int(item, name)
+    except UnknownEntityError:
+        return _shown(item[name])
+
+
+def _shown(value: object) -> str:
+    """Show a value, an item by the names of its attributes: engines have them in any order."""
+    text = repr(dict(sorted(value.items())) if isinstance(value, Mapping) else value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"

@@ -1,0 +1,287 @@
+"""Brings a whole table up to the current version of the schema while readers and writers go on.
+
+Nothing waits for it: an older item is read as the current version has it, and written so by the
+next change. This walks over all that no change comes to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_flag, check_instance, check_progress, refuse
+from catalog_model.dynamodb.capacity import (
+    TRANSACTION_FACTOR,
+    TRANSACTION_INDEX_FACTOR,
+    write_units,
+)
+from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.pace import Pace
+from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.dynamodb.parallel import in_parallel
+from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
+from catalog_model.maintenance.checkpoint import Checkpoint
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import ItemKey, TitleKey
+from catalog_model.table.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
+from catalog_model.table.title_items import key_of, name_of
+from catalog_model.writes.attempts import TRIES, read_stored
+
+PAGE: Final = 100
+"""How many items are read, brought up and noted in the checkpoint at a time."""
+
+NO_VERSION: Final = 0
+"""Counted as of this version is what does not say of which it is."""
+
+
+@dataclass(slots=True)
+class MigrationReport:
+    """What a migration saw and did; one that was resumed tells of its own part only.
+
+    ``versions`` has how many items were of which version when they were seen. ``upgraded`` counts
+    the items that were written, or would be in a dry run, ``units`` the write units for them as
+    predicted. ``left`` are older items that could not be brought up, each with the reason;
+    ``foreign`` counts items that are not of this model.
+    """
+
+    target: int = evolution.SCHEMA_VERSION
+    items: int = 0
+    versions: dict[int, int] = field(default_factory=dict)
+    foreign: int = 0
+    upgraded: int = 0
+    units: float = 0
+    left: list[tuple[ItemKey, str]] = field(default_factory=list)
+
+    @property
+    def outdated(self) -> int:
+        """How many items were of an older version that is known."""
+        return sum(
+            count
+            for version, count in self.versions.items()
+            if evolution.OLDEST_VERSION <= version < self.target
+        )
+
+
+def migrate(
+    catalog: Catalog,
+    *,
+    dry_run: bool = False,
+    units_per_second: float | None = None,
+    segments: int = SEGMENTS,
+    checkpoint: str | Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> MigrationReport:
+    """Bring every item of an older version up to the current one.
+
+    A title and its copies are written in one transaction on the condition that the title has not
+    changed, a tally or a slot by an update that sets what is new on the condition that it is still
+    of the older version: a writer who is faster is never undone. Repeated, it writes nothing. A
+    migration that ends early, by whatever, is gone on with by repeating it; with a checkpoint it
+    begins where it ended.
+
+    Costs a read unit for each 4 KB of the table, and for what is brought up 2 write units for each
+    KB of a title and its copies, 1 for a tally or a slot. Indexes are not charged where what they
+    hold stays the same; a title that gets another place by name costs its entry there twice.
+
+    Args:
+        dry_run: Only look, at the whole table; a checkpoint is neither read nor written.
+        units_per_second: How many units it may take, of reading and writing together; None takes
+            what it gets.
+        segments: How many parts of the table are walked over at the same time, 1 to 64.
+        checkpoint: A file to go on from where it is there, kept after each page, and removed at
+            the end.
+        on_progress: Called with the number of items seen by this run, after each page, by several
+            threads; what it raises ends the migration.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds, or the checkpoint is of another
+            table or version, or cannot be read or written.
+        TableNotFoundError: If there is no table.
+        ConflictError: If concurrent changes of an item won every time.
+
+    >>> report = migrate(catalog)
+    >>> report.versions, report.upgraded
+    ({3: 30}, 0)
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_flag(dry_run, "dry_run")
+    check_segments(segments)
+    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+        refuse("checkpoint", checkpoint, "the path of a file")
+    on_progress = check_progress(on_progress)
+    pace = Pace(units_per_second)
+    path = None if checkpoint is None or dry_run else Path(checkpoint)
+    places = Checkpoint(path, _walk(catalog), segments)
+    migration = _Migration(catalog.gateway, pace, places, on_progress, is_dry=dry_run)
+    migration.run()
+    places.remove()
+    return migration.report
+
+
+def _walk(catalog: Catalog) -> dict[str, object]:
+    endpoint = catalog.client.meta.endpoint_url
+    return {"table": catalog.table, "endpoint": endpoint, "target": evolution.SCHEMA_VERSION}
+
+
+class _Migration:
+    """One walk over the table."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        pace: Pace,
+        checkpoint: Checkpoint,
+        on_progress: Callable[[int], None],
+        *,
+        is_dry: bool,
+    ) -> None:
+        self.report = MigrationReport()
+        self._gateway = gateway
+        self._pace = pace
+        self._reads = PacedReads(gateway, pace)
+        self._checkpoint = checkpoint
+        self._on_progress = on_progress
+        self._is_dry = is_dry
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Walk over all segments at the same time; where one ends by an error, all end."""
+        with persistent(Persistence(self._pace.rest)):
+            in_parallel(self._walk, self._checkpoint.segments, self._pace.stop)
+
+    def _walk(self, segment: int) -> None:
+        checkpoint = self._checkpoint
+        if checkpoint.is_done(segment):
+            return
+        pages = self._reads.pages_after(
+            checkpoint.place(segment), segment, checkpoint.segments, page=PAGE
+        )
+        for items, last in pages:
+            self._bring_up(items)
+            checkpoint.reached(segment, last)
+            with self._lock:
+                self._count(items)
+                seen = self.report.items
+            self._on_progress(seen)
+            if self._pace.is_stopped:
+                return
+
+    def _count(self, items: list[Item]) -> None:
+        report = self.report
+        report.items += len(items)
+        ours = [item for item in items if name_of(key_of(item))]
+        report.foreign += len(items) - len(ours)
+        versions = Counter(evolution.version_of(item) or NO_VERSION for item in ours)
+        total = Counter(report.versions) + versions
+        report.versions = dict(sorted(total.items()))
+
+    def _bring_up(self, items: list[Item]) -> None:
+        """Bring up what is older on a page; items of one title stand side by side."""
+        older = [item for item in items if evolution.is_outdated(item) and name_of(key_of(item))]
+        if self._is_dry:
+            for item in older:
+                self._wrote(1, _units_of(evolution.upgraded(item), item))
+            return
+        for title, group in groupby(older, key=_title_of):
+            if title is None:
+                for item in group:
+                    self._readable_part(item)
+            else:
+                own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
+                self._title(title, own, list(group))
+
+    def _readable_part(self, item: Item) -> None:
+        """Bring up a tally or a slot, unless it is a tally whose version is none to add to."""
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            self._leave([item], str(error))
+        else:
+            self._part(item)
+
+    def _part(self, item: Item) -> None:
+        """Bring up a tally or a slot, as long as it is older."""
+        for attempt in range(TRIES):
+            try:
+                self._gateway.update(plan_upgrade(item))
+            except LostRaceError as error:
+                race = error
+                self._pace.rest(pause(attempt) / 4)
+            else:
+                self._wrote(1, _units_of(evolution.upgraded(item), item))
+                return
+            now = self._reads.get(key_of(item))
+            if now is None or not evolution.is_outdated(now):
+                return
+            item = now
+        raise race
+
+    def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
+        """Write a title with its copies again, of which some are older."""
+        at = keys.title_key(title)
+        for attempt in range(TRIES):
+            try:
+                written = self._rewrite(read_stored(title, own or self._reads.get(at)), older)
+            except LostRaceError as error:
+                race, own = error, None
+                self._pace.rest(pause(attempt) / 4)
+            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
+                self._leave(older, str(error))
+                return
+            else:
+                surplus = [item for item in older if key_of(item) not in written]
+                self._leave(surplus, "it does not follow from its title")
+                return
+        raise race
+
+    def _rewrite(self, stored: Stored | None, older: list[Item]) -> set[ItemKey]:
+        """Write a title and its copies, of which some are *older*; tell which items that were."""
+        if stored is None:
+            return set()
+        planned = plan_rewriting(stored)
+        check_plan(planned, stored.title)
+        self._gateway.transact(planned)
+        written = [each.item for each in planned if isinstance(each, Put)]
+        before = {key_of(item): item for item in older}
+        units = sum(_units_of(item, before.get(key_of(item))) for item in written)
+        self._wrote(len(written), units)
+        return set(map(key_of, written))
+
+    def _leave(self, older: list[Item], reason: str) -> None:
+        """Name what is still there and older; `repair` knows what to do with it."""
+        for item in older:
+            now = self._reads.get(key_of(item))
+            if now is not None and evolution.is_outdated(now):
+                with self._lock:
+                    self.report.left.append((key_of(item), reason))
+
+    def _wrote(self, items: int, units: float) -> None:
+        with self._lock:
+            self.report.upgraded += items
+            self.report.units += units
+        if not self._is_dry:
+            self._pace.spend(units)
+
+
+def _title_of(item: Item) -> TitleKey | None:
+    """Tell of which title an item is; None for tallies and slots."""
+    name = name_of(key_of(item))
+    return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
+
+
+def _units_of(item: Item, before: Item | None) -> float:
+    """Predict what it costs to write an item; without *before*, the indexes keep what they hold."""
+    units = write_units(before or item, item)
+    if _title_of(item) is None:
+        return units.total
+    on_indexes = TRANSACTION_INDEX_FACTOR * sum(units.indexes.values())
+    return TRANSACTION_FACTOR * units.table + on_indexes

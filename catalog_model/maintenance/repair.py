@@ -1,0 +1,310 @@
+"""Makes derived data follow from the titles again, without getting in a writer's way.
+
+Titles are mended one by one, from their own items; then shards, from all titles that they have.
+What a verification named is enough to know which; where it did not name everything, the table is
+walked over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_flag, check_instance
+from catalog_model.dynamodb import capacity
+from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.pace import Pace
+from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads
+from catalog_model.dynamodb.retries import Persistence, persistent
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.errors import SchemaMismatchError, UnknownEntityError
+from catalog_model.maintenance.census import MOST_FINDINGS, Shard
+from catalog_model.maintenance.findings import SHARD_PROBLEMS, Finding, Problem, check_title_items
+from catalog_model.maintenance.repair_plans import (
+    ShardState,
+    described,
+    plan_collection,
+    plans_for_shard,
+    resident,
+)
+from catalog_model.maintenance.verify import SHARDS_OF_ALL, Report, side_by_side, verify
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import Kind, TitleKey
+from catalog_model.table.plan import MAX_ITEM_BYTES, Check, Plan, Put
+from catalog_model.table.title_items import (
+    TitleItems,
+    is_of_a_title,
+    key_of,
+    name_of,
+    read_items,
+    slot_owner,
+)
+
+MOST_PLANS: Final = 1_000
+"""How many plans a title may need: each changes up to 99 of its items."""
+
+TRIES: Final = 6
+"""How often a title or a shard is planned anew because somebody changed it meanwhile."""
+
+MOST_ACTIONS: Final = 100_000
+"""How many actions are named; further ones are counted."""
+
+CHANGED: Final = "others changed it at the same time, every time"
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What a repair did, and what it left.
+
+    ``actions`` says line by line what was written or, in a dry run, would be. ``left`` are the
+    findings that it cannot decide, each with the reason. Of very many the first are named, and
+    ``more_actions`` and ``more_left`` say how many there are besides. ``undecided`` are shards
+    whose titles came and went while it looked: their counts and slots were not judged.
+    """
+
+    actions: list[str] = field(default_factory=list)
+    left: list[tuple[Finding, str]] = field(default_factory=list)
+    more_actions: int = 0
+    more_left: int = 0
+    undecided: tuple[Shard, ...] = ()
+
+
+def repair(
+    catalog: Catalog,
+    report: Report | None = None,
+    *,
+    dry_run: bool = False,
+    read_units_per_second: float | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> RepairReport:
+    """Make everything in the table follow from its titles.
+
+    Copies are written or deleted as the title's own item says, counts are counted anew, and slots
+    given out anew where titles and slots do not name each other. A title that another program put
+    gets all of this, and in its item what the package has there besides: schema, type, version and
+    slot. A title's record is never touched, nor what is not of this model; of a title that cannot
+    be read everything stays as it is. Each step is one transaction on the condition that what
+    it follows from has not changed meanwhile, so writers may go on: where one was faster, the step
+    is planned anew. A second repair finds nothing to do.
+
+    Counts and slots need further reads of the whole table, once for each try, and as much memory
+    as the shards concerned have titles.
+
+    Args:
+        report: What `verify` found; None looks now.
+        dry_run: Only say what would be written.
+        read_units_per_second: How much capacity reading may take; None takes what it gets.
+        on_progress: Called with the number of items seen, while it looks.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        TableNotFoundError: If there is no table.
+
+    >>> repair(catalog).actions
+    []
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_flag(dry_run, "dry_run")
+    pace = Pace(read_units_per_second)
+    if report is None:
+        report = verify(
+            catalog, read_units_per_second=read_units_per_second, on_progress=on_progress
+        )
+    check_instance(report, "report", Report)
+    repairing = _Repairing(catalog.gateway, pace, is_dry=dry_run)
+    with persistent(Persistence(pace.rest)):
+        repairing.run(report)
+    return repairing.report
+
+
+class _Repairing:
+    """One run of a repair."""
+
+    def __init__(self, gateway: Gateway, pace: Pace, *, is_dry: bool) -> None:
+        self.report = RepairReport()
+        self._gateway = gateway
+        self._reads = PacedReads(gateway, pace)
+        self._is_dry = is_dry
+        self._left: Counter[Problem] = Counter()
+
+    def run(self, found: Report) -> None:
+        """Put right what was found, titles before shards."""
+        self.report.undecided = found.undecided
+        of_titles: dict[TitleKey, None] = {}
+        by_shard: dict[Shard, list[Finding]] = defaultdict(list)
+        for finding in found.findings:
+            if finding.problem == "unknown entity":
+                self._leave(finding, "it is not of this model")
+            elif shard := _shard_of(finding):
+                by_shard[shard].append(finding)
+            elif finding.title:
+                of_titles[finding.title] = None
+        self._count_left("unknown entity", found.more.get("unknown entity", 0))
+        more = {problem for problem, count in found.more.items() if count}
+        if more & SHARD_PROBLEMS:
+            by_shard.update({each: by_shard[each] for each in SHARDS_OF_ALL})
+        for title in self._walk() if more - SHARD_PROBLEMS - {"unknown entity"} else of_titles:
+            self._title(title)
+        self._shards(by_shard)
+
+    def _walk(self) -> Iterator[TitleKey]:
+        """Look at all titles for those with something to put right."""
+        for segment in range(SEGMENTS):
+            pages = self._reads.pages(segment, SEGMENTS)
+            for items in side_by_side(item for page in pages for item in page):
+                if is_of_a_title(name_of(key_of(items[0]))):
+                    of_title = read_items(items)
+                    if check_title_items(of_title):
+                        yield of_title.key
+
+    def _title(self, title: TitleKey) -> None:
+        """Put the items of a title right, plan by plan, until there is nothing more to plan."""
+        items = self._items(title)
+        lost, before, plans = 0, None, 0
+        while planned := plan_collection(items):
+            plans += 1
+            if planned == before:  # done, and yet due: somebody undoes it, over and over
+                lost += 1
+            before = planned
+            if not self._is_written(planned):
+                lost += 1
+            if lost >= TRIES or plans >= MOST_PLANS:
+                break
+            items = _outcome(items, planned) if self._is_dry else self._items(title)
+        of_title = read_items(items)
+        for finding in check_title_items(of_title):
+            self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
+
+    def _items(self, title: TitleKey) -> list[Item]:
+        items = self._reads.collection(keys.title_pk(title))
+        return [item for item in items if is_of_a_title(name_of(key_of(item)))]
+
+    def _leave(self, finding: Finding, reason: str) -> None:
+        if self._left[finding.problem] < MOST_FINDINGS:
+            self.report.left.append((finding, reason))
+            self._left[finding.problem] += 1
+        else:
+            self._count_left(finding.problem, 1)
+
+    def _count_left(self, problem: Problem, count: int) -> None:
+        self._left[problem] += count
+        self.report.more_left += count
+
+    def _shards(self, by_shard: dict[Shard, list[Finding]]) -> None:
+        """Put the counts and the slots of shards right."""
+        for _ in range(TRIES):
+            if not by_shard:
+                return
+            for state in self._states(list(by_shard)):
+                try:
+                    is_right = self._shard(state)
+                except (SchemaMismatchError, UnknownEntityError) as error:
+                    for finding in by_shard.pop((state.kind, state.shard)):
+                        self._leave(finding, str(error))
+                    continue
+                if is_right:
+                    self._leave_newer(state, by_shard.pop((state.kind, state.shard)))
+        for found in by_shard.values():
+            for finding in found:
+                self._leave(finding, "titles came and went every time")
+
+    def _shard(self, state: ShardState) -> bool:
+        return all(self._is_written(planned) for planned in plans_for_shard(state))
+
+    def _leave_newer(self, state: ShardState, findings: list[Finding]) -> None:
+        newer = {key_of(i) for i in state.slots.values() if evolution.is_newer(i)}
+        for finding in findings:
+            if finding.key in newer:
+                self._leave(finding, "a newer version of this package wrote it")
+
+    def _states(self, shards: list[Shard]) -> Iterable[ShardState]:
+        """Read all that these shards hold."""
+        states = {each: ShardState(*each) for each in shards}
+        for each, state in states.items():
+            state.tally = self._reads.get(state.key) or {}
+            state.slots = self._slots(*each)
+            state.owners = {n: slot_owner(state.kind, item) for n, item in state.slots.items()}
+        for own in self._own_items():
+            of_title = read_items([own])
+            shard = of_title.key.kind, keys.shard_of(of_title.key)
+            if shard in states:
+                self._settle(states[shard], of_title)
+        return states.values()
+
+    def _settle(self, state: ShardState, of_title: TitleItems) -> None:
+        """Note a title of a shard; one that cannot be read only where its slot names it."""
+        own, record, share = of_title.own, of_title.record, of_title.share()
+        if own is not None and record is not None and share:
+            state.titles[of_title.key] = resident(own, share, record.version)
+        elif share and share.slot is not None and state.owners.get(share.slot) == of_title.key:
+            share = read_items(self._items(of_title.key)).share()
+            if share:
+                state.unreadable[of_title.key] = share
+
+    def _slots(self, kind: Kind, shard: int) -> dict[int, Item]:
+        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
+        named = ((name_of(key_of(item)), item) for item in items)
+        return {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
+
+    def _own_items(self) -> Iterator[Item]:
+        for segment in range(SEGMENTS):
+            for items in self._reads.pages(segment, SEGMENTS):
+                names = ((name_of(key_of(item)), item) for item in items)
+                yield from (item for name, item in names if isinstance(name, keys.TitleItem))
+
+    def _is_written(self, planned: Plan) -> bool:
+        """Write a plan unless this is a dry run; tell whether nobody was faster."""
+        if not self._is_dry:
+            try:
+                self._gateway.transact(planned)
+            except LostRaceError:
+                return False
+        actions = [described(each) for each in planned if not isinstance(each, Check)]
+        room = MOST_ACTIONS - len(self.report.actions)
+        self.report.actions += actions[:room]
+        self.report.more_actions += len(actions[room:])
+        return True
+
+
+def _outcome(items: list[Item], planned: Plan) -> list[Item]:
+    """Give the items as they would be after a plan."""
+    by_key = {key_of(item): item for item in items}
+    for operation in planned:
+        key = key_of(operation.item) if isinstance(operation, Put) else operation.key
+        after = capacity.outcome(operation, by_key.pop(key, None))
+        if after is not None:
+            by_key[key] = after
+    return list(by_key.values())
+
+
+def _why_left(finding: Finding, of_title: TitleItems) -> str:
+    """Say why what is wrong with a title's items cannot be put right."""
+    for item in (of_title.by_key.get(finding.key), of_title.own):
+        if item is not None and evolution.is_newer(item):
+            return f"a newer version of this package wrote {' | '.join(key_of(item))}"
+    if of_title.is_unreadable:
+        return f"its own item cannot be read: {codec.why_unreadable(of_title.own or {})}"
+    if of_title.record is not None:
+        sizes = {key_of(c): item_size(c) for c in codec.encode_copies(of_title.record.title)}
+        size = sizes.get(finding.key, 0)
+        if size > MAX_ITEM_BYTES:
+            return f"it would have {size:,} bytes, and DynamoDB holds {MAX_ITEM_BYTES:,}"
+    return CHANGED
+
+
+def _shard_of(finding: Finding) -> Shard | None:
+    """Tell which shard is to be put right; None where it is a title.
+
+    A slot is of its own shard, also where it names a title of another.
+    """
+    name = name_of(finding.key)
+    if isinstance(name, keys.TallyItem | keys.SlotItem):
+        return name.kind, name.shard
+    if finding.problem in SHARD_PROBLEMS and finding.title:
+        return finding.title.kind, keys.shard_of(finding.title)
+    return None

@@ -1,0 +1,286 @@
+"""Plans that put derived data right again. Pure: what is there in, plans out.
+
+Each plan holds only as long as what it was made of: it checks the version of the title, or of the
+tally, that it saw. Of a title's own item only the package's own attributes are written, and
+nothing that would follow from one that cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Final
+
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.errors import SchemaMismatchError
+from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, says_what_it_is
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import ItemKey, Kind, TitleKey
+from catalog_model.table.plan import (
+    MAX_ACTIONS,
+    MAX_ITEM_BYTES,
+    MAX_TRANSACTION_BYTES,
+    Absent,
+    Check,
+    Condition,
+    Delete,
+    Equals,
+    Known,
+    Operation,
+    Plan,
+    Put,
+    Update,
+    as_read,
+    own_sets,
+    title_as_read,
+)
+from catalog_model.table.title_items import Share, TitleItems, TitleRecord, key_of, read_items
+
+SLOTS_AT_ONCE: Final = 30
+"""How many slots one transaction gives away: two actions each, and what is checked."""
+
+COUNTS_AT_ONCE: Final = 100
+"""How many counts one update sets: an expression has at most 4 KB."""
+
+
+def plan_collection(items: Iterable[Item]) -> Plan:
+    """Plan the copies of one title from its own item; without that item, their end.
+
+    What the package has in a title's own item, such as its version, is planned with them where it
+    is missing. Empty where nothing is to be done, or nothing can be: where the title's own item
+    cannot be read or is of a newer version. Older copies are left as they are where nothing else
+    is wrong with them. Of very many changes the first, to be planned anew after them.
+    """
+    of_title = read_items(items)
+    if not of_title.copies and of_title.own is None:
+        return ()
+    title = keys.title_key(of_title.key)
+    if of_title.own is None:
+        return _guarded(Check(title, Absent()), _deletions(of_title.copies))
+    if of_title.record is None or evolution.is_newer(of_title.own):
+        return ()
+    changes = _due_copies(of_title, of_title.record)
+    as_it_was = title_as_read(of_title.record.version)
+    if says_what_it_is(of_title.own):
+        return _guarded(Check(title, as_it_was), changes)
+    return (_stamp(of_title.own, as_it_was), *_as_many_as_fit(changes))
+
+
+def _due_copies(of_title: TitleItems, record: TitleRecord) -> Iterator[Operation]:
+    expected = {key_of(copy): copy for copy in codec.encode_copies(record.title)}
+    for key, copy in expected.items():
+        if _is_due(of_title.copies.get(key, {}), copy) and item_size(copy) <= MAX_ITEM_BYTES:
+            yield Put(copy)
+    yield from _deletions({k: i for k, i in of_title.copies.items() if k not in expected})
+
+
+def _deletions(copies: Mapping[ItemKey, Item]) -> Iterator[Operation]:
+    return (Delete(key) for key, item in copies.items() if not evolution.is_newer(item))
+
+
+def _guarded(check: Check, changes: Iterator[Operation]) -> Plan:
+    some = tuple(_as_many_as_fit(changes))
+    return (check, *some) if some else ()
+
+
+def _as_many_as_fit(changes: Iterator[Operation]) -> Iterator[Operation]:
+    """Take as many changes as fit one transaction, with one more action."""
+    size = 0
+    for change in islice(changes, MAX_ACTIONS - 1):
+        size += item_size(change.item) if isinstance(change, Put) else 0
+        if size > MAX_TRANSACTION_BYTES:
+            return
+        yield change
+
+
+def _is_due(found: Item, expected: Item) -> bool:
+    return evolution.upgraded(found) != expected and not evolution.is_newer(found)
+
+
+def _stamp(item: Item, condition: Condition) -> Update:
+    """Plan what an item says of itself: what it is, of which version, and that it is in no list.
+
+    One of an older version stays so: `catalog_model.maintenance.migrate` brings it up as a whole.
+    """
+    key = key_of(item)
+    return Update(
+        key,
+        sets=() if evolution.is_outdated(item) else own_sets(keys.parse_key(*key)),
+        adds=((codec.VERSION, 1),),
+        condition=condition,
+        removes=tuple(sorted(item.keys() & INDEX_ATTRIBUTES)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A title of a shard: what it is of it, and on what condition its slot may be written."""
+
+    share: Share
+    condition: Condition
+    is_newer: bool
+
+
+def resident(own: Item, share: Share, version: int) -> Resident:
+    """Make the resident for a title that was read from its *own* item."""
+    condition = _known(own, title_as_read(version))
+    return Resident(share, condition, evolution.is_newer(own))
+
+
+def _known(item: Item, condition: Equals | None = None) -> Condition:
+    """Hold as long as no newer version wrote the item, where the item allows to ask.
+
+    What it says of its version may be no number or no whole one: then only *condition* is left.
+    """
+    says = item.get(codec.SCHEMA, codec.number(codec.SCHEMA_VERSION)).get("N")
+    is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
+    return Known(condition) if is_asked else condition
+
+
+@dataclass(slots=True)
+class ShardState:
+    """All that a shard holds: its titles, its slots and its tally."""
+
+    kind: Kind
+    shard: int
+    tally: Item = field(default_factory=dict)
+    titles: dict[TitleKey, Resident] = field(default_factory=dict)
+    unreadable: dict[TitleKey, Share] = field(default_factory=dict)
+    """Titles that cannot be read, and that the slots they name name: they keep them."""
+    slots: dict[int, Item] = field(default_factory=dict)
+    owners: dict[int, TitleKey | None] = field(default_factory=dict)
+    """Who each slot names; None where that cannot be read."""
+
+    @property
+    def version(self) -> int:
+        """The version of the tally: it changes with every title that comes or goes."""
+        return codec.read_version(self.tally)
+
+    @property
+    def key(self) -> ItemKey:
+        """The key of the tally."""
+        return keys.tally_key(self.kind, self.shard)
+
+    def close_gaps(self) -> None:
+        """Take away slots of titles that cannot be read and could not stay behind no gap."""
+        while True:
+            count = len(self.titles) + len(self.unreadable)
+            beyond = [k for k, share in self.unreadable.items() if (share.slot or 0) >= count]
+            if not beyond:
+                return
+            for key in beyond:
+                del self.unreadable[key]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the tally should count, by the names of its attributes."""
+        shares = [*(each.share for each in self.titles.values()), *self.unreadable.values()]
+        return dict(Counter(name for share in shares for name in share.counts))
+
+
+def plans_for_shard(state: ShardState) -> Iterator[Plan]:
+    """Plan what a shard's counts and slots need, each plan for the state that the one before left.
+
+    All hold only while no title comes or goes in the shard.
+
+    Raises:
+        UnknownEntityError: If the tally has a version that is none.
+        SchemaMismatchError: If a newer version of this package wrote what is to be written.
+    """
+    evolution.check_not_newer(state.tally)
+    state.close_gaps()
+    version = state.version
+    for update in _plan_tally(state):
+        yield (update,)
+        version += 1
+    guard = Check(state.key, as_read(version))
+    changes = list(_slot_changes(state))
+    for at in range(0, len(changes), SLOTS_AT_ONCE):
+        some = changes[at : at + SLOTS_AT_ONCE]
+        yield (guard, *(operation for change in some for operation in change))
+
+
+def _plan_tally(state: ShardState) -> Iterator[Update]:
+    """Set the counts that are wrong, and what the tally says of itself."""
+    expected, found = state.counts, counts_in(state.tally)
+    names = expected.keys() | found.keys()
+    wrong = sorted(name for name in names if expected.get(name) != found.get(name))
+    says_all = not state.tally or says_what_it_is(state.tally)
+    if says_all and not wrong:
+        return
+    own: dict[str, int | str] = dict(own_sets(keys.TallyItem(state.kind, state.shard)))
+    for number, at in enumerate(range(0, max(len(wrong), 1), COUNTS_AT_ONCE)):
+        counts = {name: expected.get(name, 0) for name in wrong[at : at + COUNTS_AT_ONCE]}
+        before = {} if number else state.tally
+        yield Update(
+            state.key,
+            sets=tuple(sorted({**own, **counts}.items())),
+            adds=((codec.VERSION, 1),),
+            condition=_known(before, as_read(state.version + number)),
+            removes=tuple(sorted(before.keys() & INDEX_ATTRIBUTES)),
+        )
+
+
+def _slot_changes(state: ShardState) -> Iterator[Plan]:
+    """Give each title without a slot of its own one that nobody has, and end what lies beyond."""
+    count = len(state.titles) + len(state.unreadable)
+    kept = {
+        number: owner
+        for number, owner in state.owners.items()
+        if number < count and owner is not None and _slot_named_by(state, owner) == number
+    }
+    settled = set(kept.values())
+    homeless = [each for key, each in state.titles.items() if key not in settled]
+    holes = (number for number in range(count) if number not in kept)
+    for each, number in zip(homeless, holes, strict=True):
+        if each.is_newer:
+            raise SchemaMismatchError(
+                f"a newer version of this package wrote {each.share.key.kind} {each.share.key.id}, "
+                "which has no slot of its own: update catalog-model"
+            )
+        yield _moved(each, number, state.slots.get(number, {}))
+    for number, item in sorted(state.slots.items()):
+        evolution.check_not_newer(item if number not in kept else {})
+        if number >= count:
+            yield (Delete(key_of(item), _known(item)),)
+        elif number in kept and not says_what_it_is(item) and not evolution.is_newer(item):
+            yield (Put(codec.encode_slot(kept[number], number), _known(item)),)
+
+
+def _slot_named_by(state: ShardState, title: TitleKey) -> int | None:
+    if title in state.unreadable:
+        return state.unreadable[title].slot
+    return state.titles[title].share.slot if title in state.titles else None
+
+
+def _moved(title: Resident, slot: int, before: Item) -> Plan:
+    evolution.check_not_newer(before)
+    return (
+        Put(codec.encode_slot(title.share.key, slot), _known(before)),
+        Update(
+            keys.title_key(title.share.key),
+            sets=((codec.SLOT, slot),),
+            adds=((codec.VERSION, 1),),
+            condition=title.condition,
+        ),
+    )
+
+
+def described(operation: Operation) -> str:
+    """Say in a line what an operation does."""
+    match operation:
+        case Put(item):
+            return f"put {' | '.join(key_of(item))}"
+        case Delete(key):
+            return f"delete {' | '.join(key)}"
+        case Update(key, sets):
+            own = (codec.SCHEMA, codec.TYPE)
+            shown = [each for each in sets if each[0] not in own] or sets
+            changes = [f"{name}={value}" for name, value in shown]
+            changes += [f"no {name}" for name in operation.removes]
+            return f"set {', '.join(changes or [codec.VERSION])} in {' | '.join(key)}"
+    return f"check {' | '.join(operation.key)}"

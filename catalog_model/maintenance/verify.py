@@ -1,0 +1,296 @@
+"""Looks at the whole table, whether everything in it follows from its titles.
+
+A parallel Scan sees each item once. Whatever looks wrong is read again before it is reported, so
+that a change under way is not taken for a defect. An item of an older version counts as what it is
+read as. Memory does not grow with the table: what has to be compared across items, the counts and
+the slots, is added up as counts and checksums, and only a shard of which these disagree is looked
+at item by item.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import check_instance, check_progress
+from catalog_model.dynamodb.pace import Pace
+from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.dynamodb.parallel import in_parallel
+from catalog_model.dynamodb.retries import Persistence, persistent
+from catalog_model.maintenance.census import Census, Shard
+from catalog_model.maintenance.findings import (
+    Finding,
+    Problem,
+    check_collection,
+    check_item,
+    check_title_items,
+    count_finding,
+    counts_in,
+    slot_finding,
+)
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.codec import Item
+from catalog_model.table.keys import KINDS, SHARDS, Kind, TitleKey
+from catalog_model.table.title_items import (
+    Share,
+    is_of_a_title,
+    key_of,
+    name_of,
+    read_items,
+    read_title,
+    slot_key,
+    slot_owner,
+)
+
+SECOND_LOOK: Final = 0.1
+"""Seconds until what looks wrong is looked at again."""
+
+LOOKS_AT_ONCE: Final = 100
+"""How many titles that look wrong are looked at again together."""
+
+SHARDS_OF_ALL: Final = tuple((kind, shard) for kind in KINDS for shard in range(SHARDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verification saw, and what of it is not as it should be."""
+
+    findings: tuple[Finding, ...]
+    more_findings: int
+    """How many there are besides those that are named: of each problem the first 10,000 are."""
+    items: int
+    titles: int
+    undecided: tuple[Shard, ...]
+    """Shards whose titles came and went meanwhile: their counts and slots were not judged."""
+    outdated: int = 0
+    """How many items are of an older version: no defect, `migrate` brings them up."""
+    more: Mapping[Problem, int] = field(default_factory=dict)
+    """How many there are besides, by problem."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings and not self.more_findings
+
+
+def verify(
+    catalog: Catalog,
+    *,
+    read_units_per_second: float | None = None,
+    segments: int = SEGMENTS,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Read the whole table and report whatever does not follow from its titles.
+
+    Findings come in no order. Reads consistently: a read unit for each 4 KB of the table, and a
+    little more for what has to be looked at again. Nothing is written. Writers may go on; where
+    titles come and go while it looks, counts and slots of those shards are left undecided.
+
+    Args:
+        read_units_per_second: How much capacity it may take, above 0; None takes what it gets.
+        segments: How many parts of the table are read at the same time, 1 to 64.
+        on_progress: Called with the number of items seen so far, by several threads.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        TableNotFoundError: If there is no table.
+
+    >>> verify(catalog).is_clean
+    True
+    """
+    check_instance(catalog, "catalog", Catalog)
+    check_segments(segments)
+    on_progress = check_progress(on_progress)
+    pace = Pace(read_units_per_second)
+    reads = PacedReads(catalog.gateway, pace)
+    with persistent(Persistence(pace.rest)):
+        return _Verification(reads, segments, on_progress).report()
+
+
+class _Verification:
+    """One look at the whole table."""
+
+    def __init__(
+        self, reads: PacedReads, segments: int, on_progress: Callable[[int], None]
+    ) -> None:
+        self._reads = reads
+        self._segments = segments
+        self._on_progress = on_progress
+        self._seen = 0
+
+    def report(self) -> Report:
+        """Look at everything."""
+        before = self._tallies()
+        census = Census()
+        for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
+            census.add(part)
+        after = self._tallies()
+        undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
+        decided = [each for each in SHARDS_OF_ALL if each not in undecided]
+        census.note(_check_counts(census, decided, after))
+        suspects = [each for each in decided if not census.slots_agree(each)]
+        if suspects:
+            census.note(self._check_slots({each: census.titles_of(each) for each in suspects}))
+        return Report(
+            findings=tuple(census.findings),
+            more_findings=census.more.total(),
+            items=census.items,
+            titles=census.titles,
+            undecided=undecided,
+            outdated=census.outdated,
+            more=dict(census.more),
+        )
+
+    def _tallies(self) -> dict[Shard, Item]:
+        wanted = {keys.tally_key(*each): each for each in SHARDS_OF_ALL}
+        found = self._reads.batch_get(wanted)
+        return {wanted[key]: evolution.upgraded(item) for key, item in found.items()}
+
+    def _look_at_segment(self, segment: int) -> Census:
+        look = _Look(self._reads)
+        for items in side_by_side(self._items(segment)):
+            look.at(items)
+        look.again()
+        return look.census
+
+    def _items(self, segment: int) -> Iterator[Item]:
+        for items in self._reads.pages(segment, self._segments):
+            self._seen += len(items)
+            self._on_progress(self._seen)
+            yield from items
+
+    def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
+        """Look at each slot of these shards, and at each title, whether they name each other."""
+        for shard, titles in suspects.items():
+            yield from self._check_owners(*shard, titles)
+        for segment in range(self._segments):
+            yield from self._check_owned(segment, suspects)
+
+    def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
+        """Find slots that name a title that does not name them, or that lie behind a gap."""
+        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
+        named = ((name_of(key_of(item)), item) for item in items)
+        slots = {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
+        owners = {number: slot_owner(kind, item) for number, item in slots.items()}
+        owned = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
+        for number, owner in owners.items():
+            key = keys.slot_key(kind, shard, number)
+            record = owned.get(keys.title_key(owner)) if owner else None
+            if owner is None:
+                yield slot_finding("slot dangling", key, None, "no id of a title")
+            elif record is None:
+                yield slot_finding("slot dangling", key, owner, "no such title")
+            elif (keys.shard_of(owner), codec.read_slot(record)) != (shard, number):
+                found = record.get(codec.SLOT, "missing")
+                yield slot_finding("slot doubled", key, owner, f"its slot is {found}")
+            elif number >= titles:
+                yield slot_finding("slot dangling", key, owner, f"only {titles} titles")
+
+    def _check_owned(self, segment: int, suspects: Collection[Shard]) -> Iterator[Finding]:
+        """Find titles whose slot does not name them."""
+        for items in self._reads.pages(segment, self._segments):
+            records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
+            titles = {
+                record.title.key: record.slot
+                for record in records
+                if record and (record.title.kind, keys.shard_of(record.title.key)) in suspects
+            }
+            yield from self._check_slots_of(titles)
+
+    def _check_slots_of(self, titles: dict[TitleKey, int | None]) -> Iterator[Finding]:
+        wanted = {key: slot_key(key, slot) for key, slot in titles.items() if slot is not None}
+        found = self._reads.batch_get(wanted.values())
+        for key in titles:
+            at = wanted.get(key)
+            item = found.get(at) if at else None
+            owner = slot_owner(key.kind, item) if item else None
+            if owner != key:
+                where = at or keys.title_key(key)
+                yield slot_finding("slot missing", where, key, f"there is {owner or 'nothing'}")
+
+
+def _check_counts(
+    census: Census, shards: Iterable[Shard], tallies: dict[Shard, Item]
+) -> Iterator[Finding]:
+    for each in shards:
+        expected, found = census.counts_of(each), counts_in(tallies.get(each, {}))
+        if expected != found:
+            yield count_finding(*each, expected, found)
+
+
+class _Look:
+    """What one walk over a part of the table has seen, and has to look at again."""
+
+    def __init__(self, reads: PacedReads) -> None:
+        self.census = Census()
+        self._reads = reads
+        self._suspects: list[str] = []
+        self._unreadable: list[Share] = []
+
+    def at(self, items: list[Item]) -> None:
+        """Look at the items of a title, or at one that is of none."""
+        for item in items:
+            self.census.count(item)
+        if not is_of_a_title(name_of(key_of(items[0]))):
+            self.census.note(check_item(items[0]))
+            return
+        of_title = read_items(items)
+        share = of_title.share()
+        if of_title.record is not None and share:
+            self.census.titles += 1
+            self.census.enrol(share)
+        elif share:
+            self._unreadable.append(share)
+        if check_title_items(of_title):
+            self._suspects.append(items[0]["PK"]["S"])
+        if len(self._suspects) >= LOOKS_AT_ONCE:
+            self.again()
+
+    def again(self) -> None:
+        """Look twice more at what looks wrong before it is believed."""
+        self.census.note(self._believed())
+        self._suspects = []
+        for share in enrolled(self._reads, self._unreadable):
+            self.census.enrol(share)
+        self._unreadable = []
+
+    def _believed(self) -> Iterator[Finding]:
+        looks = [(each, self._check(each)) for each in self._suspects]
+        wrong = [(each, found) for each, found in looks if found]
+        if wrong:
+            time.sleep(SECOND_LOOK)
+        for partition, once in wrong:
+            yield from (finding for finding in self._check(partition) if finding in once)
+
+    def _check(self, partition: str) -> list[Finding]:
+        items = self._reads.collection(partition)
+        ours = [item for item in items if is_of_a_title(name_of(key_of(item)))]
+        return check_collection(ours)
+
+
+def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Put items of one title together, as they come; any other item stands alone."""
+    together: list[Item] = []
+    for item in items:
+        if not is_of_a_title(name_of(key_of(item))):
+            yield [item]
+            continue
+        if together and together[0]["PK"] != item["PK"]:
+            yield together
+            together = []
+        together.append(item)
+    if together:
+        yield together
+
+
+def enrolled(reads: PacedReads, shares: Iterable[Share]) -> Iterator[Share]:
+    """Give those titles of which the slot that they name names them."""
+    wanted = {s: slot_key(s.key, s.slot) for s in shares if s.slot is not None}
+    found = reads.batch_get(wanted.values()) if wanted else {}
+    for share, key in wanted.items():
+        item = found.get(key)
+        if item is not None and slot_owner(share.key.kind, item) == share.key:
+            yield share

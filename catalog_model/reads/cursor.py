@@ -1,0 +1,65 @@
+"""Cursors: opaque, signed, and of use only to the function and arguments they were made for.
+
+A cursor holds the place of the last title that was shown. What is read comes from the arguments
+alone, the partition and its bounds, so even a forged cursor could not lead elsewhere; the
+signature makes sure that a wrong one is refused and never quietly shows a wrong page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from catalog_model.catalog import Catalog
+from catalog_model.domain.arguments import shown
+from catalog_model.errors import InvalidCursorError
+from catalog_model.table.keys import SortKey, is_place
+
+MAX_CURSOR: Final = 4096
+"""Characters; the longest place makes some 3,700. A longer text is not even looked into."""
+
+
+class Cursors:
+    """Makes and reads the cursors of one question: one function, its arguments, one table."""
+
+    def __init__(self, catalog: Catalog, function: str, *arguments: Any) -> None:
+        question = json.dumps([catalog.table, function, *arguments])
+        self._function = function
+        self._serializer = URLSafeSerializer(
+            catalog.cursor_secret,
+            salt=f"catalog-model cursor 1 {question}",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
+
+    def read(self, after: object) -> SortKey | None:
+        """Give the place that *after* names; None for None.
+
+        Raises:
+            InvalidCursorError: If it was not made here, for this question.
+        """
+        if after is None:
+            return None
+        is_short = isinstance(after, str) and len(after) <= MAX_CURSOR
+        place = self._loaded(str(after)) if is_short else None
+        # Base64 has several texts for the same bytes: only the one that was made will do.
+        if place is None or self.make(place) != after:
+            raise InvalidCursorError(
+                f"after must be the next of a page of {self._function} with the same arguments, "
+                f"not {shown(after)}"
+            )
+        return place
+
+    def _loaded(self, after: str) -> SortKey | None:
+        try:
+            place = self._serializer.loads(after)
+        except (BadData, ValueError):
+            return None
+        return SortKey(place) if is_place(place) else None
+
+    def make(self, place: SortKey) -> str:
+        """Give the cursor that goes on after *place*."""
+        made = self._serializer.dumps(place)
+        return made if isinstance(made, str) else made.decode()

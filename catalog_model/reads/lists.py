@@ -1,0 +1,246 @@
+"""Access patterns that list titles, page by page: by kind and by genres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from catalog_model.catalog import Catalog
+from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.vocabulary import SEVERAL_QUERIES, TALLY, page_step, rating_step
+from catalog_model.domain.arguments import (
+    check_choice,
+    check_flag,
+    check_genre_ids,
+    check_id,
+    check_instance,
+    check_kind,
+    check_limit,
+    refuse,
+)
+from catalog_model.entities import Page
+from catalog_model.reads.counts import read_counts
+from catalog_model.reads.cursor import Cursors
+from catalog_model.reads.merge import AnyTitle, Reading, Source, read_page
+from catalog_model.reads.orders import (
+    GENRE_ORDERS,
+    ORDERS,
+    PLAIN_GENRE_ORDERS,
+    PLAIN_ORDERS,
+    GenreOrderName,
+    OrderName,
+    list_source,
+    order_by,
+    rating_sources,
+)
+from catalog_model.table import keys
+from catalog_model.table.keys import Kind
+
+MAX_GENRES_ASKED: Final = 20
+
+ONE_OF_THE_GENRES: Final = "_list = GENRE#<kind>#<one of them> [AND _popularity beyond <a place>]"
+
+Match = Literal["all", "any"]
+
+
+@access_pattern(
+    "All titles of a kind, in an order",
+    *(page_step(order, "_list = ALL#<kind>") for order in PLAIN_ORDERS),
+    rating_step("_rating_list = ALL#<kind>#<a magnitude>"),
+    order="popularity, rating, release or name",
+    consistency="eventual",
+)
+def list_titles(
+    catalog: Catalog,
+    kind: Kind,
+    *,
+    order: OrderName = "popularity",
+    descending: bool = True,
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[AnyTitle]:
+    """List all titles of *kind*, page by page.
+
+    By default the most popular first. Titles that are equal in the order come by their id, in the
+    same direction. Titles without a date count as the oldest; names compare without case, accents
+    and punctuation.
+
+    Costs one Query a page, 2 to 3 read units for 20 titles; by rating as `list_top_rated`. The
+    indexes lag the table, usually by less than a second: a change of a moment ago may not show.
+
+    A kind without titles is an empty page, not an error.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        order: ``"popularity"``, ``"rating"``, ``"release"`` or ``"name"``.
+        descending: Largest, best, newest, or last of the alphabet first.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the beginning.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> page = list_titles(catalog, "tv", limit=2)
+    >>> [show.display_name for show in page.items]
+    ['American Dad!', 'Oz']
+    """
+    kind, order = check_kind(kind), check_choice(order, "order", ORDERS)
+    return _list(catalog, "list_titles", kind, None, order, descending, limit, after)
+
+
+@access_pattern(
+    "The titles of one genre, in an order",
+    *(page_step(order, "_list = GENRE#<kind>#<genre_id>") for order in PLAIN_GENRE_ORDERS),
+    rating_step("_rating_list = GENRE#<kind>#<genre_id>#<a magnitude>"),
+    order="popularity, rating or release",
+    consistency="eventual",
+)
+def list_titles_in_genre(
+    catalog: Catalog,
+    kind: Kind,
+    genre_id: int,
+    *,
+    order: GenreOrderName = "popularity",
+    descending: bool = True,
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[AnyTitle]:
+    """List the titles of one genre, page by page.
+
+    By default the most popular first; ties, cost, freshness and paging are those of
+    `list_titles`. A genre that no title is in is an empty page, not an error.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``; genres of both share ids.
+        genre_id: TMDB's id of the genre, such as 28 for action movies.
+        order: ``"popularity"``, ``"rating"`` or ``"release"``.
+        descending: Largest, best or newest first.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the beginning.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> page = list_titles_in_genre(catalog, "movie", 28, limit=2)
+    >>> [movie.display_name for movie in page.items]
+    ['Black Lotus', 'Heat']
+    """
+    kind, genre_id = check_kind(kind), check_id(genre_id, "genre_id")
+    order = check_choice(order, "order", GENRE_ORDERS)
+    return _list(catalog, "list_titles_in_genre", kind, genre_id, order, descending, limit, after)
+
+
+def _list(
+    catalog: Catalog,
+    function: str,
+    kind: Kind,
+    genre_id: int | None,
+    order: OrderName,
+    descending: bool,  # noqa: FBT001  # as it came, from functions that take it by name
+    limit: int,
+    after: str | None,
+) -> Page[AnyTitle]:
+    check_instance(catalog, "catalog", Catalog)
+    descending, limit = check_flag(descending, "descending"), check_limit(limit)
+    cursors = Cursors(catalog, function, kind, genre_id, order, descending, limit)
+    is_split = order == "rating"
+    sources = rating_sources(kind, genre_id) if is_split else [list_source(kind, genre_id)]
+    reading = Reading(kind, sources, order_by(order, descending=descending))
+    return read_page(catalog.gateway, reading, cursors, limit, after)
+
+
+@access_pattern(
+    "The titles that are in all of several genres, or in any of them",
+    step("BatchGetItem", TALLY, units="0.5 * 8 * rcu(tally)", when={"match": "all"}),
+    step(
+        "Query",
+        ONE_OF_THE_GENRES,
+        index="by_popularity",
+        requests="1 + read / min(limit + 1, 500)",
+        units=SEVERAL_QUERIES,
+        when={"match": "all"},
+    ),
+    step(
+        "Query",
+        ONE_OF_THE_GENRES,
+        index="by_popularity",
+        requests="2 * genre_ids + read / 20",
+        units=SEVERAL_QUERIES,
+        items="genre_ids * (2 * limit + genre_ids + 22)",
+        when={"match": "any"},
+    ),
+    order="popularity",
+    consistency="eventual",
+)
+def list_titles_in_genres(
+    catalog: Catalog,
+    kind: Kind,
+    genre_ids: Iterable[int],
+    *,
+    match: Match = "all",
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[AnyTitle]:
+    """List the titles that are in all (or any) of several genres, each once.
+
+    The most popular first; ties, freshness and paging are those of `list_titles`.
+
+    With ``match="any"`` the genres' lists are merged: one Query or a few for each genre. With
+    ``match="all"`` one BatchGetItem finds the genre with the fewest titles, and its list is read
+    as far as the page needs and filtered here: at the worst, all of the smallest genre.
+
+    Nothing that matches is an empty page, not an error.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        genre_ids: 1 to 20 ids of genres; order and repetition do not matter.
+        match: ``"all"`` or ``"any"``.
+        limit: Most titles to return, 1 to 1,000.
+        after: ``next`` of the page before; None starts at the beginning.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidCursorError: If *after* was changed, or made for other arguments.
+
+    >>> page = list_titles_in_genres(catalog, "movie", [28, 80])
+    >>> [movie.display_name for movie in page.items]
+    ['Black Lotus', 'Heat']
+    """
+    check_instance(catalog, "catalog", Catalog)
+    kind = check_kind(kind)
+    genres = sorted(set(check_genre_ids(genre_ids, most=MAX_GENRES_ASKED)))
+    if not genres:
+        refuse("genre_ids", genre_ids, "at least one genre")
+    match = check_choice(match, "match", ("all", "any"))
+    limit = check_limit(limit)
+    cursors = Cursors(catalog, "list_titles_in_genres", kind, genres, match, limit)
+    cursors.read(after)
+    if match == "any":
+        sources = [list_source(kind, genre_id) for genre_id in genres]
+    else:
+        sources = _intersection(catalog, kind, genres)
+    if not sources:
+        return Page(())
+    reading = Reading(kind, sources, order_by("popularity", descending=True))
+    return read_page(catalog.gateway, reading, cursors, limit, after)
+
+
+def _intersection(catalog: Catalog, kind: Kind, genres: list[int]) -> list[Source]:
+    """Read the smallest genre; nothing where one of them has no titles at all."""
+    if len(genres) == 1:
+        return [list_source(kind, genres[0])]
+    _, counts = read_counts(catalog.gateway, kind)
+    sizes = {genre_id: counts.get(genre_id, 0) for genre_id in genres}
+    smallest = min(genres, key=sizes.__getitem__)
+    if not sizes[smallest]:
+        return []
+    wanted = frozenset(genres)
+    return [
+        Source(
+            keys.list_key(kind, smallest),
+            wanted=lambda title: wanted <= set(title.genre_ids),
+            growing=True,
+        )
+    ]

@@ -1,0 +1,66 @@
+"""The orders in which titles are listed, and the partitions that hold each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+from catalog_model.reads.merge import AnyTitle, Order, Source
+from catalog_model.table import codec, keys
+from catalog_model.table.indexes import IndexName
+from catalog_model.table.keys import TOP_MAGNITUDE, Kind, SortKey
+
+GenreOrderName = Literal["popularity", "rating", "release"]
+OrderName = Literal["popularity", "rating", "release", "name"]
+GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "rating", "release")
+ORDERS: Final[tuple[OrderName, ...]] = (*GENRE_ORDERS, "name")
+PLAIN_GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "release")
+PLAIN_ORDERS: Final[tuple[OrderName, ...]] = (*PLAIN_GENRE_ORDERS, "name")
+"""The orders in which a list is one partition; by rating it is one for each magnitude of votes."""
+
+
+def _popularity_place(title: AnyTitle) -> SortKey:
+    return keys.number_sort_key(title.popularity, title.id)
+
+
+def _rating_place(title: AnyTitle) -> SortKey:
+    return keys.number_sort_key(title.vote_average, title.id)
+
+
+def _release_place(title: AnyTitle) -> SortKey:
+    return keys.date_sort_key(title.released, title.id)
+
+
+def _name_place(title: AnyTitle) -> SortKey:
+    return keys.name_sort_key(title.display_name, title.id)
+
+
+_ORDERS: Final[Mapping[OrderName, tuple[IndexName, Callable[[AnyTitle], SortKey]]]] = {
+    "popularity": ("by_popularity", _popularity_place),
+    "rating": ("by_rating", _rating_place),
+    "release": ("by_release", _release_place),
+    "name": ("by_name", _name_place),
+}
+
+
+def order_by(name: OrderName, *, descending: bool = True) -> Order:
+    """Give the index to read by, and the place that a title has in it."""
+    stores = codec.NAME_SK if name == "name" else None  # older versions folded names otherwise
+    return Order(*_ORDERS[name], descending, stores)
+
+
+def list_source(kind: Kind, genre_id: int | None = None) -> Source:
+    """Name the partition that lists all of *kind*, or one genre of it."""
+    return Source(keys.list_key(kind, genre_id))
+
+
+def rating_sources(kind: Kind, genre_id: int | None, min_votes: int = -1) -> list[Source]:
+    """Name the partitions that can hold more than *min_votes* votes; only the lowest may mix."""
+    lowest = keys.magnitude_of(min_votes + 1)
+    is_mixed = min_votes >= 0 and keys.magnitude_of(min_votes) == lowest
+    boundary = Source(
+        keys.rating_list_key(kind, genre_id, lowest),
+        wanted=(lambda title: title.vote_count > min_votes) if is_mixed else None,
+    )
+    higher = range(lowest + 1, TOP_MAGNITUDE + 1)
+    return [boundary, *(Source(keys.rating_list_key(kind, genre_id, m)) for m in higher)]

@@ -1,0 +1,116 @@
+"""The access pattern that answers with titles picked at random, each set equally likely.
+
+Each title owns a slot; the slots of a shard are numbered from 0 without a gap, so the totals of
+the shards say which slots there are. Picking distinct slots is picking distinct titles, and no
+slot is likelier than another: uniform by construction, whatever was written or deleted before.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Final
+
+from catalog_model.catalog import Catalog
+from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.vocabulary import ANY_LISTING, SLOT, tallies_step
+from catalog_model.domain.arguments import check_count, check_instance, check_kind
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.reads.counts import read_counts
+from catalog_model.reads.merge import AnyTitle
+from catalog_model.reads.titles import read_titles
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import Kind, TitleKey
+
+ROUNDS: Final = 5
+"""How often slots that changed hands under way are replaced by others."""
+
+
+@access_pattern(
+    "Some titles of a kind, picked at random",
+    tallies_step(strong=False),
+    step("BatchGetItem", SLOT, requests="ceil(count / 100)", units="0.5 * count"),
+    step(
+        "BatchGetItem",
+        ANY_LISTING,
+        requests="ceil(count / 100)",
+        units="0.5 * count * rcu(copy)",
+    ),
+    order="random",
+    consistency="eventual",
+)
+def sample_titles(
+    catalog: Catalog, kind: Kind, count: int = 20, *, rng: random.Random | None = None
+) -> list[AnyTitle]:
+    """Pick *count* distinct titles of *kind* at random; all of them when fewer exist.
+
+    Every subset of that size is equally likely, and so is every order of it.
+
+    Costs three BatchGetItem (the totals, the slots, the titles) and 4 + *count* read units at any
+    size of the catalogue; for each further 100 titles, two requests more. A title that is deleted
+    at the same moment is replaced by another, at the cost of two requests. A title put a moment
+    ago may not be among them yet.
+
+    A kind without titles is an empty list.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        count: How many titles, 0 or more.
+        rng: Source of randomness, such as ``random.Random(7)`` to pick the same again.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of its bounds.
+
+    >>> sorted(movie.display_name for movie in sample_titles(catalog, "movie", 20))
+    ['Black Lotus', 'Heat', 'Up']
+    """
+    check_instance(catalog, "catalog", Catalog)
+    kind = check_kind(kind)
+    count = check_count(count, "count")
+    if rng is not None:
+        check_instance(rng, "rng", random.Random)
+    totals, _ = read_counts(catalog.gateway, kind)
+    rng = rng or random.SystemRandom()
+    lottery = _Lottery(totals, rng)
+    picked: dict[TitleKey, AnyTitle] = {}
+    for _ in range(ROUNDS):
+        slots = lottery.draw(count - len(picked))
+        if not slots:
+            break
+        picked.update(_titles_in(catalog.gateway, kind, slots))
+    titles = [picked[key] for key in sorted(picked)]
+    rng.shuffle(titles)
+    return titles
+
+
+class _Lottery:
+    """Draws slots without putting them back."""
+
+    def __init__(self, totals: Sequence[int], rng: random.Random) -> None:
+        self._ends = list(accumulate(totals))
+        self._rng = rng
+        self._drawn: set[int] = set()
+
+    def draw(self, count: int) -> list[tuple[int, int]]:
+        """Draw slots, each as its shard and its number; fewer when there are no more."""
+        slots = self._ends[-1]
+        wanted = min(count, slots - len(self._drawn))
+        tickets = self._rng.sample(range(slots), wanted + len(self._drawn))
+        fresh = [ticket for ticket in tickets if ticket not in self._drawn][:wanted]
+        self._drawn.update(fresh)
+        return [self._slot(ticket) for ticket in fresh]
+
+    def _slot(self, ticket: int) -> tuple[int, int]:
+        shard = bisect_right(self._ends, ticket)
+        return shard, ticket - (self._ends[shard - 1] if shard else 0)
+
+
+def _titles_in(
+    gateway: Gateway, kind: Kind, slots: Iterable[tuple[int, int]]
+) -> dict[TitleKey, AnyTitle]:
+    """Read who owns the slots, and then those titles, in no order."""
+    asked = [keys.slot_key(kind, shard, number) for shard, number in slots]
+    found = gateway.batch_get_parts(asked, (codec.TITLE_ID,))
+    return read_titles(gateway, [codec.decode_slot(kind, item) for item in found])

@@ -1,0 +1,158 @@
+"""Access patterns that get titles by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from catalog_model.catalog import Catalog
+from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.vocabulary import ANY_LISTING, TITLE
+from catalog_model.domain.arguments import (
+    check_flag,
+    check_id,
+    check_instance,
+    check_key,
+    check_kind,
+    check_many,
+)
+from catalog_model.dynamodb.gateway import Gateway, Range
+from catalog_model.entities import TitleWithGenres
+from catalog_model.errors import TitleNotFoundError
+from catalog_model.reads.merge import AnyTitle
+from catalog_model.table import codec, keys
+from catalog_model.table.keys import Kind, TitleKey
+
+
+@access_pattern(
+    "One title",
+    step(
+        "GetItem",
+        TITLE,
+        units="0.5 * (1 + consistent) * rcu(title)",
+        strong="consistent",
+    ),
+    consistency="eventual, or strong with consistent=True",
+)
+def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
+    """Get one title.
+
+    Costs one GetItem: half a read unit for each 4 KB, twice that if consistent.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        title_id: The title's id; ids of movies and of shows overlap.
+        consistent: See every write that was answered before.
+
+    Raises:
+        TitleNotFoundError: If there is no such title.
+        InvalidArgumentError: If an argument is out of its bounds.
+
+    >>> get_title(catalog, "movie", 949)
+    <Movie 949 'Heat'>
+    """
+    check_instance(catalog, "catalog", Catalog)
+    key = TitleKey(check_kind(kind), check_id(title_id))
+    consistent = check_flag(consistent, "consistent")
+    item = catalog.gateway.get(keys.title_key(key), consistent=consistent)
+    if item is None:
+        raise not_found(catalog, key)
+    return codec.decode_title(item)
+
+
+@access_pattern(
+    "Many titles by their keys",
+    step(
+        "BatchGetItem",
+        ANY_LISTING,
+        requests="ceil(keys / 100)",
+        units="0.5 * keys * rcu(copy)",
+    ),
+    order="as asked",
+    consistency="eventual",
+)
+def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | None]:
+    """Get many titles: a list as long as *keys*, in their order, None where there is no title.
+
+    Costs one BatchGetItem for each 100 different keys, half a read unit for each. Not a snapshot:
+    titles may be of slightly different moments.
+
+    No keys are an empty list, and no request.
+
+    Args:
+        keys: Keys of titles, such as ``TitleKey("movie", 949)``; any number, also repeated.
+
+    Raises:
+        InvalidArgumentError: If one of them is no key.
+
+    >>> get_titles(catalog, [TitleKey("movie", 949), TitleKey("tv", 7), TitleKey("movie", 949)])
+    [<Movie 949 'Heat'>, None, <Movie 949 'Heat'>]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    asked = [check_key(key) for key in check_many(keys, "keys", "keys of titles")]
+    found = read_titles(catalog.gateway, asked)
+    return [found.get(key) for key in asked]
+
+
+@access_pattern(
+    "A title and its memberships in genres",
+    step(
+        "Query",
+        "PK = TITLE#<kind>#<title_id> AND SK >= GENRE#",
+        units="0.5 * (1 + consistent) * rcu(title + genres * copy)",
+        items="1 + genres",
+        strong="consistent",
+    ),
+    order="as in genre_ids",
+    consistency="eventual, or strong with consistent=True",
+)
+def get_title_with_genres(
+    catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
+) -> TitleWithGenres:
+    """Get a title together with its memberships, in the order of its ``genre_ids``.
+
+    Costs one Query over the title's item collection. A Query is no snapshot: while a change of
+    the title is being written, the title may be of one side of it and a membership of the other.
+
+    Args:
+        kind: ``"movie"`` or ``"tv"``.
+        title_id: The title's id.
+        consistent: See every write that was answered before.
+
+    Raises:
+        TitleNotFoundError: If there is no such title.
+        InvalidArgumentError: If an argument is out of its bounds.
+
+    >>> heat, memberships = get_title_with_genres(catalog, "movie", 949)
+    >>> [membership.genre_name for membership in memberships]
+    ['Action', 'Crime']
+    """
+    check_instance(catalog, "catalog", Catalog)
+    key = TitleKey(check_kind(kind), check_id(title_id))
+    consistent = check_flag(consistent, "consistent")
+    items = catalog.gateway.query(
+        keys.title_pk(key), Range(lower=keys.FIRST_MEMBERSHIP), consistent=consistent
+    )
+    found = codec.decode_collection(items)
+    if found is None:
+        raise not_found(catalog, key)
+    return TitleWithGenres(*found)
+
+
+def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, AnyTitle]:
+    """Read titles from their copies, which are cheaper to decode; missing ones are left out."""
+    asked = dict.fromkeys(wanted)
+    copies = [keys.listing_key(key) for key in asked]
+    kinds = {key.kind for key in asked}
+    if len(kinds) == 1:
+        (kind,) = kinds
+        found = gateway.batch_get_parts(copies, (codec.DOC,))
+        titles = [codec.decode_copy(kind, item) for item in found]
+    else:  # a record does not say which kind it is of, its key does
+        found = gateway.batch_get_parts(copies, ("PK", codec.DOC))
+        titles = [codec.decode_copy(keys.kind_of(item["PK"]["S"]), item) for item in found]
+    return {title.key: title for title in titles}
+
+
+def not_found(catalog: Catalog, key: TitleKey) -> TitleNotFoundError:
+    """Make the error for a title that is not there."""
+    return TitleNotFoundError(f"there is no {key.kind} with id {key.id} in {catalog.table!r}")

@@ -1,0 +1,420 @@
+"""Between titles and items: pure functions from entities to DynamoDB's typed JSON and back.
+
+A title's item holds its record as native attributes. DynamoDB forgets two things of a record, the
+order of its keys and whether a whole number was written ``7`` or ``7.0``; where a record differs
+in either from the application's files, the attribute ``_form`` remembers it. Copies hold the
+record as JSON text and need nothing else.
+
+Attributes of our own begin with ``_``; a record's key that does too (or that is ``PK``, ``SK``
+or empty) is stored with ``__`` before it, so that no record can reach them.
+
+Other programs write titles, too. What is read is what stands in the item, whatever ``_form`` says
+of it: a set is read as a list in ascending order, an attribute that the model does not know comes
+after those that it knows, by name. What is read is held against the fields of the model and
+against the item's key; where that fails, the item is unreadable and the error says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from math import isfinite
+from typing import Any, Final
+
+from catalog_model.checks.nesting import parse_json
+from catalog_model.domain.arguments import shown
+from catalog_model.domain.records import FIELDS, Field, check_record
+from catalog_model.dynamodb import typed_json
+from catalog_model.dynamodb.typed_json import (
+    AS_IT_READS,
+    ESCAPE,
+    IS_FLOAT,
+    JSON,
+    decode,
+    decode_object,
+    encode,
+    escape,
+    form_of,
+    whole,
+)
+from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
+from catalog_model.errors import InvalidTitleError, UnknownEntityError
+from catalog_model.table import evolution, keys
+from catalog_model.table.keys import END_OF_IDS, Kind, TitleKey
+
+SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
+
+DOC: Final = evolution.DOC
+FORM: Final = "_form"
+SCHEMA: Final = evolution.SCHEMA
+SLOT: Final = "_slot"
+TYPE: Final = evolution.TYPE
+VERSION: Final = evolution.VERSION
+TOTAL: Final = "total"
+TITLE_ID: Final = "title_id"
+
+LIST_PK: Final = "_list"
+POPULARITY_SK: Final = "_popularity"
+RELEASE_SK: Final = "_release"
+NAME_SK: Final = evolution.NAME_SK
+RATING_PK: Final = "_rating_list"
+RATING_SK: Final = "_rating"
+
+END_OF_COUNTS: Final = 2**62
+"""Versions, slots and counts are below: one added to it is still exact, and has an index."""
+
+_MALFORMED: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What it raises to read an item that no writer of ours made."""
+
+Value = typed_json.Value
+Item = dict[str, Any]
+"""DynamoDB's typed JSON: a mapping of names to values such as ``{"S": "text"}``."""
+
+number = typed_json.number
+text = typed_json.text
+
+
+def own_value(value: str | int) -> Value:
+    """Write an attribute of our own."""
+    return text(value) if isinstance(value, str) else number(value)
+
+
+def key_attributes(key: keys.ItemKey) -> Item:
+    """Write the primary key of an item."""
+    return {"PK": text(key.PK), "SK": text(key.SK)}
+
+
+def primary_key(item: Mapping[str, Any]) -> keys.ItemKey:
+    """Read the primary key of an item: `key_attributes` turned round."""
+    return keys.ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def own_item(name: keys.ItemName, **attributes: Value) -> Item:
+    """Write an item's key, what it is, the version of the schema, and *attributes*."""
+    own = {TYPE: text(evolution.type_of(name)), SCHEMA: number(SCHEMA_VERSION)}
+    return {**key_attributes(keys.item_key(name)), **own, **attributes}
+
+
+def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
+    """Write the item that holds the title."""
+    record = title.to_json()
+    own = {VERSION: number(version), SLOT: number(slot)}
+    item = own_item(keys.TitleItem(title.key), **own)
+    item.update({escape(name): encode(value) for name, value in record.items()})
+    form = form_of(record)
+    if _changes(form, _usual_form(title.kind)):
+        item[FORM] = text(json.dumps(form, ensure_ascii=False, separators=(",", ":")))
+    return item
+
+
+def encode_copies(title: Movie | TVShow) -> list[Item]:
+    """Write the copies that the lists show: one for all of the kind, one for each genre."""
+    listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None))
+    listing[NAME_SK] = text(keys.name_sort_key(title.display_name, title.id))
+    return [listing, *(encode_membership(title, genre_id) for genre_id in unique_genres(title))]
+
+
+def encode_membership(title: Movie | TVShow, genre_id: int) -> Item:
+    """Write the copy that the lists of one genre show."""
+    name = keys.MembershipItem(title.key, genre_id)
+    return own_item(name, **_list_attributes(title, genre_id))
+
+
+def unique_genres(title: Movie | TVShow) -> tuple[int, ...]:
+    """Give the title's genres, each once, in their order."""
+    return tuple(dict.fromkeys(title.genre_ids))
+
+
+def _list_attributes(title: Movie | TVShow, genre_id: int | None) -> dict[str, Value]:
+    magnitude = keys.magnitude_of(title.vote_count)
+    return {
+        LIST_PK: text(keys.list_key(title.kind, genre_id)),
+        RATING_PK: text(keys.rating_list_key(title.kind, genre_id, magnitude)),
+        POPULARITY_SK: text(keys.number_sort_key(title.popularity, title.id)),
+        RATING_SK: text(keys.number_sort_key(title.vote_average, title.id)),
+        RELEASE_SK: text(keys.date_sort_key(title.released, title.id)),
+        DOC: text(title.to_json_text()),
+    }
+
+
+def encode_slot(key: TitleKey, slot: int) -> Item:
+    """Write the item that lets the sampler find the title by its slot."""
+    name = keys.SlotItem(key.kind, keys.shard_of(key), slot)
+    return own_item(name, **{TITLE_ID: number(key.id)})
+
+
+def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
+    """Read which title owns a slot.
+
+    Raises:
+        UnknownEntityError: If the item is no slot.
+    """
+    try:
+        title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
+    except _MALFORMED as error:
+        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
+    if not 0 < title_id < END_OF_IDS:
+        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}")
+    return TitleKey(kind, title_id)
+
+
+def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
+    """Read the title out of a copy; only its ``_doc`` needs to be there.
+
+    Raises:
+        UnknownEntityError: If the item is no copy.
+    """
+    try:
+        record = parse_json(item[DOC]["S"], JSON)
+        _check_fields(record, kind)
+        if not record.keys() <= _known_names(kind):
+            check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
+    except _MALFORMED as error:
+        raise UnknownEntityError(
+            f"this is no copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
+        ) from error
+    return TITLE_CLASSES[kind]._trusted(record)
+
+
+def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
+    """Read the title out of its item.
+
+    Raises:
+        UnknownEntityError: If the item holds no title: it is not one of the model, its ``id`` is
+            not that of its key, or an attribute is not what the model wants there.
+    """
+    try:
+        name = keys.parse_key(*primary_key(item))
+        if not isinstance(name, keys.TitleItem):
+            raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
+        kind, title_id = name.key
+        record = _decode_record(evolution.upgraded(item), kind)
+        _check_fields(record, kind)
+        _check_id(record, title_id)
+    except _MALFORMED as error:
+        raise UnknownEntityError(
+            f"this title cannot be read ({_reason(error)}): {_place(item)}"
+        ) from error
+    return TITLE_CLASSES[kind]._trusted(record)
+
+
+def _check_id(record: Mapping[str, Any], title_id: int) -> None:
+    """Accept the record of this title only: another's would be taken for it, and written over."""
+    if record["id"] != title_id:
+        raise ValueError(f"its id is {shown(record['id'])}, its key says {title_id}")
+
+
+def why_unreadable(item: Mapping[str, Any]) -> str:
+    """Say why a title's item cannot be read; "" if it can.
+
+    >>> why_unreadable(encode_title(Movie.from_json(record), version=1, slot=0) | {"id": text("x")})
+    "id must be a positive whole number of at most 38 digits, not 'x'"
+    """
+    try:
+        decode_title(item)
+    except UnknownEntityError as error:
+        return _reason(error.__cause__ or error)
+    try:
+        read_version(item)
+    except UnknownEntityError as error:
+        return str(error)
+    return ""
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error) or type(error).__name__
+
+
+def _check_fields(record: Any, kind: Kind) -> None:
+    """Hold a record that was read against the fields of the model.
+
+    Values need no more: DynamoDB has checked that it can hold them, JSON text that it is JSON.
+    """
+    if not isinstance(record, dict):
+        raise TypeError("its record is no JSON object")
+    for name, every, field, accepts, must_be_finite in _checks(kind):
+        value = record.get(name)
+        if type(value) is every:
+            continue
+        if value is None:
+            if field.required and name not in record:
+                raise KeyError(name)
+            if field.required:
+                raise InvalidTitleError(f"{name} must be {field.wanted}, not null")
+        elif not accepts(value) or (must_be_finite and not isfinite(value)):
+            raise InvalidTitleError(f"{name} must be {field.wanted}, not {shown(value)}")
+
+
+@cache
+def _checks(
+    kind: Kind,
+) -> tuple[tuple[str, type | None, Field, Callable[[Any], bool], bool], ...]:
+    """Give, by field, the type whose values are all right, and what to ask of others."""
+    return tuple(
+        (name, field.kind if field.is_every else None, field, field.accepts, field.is_float)
+        for name, field in FIELDS[kind].items()
+    )
+
+
+@cache
+def _known_names(kind: Kind) -> frozenset[str]:
+    return frozenset(FIELDS[kind])
+
+
+def decode_collection(
+    items: list[dict[str, Any]],
+) -> tuple[Movie | TVShow, tuple[GenreMembership, ...]] | None:
+    """Read a title and its memberships out of its item collection; None without a title.
+
+    Raises:
+        UnknownEntityError: If an item is neither.
+    """
+    title: Movie | TVShow | None = None
+    genre_ids: list[int] = []
+    for item in items:
+        match keys.parse_key(*primary_key(item)):
+            case keys.TitleItem():
+                title = decode_title(item)
+            case keys.MembershipItem(_, genre_id):
+                genre_ids.append(genre_id)
+            case other:
+                raise UnknownEntityError(f"{other} is no part of a title")
+    if title is None:
+        return None
+    order = {genre_id: at for at, genre_id in reversed(list(enumerate(title.genre_ids)))}
+    memberships = [
+        GenreMembership(title.key, genre_id, order.get(genre_id, len(order)))
+        for genre_id in genre_ids
+    ]
+    return title, tuple(sorted(memberships, key=lambda membership: membership.position))
+
+
+def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
+    """Read a whole number of our own.
+
+    Raises:
+        UnknownEntityError: If it is none.
+    """
+    if name not in item:
+        return default
+    try:
+        return whole(item[name]["N"])
+    except _MALFORMED as error:
+        raise UnknownEntityError(
+            f"{name} is no whole number but {shown(item[name])}: {_place(item)}"
+        ) from error
+
+
+def read_count(item: Mapping[str, Any], name: str) -> int:
+    """Read a whole number of our own that counts up from 0.
+
+    Raises:
+        UnknownEntityError: If it is none, or so large that nothing can have counted to it.
+    """
+    value = read_int(item, name)
+    if not 0 <= value < END_OF_COUNTS:
+        raise UnknownEntityError(f"{name} is no count but {shown(value)}: {_place(item)}")
+    return value
+
+
+def read_version(item: Mapping[str, Any]) -> int:
+    """Read the version of a title or a tally; one that has none is of version 0.
+
+    Raises:
+        UnknownEntityError: If it is no version.
+    """
+    return read_count(item, VERSION)
+
+
+def read_slot(item: Mapping[str, Any]) -> int | None:
+    """Read which slot a title has; None where there is none, or none that can be."""
+    if SLOT not in item:
+        return None
+    try:
+        return read_count(item, SLOT)
+    except UnknownEntityError:
+        return None
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Show where an item stands, or all of it where it does not say."""
+    try:
+        return shown(" | ".join(primary_key(item)))
+    except _MALFORMED:
+        return shown(dict(item))
+
+
+def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
+    """Read how many titles each genre has in one shard; genres without titles are left out.
+
+    Raises:
+        UnknownEntityError: If one of the counts is none.
+    """
+    counts = {name: read_count(item, name) for name in item if is_count(name) and name != TOTAL}
+    return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
+
+
+def is_count(name: str) -> bool:
+    """Tell whether an attribute of a tally has this name because it counts."""
+    digits = name.removeprefix("g")
+    return name == TOTAL or (digits != name and digits.isascii() and digits.isdecimal())
+
+
+def tally_attributes(title: Movie | TVShow) -> list[str]:
+    """Name the attributes of its tally that count a title: that of its kind, and of its genres."""
+    return [tally_attribute(genre_id) for genre_id in (None, *unique_genres(title))]
+
+
+def tally_attribute(genre_id: int | None) -> str:
+    """Name the attribute of a tally that counts the genre, or all of the kind."""
+    return TOTAL if genre_id is None else f"g{genre_id}"
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether an attribute of a title's item is of the package, and not of the record."""
+    return name in ("PK", "SK") or (name.startswith("_") and not name.startswith(ESCAPE))
+
+
+@cache
+def _usual_form(kind: Kind) -> dict[str, int]:
+    return {
+        name: IS_FLOAT if field.is_float else AS_IT_READS for name, field in FIELDS[kind].items()
+    }
+
+
+def _changes(form: dict[str, Any], usual: dict[str, int]) -> bool:
+    return list(form.items()) != list(usual.items())
+
+
+def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    usual = _usual_form(kind)
+    if item.keys() <= _usual_names(kind):  # nearly all items, and much faster
+        return {name: decode(item[name], part) for name, part in usual.items() if name in item}
+    form = _form_in(item) if FORM in item else usual
+    content = {name: value for name, value in item.items() if not _is_own(name)}
+    return decode_object(content, form, usual)
+
+
+def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        form = parse_json(item[FORM]["S"], JSON)
+    except _MALFORMED as error:
+        raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
+    if not isinstance(form, dict):
+        raise TypeError(f"{FORM} is no JSON object but {shown(form)}")
+    return form
+
+
+@cache
+def _usual_names(kind: Kind) -> frozenset[str]:
+    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, *FIELDS[kind]))

@@ -1,0 +1,154 @@
+"""How stored items changed from version to version, and how older ones are read. Pure.
+
+Each item says in ``_schema`` of which version it is. This is the one place that knows what each
+version brought; `docs/evolution.md` tells how the next one is added.
+
+=======  ================================================================
+version  what it brought
+=======  ================================================================
+1        the five kinds of item, as `catalog_model.table.keys` lists them
+2        ``_type`` in every item, and ``_version`` in every tally
+3        names folded as `catalog_model.table.folding` says, so other places by name
+=======  ================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from catalog_model.checks.nesting import parse_json
+from catalog_model.errors import SchemaMismatchError
+from catalog_model.table import keys
+from catalog_model.table.keys import ItemName, Kind, SortKey
+
+SCHEMA_VERSION: Final = 3
+"""What this code writes; what it reads reaches from `OLDEST_VERSION` to here."""
+
+SCHEMA: Final = "_schema"
+TYPE: Final = "_type"
+VERSION: Final = "_version"
+DOC: Final = "_doc"
+NAME_SK: Final = "_name"
+
+Item = dict[str, Any]
+ItemType = Literal["title", "listing", "membership", "tally", "slot"]
+
+_NAME_FIELDS: Final[Mapping[Kind, str]] = {"movie": "title", "tv": "name"}
+_CURRENT: Final = {"N": str(SCHEMA_VERSION)}
+_TYPES: Final[Mapping[type[ItemName], ItemType]] = {
+    keys.TitleItem: "title",
+    keys.ListingItem: "listing",
+    keys.MembershipItem: "membership",
+    keys.TallyItem: "tally",
+    keys.SlotItem: "slot",
+}
+
+
+def type_of(name: ItemName) -> ItemType:
+    """Give the ``_type`` of the item that *name* names.
+
+    >>> type_of(keys.TallyItem("movie", 3))
+    'tally'
+    """
+    return _TYPES[type(name)]
+
+
+def version_of(item: Mapping[str, Any]) -> int | None:
+    """Tell of which version an item says to be; None where it says nothing that can be read."""
+    match item.get(SCHEMA):
+        case {"N": str(digits)} if digits.isdecimal():
+            return int(digits)
+    return None
+
+
+def is_known(item: Mapping[str, Any]) -> bool:
+    """Tell whether an item is of a version that this code reads and may write over."""
+    return item.get(SCHEMA) == _CURRENT or version_of(item) in _STEPS
+
+
+def is_outdated(item: Mapping[str, Any]) -> bool:
+    """Tell whether an item is of a known version before the current one.
+
+    >>> is_outdated({"_schema": {"N": "1"}}), is_outdated({"_schema": {"N": "0"}})
+    (True, False)
+    """
+    return version_of(item) in _STEPS
+
+
+def is_newer(item: Mapping[str, Any]) -> bool:
+    """Tell whether a newer version of this package wrote an item."""
+    version = version_of(item)
+    return version is not None and version > SCHEMA_VERSION
+
+
+def check_not_newer(item: Mapping[str, Any]) -> None:
+    """Accept an item unless a newer version of this package wrote it.
+
+    Raises:
+        SchemaMismatchError: If it did: what this code would write in its place loses something.
+    """
+    if is_newer(item):
+        where = " | ".join(item.get(name, {}).get("S", "?") for name in ("PK", "SK"))
+        raise SchemaMismatchError(
+            f"{where} is of version {version_of(item)}, this code writes version {SCHEMA_VERSION} "
+            "and must not write over it: update catalog-model"
+        )
+
+
+def upgraded(item: Mapping[str, Any]) -> Item:
+    """Give an item as the current version has it, step by step from the version that it is of.
+
+    An item of the current version, or of none that this code knows, or only a part of an item that
+    does not say of which version it is, comes back as it is.
+
+    Raises:
+        UnknownEntityError: If an older item has a key that no item of this model has.
+
+    >>> tally = {"PK": {"S": "GENRE#movie#3"}, "SK": {"S": "TALLY"}, "_schema": {"N": "1"}}
+    >>> new = upgraded(tally)
+    >>> new["_schema"], new["_type"], new["_version"]
+    ({'N': '3'}, {'S': 'tally'}, {'N': '0'})
+    """
+    after = dict(item)
+    if after.get(SCHEMA) == _CURRENT:
+        return after
+    version = version_of(after)
+    while version is not None and version in _STEPS:
+        name = keys.parse_key(after["PK"]["S"], after["SK"]["S"])
+        after = _STEPS[version](name, after)
+        version += 1
+        after[SCHEMA] = {"N": str(version)}
+    return after
+
+
+def _with_type(name: ItemName, item: Item) -> Item:
+    """Lead from version 1 to 2: say what it is; in a tally no version means that it is 0."""
+    after = {**item, TYPE: {"S": type_of(name)}}
+    if isinstance(name, keys.TallyItem):
+        after.setdefault(VERSION, {"N": "0"})
+    return after
+
+
+def _with_folded_name(name: ItemName, item: Item) -> Item:
+    """Lead from version 2 to 3: a listing is placed by its name as that is folded now."""
+    place = _place_by_name(name, item) if isinstance(name, keys.ListingItem) else None
+    return item if place is None else {**item, NAME_SK: {"S": place}}
+
+
+def _place_by_name(name: keys.ListingItem, item: Item) -> SortKey | None:
+    """Give the place of a listing by the name in its record; None if that cannot be read."""
+    try:
+        title = parse_json(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return keys.name_sort_key(title, name.key.id) if isinstance(title, str) else None
+
+
+_STEPS: Final[Mapping[int, Callable[[ItemName, Item], Item]]] = {
+    1: _with_type,
+    2: _with_folded_name,
+}
+"""From each older version to the one after it."""
+
+OLDEST_VERSION: Final = min(_STEPS)

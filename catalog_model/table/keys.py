@@ -1,0 +1,281 @@
+"""The grammar of every key in the table: made here, parsed here, and nowhere else.
+
+======================  =========================  ==============================
+item                    PK                         SK
+======================  =========================  ==============================
+title                   ``TITLE#movie#996154``     ``TITLE#movie#996154``
+its copy for all lists  ``TITLE#movie#996154``     ``ALL``
+its membership          ``TITLE#movie#996154``     ``GENRE#28``
+tally of a kind         ``GENRE#movie#2``          ``TALLY``
+slot of the sampler     ``SLOT#movie#2``           ``SLOT#0241``
+======================  =========================  ==============================
+
+``ALL`` < ``GENRE#`` < ``TITLE#``, so one key condition takes a title with its memberships and
+leaves the copy out. Tallies and slots are spread over shards by the title's id.
+
+Copies and memberships carry the keys of the indexes: a *list* is all of a kind (``ALL#movie``)
+or one genre of it (``GENRE#movie#28``), and a sort key is the sortable text of a value followed
+by ``#`` and the id, so that no two titles tie.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple, NewType
+
+from catalog_model.errors import UnknownEntityError
+from catalog_model.table.sortable import (
+    parse_id,
+    sortable_id,
+    sortable_name,
+    sortable_number,
+)
+
+Kind = Literal["movie", "tv"]
+KINDS: Final[tuple[Kind, ...]] = ("movie", "tv")
+
+ListKey = NewType("ListKey", str)
+"""Partition key of a list: all titles of a kind, or those of one genre."""
+
+SortKey = NewType("SortKey", str)
+"""Place of a title in a list: the sortable value, ``#``, the sortable id."""
+
+SHARDS: Final = 8
+"""Over how many items the counts of a kind are spread. Stored data depends on it."""
+
+END_OF_IDS: Final = 10**38
+"""Ids are positive whole numbers of up to 38 digits: all that DynamoDB keeps of a number."""
+
+TOP_MAGNITUDE: Final = 8
+"""The last magnitude of votes is open: 4 to the 7th, 16,384 votes, and more."""
+
+MAX_SORT_KEY: Final = "\U0010fffd"
+"""Above every sort key: the last character there is, of no letter, mark or number."""
+
+MAX_SORT_KEY_BYTES: Final = 1024
+"""What DynamoDB takes as a sort key."""
+
+_PLACE: Final = re.compile(r"[^#\ud800-\udfff]*#(\d{2})([1-9]\d*)", re.ASCII)
+
+ALL_SK: Final = "ALL"
+FIRST_MEMBERSHIP: Final = "GENRE#"
+TALLY_SK: Final = "TALLY"
+
+
+class TitleKey(NamedTuple):
+    """What identifies a title: ids of movies and of shows overlap, so the kind belongs to it."""
+
+    kind: Kind
+    id: int
+
+
+class ItemKey(NamedTuple):
+    """The primary key of one item of the table."""
+
+    PK: str
+    SK: str
+
+
+@dataclass(frozen=True, slots=True)
+class TitleItem:
+    """Names the item that holds a title."""
+
+    key: TitleKey
+
+
+@dataclass(frozen=True, slots=True)
+class ListingItem:
+    """Names the copy of a title that the lists of all of its kind show."""
+
+    key: TitleKey
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipItem:
+    """Names the copy of a title that the lists of one genre show."""
+
+    key: TitleKey
+    genre_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TallyItem:
+    """Names one shard of the counts of a kind."""
+
+    kind: Kind
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotItem:
+    """Names one place of the sampler."""
+
+    kind: Kind
+    shard: int
+    number: int
+
+
+ItemName = TitleItem | ListingItem | MembershipItem | TallyItem | SlotItem
+
+
+def shard_of(key: TitleKey) -> int:
+    """Tell which tally counts the title, and in which shard of the sampler it has its slot."""
+    return key.id % SHARDS
+
+
+def title_pk(key: TitleKey) -> str:
+    """Give the partition key of the title's item collection."""
+    return f"TITLE#{key.kind}#{key.id}"
+
+
+def kind_of(pk: str) -> Kind:
+    """Tell the kind of the title whose item collection has this partition key."""
+    return _KIND[pk.split("#")[1]]
+
+
+def title_key(key: TitleKey) -> ItemKey:
+    """Give the key of the item that holds the title."""
+    return ItemKey(title_pk(key), title_pk(key))
+
+
+def listing_key(key: TitleKey) -> ItemKey:
+    """Give the key of the title's copy in the lists of all of its kind."""
+    return ItemKey(title_pk(key), ALL_SK)
+
+
+def membership_key(key: TitleKey, genre_id: int) -> ItemKey:
+    """Give the key of the title's membership in a genre."""
+    return ItemKey(title_pk(key), f"GENRE#{genre_id}")
+
+
+def tally_key(kind: Kind, shard: int) -> ItemKey:
+    """Give the key of one shard of the counts of *kind*."""
+    return ItemKey(f"GENRE#{kind}#{shard}", TALLY_SK)
+
+
+def slot_key(kind: Kind, shard: int, number: int) -> ItemKey:
+    """Give the key of one place of the sampler; slots of a shard are numbered from 0."""
+    return ItemKey(f"SLOT#{kind}#{shard}", f"SLOT#{sortable_id(number)}")
+
+
+def parse_key(pk: str, sk: str) -> ItemName:
+    """Name the item that has this primary key.
+
+    Raises:
+        UnknownEntityError: If no maker of this module can have made the key.
+    """
+    try:
+        name = _parse(pk.split("#"), sk.split("#"))
+    except (ValueError, KeyError) as error:
+        raise UnknownEntityError(f"no item of this model has PK={pk!r}, SK={sk!r}") from error
+    if item_key(name) != (pk, sk):
+        raise UnknownEntityError(f"no item of this model has PK={pk!r}, SK={sk!r}")
+    return name
+
+
+def _parse(pk: list[str], sk: list[str]) -> ItemName:
+    match pk, sk:
+        case ["TITLE", kind, number], [*rest]:
+            return _parse_collection(TitleKey(_KIND[kind], _id(int(number))), rest)
+        case ["GENRE", kind, shard], ["TALLY"]:
+            return TallyItem(_KIND[kind], _shard(int(shard)))
+        case ["SLOT", kind, shard], ["SLOT", slot]:
+            return SlotItem(_KIND[kind], _shard(int(shard)), _slot(parse_id(slot)))
+    raise ValueError(pk)
+
+
+def _parse_collection(key: TitleKey, sk: list[str]) -> ItemName:
+    match sk:
+        case ["TITLE", _, _]:
+            return TitleItem(key)
+        case ["ALL"]:
+            return ListingItem(key)
+        case ["GENRE", genre_id]:
+            return MembershipItem(key, _id(int(genre_id)))
+    raise ValueError(sk)
+
+
+def _id(number: int) -> int:
+    return _within(number, 1, END_OF_IDS)
+
+
+def _shard(number: int) -> int:
+    return _within(number, 0, SHARDS)
+
+
+def _slot(number: int) -> int:
+    return _within(number, 0, END_OF_IDS)
+
+
+def _within(number: int, least: int, end: int) -> int:
+    if not least <= number < end:
+        raise ValueError(number)
+    return number
+
+
+_KIND: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}
+
+
+def item_key(name: ItemName) -> ItemKey:
+    """Give the primary key of the item that *name* names: `parse_key` turned round."""
+    match name:
+        case TitleItem(key):
+            return title_key(key)
+        case ListingItem(key):
+            return listing_key(key)
+        case MembershipItem(key, genre_id):
+            return membership_key(key, genre_id)
+        case TallyItem(kind, shard):
+            return tally_key(kind, shard)
+        case SlotItem(kind, shard, number):
+            return slot_key(kind, shard, number)
+
+
+def list_key(kind: Kind, genre_id: int | None = None) -> ListKey:
+    """Give the partition of an index that lists all of *kind*, or one genre of it."""
+    return ListKey(f"ALL#{kind}" if genre_id is None else f"GENRE#{kind}#{genre_id}")
+
+
+def rating_list_key(kind: Kind, genre_id: int | None, magnitude: int) -> ListKey:
+    """Give the partition of the rating index for the titles with so many votes."""
+    return ListKey(f"{list_key(kind, genre_id)}#{magnitude}")
+
+
+def magnitude_of(vote_count: int) -> int:
+    """Tell the class of *vote_count*, each four times the one before: 0, 1-3, 4-15, 16-63, ...
+
+    >>> [magnitude_of(n) for n in (0, 1, 3, 4, 15, 16, 16_383, 16_384, 10**9)]
+    [0, 1, 1, 2, 2, 3, 7, 8, 8]
+    """
+    return min((vote_count.bit_length() + 1) // 2, TOP_MAGNITUDE)
+
+
+def number_sort_key(value: float | Decimal, title_id: int) -> SortKey:
+    """Give the place of a title in a list by a number: popularity or rating."""
+    return SortKey(f"{sortable_number(value)}#{sortable_id(title_id)}")
+
+
+def date_sort_key(date: str, title_id: int) -> SortKey:
+    """Give the place of a title in a list by date; one without a date (``""``) comes first."""
+    return SortKey(f"{date}#{sortable_id(title_id)}")
+
+
+def name_sort_key(name: str, title_id: int) -> SortKey:
+    """Give the place of a title in a list by name."""
+    return SortKey(f"{sortable_name(name)}#{sortable_id(title_id)}")
+
+
+def is_place(text: object) -> bool:
+    """Tell whether *text* can be the place of a title in a list: any value, and an id."""
+    found = _PLACE.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return False
+    states_its_length = int(found[1]) == len(found[2])
+    return states_its_length and len(found[0].encode()) <= MAX_SORT_KEY_BYTES
+
+
+def above(value: str) -> SortKey:
+    """Give a bound above every place that has this sortable value, and below the next value's."""
+    return SortKey(f"{value}#{MAX_SORT_KEY}")

@@ -1,0 +1,119 @@
+"""The pace of a load: as many titles at a time, and as often, as the table takes them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate, takewhile
+from typing import Final
+
+from catalog_model.dynamodb import retries
+from catalog_model.dynamodb.capacity import TYPICAL_VERSION, predict_plan
+from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.pace import AdaptivePace
+from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.errors import CatalogError
+from catalog_model.reads.merge import AnyTitle
+from catalog_model.table.keys import SHARDS
+from catalog_model.table.plan import Shard, plan_creations
+
+ASK_AGAIN: Final = 60.0
+"""Seconds after which the table is asked for its capacity again: it may be scaled meanwhile."""
+
+_WRITE: Final = "TransactWriteItems"
+
+SHARE: Final = 0.5
+"""The part of what was written so far that a load tries next where no capacity is known."""
+
+
+class LoadPace(Persistence):
+    """Follows what the table takes: fewer titles in a transaction, and later, where it refuses."""
+
+    def __init__(self, gateway: Gateway, write_units: float | None) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._pace = AdaptivePace(write_units, sleep=retries.rest)
+        self._began = time.monotonic()
+        self._asked = -ASK_AGAIN
+        self._capacity: float | None = None
+        self._titles: list[AnyTitle] = []
+        self._written = 0
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Repeat in this block what is refused, until it is taken."""
+        with persistent(self):
+            yield
+
+    @contextmanager
+    def refusing_soon(self) -> Iterator[None]:
+        """Let a refusal out of this block soon: fewer titles are a better answer than waiting."""
+        self.is_brief = True
+        try:
+            yield
+        finally:
+            self.is_brief = False
+
+    def together(self, titles: list[AnyTitle]) -> list[AnyTitle]:
+        """Take from the first titles as many as a second allows, and at least one."""
+        rate = self._pace.rate
+        if rate is None:
+            return titles
+        units = accumulate(_units_of([title]) for title in titles)
+        fitting = sum(1 for _ in takewhile(lambda so_far: so_far <= rate, units))
+        return titles[: max(1, fitting)]
+
+    def await_turn(self, titles: list[AnyTitle]) -> None:
+        """Wait until these may be written together."""
+        self._titles = titles
+        self._pace.await_turn()
+
+    def wrote(self) -> None:
+        """Note that the table took them."""
+        self._written += len(self._titles)
+        if self._pace.rate is not None:
+            self._pace.taken(_units_of(self._titles))
+
+    def refused(self) -> None:
+        """Note that the table refused them, and wait."""
+        self.wait(_WRITE, 1)
+
+    def pause_after(self, operation: str, tries: int) -> float:
+        """Wait about as long as the table needs to make up for one title."""
+        if operation != _WRITE:
+            return super().pause_after(operation, tries)
+        units_of_one = _units_of(self._titles) / len(self._titles)
+        if tries == 1:
+            self._slow_down(units_of_one)
+        needed = self._pace.seconds_for(units_of_one)
+        return max(pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
+
+    def _slow_down(self, units_of_one: float) -> None:
+        """Follow a refusal: at the table's own capacity first, slower if that is too much, too."""
+        now = time.monotonic()
+        if now - self._asked >= ASK_AGAIN:
+            self._asked = now
+            self._capacity = self._ask_capacity()
+        so_far = units_of_one * self._written / max(now - self._began, 1)
+        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units_of_one)
+
+    def _ask_capacity(self) -> float | None:
+        """Ask how many write units a second the table has; None where that cannot be known."""
+        try:
+            with persistent(None):
+                described = self._gateway.describe_table()
+        except CatalogError:  # it may not be allowed, and the load finds its pace without
+            return None
+        provisioned = described.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
+        on_demand = described.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits", 0)
+        units = max(provisioned, on_demand)
+        return float(units) if units > 0 else None
+
+
+def _units_of(titles: list[AnyTitle]) -> float:
+    """Predict the write units of new titles, where they are charged most: table or an index."""
+    planned = plan_creations(titles, TYPICAL_VERSION, (Shard(0),) * SHARDS)
+    units = predict_plan(planned, {})
+    return max(units.table, *units.indexes.values())
