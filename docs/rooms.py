@@ -1,58 +1,44 @@
-"""Where things are: every module with what it says of itself, in the order in which they import.
+"""Where things are: every package with what it says of itself, from the top to the bottom.
 
-The layers are those that `lint-imports` enforces, so a module is in the list exactly if it exists.
+The layers are those that `lint-imports` enforces, so a package is in the list exactly if it exists.
 """
 
 from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 
-ROOMS: Final = {
-    "The command line": "__main__",
-    "Engines, and what makes them strict or faulty": "testing",
-    "Work on whole tables, on files, on figures": "files",
-    "The access patterns": "access_patterns",
-    "The way to DynamoDB": "catalog",
-    "What a call may ask and cost": "steps",
-    "What is stored": "plan",
-}
-"""Each room by the first module in it."""
-
 
 def layers() -> list[tuple[str, ...]]:
-    """Give the modules, layer by layer: each imports only from layers below its own."""
+    """Return the packages, layer by layer: each imports only from layers below its own."""
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     contracts = configured["tool"]["importlinter"]["contracts"]
     (listed,) = (each["layers"] for each in contracts if each["type"] == "layers")
     return [tuple(name.strip() for name in layer.split("|")) for layer in listed]
 
 
-def rooms() -> Iterator[tuple[str, list[str]]]:
-    """Give each room with its modules."""
-    modules = list(chain.from_iterable(layers()))
-    starts = [*map(modules.index, ROOMS.values()), len(modules)]
-    for room, (start, end) in zip(ROOMS, pairwise(starts), strict=True):
-        yield room, modules[start:end]
+def path_of(name: str) -> Path:
+    """Return the file in which a package or a module at the top says what it is."""
+    folder = ROOT / "catalog_model" / name
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 
 
-def says(module: str) -> str:
-    """Give the first line of a module's docstring."""
-    path = ROOT / "catalog_model" / f"{module}.py"
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+def says(name: str) -> str:
+    """Return the first line of a docstring."""
+    docstring = ast.get_docstring(ast.parse(path_of(name).read_text("utf-8"))) or ""
     return docstring.partition("\n")[0].replace("``", "`")
 
 
 def markdown() -> str:
-    """Write every room as a list."""
-    parts = []
-    for room, modules in rooms():
-        lines = [f"- [`{name}`](catalog_model/{name}.py): {says(name)}" for name in modules]
-        parts.append("\n".join([f"**{room}**", "", *lines]))
-    return "\n\n".join(parts)
+    """Write the layers as a table, one line a package."""
+    lines = ["| layer | package | what it is |", "|---|---|---|"]
+    numbered = zip(range(len(layers()), 0, -1), layers(), strict=True)
+    for number, name in ((number, name) for number, layer in numbered for name in layer):
+        path = path_of(name).relative_to(ROOT)
+        where = path.parent if path.name == "__init__.py" else path
+        lines.append(f"| {number} | [`{name}`]({where.as_posix()}) | {says(name)} |")
+    return "\n".join(lines)
