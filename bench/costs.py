@@ -16,12 +16,13 @@ from typing import Any
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.actions import Plan, Put
 from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.operations import create_table
 from catalog_model.table import codec, keys
-from catalog_model.table.definition import schema
-from catalog_model.table.plan import Plan, Put
+from catalog_model.table.indexes import SCHEMA
 
 SAMPLE = 60
 
@@ -102,7 +103,7 @@ def _slim_page(gateway: Gateway, genre_id: int) -> object:
         partition, EVERYTHING, index="by_popularity", descending=True, limit=21, only="PK"
     )
     ids = [int(item["PK"]["S"].rpartition("#")[2]) for item in found[:20]]
-    return gateway.batch_get(keys.title_key(keys.TitleKey("movie", id_)) for id_ in ids)
+    return gateway.batch_get(keys.title_key(TitleKey("movie", id_)) for id_ in ids)
 
 
 ACTIONS: list[tuple[str, Callable[[Catalog, Movie], object]]] = [
@@ -140,7 +141,7 @@ def _without_copies(plan: Plan) -> Plan:
 
 
 def _create_slim(catalog: Catalog) -> None:
-    declared = schema()
+    declared = SCHEMA.declaration()
     for index in declared["global_secondary_indexes"]:
         index["projection"] = {"ProjectionType": "KEYS_ONLY"}
     catalog.gateway.connection.create_table(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from catalog_model._version import __version__
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.catalog import Catalog
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.entities import (
     Genre,
     GenreMembership,
@@ -18,7 +19,6 @@ from catalog_model.entities import (
     TitleWithGenres,
     TVShow,
 )
-from catalog_model.table.keys import TitleKey
 from catalog_model.writes.load import LoadReport, Rejection
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from catalog_model.domain.arguments import refuse
+from catalog_model.checks import refuse
 from catalog_model.dynamodb.calls import DEFAULT_DEADLINE, check_deadline, deadline_from_env
 from catalog_model.dynamodb.clients import (
     CLIENT_DEFAULTS,
@@ -27,6 +27,7 @@ from catalog_model.dynamodb.clients import (
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.table.indexes import SCHEMA
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -203,7 +204,7 @@ class Catalog:
             if self._gateway is None or self._process != os.getpid():
                 client = self._given_client or self._make_client()
                 self._gateway = Gateway(
-                    self.table, client, self._observers, self.profile, self.deadline
+                    self.table, client, SCHEMA, self._observers, self.profile, self.deadline
                 )
                 self._process = os.getpid()
             return self._gateway

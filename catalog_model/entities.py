@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
-from catalog_model.domain.arguments import check_flag, refuse, shown
+from catalog_model.checks import check_flag, refuse, shown
 from catalog_model.domain.genres import genre_name
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import FIELDS, Field, copy_json, plain_record
 from catalog_model.domain.tmdb import record_of
-from catalog_model.table.keys import Kind, TitleKey
 
 _T = TypeVar("_T")
 

@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import (
-    check_instance,
-    check_number,
-    check_text,
-    check_within,
-    refuse,
-    shown,
-)
+from catalog_model.checks import check_instance, check_text, check_within, refuse, shown
 from catalog_model.dynamodb.clients import check_table
+from catalog_model.dynamodb.numbers import check_number
+from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
 from catalog_model.maintenance.migrate import MigrationReport, migrate
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
-from catalog_model.table import definition
+from catalog_model.table.indexes import SCHEMA
 
 __all__ = [
     "MigrationReport",
@@ -219,7 +214,7 @@ def _create(
     write_capacity: int | None,
     tags: Mapping[str, str] | None,
 ) -> None:
-    declared = definition.schema()
+    declared = SCHEMA.declaration()
     capacity: dict[str, Any] = {"billing_mode": "PAY_PER_REQUEST"}
     if read_capacity is not None:
         units = {"ReadCapacityUnits": read_capacity, "WriteCapacityUnits": write_capacity}
@@ -256,8 +251,8 @@ def _pause_until(deadline: float, message: str) -> None:
 
 def _differences(description: dict[str, Any]) -> tuple[str, ...]:
     """Say where a table is not this model's; what it has beyond that is its owner's affair."""
-    wanted = definition.description_of(definition.schema())
-    found = definition.description_of(description)
+    wanted = description_of(SCHEMA.declaration())
+    found = description_of(description)
     differences = []
     if found["keys"] != wanted["keys"]:
         differences.append(f"its keys are {found['keys']}, not {wanted['keys']}")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog_model._version import __version__
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_flag, check_instance
+from catalog_model.checks import check_flag, check_instance
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import ConfigurationError
-from catalog_model.table.indexes import TABLE
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_instance
+from catalog_model.checks import check_instance
 from catalog_model.dynamodb.breaker import REASONS, State
 from catalog_model.dynamodb.guard import Guard
 from catalog_model.dynamodb.trace import Request

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from catalog_model.domain.arguments import refuse, shown
+from catalog_model.checks import refuse, shown
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import check_record
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import (
@@ -23,7 +24,6 @@ from catalog_model.errors import (
 )
 from catalog_model.table import keys
 from catalog_model.table.codec import decode_title
-from catalog_model.table.keys import Kind, TitleKey
 
 __all__ = ["FILTER", "TitleChange", "changes"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -17,9 +17,11 @@ from unittest.mock import patch
 import botocore.endpoint
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_instance
 from catalog_model.dynamodb.engines.local import REGION, Engine
+from catalog_model.dynamodb.faults import injector
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
-from catalog_model.dynamodb.faults.injector import Fault, FaultInjector, Injection, inject_faults
+from catalog_model.dynamodb.faults.injector import Fault, FaultInjector, Injection
 from catalog_model.dynamodb.faults.kinds import FAULT_KINDS, FaultKind
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.errors import ConfigurationError
@@ -68,6 +70,46 @@ def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Cata
         catalog = Catalog(table, client=strict(_client()), **settings)
         create_table(catalog)
         yield catalog
+
+
+@contextmanager
+def inject_faults(
+    catalog: Catalog,
+    faults: Iterable[Fault],
+    *,
+    seed: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[FaultInjector]:
+    """Let requests of the handle's client fail as long as the ``with`` block lasts.
+
+    All that goes through the client is hit: this package, boto3 and PynamoDB. One try of a request
+    has one fault at the most, the first of *faults* that strikes. The same requests in the same
+    order meet the same faults again. Thread-safe.
+
+    botocore repeats what is throttled, fails inside or breaks off, and pauses before: see
+    `without_pauses`. A ``stale_index`` copies the table for the time of
+    the block.
+
+    Args:
+        faults: What shall go wrong.
+        seed: Another one gives other faults.
+        sleep: Waits so many seconds, for a ``slow_answer``.
+
+    Raises:
+        InvalidArgumentError: If a fault names an operation that there is not, or two have
+            different lags.
+
+    >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
+    ...     access_patterns.get_title(catalog, "movie", 949)
+    <Movie 949 'Heat'>
+    >>> injector.injected
+    [Injection(kind='internal_error', operation='GetItem', number=1)]
+    """
+    check_instance(catalog, "catalog", Catalog)
+    with injector.inject_faults(
+        catalog.client, catalog.table, faults, seed=seed, sleep=sleep
+    ) as injected:
+        yield injected
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
 from catalog_model.analysis.explain import Explanation, explain
+from catalog_model.domain.kinds import KINDS
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
-from catalog_model.table.keys import KINDS
 
 AnyTitle = Movie | TVShow
 

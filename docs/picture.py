@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
+from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
 from catalog_model.table import codec, keys
-from catalog_model.table.codec import Item
 from catalog_model.table.indexes import INDEX_KEYS, IndexName
 from catalog_model.table.sortable import sortable_id
 from docs.rows import GENRE, HEAD, entries, items
@@ -104,8 +104,8 @@ def _table() -> list[Row]:
     own = [item for item in found if item["PK"]["S"] == keys.title_pk(HEAD)]
     title = next(item for item in own if item["PK"] == item["SK"])
     shard = keys.shard_of(HEAD)
-    slot = keys.slot_key(HEAD.kind, shard, codec.read_int(title, codec.SLOT))
-    by_key = {codec.primary_key(item): item for item in found}
+    slot = keys.slot_key(HEAD.kind, shard, read_int(title, codec.SLOT))
+    by_key = {primary_key(item): item for item in found}
     others = [by_key[slot], by_key[keys.tally_key(HEAD.kind, shard)]]
     return [(item["PK"]["S"], item["SK"]["S"], _content(item)) for item in (*own, *others)]
 

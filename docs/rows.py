@@ -12,13 +12,14 @@ from functools import cache
 from typing import Final
 
 from catalog_model.analysis.offline import offline_catalog
-from catalog_model.dynamodb.capacity import index_entry
+from catalog_model.analysis.prediction import index_entry
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.typed_json import Item, Value, text
 from catalog_model.entities import Title
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.table import codec
-from catalog_model.table.codec import Item, Value
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
-from catalog_model.table.keys import TitleKey, list_key, title_pk
+from catalog_model.table.keys import list_key, title_pk
 
 HEAD: Final = TitleKey("movie", 34)
 """The title whose items are shown."""
@@ -42,14 +43,14 @@ def items() -> list[Item]:
 
 def of_one_title() -> Table:
     """Give the items of one title's collection, each with some of its attributes."""
-    found = [item for item in items() if item["PK"] == codec.text(title_pk(HEAD))]
+    found = [item for item in items() if item["PK"] == text(title_pk(HEAD))]
     return ("PK", "SK", "attributes"), [_row(item) for item in found]
 
 
 def of_tallies_and_slots() -> Table:
     """Give the first tally and the first slots of a kind."""
     found = items()
-    tally = next(item for item in found if item["SK"] == codec.text("TALLY"))
+    tally = next(item for item in found if item["SK"] == text("TALLY"))
     slots = [item for item in found if item["PK"]["S"].startswith("SLOT#")]
     return ("PK", "SK", "attributes"), [_row(item) for item in (tally, *slots[: ROWS - 1])]
 

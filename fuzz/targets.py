@@ -16,6 +16,8 @@ from typing import Any, Final, cast
 from itsdangerous.encoding import base64_encode
 
 from catalog_model import Catalog, Movie, TVShow
+from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.typed_json import primary_key
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import (
     InvalidArgumentError,
@@ -28,7 +30,7 @@ from catalog_model.files.json_stream import JsonStream
 from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import KINDS, Kind, SortKey, name_sort_key, number_sort_key
+from catalog_model.table.keys import SortKey, name_sort_key, number_sort_key
 
 SEEDS: Final = 12
 """How many titles of each kind the corpus begins with."""
@@ -62,7 +64,7 @@ def _decode(item: dict[str, Any]) -> None:
 
 def _is_a_title(item: dict[str, Any], title: Movie | TVShow) -> None:
     """Hold what was read against the key that it stands under, and against the model."""
-    assert keys.title_key(title.key) == codec.primary_key(item)
+    assert keys.title_key(title.key) == primary_key(item)
     record = title.to_json()
     for name, field in title.fields.items():
         assert name in record or not field.required

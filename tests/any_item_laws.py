@@ -16,7 +16,9 @@ from table_dump import Table, assert_complete, dump
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import Kind
 from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.typed_json import Item, ItemKey, read_int
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import CatalogError
 from catalog_model.maintenance.findings import Finding
@@ -24,7 +26,7 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.keys import SHARDS, ItemKey, Kind
+from catalog_model.table.keys import SHARDS
 
 WITNESSES: Final = range(1, SHARDS + 1)
 SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
@@ -43,7 +45,7 @@ def title_of(kind: Kind, title_id: int) -> AnyTitle:
 
 
 @cache
-def base(kind: Kind) -> dict[ItemKey, codec.Item]:
+def base(kind: Kind) -> dict[ItemKey, Item]:
     """Give a table in step: in each shard a title to be spoilt, and a witness."""
     catalog = MemoryCatalog()
     early, late = WITNESSES[: SHARDS // 2], WITNESSES[SHARDS // 2 :]
@@ -55,7 +57,7 @@ def base(kind: Kind) -> dict[ItemKey, codec.Item]:
 def own_keys(key: TitleKey, table: Table) -> dict[str, ItemKey]:
     """Give the keys of a title's items, of its slot and of its tally, by what they are."""
     shard = keys.shard_of(key)
-    slot = codec.read_int(table[keys.title_key(key)], codec.SLOT)
+    slot = read_int(table[keys.title_key(key)], codec.SLOT)
     return {
         "title": keys.title_key(key),
         "listing": keys.listing_key(key),

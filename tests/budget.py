@@ -15,9 +15,9 @@ from request_log import Request, logged_requests
 
 from catalog_model import Catalog, Movie, Page, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
 from catalog_model.reads.lists import Match
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
-from catalog_model.table.keys import KINDS
 
 READS_IN_RANGE = "items read <= 2 x returned + 20 x requests"
 NEW_TITLE = Movie(

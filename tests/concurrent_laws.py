@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.gateway import EVERYTHING
 from catalog_model.maintenance.findings import check_collection
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import KINDS, Kind
 
 AnyTitle = Movie | TVShow
 

@@ -29,6 +29,7 @@ from history import Action, Call, Histories, Outcome
 
 from catalog_model import Catalog, Page, TitleKey, TitleWithGenres
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
 from catalog_model.errors import (
     CatalogError,
     ConflictError,
@@ -38,7 +39,6 @@ from catalog_model.errors import (
     UnknownEntityError,
 )
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
-from catalog_model.table.keys import KINDS
 
 IsListed = Callable[[AnyTitle], bool]
 Mix = Mapping[str, int]

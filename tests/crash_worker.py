@@ -23,13 +23,13 @@ from botocore.awsrequest import AWSHTTPConnection
 
 from catalog_model import Catalog, Movie, Rejection, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import Kind
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import ConflictError, ServiceError, TitleNotFoundError
 from catalog_model.files.reader import read_folder
-from catalog_model.table.keys import Kind
-from catalog_model.table.plan import Plan
 
 AnyTitle = Movie | TVShow
 Moment = Literal["before", "sent", "answered"]

@@ -28,11 +28,11 @@ from table_dump import Table, assert_in_step, dump, titles_in
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.table.keys import KINDS
 from catalog_model.writes.load import LoadReport
 
 UNDER_WRITERS: Final = "engine under writers"

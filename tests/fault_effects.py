@@ -12,13 +12,13 @@ from reference import Reference
 
 from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.errors import (
     InvalidArgumentError,
     InvalidTitleError,
     TitleExistsError,
     TitleNotFoundError,
 )
-from catalog_model.table.keys import KINDS, Kind
 
 Value = AnyTitle | None
 Model = dict[TitleKey, Value]

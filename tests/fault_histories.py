@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from catalog_model import Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.table.keys import KINDS
+from catalog_model.domain.kinds import KINDS
 from catalog_model.testing import Fault
 
 AnyTitle = Movie | TVShow

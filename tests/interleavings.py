@@ -20,14 +20,13 @@ from unittest.mock import patch
 from table_dump import Table
 
 from catalog_model import Catalog
-from catalog_model.dynamodb.capacity import outcome
+from catalog_model.dynamodb.actions import Plan, Update, as_sent, key_of, outcome
 from catalog_model.dynamodb.failures import translate
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.memory import _cancelled, _holds, _normal
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import CatalogError
-from catalog_model.table import plan
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey
+from catalog_model.table import evolution
 
 Answer = Any
 History = tuple[int, ...]
@@ -51,7 +50,7 @@ class Request:
 
     kind: str
     keys: tuple[Any, ...] = ()
-    planned: plan.Plan = ()
+    planned: Plan = ()
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,11 @@ class ReplayedGateway(Gateway):
         del last, page
         yield self._ask(Request("scan", (segment, segments))), None
 
-    def update(self, operation: plan.Update) -> None:
+    def update(self, operation: Update) -> None:
         """Apply one operation."""
         self._ask(Request("update", (), (operation,)))
 
-    def transact(self, operations: plan.Plan) -> None:
+    def transact(self, operations: Plan) -> None:
         """Apply a plan."""
         self._ask(Request("transact", (), operations))
 
@@ -234,15 +233,15 @@ class World:
         return table, self._number(answer)
 
     def _apply(
-        self, planned: plan.Plan, table: dict[ItemKey, tuple[Item, int]]
+        self, planned: Plan, table: dict[ItemKey, tuple[Item, int]]
     ) -> tuple[dict[ItemKey, tuple[Item, int]], int]:
-        sent = plan.as_sent(planned)
-        touched = [plan.key_of(each) for each in sent]
+        sent = as_sent(planned)
+        touched = [key_of(each) for each in sent]
         if len(set(touched)) < len(touched):
             self.seen.problems.append(f"a plan names an item twice: {sorted(touched)}")
             return table, self._number(_lost_race([False] * len(sent), [None] * len(sent)))
         before = [table.get(key, (None, 0))[0] for key in touched]
-        held = [_holds(*pair) for pair in zip(sent, before, strict=True)]
+        held = [_holds(*pair, evolution.VERSIONS) for pair in zip(sent, before, strict=True)]
         if not all(held):
             return table, self._number(_lost_race(held, before))
         after = dict(table)

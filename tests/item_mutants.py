@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.maintenance.findings import INDEX_ATTRIBUTES
-from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey, ItemName
+from catalog_model.table import evolution, keys
+from catalog_model.table.keys import ItemName
 
 Typed = dict[str, Any]
 
@@ -75,7 +75,7 @@ class Mutant:
 
 def mutants(item: Item, *more: str) -> Iterator[Mutant]:
     """Give an item with each of its attributes, and with *more* of them, changed in every way."""
-    name = keys.parse_key(*codec.primary_key(item))
+    name = keys.parse_key(*primary_key(item))
     for attribute in (*item, *(each for each in more if each not in item)):
         if attribute in ("PK", "SK"):
             continue
@@ -191,4 +191,4 @@ def mutants_of(item: Item) -> list[Mutant]:
         keys.SlotItem: (EXTRA, *in_a_list),
         keys.TallyItem: ("g99", "gx", EXTRA, *in_a_list),
     }
-    return list(mutants(item, *more[type(keys.parse_key(*codec.primary_key(item)))]))
+    return list(mutants(item, *more[type(keys.parse_key(*primary_key(item)))]))

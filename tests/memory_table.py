@@ -8,16 +8,17 @@ from typing import Any, cast
 from zlib import crc32
 
 from catalog_model.analysis.offline import OfflineCatalog, OfflineGateway
+from catalog_model.dynamodb.actions import Update
 from catalog_model.dynamodb.memory import OfflineClient
-from catalog_model.table import codec, plan
-from catalog_model.table.codec import Item
+from catalog_model.dynamodb.typed_json import Item, primary_key
+from catalog_model.table.indexes import SCHEMA
 
 
 class MemoryClient(OfflineClient):
     """Besides what an offline table answers: Scan, PutItem and DeleteItem."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
-        super().__init__(items)
+        super().__init__(SCHEMA, items)
         self.meta = SimpleNamespace(region_name="memory", endpoint_url="http://memory")
 
     def scan(self, **request: Any) -> dict[str, Any]:
@@ -39,19 +40,19 @@ class MemoryClient(OfflineClient):
         """Write an item past the model."""
         del TableName
         with self._lock:
-            self._write(codec.primary_key(Item), Item)
+            self._write(primary_key(Item), Item)
 
     def delete_item(self, *, TableName: str, Key: Item) -> None:  # noqa: N803  # boto3's names
         """Delete an item past the model."""
         del TableName
         with self._lock:
-            self._write(codec.primary_key(Key), None)
+            self._write(primary_key(Key), None)
 
 
 class MemoryGateway(OfflineGateway):
     """A gateway whose updates are plans of one operation, too."""
 
-    def update(self, operation: plan.Update) -> None:
+    def update(self, operation: Update) -> None:
         self.transact((operation,))
 
 

@@ -12,9 +12,8 @@ from typing import Any, Literal
 from table_dump import Table, dump
 
 from catalog_model import Catalog
-from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, Value
+from catalog_model.table import evolution, keys
 from catalog_model.table.sortable import NAME_BYTES, sortable_id
 
 Age = Literal["old", "mixed", "new", "version 2"]
@@ -74,7 +73,7 @@ def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
     return dump(catalog)
 
 
-def change(catalog: Catalog, key: ItemKey, **attributes: codec.Value) -> None:
+def change(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
     """Change attributes of an item past the model."""
     put(catalog, {**dump(catalog)[key], **attributes})
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from catalog_model import Movie, Page, TVShow
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.table.folding import fold_name
-from catalog_model.table.keys import KINDS, Kind
 
 Record = dict[str, Any]
 Title = Movie | TVShow

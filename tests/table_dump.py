@@ -12,9 +12,10 @@ import pytest
 
 from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.typed_json import ItemKey, read_int
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import KINDS, ItemKey, Kind
 from catalog_model.writes.load import LoadReport
 
 AnyTitle = Movie | TVShow
@@ -221,7 +222,7 @@ def _slots(table: Table) -> dict[ItemKey, TitleKey]:
 
 
 def _expected_slots(table: Table, there: dict[TitleKey, AnyTitle]) -> dict[ItemKey, TitleKey]:
-    numbers = {key: codec.read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
+    numbers = {key: read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
     return {keys.slot_key(k.kind, keys.shard_of(k), slot): k for k, slot in numbers.items()}
 
 
@@ -240,7 +241,7 @@ def _assert_tallies(table: Table, there: dict[TitleKey, AnyTitle]) -> None:
         for shard in range(keys.SHARDS):
             own = [t for k, t in there.items() if (k.kind, keys.shard_of(k)) == (kind, shard)]
             tally = table.get(keys.tally_key(kind, shard), {})
-            assert codec.read_int(tally, codec.TOTAL) == len(own)
+            assert read_int(tally, codec.TOTAL) == len(own)
             assert codec.tally_counts(tally) == _genre_counts(own)
 
 

@@ -18,7 +18,9 @@ from catalog_model.analysis.comparison import Check, compare
 from catalog_model.analysis.explain import explain
 from catalog_model.analysis.sizing import APPLICATION
 from catalog_model.dynamodb import gateway
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
+from catalog_model.dynamodb.typed_json import Item, text
 from catalog_model.operations import create_table, delete_table
 from catalog_model.reads import counts, lists, orders
 from catalog_model.reads.sampling import _Lottery
@@ -74,7 +76,7 @@ def scans(patch: pytest.MonkeyPatch) -> None:
     def by_scan(door: Gateway, kind: str, **_: Any) -> tuple[list[int], Counter[int]]:
         asked = {"TableName": door.table_name}
         found = door._send("Scan", asked, lambda r: door.client.scan(**r))["Items"]
-        listed = [item for item in found if item.get("_list") == codec.text(f"ALL#{kind}")]
+        listed = [item for item in found if item.get("_list") == text(f"ALL#{kind}")]
         return [len(listed)], Counter()
 
     patch.setattr(counts, "read_counts", by_scan)
@@ -119,7 +121,7 @@ def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
     """A change of popularity that counts, too."""
     planned = plan.plan_change
 
-    def counting(before: Stored, after: AnyTitle) -> plan.Plan:
+    def counting(before: Stored, after: AnyTitle) -> Plan:
         return (*planned(before, after), plan._tally(after.key, {"total": 0}))
 
     patch.setattr("catalog_model.writes.storing.plan_change", counting)
@@ -129,11 +131,11 @@ def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:
     """Sort keys that change with each write: every entry is deleted and inserted anew."""
     copies = codec.encode_copies
 
-    def moving(title: AnyTitle) -> list[codec.Item]:
+    def moving(title: AnyTitle) -> list[Item]:
         moved = {"_release", "_rating", "_name"}
         return [
             {
-                name: codec.text(f"{title.popularity}{value}") if name in moved else value
+                name: text(f"{title.popularity}{value}") if name in moved else value
                 for name, value in copy.items()
             }
             for copy in copies(title)
@@ -163,7 +165,7 @@ def writes_in_two_steps(patch: pytest.MonkeyPatch) -> None:
     """The title first, its copies later: a reader may see one without the other."""
     transact = Gateway.transact
 
-    def twice(self: Gateway, operations: plan.Plan) -> None:
+    def twice(self: Gateway, operations: Plan) -> None:
         transact(self, operations[:1])
         transact(self, operations[1:])
 

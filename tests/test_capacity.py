@@ -19,19 +19,29 @@ from test_prices import engine_number_size
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.prediction import (
+    index_entry,
+    predict_change,
+    predict_creation,
+    predict_deletion,
+    predict_page,
+    write_units,
+)
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb import capacity as cost
 from catalog_model.dynamodb import sizes
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes
 from catalog_model.table import codec, keys, plan
-from catalog_model.table.indexes import INDEX_KEYS
-from catalog_model.table.keys import ItemKey, TitleKey
+from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 from catalog_model.writes.attempts import read_stored
 
 AnyTitle = Movie | TVShow
-Table = dict[ItemKey, codec.Item]
+Table = dict[ItemKey, Item]
 few_ids = st.integers(1, 24)
 some = settings(max_examples=settings().max_examples * 2 // 5)
 
@@ -48,7 +58,7 @@ def metered(catalog: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch) -
 def contents(catalog: Catalog) -> Table:
     """Read everything there is."""
     pages = catalog.client.get_paginator("scan").paginate(TableName=catalog.table)
-    items: list[codec.Item] = [item for page in pages for item in page["Items"]]
+    items: list[Item] = [item for page in pages for item in page["Items"]]
     return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
 
@@ -66,10 +76,10 @@ def consumed(request: Request) -> Units:
 @contextmanager
 def predicted(catalog: Catalog) -> Iterator[list[Request]]:
     """Predict every request of this block from what was there before, and compare to the unit."""
-    offline = OfflineClient(contents(catalog).values())
+    offline = OfflineClient(SCHEMA, contents(catalog).values())
     plans, transact = [], Gateway.transact
 
-    def noting(gateway: Gateway, operations: plan.Plan) -> None:
+    def noting(gateway: Gateway, operations: Plan) -> None:
         plans.append(operations)
         transact(gateway, operations)
 
@@ -81,7 +91,7 @@ def predicted(catalog: Catalog) -> Iterator[list[Request]]:
     assert contents(catalog) == {_key(item): item for item in offline.items()}
 
 
-def _predict(request: Request, offline: OfflineClient, plans: list[plan.Plan]) -> Units:
+def _predict(request: Request, offline: OfflineClient, plans: list[Plan]) -> Units:
     """Predict one request on the offline table, which changes as the engine's did."""
     if request.operation == "TransactWriteItems":
         answer = offline.transact(plans.pop(0), request.params)
@@ -97,7 +107,7 @@ def _key(item: Mapping[str, Any]) -> ItemKey:
 def _measures(title: AnyTitle) -> tuple[int, ...]:
     """Size the title's own item, a membership or listing, and an entry of an index."""
     listing, *memberships = codec.encode_copies(title)
-    entry = cost.index_entry(listing, "by_popularity") or {}
+    entry = index_entry(listing, "by_popularity") or {}
     item = codec.encode_title(title, version=2**47 + 1, slot=0)
     return tuple(sizes.item_size(each) for each in (item, (memberships or [listing])[-1], entry))
 
@@ -170,14 +180,14 @@ def test_what_a_title_will_cost_follows_from_titles_alone(
     for total, new in enumerate((one, two)):
         before, units = charge(lambda new=new: ap.put_title(metered, new))  # type: ignore[misc]
         version = stored(contents(metered), new.key).version
-        assert units == cost.predict_creation(new, total, before.get(tally), version)
+        assert units == predict_creation(new, total, before.get(tally), version)
     changed = other.replace(id=8, vote_count=title.vote_count + 1)
     before, units = charge(lambda: ap.put_title(metered, changed))
-    assert units == cost.predict_change(stored(before, one.key), changed, before[tally])
+    assert units == predict_change(stored(before, one.key), changed, before[tally])
     for total, gone in ((2, one), (1, two)):
         before, units = charge(lambda gone=gone: ap.delete_title(metered, gone.kind, gone.id))  # type: ignore[misc]
         last = stored(before, two.key) if gone is one else None
-        assert units == cost.predict_deletion(stored(before, gone.key), total, last, before[tally])
+        assert units == predict_deletion(stored(before, gone.key), total, last, before[tally])
 
 
 def test_what_a_read_costs_is_predicted_to_the_unit(
@@ -200,7 +210,7 @@ def test_what_a_read_costs_is_predicted_to_the_unit(
     asked = {request.operation for request in log}
     assert asked >= {"GetItem", "Query", "BatchGetItem", "TransactWriteItems"}
     four = ap.list_titles_in_genre(metered, "movie", 18, limit=4).items
-    assert consumed(log[-1]) == cost.predict_page(four, "by_popularity", 18)
+    assert consumed(log[-1]) == predict_page(four, "by_popularity", 18)
 
 
 def _ask_for_pages(catalog: Catalog, limit: int) -> None:
@@ -223,7 +233,7 @@ def test_a_single_item_is_read_and_written_at_the_predicted_price(
 ) -> None:
     """Around each step of 4 KB, an item that is not there, and an entry that stays as it is."""
     item = _item_of(size, **{name: {"S": "k"} for name in INDEX_KEYS["by_name"]})
-    key: Any = {"TableName": metered.table, "Key": codec.key_attributes(_key(item))}
+    key: Any = {"TableName": metered.table, "Key": key_attributes(_key(item))}
     with logged_requests(metered) as log:
         for _ in range(2):
             metered.client.get_item(**key, ConsistentRead=consistent)
@@ -232,16 +242,16 @@ def test_a_single_item_is_read_and_written_at_the_predicted_price(
             metered.client.delete_item(**key)
     assert [consumed(request) for request in log] == [
         cost.get_units(None, consistent=consistent),
-        cost.write_units(None, item),
+        write_units(None, item),
         cost.get_units(item, consistent=consistent),
-        cost.write_units(item, item),
-        cost.write_units(item, None),
-        cost.write_units(None, None),
+        write_units(item, item),
+        write_units(item, None),
+        write_units(None, None),
     ]
 
 
-def _item_of(size: int, **more: codec.Value) -> codec.Item:
-    item: codec.Item = {"PK": {"S": "a"}, "SK": {"S": "b"}, **more, codec.DOC: {"S": ""}}
+def _item_of(size: int, **more: Value) -> Item:
+    item: Item = {"PK": {"S": "a"}, "SK": {"S": "b"}, **more, codec.DOC: {"S": ""}}
     return {**item, codec.DOC: {"S": "x" * max(0, size - sizes.item_size(item))}}
 
 

@@ -26,14 +26,16 @@ from catalog_model import Movie
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.estimate import SEED
 from catalog_model.analysis.offline import offline_catalog
+from catalog_model.analysis.prediction import stored_bytes
+from catalog_model.analysis.prices import DEFAULT_PRICES, PRICES
 from catalog_model.cli.patterns import EXAMPLES, command_name
 from catalog_model.cli.program import program
 from catalog_model.declarations.pattern import WRITING
-from catalog_model.dynamodb import capacity, sizes
+from catalog_model.dynamodb import sizes
 from catalog_model.dynamodb.engines import local
-from catalog_model.dynamodb.prices import DEFAULT_PRICES, PRICES
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
-from catalog_model.table.indexes import INDEXES, TABLE
+from catalog_model.table.indexes import INDEXES
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "costs.md").read_text("utf-8")
 PAGE = "list-titles-in-genre movie 28"
@@ -168,7 +170,7 @@ def test_storage_is_that_of_the_items_and_grows_with_the_scale(one_movie: list[s
     small, large = (priced({PAGE: 1}, *one_movie, "--scale", scale) for scale in ("1", "10000"))
     items = offline_catalog([Movie.from_json({**NEW, "id": 34})]).items()
     most_varies = 8  # the bytes of a version
-    assert abs(small["stored_bytes"] - capacity.stored_bytes(items)) <= most_varies
+    assert abs(small["stored_bytes"] - stored_bytes(items)) <= most_varies
     assert large["stored_bytes"] == 10_000 * small["stored_bytes"]
     assert large["dollars_a_month"]["storage"] == pytest.approx(large["stored_bytes"] / 1e9 * 0.25)
     assert large["patterns"] == small["patterns"]

@@ -16,8 +16,8 @@ from reference import Reference
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import MAX_ACTIONS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +65,7 @@ def test_a_load_takes_few_requests(catalog: Catalog, titles: list[Movie | TVShow
     items = sum(3 + len(set(title.genre_ids)) for title in some)
     reads, writes = (first.operations.count(o) for o in ("BatchGetItem", "TransactWriteItems"))
     largest = max(3 + len(set(title.genre_ids)) for title in some)
-    assert writes <= items // (MAX_ACTIONS - SHARDS - largest) + ceil(len(some) / 100)
+    assert writes <= items // (MAX_TRANSACTION_ACTIONS - SHARDS - largest) + ceil(len(some) / 100)
     assert (reads, reads + writes) == (writes + ceil(len(some) / 100), len(first.operations))
     assert again.operations == ("BatchGetItem",) * ceil(len(some) / 100)
 

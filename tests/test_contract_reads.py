@@ -16,10 +16,10 @@ from reference import DATES, NAMES, Reference, Title, walk
 from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.genres import genre_name
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 from catalog_model.table.folding import fold_name
-from catalog_model.table.keys import KINDS, Kind
 
 UNKNOWN_GENRES = (1, 99_999, 10**38 - 1)
 BOUNDARIES = (0, 1, 3, 4, 15, 16, 63, 64, 255, 256, 1023, 1024, 4095, 4096, 16_383, 16_384)

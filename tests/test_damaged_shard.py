@@ -14,14 +14,14 @@ from table_dump import Table, assert_in_step, dump, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.actions import Absent, Delete, Put, as_sent, key_of
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.typed_json import ItemKey, Value, key_attributes, primary_key, read_int
 from catalog_model.errors import ConflictError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import ItemKey
-from catalog_model.table.plan import Absent, Delete, Put, as_sent, key_of
 from catalog_model.writes.attempts import TRIES, refused_items
 
 TALLY = keys.tally_key("movie", 0)
@@ -41,13 +41,13 @@ def fill(catalog: Catalog, *ids: int) -> None:
 def erase(catalog: Catalog, key: ItemKey) -> None:
     """Delete an item past the model."""
     client: Any = catalog.client
-    client.delete_item(TableName=catalog.table, Key=codec.key_attributes(key))
+    client.delete_item(TableName=catalog.table, Key=key_attributes(key))
 
 
-def alter(catalog: Catalog, key: ItemKey, **attributes: codec.Value) -> None:
+def alter(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
     """Change an item past the model."""
     client: Any = catalog.client
-    item = {**codec.key_attributes(key), **dump(catalog).get(key, {}), **attributes}
+    item = {**key_attributes(key), **dump(catalog).get(key, {}), **attributes}
     client.put_item(TableName=catalog.table, Item=item)
 
 
@@ -184,7 +184,7 @@ def _broken(catalog: Catalog) -> int:
     table = dump(catalog)
     owned = 0
     for key in _titles(table):
-        number = codec.read_int(table[keys.title_key(key)], codec.SLOT)
+        number = read_int(table[keys.title_key(key)], codec.SLOT)
         found = table.get(slot(number), {}).get(codec.TITLE_ID)
         owned += found == {"N": str(key.id)}
     return len(_titles(table)) - owned
@@ -292,11 +292,11 @@ def test_the_refused_items_are_named_as_the_service_lists_them(catalog: Catalog)
         Delete(slot(0)),
     )
     listed = catalog.gateway._listed(planned)
-    sent = [codec.primary_key(a.get("Item", a.get("Key"))) for e in listed for a in e.values()]
+    sent = [primary_key(a.get("Item", a.get("Key"))) for e in listed for a in e.values()]
     assert sent == [key_of(each) for each in as_sent(planned)]
     with pytest.raises(LostRaceError) as raised:
         catalog.gateway.transact(planned)
-    assert refused_items(raised.value, planned) == (TALLY, codec.primary_key(own))
+    assert refused_items(raised.value, planned) == (TALLY, primary_key(own))
 
 
 def test_a_plan_that_names_an_item_twice_is_not_sent(

@@ -30,6 +30,7 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.calls import DEFAULT_DEADLINE
 from catalog_model.dynamodb.faults.garbled_answers import Garbled
+from catalog_model.dynamodb.typed_json import key_attributes, primary_key
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -255,7 +256,7 @@ def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
 
     with serving(act) as address:
         client = boto3.client("dynamodb", endpoint_url=address)
-        client.get_item(TableName="t", Key=codec.key_attributes(codec.primary_key(ITEM)))
+        client.get_item(TableName="t", Key=key_attributes(primary_key(ITEM)))
         handle = Catalog("titles", client=client, deadline=DEADLINE).warm()
         is_dripping.set()
         with ends_in_time():
@@ -278,7 +279,7 @@ def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
         with ends_in_time():
             ap.get_title(hasty, *HER.key)
         assert ap.get_title(patient, *HER.key) == HER
-        key: Any = codec.key_attributes(codec.primary_key(ITEM))
+        key: Any = key_attributes(primary_key(ITEM))
         assert patient.client.get_item(TableName="t", Key=key)["Item"] == ITEM
 
 

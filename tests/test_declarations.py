@@ -14,7 +14,8 @@ from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.explain import Explanation
 from catalog_model.declarations import pattern
-from catalog_model.declarations.pattern import access_pattern, pattern_of, step
+from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.dynamodb import callers
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table.indexes import INDEXES
 from docs import calls
@@ -127,5 +128,5 @@ def test_a_declared_pattern_is_the_function_itself() -> None:
 
     declared = access_pattern("A question", step("Query", "PK = <a>", units="1"), consistency="")
     assert declared(ask) is ask
-    assert pattern_of(ask.__code__) == "ask"
-    del pattern._declared["ask"], pattern._names[ask.__code__]
+    assert callers._callers[ask.__code__] == "ask"
+    del pattern._declared["ask"], callers._callers[ask.__code__]

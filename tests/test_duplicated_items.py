@@ -16,12 +16,13 @@ from memory_table import MemoryCatalog, raw
 from table_dump import Table, assert_complete, dump, movie
 
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, read_int
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import ItemKey, TitleKey
 
 HEAT, NEXT, NEIGHBOUR = (TitleKey("movie", title_id) for title_id in (949, 950, 957))
 """A title, one of another shard, and one of the same."""
@@ -57,9 +58,9 @@ def targets() -> dict[str, ItemKey]:
     }
 
 
-def sources(table: Table) -> dict[str, codec.Item]:
+def sources(table: Table) -> dict[str, Item]:
     """Give an item of each type."""
-    slot = codec.read_int(table[keys.title_key(HEAT)], codec.SLOT)
+    slot = read_int(table[keys.title_key(HEAT)], codec.SLOT)
     return {
         "title": table[keys.title_key(HEAT)],
         "listing": table[keys.listing_key(HEAT)],
@@ -79,7 +80,7 @@ def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:
     whole = dump(catalog)
     for key in targets().values():
         spoilt = MemoryCatalog(whole.values())
-        item = {**sources(whole)[source], **codec.key_attributes(key)}
+        item = {**sources(whole)[source], **key_attributes(key)}
         raw(spoilt).put_item(TableName="t", Item=item)
         if item != whole.get(key):
             yield key, spoilt

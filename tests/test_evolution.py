@@ -17,13 +17,15 @@ from table_dump import AnyTitle, changed_at_random, dump, movie, titles_in, walk
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
+from catalog_model.domain.kinds import KINDS
+from catalog_model.dynamodb.typed_json import ItemKey, key_attributes, number
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.operations import create_table, delete_table, repair, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.writes.load import LoadReport
 
 CURRENT = evolution.SCHEMA_VERSION
-NEWER = codec.number(CURRENT + 1)
+NEWER = number(CURRENT + 1)
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_the_steps_lead_from_each_known_version_to_the_current_one() -> None:
     """Without a gap."""
     slot = {"PK": {"S": "SLOT#movie#0"}, "SK": {"S": "SLOT#010"}}
     for version in range(evolution.OLDEST_VERSION, evolution.SCHEMA_VERSION + 1):
-        old = slot | {"_schema": codec.number(version)}
+        old = slot | {"_schema": number(version)}
         assert evolution.is_known(old)
         assert evolution.version_of(evolution.upgraded(old)) == evolution.SCHEMA_VERSION
 
@@ -104,7 +106,7 @@ def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
     for title in some:
         found.append(ap.get_title(catalog, *title.key, consistent=True))
         found.append(ap.get_title_with_genres(catalog, *title.key))
-    for kind in keys.KINDS:
+    for kind in KINDS:
         found.append(walk(ap.list_titles, catalog, kind, order="rating"))
         by_name = walk(ap.list_titles, catalog, kind, order="name")
         found.append(sorted(title.key for title in by_name))
@@ -194,7 +196,7 @@ def test_a_repair_of_older_items_writes_only_what_is_wrong(filled: Catalog, age:
     slot = next(key for key in sorted(before) if key.SK.startswith("SLOT#"))
     change(filled, copy, _doc={"S": "{}"})
     change(filled, tally, total={"N": "77"})
-    filled.client.delete_item(TableName=filled.table, Key=codec.key_attributes(slot))
+    filled.client.delete_item(TableName=filled.table, Key=key_attributes(slot))
     while repair(filled).actions:
         pass
     assert verify(filled).is_clean
@@ -220,7 +222,7 @@ def test_an_item_of_the_current_version_that_does_not_say_what_it_is_is_a_findin
 
 # --- newer items
 
-ITEMS: dict[str, Callable[[Any], keys.ItemKey]] = {
+ITEMS: dict[str, Callable[[Any], ItemKey]] = {
     "title": lambda table: min(key for key in table if key.PK == key.SK),
     "membership": lambda table: min(key for key in table if key.SK.startswith("GENRE#")),
     "tally": lambda table: min(key for key in table if key.SK == "TALLY"),

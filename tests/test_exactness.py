@@ -19,13 +19,14 @@ from strategies import dates, floats, genre_lists, names
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.checks.plain import MAX_DEPTH
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, Value, number, read_int
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import INDEX_KEYS
-from catalog_model.table.keys import KINDS, Kind
 
 OWN: tuple[str, ...] = (
     "PK",
@@ -221,7 +222,7 @@ def test_no_record_can_reach_the_keys_of_an_index(catalog: Catalog, extra: dict[
 
     key = {name: {"S": "TITLE#movie#7"} for name in ("PK", "SK")}
     item = client.get_item(TableName=table, Key=key)["Item"]
-    version = codec.read_int(item, codec.VERSION)
+    version = read_int(item, codec.VERSION)
     assert item == codec.encode_title(title, version=version, slot=0)
     assert _text(ap.get_title(catalog, "movie", 7)) == _text(title)
 
@@ -305,7 +306,7 @@ TITLE_7 = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "TITLE#movie#7"}}
     ],
     ids=["bare", "listing", "membership", "two_ids", "unknown", "padded"],
 )
-def test_an_item_that_is_no_title_is_named_in_the_error(item: codec.Item, words: str) -> None:
+def test_an_item_that_is_no_title_is_named_in_the_error(item: Item, words: str) -> None:
     """`UnknownEntityError`, never a KeyError or half a title."""
     with pytest.raises(UnknownEntityError, match=words):
         codec.decode_title(item)
@@ -354,7 +355,7 @@ attributes = st.recursive(
         st.just({"NULL": True}),
         st.booleans().map(lambda value: {"BOOL": value}),
         st.text(max_size=20).map(lambda value: {"S": value}),
-        numbers.map(codec.number),
+        numbers.map(number),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=5).map(lambda value: {"L": value}),
@@ -364,7 +365,7 @@ attributes = st.recursive(
 )
 
 
-def _split_numbers(value: codec.Value) -> int:
+def _split_numbers(value: Value) -> int:
     """Count the numbers with an even number of digits, all on one side of the point, off a pair."""
     ((kind, content),) = value.items()
     if kind in ("L", "M"):
@@ -396,7 +397,7 @@ def test_the_size_of_an_item_is_what_the_engine_charges(engine: Engine, catalog:
         st.integers(1, 4),
         st.sampled_from((-1, 0, 1)),
     )
-    def law(some: codec.Item, units: int, beyond: int) -> None:
+    def law(some: Item, units: int, beyond: int) -> None:
         key = {"PK": {"S": f"{next(fresh_ids):012}"}, "SK": {"S": "item"}}
         item = {**some, **key, "_pad": {"S": ""}}
         more = sum(map(_split_numbers, some.values()))

@@ -17,11 +17,12 @@ from table_dump import AnyTitle, movie
 
 from catalog_model import Catalog, Page
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.errors import ServiceError, TitleExistsError, TitleNotFoundError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
-from catalog_model.table import codec, keys
+from catalog_model.table import keys
 from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
 
 HISTORIES = {"moto": (range(6), 25), "dynoxide": (range(12), 30)}
@@ -154,7 +155,7 @@ def test_verify_under_faults_reports_what_is_there_or_raises_an_error(
     if is_damaged:
         key = keys.membership_key(HER.key, 18)
         name = disturbed.table
-        disturbed.client.delete_item(TableName=name, Key=codec.key_attributes(key))
+        disturbed.client.delete_item(TableName=name, Key=key_attributes(key))
     right, reports, failures = findings(verify(disturbed)), 0, 0
     assert bool(right) == is_damaged
     kinds = set()

@@ -16,7 +16,7 @@ from flask import Flask
 from test_flask_extension import await_reason
 
 from catalog_model import Catalog
-from catalog_model.domain.arguments import shown
+from catalog_model.checks import shown
 from catalog_model.errors import CatalogError, InvalidArgumentError
 from catalog_model.flask import FlaskCatalog, Serving
 from catalog_model.flask.settings import NUMBERS, SECRETS, TEXTS, read_settings

@@ -19,6 +19,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.cli.base import CONFIGURATION, SERVICE, exit_code_of
 from catalog_model.cli.program import program
 from catalog_model.dynamodb import foreign_errors
+from catalog_model.dynamodb.actions import Delete
 from catalog_model.dynamodb.failures import translate, translated
 from catalog_model.errors import (
     CatalogError,
@@ -29,7 +30,6 @@ from catalog_model.errors import (
     UnreachableError,
 )
 from catalog_model.table.keys import title_key
-from catalog_model.table.plan import Delete
 
 CLASSES = classes()
 DELETION = Delete(title_key(TitleKey("movie", 1)))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.sizing import APPLICATION
-from catalog_model.declarations.formula import Formula, rcu, wcu
+from catalog_model.declarations.formula import Formula
 from catalog_model.declarations.pattern import quantities
+from catalog_model.dynamodb.capacity import rcu, wcu
 
 numbers = st.floats(0, 1e6)
 names = st.sampled_from(("limit", "title", "read"))

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import CatalogError, InvalidArgumentError
 from catalog_model.files import json_stream
 from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
-from catalog_model.table.keys import KINDS, Kind
 from examples.netflix_movie_catalog.app import create_app
 from fuzz.targets import TARGETS, seeds
 

@@ -12,6 +12,8 @@ from table_dump import Table, assert_in_step, dump
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes, number, read_int
 from catalog_model.errors import InvalidArgumentError, UnknownEntityError
 from catalog_model.maintenance.census import Shard
 from catalog_model.maintenance.findings import PROBLEMS, Problem
@@ -19,7 +21,6 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import ItemKey, TitleKey
 
 AnyTitle = Movie | TVShow
 
@@ -35,21 +36,21 @@ class Vandal:
             key=lambda title: title.key,
         )
 
-    def get(self, key: ItemKey) -> codec.Item:
+    def get(self, key: ItemKey) -> Item:
         """Read an item."""
-        asked = {"TableName": self._catalog.table, "Key": codec.key_attributes(key)}
-        found: codec.Item = self._client.get_item(**asked, ConsistentRead=True)["Item"]
+        asked = {"TableName": self._catalog.table, "Key": key_attributes(key)}
+        found: Item = self._client.get_item(**asked, ConsistentRead=True)["Item"]
         return found
 
-    def put(self, item: codec.Item) -> None:
+    def put(self, item: Item) -> None:
         """Write an item."""
         self._client.put_item(TableName=self._catalog.table, Item=item)
 
     def delete(self, key: ItemKey) -> None:
         """Delete an item."""
-        self._client.delete_item(TableName=self._catalog.table, Key=codec.key_attributes(key))
+        self._client.delete_item(TableName=self._catalog.table, Key=key_attributes(key))
 
-    def change(self, key: ItemKey, **attributes: codec.Value) -> None:
+    def change(self, key: ItemKey, **attributes: Value) -> None:
         """Change attributes of an item."""
         self.put({**self.get(key), **attributes})
 
@@ -79,7 +80,7 @@ class Vandal:
 
     def slot_of(self, title: AnyTitle) -> ItemKey:
         """The slot of a title."""
-        number = codec.read_int(self.get(keys.title_key(title.key)), codec.SLOT)
+        number = read_int(self.get(keys.title_key(title.key)), codec.SLOT)
         return keys.slot_key(title.kind, keys.shard_of(title.key), number)
 
 
@@ -87,7 +88,7 @@ def _shard(title: AnyTitle) -> Shard:
     return title.kind, keys.shard_of(title.key)
 
 
-def _text(value: str) -> codec.Value:
+def _text(value: str) -> Value:
     return {"S": value}
 
 
@@ -136,12 +137,12 @@ def copy_left_an_index(vandal: Vandal) -> None:
 
 
 def tally_counts_one_too_many(vandal: Vandal) -> None:
-    total = codec.read_int(vandal.get(vandal.tally), codec.TOTAL)
-    vandal.change(vandal.tally, total=codec.number(total + 1))
+    total = read_int(vandal.get(vandal.tally), codec.TOTAL)
+    vandal.change(vandal.tally, total=number(total + 1))
 
 
 def tally_counts_a_genre_of_nobody(vandal: Vandal) -> None:
-    vandal.change(vandal.tally, g99999=codec.number(3))
+    vandal.change(vandal.tally, g99999=number(3))
 
 
 def tally_is_gone(vandal: Vandal) -> None:
@@ -161,7 +162,7 @@ def slot_of_a_title_of_another_shard(vandal: Vandal) -> None:
     other = next(
         each for each in vandal.titles if each.kind == one.kind and _shard(each) != _shard(one)
     )
-    vandal.change(vandal.slot_of(one), title_id=codec.number(other.id))
+    vandal.change(vandal.slot_of(one), title_id=number(other.id))
 
 
 def slot_is_gone(vandal: Vandal) -> None:
@@ -170,7 +171,7 @@ def slot_is_gone(vandal: Vandal) -> None:
 
 def two_slots_for_one_title(vandal: Vandal) -> None:
     one, other = vandal.neighbours
-    vandal.change(vandal.slot_of(other), title_id=codec.number(one.id))
+    vandal.change(vandal.slot_of(other), title_id=number(one.id))
 
 
 def two_titles_with_one_slot(vandal: Vandal) -> None:
@@ -187,16 +188,16 @@ def slot_of_nobody(vandal: Vandal) -> None:
 def slots_with_a_gap(vandal: Vandal) -> None:
     title = vandal.neighbours[0]
     vandal.delete(vandal.slot_of(title))
-    vandal.change(keys.title_key(title.key), _slot=codec.number(4711))
+    vandal.change(keys.title_key(title.key), _slot=number(4711))
     vandal.put(codec.encode_slot(title.key, 4711))
 
 
 def item_of_another_model(vandal: Vandal) -> None:
-    vandal.put({**codec.key_attributes(ItemKey("USER#7", "PROFILE")), "name": _text("Ann")})
+    vandal.put({**key_attributes(ItemKey("USER#7", "PROFILE")), "name": _text("Ann")})
 
 
 def item_of_another_model_within_a_title(vandal: Vandal) -> None:
-    vandal.put(codec.key_attributes(ItemKey(keys.title_pk(vandal.victim.key), "NOTE#1")))
+    vandal.put(key_attributes(ItemKey(keys.title_pk(vandal.victim.key), "NOTE#1")))
 
 
 def title_that_is_none(vandal: Vandal) -> None:
@@ -208,11 +209,11 @@ def tally_of_no_version(vandal: Vandal) -> None:
 
 
 def copy_of_an_older_schema(vandal: Vandal) -> None:
-    vandal.change(vandal.membership, _schema=codec.number(0))
+    vandal.change(vandal.membership, _schema=number(0))
 
 
 def title_of_a_newer_schema(vandal: Vandal) -> None:
-    vandal.change(keys.title_key(vandal.victim.key), _schema=codec.number(9))
+    vandal.change(keys.title_key(vandal.victim.key), _schema=number(9))
 
 
 DAMAGES: list[tuple[Damage, set[Problem]]] = [
@@ -265,7 +266,7 @@ def problems(report: Report) -> set[Problem]:
     return {finding.problem for finding in report.findings}
 
 
-def own_records(table: Table) -> dict[ItemKey, codec.Item]:
+def own_records(table: Table) -> dict[ItemKey, Item]:
     """Give the records of all titles: what no repair may touch."""
     ours = {codec.VERSION, codec.SLOT}
     return {
@@ -325,7 +326,7 @@ def test_what_lies_among_slots_and_is_none_hides_no_defect(some: Catalog) -> Non
     """It is named and left; the slot that is missing beside it is found and put back."""
     vandal = Vandal(some)
     junk = ItemKey(vandal.slot_of(vandal.neighbours[0]).PK, "SLOT#first")
-    vandal.put(codec.key_attributes(junk))
+    vandal.put(key_attributes(junk))
     slot_is_gone(vandal)
     assert problems(verify(some)) == {"unknown entity", "slot missing"}
     assert repair(some).actions

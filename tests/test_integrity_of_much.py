@@ -12,14 +12,15 @@ from table_dump import assert_complete, dump, movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes
 from catalog_model.maintenance.findings import Problem
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import ItemKey, TitleKey
-from catalog_model.table.plan import MAX_ITEM_BYTES
 
 FEW = 5
 MANY = 12
@@ -33,7 +34,7 @@ def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
     monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
 
 
-def foreign(number: int) -> codec.Item:
+def foreign(number: int) -> Item:
     """Give an item of another application."""
     return {"PK": {"S": f"USER#{number}"}, "SK": {"S": "PROFILE"}, "name": {"SS": ["a", "b"]}}
 
@@ -46,8 +47,8 @@ def damaged(*, foreign_items: int, titles: int) -> MemoryCatalog:
         raw(catalog).put_item(TableName="t", Item=foreign(number))
     for number in range(1, titles + 1):
         key = TitleKey("movie", 8 * number)
-        membership = codec.key_attributes(keys.membership_key(key, 28))
-        slot = codec.key_attributes(keys.slot_key("movie", 0, number - 1))
+        membership = key_attributes(keys.membership_key(key, 28))
+        slot = key_attributes(keys.slot_key("movie", 0, number - 1))
         for each in (membership, slot):
             raw(catalog).delete_item(TableName="t", Key=each)
     return catalog

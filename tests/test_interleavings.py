@@ -20,13 +20,13 @@ from table_dump import Table, assert_complete, is_tally, movie, titles_in
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import offline_catalog
+from catalog_model.dynamodb.typed_json import ItemKey, number, primary_key
 from catalog_model.entities import Title
 from catalog_model.maintenance.findings import Finding, Problem
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import ItemKey
 
 Titles = dict[TitleKey, Any]
 
@@ -159,7 +159,7 @@ def table_of(*titles: Movie) -> Table:
     catalog = offline_catalog()
     for title in titles:
         ap.put_title(catalog, title)
-    return {codec.primary_key(item): item for item in catalog.items()}
+    return {primary_key(item): item for item in catalog.items()}
 
 
 def assert_whole(table: Mapping[ItemKey, Any]) -> Titles:
@@ -298,7 +298,7 @@ def damaged() -> Table:
     left = {at: item for at, item in table.items() if at not in gone}
     tally = {**table[keys.tally_key("movie", 0)]}
     for name in (codec.TOTAL, "g18", "g28"):
-        tally[name] = codec.number(2)
+        tally[name] = number(2)
     return {**left, keys.tally_key("movie", 0): tally}
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from strategies import floats, ids, kinds, names, title_keys
 
 from catalog_model import TitleKey
+from catalog_model.domain.kinds import Kind
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import keys
-from catalog_model.table.keys import Kind
 
 item_names = st.one_of(
     st.builds(keys.TitleItem, title_keys),

@@ -32,13 +32,13 @@ from table_dump import (
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb import retries
+from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.errors import InvalidArgumentError, ThrottledError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.table.keys import KINDS
-from catalog_model.table.plan import MAX_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.writes.load import LoadReport, Rejection
 
 Fresh = Callable[[], Catalog]
@@ -364,7 +364,7 @@ def test_a_transaction_of_a_load_fits_whatever_its_titles_hold(
     writes = [request for request in log if request.operation == "TransactWriteItems"]
     for request in writes:
         actions = [each for a in request.params["TransactItems"] for each in a.values()]
-        assert len(actions) <= MAX_ACTIONS
+        assert len(actions) <= MAX_TRANSACTION_ACTIONS
         assert sum(item_size(each.get("Item", {})) for each in actions) <= MAX_TRANSACTION_BYTES
     assert 0 < len(writes) < len(heavy)
 

@@ -19,11 +19,12 @@ from strategies import floats, genre_lists, small_ids, title_keys, titles
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import ConflictError, TitleExistsError, TitleNotFoundError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
 from catalog_model.table.folding import fold_name
-from catalog_model.table.keys import KINDS, Kind
 
 AnyTitle = Movie | TVShow
 
@@ -41,7 +42,7 @@ class CatalogMachine(RuleBasedStateMachine):
         self.catalog: Catalog = self.engine.catalog()
         create_table(self.catalog)
         self.model: dict[TitleKey, AnyTitle] = {}
-        self.tallies: set[keys.ItemKey] = set()
+        self.tallies: set[ItemKey] = set()
         self.touched: Kind = "movie"
 
     def teardown(self) -> None:

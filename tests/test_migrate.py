@@ -41,20 +41,21 @@ from test_integrity_at_work import writers
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.cli import migrate as migrate_command
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, number
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.maintenance import migrate
 from catalog_model.operations import MigrationReport, create_table, delete_table, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.folding import fold_name
-from catalog_model.table.keys import ItemKey
-from catalog_model.table.plan import MAX_ITEM_BYTES
 
 WRITES = ("TransactWriteItems", "UpdateItem")
 CURRENT = evolution.SCHEMA_VERSION
-NEWER = codec.number(CURRENT + 1)
+NEWER = number(CURRENT + 1)
 
 
 @pytest.fixture
@@ -399,9 +400,9 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     ap.put_title(catalog, title)
     orphan = codec.encode_membership(movie(99, 28), 28)
     surplus = codec.encode_membership(title, 35)
-    unreadable = codec.own_item(keys.TitleItem(keys.TitleKey("movie", 555)))
+    unreadable = codec.own_item(keys.TitleItem(TitleKey("movie", 555)))
     foreign = {"PK": {"S": "USER#7"}, "SK": {"S": "ALL"}, "_schema": {"N": "1"}}
-    stray = {**codec.key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": NEWER}
+    stray = {**key_attributes(ItemKey("SLOT#movie#0", "SLOT#0299")), "_schema": NEWER}
     for item in (orphan, surplus, unreadable):
         put(catalog, as_version_1(item))
     for item in (foreign, stray):
@@ -422,7 +423,7 @@ def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: E
     if engine.name == "moto":
         pytest.skip("moto takes 405,000 bytes at the most")
 
-    def items(overview: str) -> list[codec.Item]:
+    def items(overview: str) -> list[Item]:
         title = movie(8, overview=overview)
         own = codec.encode_title(title, version=2**48, slot=0)
         return [own, *codec.encode_copies(title), codec.encode_slot(title.key, 0)]
@@ -433,13 +434,13 @@ def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: E
         assert item_size(item) <= MAX_ITEM_BYTES
         put(catalog, item)
     report = migrate.migrate(catalog)
-    assert "409,600" in left(report)[keys.title_key(keys.TitleKey("movie", 8))]
+    assert "409,600" in left(report)[keys.title_key(TitleKey("movie", 8))]
     assert len(ap.get_title(catalog, "movie", 8).to_json()["overview"]) == fitting + 1
     ap.put_title(catalog, movie(8, overview="Short."))
     assert_migrated(catalog)
 
 
-def _key(item: codec.Item) -> ItemKey:
+def _key(item: Item) -> ItemKey:
     return ItemKey(item["PK"]["S"], item["SK"]["S"])
 
 
@@ -526,9 +527,7 @@ def test_what_is_left_is_shown_and_the_exit_code_is_1(cli: CommandLine) -> None:
     result = cli("migrate")
     assert result.exit_code == 1
     assert "left: TITLE#movie#9999 | GENRE#28: it does not follow from its title" in result.stdout
-    cli.catalog.client.delete_item(
-        TableName=cli.catalog.table, Key=codec.key_attributes(_key(orphan))
-    )
+    cli.catalog.client.delete_item(TableName=cli.catalog.table, Key=key_attributes(_key(orphan)))
 
 
 def test_a_checkpoint_of_another_table_ends_with_2(cli: CommandLine, tmp_path: Path) -> None:

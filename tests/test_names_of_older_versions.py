@@ -26,8 +26,10 @@ from table_dump import AnyTitle, comparable, dump
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
+from catalog_model.dynamodb.typed_json import number
 from catalog_model.operations import create_table, delete_table, migrate, repair, verify
-from catalog_model.table import codec, evolution, keys
+from catalog_model.table import codec, evolution
 from catalog_model.table.folding import fold_name
 
 NAMES = (
@@ -55,7 +57,7 @@ def titled(kind: str, title_id: int, name: str) -> AnyTitle:
     )
 
 
-TITLES = [titled(kind, at, name) for kind in keys.KINDS for at, name in enumerate(NAMES, start=1)]
+TITLES = [titled(kind, at, name) for kind in KINDS for at, name in enumerate(NAMES, start=1)]
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_most_of_these_names_were_folded_otherwise() -> None:
     assert "Heat" not in OTHERWISE
 
 
-@pytest.mark.parametrize("kind", keys.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_stored_names_follow_by_a_migration(filled: Catalog, kind: Any) -> None:
     """Before, a name may be missed, and verify counts older items; after, all is new."""
     new = comparable(dump(filled))
@@ -140,7 +142,7 @@ def test_every_older_item_is_read_as_the_new(title: AnyTitle, slot: int) -> None
             assert evolution.upgraded(old) == item
 
 
-CURRENT = {"_schema": codec.number(evolution.SCHEMA_VERSION)}
+CURRENT = {"_schema": number(evolution.SCHEMA_VERSION)}
 JUNK: tuple[Any, ...] = (
     *(None, 5, {}, {"S": 5}, {"S": ""}, {"S": "null"}, {"S": "[]"}, {"S": "{}"}, {"N": "5"}),
     *({"S": '{"title": 5}'}, {"S": '{"title": null}'}, {"S": "[" * 100_000}, {"S": "{"}, []),

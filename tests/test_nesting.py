@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
-from catalog_model.checks import nesting
+from catalog_model.checks import nesting, shown
 from catalog_model.checks.nesting import MAX_NESTING, nests_too_deeply, parse_json
-from catalog_model.domain.arguments import shown
 from catalog_model.errors import CatalogError
 from catalog_model.files.json_stream import JsonStream
 from catalog_model.files.reader import parse_title, read_titles

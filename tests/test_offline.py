@@ -23,11 +23,14 @@ from test_prices import engine_number_size
 from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb import sizes
+from catalog_model.dynamodb.actions import Absent, Condition, Delete, Equals, Plan, Put, Update
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Range, _query
 from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.trace import Request, Trace
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes
 from catalog_model.errors import (
     CatalogError,
     InvalidArgumentError,
@@ -36,8 +39,7 @@ from catalog_model.errors import (
 )
 from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.table import codec, keys, plan
-from catalog_model.table.indexes import INDEX_KEYS, INDEXES
-from catalog_model.table.keys import KINDS, ItemKey, Kind
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA
 
 AnyTitle = Movie | TVShow
 Call = Callable[[Catalog], object]
@@ -121,7 +123,7 @@ def _comparable(request: Request, *, items_read: int) -> Seen:
     )
 
 
-def _by_key(items: list[codec.Item]) -> dict[ItemKey, codec.Item]:
+def _by_key(items: list[Item]) -> dict[ItemKey, Item]:
     return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
 
@@ -296,8 +298,8 @@ def test_a_page_and_a_batch_are_cut_at_the_same_byte(pair: Pair, size: int) -> N
     filler = {"S": "x" * (size - sizes.item_size({**key, codec.DOC: {"S": ""}}))}
     wanted = [ItemKey("p", f"{number:02}") for number in range(66)]
     for sort_key in wanted:
-        item = {**codec.key_attributes(sort_key), codec.DOC: filler}
-        pair.agree(_transact, (plan.Put(item),))
+        item = {**key_attributes(sort_key), codec.DOC: filler}
+        pair.agree(_transact, (Put(item),))
     pages = pair.agree(lambda c: c.gateway.query("p", Range(), limit=9))
     assert [page.items_returned for page in pages] == ([3] * 3 if size > 256 * KB else [4, 4, 1])
     batches = pair.agree(lambda c: c.gateway.batch_get(wanted, consistent=True))
@@ -321,7 +323,7 @@ def test_a_write_that_comes_too_late_is_refused_alike(pair: Pair) -> None:
     pair.hold_the_same()
 
 
-def _transact(catalog: Catalog, planned: plan.Plan) -> str | None:
+def _transact(catalog: Catalog, planned: Plan) -> str | None:
     try:
         catalog.gateway.transact(planned)
     except LostRaceError as error:
@@ -330,23 +332,21 @@ def _transact(catalog: Catalog, planned: plan.Plan) -> str | None:
 
 
 @pytest.mark.parametrize("there", [{}, {"n": {"N": "5"}}, {"m": {"N": "5"}}])
-def test_each_condition_holds_and_fails_alike(pair: Pair, there: codec.Item) -> None:
+def test_each_condition_holds_and_fails_alike(pair: Pair, there: Item) -> None:
     """For an item that is not there, one with the number asked for, and one without it."""
     key = ItemKey("p", "s")
-    item = {**codec.key_attributes(key), **there}
-    conditions: list[plan.Condition] = [None, plan.Absent()]
+    item = {**key_attributes(key), **there}
+    conditions: list[Condition] = [None, Absent()]
     for or_absent in (False, True):
-        conditions += [plan.Equals("n", value, or_absent) for value in (5, 6)]
+        conditions += [Equals("n", value, or_absent) for value in (5, 6)]
     for condition in conditions:
         for operation in (
-            plan.Put({**item, "z": {"N": "1"}}, condition),
-            plan.Update(key, (("z", 1),), (("y", 2),), condition),
-            plan.Delete(key, condition),
+            Put({**item, "z": {"N": "1"}}, condition),
+            Update(key, (("z", 1),), (("y", 2),), condition),
+            Delete(key, condition),
         ):
-            pair.agree(_transact, (plan.Put(item) if there else plan.Delete(key),))
-            pair.agree(
-                _transact, (plan.Put(codec.key_attributes(ItemKey("p", "other"))), operation)
-            )
+            pair.agree(_transact, (Put(item) if there else Delete(key),))
+            pair.agree(_transact, (Put(key_attributes(ItemKey("p", "other"))), operation))
             pair.hold_the_same()
 
 
@@ -412,7 +412,10 @@ def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
             getattr(catalog.client, unknown)(TableName=catalog.table)
     with pytest.raises(ServiceError, match="it knows no TransactWriteItems"):
         ap.put_title(Catalog("other", client=catalog.client), movie(1))
-    asked: dict[str, Any] = {"TableName": catalog.table, **_query("a", Range("b"), "by_name", None)}
+    asked: dict[str, Any] = {
+        "TableName": catalog.table,
+        **_query("a", Range("b"), "by_name", None, SCHEMA),
+    }
     for other in (
         {"FilterExpression": "#pk = :pk"},
         {"KeyConditionExpression": "#pk = :pk AND begins_with(#sk, :lower)"},
@@ -425,7 +428,7 @@ def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
 
 def test_an_answer_is_a_copy() -> None:
     """Whatever is done to it, the table stays as it is; nor does it share what it was given."""
-    item = {**codec.key_attributes(ItemKey("a", "b")), "l": {"L": [{"N": "1"}]}}
+    item = {**key_attributes(ItemKey("a", "b")), "l": {"L": [{"N": "1"}]}}
     catalog = OfflineCatalog(items=[item])
     before = catalog.items()
 
@@ -470,9 +473,9 @@ def test_a_query_finds_what_lies_in_its_range_wherever_it_is_cut(
     limit: int | None,
 ) -> None:
     """In order, page after page; also where the item at which a page ended is gone."""
-    table = OfflineClient({"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in there)
+    table = OfflineClient(SCHEMA, ({"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in there))
     lower, upper = bounds
-    asked = {**_query("p", Range(*bounds), None, None), "ScanIndexForward": not descending}
+    asked = {**_query("p", Range(*bounds), None, None, SCHEMA), "ScanIndexForward": not descending}
     if limit:
         asked["Limit"] = limit
     found, more = [], True
@@ -484,7 +487,7 @@ def test_a_query_finds_what_lies_in_its_range_wherever_it_is_cut(
         more = bool(asked["ExclusiveStartKey"])
         if more:
             gone = ItemKey("p", found[-1])
-            table.transact((plan.Delete(gone),), {})
+            table.transact((Delete(gone),), {})
     expected = sorted(sk for pk, sk in there if pk == "p")
     expected = [sk for sk in expected if (lower is None or lower <= sk)]
     expected = [sk for sk in expected if (upper is None or sk <= upper)]

@@ -14,8 +14,7 @@ from catalog_model.errors import (
     ServiceError,
     TableNotFoundError,
 )
-from catalog_model.table import definition
-from catalog_model.table.indexes import INDEX_KEYS
+from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_a_table_of_another_model_is_refused(other_table: Catalog) -> None:
 
 def test_a_table_that_has_more_than_the_model_needs_is_this_models(no_table: Catalog) -> None:
     """Indexes of its owner's own, or ones that project everything, do no harm."""
-    declared = definition.schema()
+    declared = SCHEMA.declaration()
     for index in declared["global_secondary_indexes"]:
         index["projection"] = {"ProjectionType": "ALL"}
     own = {"AttributeName": "tagline", "AttributeType": "S"}

@@ -16,10 +16,10 @@ from reference import DATES, NAMES, Record, Reference, Title, walk
 
 from catalog_model import Catalog, Page
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidCursorError
 from catalog_model.operations import create_table, delete_table
-from catalog_model.table.keys import KINDS, Kind
 from catalog_model.table.sortable import NAME_BYTES
 
 URL_SAFE = string.ascii_letters + string.digits + "-_.~"

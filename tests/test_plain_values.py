@@ -25,11 +25,11 @@ from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.checks.plain import how_to_convert, plain, plain_float
-from catalog_model.domain.arguments import check_number
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.domain.records import FIELDS
+from catalog_model.dynamodb.numbers import check_number
 from catalog_model.entities import TITLE_CLASSES, Title
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.table.keys import KINDS, Kind
 
 # --- what is read can be written
 

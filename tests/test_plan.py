@@ -11,9 +11,28 @@ from strategies import genre_lists, small_ids, titles
 
 from catalog_model import Movie, TitleKey
 from catalog_model.domain.records import MAX_GENRES
+from catalog_model.dynamodb.actions import (
+    Absent,
+    Condition,
+    Delete,
+    Equals,
+    NotNewer,
+    Plan,
+    Put,
+    Update,
+    check_distinct,
+    key_of,
+)
+from catalog_model.dynamodb.typed_json import (
+    ItemKey,
+    key_attributes,
+    number,
+    own_value,
+    read_int,
+    text,
+)
 from catalog_model.errors import ConflictError, InvalidTitleError
 from catalog_model.table import codec, evolution, keys, plan
-from catalog_model.table.keys import ItemKey
 
 Table = dict[ItemKey, dict[str, Any]]
 
@@ -22,49 +41,49 @@ class FailedConditionError(Exception):
     """The plan was made for another state."""
 
 
-def apply(table: Table, planned: plan.Plan) -> Table:
+def apply(table: Table, planned: Plan) -> Table:
     """Do what DynamoDB does with a transaction, on a dict."""
     after = dict(table)
     for operation in planned:
-        key = plan.key_of(operation)
+        key = key_of(operation)
         if not _holds(operation.condition, table.get(key)):
             raise FailedConditionError(key)
         match operation:
-            case plan.Put(item):
+            case Put(item):
                 after[key] = item
-            case plan.Delete():
+            case Delete():
                 after.pop(key, None)
-            case plan.Update(_, sets, adds):
+            case Update(_, sets, adds):
                 after[key] = _updated(key, after.get(key), sets, adds)
     return after
 
 
-def _holds(condition: plan.Condition, item: dict[str, Any] | None) -> bool:
+def _holds(condition: Condition, item: dict[str, Any] | None) -> bool:
     match condition:
-        case plan.Absent():
+        case Absent():
             return item is None
-        case plan.Equals(attribute, value, or_absent, must_exist):
+        case Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
                 return or_absent and not (must_exist and item is None)
             return bool(item[attribute] == {"N": str(value)})
-        case plan.Known(also):
+        case NotNewer(also):
             return not evolution.is_newer(item or {}) and _holds(also, item)
     return True
 
 
 def _updated(key: ItemKey, item: dict[str, Any] | None, sets: Any, adds: Any) -> dict[str, Any]:
-    changed = dict(item or codec.key_attributes(key))
+    changed = dict(item or key_attributes(key))
     for name, value in sets:
-        changed[name] = codec.own_value(value)
+        changed[name] = own_value(value)
     for name, value in adds:
-        changed[name] = {"N": str(codec.read_int(changed, name) + value)}
+        changed[name] = {"N": str(read_int(changed, name) + value)}
     return changed
 
 
 def stored(table: Table, key: TitleKey) -> plan.Stored:
     """Read a title back."""
     item = table[keys.title_key(key)]
-    version, slot = (codec.read_int(item, name) for name in (codec.VERSION, codec.SLOT))
+    version, slot = (read_int(item, name) for name in (codec.VERSION, codec.SLOT))
     return plan.Stored(codec.decode_title(item), version, slot)
 
 
@@ -72,7 +91,7 @@ def shard(table: Table, key: TitleKey) -> plan.Shard:
     """Read what a writer must know of the title's shard."""
     at = keys.shard_of(key)
     tally = table.get(keys.tally_key(key.kind, at), {})
-    total, version = (codec.read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
+    total, version = (read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
     last = table.get(keys.slot_key(key.kind, at, total - 1)) if total else None
     return plan.Shard(total, codec.decode_slot(key.kind, last) if last else None, version)
 
@@ -83,9 +102,9 @@ def without_zeros(table: Table) -> Table:
     for key, item in table.items():
         if key.SK != keys.TALLY_SK:
             cleaned[key] = item
-        elif codec.read_int(item, codec.TOTAL):
+        elif read_int(item, codec.TOTAL):
             counts = {name: value for name, value in item.items() if value != {"N": "0"}}
-            cleaned[key] = counts | {codec.VERSION: codec.number(0)}
+            cleaned[key] = counts | {codec.VERSION: number(0)}
     return cleaned
 
 
@@ -185,9 +204,9 @@ def test_no_plan_names_an_item_twice(
         with pytest.raises(ConflictError, match="do not fit together"):
             plan.plan_deletion(enrolled, shard)
     for planned in plans:
-        touched = [plan.key_of(operation) for operation in planned]
+        touched = [key_of(operation) for operation in planned]
         assert len(touched) == len(set(touched))
-        assert plan.check_distinct(planned) == planned
+        assert check_distinct(planned) == planned
 
 
 @given(titles())
@@ -195,10 +214,10 @@ def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
     """Whichever of its items it is; the message names it."""
     planned = plan.plan_creation(title, 1, plan.Shard(0))
     for operation in planned:
-        twice = (*planned, plan.Delete(plan.key_of(operation)))
+        twice = (*planned, Delete(key_of(operation)))
         with pytest.raises(ConflictError, match="two actions of one transaction") as raised:
             plan.check_plan(twice, title)
-        assert plan.key_of(operation).SK in str(raised.value)
+        assert key_of(operation).SK in str(raised.value)
 
 
 @given(titles(st.just(8)), titles(st.just(8)), st.integers(0, 3))
@@ -209,7 +228,7 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
     item = codec.encode_title(one, version=version, slot=0)
     foreign = {n: v for n, v in item.items() if n not in (codec.VERSION, codec.SLOT)}
     if version:
-        foreign[codec.VERSION] = codec.number(version)
+        foreign[codec.VERSION] = number(version)
     table = {keys.title_key(one.key): foreign}
     before = plan.Stored(one, version, None)
     enrolled = apply(table, plan.plan_enrolment(before, other, 7, plan.Shard(0)))
@@ -221,8 +240,8 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
 @pytest.mark.parametrize("version", [0, 1, 5])
 def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
     """A tally that is not there is of version 0; a title must be there to be as it was read."""
-    there = {codec.VERSION: codec.number(version)} if version else {"title": codec.text("Up")}
-    other = {codec.VERSION: codec.number(version + 1)}
+    there = {codec.VERSION: number(version)} if version else {"title": text("Up")}
+    other = {codec.VERSION: number(version + 1)}
     for condition, without in ((plan.title_as_read(version), False), (plan.as_read(version), None)):
         assert _holds(condition, there)
         assert not _holds(condition, other)
@@ -237,7 +256,7 @@ def test_only_what_changes_is_counted(old: list[int], new: list[int]) -> None:
     updates = [
         operation
         for operation in plan.plan_change(plan.Stored(before, 1, 0), after)
-        if isinstance(operation, plan.Update)
+        if isinstance(operation, Update)
     ]
     counted = {f"g{genre}": -1 for genre in set(old) - set(new)}
     counted |= {f"g{genre}": +1 for genre in set(new) - set(old)}

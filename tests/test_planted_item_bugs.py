@@ -19,6 +19,7 @@ from any_item_laws import cases_of_all, check
 from test_integrity_of_much import FEW, MANY, check_bounds
 from test_repair_beside_others import check_rivals
 
+from catalog_model.dynamodb.typed_json import Item, read_int
 from catalog_model.maintenance import repair, repair_plans
 from catalog_model.maintenance.census import Census
 from catalog_model.maintenance.findings import Finding
@@ -62,7 +63,7 @@ def keeps_the_first_of_all_findings(patch: pytest.MonkeyPatch) -> None:
 
 def reads_a_missing_slot_as_0(patch: pytest.MonkeyPatch) -> None:
     """As a missing version."""
-    patch.setattr(codec, "read_slot", lambda item: codec.read_int(item, codec.SLOT))
+    patch.setattr(codec, "read_slot", lambda item: read_int(item, codec.SLOT))
 
 
 def takes_whatever_stands_in_a_field(patch: pytest.MonkeyPatch) -> None:
@@ -79,14 +80,14 @@ def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
     """Its copies are of no title, then."""
     made = repair_plans.plan_collection
 
-    def hasty(items: list[codec.Item]) -> Any:
+    def hasty(items: list[Item]) -> Any:
         readable = [item for item in items if "SK" in item and not _is_spoilt(item)]
         return made(readable)
 
     patch.setattr(repair, "plan_collection", hasty)
 
 
-def _is_spoilt(item: codec.Item) -> bool:
+def _is_spoilt(item: Item) -> bool:
     return item["PK"] == item["SK"] and bool(codec.why_unreadable(item))
 
 

@@ -13,12 +13,26 @@ from hypothesis import strategies as st
 from strategies import decimals, titles
 
 from catalog_model import Movie, TVShow
-from catalog_model.dynamodb import capacity, prices, sizes
+from catalog_model.analysis import prices
+from catalog_model.analysis.prediction import (
+    index_entry,
+    items_of,
+    predict_change,
+    predict_creation,
+    predict_deletion,
+    predict_page,
+    predict_plan,
+    stored_bytes,
+    write_units,
+)
+from catalog_model.analysis.prices import Calls
+from catalog_model.dynamodb import capacity, sizes
+from catalog_model.dynamodb.actions import outcome
 from catalog_model.dynamodb.capacity import Units
-from catalog_model.dynamodb.prices import Calls
+from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import InvalidArgumentError
-from catalog_model.table import codec, definition, plan
-from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
+from catalog_model.table import codec, plan
+from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, SCHEMA, IndexName
 
 AnyTitle = Movie | TVShow
 
@@ -38,14 +52,14 @@ def engine_number_size(content: str) -> int:
     return pairs + 1 + (number < 0) if number else 1
 
 
-def test_the_model_knows_the_indexes_as_they_are_declared() -> None:
-    """The cost model imports no database, so it has its own list of keys; it must not drift."""
-    declared = definition.description_of(definition.schema())["indexes"]
+def test_the_table_is_declared_as_its_schema_says() -> None:
+    """The words in which PynamoDB creates it hold each index with its keys and what it projects."""
+    declared = description_of(SCHEMA.declaration())["indexes"]
     own = {
         index: {
             "keys": dict(zip(("HASH", "RANGE"), names, strict=True)),
             "projection": "INCLUDE",
-            "attributes": [name for name in capacity.PROJECTED if name not in ("PK", "SK")],
+            "attributes": list(INCLUDED),
         }
         for index, names in INDEX_KEYS.items()
     }
@@ -57,11 +71,11 @@ def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle)
     """Titles, slots and tallies are in no index, memberships in none by name, listings in all."""
     listing, *memberships = codec.encode_copies(title)
     for index in INDEXES:
-        assert capacity.index_entry(listing, index)
-        assert capacity.index_entry(codec.encode_title(title, version=1, slot=0), index) is None
-        assert capacity.index_entry(codec.encode_slot(title.key, 0), index) is None
+        assert index_entry(listing, index)
+        assert index_entry(codec.encode_title(title, version=1, slot=0), index) is None
+        assert index_entry(codec.encode_slot(title.key, 0), index) is None
         for membership in memberships:
-            assert (capacity.index_entry(membership, index) is None) == (index == "by_name")
+            assert (index_entry(membership, index) is None) == (index == "by_name")
 
 
 @given(titles(), st.integers(0, 3000))
@@ -69,9 +83,9 @@ def test_an_entry_that_stays_costs_its_index_nothing(title: AnyTitle, length: in
     """Whatever else of the item changes: an attribute that no index projects is the table's."""
     for item in codec.encode_copies(title):
         other = {**item, "note": {"S": "x" * length}}
-        assert capacity.write_units(item, item).indexes == {}
-        assert capacity.write_units(item, other).indexes == {}
-        assert capacity.write_units(item, other) == capacity.write_units(other, item)
+        assert write_units(item, item).indexes == {}
+        assert write_units(item, other).indexes == {}
+        assert write_units(item, other) == write_units(other, item)
 
 
 @given(titles(), st.text(max_size=3000), st.sampled_from(INDEXES))
@@ -82,14 +96,12 @@ def test_an_entry_that_moves_costs_what_its_deletion_and_its_insertion_cost(
     before = codec.encode_copies(title)[0]
     in_place = {**before, codec.DOC: {"S": doc}}
     moved = {**in_place, INDEX_KEYS[index][1]: {"S": "elsewhere"}}
-    gone = capacity.write_units(before, None).indexes[index]
-    come = capacity.write_units(None, moved).indexes[index]
-    assert capacity.write_units(before, moved).indexes[index] == gone + come
-    changed = capacity.write_units(before, in_place).indexes.get(index, 0)
+    gone = write_units(before, None).indexes[index]
+    come = write_units(None, moved).indexes[index]
+    assert write_units(before, moved).indexes[index] == gone + come
+    changed = write_units(before, in_place).indexes.get(index, 0)
     stays = in_place == before
-    assert changed == (
-        0 if stays else max(gone, capacity.write_units(None, in_place).indexes[index])
-    )
+    assert changed == (0 if stays else max(gone, write_units(None, in_place).indexes[index]))
 
 
 @given(titles(), st.integers(0, 9000), st.integers(0, 9000))
@@ -97,9 +109,9 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
     """Reads, writes and whole transactions grow with the size, on the table and each index."""
     short, long = (title.replace(overview="x" * length) for length in sorted((one, other)))
     pairs = [
-        [capacity.predict_creation(each, 0) for each in (short, long)],
-        [capacity.predict_deletion(plan.Stored(each, 1, 0), 1) for each in (short, long)],
-        [capacity.predict_page([each] * 9, "by_name") for each in (short, long)],
+        [predict_creation(each, 0) for each in (short, long)],
+        [predict_deletion(plan.Stored(each, 1, 0), 1) for each in (short, long)],
+        [predict_page([each] * 9, "by_name") for each in (short, long)],
         [capacity.batch_get_units(codec.encode_copies(each)) for each in (short, long)],
     ]
     for less, more in pairs:
@@ -110,16 +122,16 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
 @given(titles())
 def test_a_title_that_stays_as_it_is_costs_nothing_to_write(title: AnyTitle) -> None:
     """No plan, no transaction."""
-    assert capacity.predict_change(plan.Stored(title, 1, 0), title) == capacity.NOTHING
+    assert predict_change(plan.Stored(title, 1, 0), title) == capacity.NOTHING
 
 
 @given(titles())
 def test_a_transaction_doubles_the_table_and_not_the_indexes(title: AnyTitle) -> None:
     """The same items in a batch cost half on the table, and the same on each index."""
     planned = plan.plan_creation(title, 1, plan.Shard(0))
-    alone = [capacity.write_units(None, capacity.outcome(each, None)) for each in planned]
+    alone = [write_units(None, outcome(each, None)) for each in planned]
     batch = sum(alone, capacity.NOTHING)
-    assert capacity.predict_plan(planned, {}) == Units(2 * batch.table, batch.indexes)
+    assert predict_plan(planned, {}) == Units(2 * batch.table, batch.indexes)
 
 
 @given(decimals())
@@ -137,11 +149,11 @@ def test_the_size_of_120_is_disputed() -> None:
 def test_what_is_stored_is_billed_with_its_index_entries() -> None:
     """100 bytes for each besides its size."""
     title = Movie(id=1, title="Up", genre_ids=[16], popularity=1, vote_average=1, vote_count=1)
-    items = list(capacity.items_of(plan.Stored(title, 1, 0)).values())
-    entries = [entry for item in items for i in INDEXES if (entry := capacity.index_entry(item, i))]
+    items = list(items_of(plan.Stored(title, 1, 0)).values())
+    entries = [entry for item in items for i in INDEXES if (entry := index_entry(item, i))]
     assert (len(items), len(entries)) == (4, 4 + 3)
     expected = sum(sizes.item_size(each) + 100 for each in (*items, *entries))
-    assert capacity.stored_bytes(items) == expected
+    assert stored_bytes(items) == expected
 
 
 def test_a_bill_adds_up() -> None:

@@ -19,8 +19,11 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.cli import progress
 from catalog_model.cli.progress import Progress, left
+from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.pace import AdaptivePace
+from catalog_model.dynamodb.schema import TABLE
+from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.maintenance.migrate import migrate
@@ -28,8 +31,6 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.table.codec import key_attributes
-from catalog_model.table.indexes import TABLE
 from catalog_model.writes.load import LoadReport
 from catalog_model.writes.load_pace import LoadPace
 
@@ -303,7 +304,7 @@ def test_the_whole_catalogue_is_loaded_by_one_run(
         report = ap.load_titles(catalog, titles)
     assert report == LoadReport(created=len(titles))
     assert verify(catalog).is_clean
-    for kind in keys.KINDS:
+    for kind in KINDS:
         assert ap.count_titles(catalog, kind) == sum(title.kind == kind for title in titles)
     assert throughput.clock() <= 1.02 * ideal_seconds(throughput, 1.0)
     assert report.throttled < len(titles) / 8

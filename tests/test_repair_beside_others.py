@@ -16,16 +16,16 @@ from memory_table import MemoryCatalog, raw
 from table_dump import assert_in_step, dump, movie
 
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.actions import Plan
+from catalog_model.dynamodb.typed_json import Item, key_attributes
 from catalog_model.errors import CatalogError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import TitleKey
-from catalog_model.table.plan import Plan
 
 KEY: Final = TitleKey("movie", 24)
-AT: Final = codec.key_attributes(keys.title_key(KEY))
+AT: Final = key_attributes(keys.title_key(KEY))
 OWN: Final = ("_schema", "_type", "_version", "_slot", "_form")
 STEPS: Final = 3
 """A repair's transactions for it: the title with its copies, the counts, the slot."""

@@ -17,12 +17,14 @@ from request_log import logged_requests
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.typed_json import read_int
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.operations import create_table, delete_table
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.sampling import _Lottery
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import KINDS, SHARDS, Kind
+from catalog_model.table.keys import SHARDS
 
 UNLIKELY = 4.75
 """Standard deviations that chance exceeds once in a million."""
@@ -293,7 +295,7 @@ def _check_slots(catalog: Catalog, kind: Kind, there: set[TitleKey]) -> None:
         assert shard == keys.shard_of(key)
         item = catalog.gateway.get(keys.title_key(key), consistent=True)
         assert item is not None
-        assert codec.read_int(item, codec.SLOT, -1) == number
+        assert read_int(item, codec.SLOT, -1) == number
 
 
 def _check_bounds(catalog: Catalog, calls: int) -> list[TitleKey]:

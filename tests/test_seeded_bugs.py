@@ -31,11 +31,12 @@ from table_dump import assert_in_step, movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.actions import Check, Operation, Plan, Put, Update
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.errors import TitleExistsError, TitleNotFoundError
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import keys, plan
-from catalog_model.table.plan import Plan, Stored
+from catalog_model.table.plan import Stored
 from catalog_model.testing import Fault, inject_faults
 
 Bug = Callable[[pytest.MonkeyPatch], None]
@@ -44,9 +45,9 @@ LENGTH = 30
 SEEDS = 24
 
 
-def unconditional(operation: plan.Operation) -> plan.Operation:
+def unconditional(operation: Operation) -> Operation:
     """Take away what an operation depends on."""
-    return operation if isinstance(operation, plan.Check) else replace(operation, condition=None)
+    return operation if isinstance(operation, Check) else replace(operation, condition=None)
 
 
 def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
         return tuple(
             each
             for each in made(before, after)
-            if not isinstance(each, plan.Put) or each.item["SK"]["S"] not in forgotten
+            if not isinstance(each, Put) or each.item["SK"]["S"] not in forgotten
         )
 
     patch.setattr("catalog_model.writes.storing.plan_change", forgetful)
@@ -88,8 +89,8 @@ def counts_in_a_second_request(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gateway, "transact", in_two)
 
 
-def _is_tally(operation: plan.Operation) -> bool:
-    return isinstance(operation, plan.Update) and operation.key.SK == keys.TALLY_SK
+def _is_tally(operation: Operation) -> bool:
+    return isinstance(operation, Update) and operation.key.SK == keys.TALLY_SK
 
 
 def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:

@@ -37,8 +37,9 @@ from test_interleavings import (
 )
 
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.actions import Equals, NotNewer, Update
 from catalog_model.table import codec, plan
-from catalog_model.table.plan import Shard, Stored, Update
+from catalog_model.table.plan import Shard, Stored
 from catalog_model.writes import attempts
 
 Bug = Callable[[pytest.MonkeyPatch], None]
@@ -52,8 +53,8 @@ def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
         made = tally_of(kind, number, counts, shard)
         if shard is None:
             return made
-        total = plan.Equals(codec.TOTAL, shard.total, or_absent=shard.total == 0)
-        return Update(made.key, made.sets, made.adds, plan.Known(total))
+        total = Equals(codec.TOTAL, shard.total, or_absent=shard.total == 0)
+        return Update(made.key, made.sets, made.adds, NotNewer(total))
 
     patch.setattr(plan, "_tally_shard", careless)
     patch.setattr(plan, "fits", lambda *_: True)

@@ -29,13 +29,13 @@ from catalog_model.dynamodb.retries import (
     pause,
     persistent,
 )
+from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.errors import ConflictError, ServiceError, ThrottledError
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.table.codec import key_attributes
 from catalog_model.testing import without_pauses
 
 WRITE = "before-send.dynamodb.TransactWriteItems"

@@ -15,9 +15,9 @@ import botocore.tokens
 import pytest
 from click.testing import CliRunner, Result
 
+from catalog_model.checks import shown
 from catalog_model.cli.base import CONFIGURATION, SERVICE, USAGE
 from catalog_model.cli.program import program
-from catalog_model.domain.arguments import shown
 
 Variables = Mapping[str, str | None]
 

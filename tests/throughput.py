@@ -24,12 +24,13 @@ import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 
 from catalog_model import Catalog
-from catalog_model.declarations.formula import rcu, wcu
-from catalog_model.dynamodb.capacity import index_entry
+from catalog_model.analysis.prediction import index_entry
+from catalog_model.dynamodb.capacity import rcu, wcu
 from catalog_model.dynamodb.faults.kinds import make_answer, make_error
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.table.codec import Item
-from catalog_model.table.indexes import INDEXES, TABLE
+from catalog_model.dynamodb.typed_json import Item
+from catalog_model.table.indexes import INDEXES
 
 BURST_SECONDS: Final = 300
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})

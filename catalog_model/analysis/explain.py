@@ -10,8 +10,8 @@ from catalog_model.access_patterns import PATTERNS
 from catalog_model.analysis.comparison import Comparison, compare, named_values
 from catalog_model.analysis.sizing import Sizes
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_instance, refuse
 from catalog_model.declarations.pattern import AccessPattern
-from catalog_model.domain.arguments import check_instance, refuse
 from catalog_model.entities import Page, Title, TitleWithGenres
 from catalog_model.errors import CatalogError, InvalidArgumentError, TitleNotFoundError
 from catalog_model.reads.titles import get_title

@@ -27,10 +27,11 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
+from catalog_model.checks import check_choice, refuse
 from catalog_model.declarations.pattern import WRITING, AccessPattern, Step
-from catalog_model.domain.arguments import check_choice, refuse
-from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, TABLE
-from catalog_model.table.keys import KINDS
+from catalog_model.domain.kinds import KINDS
+from catalog_model.dynamodb.schema import TABLE
+from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES
 
 Role = Literal["reader", "writer", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
+from catalog_model.dynamodb.actions import Plan, as_sent
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.trace import Observers
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
-from catalog_model.table import plan
-from catalog_model.table.codec import Item
+from catalog_model.table.indexes import SCHEMA
 from catalog_model.writes.load import load_titles
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class OfflineCatalog(Catalog):
         cursor_secret: str | None = None,
     ) -> None:
         super().__init__(table, cursor_secret=cursor_secret)
-        self._table = OfflineClient(items)
+        self._table = OfflineClient(SCHEMA, items)
         self._door = OfflineGateway(self.table, self._table, self._observers)
 
     @property
@@ -109,15 +110,15 @@ class OfflineGateway(Gateway):
     """The gateway as it is, but its transactions apply plans instead of sending them."""
 
     def __init__(self, table_name: str, table: OfflineClient, observers: Observers) -> None:
-        super().__init__(table_name, cast("DynamoDBClient", table), observers)
+        super().__init__(table_name, cast("DynamoDBClient", table), SCHEMA, observers)
         self._table = table
 
-    def transact(self, operations: plan.Plan) -> None:
+    def transact(self, operations: Plan) -> None:
         """Apply all operations of a plan or none.
 
         Raises:
             LostRaceError: If a condition did not hold.
         """
         request = {"TransactItems": self._listed(operations)}
-        sent = plan.as_sent(operations)
+        sent = as_sent(operations)
         self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import Final
 
-from catalog_model.dynamodb.capacity import TYPICAL_VERSION, index_entry
+from catalog_model.analysis.prediction import index_entry
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.table import codec
-from catalog_model.table.keys import TitleKey
+from catalog_model.table.plan import TYPICAL_VERSION
 
 SLOT_DIGITS: Final = 10**6
 """A number of a slot that is as long as in a catalogue of millions."""
@@ -82,7 +84,7 @@ def _title_size(title: Movie | TVShow) -> int:
     return item_size(codec.encode_title(title, version=TYPICAL_VERSION, slot=SLOT_DIGITS))
 
 
-def _largest_entry(listing: codec.Item) -> int:
+def _largest_entry(listing: Item) -> int:
     """Size an entry of any index: a listing is in each, and its keys there differ a little."""
     by_name = index_entry(listing, "by_name") or {}
     by_value = index_entry(listing, "by_rating") or {}

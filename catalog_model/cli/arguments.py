@@ -17,9 +17,9 @@ import click
 from catalog_model import access_patterns as ap
 from catalog_model.checks.nesting import parse_json
 from catalog_model.declarations.pattern import AccessPattern
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.typed_json import JSON
-from catalog_model.table.keys import Kind, TitleKey
 
 WORDING: Final[Mapping[str, str]] = {
     "after": "Go on after another page: what that page gave as next.",

@@ -15,6 +15,14 @@ from typing import Any, Final
 import click
 
 from catalog_model.analysis.estimate import Asked, Estimate, Priced, by_place, estimate, naming
+from catalog_model.analysis.prices import (
+    DEFAULT_PRICES,
+    PRICES,
+    TARGET,
+    Prices,
+    prices_from_json,
+    units_per_second,
+)
 from catalog_model.cli.base import FOUND_WANTING, Command, Settings, printable
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import (
@@ -25,18 +33,11 @@ from catalog_model.cli.patterns import (
     titles_in,
 )
 from catalog_model.cli.progress import progress
-from catalog_model.dynamodb.prices import (
-    DEFAULT_PRICES,
-    PRICES,
-    TARGET,
-    Prices,
-    prices_from_json,
-    units_per_second,
-)
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import parse_json, read_folder, sample_folder
 from catalog_model.reads.merge import AnyTitle
-from catalog_model.table.indexes import INDEXES, TABLE
+from catalog_model.table.indexes import INDEXES
 from catalog_model.writes.load import Rejection
 
 USAGE: Final = '--pattern "list-titles-in-genre movie 28" --per-second 100'

@@ -13,8 +13,8 @@ import click
 
 from catalog_model.cli.base import Output, printable
 from catalog_model.domain.genres import genre_name
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.entities import Genre, GenreMembership, Page, Title, TitleWithGenres
-from catalog_model.table.keys import TitleKey
 
 if TYPE_CHECKING:
     from rich.console import Console

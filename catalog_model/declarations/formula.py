@@ -13,27 +13,7 @@ from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any, Final
 
-READ_BYTES: Final = 4096
-WRITE_BYTES: Final = 1024
-
-
-def rcu(size: float) -> int:
-    """Give the read units of *size* bytes read in one go, strongly consistently.
-
-    >>> rcu(0), rcu(4096), rcu(4097)
-    (1, 1, 2)
-    """
-    return max(1, ceil(size / READ_BYTES))
-
-
-def wcu(size: float) -> int:
-    """Give the write units of *size* bytes written outside of a transaction.
-
-    >>> wcu(0), wcu(1024), wcu(1025)
-    (1, 1, 2)
-    """
-    return max(1, ceil(size / WRITE_BYTES))
-
+from catalog_model.dynamodb.capacity import rcu, wcu
 
 FUNCTIONS: Final[Mapping[str, Callable[..., float]]] = {
     "ceil": ceil,

@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, MappingProxyType
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from catalog_model.declarations.formula import Formula
+from catalog_model.dynamodb.callers import name_caller
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -199,7 +200,6 @@ def quantities(arguments: Mapping[str, Any]) -> dict[str, float]:
 
 
 _declared: Final[dict[str, AccessPattern]] = {}
-_names: Final[dict[CodeType, str]] = {}
 
 
 def access_pattern(
@@ -210,7 +210,7 @@ def access_pattern(
     def register(function: _F) -> _F:
         name = function.__name__
         _declared[name] = AccessPattern(name, question, steps, order, consistency, function)
-        _names[function.__code__] = name
+        name_caller(function, name)
         return function
 
     return register
@@ -219,11 +219,6 @@ def access_pattern(
 def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
     """Give the declarations of *functions* by their names, in this order."""
     return MappingProxyType({each.__name__: _declared[each.__name__] for each in functions})
-
-
-def pattern_of(code: CodeType) -> str | None:
-    """Name the access pattern that this code is the body of."""
-    return _names.get(code)
 
 
 def declared_names() -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from catalog_model.table.keys import Kind
+from catalog_model.domain.kinds import Kind
 
 MOVIE_GENRES: Final[Mapping[int, str]] = MappingProxyType(
     {

@@ -10,17 +10,13 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
+from catalog_model.checks import advice, shown
 from catalog_model.checks.plain import MAX_DEPTH, plain, plain_float, plain_text
-from catalog_model.domain.arguments import (
-    MAX_DIGITS,
-    advice,
-    is_date,
-    number_problem,
-    plain_date,
-    shown,
-)
+from catalog_model.domain.arguments import is_date, plain_date
+from catalog_model.domain.kinds import END_OF_IDS, Kind
+from catalog_model.dynamodb.limits import MAX_DIGITS
+from catalog_model.dynamodb.numbers import number_problem
 from catalog_model.errors import InvalidTitleError
-from catalog_model.table.keys import END_OF_IDS, Kind
 
 MAX_GENRES: Final = 48
 """A change from 48 genres to 48 others still fits one transaction of 100 actions."""

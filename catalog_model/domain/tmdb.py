@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from catalog_model.domain.arguments import shown
+from catalog_model.checks import shown
+from catalog_model.domain.kinds import Kind
 from catalog_model.domain.records import FIELDS
 from catalog_model.errors import InvalidTitleError
-from catalog_model.table.keys import Kind
 
 GENRES: Final = "genres"
 GENRE_IDS: Final = "genre_ids"

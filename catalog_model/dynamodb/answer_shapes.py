@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from catalog_model.domain.arguments import shown
+from catalog_model.checks import shown
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel

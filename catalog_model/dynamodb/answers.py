@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
+from catalog_model.checks import shown
 from catalog_model.checks.nesting import parse_json
-from catalog_model.domain.arguments import shown
 from catalog_model.dynamodb.answer_shapes import CHECKSUM, NoAnswerError, check_answer, check_error
 from catalog_model.dynamodb.calls import Call, current
 from catalog_model.dynamodb.orjson_answers import CONTENT, READS, hand_out, has_binary

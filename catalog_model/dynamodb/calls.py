@@ -13,7 +13,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Final, Self
 
-from catalog_model.domain.arguments import check_number, refuse
+from catalog_model.checks import refuse
+from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import ConfigurationError, ServiceError, ThrottledError, UnreachableError
 
 DEFAULT_DEADLINE: Final = 30.0

@@ -18,7 +18,7 @@ from botocore.exceptions import NoRegionError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from catalog_model._version import __version__
-from catalog_model.domain.arguments import check_instance, check_text, refuse, shown
+from catalog_model.checks import check_instance, check_text, refuse, shown
 from catalog_model.dynamodb.failures import making_a_client
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError

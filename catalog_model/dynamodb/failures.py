@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore import exceptions as botocore
 from pynamodb.exceptions import PynamoDBException
 
-from catalog_model.domain.arguments import SHOWN
+from catalog_model.checks import SHOWN
 from catalog_model.dynamodb.foreign_errors import (
     NO_TABLE,
     RACE,
@@ -20,6 +20,7 @@ from catalog_model.dynamodb.foreign_errors import (
     finder_of_credentials,
     innermost,
 )
+from catalog_model.dynamodb.schema import Versions
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -31,7 +32,6 @@ from catalog_model.errors import (
     UnavailableError,
     UnreachableError,
 )
-from catalog_model.table.evolution import check_not_newer
 
 
 class LostRaceError(ConflictError):
@@ -69,15 +69,20 @@ _NOTHING: Final = ("''", '""', "()", "empty")
 
 
 @contextmanager
-def translated(table_name: str, profile: str | None = None) -> Iterator[None]:
-    """Let no error of another library through: raise ours in its place, from it."""
+def translated(
+    table_name: str, profile: str | None = None, versions: Versions | None = None
+) -> Iterator[None]:
+    """Let no error of another library through: raise ours in its place, from it.
+
+    With *versions*, an item that a newer version wrote is told from a lost race.
+    """
     try:
         yield
     except (CatalogError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, it comes out as one of ours
         cause = _underneath(error)
-        raise translate(cause, table_name, profile) from cause
+        raise translate(cause, table_name, profile, versions) from cause
 
 
 @contextmanager
@@ -131,10 +136,15 @@ def code_of(error: Exception) -> str:
     return str(code or type(error).__name__)
 
 
-def translate(error: Exception, table_name: str, profile: str | None = None) -> CatalogError:
+def translate(
+    error: Exception,
+    table_name: str,
+    profile: str | None = None,
+    versions: Versions | None = None,
+) -> CatalogError:
     """Give our error for one of theirs; *profile* is what a person may have to log in to."""
     if isinstance(error, botocore.ClientError):
-        return _refused(error, table_name)
+        return _refused(error, table_name, versions)
     kind = class_of(error)
     text = _words(innermost(error))
     if issubclass(kind, UnreachableError):
@@ -183,14 +193,16 @@ def _way_to_log_in(error: Exception, profile: str | None) -> str:
     return f" (`aws {'sso login' if is_sso else 'login'}{named}` does)"
 
 
-def _refused(error: botocore.ClientError, table_name: str) -> CatalogError:
+def _refused(
+    error: botocore.ClientError, table_name: str, versions: Versions | None
+) -> CatalogError:
     """Give our error for an answer of the service, or of one that was asked for credentials."""
     answer: Any = error.response
     details, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, message = str(details.get("Code") or ""), str(details.get("Message") or error)
     if code == "TransactionCanceledException":
         code, message = _first_reason(answer, code, message)
-        newer = _newer_item(answer)
+        newer = _newer_item(answer, versions) if versions else None
         if newer is not None and code in RACE:
             return newer
     message = _cut(message)
@@ -242,11 +254,11 @@ def _weight(code: str) -> int:
     return 0
 
 
-def _newer_item(response: Any) -> SchemaMismatchError | None:
+def _newer_item(response: Any, versions: Versions) -> SchemaMismatchError | None:
     """Find what no repetition gets over: an item that a newer version of this package wrote."""
     for reason in response.get("CancellationReasons", []):
         try:
-            check_not_newer(reason.get("Item") or {})
+            versions.check_not_newer(reason.get("Item") or {})
         except SchemaMismatchError as error:
             return error
     return None

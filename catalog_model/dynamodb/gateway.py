@@ -13,43 +13,52 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 from pynamodb.connection import Connection
+from pynamodb.connection.base import MetaTable
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
+from catalog_model.dynamodb.actions import (
+    Absent,
+    Check,
+    Condition,
+    Delete,
+    Equals,
+    NotNewer,
+    Operation,
+    Plan,
+    Put,
+    Update,
+    check_distinct,
+)
 from catalog_model.dynamodb.answers import check_answers
 from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.failures import translated
+from catalog_model.dynamodb.limits import MAX_BATCH_GET
 from catalog_model.dynamodb.retries import Retries, note_progress
+from catalog_model.dynamodb.schema import TableSchema, Versions
 from catalog_model.dynamodb.trace import Observers, Send
-from catalog_model.errors import ServiceError
-from catalog_model.table import plan
-from catalog_model.table.codec import (
-    SCHEMA,
-    SCHEMA_VERSION,
+from catalog_model.dynamodb.typed_json import (
     Item,
+    ItemKey,
     key_attributes,
     number,
     own_value,
     primary_key,
 )
-from catalog_model.table.definition import meta_table
-from catalog_model.table.indexes import INDEX_KEYS, IndexName
-from catalog_model.table.keys import ItemKey
+from catalog_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _T = TypeVar("_T")
 
-MAX_BATCH_GET: Final = 100
-
-_ACTIONS: Final[dict[type[plan.Operation], str]] = {
-    plan.Check: "ConditionCheck",
-    plan.Delete: "Delete",
-    plan.Put: "Put",
-    plan.Update: "Update",
+_ACTIONS: Final[dict[type[Operation], str]] = {
+    Check: "ConditionCheck",
+    Delete: "Delete",
+    Put: "Put",
+    Update: "Update",
 }
 """The kinds of operations of a plan in a transaction, in the order in which PynamoDB has them."""
 
@@ -75,10 +84,10 @@ class SharedConnection(Connection):
     Left to itself, PynamoDB makes a client for each thread that comes first.
     """
 
-    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+    def __init__(self, client: DynamoDBClient, table_name: str, schema: TableSchema) -> None:
         super().__init__(region=client.meta.region_name)
         self._shared_client = client
-        self.add_meta_table(meta_table(table_name))
+        self.add_meta_table(_meta_table(table_name, schema))
 
     @property
     def client(self) -> Any:
@@ -93,6 +102,7 @@ class Gateway:
         self,
         table_name: str,
         client: DynamoDBClient,
+        schema: TableSchema,
         observers: Observers | None = None,
         profile: str | None = None,
         deadline: float | None = None,
@@ -100,11 +110,12 @@ class Gateway:
         self.table_name = table_name
         self._profile = profile
         self.client = client
+        self.schema = schema
         self._observers = observers or Observers()
         self._deadline = deadline
         check_answers(client)
         keep_deadlines(client)
-        self.connection = SharedConnection(client, table_name)
+        self.connection = SharedConnection(client, table_name, schema)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
         """Read one item; None where there is none."""
@@ -151,7 +162,7 @@ class Gateway:
         partition: str,
         within: Range,
         *,
-        index: IndexName | None = None,
+        index: str | None = None,
         descending: bool = False,
         consistent: bool = False,
         limit: int | None = None,
@@ -165,7 +176,7 @@ class Gateway:
         """
         if within.is_empty():
             return []
-        request = _query(partition, within, index, only, with_place=with_place)
+        request = _query(partition, within, index, only, self.schema, with_place=with_place)
         request.update(
             TableName=self.table_name, ScanIndexForward=not descending, ConsistentRead=consistent
         )
@@ -207,7 +218,7 @@ class Gateway:
             if last is None:
                 return
 
-    def update(self, operation: plan.Update) -> None:
+    def update(self, operation: Update) -> None:
         """Apply one operation by itself: at half the price of a transaction.
 
         Raises:
@@ -216,7 +227,7 @@ class Gateway:
         request = self._action(operation)
         self._send("UpdateItem", request, lambda r: self.client.update_item(**r))
 
-    def transact(self, operations: plan.Plan) -> None:
+    def transact(self, operations: Plan) -> None:
         """Apply all operations of a plan or none.
 
         What is throttled is tried again. All tries have one token: a cancelled transaction applied
@@ -245,12 +256,12 @@ class Gateway:
 
         self._send("TransactWriteItems", {"TransactItems": listed}, send)
 
-    def _listed(self, operations: plan.Plan) -> list[dict[str, Any]]:
+    def _listed(self, operations: Plan) -> list[dict[str, Any]]:
         """Write a plan as the actions of a transaction, in the order in which PynamoDB has them."""
         return [
             {name: self._action(operation)}
             for kind, name in _ACTIONS.items()
-            for operation in plan.check_distinct(operations)
+            for operation in check_distinct(operations)
             if isinstance(operation, kind)
         ]
 
@@ -286,7 +297,7 @@ class Gateway:
             try:
                 with (
                     Call(operation, request, retries.seconds_left(), self._deadline),
-                    translated(self.table_name, self._profile),
+                    translated(self.table_name, self._profile, self.schema.versions),
                 ):
                     answer = self._observers.send(operation, request, send)
             except ServiceError as error:
@@ -297,20 +308,20 @@ class Gateway:
                     note_progress()
                 return answer
 
-    def _action(self, operation: plan.Operation) -> dict[str, Any]:
-        condition = _condition(operation.condition)
-        why = "ALL_OLD" if isinstance(operation.condition, plan.Known) else None
+    def _action(self, operation: Operation) -> dict[str, Any]:
+        condition = _condition(operation.condition, self.schema.versions)
+        why = "ALL_OLD" if isinstance(operation.condition, NotNewer) else None
         match operation:
-            case plan.Put(item):
+            case Put(item):
                 attributes = {name: item[name] for name in item if name not in ("PK", "SK")}
                 key = primary_key(item)
                 extra: dict[str, Any] = {"key": "Item", "attributes": attributes}
-            case plan.Update(key, sets, adds):
+            case Update(key, sets, adds):
                 changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]
                 changes += [Path(name).add(own_value(value)) for name, value in adds]
                 changes += [Path(name).remove() for name in operation.removes]
                 extra = {"actions": changes}
-            case plan.Delete(key) | plan.Check(key):
+            case Delete(key) | Check(key):
                 extra = {}
         action: dict[str, Any] = self.connection.get_operation_kwargs(
             self.table_name,
@@ -323,6 +334,18 @@ class Gateway:
         return action
 
 
+def _meta_table(table_name: str, schema: TableSchema) -> MetaTable:
+    """Tell PynamoDB the keys of a table, so that it need not ask the service for them."""
+    declared = schema.declaration()
+    return MetaTable(
+        {
+            "TableName": table_name,
+            "KeySchema": declared["key_schema"],
+            "AttributeDefinitions": declared["attribute_definitions"],
+        }
+    )
+
+
 def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
     """Cut *values* into lists of *size*; the last may be shorter."""
     iterator = iter(values)
@@ -333,12 +356,13 @@ def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
 def _query(
     partition: str,
     within: Range,
-    index: IndexName | None,
+    index: str | None,
     only: str | None,
+    schema: TableSchema,
     *,
     with_place: bool = False,
 ) -> dict[str, Any]:
-    pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
+    pk, sk = schema.keys_of(index)
     names, values = {"#pk": pk}, {":pk": {"S": partition}}
     condition = "#pk = :pk"
     if within.lower is not None and within.upper is not None:
@@ -371,18 +395,18 @@ def _projection(attributes: tuple[str, ...]) -> dict[str, Any]:
     return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
 
 
-def _condition(condition: plan.Condition) -> PynamoCondition | None:
+def _condition(condition: Condition, versions: Versions) -> PynamoCondition | None:
     match condition:
         case None:
             return None
-        case plan.Absent():
+        case Absent():
             return Path("PK").does_not_exist()
-        case plan.Equals(attribute, value, or_absent, must_exist):
+        case Equals(attribute, value, or_absent, must_exist):
             equals: PynamoCondition = Path(attribute) == own_value(value)
             holds = (Path(attribute).does_not_exist() | equals) if or_absent else equals
             return (Path("PK").exists() & holds) if must_exist else holds
-        case plan.Known(also):
-            is_no_newer = Path(SCHEMA) <= number(SCHEMA_VERSION)
-            known: PynamoCondition = Path(SCHEMA).does_not_exist() | is_no_newer
-            wanted = _condition(also)
+        case NotNewer(also):
+            version = Path(versions.attribute)
+            known: PynamoCondition = version.does_not_exist() | (version <= number(versions.newest))
+            wanted = _condition(also, versions)
             return known if wanted is None else wanted & known

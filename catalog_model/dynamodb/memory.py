@@ -13,22 +13,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from functools import partial
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, Final, NoReturn
 
 from botocore.exceptions import ClientError
 
-from catalog_model.domain.arguments import refuse
+from catalog_model.checks import refuse
 from catalog_model.dynamodb import capacity
+from catalog_model.dynamodb.actions import (
+    Absent,
+    Condition,
+    Equals,
+    NotNewer,
+    Operation,
+    Plan,
+    key_of,
+    outcome,
+)
 from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.schema import TableSchema, Versions
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, primary_key
 from catalog_model.errors import ServiceError
-from catalog_model.table import evolution, plan
-from catalog_model.table.codec import Item, Value, primary_key
-from catalog_model.table.indexes import INDEX_KEYS, INDEXES, IndexName
-from catalog_model.table.keys import ItemKey
 
 PAGE_BYTES: Final = 1024 * 1024
 """What a Query reads at the most; the item that goes beyond it begins the next page."""
@@ -51,7 +58,7 @@ Place = tuple[str, str, str]
 class _Question:
     """What a Query asks for."""
 
-    index: IndexName | None
+    index: str | None
     partition: str
     lower: str | None
     upper: str | None
@@ -80,11 +87,12 @@ class OfflineClient:
     Items are kept as DynamoDB gives them back, and are never changed, only replaced.
     """
 
-    def __init__(self, items: Iterable[Item] = ()) -> None:
+    def __init__(self, schema: TableSchema, items: Iterable[Item] = ()) -> None:
+        self.schema = schema
         self.meta = SimpleNamespace(region_name="offline", endpoint_url="offline:")
         self._lock = threading.Lock()
         self._items: dict[ItemKey, Item] = {}
-        self._partitions: dict[tuple[IndexName | None, str], list[Place]] = defaultdict(list)
+        self._partitions: dict[tuple[str | None, str], list[Place]] = defaultdict(list)
         for item in items:
             try:
                 self._write(primary_key(item), item)
@@ -126,12 +134,12 @@ class OfflineClient:
 
     def query(self, **request: Any) -> dict[str, Any]:
         """Answer a Query; what goes beyond 1 MB begins the next page."""
-        asked = _question(request)
+        asked = _question(request, self.schema)
         index = asked.index
         with self._lock:
             places = asked.find(self._partitions.get((index, asked.partition), ()))
             found = [self._items[ItemKey(pk, sk)] for _, pk, sk in places]
-        seen = map(partial(capacity.index_entry, index=index), found) if index else found
+        seen = [self.schema.entry(each, index) for each in found] if index else found
         read = _as_far_as(PAGE_BYTES, seen)
         answer: dict[str, Any] = {
             "Items": _projected(filter(None, read), request),
@@ -141,15 +149,17 @@ class OfflineClient:
         if len(read) < len(found) or len(read) == asked.limit:
             last = found[len(read) - 1]
             answer["LastEvaluatedKey"] = {
-                name: last[name] for name in ("PK", "SK", *_own_keys(index))
+                name: last[name] for name in ("PK", "SK", *self.schema.keys_of(index))
             }
         if _is_asked_for_units(request):
             consistent = request.get("ConsistentRead", False)
-            units = capacity.query_units(found[: len(read)], index=index, consistent=consistent)
+            units = capacity.query_units(
+                self.schema, found[: len(read)], index=index, consistent=consistent
+            )
             answer["ConsumedCapacity"] = _report(units)
         return answer
 
-    def transact(self, planned: plan.Plan, request: Mapping[str, Any]) -> dict[str, Any]:
+    def transact(self, planned: Plan, request: Mapping[str, Any]) -> dict[str, Any]:
         """Apply a plan, and answer as a TransactWriteItems that asks for it.
 
         Raises:
@@ -157,15 +167,17 @@ class OfflineClient:
         """
         answer: dict[str, Any] = {}
         with self._lock:
-            before = [self._items.get(plan.key_of(each)) for each in planned]
-            held = [_holds(*each) for each in zip(planned, before, strict=True)]
+            before = [self._items.get(key_of(each)) for each in planned]
+            held = [
+                _holds(*each, self.schema.versions) for each in zip(planned, before, strict=True)
+            ]
             if not all(held):
                 raise _cancelled(held, before)
             if _is_asked_for_units(request):
-                units = capacity.predict_plan(planned, self._items)
+                units = capacity.predict_plan(self.schema, planned, self._items)
                 answer["ConsumedCapacity"] = [_report(units)]
             for operation, item in zip(planned, before, strict=True):
-                self._write(plan.key_of(operation), capacity.outcome(operation, item))
+                self._write(key_of(operation), outcome(operation, item))
         return answer
 
     def _write(self, key: ItemKey, item: Item | None) -> None:
@@ -173,13 +185,14 @@ class OfflineClient:
         before = self._items.pop(key, None)
         if item is not None:
             self._items[key] = {name: _normal(value) for name, value in item.items()}
-        for index in (None, *INDEXES):
-            old, new = _place(before, index), _place(item, index)
+        for index in (None, *self.schema.indexes):
+            own = self.schema.keys_of(index)
+            old, new = _place(before, own), _place(item, own)
             if old != new:
                 self._move(index, old, new)
 
     def _move(
-        self, index: IndexName | None, old: tuple[str, Place] | None, new: tuple[str, Place] | None
+        self, index: str | None, old: tuple[str, Place] | None, new: tuple[str, Place] | None
     ) -> None:
         if old:
             places = self._partitions[index, old[0]]
@@ -201,15 +214,15 @@ class OfflineClient:
         return unknown
 
 
-def _question(request: Mapping[str, Any]) -> _Question:
+def _question(request: Mapping[str, Any], schema: TableSchema) -> _Question:
     found = _CONDITION.fullmatch(request["KeyConditionExpression"])
     is_other = request.get("Select", _SELECT) != _SELECT or "FilterExpression" in request
     if found is None or is_other:
         raise _unknown(f"Query with {dict(request)!r}")
     pk, partition, sk, between, and_, least, most = found.groups()
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    index, start = request.get("IndexName"), request.get("ExclusiveStartKey")
-    own = _own_keys(index)
+    index, start = request.get("str"), request.get("ExclusiveStartKey")
+    own = schema.keys_of(index)
     if (names[pk], names[sk] if sk else own[1]) != own:
         raise _unknown(f"Query by {sorted(names.values())} of {index or 'the table'}")
     lower, upper = between or least, and_ or most
@@ -255,18 +268,18 @@ def _report(units: Units) -> dict[str, Any]:
     return report | ({"GlobalSecondaryIndexes": shares} if shares else {})
 
 
-def _holds(operation: plan.Operation, item: Item | None) -> bool:
+def _holds(operation: Operation, item: Item | None, versions: Versions) -> bool:
     """Tell whether the condition of an operation holds for the item that is there."""
-    return _is_met(operation.condition, item)
+    return _is_met(operation.condition, item, versions)
 
 
-def _is_met(condition: plan.Condition, item: Item | None) -> bool:
+def _is_met(condition: Condition, item: Item | None, versions: Versions) -> bool:
     match condition:
-        case plan.Absent():
+        case Absent():
             return item is None
-        case plan.Known(also):
-            return not evolution.is_newer(item or {}) and _is_met(also, item)
-        case plan.Equals(attribute, value, or_absent, must_exist):
+        case NotNewer(also):
+            return not versions.is_newer(item or {}) and _is_met(also, item, versions)
+        case Equals(attribute, value, or_absent, must_exist):
             if item is None or attribute not in item:
                 return or_absent and not (must_exist and item is None)
             found: Value = item[attribute]
@@ -296,16 +309,12 @@ def _unknown(what: str) -> ServiceError:
     return ServiceError(message, code="UnknownOperationException")
 
 
-def _place(item: Item | None, index: IndexName | None) -> tuple[str, Place] | None:
+def _place(item: Item | None, own: tuple[str, str]) -> tuple[str, Place] | None:
     """Tell in which partition of the table or an index an item is, and where in it."""
-    pk, sk = _own_keys(index)
+    pk, sk = own
     if item is None or pk not in item or sk not in item:
         return None
     return item[pk]["S"], (item[sk]["S"], *primary_key(item))
-
-
-def _own_keys(index: IndexName | None) -> tuple[str, str]:
-    return INDEX_KEYS[index] if index else ("PK", "SK")
 
 
 def _normal(value: Value) -> Value:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+from catalog_model.checks import refuse
 from catalog_model.checks.plain import plain
-from catalog_model.domain.arguments import refuse
 
 SLOWER: Final = 0.7
 """What is left of a pace after a refusal."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from catalog_model.declarations.formula import rcu
-from catalog_model.domain.arguments import check_within
+from catalog_model.checks import check_within
+from catalog_model.dynamodb.capacity import rcu
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.pace import Pace, StoppedError
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 
 SEGMENTS: Final = 4
 MOST_SEGMENTS: Final = 64

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from types import FrameType
 from typing import Any, Final
 
-from catalog_model.declarations.pattern import pattern_of
+from catalog_model.dynamodb.callers import outermost_caller
 from catalog_model.dynamodb.failures import answer_in, code_of
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.errors import CatalogError
-from catalog_model.table.indexes import TABLE
 
 _SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
@@ -144,7 +143,7 @@ class Observers:
         asked = {**request}
         if operation in _KEY_CONDITIONS:
             asked["ReturnConsumedCapacity"] = "INDEXES"
-        pattern = _asking(sys._getframe(1))
+        pattern = outermost_caller(sys._getframe(1))
         answer: Any = {}
         problem: Exception | None = None
         began, clock = time.time(), time.perf_counter()
@@ -165,15 +164,6 @@ class Observers:
                 hook(request)
             except Exception:  # noqa: BLE001  # whoever asked has its answer, and a write is written
                 _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
-
-
-def _asking(frame: FrameType | None) -> str | None:
-    """Find the outermost access pattern that is being called."""
-    found = None
-    while frame is not None:
-        found = pattern_of(frame.f_code) or found
-        frame = frame.f_back
-    return found
 
 
 def _seen(

@@ -11,16 +11,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
-from catalog_model.domain.arguments import MAX_EXPONENT
+from catalog_model.checks import shown
+from catalog_model.dynamodb.limits import MAX_EXPONENT
+from catalog_model.errors import UnknownEntityError
 
 Value = Mapping[str, Any]
 """A value of DynamoDB's typed JSON: ``{"S": "text"}``."""
 
+Item = dict[str, Any]
+"""An item of typed JSON: its attributes by name."""
+
+MALFORMED: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""Exceptions raised when reading items that this package did not write."""
+
 ESCAPE: Final = "__"
 IS_FLOAT: Final = 1
 AS_IT_READS: Final = 0
+
+
+class ItemKey(NamedTuple):
+    """The primary key of one item of the table."""
+
+    PK: str
+    SK: str
 
 
 def text(value: str) -> Value:
@@ -130,6 +152,45 @@ def _decimal(content: str) -> Decimal:
     if not decimal.is_finite() or decimal.adjusted() > MAX_EXPONENT:
         raise ValueError(f"no number that DynamoDB holds: {content[:80]}")
     return decimal
+
+
+def own_value(value: str | int) -> Value:
+    """Write an attribute of our own."""
+    return text(value) if isinstance(value, str) else number(value)
+
+
+def key_attributes(key: ItemKey) -> Item:
+    """Write the primary key of an item."""
+    return {"PK": text(key.PK), "SK": text(key.SK)}
+
+
+def primary_key(item: Mapping[str, Any]) -> ItemKey:
+    """Read the primary key of an item: `key_attributes` turned round."""
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
+    """Read a whole number of our own.
+
+    Raises:
+        UnknownEntityError: If it is none.
+    """
+    if name not in item:
+        return default
+    try:
+        return whole(item[name]["N"])
+    except MALFORMED as error:
+        raise UnknownEntityError(
+            f"{name} is no whole number but {shown(item[name])}: {place_of(item)}"
+        ) from error
+
+
+def place_of(item: Mapping[str, Any]) -> str:
+    """Show where an item stands, or all of it where it does not say."""
+    try:
+        return shown(" | ".join(primary_key(item)))
+    except MALFORMED:
+        return shown(dict(item))
 
 
 def form_of(value: Any) -> Any:

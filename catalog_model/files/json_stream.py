@@ -15,8 +15,8 @@ from contextlib import closing
 from json.decoder import JSONDecodeError
 from typing import Any, Final, NoReturn, Protocol
 
+from catalog_model.checks import shown
 from catalog_model.checks.nesting import nests_too_deeply
-from catalog_model.domain.arguments import shown
 from catalog_model.errors import InvalidArgumentError
 
 MAX_VALUE: Final = 4 * 2**20

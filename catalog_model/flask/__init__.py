@@ -28,7 +28,7 @@ except ImportError as missing:
 
 from catalog_model import operations
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_instance
+from catalog_model.checks import check_instance
 from catalog_model.dynamodb.breaker import Breaker, Outcome, RefusedError, State
 from catalog_model.dynamodb.guard import Guard, Room
 from catalog_model.errors import (

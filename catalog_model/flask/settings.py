@@ -10,7 +10,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any, Final
 
-from catalog_model.domain.arguments import check_text, refuse
+from catalog_model.checks import check_text, refuse
 from catalog_model.errors import InvalidArgumentError
 
 TEXTS: Final = {

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
+from catalog_model.domain.kinds import Kind
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.maintenance.findings import Finding, Problem
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import Kind
 from catalog_model.table.title_items import Share, key_of, name_of
 
 Shard = tuple[Kind, int]

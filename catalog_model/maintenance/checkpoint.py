@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from catalog_model.checks import refuse
 from catalog_model.checks.nesting import parse_json
-from catalog_model.domain.arguments import refuse
 from catalog_model.errors import InvalidArgumentError
 
 Key = dict[str, Any]

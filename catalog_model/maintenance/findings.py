@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, number, read_int, text
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
 from catalog_model.table.indexes import INDEX_KEYS
-from catalog_model.table.keys import ItemKey, Kind, TitleKey
 from catalog_model.table.title_items import TitleItems, is_copy, key_of, name_of, read_items
 
 Problem = Literal[
@@ -82,9 +82,9 @@ def check_item(item: Item) -> Iterator[Finding]:
 def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Finding]:
     """Judge what an item says that it is, and of which version of the schema."""
     name = keys.parse_key(*key)
-    expected: Item = {codec.SCHEMA: codec.number(codec.SCHEMA_VERSION)}
+    expected: Item = {codec.SCHEMA: number(codec.SCHEMA_VERSION)}
     if evolution.is_known(item):  # one that says so is to say what it is, too
-        expected[codec.TYPE] = codec.text(evolution.type_of(name))
+        expected[codec.TYPE] = text(evolution.type_of(name))
         item = evolution.upgraded(item)
     if isinstance(name, keys.TitleItem) and codec.VERSION not in item:
         expected[codec.VERSION] = "a number"
@@ -180,7 +180,7 @@ def counts_in(item: Item) -> dict[str, int | str]:
 def _count(item: Item, name: str) -> int | str:
     """Read a count, 0 where it is not there; what is none comes as a text that shows it."""
     try:
-        return codec.read_int(item, name)
+        return read_int(item, name)
     except UnknownEntityError:
         return _shown(item[name])
 

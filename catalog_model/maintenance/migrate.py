@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_flag, check_instance, check_progress, refuse
+from catalog_model.checks import check_flag, check_instance, check_progress, refuse
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.actions import Put
 from catalog_model.dynamodb.capacity import (
     TRANSACTION_FACTOR,
     TRANSACTION_INDEX_FACTOR,
@@ -27,12 +29,12 @@ from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.checkpoint import Checkpoint
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey, TitleKey
-from catalog_model.table.plan import Put, Stored, check_plan, plan_rewriting, plan_upgrade
+from catalog_model.table.indexes import SCHEMA
+from catalog_model.table.plan import Stored, check_plan, plan_rewriting, plan_upgrade
 from catalog_model.table.title_items import key_of, name_of
 from catalog_model.writes.attempts import TRIES, read_stored
 
@@ -280,7 +282,7 @@ def _title_of(item: Item) -> TitleKey | None:
 
 def _units_of(item: Item, before: Item | None) -> float:
     """Predict what it costs to write an item; without *before*, the indexes keep what they hold."""
-    units = write_units(before or item, item)
+    units = write_units(SCHEMA, before or item, item)
     if _title_of(item) is None:
         return units.total
     on_indexes = TRANSACTION_INDEX_FACTOR * sum(units.indexes.values())

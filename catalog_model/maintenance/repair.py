@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_flag, check_instance
-from catalog_model.dynamodb import capacity
+from catalog_model.checks import check_flag, check_instance
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.actions import Check, Plan, Put, outcome
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads
 from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.census import MOST_FINDINGS, Shard
 from catalog_model.maintenance.findings import SHARD_PROBLEMS, Finding, Problem, check_title_items
@@ -33,9 +36,6 @@ from catalog_model.maintenance.repair_plans import (
 )
 from catalog_model.maintenance.verify import SHARDS_OF_ALL, Report, side_by_side, verify
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import Kind, TitleKey
-from catalog_model.table.plan import MAX_ITEM_BYTES, Check, Plan, Put
 from catalog_model.table.title_items import (
     TitleItems,
     is_of_a_title,
@@ -276,7 +276,7 @@ def _outcome(items: list[Item], planned: Plan) -> list[Item]:
     by_key = {key_of(item): item for item in items}
     for operation in planned:
         key = key_of(operation.item) if isinstance(operation, Put) else operation.key
-        after = capacity.outcome(operation, by_key.pop(key, None))
+        after = outcome(operation, by_key.pop(key, None))
         if after is not None:
             by_key[key] = after
     return list(by_key.values())

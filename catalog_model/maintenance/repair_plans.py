@@ -14,30 +14,30 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final
 
-from catalog_model.dynamodb.sizes import item_size
-from catalog_model.errors import SchemaMismatchError
-from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, says_what_it_is
-from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey, Kind, TitleKey
-from catalog_model.table.plan import (
-    MAX_ACTIONS,
-    MAX_ITEM_BYTES,
-    MAX_TRANSACTION_BYTES,
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.actions import (
     Absent,
     Check,
     Condition,
     Delete,
     Equals,
-    Known,
+    NotNewer,
     Operation,
     Plan,
     Put,
     Update,
-    as_read,
-    own_sets,
-    title_as_read,
 )
+from catalog_model.dynamodb.limits import (
+    MAX_ITEM_BYTES,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, ItemKey, number
+from catalog_model.errors import SchemaMismatchError
+from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, says_what_it_is
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.plan import as_read, own_sets, title_as_read
 from catalog_model.table.title_items import Share, TitleItems, TitleRecord, key_of, read_items
 
 SLOTS_AT_ONCE: Final = 30
@@ -90,7 +90,7 @@ def _guarded(check: Check, changes: Iterator[Operation]) -> Plan:
 def _as_many_as_fit(changes: Iterator[Operation]) -> Iterator[Operation]:
     """Take as many changes as fit one transaction, with one more action."""
     size = 0
-    for change in islice(changes, MAX_ACTIONS - 1):
+    for change in islice(changes, MAX_TRANSACTION_ACTIONS - 1):
         size += item_size(change.item) if isinstance(change, Put) else 0
         if size > MAX_TRANSACTION_BYTES:
             return
@@ -136,9 +136,9 @@ def _known(item: Item, condition: Equals | None = None) -> Condition:
 
     What it says of its version may be no number or no whole one: then only *condition* is left.
     """
-    says = item.get(codec.SCHEMA, codec.number(codec.SCHEMA_VERSION)).get("N")
+    says = item.get(codec.SCHEMA, number(codec.SCHEMA_VERSION)).get("N")
     is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
-    return Known(condition) if is_asked else condition
+    return NotNewer(condition) if is_asked else condition
 
 
 @dataclass(slots=True)
@@ -213,14 +213,14 @@ def _plan_tally(state: ShardState) -> Iterator[Update]:
     if says_all and not wrong:
         return
     own: dict[str, int | str] = dict(own_sets(keys.TallyItem(state.kind, state.shard)))
-    for number, at in enumerate(range(0, max(len(wrong), 1), COUNTS_AT_ONCE)):
+    for part, at in enumerate(range(0, max(len(wrong), 1), COUNTS_AT_ONCE)):
         counts = {name: expected.get(name, 0) for name in wrong[at : at + COUNTS_AT_ONCE]}
-        before = {} if number else state.tally
+        before = {} if part else state.tally
         yield Update(
             state.key,
             sets=tuple(sorted({**own, **counts}.items())),
             adds=((codec.VERSION, 1),),
-            condition=_known(before, as_read(state.version + number)),
+            condition=_known(before, as_read(state.version + part)),
             removes=tuple(sorted(before.keys() & INDEX_ATTRIBUTES)),
         )
 
@@ -236,19 +236,19 @@ def _slot_changes(state: ShardState) -> Iterator[Plan]:
     settled = set(kept.values())
     homeless = [each for key, each in state.titles.items() if key not in settled]
     holes = (number for number in range(count) if number not in kept)
-    for each, number in zip(homeless, holes, strict=True):
+    for each, slot in zip(homeless, holes, strict=True):
         if each.is_newer:
             raise SchemaMismatchError(
                 f"a newer version of this package wrote {each.share.key.kind} {each.share.key.id}, "
                 "which has no slot of its own: update catalog-model"
             )
-        yield _moved(each, number, state.slots.get(number, {}))
-    for number, item in sorted(state.slots.items()):
-        evolution.check_not_newer(item if number not in kept else {})
-        if number >= count:
+        yield _moved(each, slot, state.slots.get(slot, {}))
+    for slot, item in sorted(state.slots.items()):
+        evolution.check_not_newer(item if slot not in kept else {})
+        if slot >= count:
             yield (Delete(key_of(item), _known(item)),)
-        elif number in kept and not says_what_it_is(item) and not evolution.is_newer(item):
-            yield (Put(codec.encode_slot(kept[number], number), _known(item)),)
+        elif slot in kept and not says_what_it_is(item) and not evolution.is_newer(item):
+            yield (Put(codec.encode_slot(kept[slot], slot), _known(item)),)
 
 
 def _slot_named_by(state: ShardState, title: TitleKey) -> int | None:

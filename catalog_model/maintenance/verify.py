@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import check_instance, check_progress
+from catalog_model.checks import check_instance, check_progress
+from catalog_model.domain.kinds import KINDS, Kind, TitleKey
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.maintenance.census import Census, Shard
 from catalog_model.maintenance.findings import (
     Finding,
@@ -32,8 +34,7 @@ from catalog_model.maintenance.findings import (
     slot_finding,
 )
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import KINDS, SHARDS, Kind, TitleKey
+from catalog_model.table.keys import SHARDS
 from catalog_model.table.title_items import (
     Share,
     is_of_a_title,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_instance
 from catalog_model.declarations.pattern import access_pattern
 from catalog_model.declarations.vocabulary import tallies_step
-from catalog_model.domain.arguments import check_id, check_instance, check_kind
+from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.genres import genre_name
+from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.entities import Genre
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.keys import SHARDS, Kind
+from catalog_model.table.keys import SHARDS
 
 
 @access_pattern(

@@ -14,7 +14,7 @@ from typing import Any, Final
 from itsdangerous import BadData, URLSafeSerializer
 
 from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import shown
+from catalog_model.checks import shown
 from catalog_model.errors import InvalidCursorError
 from catalog_model.table.keys import SortKey, is_place
 

@@ -6,18 +6,11 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_choice, check_flag, check_instance, refuse
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import SEVERAL_QUERIES, TALLY, page_step, rating_step
-from catalog_model.domain.arguments import (
-    check_choice,
-    check_flag,
-    check_genre_ids,
-    check_id,
-    check_instance,
-    check_kind,
-    check_limit,
-    refuse,
-)
+from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind, check_limit
+from catalog_model.domain.kinds import Kind
 from catalog_model.entities import Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
@@ -34,7 +27,6 @@ from catalog_model.reads.orders import (
     rating_sources,
 )
 from catalog_model.table import keys
-from catalog_model.table.keys import Kind
 
 MAX_GENRES_ASKED: Final = 20
 

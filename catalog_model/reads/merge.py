@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway, Range
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, Page, TVShow
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec
 from catalog_model.table.indexes import IndexName
-from catalog_model.table.keys import MAX_SORT_KEY, Kind, ListKey, SortKey, is_place
+from catalog_model.table.keys import MAX_SORT_KEY, ListKey, SortKey, is_place
 
 FILTERED_BATCH: Final = 20
 """How many items at a time are read from a partition whose titles may not all be wanted."""
@@ -67,7 +69,7 @@ class _Places:
         self._order = order
         self._stored: dict[int, str] = {}
 
-    def note(self, titles: Iterable[AnyTitle], items: Iterable[codec.Item]) -> None:
+    def note(self, titles: Iterable[AnyTitle], items: Iterable[Item]) -> None:
         """Note where titles stand that are read; of one at two places the first counts."""
         if self._order.stores:
             for title, item in zip(titles, items, strict=True):

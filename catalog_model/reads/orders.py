@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from catalog_model.domain.kinds import Kind
 from catalog_model.reads.merge import AnyTitle, Order, Source
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import IndexName
-from catalog_model.table.keys import TOP_MAGNITUDE, Kind, SortKey
+from catalog_model.table.keys import TOP_MAGNITUDE, SortKey
 
 GenreOrderName = Literal["popularity", "rating", "release"]
 OrderName = Literal["popularity", "rating", "release", "name"]

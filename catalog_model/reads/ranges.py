@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_flag, check_instance, check_text, refuse
 from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
     PAGE_UNITS,
@@ -14,26 +15,17 @@ from catalog_model.declarations.vocabulary import (
     SPLIT_ITEMS,
     SPLIT_REQUESTS,
 )
-from catalog_model.domain.arguments import (
-    check_count,
-    check_date,
-    check_flag,
-    check_id,
-    check_instance,
-    check_kind,
-    check_limit,
-    check_number,
-    check_text,
-    refuse,
-)
+from catalog_model.domain.arguments import check_date, check_id, check_kind, check_limit
+from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import EVERYTHING, Range
+from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import Page
 from catalog_model.reads.cursor import Cursors
 from catalog_model.reads.merge import AnyTitle, Reading, read_page
 from catalog_model.reads.orders import list_source, order_by, rating_sources
 from catalog_model.table import keys
 from catalog_model.table.folding import fold_name
-from catalog_model.table.keys import MAX_SORT_KEY, Kind
+from catalog_model.table.keys import MAX_SORT_KEY
 from catalog_model.table.sortable import NAME_BYTES, sortable_number
 
 _NO_GENRE: Final[Mapping[str, object]] = {"genre_id": None}

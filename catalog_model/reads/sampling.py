@@ -14,15 +14,17 @@ from itertools import accumulate
 from typing import Final
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_instance
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_LISTING, SLOT, tallies_step
-from catalog_model.domain.arguments import check_count, check_instance, check_kind
+from catalog_model.domain.arguments import check_kind
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.numbers import check_count
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import Kind, TitleKey
 
 ROUNDS: Final = 5
 """How often slots that changed hands under way are replaced by others."""

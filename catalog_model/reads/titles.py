@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_flag, check_instance, check_many
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_LISTING, TITLE
-from catalog_model.domain.arguments import (
-    check_flag,
-    check_id,
-    check_instance,
-    check_key,
-    check_kind,
-    check_many,
-)
+from catalog_model.domain.arguments import check_id, check_key, check_kind
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.gateway import Gateway, Range
 from catalog_model.entities import TitleWithGenres
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import Kind, TitleKey
 
 
 @access_pattern(

@@ -22,26 +22,34 @@ from functools import cache
 from math import isfinite
 from typing import Any, Final
 
+from catalog_model.checks import shown
 from catalog_model.checks.nesting import parse_json
-from catalog_model.domain.arguments import shown
+from catalog_model.domain.kinds import END_OF_IDS, Kind, TitleKey
 from catalog_model.domain.records import FIELDS, Field, check_record
-from catalog_model.dynamodb import typed_json
 from catalog_model.dynamodb.typed_json import (
     AS_IT_READS,
     ESCAPE,
     IS_FLOAT,
     JSON,
+    MALFORMED,
+    Item,
+    Value,
     decode,
     decode_object,
     encode,
     escape,
     form_of,
+    key_attributes,
+    number,
+    place_of,
+    primary_key,
+    read_int,
+    text,
     whole,
 )
 from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.table import evolution, keys
-from catalog_model.table.keys import END_OF_IDS, Kind, TitleKey
 
 SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
@@ -63,38 +71,6 @@ RATING_SK: Final = "_rating"
 
 END_OF_COUNTS: Final = 2**62
 """Versions, slots and counts are below: one added to it is still exact, and has an index."""
-
-_MALFORMED: Final = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What it raises to read an item that no writer of ours made."""
-
-Value = typed_json.Value
-Item = dict[str, Any]
-"""DynamoDB's typed JSON: a mapping of names to values such as ``{"S": "text"}``."""
-
-number = typed_json.number
-text = typed_json.text
-
-
-def own_value(value: str | int) -> Value:
-    """Write an attribute of our own."""
-    return text(value) if isinstance(value, str) else number(value)
-
-
-def key_attributes(key: keys.ItemKey) -> Item:
-    """Write the primary key of an item."""
-    return {"PK": text(key.PK), "SK": text(key.SK)}
-
-
-def primary_key(item: Mapping[str, Any]) -> keys.ItemKey:
-    """Read the primary key of an item: `key_attributes` turned round."""
-    return keys.ItemKey(item["PK"]["S"], item["SK"]["S"])
 
 
 def own_item(name: keys.ItemName, **attributes: Value) -> Item:
@@ -159,7 +135,7 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
     """
     try:
         title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
     if not 0 < title_id < END_OF_IDS:
         raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}")
@@ -177,7 +153,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
         _check_fields(record, kind)
         if not record.keys() <= _known_names(kind):
             check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise UnknownEntityError(
             f"this is no copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
         ) from error
@@ -199,9 +175,9 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
         record = _decode_record(evolution.upgraded(item), kind)
         _check_fields(record, kind)
         _check_id(record, title_id)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise UnknownEntityError(
-            f"this title cannot be read ({_reason(error)}): {_place(item)}"
+            f"this title cannot be read ({_reason(error)}): {place_of(item)}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
 
@@ -299,22 +275,6 @@ def decode_collection(
     return title, tuple(sorted(memberships, key=lambda membership: membership.position))
 
 
-def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Read a whole number of our own.
-
-    Raises:
-        UnknownEntityError: If it is none.
-    """
-    if name not in item:
-        return default
-    try:
-        return whole(item[name]["N"])
-    except _MALFORMED as error:
-        raise UnknownEntityError(
-            f"{name} is no whole number but {shown(item[name])}: {_place(item)}"
-        ) from error
-
-
 def read_count(item: Mapping[str, Any], name: str) -> int:
     """Read a whole number of our own that counts up from 0.
 
@@ -323,7 +283,7 @@ def read_count(item: Mapping[str, Any], name: str) -> int:
     """
     value = read_int(item, name)
     if not 0 <= value < END_OF_COUNTS:
-        raise UnknownEntityError(f"{name} is no count but {shown(value)}: {_place(item)}")
+        raise UnknownEntityError(f"{name} is no count but {shown(value)}: {place_of(item)}")
     return value
 
 
@@ -344,14 +304,6 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
         return read_count(item, SLOT)
     except UnknownEntityError:
         return None
-
-
-def _place(item: Mapping[str, Any]) -> str:
-    """Show where an item stands, or all of it where it does not say."""
-    try:
-        return shown(" | ".join(primary_key(item)))
-    except _MALFORMED:
-        return shown(dict(item))
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
@@ -408,7 +360,7 @@ def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
 def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
         form = parse_json(item[FORM]["S"], JSON)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
     if not isinstance(form, dict):
         raise TypeError(f"{FORM} is no JSON object but {shown(form)}")

@@ -18,9 +18,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from catalog_model.checks.nesting import parse_json
-from catalog_model.errors import SchemaMismatchError
+from catalog_model.domain.kinds import Kind
+from catalog_model.dynamodb.schema import Versions
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.table import keys
-from catalog_model.table.keys import ItemName, Kind, SortKey
+from catalog_model.table.keys import ItemName, SortKey
 
 SCHEMA_VERSION: Final = 3
 """What this code writes; what it reads reaches from `OLDEST_VERSION` to here."""
@@ -31,7 +33,11 @@ VERSION: Final = "_version"
 DOC: Final = "_doc"
 NAME_SK: Final = "_name"
 
-Item = dict[str, Any]
+VERSIONS: Final = Versions(SCHEMA, SCHEMA_VERSION)
+version_of: Final = VERSIONS.of
+is_newer: Final = VERSIONS.is_newer
+check_not_newer: Final = VERSIONS.check_not_newer
+
 ItemType = Literal["title", "listing", "membership", "tally", "slot"]
 
 _NAME_FIELDS: Final[Mapping[Kind, str]] = {"movie": "title", "tv": "name"}
@@ -54,14 +60,6 @@ def type_of(name: ItemName) -> ItemType:
     return _TYPES[type(name)]
 
 
-def version_of(item: Mapping[str, Any]) -> int | None:
-    """Tell of which version an item says to be; None where it says nothing that can be read."""
-    match item.get(SCHEMA):
-        case {"N": str(digits)} if digits.isdecimal():
-            return int(digits)
-    return None
-
-
 def is_known(item: Mapping[str, Any]) -> bool:
     """Tell whether an item is of a version that this code reads and may write over."""
     return item.get(SCHEMA) == _CURRENT or version_of(item) in _STEPS
@@ -74,26 +72,6 @@ def is_outdated(item: Mapping[str, Any]) -> bool:
     (True, False)
     """
     return version_of(item) in _STEPS
-
-
-def is_newer(item: Mapping[str, Any]) -> bool:
-    """Tell whether a newer version of this package wrote an item."""
-    version = version_of(item)
-    return version is not None and version > SCHEMA_VERSION
-
-
-def check_not_newer(item: Mapping[str, Any]) -> None:
-    """Accept an item unless a newer version of this package wrote it.
-
-    Raises:
-        SchemaMismatchError: If it did: what this code would write in its place loses something.
-    """
-    if is_newer(item):
-        where = " | ".join(item.get(name, {}).get("S", "?") for name in ("PK", "SK"))
-        raise SchemaMismatchError(
-            f"{where} is of version {version_of(item)}, this code writes version {SCHEMA_VERSION} "
-            "and must not write over it: update catalog-model"
-        )
 
 
 def upgraded(item: Mapping[str, Any]) -> Item:

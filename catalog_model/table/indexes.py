@@ -1,4 +1,4 @@
-"""The indexes: what they are called, their keys, and what travels with each entry."""
+"""The indexes, declared once: their names, their keys, and what each entry projects."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from catalog_model.table import codec
+from catalog_model.dynamodb.schema import TableSchema
+from catalog_model.table import codec, evolution
 
 IndexName = Literal["by_popularity", "by_rating", "by_release", "by_name"]
 INDEXES: Final[tuple[IndexName, ...]] = get_args(IndexName)
-
-TABLE: Final = "table"
-"""What the table itself is called where indexes are called by their names."""
 
 INDEX_KEYS: Final[Mapping[IndexName, tuple[str, str]]] = MappingProxyType(
     {
@@ -22,7 +20,15 @@ INDEX_KEYS: Final[Mapping[IndexName, tuple[str, str]]] = MappingProxyType(
         "by_name": (codec.LIST_PK, codec.NAME_SK),
     }
 )
-"""The partition key and the sort key of each index."""
+"""The partition key and the sort key of each index.
+
+Lists by popularity and by release hold all titles of a kind, and those of each genre. Lists by
+rating are split by the magnitude of the number of votes. Lists by name hold all of a kind only:
+memberships lack the attribute (a sparse index).
+"""
 
 INCLUDED: Final = (codec.DOC,)
-"""What each index holds besides its own keys and those of the table: what a list shows."""
+"""The attributes that each index projects besides keys: what a list shows."""
+
+SCHEMA: Final = TableSchema(INDEX_KEYS, INCLUDED, evolution.VERSIONS)
+"""The schema of the table, as `dynamodb` needs it."""

@@ -23,8 +23,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple, NewType
+from typing import Final, NewType
 
+from catalog_model.domain.kinds import END_OF_IDS, KINDS, Kind, TitleKey
+from catalog_model.dynamodb.limits import MAX_SORT_KEY_BYTES
+from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table.sortable import (
     parse_id,
@@ -32,9 +35,6 @@ from catalog_model.table.sortable import (
     sortable_name,
     sortable_number,
 )
-
-Kind = Literal["movie", "tv"]
-KINDS: Final[tuple[Kind, ...]] = ("movie", "tv")
 
 ListKey = NewType("ListKey", str)
 """Partition key of a list: all titles of a kind, or those of one genre."""
@@ -45,37 +45,17 @@ SortKey = NewType("SortKey", str)
 SHARDS: Final = 8
 """Over how many items the counts of a kind are spread. Stored data depends on it."""
 
-END_OF_IDS: Final = 10**38
-"""Ids are positive whole numbers of up to 38 digits: all that DynamoDB keeps of a number."""
-
 TOP_MAGNITUDE: Final = 8
 """The last magnitude of votes is open: 4 to the 7th, 16,384 votes, and more."""
 
 MAX_SORT_KEY: Final = "\U0010fffd"
 """Above every sort key: the last character there is, of no letter, mark or number."""
 
-MAX_SORT_KEY_BYTES: Final = 1024
-"""What DynamoDB takes as a sort key."""
-
 _PLACE: Final = re.compile(r"[^#\ud800-\udfff]*#(\d{2})([1-9]\d*)", re.ASCII)
 
 ALL_SK: Final = "ALL"
 FIRST_MEMBERSHIP: Final = "GENRE#"
 TALLY_SK: Final = "TALLY"
-
-
-class TitleKey(NamedTuple):
-    """What identifies a title: ids of movies and of shows overlap, so the kind belongs to it."""
-
-    kind: Kind
-    id: int
-
-
-class ItemKey(NamedTuple):
-    """The primary key of one item of the table."""
-
-    PK: str
-    SK: str
 
 
 @dataclass(frozen=True, slots=True)

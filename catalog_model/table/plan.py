@@ -19,90 +19,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.actions import (
+    Absent,
+    Delete,
+    Equals,
+    NotNewer,
+    Operation,
+    Plan,
+    Put,
+    Update,
+    check_distinct,
+    plan_size,
+)
+from catalog_model.dynamodb.limits import (
+    MAX_ITEM_BYTES,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import ConflictError, InvalidTitleError, UnknownEntityError
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey, Kind, TitleKey
 
-MAX_ACTIONS: Final = 100
-MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
-MAX_ITEM_BYTES: Final = 400 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Holds when there is no item with the key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Equals:
-    """Holds when the item's *attribute* is this value.
-
-    ``or_absent``: or the attribute is not there, as in an item that is not there; with
-    ``must_exist`` there has to be an item.
-    """
-
-    attribute: str
-    value: int
-    or_absent: bool = False
-    must_exist: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Holds when *condition* does, and no newer version of this package wrote the item.
-
-    For items that are written without having been read; who plans them knows the others.
-    """
-
-    condition: Absent | Equals | None = None
-
-
-Condition = Absent | Equals | Known | None
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Writes a whole item in place of what is there."""
-
-    item: Item
-    condition: Condition = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Deletes an item; one that is not there is fine."""
-
-    key: ItemKey
-    condition: Condition = None
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Sets attributes of an item, adds to others, and makes the item where it is not there."""
-
-    key: ItemKey
-    sets: tuple[tuple[str, int | str], ...]
-    adds: tuple[tuple[str, int], ...]
-    condition: Condition = None
-    removes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Changes nothing, and lets the others happen only where the condition holds."""
-
-    key: ItemKey
-    condition: Absent | Equals
-
-
-Operation = Put | Delete | Update | Check
-Plan = tuple[Operation, ...]
-
-SENT: Final = (Check, Delete, Put, Update)
-"""The kinds of operations in the order in which PynamoDB has them in a transaction."""
+TYPICAL_VERSION: Final = 2**48 - 1
+"""As long as the versions are that `put_title` begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +161,13 @@ def plan_upgrade(item: Item) -> Update:
     It sets what is new, and adds nothing to a tally's version so that there is one. What others
     add to or set meanwhile it neither reads nor writes back, so nothing of theirs can be lost.
     """
-    key = codec.primary_key(item)
+    key = primary_key(item)
     name = keys.parse_key(*key)
     return Update(
         key,
         sets=own_sets(name),
         adds=((codec.VERSION, 0),) if isinstance(name, keys.TallyItem) else (),
-        condition=Equals(codec.SCHEMA, codec.read_int(item, codec.SCHEMA)),
+        condition=Equals(codec.SCHEMA, read_int(item, codec.SCHEMA)),
     )
 
 
@@ -286,7 +228,7 @@ def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
     counts = _counts(before.title, None) if shard.total > 0 else {}
     return (
         *_plan_end(before),
-        *([Delete(slot, Known(Equals(codec.TITLE_ID, key.id)))] if owns_slot else []),
+        *([Delete(slot, NotNewer(Equals(codec.TITLE_ID, key.id)))] if owns_slot else []),
         _tally(key, counts, shard),
     )
 
@@ -310,15 +252,15 @@ def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
     at, last_slot = keys.shard_of(key), shard.total - 1
     leaving, end = (keys.slot_key(key.kind, at, number) for number in (slot, last_slot))
     if slot == last_slot or shard.last is None:
-        return (Delete(leaving, Known(Equals(codec.TITLE_ID, key.id))),)
+        return (Delete(leaving, NotNewer(Equals(codec.TITLE_ID, key.id))),)
     return (
-        Put(codec.encode_slot(shard.last, slot), Known(Equals(codec.TITLE_ID, key.id))),
-        Delete(end, Known(Equals(codec.TITLE_ID, shard.last.id))),
+        Put(codec.encode_slot(shard.last, slot), NotNewer(Equals(codec.TITLE_ID, key.id))),
+        Delete(end, NotNewer(Equals(codec.TITLE_ID, shard.last.id))),
         Update(
             keys.title_key(shard.last),
             sets=((codec.SLOT, slot),),
             adds=((codec.VERSION, 1),),
-            condition=Known(Equals(codec.SLOT, last_slot)),
+            condition=NotNewer(Equals(codec.SLOT, last_slot)),
         ),
     )
 
@@ -346,38 +288,8 @@ def _tally_shard(
         keys.tally_key(kind, number),
         sets=own_sets(keys.TallyItem(kind, number)),
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
-        condition=Known(unchanged),
+        condition=NotNewer(unchanged),
     )
-
-
-def key_of(operation: Operation) -> ItemKey:
-    """Give the key of the item that an operation is about."""
-    return codec.primary_key(operation.item) if isinstance(operation, Put) else operation.key
-
-
-def as_sent(plan: Plan) -> Plan:
-    """Give the operations in the order in which they are sent, and so in that of the answer."""
-    return tuple(each for kind in SENT for each in plan if isinstance(each, kind))
-
-
-def check_distinct(plan: Plan) -> Plan:
-    """Accept a plan that names each item once, as a transaction may.
-
-    Raises:
-        ConflictError: Naming the item: the plan was made of readings that do not fit together.
-    """
-    seen: set[ItemKey] = set()
-    for key in map(key_of, plan):
-        if key in seen:
-            where = " | ".join(key)
-            raise ConflictError(f"nothing was sent: two actions of one transaction are on {where}")
-        seen.add(key)
-    return plan
-
-
-def plan_size(plan: Plan) -> int:
-    """Give the bytes of all items that a plan writes."""
-    return sum(item_size(operation.item) for operation in plan if isinstance(operation, Put))
 
 
 def check_plan(plan: Plan, title: Movie | TVShow) -> None:
@@ -401,7 +313,8 @@ def check_plan(plan: Plan, title: Movie | TVShow) -> None:
             f"{title!r} makes a transaction of {total:,} bytes with its copies for "
             f"{len(codec.unique_genres(title))} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
         )
-    if len(plan) > MAX_ACTIONS:
+    if len(plan) > MAX_TRANSACTION_ACTIONS:
         raise InvalidTitleError(
-            f"{title!r} makes a transaction of {len(plan)} actions; DynamoDB takes {MAX_ACTIONS}"
+            f"{title!r} makes a transaction of {len(plan)} actions; "
+            f"DynamoDB takes {MAX_TRANSACTION_ACTIONS}"
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.codec import Item
-from catalog_model.table.keys import ItemKey, ItemName, Kind, TitleKey
+from catalog_model.table.keys import ItemName
 
 
 class TitleRecord(NamedTuple):

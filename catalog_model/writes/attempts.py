@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb import retries
+from catalog_model.dynamodb.actions import Plan, as_sent, key_of
 from catalog_model.dynamodb.failures import LostRaceError, answer_in
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import ConflictError, UnknownEntityError
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.keys import SHARDS, ItemKey, Kind, TitleKey
-from catalog_model.table.plan import Plan, Shard, Stored, as_sent, key_of
+from catalog_model.table.keys import SHARDS
+from catalog_model.table.plan import Shard, Stored
 
 TRIES: Final = 12
 """How often a write is planned anew before a conflict is given up: some seconds in all."""
@@ -53,7 +56,7 @@ def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snaps
     return Snapshot(read_stored(key, found.get(at)), _shard_in(found.get(tally)))
 
 
-def read_stored(key: TitleKey, item: codec.Item | None) -> Stored | None:
+def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
     """Read a title's item with its version and its slot.
 
     Raises:
@@ -82,7 +85,7 @@ def read_shards(gateway: Gateway, kind: Kind) -> list[Shard]:
     return [_shard_in(found.get(tally)) for tally in tallies]
 
 
-def _shard_in(tally: codec.Item | None) -> Shard:
+def _shard_in(tally: Item | None) -> Shard:
     counts = evolution.upgraded(tally or {})
     evolution.check_not_newer(counts)
     return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))

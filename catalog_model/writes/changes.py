@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import refuse
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
@@ -24,18 +25,12 @@ from catalog_model.declarations.vocabulary import (
     TITLE,
     write_step,
 )
-from catalog_model.domain.arguments import (
-    check_count,
-    check_genre_ids,
-    check_id,
-    check_kind,
-    check_number,
-    refuse,
-)
+from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import MAX_GENRES
+from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.reads.merge import AnyTitle
-from catalog_model.table.keys import Kind, TitleKey
 from catalog_model.writes.storing import change_title
 
 READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_instance, check_many, check_progress, refuse, shown
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     CREATION,
@@ -22,23 +23,21 @@ from catalog_model.declarations.vocabulary import (
     TITLE,
     write_step,
 )
-from catalog_model.domain.arguments import check_instance, check_many, check_progress, refuse, shown
+from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb.actions import plan_size
 from catalog_model.dynamodb.failures import LostRaceError
-from catalog_model.dynamodb.gateway import MAX_BATCH_GET
+from catalog_model.dynamodb.limits import (
+    MAX_BATCH_GET,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
 from catalog_model.dynamodb.pace import check_rate
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError, ThrottledError, UnknownEntityError
 from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import keys
-from catalog_model.table.keys import SHARDS, TitleKey
-from catalog_model.table.plan import (
-    MAX_ACTIONS,
-    MAX_TRANSACTION_BYTES,
-    Shard,
-    Stored,
-    plan_creations,
-    plan_size,
-)
+from catalog_model.table.keys import SHARDS
+from catalog_model.table.plan import Shard, Stored, plan_creations
 from catalog_model.writes.attempts import read_shards, read_stored
 from catalog_model.writes.load_pace import LoadPace
 from catalog_model.writes.storing import check_creation, first_version, write_title
@@ -288,7 +287,7 @@ def _transactions(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
         for title in of_kind:
             planned = plan_creations([title], 0, EMPTY)[:-1]  # its tally is counted already
             size = plan_size(planned)
-            is_full = actions + len(planned) > MAX_ACTIONS
+            is_full = actions + len(planned) > MAX_TRANSACTION_ACTIONS
             if group and (is_full or weight + size > MAX_TRANSACTION_BYTES):
                 yield group
                 group, actions, weight = [], SHARDS, 0

@@ -10,14 +10,15 @@ from itertools import accumulate, takewhile
 from typing import Final
 
 from catalog_model.dynamodb import retries
-from catalog_model.dynamodb.capacity import TYPICAL_VERSION, predict_plan
+from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.dynamodb.retries import Persistence, pause, persistent
 from catalog_model.errors import CatalogError
 from catalog_model.reads.merge import AnyTitle
+from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import Shard, plan_creations
+from catalog_model.table.plan import TYPICAL_VERSION, Shard, plan_creations
 
 ASK_AGAIN: Final = 60.0
 """Seconds after which the table is asked for its capacity again: it may be scaled meanwhile."""
@@ -115,5 +116,5 @@ class LoadPace(Persistence):
 def _units_of(titles: list[AnyTitle]) -> float:
     """Predict the write units of new titles, where they are charged most: table or an index."""
     planned = plan_creations(titles, TYPICAL_VERSION, (Shard(0),) * SHARDS)
-    units = predict_plan(planned, {})
+    units = predict_plan(SCHEMA, planned, {})
     return max(units.table, *units.indexes.values())

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from catalog_model.catalog import Catalog
+from catalog_model.checks import check_flag, check_instance, refuse
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     ANY_TITLE,
@@ -29,20 +30,14 @@ from catalog_model.declarations.vocabulary import (
     UNCOUNTED_DELETION,
     write_step,
 )
-from catalog_model.domain.arguments import (
-    check_flag,
-    check_id,
-    check_instance,
-    check_kind,
-    refuse,
-)
+from catalog_model.domain.arguments import check_id, check_kind
+from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.entities import Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
 from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import not_found
-from catalog_model.table.keys import Kind, TitleKey
 from catalog_model.table.plan import (
-    Plan,
     Shard,
     Stored,
     check_plan,

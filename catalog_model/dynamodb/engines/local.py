@@ -28,7 +28,7 @@ import botocore.session
 from botocore.config import Config
 
 from catalog_model.catalog import CLIENT_DEFAULTS, DEFAULT_TABLE, Catalog
-from catalog_model.domain.arguments import check_choice
+from catalog_model.checks import check_choice
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError

@@ -15,19 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.hooks import first_non_none_response
 
-from catalog_model.catalog import Catalog
-from catalog_model.domain.arguments import (
-    check_choice,
-    check_count,
-    check_instance,
-    check_number,
-    refuse,
-)
+from catalog_model.checks import check_choice, check_instance, refuse
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, forms_for
 from catalog_model.dynamodb.faults.kinds import (
     EFFECTS,
@@ -41,7 +34,11 @@ from catalog_model.dynamodb.faults.kinds import (
     hold_back,
     mismatch,
 )
+from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.dynamodb.strict.request import OPERATIONS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 _CREATED: Final = "request-created.dynamodb"  # not signed yet
 _SENDING: Final = "before-send.dynamodb"  # not with moto yet, nor on the wire
@@ -122,45 +119,28 @@ class Injection:
 
 @contextmanager
 def inject_faults(
-    catalog: Catalog,
+    client: DynamoDBClient,
+    table: str,
     faults: Iterable[Fault],
     *,
     seed: int = 0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[FaultInjector]:
-    """Let requests of the handle's client fail as long as the ``with`` block lasts.
+    """Let requests of a client fail as long as the ``with`` block lasts.
 
-    All that goes through the client is hit: this package, boto3 and PynamoDB. One try of a request
-    has one fault at the most, the first of *faults* that strikes. The same requests in the same
-    order meet the same faults again. Thread-safe.
-
-    botocore repeats what is throttled, fails inside or breaks off, and pauses before: see
-    `catalog_model.testing.without_pauses`. A ``stale_index`` copies the table for the time of
-    the block.
-
-    Args:
-        faults: What shall go wrong.
-        seed: Another one gives other faults.
-        sleep: Waits so many seconds, for a ``slow_answer``.
+    `catalog_model.testing.inject_faults` describes the arguments.
 
     Raises:
         InvalidArgumentError: If a fault names an operation that there is not, or two have
             different lags.
-
-    >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
-    ...     access_patterns.get_title(catalog, "movie", 949)
-    <Movie 949 'Heat'>
-    >>> injector.injected
-    [Injection(kind='internal_error', operation='GetItem', number=1)]
     """
-    check_instance(catalog, "catalog", Catalog)
     check_instance(seed, "seed", int)
-    wanted = _checked(catalog, faults)
+    wanted = _checked(client, faults)
     lags = {fault.lag for fault in wanted if fault.kind == "stale_index"}
     if len(lags) > 1:
         refuse("lag", lags, "one and the same for all faults of a block")
-    copy = LaggingCopy(catalog, lags.pop()) if lags else None
-    injector = FaultInjector(catalog.client, wanted, seed, sleep, copy)
+    copy = LaggingCopy(client, table, lags.pop()) if lags else None
+    injector = FaultInjector(client, wanted, seed, sleep, copy)
     with copy.kept() if copy else nullcontext(), injector.listening():
         yield injector
 
@@ -312,11 +292,11 @@ def _listed(values: object, name: str) -> Collection[Any]:
     return values
 
 
-def _checked(catalog: Catalog, faults: object) -> tuple[Fault, ...]:
+def _checked(client: DynamoDBClient, faults: object) -> tuple[Fault, ...]:
     """Accept faults in operations that there are."""
     if isinstance(faults, Fault) or not isinstance(faults, Iterable):
         refuse("faults", faults, "a list of Fault")
-    known = set(catalog.client.meta.service_model.operation_names)
+    known = set(client.meta.service_model.operation_names)
     for fault in (listed := tuple(faults)):
         check_instance(fault, "fault", Fault)
         if not known.issuperset(fault.operations or ()):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
 from boto3.dynamodb.table import BatchWriter
@@ -22,14 +22,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from catalog_model.catalog import Catalog
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.faults.garbled_answers import Place, garbled, nothing_of
-from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.strict.request import TRANSACTIONS, table_name
-from catalog_model.operations import create_table, delete_table
-from catalog_model.table.codec import Item, key_attributes, primary_key
-from catalog_model.table.keys import ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, primary_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 FaultKind = Literal[
     "throttling",
@@ -234,40 +233,44 @@ EFFECTS: Final[Mapping[FaultKind, Effect]] = {
 
 
 class LaggingCopy:
-    """A copy of the catalogue's table that is *lag* writes behind.
+    """A copy of the table that is *lag* writes behind.
 
     An index that lags is the index of a table that lags: so a Query of it is led to the copy, and
     the engine itself finds what it answers.
     """
 
-    def __init__(self, catalog: Catalog, lag: int) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, lag: int) -> None:
         self.lock = threading.RLock()
-        self._table = table_name(catalog.table)
+        self._client = client
+        self._named = table
+        self._table = table_name(table)
         self._lag = lag
-        # A gateway of its own: no trace of the handle shows what is read here.
-        self._gateway = Gateway(catalog.table, catalog.client)
-        name = f"{self._table[:200]}.{lag}-behind.{uuid4().hex[:8]}"
-        self._copy = Catalog(name, client=catalog.client)
+        self._copy = f"{self._table[:200]}.{lag}-behind.{uuid4().hex[:8]}"
         self._coming: deque[dict[ItemKey, Item | None]] = deque()
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Make the copy, and delete it at the end of the block."""
-        create_table(self._copy)
+        with translated(self._table):
+            self._client.create_table(**self._declaration())
         try:
             with translated(self._table):
+                self._client.get_waiter("table_exists").wait(
+                    TableName=self._copy, WaiterConfig={"Delay": 1}
+                )
                 self._fill()
             yield
         finally:
-            delete_table(self._copy)
+            with translated(self._table):
+                self._client.delete_table(TableName=self._copy)
 
     def can_answer(self, attempt: Attempt) -> bool:
-        """Tell whether this asks for an index of the catalogue's table."""
+        """Tell whether this asks for an index of the table."""
         return "IndexName" in attempt.body and self._is_ours(attempt.body)
 
     def lead_astray(self, attempt: Attempt) -> None:
         """Ask the copy in place of the table, before the request is signed."""
-        attempt.body = {**attempt.body, "TableName": self._copy.table}
+        attempt.body = {**attempt.body, "TableName": self._copy}
 
     def answer(self, deliver: Deliver) -> AWSResponse:
         """Let the copy answer, in the name of the table."""
@@ -283,7 +286,7 @@ class LaggingCopy:
         ours = [request for request in _writes_in(attempt) if self._is_ours(request)]
         written = [request.get("Key") or request["Item"] for request in ours]
         keys = [primary_key(item) for item in written]
-        found = self._gateway.batch_get(keys, consistent=True)
+        found = self._read(keys)
         if keys:
             self._coming.append({key: found.get(key) for key in keys})
         if len(self._coming) <= self._lag:
@@ -295,9 +298,35 @@ class LaggingCopy:
                 else:
                     batch.put_item(Item=item)
 
+    def _declaration(self) -> Any:
+        """Declare the copy: as the table is, but on demand."""
+        described = self._client.describe_table(TableName=self._named)["Table"]
+        indexes = [
+            {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+            for index in described.get("GlobalSecondaryIndexes", ())
+        ]
+        return {
+            "TableName": self._copy,
+            "KeySchema": described["KeySchema"],
+            "AttributeDefinitions": described["AttributeDefinitions"],
+            "GlobalSecondaryIndexes": indexes,
+            "BillingMode": "PAY_PER_REQUEST",
+        }
+
+    def _read(self, keys: list[ItemKey]) -> dict[ItemKey, Item]:
+        """Read the items of one write as they are now."""
+        found: dict[ItemKey, Item] = {}
+        asked: Any = {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": True}
+        while asked and asked["Keys"]:
+            answer = self._client.batch_get_item(RequestItems={self._named: asked})
+            items = answer["Responses"].get(self._named, [])
+            found |= {primary_key(item): item for item in items}
+            asked = answer.get("UnprocessedKeys", {}).get(self._named)
+        return found
+
     def _fill(self) -> None:
-        scan = self._gateway.client.get_paginator("scan")
-        pages = scan.paginate(TableName=self._gateway.table_name, ConsistentRead=True)
+        scan = self._client.get_paginator("scan")
+        pages = scan.paginate(TableName=self._named, ConsistentRead=True)
         with self._writer() as batch:
             for page in pages:
                 for item in page["Items"]:
@@ -307,7 +336,7 @@ class LaggingCopy:
         return table_name(request["TableName"]) == self._table
 
     def _writer(self) -> Any:
-        return BatchWriter(self._copy.table, self._copy.client)
+        return BatchWriter(self._copy, self._client)
 
 
 def _writes_in(attempt: Attempt) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from catalog_model.domain.arguments import shown
+from catalog_model.checks import shown
+from catalog_model.dynamodb.limits import MAX_SORT_KEY_BYTES
 from catalog_model.dynamodb.strict.expressions import assignments, comparisons, resolved
 from catalog_model.dynamodb.strict.request import (
     INVALID,
@@ -18,7 +19,6 @@ from catalog_model.dynamodb.strict.request import (
     byte_length,
     comparable,
 )
-from catalog_model.table.keys import MAX_SORT_KEY_BYTES
 
 MAX_HASH_BYTES: Final = 2048
 NOT_EMPTY: Final = "The AttributeValue for a key attribute cannot contain an empty string value."

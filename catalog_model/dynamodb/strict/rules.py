@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from catalog_model.domain.arguments import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, shown
+from catalog_model.checks import shown
+from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
 from catalog_model.dynamodb.strict.key_rules import (
     filters_leave_the_key_alone,
     global_indexes_answer_with_what_they_project,

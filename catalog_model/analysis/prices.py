@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from math import ceil
 from typing import Any, Final
 
-from catalog_model.domain.arguments import refuse
+from catalog_model.checks import refuse
 from catalog_model.dynamodb.capacity import NOTHING, Units
-from catalog_model.table.indexes import INDEXES, TABLE
+from catalog_model.dynamodb.schema import TABLE
+from catalog_model.table.indexes import INDEXES
 
 HOURS_A_MONTH: Final = 730
 SECONDS_AN_HOUR: Final = 3600

@@ -1,0 +1,26 @@
+"""DynamoDB's limits, each once. Source: developer guide, "Quotas" and "Constraints"."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_DIGITS: Final = 38
+"""Significant digits of a number."""
+
+MIN_EXPONENT: Final = -130
+MAX_EXPONENT: Final = 125
+"""Numbers other than 0 have a magnitude from 1E-130 to 9.99E+125."""
+
+MAX_PARTITION_KEY_BYTES: Final = 2048
+MAX_SORT_KEY_BYTES: Final = 1024
+
+MAX_ITEM_BYTES: Final = 400 * 1024
+
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+MAX_TRANSACTION_ACTIONS: Final = 100
+
+MAX_BATCH_GET: Final = 100
+"""Keys of a BatchGetItem."""
+
+READ_UNIT_BYTES: Final = 4096
+WRITE_UNIT_BYTES: Final = 1024

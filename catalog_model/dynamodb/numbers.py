@@ -1,0 +1,57 @@
+"""Numbers that DynamoDB can hold."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from catalog_model.checks import refuse
+from catalog_model.checks.plain import plain, plain_float
+from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
+
+
+def check_count(count: object, name: str, *, least: int = 0) -> int:
+    """Accept a whole number from *least* on that DynamoDB can hold."""
+    number = plain(count)
+    if type(number) is not int or number < least:
+        refuse(name, count, f"a whole number from {least} on", int)
+    problem = number_problem(number)
+    if problem:
+        refuse(name, count, problem)
+    return number
+
+
+def check_number(value: object, name: str) -> float:
+    """Accept a number that DynamoDB and a float can hold, and give the float; -0.0 becomes 0.0."""
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
+        refuse(name, value, "a number", float)
+    problem = number_problem(number)
+    if problem:
+        refuse(name, value, problem)
+    held = plain_float(number)
+    if not isinstance(held, float):
+        refuse(name, value, "a number that a float holds exactly", float)
+    return held
+
+
+def number_problem(value: Any) -> str:
+    """Say what a number must be that DynamoDB could hold instead of *value*; "" if it can.
+
+    The bounds are the service's: magnitude 1E-130 to 9.99E+125, or 0, and 38 digits.
+    """
+    is_decimal = isinstance(value, Decimal)
+    if not (value.is_finite() if is_decimal else isinstance(value, int) or math.isfinite(value)):
+        return "a finite number"
+    if not value:
+        return ""
+    if isinstance(value, int) and abs(value) >= 10 ** (MAX_EXPONENT + 1):
+        return "a number of a magnitude from 1E-130 to 9.99E+125"
+    decimal = (value if is_decimal else Decimal(repr(value))).as_tuple()
+    exponent = len(decimal.digits) - 1 + int(decimal.exponent)
+    if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+        return "a number of a magnitude from 1E-130 to 9.99E+125"
+    if len("".join(map(str, decimal.digits)).strip("0")) > MAX_DIGITS:
+        return f"a number of at most {MAX_DIGITS} digits"
+    return ""

@@ -1,0 +1,129 @@
+"""The schema of a single table: string keys ``PK`` and ``SK``, indexes, versions of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from catalog_model.dynamodb.typed_json import Item
+from catalog_model.errors import SchemaMismatchError
+
+TABLE: Final = "table"
+"""The name of the table itself where indexes are called by theirs."""
+
+PRIMARY_KEY: Final = ("PK", "SK")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions that items carry: the attribute they are in, and the newest one known."""
+
+    attribute: str
+    newest: int
+
+    def of(self, item: Mapping[str, Any]) -> int | None:
+        """Return the version of an item; None where it has none that can be read."""
+        match item.get(self.attribute):
+            case {"N": str(digits)} if digits.isdecimal():
+                return int(digits)
+        return None
+
+    def is_newer(self, item: Mapping[str, Any]) -> bool:
+        """Return whether a newer version of this package wrote an item."""
+        version = self.of(item)
+        return version is not None and version > self.newest
+
+    def check_not_newer(self, item: Mapping[str, Any]) -> None:
+        """Accept an item unless a newer version of this package wrote it.
+
+        Raises:
+            SchemaMismatchError: If it did: overwriting it would lose what this code cannot read.
+        """
+        if self.is_newer(item):
+            where = " | ".join(item.get(name, {}).get("S", "?") for name in PRIMARY_KEY)
+            raise SchemaMismatchError(
+                f"{where} is of version {self.of(item)}, this code writes version {self.newest} "
+                "and must not write over it: update catalog-model"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The indexes of a table, each with its partition key and sort key, and what they project.
+
+    All keys are strings. Each index projects its own keys, those of the table, and *included*.
+    """
+
+    indexes: Mapping[Any, tuple[str, str]]
+    included: tuple[str, ...]
+    versions: Versions
+
+    def keys_of(self, index: str | None) -> tuple[str, str]:
+        """Return the names of an index's keys; None stands for the table."""
+        return self.indexes[index] if index else PRIMARY_KEY
+
+    def entry(self, item: Mapping[str, Any] | None, index: str) -> Item | None:
+        """Return what *index* holds of *item*; None where it lacks a key (a sparse index).
+
+        Guide, "Using global secondary indexes", attribute projections: INCLUDE projects the keys of
+        index and table, and the attributes that were named.
+        """
+        own = self.indexes[index]
+        if item is None or any(name not in item for name in own):
+            return None
+        wanted = {*own, *PRIMARY_KEY, *self.included}
+        return {name: value for name, value in item.items() if name in wanted}
+
+    def declaration(self) -> dict[str, Any]:
+        """Return the table in the words of `pynamodb.connection.Connection.create_table`."""
+        names = dict.fromkeys([*PRIMARY_KEY, *(n for own in self.indexes.values() for n in own)])
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(self.included)}
+        return {
+            "key_schema": _key_schema(PRIMARY_KEY),
+            "attribute_definitions": [
+                {"AttributeName": name, "AttributeType": "S"} for name in names
+            ],
+            "global_secondary_indexes": [
+                {"index_name": index, "key_schema": _key_schema(own), "projection": projection}
+                for index, own in self.indexes.items()
+            ],
+        }
+
+
+def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": name, "KeyType": kind}
+        for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+    ]
+
+
+def description_of(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce a declaration, or the answer of DescribeTable, to its keys and indexes."""
+    indexes = declared.get("global_secondary_indexes", declared.get("GlobalSecondaryIndexes", []))
+    return {
+        "keys": _key_names(declared.get("key_schema", declared.get("KeySchema", []))),
+        "types": {each["AttributeName"]: each["AttributeType"] for each in _definitions(declared)},
+        "indexes": {_index_name(index): _describe_index(index) for index in indexes},
+    }
+
+
+def _definitions(declared: Mapping[str, Any]) -> list[dict[str, str]]:
+    return list(declared.get("attribute_definitions", declared.get("AttributeDefinitions", [])))
+
+
+def _index_name(index: dict[str, Any]) -> str:
+    return str(index.get("index_name", index.get("IndexName")))
+
+
+def _describe_index(index: dict[str, Any]) -> dict[str, Any]:
+    projection = index.get("projection", index.get("Projection", {}))
+    return {
+        "keys": _key_names(index.get("key_schema", index.get("KeySchema", []))),
+        "projection": projection.get("ProjectionType"),
+        "attributes": sorted(projection.get("NonKeyAttributes", [])),
+    }
+
+
+def _key_names(key_schema: list[dict[str, str]]) -> dict[str, str]:
+    return {each["KeyType"]: each["AttributeName"] for each in key_schema}
