@@ -168,9 +168,9 @@ class World:
     def explore(self) -> Explored:
         """Go every way; the ends are kept, each once."""
         histories: tuple[History, ...] = ((),) * len(self._writers)
-        first_version = "catalog_model.{}.first_version"
+        first_version = "catalog_model.writes.{}.first_version"
         with (
-            patch(first_version.format("writes"), lambda: next(self._versions)),
+            patch(first_version.format("storing"), lambda: next(self._versions)),
             patch(first_version.format("load"), lambda: next(self._versions)),
         ):
             self.seen.ways = self._go(self._start, histories)

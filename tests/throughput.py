@@ -65,7 +65,7 @@ class Clock:
         ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
         with ExitStack() as stack:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
-            for module in ("cli_progress", "load_pace", "pace", "retries"):
+            for module in ("cli.progress", "writes.load_pace", "dynamodb.pace", "dynamodb.retries"):
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
             stack.enter_context(
                 patch("catalog_model.dynamodb.pace._wait", lambda _, seconds: self.sleep(seconds))

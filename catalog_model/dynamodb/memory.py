@@ -221,7 +221,7 @@ def _question(request: Mapping[str, Any], schema: TableSchema) -> _Question:
         raise _unknown(f"Query with {dict(request)!r}")
     pk, partition, sk, between, and_, least, most = found.groups()
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    index, start = request.get("str"), request.get("ExclusiveStartKey")
+    index, start = request.get("IndexName"), request.get("ExclusiveStartKey")
     own = schema.keys_of(index)
     if (names[pk], names[sk] if sk else own[1]) != own:
         raise _unknown(f"Query by {sorted(names.values())} of {index or 'the table'}")
