@@ -49,7 +49,9 @@ def dependencies(folder: Path) -> Path:
     optional = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *(w for e in IN_THE_SBOM for w in optional[e])]
     names = {Requirement(each).name for each in wanted}
-    return fetch((f"{n}=={v}" for n, v in closure(names).items()), folder / "dependencies")
+    pinned = [f"{n}=={v}" for n, v in closure(names).items()]
+    # Older releases of click need it on Windows, and uv locks for every platform.
+    return fetch([*pinned, "colorama"], folder / "dependencies")
 
 
 @pytest.fixture(scope="module")
