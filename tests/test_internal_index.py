@@ -160,7 +160,7 @@ def test_the_first_steps_lead_to_a_list(released: Shell, name: EngineName) -> No
     if name == "dynoxide" and find_dynoxide() is None:
         pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
     released.run(block("pip"))
-    for path in (ROOT / NAME / "sample").glob("*.json"):
+    for path in (ROOT / NAME / "files" / "sample").glob("*.json"):
         shutil.copy(path, released.home)
     with start_engine(name) as engine:
         shown = released.run(
@@ -170,7 +170,7 @@ def test_the_first_steps_lead_to_a_list(released: Shell, name: EngineName) -> No
             AWS_ACCESS_KEY_ID="local",
             AWS_SECRET_ACCESS_KEY="local",
         )
-    sample = json.loads((ROOT / NAME / "sample" / "data_movies.json").read_text("utf-8"))
+    sample = json.loads((ROOT / NAME / "files" / "sample" / "data_movies.json").read_text("utf-8"))
     most_popular = max(sample.values(), key=lambda movie: movie["popularity"])
     assert most_popular["title"] in shown
     assert shown.splitlines()[-1] == RELEASE

@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_package_and_no_more(wheel: Path) -> None:
     expected = {str(path.relative_to(ROOT)) for path in own if path.suffix != ".pyc"}
     assert names - about == expected
     assert f"{NAME}/py.typed" in names
-    assert any(name.startswith(f"{NAME}/sample/") for name in names)
+    assert any(name.startswith(f"{NAME}/files/sample/") for name in names)
     assert f"{NAME}-{RELEASE}.dist-info/licenses/LICENSE" in about
 
 
