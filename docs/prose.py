@@ -28,7 +28,7 @@ _SPACE: Final = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 _WORDS: Final = re.compile(r"\w \w")
 _NOT_PROSE: Final = re.compile(r"``.+?``|`[^`]+`|^ *(?:>>>|\.\.\.) .*$", re.MULTILINE | re.DOTALL)
 _IN_MARKDOWN: Final = re.compile(
-    r"<!-- [^\n]*: (?:generated|examples) -->.*?<!-- [^\n]*: end -->"
+    r"<!-- [^\n]*: (?:generated|examples|quoted) -->.*?<!-- [^\n]*: end -->"
     r"|<!--.*?-->"
     r"|^(?P<fence> *```).*?^(?P=fence)"
     r"|`[^`\n]+(?:\n[^`\n]+)?`"
