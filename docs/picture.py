@@ -124,8 +124,7 @@ def _content(item: Item) -> str:
 
 
 def _index(index: IndexName) -> tuple[str, Row, list[Row]]:
-    """Return the name, keys and three rows of an index: the title's row and its neighbours.
-    """
+    """Return the name, keys and three rows of an index: the title's row and its neighbours."""
     pk, sk = INDEX_KEYS[index]
     listed = entries(index)
     at = next(n for n, each in enumerate(listed) if each["PK"]["S"] == keys.title_pk(HEAD))

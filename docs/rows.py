@@ -55,8 +55,7 @@ def of_tallies_and_slots() -> Table:
 
 
 def of_one_genre() -> Mapping[str, Table]:
-    """Return the first rows of one genre in each index; of all movies where genres are missing.
-    """
+    """Return the first rows of one genre in each index; of all movies where genres are missing."""
     return {index: _of_index(index) for index in INDEXES}
 
 

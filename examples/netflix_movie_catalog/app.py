@@ -129,8 +129,7 @@ def update_popularity() -> Response:
 
 
 def movie_id_of(key: object) -> int:
-    """Read an id written in plain digits, as in the files; return 0, never an id, for all else.
-    """
+    """Read an id written in plain digits, as in the files; return 0, never an id, for all else."""
     return int(key) if isinstance(key, str) and MOVIE_KEY.fullmatch(key) else 0
 
 

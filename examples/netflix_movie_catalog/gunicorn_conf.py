@@ -125,8 +125,7 @@ def on_starting(server: Any) -> None:
 
 
 def pre_exec(server: Any) -> None:
-    """Make the gunicorn that takes over use its own folder: this one is removed at the end.
-    """
+    """Make the gunicorn that takes over use its own folder: this one is removed at the end."""
     if folder.name.startswith(OUR_FOLDER):
         server.cfg.env_orig.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
