@@ -241,7 +241,6 @@ The application answers at {url}; try
 
 and, on the same table,
 
-
     export {exports}
     {command} get-title movie {movie_id}
 
