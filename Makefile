@@ -45,9 +45,10 @@ soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, a
 
 check: lint types imports docs test  ## everything that CI checks
 
-lint: $(VENV)/.dev  ## style and formatting
+lint: $(VENV)/.dev  ## style, formatting and prose
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m docs.prose
 
 types: $(VENV)/.dev  ## mypy --strict
 	@$(BIN)/mypy

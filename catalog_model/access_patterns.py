@@ -1,4 +1,4 @@
-"""Every access pattern of the table: each question it answers, each change it takes.
+"""Every access pattern of the table: the questions it answers and the changes it accepts.
 
 Import them from here::
 
@@ -6,7 +6,7 @@ Import them from here::
 
     page = ap.list_titles_in_genre(catalog, "movie", 28)
 
-`docs/access-patterns.md` has them in a table with what each asks of DynamoDB.
+`docs/access-patterns.md` lists them in a table, with their requests to DynamoDB.
 """
 
 from __future__ import annotations

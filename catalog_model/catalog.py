@@ -37,42 +37,44 @@ __all__ = ["CLIENT_DEFAULTS", "DEFAULT_TABLE", "Catalog"]
 DEFAULT_TABLE: Final = "netflix-movie-catalog"
 
 _OF_A_PROCESS: Final = ("_gateway", "_given_client", "_lock", "_observers", "_process")
-"""What of a handle stays in its process; the rest are settings."""
+"""The attributes that stay in their process; the others are settings."""
 
 
 class Catalog:
     """A handle on one table: the first argument of every access pattern.
 
-    Making one opens nothing and sends nothing; the client is made at the first request (or by
-    `warm`), once a process, and is shared by all threads. After a fork the child makes its own.
+    Creating a handle opens and sends nothing. The client is made at the first request (or by
+    `warm`), once for each process, and is shared by all threads. After a fork, the child makes its
+    own client.
 
-    An argument goes before *config*, that before the environment, and that before the profile;
-    docs/settings.md has every setting. A handle can be pickled and copied: by its settings, so that
-    another process makes a client of its own. Hooks stay with the handle that they were given to.
+    An argument takes precedence over *config*, that over the environment, and that over the
+    profile; docs/settings.md has every setting. A handle can be pickled and copied: its settings
+    are transferred, and another process makes its own client. Hooks stay with their handle.
 
     Args:
         table: Name (or ARN) of the table.
-        region: AWS region, such as ``eu-west-1``; when None that of *config*, or as boto3 finds
-            it, or from AWS_REGION.
-        endpoint_url: Where to send requests, such as ``http://127.0.0.1:8000``; None for AWS (or
-            what AWS_ENDPOINT_URL_DYNAMODB says).
-        profile: Profile of the AWS configuration; as boto3 finds it when None.
-        config: Settings of the client that go before `CLIENT_DEFAULTS`.
-        client: A DynamoDB client to use as it is. It has its settings: *profile* and *config* are
-            refused beside it, *region* and *endpoint_url* where they are not the client's own.
-        cursor_secret: Key that signs cursors. All processes that serve the same pages need the
-            same. None derives it from the table's name: that finds damaged and foreign cursors,
-            but somebody who reads this code can sign their own. They gain nothing by it: a cursor
-            only says where in a list to go on, the arguments say in which.
-        deadline: The longest time in seconds that one request to DynamoDB may take, from its first
-            byte sent to the last byte read, with botocore's retries and the pauses before them.
-            `UnreachableError` (`ThrottledError` where the table was busy) at its end. None for no
+        region: AWS region, such as ``eu-west-1``; None for the region of *config*, of boto3's
+            configuration, or of AWS_REGION.
+        endpoint_url: Endpoint for requests, such as ``http://127.0.0.1:8000``; None for AWS (or
+            AWS_ENDPOINT_URL_DYNAMODB).
+        profile: Profile of the AWS configuration; None for boto3's choice.
+        config: Settings of the client that take precedence over `CLIENT_DEFAULTS`.
+        client: A DynamoDB client to use unchanged, with its own settings. *profile* and *config*
+            are rejected with it, and so are *region* and *endpoint_url* if they differ from the
+            client's.
+        cursor_secret: Key that signs cursors. All processes that serve the same pages need the same
+            key. None derives it from the table's name: this detects damaged and foreign cursors,
+            but a reader of this code can sign cursors. That gains them nothing: a cursor only
+            contains a place in a list, while the arguments determine the list.
+        deadline: Seconds that one request to DynamoDB may take, from the first byte sent to the
+            last byte read, including botocore's retries and pauses. A request that takes longer
+            raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
 
     Raises:
-        InvalidArgumentError: If *table* cannot be the name of a table, an argument is of the wrong
-            type or empty, or contradicts *client*, or *deadline* is no number of seconds.
-        ConfigurationError: If *region* or *endpoint_url* cannot be used as such.
+        InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
+            or is empty, or contradicts *client*, or *deadline* is not a number of seconds.
+        ConfigurationError: If *region* or *endpoint_url* is invalid.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -106,7 +108,7 @@ class Catalog:
         if client is not None:
             for name, value in (("profile", profile), ("config", config)):
                 if value is not None:
-                    refuse(name, value, "left to the client that is handed in,")
+                    refuse(name, value, "left to the client that is passed,")
             check_client(client, region=region, endpoint_url=endpoint_url)
         self.table = table
         self.region = region
@@ -118,7 +120,7 @@ class Catalog:
         self._begin(client)
 
     def _begin(self, client: DynamoDBClient | None) -> None:
-        """Set what is of this process."""
+        """Set the attributes that belong to this process."""
         self._given_client = client
         self._observers = Observers()
         self._lock = threading.Lock()
@@ -127,11 +129,11 @@ class Catalog:
 
     @classmethod
     def from_env(cls, **settings: Any) -> Catalog:
-        """Make a handle on the table that CATALOG_TABLE names, ``netflix-movie-catalog`` without.
+        """Make a handle on the table CATALOG_TABLE, by default ``netflix-movie-catalog``.
 
-        Region, credentials and endpoint come from the AWS_* variables, the key of cursors from
-        CATALOG_CURSOR_SECRET, the deadline from CATALOG_DEADLINE (seconds, or ``none``).
-        *settings* are those of `Catalog` and go before the variables.
+        Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
+        from CATALOG_CURSOR_SECRET, the deadline from CATALOG_DEADLINE (seconds, or ``none``).
+        *settings* are arguments of `Catalog` and take precedence over the variables.
         """
         settings.setdefault("table", os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE)
         settings.setdefault("cursor_secret", os.environ.get("CATALOG_CURSOR_SECRET") or None)
@@ -141,7 +143,7 @@ class Catalog:
 
     @property
     def gateway(self) -> Gateway:
-        """The door to the table, opened at first use; for this package's own modules."""
+        """The gateway to the table, opened at first use; for this package's own modules."""
         gateway = self._gateway
         if gateway is None or self._process != os.getpid():
             gateway = self._open()
@@ -149,16 +151,16 @@ class Catalog:
 
     @property
     def client(self) -> DynamoDBClient:
-        """The boto3 client that the requests go through."""
+        """The boto3 client used for requests."""
         return self.gateway.client
 
     def warm(self) -> Catalog:
-        """Make the client now, so that the first request need not; sends nothing.
+        """Make the client now instead of at the first request; sends nothing.
 
         Call it once in each worker process, after the fork.
 
         Raises:
-            ConfigurationError: If region, profile or endpoint cannot be used.
+            ConfigurationError: If region, profile or endpoint is invalid.
         """
         self.gateway  # noqa: B018  # opened by asking for it
         return self
@@ -167,8 +169,8 @@ class Catalog:
     def trace(self) -> Iterator[Trace]:
         """Record each request made through this handle in the block, by any thread.
 
-        While nobody listens, requests are sent as they are; in the block, the service is asked to
-        say what it charges.
+        In the block, requests ask the service for the consumed capacity; otherwise they are sent
+        unchanged.
 
         >>> with catalog.trace() as trace:
         ...     page = access_patterns.list_titles_in_genre(catalog, "movie", 28)
@@ -185,8 +187,9 @@ class Catalog:
     def on_request(self, hook: Hook) -> Callable[[], None]:
         """Call *hook* with each `Request` made through this handle, for logs and metrics.
 
-        It is called by the thread that asked, once the answer is there; it should be quick. An
-        error that it raises is logged and goes no further. Gives a function that ends it.
+        It is called in the thread of the caller once the answer has arrived, and should be quick.
+        An error that it raises is logged and not propagated. Returns a function that removes the
+        hook.
 
         Raises:
             InvalidArgumentError: If *hook* cannot be called.
@@ -219,7 +222,7 @@ class Catalog:
         )
 
     def _said(self) -> dict[str, Any]:
-        """Give the settings alone."""
+        """Return the settings only."""
         return {name: it for name, it in vars(self).items() if name not in _OF_A_PROCESS}
 
     def __copy__(self) -> Self:
@@ -232,18 +235,18 @@ class Catalog:
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give what a pickle holds.
+        """Return the state for a pickle.
 
         Raises:
-            InvalidArgumentError: If a client was handed in: it cannot leave its process.
+            InvalidArgumentError: If a client was passed in, because it cannot leave its process.
         """
         if self._given_client is not None:
             raise InvalidArgumentError(
-                f"{self!r} has a client that was handed in and cannot be pickled: "
+                f"{self!r} has a client that was passed in and cannot be pickled: "
                 "give region, endpoint_url, profile and config instead"
             )
         config: Any = self._config
-        is_unsigned = config.signature_version is UNSIGNED  # which no pickle can hold
+        is_unsigned = config.signature_version is UNSIGNED  # which cannot be pickled
         config = config.merge(Config(signature_version=None)) if is_unsigned else config
         return {**self._said(), "_config": config, "is_unsigned": is_unsigned}
 

@@ -1,8 +1,8 @@
-"""The catalogue's values: movies, shows, genres, memberships and pages. They know no database.
+"""The catalogue's values: movies, shows, genres, memberships and pages, without any database.
 
-A title is its record, frozen: the JSON object of the application's files, with its keys in their
-order and each value of its type. What the model knows of it can be read as attributes; what it
-does not know is kept.
+A title is an immutable record: the JSON object of the application's files, with the original order
+of keys and types of values. Fields of the model are available as attributes; all other fields are
+kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 class _RecordField:
-    """Reads one key of a title's record; a key that the record lacks reads as None."""
+    """Reads one key of a title's record; a missing key reads as None."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,9 +36,9 @@ class _RecordField:
 
 
 class Title:
-    """What a movie and a show have in common. Make one with `Movie` or `TVShow`.
+    """The common base of movies and shows. Use `Movie` or `TVShow` to make one.
 
-    Titles are equal when they are of one kind and their records are the same JSON text.
+    Titles are equal if they have the same kind and their records are the same JSON text.
     """
 
     __slots__ = ("_record",)
@@ -67,17 +67,17 @@ class Title:
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """Read one record of the application's files.
 
-        The record is copied: changing it afterwards changes nothing here.
+        The record is copied, so later changes to it have no effect here.
 
         Args:
-            record: A JSON object as `json.load` gives it. ``id``, the title or name,
-                ``genre_ids``, ``popularity``, ``vote_average`` and ``vote_count`` must be there.
-                Values of other libraries are converted where nothing is lost: a tuple, a
+            record: A JSON object as returned by `json.load`. ``id``, the title or name,
+                ``genre_ids``, ``popularity``, ``vote_average`` and ``vote_count`` are required.
+                Values of other libraries are converted if that is lossless: a tuple, a
                 `decimal.Decimal`, a number of numpy.
 
         Raises:
-            InvalidTitleError: If a field is missing, of a wrong type or out of its bounds, or
-                holds what JSON or DynamoDB cannot.
+            InvalidTitleError: If a field is missing or invalid, or contains a value that JSON or
+                DynamoDB cannot hold.
 
         >>> movie = Movie.from_json({"id": 3, "title": "Up", "genre_ids": [16, 35],
         ...     "popularity": 7.0, "vote_average": 7.9, "vote_count": 12, "tagline": None})
@@ -88,19 +88,20 @@ class Title:
 
     @classmethod
     def from_tmdb(cls, answer: Mapping[str, Any], *, keep_extras: bool = False) -> Self:
-        """Read what TMDB's API answers: an element of a list, or a detail.
+        """Read an answer of TMDB's API: an element of a list, or a detail.
 
-        The genres of a detail, which are objects there, become ``genre_ids``. Keys come in the
-        order of the application's files; one that the answer lacks stays away.
+        The genres of a detail, which are objects there, become ``genre_ids``. Keys are in the order
+        of the application's files; keys missing in the answer stay missing.
 
         Args:
-            answer: A JSON object as TMDB gives it, such as an element of ``results``, or the
-                detail of a title with whatever was appended to it.
-            keep_extras: Keep what the application's records do not have, after what they have.
+            answer: A JSON object from TMDB, such as an element of ``results``, or the detail of a
+                title with any appended parts.
+            keep_extras: Whether to keep fields that the application's records do not have, at the
+                end.
 
         Raises:
-            InvalidTitleError: If it is something else: a page of a list, a person, a title of the
-                other kind, an error; or if it has no genres, or lacks what `from_json` needs.
+            InvalidTitleError: If it is something else (a page of a list, a person, a title of the
+                other kind, an error), has no genres, or lacks a field required by `from_json`.
 
         >>> detail = record | {"genres": [{"id": 27, "name": "Horror"}], "runtime": 117}
         >>> del detail["genre_ids"]
@@ -113,13 +114,13 @@ class Title:
 
     @classmethod
     def _trusted(cls, record: dict[str, Any]) -> Self:
-        """Wrap a record that was checked before it was stored, and that nobody else holds."""
+        """Wrap a record that was checked before it was stored, and that has no other references."""
         title = object.__new__(cls)
         object.__setattr__(title, "_record", record)
         return title
 
     def to_json(self) -> dict[str, Any]:
-        """Give the record back: the same keys in the same order, each value of its type.
+        """Return the record: the same keys in the same order, with the original types.
 
         >>> Movie.from_json(record).to_json() == record
         True
@@ -128,17 +129,17 @@ class Title:
         return record
 
     def to_json_text(self) -> str:
-        """Give the record as the compact JSON text that the table's copies hold."""
+        """Return the record as the compact JSON text that the table's copies hold."""
         return json.dumps(self._record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     def replace(self, /, **changes: Any) -> Self:
-        """Give a title with some fields changed; the kind and the order of keys stay.
+        """Return a title with some fields changed; the kind and the order of keys stay the same.
 
-        Whatever a title gives can be given back to it: genres come as a tuple, and a field that
-        the record lacks, which reads as None, stays away for None.
+        Values read from a title can be passed back to it: genres may be a tuple, and None for a
+        field missing in the record leaves it missing.
 
         Raises:
-            InvalidTitleError: If a changed field is not valid.
+            InvalidTitleError: If a changed field is invalid.
 
         >>> movie = Movie.from_json(record)
         >>> movie.replace(popularity=9.5, genre_ids=movie.genre_ids + (99,)).genre_ids
@@ -150,23 +151,23 @@ class Title:
 
     @property
     def key(self) -> TitleKey:
-        """The kind and the id: what identifies a title."""
+        """The kind and the id, which identify a title."""
         return TitleKey(self.kind, self._record["id"])
 
     @property
     def display_name(self) -> str:
-        """The name to show: a movie's title, a show's name."""
+        """The name for display: a movie's title, a show's name."""
         name: str = self._record[self.name_field]
         return name
 
     @property
     def released(self) -> str:
-        """The day of release or first broadcast as ``YYYY-MM-DD``; "" when it is not known."""
+        """The day of release or first broadcast as ``YYYY-MM-DD``; "" if unknown."""
         return self._record.get(self.date_field) or ""
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """The attributes of the record that the model does not know, in their order."""
+        """The attributes of the record that are not fields of the model, in their order."""
         known = self.fields
         unknown = {name: self._record[name] for name in self._record if name not in known}
         return MappingProxyType(copy_json(unknown))
@@ -193,7 +194,7 @@ class Title:
 
 
 class Movie(Title):
-    """A movie, frozen. Make one with `Movie.from_json`, or from keywords.
+    """An immutable movie, made by `Movie.from_json` or from keyword arguments.
 
     >>> Movie(id=3, title="Up", genre_ids=[16], popularity=7.0, vote_average=7.9, vote_count=12)
     <Movie 3 'Up'>
@@ -212,7 +213,7 @@ class Movie(Title):
 
 
 class TVShow(Title):
-    """A TV show, frozen. Make one with `TVShow.from_json`, or from keywords.
+    """An immutable TV show, made by `TVShow.from_json` or from keyword arguments.
 
     >>> TVShow(id=3, name="Oz", genre_ids=[18], popularity=7.0, vote_average=8.0, vote_count=12)
     <TVShow 3 'Oz'>
@@ -239,7 +240,7 @@ TITLE_CLASSES: Final[Mapping[Kind, type[Movie | TVShow]]] = {"movie": Movie, "tv
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """A genre of one kind of title, with the exact number of titles in it."""
+    """A genre of one kind of title, with its exact number of titles."""
 
     id: int
     kind: Kind
@@ -257,7 +258,7 @@ class GenreMembership:
 
     @property
     def kind(self) -> Kind:
-        """The kind of the title, and so of the genre."""
+        """The kind of the title and its genre."""
         return self.title_key.kind
 
     @property
@@ -280,7 +281,7 @@ class TitleWithGenres(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_T]):
-    """A part of a list. ``next`` goes on from here as *after*; it is None at the end."""
+    """A page of a list. ``next`` is the *after* of the following page; None on the last page."""
 
     items: tuple[_T, ...]
     next: str | None = None
@@ -293,7 +294,7 @@ class Page(Generic[_T]):
 
 
 def check_title(title: object) -> Movie | TVShow:
-    """Accept a `Movie` or a `TVShow`."""
+    """Check that a value is a `Movie` or a `TVShow`, and return it."""
     if not isinstance(title, (Movie, TVShow)):
         refuse("title", title, "a Movie or a TVShow")
     return title

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All exceptions of this package, as one tree.
 
 ::
 
@@ -19,9 +19,9 @@
         └── UnavailableError
             └── UnreachableError
 
-No exception of another library leaves a public function, nor an `OSError` or `ValueError` of
-Python's own; the one that was underneath stays readable as ``__cause__``. `MemoryError` and
-`KeyboardInterrupt` pass through, and so does what a function raises that a caller handed in.
+Public functions raise no exceptions of other libraries, and no `OSError` or `ValueError` of
+Python's own; the original exception is the ``__cause__``. `MemoryError` and `KeyboardInterrupt`
+pass through, and so do exceptions of functions that the caller passed in.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ __all__ = [
 
 
 class CatalogError(Exception):
-    """The root: catch this to catch everything this package raises on purpose."""
+    """The base class: catch it to catch every deliberate exception of this package."""
 
 
 class InvalidArgumentError(CatalogError, ValueError):
-    """An argument is of the wrong type or out of its bounds; nothing was sent."""
+    """An argument has the wrong type or value; nothing was sent."""
 
 
 class InvalidTitleError(InvalidArgumentError):
-    """A record is not a title that this model can keep; nothing was sent."""
+    """A record is not a valid title of this model; nothing was sent."""
 
 
 class InvalidCursorError(InvalidArgumentError):
@@ -63,44 +63,44 @@ class InvalidCursorError(InvalidArgumentError):
 
 
 class TitleNotFoundError(CatalogError, LookupError):
-    """No title has this kind and id."""
+    """There is no title of this kind and id."""
 
 
 class TitleExistsError(CatalogError):
-    """A title with this kind and id is there already, and was asked not to be replaced."""
+    """A title of this kind and id already exists, and must not be replaced."""
 
 
 class ConflictError(CatalogError):
-    """Concurrent changes won every time this write was tried; nothing of it was applied."""
+    """Concurrent changes won at every attempt of this write; nothing of it was applied."""
 
 
 class TableNotFoundError(CatalogError):
-    """The table does not exist in this account and region (or at this endpoint)."""
+    """The table does not exist in this account and region, or at this endpoint."""
 
 
 class SchemaMismatchError(CatalogError):
-    """The table that is there, or an item in it, is not of this model, or of a newer version."""
+    """The table, or an item in it, is not of this model, or of a newer version."""
 
 
 class UnknownEntityError(CatalogError):
-    """An item was read that the model has no name for; it is shown, never dropped."""
+    """An item does not belong to this model; it is reported, never skipped."""
 
 
 class ConfigurationError(CatalogError):
-    """Region, credentials, endpoint or another setting is missing, cannot be used or was refused.
+    """Region, credentials, endpoint or another setting is missing, invalid or was rejected.
 
-    Nothing was asked of the table. Trying again does not help before the setting is right.
+    No request reached the table. Retrying does not help until the setting is corrected.
     """
 
 
 class ServiceError(CatalogError):
-    """The service refused or failed a request in a way that has no class of its own.
+    """The service rejected or failed a request, and no subclass is more specific.
 
-    ``code`` is the service's error code and ``request_id`` the id to quote to its support;
-    both are empty where the service never answered.
+    ``code`` is the service's error code and ``request_id`` the id to quote to AWS support; both are
+    empty if the service did not answer.
 
-    A write that ends so may have been applied, whole, all the same: botocore repeats a request
-    whose answer was lost, and it may be the repetition that was refused.
+    A write that fails this way may still have been applied, completely: botocore repeats a request
+    whose answer was lost, and the rejection may be that of the repetition.
     """
 
     def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:
@@ -110,15 +110,15 @@ class ServiceError(CatalogError):
 
 
 class AccessDeniedError(ServiceError):
-    """The credentials are right, but their policies do not allow this request."""
+    """The credentials are valid, but their policies do not allow this request."""
 
 
 class ThrottledError(ServiceError):
-    """The table or the account is over its throughput, and retrying did not help."""
+    """The table or the account exceeded its throughput, and retries did not help."""
 
 
 class UnavailableError(ServiceError):
-    """The service is ill: it failed, or gave an answer that is none. To be tried again later.
+    """The service is failing: it returned an error or an invalid answer. Try again later.
 
     A write that ends so may or may not have been applied; it was applied whole or not at all.
     """

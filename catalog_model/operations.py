@@ -1,4 +1,4 @@
-"""What surrounds the table: making it, keeping it in step and up to date, deleting it."""
+"""Operations on the whole table: create, verify, repair, migrate, delete."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ACTIVE: Final = "ACTIVE"
 DELETING: Final = "DELETING"
 
 MOST_UNITS: Final = 2**63 - 1
-"""What the service's type of capacity holds; an account's quota is far below it."""
+"""The maximum of the service's data type for capacity; account quotas are far lower."""
 
 MOST_TAGS: Final = 50
 LONGEST_TAG: Final = 128
@@ -47,11 +47,11 @@ _OF_A_TAG: Final = re.compile(r"[\w\s+\-=.:/@]*")
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """What the service says of a table.
+    """The state of a table as reported by the service.
 
-    ``status`` is the service's word: ``ACTIVE`` once it can be used. ``differences`` says where
-    it is not this model's table; empty means that it is. ``item_count`` and ``size_bytes`` are
-    the service's own figures, which it renews about every six hours.
+    ``status`` is the service's value: ``ACTIVE`` once the table can be used. ``differences`` lists
+    where it differs from this model's table; empty if it does not. ``item_count`` and
+    ``size_bytes`` are the service's own figures, updated about every six hours.
     """
 
     table: str
@@ -64,7 +64,7 @@ class TableStatus:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the table and all of its indexes can be used, and are this model's."""
+        """Whether the table and all of its indexes can be used and match this model."""
         states = {self.status, *self.indexes.values()}
         return states == {ACTIVE} and not self.differences
 
@@ -79,18 +79,18 @@ def create_table(
 ) -> TableStatus:
     """Create the table with its indexes, and wait until it can be used.
 
-    Safe to repeat: a table of this model that is there already is left as it is. It is billed on
-    demand unless both capacities are given.
+    Safe to repeat: an existing table of this model is left unchanged. Billing is on demand unless
+    both capacities are given.
 
     Args:
         read_capacity: Provisioned read units a second, for the table and for each index.
         write_capacity: Provisioned write units a second, likewise.
-        tags: Tags of the table: texts under their keys.
-        timeout: Seconds to wait at the most.
+        tags: Tags of the table: a mapping of keys to values.
+        timeout: Maximum number of seconds to wait.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds, or only one capacity is given.
-        SchemaMismatchError: If a table of that name is there that is not this model's.
+        InvalidArgumentError: If an argument is invalid, or only one capacity is given.
+        SchemaMismatchError: If a table of that name exists that is not of this model.
         ServiceError: If it cannot be used in time.
 
     >>> create_table(catalog).status
@@ -117,15 +117,15 @@ def create_table(
 
 
 def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
-    """Delete the table with everything in it, and wait until it is gone.
+    """Delete the table with all of its items, and wait until it is gone.
 
     Args:
-        timeout: Seconds to wait at the most.
+        timeout: Maximum number of seconds to wait.
 
     Raises:
-        InvalidArgumentError: If *timeout* is no number of seconds.
+        InvalidArgumentError: If *timeout* is not a number of seconds.
         TableNotFoundError: If there is none.
-        ServiceError: If it is protected from deletion, or is not gone in time.
+        ServiceError: If it is protected from deletion, or not gone in time.
 
     >>> delete_table(catalog)
     """
@@ -134,9 +134,9 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     table_status(catalog)
     try:
         catalog.gateway.delete_table()
-    except TableNotFoundError:  # an earlier try did it, and its answer was lost
+    except TableNotFoundError:  # an earlier attempt deleted it, and its answer was lost
         return
-    except ServiceError as error:  # likewise, or somebody else did
+    except ServiceError as error:  # likewise, or another process deleted it
         if error.code != "ResourceInUseException" or table_status(catalog).status != DELETING:
             raise
     deadline = time.monotonic() + timeout
@@ -145,7 +145,7 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
 
 
 def table_status(catalog: Catalog) -> TableStatus:
-    """Ask the service how the table is: one DescribeTable.
+    """Return the state of the table: one DescribeTable.
 
     Raises:
         TableNotFoundError: If there is none.
@@ -178,7 +178,7 @@ def _check_timeout(timeout: object) -> float:
 
 
 def _check_tags(tags: Any) -> None:
-    """Accept what the service takes as tags."""
+    """Check tags by the service's rules."""
     if tags is None:
         return
     if not isinstance(tags, Mapping):
@@ -228,7 +228,7 @@ def _create(
     try:
         catalog.gateway.create_table({**declared, **capacity, "tags": dict(tags) if tags else None})
     except ServiceError as error:
-        if error.code != "ResourceInUseException":  # somebody else made it at the same time
+        if error.code != "ResourceInUseException":  # another process created it
             raise
 
 
@@ -250,7 +250,7 @@ def _pause_until(deadline: float, message: str) -> None:
 
 
 def _differences(description: dict[str, Any]) -> tuple[str, ...]:
-    """Say where a table is not this model's; what it has beyond that is its owner's affair."""
+    """Return where a table differs from this model's; other additions are up to its owner."""
     wanted = description_of(SCHEMA.declaration())
     found = description_of(description)
     differences = []

@@ -1,4 +1,4 @@
-"""Calls of every access pattern on a catalogue: what the tests prove and the pages measure."""
+"""Calls of every access pattern on a catalogue: the tests run them and the pages measure them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 AnyTitle = Movie | TVShow
 
 SOME: Final = 40
-"""How many titles are taken where every title could be."""
+"""The number of titles used where any title would do."""
 
 MOST_PAGES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of an access pattern; a list is walked for a few pages."""
+    """A call of an access pattern; lists are read for a few pages."""
 
     pattern: str
     arguments: Mapping[str, Any]
 
     def explained(self, catalog: Catalog) -> Iterator[Explanation]:
-        """Make it, and the calls for the pages after it."""
+        """Make the call, and the calls for the pages after it."""
         arguments = {**self.arguments}
         for _ in range(MOST_PAGES):
             explanation = explain(catalog, self.pattern, **arguments)
@@ -46,7 +46,7 @@ Maker = Callable[["Material"], Calls]
 
 
 class Material:
-    """The titles that calls are made of, and the chance by which they are picked."""
+    """The titles used in calls, and the random numbers that select them."""
 
     def __init__(self, titles: Sequence[AnyTitle], seed: int = 7) -> None:
         self.titles = titles
@@ -59,12 +59,12 @@ class Material:
 
 
 def reads(titles: Sequence[AnyTitle]) -> Iterator[Call]:
-    """Give calls of every read, for a catalogue that holds just these titles."""
+    """Return calls of every read, for a catalogue that contains exactly these titles."""
     return _calls(READS, titles)
 
 
 def writes(titles: Sequence[AnyTitle]) -> Iterator[Call]:
-    """Give calls of every write in an order in which they can be made, on an empty catalogue."""
+    """Return calls of every write, in an order that works on an empty catalogue."""
     return _calls(WRITES, titles)
 
 
@@ -209,7 +209,7 @@ def _loads(material: Material) -> Calls:
 
 
 def _other(title: AnyTitle, **changes: Any) -> AnyTitle:
-    """Give a title another place in every order."""
+    """Move a title to another place in every order."""
     date = "release_date" if isinstance(title, Movie) else "first_air_date"
     name = "title" if isinstance(title, Movie) else "name"
     return title.replace(

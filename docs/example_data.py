@@ -1,4 +1,4 @@
-"""What the examples in docstrings, README and docs run on: a small catalogue, and one record."""
+"""The data for the examples in docstrings, README and docs: a small catalogue, and one record."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ALIEN = {
 
 @pytest.fixture
 def catalog() -> Iterator[Catalog]:
-    """Give a handle on a table with three movies and two shows."""
+    """Return a handle on a table with three movies and two shows."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -88,13 +88,13 @@ def catalog() -> Iterator[Catalog]:
 
 @pytest.fixture
 def record() -> dict[str, Any]:
-    """Give the record of a movie that is not in the table."""
+    """Return the record of a movie that is not in the table."""
     return dict(ALIEN)
 
 
 @pytest.fixture(autouse=True)
 def docstring_names(request: pytest.FixtureRequest) -> None:
-    """Hand the examples in docstrings what they talk of."""
+    """Provide the names that the examples in docstrings use."""
     if isinstance(request.node, pytest.DoctestItem):
         for name in ("catalog", "record"):
             request.node.dtest.globs[name] = request.getfixturevalue(name)

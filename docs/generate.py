@@ -1,7 +1,8 @@
-"""Writes the parts of the documentation that follow from the code, or checks that they are fresh.
+"""Writes the generated parts of the documentation, or checks that they are up to date.
 
-``python -m docs.generate`` writes them; with ``--check`` it only tells, and fails if one is stale.
-Figures come from `docs/measured.json`, see `docs.measure`; rows of tables from the sample data.
+``python -m docs.generate`` writes them; with ``--check`` it reports the pages that are out of date,
+and fails if there are any. Figures come from `docs/measured.json`, see `docs.measure`; rows of
+tables from the sample data.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Parts = Mapping[str, Callable[[], str]]
 
 
 def main() -> int:
-    """Write or check; gives the exit code."""
+    """Write or check; return the exit code."""
     stale = {path: text for path, text in _documents() if path.read_text("utf-8") != text}
     if "--check" in sys.argv[1:]:
         for path in stale:
@@ -51,7 +52,7 @@ def _documents() -> list[tuple[Path, str]]:
 
 
 def _filled(text: str, parts: Mapping[str, str]) -> str:
-    """Put each part between the two comments that carry its name."""
+    """Insert each part between the two comments with its name."""
     for name, part in parts.items():
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
         if begin in text:
@@ -84,7 +85,7 @@ def _short_row(pattern: AccessPattern) -> tuple[str, ...]:
 
 
 def _full_table(role: Role) -> str:
-    """Make the table of all that a pattern declares."""
+    """Make the table of everything that a pattern declares."""
     columns = (
         "question",
         "function",
@@ -126,7 +127,7 @@ def _requests(formula: str) -> str:
 
 
 def _measured(name: str) -> str:
-    """Write what was measured, cases with the same figures together."""
+    """Write the measured figures; cases with the same figures share a line."""
     cases: dict[str, list[str]] = {}
     for each in measured():
         if each.pattern == name:
@@ -141,7 +142,7 @@ def _measured(name: str) -> str:
 def _units(figures: Figures) -> str:
     unit = "RCU" if PATTERNS[figures.pattern].role == "read" else "units"
     is_mixed = unit == "units" and figures.mean_units != figures.units
-    mean = f", {figures.mean_units:g} in the mean" if is_mixed else ""
+    mean = f", {figures.mean_units:g} on average" if is_mixed else ""
     return f"{figures.units:g} {unit}{mean}"
 
 
@@ -155,7 +156,7 @@ def _costs() -> str:
         "units declared",
         "predicted",
         "consumed",
-        "consumed in the mean",
+        "consumed on average",
     )
     return markdown(columns, map(_costs_row, measured()))
 

@@ -1,4 +1,4 @@
-"""Measures what each access pattern costs on the application's files, beside what it declares.
+"""Measures the cost of each access pattern on the application's files, next to its declaration.
 
 ``python -m docs.measure FOLDER`` writes `docs/measured.json`, which `docs.generate` puts into the
 pages; it needs dynoxide, whose capacity figures follow DynamoDB's rules. Chance is seeded, so the
@@ -29,8 +29,9 @@ from docs.calls import Call, reads, writes
 FIGURES: Final = Path(__file__).with_name("measured.json")
 
 TYPICAL: Final = {"limit": 20, "count": 20}
-"""Calls with others of these arguments are not measured; nor those for less than 100 keys, or
-lists of other than two genres."""
+"""Calls with other values of these arguments are not measured; nor are calls for less than 100
+keys, or lists of other than two genres.
+"""
 
 KEYS: Final = 100
 GENRES: Final = 2
@@ -38,7 +39,7 @@ GENRES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of all calls of one kind the one with the most units: declared, predicted and consumed."""
+    """The most expensive call of one kind: declared, predicted and consumed units."""
 
     pattern: str
     case: str
@@ -57,12 +58,12 @@ def main() -> None:
 
 
 def measured() -> list[Figures]:
-    """Read the figures that were written."""
+    """Read the written figures."""
     return [Figures(**each) for each in json.loads(FIGURES.read_text("utf-8"))]
 
 
 def measure(folder: Path) -> list[Figures]:
-    """Measure calls of every access pattern on the titles in a folder."""
+    """Measure calls of every access pattern with the titles in a folder."""
     titles = [each for each in read_folder(folder) if not isinstance(each, Rejection)]
     with start_engine("dynoxide") as engine:
         full, empty = engine.catalog("measured-full"), engine.catalog("measured-empty")
@@ -112,7 +113,7 @@ def _worst(pairs: Iterable[Pair]) -> list[Figures]:
 
 
 def _most_expensive(calls: list[Figures]) -> Figures:
-    """Give the call with the most units, with the mean of those that made as many requests."""
+    """Return the call with the most units, with the average over calls with as many requests."""
     worst = max(calls, key=lambda each: (each.units, each.requests))
     mean = statistics.mean(each.units for each in calls if each.requests == worst.requests)
     return replace(worst, mean_units=round(mean, 1))
@@ -133,7 +134,7 @@ def _figures(consumed: Comparison, predicted: Comparison) -> Figures:
 
 
 def _case(arguments: Mapping[str, Any]) -> str:
-    """Name what a call has that makes it another kind of call."""
+    """Return a description of the arguments that make a call a separate case."""
     named = {"order", "match", "consistent"} & arguments.keys()
     kinds = [f"{name}={arguments[name]}" for name in sorted(named) if arguments[name] is not False]
     kinds += [f"{len(arguments[name])} {name}" for name in ("keys", "titles") if name in arguments]

@@ -60,7 +60,7 @@ def picture() -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A table or an index, some rows of it, those of one title marked."""
+    """A table or an index: some of its rows, with those of one title marked."""
 
     x: int
     y: int
@@ -76,7 +76,7 @@ class Card:
         return self.x + self.width
 
     def middle_of(self, row: int) -> int:
-        """Where the middle of a row is, from the top of the picture."""
+        """Return the middle of a row, measured from the top of the picture."""
         return self.y + ABOVE + row * ROW - 4
 
     def drawn(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _is_of_head(cells: Row) -> bool:
 
 
 def _table() -> list[Row]:
-    """Give a title's collection, the slot that it has, and the counts of its shard."""
+    """Return a title's collection, its slot, and the counts of its shard."""
     found = items()
     own = [item for item in found if item["PK"]["S"] == keys.title_pk(HEAD)]
     title = next(item for item in own if item["PK"] == item["SK"])
@@ -124,7 +124,7 @@ def _content(item: Item) -> str:
 
 
 def _index(index: IndexName) -> tuple[str, Row, list[Row]]:
-    """Give the name, the keys and three rows of an index: the title's between its neighbours."""
+    """Return the name, keys and three rows of an index: the title's row and its neighbours."""
     pk, sk = INDEX_KEYS[index]
     listed = entries(index)
     at = next(n for n, each in enumerate(listed) if each["PK"]["S"] == keys.title_pk(HEAD))
@@ -147,7 +147,7 @@ def _text(x: int, y: int, text: str, kind: str) -> str:
 
 
 def _arrow(x: int, y: int, to_x: int, to_y: int) -> tuple[str, str]:
-    """Lead from a row of the table to the row of an index that follows from it."""
+    """Draw an arrow from a row of the table to the index row derived from it."""
     half = (to_x - x) // 2
     line = f"M {x - 8} {y} H {x} C {x + half} {y} {x + half} {to_y} {to_x - 6} {to_y}"
     tip = f"M {to_x + 2} {to_y} l -8 -4 v 8 z"

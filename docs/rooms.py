@@ -1,4 +1,4 @@
-"""Where things are: every package with what it says of itself, from the top to the bottom.
+"""The map of the code: every package with its summary, from the top layer to the bottom one.
 
 The layers are those that `lint-imports` enforces, so a package is in the list exactly if it exists.
 """
@@ -22,7 +22,7 @@ def layers() -> list[tuple[str, ...]]:
 
 
 def path_of(name: str) -> Path:
-    """Return the file in which a package or a module at the top says what it is."""
+    """Return the file with the docstring of a package or of a top-level module."""
     folder = ROOT / "catalog_model" / name
     return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 

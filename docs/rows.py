@@ -35,20 +35,20 @@ Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 @cache
 def items() -> list[Item]:
-    """Give every item of a table with the sample data."""
+    """Return every item of a table with the sample data."""
     titles = [each for each in read_folder(sample_folder()) if isinstance(each, Title)]
-    random.seed(7)  # versions begin anywhere
+    random.seed(7)  # versions start at a random number
     return offline_catalog(titles).items()
 
 
 def of_one_title() -> Table:
-    """Give the items of one title's collection, each with some of its attributes."""
+    """Return the items of one title's collection, each with some of its attributes."""
     found = [item for item in items() if item["PK"] == text(title_pk(HEAD))]
     return ("PK", "SK", "attributes"), [_row(item) for item in found]
 
 
 def of_tallies_and_slots() -> Table:
-    """Give the first tally and the first slots of a kind."""
+    """Return the first tally and the first slots of a kind."""
     found = items()
     tally = next(item for item in found if item["SK"] == text("TALLY"))
     slots = [item for item in found if item["PK"]["S"].startswith("SLOT#")]
@@ -56,7 +56,7 @@ def of_tallies_and_slots() -> Table:
 
 
 def of_one_genre() -> Mapping[str, Table]:
-    """Give the first rows that each index has of one genre; of all movies where it has none."""
+    """Return the first rows of one genre in each index; of all movies where genres are missing."""
     return {index: _of_index(index) for index in INDEXES}
 
 
@@ -67,7 +67,7 @@ def _of_index(index: IndexName) -> Table:
 
 
 def entries(index: IndexName) -> list[Item]:
-    """Give what an index has of one genre, in its order; of all movies where it has no genres."""
+    """Return an index's entries for one genre, in its order; for all movies if it has no genres."""
     pk, sk = INDEX_KEYS[index]
     partition = list_key(HEAD.kind, None if index == "by_name" else GENRE)
     found = [entry for item in items() if (entry := index_entry(item, index))]
@@ -88,7 +88,7 @@ def _attributes(item: Item, names: Iterable[str]) -> Iterator[str]:
 
 
 def _named(item: Item, name: str) -> str:
-    """Show an attribute; of a copy's record the name of the title."""
+    """Show an attribute; for a copy's record, only the name of the title."""
     if name != codec.DOC:
         return _cell(item[name])
     record = json.loads(item[name]["S"])

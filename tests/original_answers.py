@@ -73,7 +73,7 @@ class Row:
 
 DIFFERENCES: Final = {
     "genre": "`genre` is not a whole number",
-    "object": "the body is JSON, but no object",
+    "object": "the body is JSON, but not an object",
     "size": "the body is larger than 12 MB, or holds more than 250,000 values",
     "nesting": "the body is nested a thousand levels deep",
     "movie": "`movieId` is a list or an object",

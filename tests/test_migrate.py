@@ -526,7 +526,7 @@ def test_what_is_left_is_shown_and_the_exit_code_is_1(cli: CommandLine) -> None:
     put(cli.catalog, as_version_1(orphan))
     result = cli("migrate")
     assert result.exit_code == 1
-    assert "left: TITLE#movie#9999 | GENRE#28: it does not follow from its title" in result.stdout
+    assert "left: TITLE#movie#9999 | GENRE#28: it does not match its title" in result.stdout
     cli.catalog.client.delete_item(TableName=cli.catalog.table, Key=key_attributes(_key(orphan)))
 
 
@@ -536,4 +536,4 @@ def test_a_checkpoint_of_another_table_ends_with_2(cli: CommandLine, tmp_path: P
     place.write_text("{}")
     result = cli("migrate", "--checkpoint", str(place))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "a file that a migration left behind" in result.stderr
+    assert "a checkpoint file of a migration" in result.stderr

@@ -64,7 +64,7 @@ def test_a_client_that_was_handed_in_stays_here(catalog: Catalog) -> None:
     handed = Catalog("films", client=catalog.client)
     assert copy.copy(handed).client is catalog.client
     assert copy.deepcopy(handed).client is catalog.client
-    with pytest.raises(InvalidArgumentError, match="handed in and cannot be pickled"):
+    with pytest.raises(InvalidArgumentError, match="passed in and cannot be pickled"):
         pickle.dumps(handed)
 
 

@@ -140,7 +140,7 @@ SETTINGS = (
         of_meta("endpoint_url"),
     ),
     Setting(
-        "tries",
+        "attempts",
         (
             Way("Config", "retries", {"total_max_attempts": 4}, 4),
             Way("environment", "AWS_MAX_ATTEMPTS", "3", 3),
@@ -150,7 +150,7 @@ SETTINGS = (
         attempts_of,
     ),
     Setting(
-        "mode of trying again",
+        "retry mode",
         (
             Way("Config", "retries", {"mode": "adaptive"}, "adaptive"),
             Way("environment", "AWS_RETRY_MODE", "standard"),
@@ -213,13 +213,13 @@ SETTINGS = (
         lambda catalog: next(iter(agents_of(catalog))),
     ),
     Setting(
-        "what follows the user agent",
+        "suffix of the user agent",
         (Way("Config", "user_agent_extra", "mine/1", "1"),),
         "",
         lambda catalog: agents_of(catalog).get("mine", ""),
     ),
     Setting(
-        "who signs",
+        "credentials",
         (
             Way("argument", "profile", "other", "KEY-OF-OTHER"),
             Way("environment", "AWS_ACCESS_KEY_ID", "KEY-OF-ENVIRONMENT"),
@@ -249,7 +249,7 @@ SETTINGS = (
         lambda catalog: catalog.table,
     ),
     Setting(
-        "key of cursors",
+        "key that signs cursors",
         (
             Way("argument", "cursor_secret", "mine"),
             Way("environment", "CATALOG_CURSOR_SECRET", "theirs"),
@@ -258,7 +258,7 @@ SETTINGS = (
         lambda catalog: catalog.cursor_secret,
     ),
     Setting(
-        "seconds for a request, with its retries",
+        "seconds for a request, retries included",
         (
             Way("argument", "deadline", 2.5),
             Way("environment", "CATALOG_DEADLINE", "7", 7.0),
@@ -303,7 +303,7 @@ def handle(
         said[way.place][way.name] = way.said
     if "region" not in setting.name:
         said["environment"].setdefault("AWS_DEFAULT_REGION", "eu-west-1")
-    if setting.name == "who signs":
+    if setting.name == "credentials":
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         if "AWS_ACCESS_KEY_ID" in said["environment"]:

@@ -1,11 +1,11 @@
-"""What has to be compared across items, added up: the counts, and the slots as checksums.
+"""Sums over the table for comparisons across items: the counts, and the slots as checksums.
 
-For each shard there is the sum of a hash of every title with its slot, and that of every slot with
-its title. The sums are equal where titles and slots name each other; a chance of 1 in 2**128 says
-so where they do not.
+Each shard has the sum of a hash of every title with its slot, and the sum of a hash of every slot
+with its title. The sums are equal if titles and slots name each other; otherwise they differ,
+except with a probability of 1 in 2**128.
 
-A title that cannot be read is counted only where its slot names it, and then as what its
-memberships say: it was enrolled before it was spoilt, and stays so until its owner mends it.
+An unreadable title is counted only if its slot names it, and then with the genres of its
+memberships: it was enrolled before it was damaged, and stays so until it is corrected.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from catalog_model.table.title_items import Share, key_of, name_of
 Shard = tuple[Kind, int]
 
 MOST_FINDINGS: Final = 10_000
-"""How many findings of one problem are named; further ones are counted.
+"""How many findings of one problem are listed; further ones are counted.
 
-Each problem has its own bound: much of one hides nothing of another.
+Each problem has its own limit, so the findings of one cannot hide those of another.
 """
 
 _BITS: Final = 128
@@ -35,7 +35,7 @@ _BITS: Final = 128
 
 @dataclass(slots=True)
 class Slots:
-    """Titles and slots of a shard, added up."""
+    """The sums of titles and slots of a shard."""
 
     titles: int = 0
     title_sum: int = 0
@@ -44,7 +44,7 @@ class Slots:
     last: int = -1
 
     def add(self, other: Slots) -> None:
-        """Add what another part of the table has."""
+        """Add the sums of another part of the table."""
         self.titles += other.titles
         self.slots += other.slots
         self.title_sum = (self.title_sum + other.title_sum) % 2**_BITS
@@ -52,14 +52,14 @@ class Slots:
         self.last = max(self.last, other.last)
 
     def agree(self) -> bool:
-        """Tell whether each title has a slot of its own, and the slots have no gap."""
+        """Return whether each title has its own slot and the slot numbers have no gaps."""
         is_dense = self.slots == self.titles == self.last + 1
         return is_dense and self.title_sum == self.slot_sum
 
 
 @dataclass(slots=True)
 class Census:
-    """A part of the table, or all of it, added up."""
+    """The sums over a part of the table, or over all of it."""
 
     items: int = 0
     titles: int = 0
@@ -71,7 +71,7 @@ class Census:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found and is named."""
+        """The listed findings."""
         return [finding for found in self._findings.values() for finding in found]
 
     def add(self, other: Census) -> None:
@@ -87,7 +87,7 @@ class Census:
             self._slots[shard].add(slots)
 
     def note(self, findings: Iterable[Finding]) -> None:
-        """Keep findings; of too many of one problem only how many there are."""
+        """Record findings: list them up to the limit, then only count them."""
         for finding in findings:
             kept = self._findings[finding.problem]
             if len(kept) < MOST_FINDINGS:
@@ -96,7 +96,7 @@ class Census:
                 self.more[finding.problem] += 1
 
     def count(self, item: Item) -> None:
-        """Count one item; of a title what `enrol` is told of it besides."""
+        """Count one item; `enrol` adds the title's share."""
         self.items += 1
         name = name_of(key_of(item))
         self.outdated += name is not None and evolution.is_outdated(item)
@@ -108,7 +108,7 @@ class Census:
             slots.slot_sum = (slots.slot_sum + _hash(name.number, owner)) % 2**_BITS
 
     def enrol(self, share: Share) -> None:
-        """Count a title as what it is of its shard."""
+        """Add a title's share to its shard."""
         shard = share.key.kind, keys.shard_of(share.key)
         self._counts[shard].update(share.counts)
         slots = self._slots[shard]
@@ -116,15 +116,15 @@ class Census:
         slots.title_sum = (slots.title_sum + _hash(share.slot, share.key.id)) % 2**_BITS
 
     def counts_of(self, shard: Shard) -> dict[str, int]:
-        """Give the counts that the titles of a shard make, by the names in a tally."""
+        """Return the counts that the titles of a shard add up to, by attribute name in a tally."""
         return dict(self._counts[shard])
 
     def titles_of(self, shard: Shard) -> int:
-        """Give how many titles a shard has."""
+        """Return the number of titles in a shard."""
         return self._slots[shard].titles
 
     def slots_agree(self, shard: Shard) -> bool:
-        """Tell whether titles and slots of a shard name each other, without a gap."""
+        """Return whether titles and slots of a shard name each other, without gaps."""
         return self._slots[shard].agree()
 
 

@@ -1,4 +1,4 @@
-"""How far a walk over a whole table has come, kept in a file so that another process can go on."""
+"""The progress of a walk over a table, kept in a file so that another process can resume it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from catalog_model.checks.nesting import parse_json
 from catalog_model.errors import InvalidArgumentError
 
 Key = dict[str, Any]
-"""The key of the last item that was seen, in typed JSON."""
+"""The key of the last item read, in typed JSON."""
 
 _DONE: Final = "done"
 
 
 class Checkpoint:
-    """The places that the segments of a walk have come to. Thread-safe.
+    """The places that the segments of a walk have reached. Thread-safe.
 
-    The file is JSON: what the walk is, and for each of its segments the last key or ``"done"``.
-    It is replaced as a whole, so whoever is killed leaves the one before or the one after.
+    The file is JSON: a description of the walk, and for each of its segments the last key or
+    ``"done"``. It is replaced atomically: a process that is killed leaves the old file or the new
+    one.
 
     Args:
-        path: The file; None keeps nothing. One that is there is gone on with.
-        walk: What the walk is: a file of another one is refused.
-        segments: Into how many parts a new walk is cut; one that is gone on with has its own.
+        path: The file; None keeps nothing. An existing file is resumed.
+        walk: Description of the walk; the file of a different walk is rejected.
+        segments: Number of parts of a new walk; a resumed walk keeps its own.
 
     Raises:
-        InvalidArgumentError: If the file is none of this class, or of another walk, or cannot be
-            read or written; what was done before stays done.
+        InvalidArgumentError: If the file was not written by this class, belongs to another walk, or
+            cannot be read or written; completed work is kept.
     """
 
     def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:
@@ -49,26 +50,26 @@ class Checkpoint:
 
     @property
     def segments(self) -> int:
-        """Into how many parts the walk is cut."""
+        """The number of parts of the walk."""
         return len(self._places)
 
     def place(self, segment: int) -> Key | None:
-        """Give the last key that was seen of a segment; None at its beginning."""
+        """Return the last key read of a segment; None at its beginning."""
         place = self._places[segment]
         return place if isinstance(place, dict) else None
 
     def is_done(self, segment: int) -> bool:
-        """Tell whether a segment was seen to its end."""
+        """Return whether a segment was read to its end."""
         return self._places[segment] == _DONE
 
     def reached(self, segment: int, last: Key | None) -> None:
-        """Note that a segment was seen up to a key, or to its end."""
+        """Record that a segment was read up to a key, or to its end."""
         with self._lock:
             self._places[segment] = _DONE if last is None else last
             self._save()
 
     def remove(self) -> None:
-        """Take the file away: the walk is over."""
+        """Remove the file: the walk is complete."""
         if self._path is not None:
             with _usable(self._path):
                 self._path.unlink(missing_ok=True)
@@ -83,7 +84,7 @@ class Checkpoint:
 
 @contextmanager
 def _usable(path: Path) -> Iterator[None]:
-    """Name the file where it cannot be used."""
+    """Raise errors of the file with its name."""
     try:
         yield
     except OSError as error:
@@ -93,12 +94,12 @@ def _usable(path: Path) -> Iterator[None]:
 
 
 def _unusable(path: Path, problem: object) -> InvalidArgumentError:
-    """Name a path, the whole of it: a person has to find the file."""
+    """Return an error with the full path, so that the user can find the file."""
     return InvalidArgumentError(f"checkpoint {str(path)!r}: {problem}")
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether there is a file; what is no file is refused, as a pipe would never end."""
+    """Return whether the file exists; reject anything but a regular file: a pipe may never end."""
     with _usable(path):
         try:
             mode = path.stat().st_mode
@@ -112,7 +113,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a whole file in the place of another; where that fails nothing of it is left."""
+    """Replace a file atomically; after a failure no partial file is left."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=".checkpoint-", delete=False
     ) as file:
@@ -134,9 +135,9 @@ def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
         found = parse_json(data.decode())
         places = list(found.pop("segments"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        refuse("checkpoint", str(path), "a file that a migration left behind")
+        refuse("checkpoint", str(path), "a checkpoint file of a migration")
     if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
-        refuse("checkpoint", str(path), "a file that a migration left behind")
+        refuse("checkpoint", str(path), "a checkpoint file of a migration")
     if found != walk:
         shown = ", ".join(f"{name} {value}" for name, value in walk.items())
         refuse("checkpoint", f"{path}: {found}", f"of this migration ({shown})")

@@ -1,8 +1,7 @@
-"""What can be out of step in the table, and how it shows. Pure: items in, findings out.
+"""The possible inconsistencies of the table, and how to detect them. Pure: items in, findings out.
 
-The title's own item is taken for the truth. Everything else follows from it, as
-`table.plan` writes it: the listing, the memberships, the keys of the indexes, the counts
-and the slots.
+The title's own item is the source of truth. Everything else is derived from it, as `table.plan`
+writes it: the listing, the memberships, the index keys, the counts and the slots.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ Problem = Literal[
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
 SHARD_PROBLEMS: Final = frozenset({"count wrong", "slot missing", "slot doubled", "slot dangling"})
-"""What is seen only of the titles, slots and counts of a shard together, and repaired there."""
+"""Problems that show only across the titles, slots and counts of a shard, and are repaired there.
+"""
 
 INDEX_ATTRIBUTES: Final = frozenset(name for pair in INDEX_KEYS.values() for name in pair)
 _JUDGED_ELSEWHERE: Final = INDEX_ATTRIBUTES | {codec.SCHEMA, codec.TYPE}
@@ -46,7 +46,7 @@ _SHOWN: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be: which item, of which title, what was expected."""
+    """One inconsistency: the item, the title, the expected and the actual value."""
 
     problem: Problem
     key: ItemKey
@@ -61,7 +61,7 @@ class Finding:
 
 
 def check_item(item: Item) -> Iterator[Finding]:
-    """Judge an item by itself: whether it is of this model, and what it says of itself."""
+    """Check a single item: whether it is of this model, and its own attributes are valid."""
     key = key_of(item)
     name = name_of(key)
     if name is None:
@@ -80,10 +80,10 @@ def check_item(item: Item) -> Iterator[Finding]:
 
 
 def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Finding]:
-    """Judge what an item says that it is, and of which version of the schema."""
+    """Check an item's type and schema version."""
     name = keys.parse_key(*key)
     expected: Item = {codec.SCHEMA: number(codec.SCHEMA_VERSION)}
-    if evolution.is_known(item):  # one that says so is to say what it is, too
+    if evolution.is_known(item):  # an item with a version must also have a type
         expected[codec.TYPE] = text(evolution.type_of(name))
         item = evolution.upgraded(item)
     if isinstance(name, keys.TitleItem) and codec.VERSION not in item:
@@ -94,24 +94,24 @@ def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Fin
 
 
 def says_what_it_is(item: Item) -> bool:
-    """Tell whether an item is right in what it says of itself, and in no list that it is not of."""
+    """Return whether an item's own attributes are valid, and it is only in its own lists."""
     return not any(check_item(item))
 
 
 def check_collection(items: Iterable[Item]) -> list[Finding]:
-    """Judge all items of one title together."""
+    """Check all items of one title together."""
     return check_title_items(read_items(items))
 
 
 def check_title_items(of_title: TitleItems) -> list[Finding]:
-    """Judge all items of one title together."""
+    """Check all items of one title together."""
     spoilt = of_title.own if of_title.is_unreadable else None
     judged = [i for i in of_title.by_key.values() if i is not spoilt or evolution.is_newer(i)]
     findings = [finding for item in judged for finding in check_item(item)]
     if of_title.record is not None:
         return findings + list(_check_copies(of_title.record.title, of_title.copies))
     if of_title.own is None:
-        none = "no copy of a title that is not there"
+        none = "no copy of a missing title"
         return findings + [_surplus(key, none) for key in of_title.copies]
     key, reason = key_of(of_title.own), codec.why_unreadable(of_title.own)
     wanted = f"a {of_title.key.kind} that can be read"
@@ -130,7 +130,7 @@ def _check_copies(title: Movie | TVShow, copies: Mapping[ItemKey, Item]) -> Iter
 
 
 def _check_copy(title: TitleKey, key: ItemKey, expected: Item, found: Item) -> Iterator[Finding]:
-    """Tell what of a copy differs; its schema is judged elsewhere."""
+    """Report how a copy differs; its schema version is checked elsewhere."""
     names = expected.keys() | found.keys()
     differing = sorted(name for name in names if expected.get(name) != found.get(name))
     for problem, wrong in (
@@ -155,30 +155,30 @@ def _of_kind(key: ItemKey, what: Literal["missing", "surplus"]) -> Problem:
 
 
 def slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:
-    """Make the finding for a title and a slot that do not name each other."""
+    """Return the finding for a title and a slot that do not name each other."""
     return Finding(problem, key, title, "a title and its slot that name each other", found)
 
 
 def count_finding(
     kind: Kind, shard: int, expected: Mapping[str, int], found: Mapping[str, int | str]
 ) -> Finding:
-    """Make the finding for counts of a shard that are not those of its titles."""
+    """Return the finding for a shard's counts that do not match its titles."""
     names = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
     wanted, there = ({name: of.get(name, 0) for name in names} for of in (expected, found))
     return Finding("count wrong", keys.tally_key(kind, shard), None, str(wanted), str(there))
 
 
 def counts_in(item: Item) -> dict[str, int | str]:
-    """Read the counts of a tally by the names of their attributes; zeros are left out.
+    """Return the counts of a tally by attribute name, without zeros.
 
-    What is no count comes as a text that shows it, and so equals no count.
+    An invalid count is returned as a text, and so equals no count.
     """
     counts = {name: _count(item, name) for name in item if codec.is_count(name)}
     return {name: count for name, count in counts.items() if count != 0}
 
 
 def _count(item: Item, name: str) -> int | str:
-    """Read a count, 0 where it is not there; what is none comes as a text that shows it."""
+    """Return a count, 0 if missing; an invalid count is returned as a text."""
     try:
         return read_int(item, name)
     except UnknownEntityError:
@@ -186,6 +186,6 @@ def _count(item: Item, name: str) -> int | str:
 
 
 def _shown(value: object) -> str:
-    """Show a value, an item by the names of its attributes: engines have them in any order."""
+    """Return a short text for a value, with an item's attributes sorted."""
     text = repr(dict(sorted(value.items())) if isinstance(value, Mapping) else value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"

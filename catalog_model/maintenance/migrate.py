@@ -1,7 +1,7 @@
-"""Brings a whole table up to the current version of the schema while readers and writers go on.
+"""Upgrades a whole table to the current schema version, while readers and writers continue.
 
-Nothing waits for it: an older item is read as the current version has it, and written so by the
-next change. This walks over all that no change comes to.
+A migration is never urgent: an older item is read as one of the current version, and the next
+change writes it as such. This module upgrades the items that no change touches.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from catalog_model.table.title_items import key_of, name_of
 from catalog_model.writes.attempts import TRIES, read_stored
 
 PAGE: Final = 100
-"""How many items are read, brought up and noted in the checkpoint at a time."""
+"""How many items are read, upgraded and recorded in the checkpoint at a time."""
 
 NO_VERSION: Final = 0
-"""Counted as of this version is what does not say of which it is."""
+"""The version under which items without a version are counted."""
 
 
 @dataclass(slots=True)
 class MigrationReport:
-    """What a migration saw and did; one that was resumed tells of its own part only.
+    """The result of a migration; a resumed one reports only its own part.
 
-    ``versions`` has how many items were of which version when they were seen. ``upgraded`` counts
-    the items that were written, or would be in a dry run, ``units`` the write units for them as
-    predicted. ``left`` are older items that could not be brought up, each with the reason;
-    ``foreign`` counts items that are not of this model.
+    ``versions`` is the number of items of each version when they were read. ``upgraded`` counts the
+    items that were written or, in a dry run, would be, and ``units`` the predicted write units.
+    ``left`` are older items that could not be upgraded, each with the reason; ``foreign`` counts
+    items that do not belong to this model.
     """
 
     target: int = evolution.SCHEMA_VERSION
@@ -65,7 +65,7 @@ class MigrationReport:
 
     @property
     def outdated(self) -> int:
-        """How many items were of an older version that is known."""
+        """The number of items of a known older version."""
         return sum(
             count
             for version, count in self.versions.items()
@@ -82,33 +82,33 @@ def migrate(
     checkpoint: str | Path | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> MigrationReport:
-    """Bring every item of an older version up to the current one.
+    """Upgrade every item of an older version to the current one.
 
-    A title and its copies are written in one transaction on the condition that the title has not
-    changed, a tally or a slot by an update that sets what is new on the condition that it is still
-    of the older version: a writer who is faster is never undone. Repeated, it writes nothing. A
-    migration that ends early, by whatever, is gone on with by repeating it; with a checkpoint it
-    begins where it ended.
+    A title and its copies are written in one transaction, on the condition that the title has not
+    changed; a tally or a slot by an update that sets the new attributes, on the condition that it
+    still has the older version. Concurrent writes are never overwritten. A second run writes
+    nothing. An interrupted migration is resumed by running it again; with a checkpoint it continues
+    where it stopped.
 
-    Costs a read unit for each 4 KB of the table, and for what is brought up 2 write units for each
-    KB of a title and its copies, 1 for a tally or a slot. Indexes are not charged where what they
-    hold stays the same; a title that gets another place by name costs its entry there twice.
+    Costs a read unit for each 4 KB of the table, and for upgraded items 2 write units for each KB
+    of a title and its copies, 1 for a tally or a slot. An index is not charged if its entry stays
+    the same; a title that moves in the index by name costs two writes of its entry there.
 
     Args:
-        dry_run: Only look, at the whole table; a checkpoint is neither read nor written.
-        units_per_second: How many units it may take, of reading and writing together; None takes
-            what it gets.
-        segments: How many parts of the table are walked over at the same time, 1 to 64.
-        checkpoint: A file to go on from where it is there, kept after each page, and removed at
-            the end.
-        on_progress: Called with the number of items seen by this run, after each page, by several
-            threads; what it raises ends the migration.
+        dry_run: Whether to only read the whole table; a checkpoint is neither read nor written.
+        units_per_second: Limit of the capacity used for reading and writing together; None for no
+            limit.
+        segments: Number of parts of the table that are processed in parallel, 1 to 64.
+        checkpoint: A file from which to resume if it exists; updated after each page, and removed
+            at the end.
+        on_progress: Called with the number of items read by this run, after each page, by several
+            threads; an exception that it raises ends the migration.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds, or the checkpoint is of another
-            table or version, or cannot be read or written.
-        TableNotFoundError: If there is no table.
-        ConflictError: If concurrent changes of an item won every time.
+        InvalidArgumentError: If an argument is invalid, or the checkpoint belongs to another table
+            or version, or cannot be read or written.
+        TableNotFoundError: If the table does not exist.
+        ConflictError: If concurrent changes of an item won at every attempt.
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded
@@ -156,7 +156,7 @@ class _Migration:
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Walk over all segments at the same time; where one ends by an error, all end."""
+        """Process all segments in parallel; an error in one ends all."""
         with persistent(Persistence(self._pace.rest)):
             in_parallel(self._walk, self._checkpoint.segments, self._pace.stop)
 
@@ -187,7 +187,7 @@ class _Migration:
         report.versions = dict(sorted(total.items()))
 
     def _bring_up(self, items: list[Item]) -> None:
-        """Bring up what is older on a page; items of one title stand side by side."""
+        """Upgrade the older items of a page; items of one title are adjacent."""
         older = [item for item in items if evolution.is_outdated(item) and name_of(key_of(item))]
         if self._is_dry:
             for item in older:
@@ -202,7 +202,7 @@ class _Migration:
                 self._title(title, own, list(group))
 
     def _readable_part(self, item: Item) -> None:
-        """Bring up a tally or a slot, unless it is a tally whose version is none to add to."""
+        """Upgrade a tally or a slot, except a tally with an invalid version."""
         try:
             codec.read_version(item)
         except UnknownEntityError as error:
@@ -211,7 +211,7 @@ class _Migration:
             self._part(item)
 
     def _part(self, item: Item) -> None:
-        """Bring up a tally or a slot, as long as it is older."""
+        """Upgrade a tally or a slot, as long as it is older."""
         for attempt in range(TRIES):
             try:
                 self._gateway.update(plan_upgrade(item))
@@ -228,7 +228,7 @@ class _Migration:
         raise race
 
     def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
-        """Write a title with its copies again, of which some are older."""
+        """Write a title and its copies again, because some of them are older."""
         at = keys.title_key(title)
         for attempt in range(TRIES):
             try:
@@ -241,12 +241,12 @@ class _Migration:
                 return
             else:
                 surplus = [item for item in older if key_of(item) not in written]
-                self._leave(surplus, "it does not follow from its title")
+                self._leave(surplus, "it does not match its title")
                 return
         raise race
 
     def _rewrite(self, stored: Stored | None, older: list[Item]) -> set[ItemKey]:
-        """Write a title and its copies, of which some are *older*; tell which items that were."""
+        """Write a title and its copies, some of which are *older*; return the keys written."""
         if stored is None:
             return set()
         planned = plan_rewriting(stored)
@@ -259,7 +259,7 @@ class _Migration:
         return set(map(key_of, written))
 
     def _leave(self, older: list[Item], reason: str) -> None:
-        """Name what is still there and older; `repair` knows what to do with it."""
+        """Record older items that still exist, with the reason; `repair` handles them."""
         for item in older:
             now = self._reads.get(key_of(item))
             if now is not None and evolution.is_outdated(now):
@@ -275,13 +275,13 @@ class _Migration:
 
 
 def _title_of(item: Item) -> TitleKey | None:
-    """Tell of which title an item is; None for tallies and slots."""
+    """Return the title of an item; None for tallies and slots."""
     name = name_of(key_of(item))
     return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
 
 
 def _units_of(item: Item, before: Item | None) -> float:
-    """Predict what it costs to write an item; without *before*, the indexes keep what they hold."""
+    """Predict the cost of writing an item; without *before*, the index entries stay the same."""
     units = write_units(SCHEMA, before or item, item)
     if _title_of(item) is None:
         return units.total

@@ -1,8 +1,7 @@
-"""Makes derived data follow from the titles again, without getting in a writer's way.
+"""Rewrites derived data from the titles, while other writers continue.
 
-Titles are mended one by one, from their own items; then shards, from all titles that they have.
-What a verification named is enough to know which; where it did not name everything, the table is
-walked over.
+Titles are repaired one by one, from their own items; then shards, from all of their titles. The
+listed findings of a verification determine which; if not all are listed, the table is scanned.
 """
 
 from __future__ import annotations
@@ -46,25 +45,25 @@ from catalog_model.table.title_items import (
 )
 
 MOST_PLANS: Final = 1_000
-"""How many plans a title may need: each changes up to 99 of its items."""
+"""The maximum number of plans for a title: each changes up to 99 of its items."""
 
 TRIES: Final = 6
-"""How often a title or a shard is planned anew because somebody changed it meanwhile."""
+"""How many times a title or a shard is planned again after a concurrent change."""
 
 MOST_ACTIONS: Final = 100_000
-"""How many actions are named; further ones are counted."""
+"""How many actions are listed; further ones are counted."""
 
-CHANGED: Final = "others changed it at the same time, every time"
+CHANGED: Final = "concurrent changes won at every attempt"
 
 
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair did, and what it left.
+    """The result of a repair: its actions, and the findings that it left.
 
-    ``actions`` says line by line what was written or, in a dry run, would be. ``left`` are the
-    findings that it cannot decide, each with the reason. Of very many the first are named, and
-    ``more_actions`` and ``more_left`` say how many there are besides. ``undecided`` are shards
-    whose titles came and went while it looked: their counts and slots were not judged.
+    ``actions`` has one line for each item written or, in a dry run, to be written. ``left`` are the
+    findings that it cannot decide, each with the reason. Both lists are limited; ``more_actions``
+    and ``more_left`` are the numbers of unlisted entries. ``undecided`` are shards with creations
+    or deletions during the run: their counts and slots were not checked.
     """
 
     actions: list[str] = field(default_factory=list)
@@ -82,28 +81,28 @@ def repair(
     read_units_per_second: float | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> RepairReport:
-    """Make everything in the table follow from its titles.
+    """Make all derived data in the table match its titles.
 
-    Copies are written or deleted as the title's own item says, counts are counted anew, and slots
-    given out anew where titles and slots do not name each other. A title that another program put
-    gets all of this, and in its item what the package has there besides: schema, type, version and
-    slot. A title's record is never touched, nor what is not of this model; of a title that cannot
-    be read everything stays as it is. Each step is one transaction on the condition that what
-    it follows from has not changed meanwhile, so writers may go on: where one was faster, the step
-    is planned anew. A second repair finds nothing to do.
+    Copies are written or deleted according to the title's own item, counts are recounted, and slots
+    are reassigned if titles and slots do not name each other. A title put by another program gets
+    all of this, and in its item the package's own attributes: schema, type, version and slot. A
+    title's record is never written, and neither are items of other applications; everything derived
+    from an unreadable title stays as it is. Each step is one transaction, on the condition that its
+    source has not changed, so writers may continue; after a lost race the step is planned again. A
+    second repair finds nothing to do.
 
-    Counts and slots need further reads of the whole table, once for each try, and as much memory
-    as the shards concerned have titles.
+    Counts and slots need further reads of the whole table, one for each attempt, and memory for the
+    titles of the shards concerned.
 
     Args:
-        report: What `verify` found; None looks now.
-        dry_run: Only say what would be written.
-        read_units_per_second: How much capacity reading may take; None takes what it gets.
-        on_progress: Called with the number of items seen, while it looks.
+        report: Result of `verify`; None runs it now.
+        dry_run: Whether to only report what would be written.
+        read_units_per_second: Limit of the read capacity used; None for no limit.
+        on_progress: Called with the number of items read during verification.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
-        TableNotFoundError: If there is no table.
+        InvalidArgumentError: If an argument is invalid.
+        TableNotFoundError: If the table does not exist.
 
     >>> repair(catalog).actions
     []
@@ -133,7 +132,7 @@ class _Repairing:
         self._left: Counter[Problem] = Counter()
 
     def run(self, found: Report) -> None:
-        """Put right what was found, titles before shards."""
+        """Repair the findings, titles before shards."""
         self.report.undecided = found.undecided
         of_titles: dict[TitleKey, None] = {}
         by_shard: dict[Shard, list[Finding]] = defaultdict(list)
@@ -153,7 +152,7 @@ class _Repairing:
         self._shards(by_shard)
 
     def _walk(self) -> Iterator[TitleKey]:
-        """Look at all titles for those with something to put right."""
+        """Yield all titles that need a repair."""
         for segment in range(SEGMENTS):
             pages = self._reads.pages(segment, SEGMENTS)
             for items in side_by_side(item for page in pages for item in page):
@@ -163,12 +162,12 @@ class _Repairing:
                         yield of_title.key
 
     def _title(self, title: TitleKey) -> None:
-        """Put the items of a title right, plan by plan, until there is nothing more to plan."""
+        """Repair the items of a title, plan by plan, until no plan is left."""
         items = self._items(title)
         lost, before, plans = 0, None, 0
         while planned := plan_collection(items):
             plans += 1
-            if planned == before:  # done, and yet due: somebody undoes it, over and over
+            if planned == before:  # done, and due again: another writer undoes it
                 lost += 1
             before = planned
             if not self._is_written(planned):
@@ -196,7 +195,7 @@ class _Repairing:
         self.report.more_left += count
 
     def _shards(self, by_shard: dict[Shard, list[Finding]]) -> None:
-        """Put the counts and the slots of shards right."""
+        """Repair the counts and the slots of shards."""
         for _ in range(TRIES):
             if not by_shard:
                 return
@@ -211,7 +210,7 @@ class _Repairing:
                     self._leave_newer(state, by_shard.pop((state.kind, state.shard)))
         for found in by_shard.values():
             for finding in found:
-                self._leave(finding, "titles came and went every time")
+                self._leave(finding, "titles were created or deleted at every attempt")
 
     def _shard(self, state: ShardState) -> bool:
         return all(self._is_written(planned) for planned in plans_for_shard(state))
@@ -223,7 +222,7 @@ class _Repairing:
                 self._leave(finding, "a newer version of this package wrote it")
 
     def _states(self, shards: list[Shard]) -> Iterable[ShardState]:
-        """Read all that these shards hold."""
+        """Read everything that these shards hold."""
         states = {each: ShardState(*each) for each in shards}
         for each, state in states.items():
             state.tally = self._reads.get(state.key) or {}
@@ -237,7 +236,7 @@ class _Repairing:
         return states.values()
 
     def _settle(self, state: ShardState, of_title: TitleItems) -> None:
-        """Note a title of a shard; one that cannot be read only where its slot names it."""
+        """Record a title of a shard; an unreadable one only if its slot names it."""
         own, record, share = of_title.own, of_title.record, of_title.share()
         if own is not None and record is not None and share:
             state.titles[of_title.key] = resident(own, share, record.version)
@@ -258,7 +257,7 @@ class _Repairing:
                 yield from (item for name, item in names if isinstance(name, keys.TitleItem))
 
     def _is_written(self, planned: Plan) -> bool:
-        """Write a plan unless this is a dry run; tell whether nobody was faster."""
+        """Write a plan unless this is a dry run; return whether no other writer was faster."""
         if not self._is_dry:
             try:
                 self._gateway.transact(planned)
@@ -272,7 +271,7 @@ class _Repairing:
 
 
 def _outcome(items: list[Item], planned: Plan) -> list[Item]:
-    """Give the items as they would be after a plan."""
+    """Return the items as they would be after a plan."""
     by_key = {key_of(item): item for item in items}
     for operation in planned:
         key = key_of(operation.item) if isinstance(operation, Put) else operation.key
@@ -283,7 +282,7 @@ def _outcome(items: list[Item], planned: Plan) -> list[Item]:
 
 
 def _why_left(finding: Finding, of_title: TitleItems) -> str:
-    """Say why what is wrong with a title's items cannot be put right."""
+    """Return the reason why a finding about a title's items cannot be repaired."""
     for item in (of_title.by_key.get(finding.key), of_title.own):
         if item is not None and evolution.is_newer(item):
             return f"a newer version of this package wrote {' | '.join(key_of(item))}"
@@ -298,9 +297,9 @@ def _why_left(finding: Finding, of_title: TitleItems) -> str:
 
 
 def _shard_of(finding: Finding) -> Shard | None:
-    """Tell which shard is to be put right; None where it is a title.
+    """Return the shard to repair for a finding; None if it is a title.
 
-    A slot is of its own shard, also where it names a title of another.
+    A slot belongs to its own shard, even if it names a title of another.
     """
     name = name_of(finding.key)
     if isinstance(name, keys.TallyItem | keys.SlotItem):

@@ -1,8 +1,8 @@
-"""Plans that put derived data right again. Pure: what is there in, plans out.
+"""Plans that repair derived data. Pure: the current state in, plans out.
 
-Each plan holds only as long as what it was made of: it checks the version of the title, or of the
-tally, that it saw. Of a title's own item only the package's own attributes are written, and
-nothing that would follow from one that cannot be read.
+Each plan is valid only as long as its source has not changed: it checks the version of the title,
+or of the tally. Of a title's own item only the package's own attributes are written, and nothing
+derived from an unreadable title.
 """
 
 from __future__ import annotations
@@ -41,19 +41,20 @@ from catalog_model.table.plan import as_read, own_sets, title_as_read
 from catalog_model.table.title_items import Share, TitleItems, TitleRecord, key_of, read_items
 
 SLOTS_AT_ONCE: Final = 30
-"""How many slots one transaction gives away: two actions each, and what is checked."""
+"""How many slots one transaction assigns: two actions each, plus the checks."""
 
 COUNTS_AT_ONCE: Final = 100
 """How many counts one update sets: an expression has at most 4 KB."""
 
 
 def plan_collection(items: Iterable[Item]) -> Plan:
-    """Plan the copies of one title from its own item; without that item, their end.
+    """Plan the copies of one title from its own item; without that item, their deletion.
 
-    What the package has in a title's own item, such as its version, is planned with them where it
-    is missing. Empty where nothing is to be done, or nothing can be: where the title's own item
-    cannot be read or is of a newer version. Older copies are left as they are where nothing else
-    is wrong with them. Of very many changes the first, to be planned anew after them.
+    Missing package attributes of the title's own item, such as its version, are planned as well.
+    The plan is empty if nothing has to be done, or nothing can be: the title's own item is
+    unreadable or of a newer version. Older copies are left as they are if nothing else is wrong
+    with them. If there are too many changes for one transaction, the plan has the first ones, and a
+    new plan is made after them.
     """
     of_title = read_items(items)
     if not of_title.copies and of_title.own is None:
@@ -88,7 +89,7 @@ def _guarded(check: Check, changes: Iterator[Operation]) -> Plan:
 
 
 def _as_many_as_fit(changes: Iterator[Operation]) -> Iterator[Operation]:
-    """Take as many changes as fit one transaction, with one more action."""
+    """Yield as many changes as fit into one transaction with one more action."""
     size = 0
     for change in islice(changes, MAX_TRANSACTION_ACTIONS - 1):
         size += item_size(change.item) if isinstance(change, Put) else 0
@@ -102,9 +103,9 @@ def _is_due(found: Item, expected: Item) -> bool:
 
 
 def _stamp(item: Item, condition: Condition) -> Update:
-    """Plan what an item says of itself: what it is, of which version, and that it is in no list.
+    """Plan an item's own attributes: its type, its version, and no index keys.
 
-    One of an older version stays so: `catalog_model.maintenance.migrate` brings it up as a whole.
+    An older item keeps its version: `catalog_model.maintenance.migrate` upgrades it as a whole.
     """
     key = key_of(item)
     return Update(
@@ -118,7 +119,7 @@ def _stamp(item: Item, condition: Condition) -> Update:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """A title of a shard: what it is of it, and on what condition its slot may be written."""
+    """A title of a shard: its share, and the condition under which its slot may be written."""
 
     share: Share
     condition: Condition
@@ -126,15 +127,15 @@ class Resident:
 
 
 def resident(own: Item, share: Share, version: int) -> Resident:
-    """Make the resident for a title that was read from its *own* item."""
+    """Return the resident for a title that was read from its *own* item."""
     condition = _known(own, title_as_read(version))
     return Resident(share, condition, evolution.is_newer(own))
 
 
 def _known(item: Item, condition: Equals | None = None) -> Condition:
-    """Hold as long as no newer version wrote the item, where the item allows to ask.
+    """Return the condition that no newer version wrote the item, if the item allows that condition.
 
-    What it says of its version may be no number or no whole one: then only *condition* is left.
+    Its version may be invalid: then only *condition* is returned.
     """
     says = item.get(codec.SCHEMA, number(codec.SCHEMA_VERSION)).get("N")
     is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
@@ -143,21 +144,21 @@ def _known(item: Item, condition: Equals | None = None) -> Condition:
 
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard holds: its titles, its slots and its tally."""
+    """The contents of a shard: its titles, its slots and its tally."""
 
     kind: Kind
     shard: int
     tally: Item = field(default_factory=dict)
     titles: dict[TitleKey, Resident] = field(default_factory=dict)
     unreadable: dict[TitleKey, Share] = field(default_factory=dict)
-    """Titles that cannot be read, and that the slots they name name: they keep them."""
+    """Unreadable titles whose slots name them: they keep their slots."""
     slots: dict[int, Item] = field(default_factory=dict)
     owners: dict[int, TitleKey | None] = field(default_factory=dict)
-    """Who each slot names; None where that cannot be read."""
+    """The title named by each slot; None if that is unreadable."""
 
     @property
     def version(self) -> int:
-        """The version of the tally: it changes with every title that comes or goes."""
+        """The version of the tally, which changes with every creation and deletion."""
         return codec.read_version(self.tally)
 
     @property
@@ -166,7 +167,7 @@ class ShardState:
         return keys.tally_key(self.kind, self.shard)
 
     def close_gaps(self) -> None:
-        """Take away slots of titles that cannot be read and could not stay behind no gap."""
+        """Drop slots of unreadable titles that would lie beyond the end without gaps."""
         while True:
             count = len(self.titles) + len(self.unreadable)
             beyond = [k for k, share in self.unreadable.items() if (share.slot or 0) >= count]
@@ -177,19 +178,19 @@ class ShardState:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the tally should count, by the names of its attributes."""
+        """The counts that the tally should have, by attribute name."""
         shares = [*(each.share for each in self.titles.values()), *self.unreadable.values()]
         return dict(Counter(name for share in shares for name in share.counts))
 
 
 def plans_for_shard(state: ShardState) -> Iterator[Plan]:
-    """Plan what a shard's counts and slots need, each plan for the state that the one before left.
+    """Plan the repair of a shard's counts and slots, each plan for the state after the last.
 
-    All hold only while no title comes or goes in the shard.
+    All plans are valid only while no title of the shard is created or deleted.
 
     Raises:
-        UnknownEntityError: If the tally has a version that is none.
-        SchemaMismatchError: If a newer version of this package wrote what is to be written.
+        UnknownEntityError: If the tally has an invalid version.
+        SchemaMismatchError: If a newer version of this package wrote an item to be written.
     """
     evolution.check_not_newer(state.tally)
     state.close_gaps()
@@ -205,7 +206,7 @@ def plans_for_shard(state: ShardState) -> Iterator[Plan]:
 
 
 def _plan_tally(state: ShardState) -> Iterator[Update]:
-    """Set the counts that are wrong, and what the tally says of itself."""
+    """Set the wrong counts, and the tally's own attributes."""
     expected, found = state.counts, counts_in(state.tally)
     names = expected.keys() | found.keys()
     wrong = sorted(name for name in names if expected.get(name) != found.get(name))
@@ -226,7 +227,7 @@ def _plan_tally(state: ShardState) -> Iterator[Update]:
 
 
 def _slot_changes(state: ShardState) -> Iterator[Plan]:
-    """Give each title without a slot of its own one that nobody has, and end what lies beyond."""
+    """Assign free slots to titles without their own slot, and delete slots beyond the end."""
     count = len(state.titles) + len(state.unreadable)
     kept = {
         number: owner
@@ -271,7 +272,7 @@ def _moved(title: Resident, slot: int, before: Item) -> Plan:
 
 
 def described(operation: Operation) -> str:
-    """Say in a line what an operation does."""
+    """Return a one-line description of an operation."""
     match operation:
         case Put(item):
             return f"put {' | '.join(key_of(item))}"

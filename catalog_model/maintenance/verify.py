@@ -1,10 +1,10 @@
-"""Looks at the whole table, whether everything in it follows from its titles.
+"""Checks the whole table: whether all derived data matches its titles.
 
-A parallel Scan sees each item once. Whatever looks wrong is read again before it is reported, so
-that a change under way is not taken for a defect. An item of an older version counts as what it is
-read as. Memory does not grow with the table: what has to be compared across items, the counts and
-the slots, is added up as counts and checksums, and only a shard of which these disagree is looked
-at item by item.
+A parallel Scan sees each item once. Suspicious items are read again before they are reported, so
+that a change in progress is not reported as a defect. An item of an older version is checked as if
+it were upgraded. Memory does not grow with the table: data to be compared across items, the counts
+and the slots, is added up as counts and checksums, and only a shard whose sums disagree is examined
+item by item.
 """
 
 from __future__ import annotations
@@ -47,33 +47,34 @@ from catalog_model.table.title_items import (
 )
 
 SECOND_LOOK: Final = 0.1
-"""Seconds until what looks wrong is looked at again."""
+"""Seconds until a suspicious item is read again."""
 
 LOOKS_AT_ONCE: Final = 100
-"""How many titles that look wrong are looked at again together."""
+"""How many suspicious titles are checked again together."""
 
 SHARDS_OF_ALL: Final = tuple((kind, shard) for kind in KINDS for shard in range(SHARDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a verification saw, and what of it is not as it should be."""
+    """The result of a verification: what was read, and the findings."""
 
     findings: tuple[Finding, ...]
     more_findings: int
-    """How many there are besides those that are named: of each problem the first 10,000 are."""
+    """The number of findings beyond those listed: the first 10,000 of each problem are listed."""
     items: int
     titles: int
     undecided: tuple[Shard, ...]
-    """Shards whose titles came and went meanwhile: their counts and slots were not judged."""
+    """Shards with creations or deletions during the run: their counts and slots were not checked.
+    """
     outdated: int = 0
-    """How many items are of an older version: no defect, `migrate` brings them up."""
+    """The number of items of an older version, which are no defects: `migrate` upgrades them."""
     more: Mapping[Problem, int] = field(default_factory=dict)
-    """How many there are besides, by problem."""
+    """The number of unlisted findings, by problem."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings and not self.more_findings
 
 
@@ -84,20 +85,20 @@ def verify(
     segments: int = SEGMENTS,
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Read the whole table and report whatever does not follow from its titles.
+    """Read the whole table and report all derived data that does not match its titles.
 
-    Findings come in no order. Reads consistently: a read unit for each 4 KB of the table, and a
-    little more for what has to be looked at again. Nothing is written. Writers may go on; where
-    titles come and go while it looks, counts and slots of those shards are left undecided.
+    Findings have no order. Reads with strong consistency: a read unit for each 4 KB of the table,
+    and a little more for repeated checks. Nothing is written. Writers may continue; the counts and
+    slots of shards with concurrent creations or deletions are left undecided.
 
     Args:
-        read_units_per_second: How much capacity it may take, above 0; None takes what it gets.
-        segments: How many parts of the table are read at the same time, 1 to 64.
-        on_progress: Called with the number of items seen so far, by several threads.
+        read_units_per_second: Limit of the read capacity used, above 0; None for no limit.
+        segments: Number of parts of the table that are read in parallel, 1 to 64.
+        on_progress: Called with the number of items read so far, by several threads.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
-        TableNotFoundError: If there is no table.
+        InvalidArgumentError: If an argument is invalid.
+        TableNotFoundError: If the table does not exist.
 
     >>> verify(catalog).is_clean
     True
@@ -112,7 +113,7 @@ def verify(
 
 
 class _Verification:
-    """One look at the whole table."""
+    """One check of the whole table."""
 
     def __init__(
         self, reads: PacedReads, segments: int, on_progress: Callable[[int], None]
@@ -123,7 +124,7 @@ class _Verification:
         self._seen = 0
 
     def report(self) -> Report:
-        """Look at everything."""
+        """Check everything."""
         before = self._tallies()
         census = Census()
         for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
@@ -164,14 +165,14 @@ class _Verification:
             yield from items
 
     def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
-        """Look at each slot of these shards, and at each title, whether they name each other."""
+        """Check that each slot and each title of these shards name each other."""
         for shard, titles in suspects.items():
             yield from self._check_owners(*shard, titles)
         for segment in range(self._segments):
             yield from self._check_owned(segment, suspects)
 
     def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
-        """Find slots that name a title that does not name them, or that lie behind a gap."""
+        """Find slots whose title does not name them, and slots beyond a gap."""
         items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
         named = ((name_of(key_of(item)), item) for item in items)
         slots = {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
@@ -181,7 +182,7 @@ class _Verification:
             key = keys.slot_key(kind, shard, number)
             record = owned.get(keys.title_key(owner)) if owner else None
             if owner is None:
-                yield slot_finding("slot dangling", key, None, "no id of a title")
+                yield slot_finding("slot dangling", key, None, "an invalid id")
             elif record is None:
                 yield slot_finding("slot dangling", key, owner, "no such title")
             elif (keys.shard_of(owner), codec.read_slot(record)) != (shard, number):
@@ -210,7 +211,7 @@ class _Verification:
             owner = slot_owner(key.kind, item) if item else None
             if owner != key:
                 where = at or keys.title_key(key)
-                yield slot_finding("slot missing", where, key, f"there is {owner or 'nothing'}")
+                yield slot_finding("slot missing", where, key, f"{owner or 'no such slot'}")
 
 
 def _check_counts(
@@ -223,7 +224,7 @@ def _check_counts(
 
 
 class _Look:
-    """What one walk over a part of the table has seen, and has to look at again."""
+    """The state of one walk over a part of the table, with items to check again."""
 
     def __init__(self, reads: PacedReads) -> None:
         self.census = Census()
@@ -232,7 +233,7 @@ class _Look:
         self._unreadable: list[Share] = []
 
     def at(self, items: list[Item]) -> None:
-        """Look at the items of a title, or at one that is of none."""
+        """Check the items of one title, or one item of another kind."""
         for item in items:
             self.census.count(item)
         if not is_of_a_title(name_of(key_of(items[0]))):
@@ -251,7 +252,7 @@ class _Look:
             self.again()
 
     def again(self) -> None:
-        """Look twice more at what looks wrong before it is believed."""
+        """Check suspicious titles twice more before reporting them."""
         self.census.note(self._believed())
         self._suspects = []
         for share in enrolled(self._reads, self._unreadable):
@@ -273,7 +274,7 @@ class _Look:
 
 
 def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Put items of one title together, as they come; any other item stands alone."""
+    """Group adjacent items of one title; any other item is its own group."""
     together: list[Item] = []
     for item in items:
         if not is_of_a_title(name_of(key_of(item))):
@@ -288,7 +289,7 @@ def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def enrolled(reads: PacedReads, shares: Iterable[Share]) -> Iterator[Share]:
-    """Give those titles of which the slot that they name names them."""
+    """Yield the titles whose slot names them."""
     wanted = {s: slot_key(s.key, s.slot) for s in shares if s.slot is not None}
     found = reads.batch_get(wanted.values()) if wanted else {}
     for share, key in wanted.items():

@@ -1,4 +1,4 @@
-"""Access patterns that count: titles of a kind, and titles of each genre."""
+"""Access patterns that count titles: of a kind, and of each genre."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ from catalog_model.table.keys import SHARDS
 def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     """List every genre of *kind* that has titles, with its exact count, by id.
 
-    The counts are kept in the transactions of the writes, in 8 items for each kind, and read
-    consistently: they hold every write that was answered before. Costs one BatchGetItem, 8 read
-    units.
+    Writes update the counts, 8 items for each kind, in their transactions, and this reads them with
+    strong consistency: they include every acknowledged write. Costs one BatchGetItem, 8 read units.
 
-    A kind without titles has no genres: an empty list.
+    Returns an empty list if there are no titles of the kind.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
 
     Raises:
-        InvalidArgumentError: If *kind* is another.
+        InvalidArgumentError: If *kind* is not one of the two.
 
     >>> [(genre.name, genre.title_count) for genre in list_genres(catalog, "movie")]
     [('Animation', 1), ('Action', 2), ('Comedy', 1), ('Crime', 2)]
@@ -53,17 +52,17 @@ def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     consistency="strong",
 )
 def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> int:
-    """Count the titles of *kind*, or those of one genre, exactly.
+    """Count the titles of *kind*, or of one of its genres, exactly.
 
-    Holds every write that was answered before. Costs one BatchGetItem, 8 read units. No titles
-    is 0.
+    Includes every acknowledged write. Costs one BatchGetItem, 8 read units. Returns 0 if there are
+    no titles.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        genre_id: Only titles of this genre; None for all.
+        genre_id: Count only titles of this genre; None counts all.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
 
     >>> count_titles(catalog, "movie"), count_titles(catalog, "movie", 80)
     (3, 2)
@@ -79,7 +78,7 @@ def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> i
 def read_counts(
     gateway: Gateway, kind: Kind, *, consistent: bool = False
 ) -> tuple[list[int], Counter[int]]:
-    """Read how many titles each shard holds, and how many each genre has: one BatchGetItem."""
+    """Return the number of titles in each shard, and in each genre: one BatchGetItem."""
     tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
     stored = gateway.batch_get(tallies, consistent=consistent)
     found = {key: evolution.upgraded(item) for key, item in stored.items()}

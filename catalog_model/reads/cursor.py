@@ -1,8 +1,8 @@
-"""Cursors: opaque, signed, and of use only to the function and arguments they were made for.
+"""Cursors: opaque, signed, and valid only for the function and arguments they were made for.
 
-A cursor holds the place of the last title that was shown. What is read comes from the arguments
-alone, the partition and its bounds, so even a forged cursor could not lead elsewhere; the
-signature makes sure that a wrong one is refused and never quietly shows a wrong page.
+A cursor contains the place of the last title shown. The partition and its bounds come from the
+arguments alone, so even a forged cursor could not read anything else; the signature ensures that a
+wrong cursor is rejected instead of silently showing a wrong page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from catalog_model.errors import InvalidCursorError
 from catalog_model.table.keys import SortKey, is_place
 
 MAX_CURSOR: Final = 4096
-"""Characters; the longest place makes some 3,700. A longer text is not even looked into."""
+"""Characters. The longest place takes about 3,700; a longer text is rejected unread."""
 
 
 class Cursors:
@@ -35,16 +35,16 @@ class Cursors:
         )
 
     def read(self, after: object) -> SortKey | None:
-        """Give the place that *after* names; None for None.
+        """Return the place encoded in *after*; None for None.
 
         Raises:
-            InvalidCursorError: If it was not made here, for this question.
+            InvalidCursorError: If it was not made by this class for this question.
         """
         if after is None:
             return None
         is_short = isinstance(after, str) and len(after) <= MAX_CURSOR
         place = self._loaded(str(after)) if is_short else None
-        # Base64 has several texts for the same bytes: only the one that was made will do.
+        # Base64 has several texts for the same bytes; accept only the original one.
         if place is None or self.make(place) != after:
             raise InvalidCursorError(
                 f"after must be the next of a page of {self._function} with the same arguments, "
@@ -60,6 +60,6 @@ class Cursors:
         return SortKey(place) if is_place(place) else None
 
     def make(self, place: SortKey) -> str:
-        """Give the cursor that goes on after *place*."""
+        """Return the cursor for the page after *place*."""
         made = self._serializer.dumps(place)
         return made if isinstance(made, str) else made.decode()

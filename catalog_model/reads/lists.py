@@ -53,24 +53,25 @@ def list_titles(
 ) -> Page[AnyTitle]:
     """List all titles of *kind*, page by page.
 
-    By default the most popular first. Titles that are equal in the order come by their id, in the
-    same direction. Titles without a date count as the oldest; names compare without case, accents
-    and punctuation.
+    The default order is by popularity, highest first. Ties are broken by id, in the same direction.
+    Titles without a date sort as the oldest; names are compared without case, accents and
+    punctuation.
 
-    Costs one Query a page, 2 to 3 read units for 20 titles; by rating as `list_top_rated`. The
-    indexes lag the table, usually by less than a second: a change of a moment ago may not show.
+    Costs one Query a page, 2 to 3 read units for 20 titles; by rating, the same as
+    `list_top_rated`. The indexes lag behind the table, usually by less than a second, so the latest
+    changes may not show.
 
-    A kind without titles is an empty page, not an error.
+    Returns an empty page if there are no titles of the kind.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         order: ``"popularity"``, ``"rating"``, ``"release"`` or ``"name"``.
-        descending: Largest, best, newest, or last of the alphabet first.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the beginning.
+        descending: Whether the largest, best, newest or alphabetically last titles come first.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the beginning.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> page = list_titles(catalog, "tv", limit=2)
@@ -100,19 +101,19 @@ def list_titles_in_genre(
 ) -> Page[AnyTitle]:
     """List the titles of one genre, page by page.
 
-    By default the most popular first; ties, cost, freshness and paging are those of
-    `list_titles`. A genre that no title is in is an empty page, not an error.
+    The default order is by popularity, highest first; ties, cost, freshness and paging are those of
+    `list_titles`. Returns an empty page for a genre without titles.
 
     Args:
         kind: ``"movie"`` or ``"tv"``; genres of both share ids.
         genre_id: TMDB's id of the genre, such as 28 for action movies.
         order: ``"popularity"``, ``"rating"`` or ``"release"``.
-        descending: Largest, best or newest first.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the beginning.
+        descending: Whether the largest, best or newest titles come first.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the beginning.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> page = list_titles_in_genre(catalog, "movie", 28, limit=2)
@@ -130,7 +131,7 @@ def _list(
     kind: Kind,
     genre_id: int | None,
     order: OrderName,
-    descending: bool,  # noqa: FBT001  # as it came, from functions that take it by name
+    descending: bool,  # noqa: FBT001  # public functions take it by name
     limit: int,
     after: str | None,
 ) -> Page[AnyTitle]:
@@ -175,25 +176,26 @@ def list_titles_in_genres(
     limit: int = 20,
     after: str | None = None,
 ) -> Page[AnyTitle]:
-    """List the titles that are in all (or any) of several genres, each once.
+    """List the titles that are in all (or any) of several genres.
 
-    The most popular first; ties, freshness and paging are those of `list_titles`.
+    The most popular titles come first, each once; ties, freshness and paging are those of
+    `list_titles`.
 
-    With ``match="any"`` the genres' lists are merged: one Query or a few for each genre. With
-    ``match="all"`` one BatchGetItem finds the genre with the fewest titles, and its list is read
-    as far as the page needs and filtered here: at the worst, all of the smallest genre.
+    With ``match="any"`` the genres' lists are merged, at one or a few Queries for each genre. With
+    ``match="all"`` one BatchGetItem finds the genre with the fewest titles; its list is read as far
+    as the page needs, and filtered after reading. In the worst case that is the whole genre.
 
-    Nothing that matches is an empty page, not an error.
+    Returns an empty page if no title matches.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        genre_ids: 1 to 20 ids of genres; order and repetition do not matter.
+        genre_ids: 1 to 20 genre ids; order and duplicates do not matter.
         match: ``"all"`` or ``"any"``.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the beginning.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the beginning.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> page = list_titles_in_genres(catalog, "movie", [28, 80])
@@ -220,7 +222,7 @@ def list_titles_in_genres(
 
 
 def _intersection(catalog: Catalog, kind: Kind, genres: list[int]) -> list[Source]:
-    """Read the smallest genre; nothing where one of them has no titles at all."""
+    """Return the smallest genre as the only source; no source if any genre is empty."""
     if len(genres) == 1:
         return [list_source(kind, genres[0])]
     _, counts = read_counts(catalog.gateway, kind)

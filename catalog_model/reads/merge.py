@@ -1,7 +1,7 @@
-"""One sorted page out of one or several sorted partitions, with one cursor for all of them.
+"""Reads one sorted page from one or several sorted partitions, with one cursor for all of them.
 
-Every place in a list is unique and says where it stands, so the place of the last title shown is
-all that a page needs to go on: in each partition, what lies beyond it.
+Every place in a list is unique, and its text contains its position. So the place of the last title
+shown is enough to continue: each partition is read beyond that place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from catalog_model.table.indexes import IndexName
 from catalog_model.table.keys import MAX_SORT_KEY, ListKey, SortKey, is_place
 
 FILTERED_BATCH: Final = 20
-"""How many items at a time are read from a partition whose titles may not all be wanted."""
+"""How many items are read at a time from a partition in which some titles are dropped."""
 
 MOST_FILTERED_BATCH: Final = 500
 
@@ -31,7 +31,7 @@ AnyTitle = Movie | TVShow
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One partition to read from; *wanted* drops what the key condition cannot."""
+    """One partition to read from; *wanted* is a filter that a key condition cannot express."""
 
     list_key: ListKey
     wanted: Callable[[AnyTitle], bool] | None = None
@@ -40,10 +40,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An index to read by, the place of a title in it, and a direction.
+    """An index to read, the place of a title in it, and a direction.
 
-    An index that may hold titles of an older version at other places than they would have now
-    *stores* the place: the attribute that it is read from, and not made of the title.
+    If an index may hold titles of an older version at outdated places, *stores* names the attribute
+    with the stored place; it is used instead of a place computed from the title.
     """
 
     index: IndexName
@@ -54,7 +54,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What to read: which partitions, in which order, between which places."""
+    """The partitions to read, their order, and the range of places."""
 
     kind: Kind
     sources: Sequence[Source]
@@ -63,20 +63,20 @@ class Reading:
 
 
 class _Places:
-    """Where the titles of a page stand: as the index has it, or as follows from the title."""
+    """The places of a page's titles: as stored in the index, or computed from the title."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
         self._stored: dict[int, str] = {}
 
     def note(self, titles: Iterable[AnyTitle], items: Iterable[Item]) -> None:
-        """Note where titles stand that are read; of one at two places the first counts."""
+        """Record the stored places of titles; if a title has two, the first one counts."""
         if self._order.stores:
             for title, item in zip(titles, items, strict=True):
                 self._stored.setdefault(title.id, item[self._order.stores]["S"])
 
     def of(self, title: AnyTitle) -> SortKey:
-        """Give the place of a title."""
+        """Return the place of a title."""
         stored = self._stored.get(title.id)
         return SortKey(stored) if stored and is_place(stored) else self._order.place(title)
 
@@ -84,7 +84,7 @@ class _Places:
 def read_page(
     gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object
 ) -> Page[AnyTitle]:
-    """Read one page; a title that several partitions hold comes once."""
+    """Read one page; a title found in several partitions is returned once."""
     reading = replace(reading, within=_beyond(cursors.read(after), reading))
     batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1
     places = _Places(reading.order)
@@ -97,14 +97,14 @@ def read_page(
 
 
 def _merged(streams: Sequence[Iterator[AnyTitle]], order: Order) -> Iterator[AnyTitle]:
-    """Merge sorted streams; a title that is in several comes once."""
+    """Merge sorted streams; a title found in several of them is returned once."""
     if len(streams) == 1:
-        return _each_once(streams[0])  # places cost time, and here nobody has to compare them
+        return _each_once(streams[0])  # a single stream needs no comparison of places
     return _each_once(heapq.merge(*streams, key=order.place, reverse=order.descending))
 
 
 def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
-    """Leave out what came before: a title that moves meanwhile is found at both places."""
+    """Drop duplicates: a title that moves during the read is found at both places."""
     seen: set[int] = set()
     for title in titles:
         if title.id not in seen:
@@ -113,10 +113,10 @@ def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
 
 
 def _beyond(place: SortKey | None, reading: Reading) -> Range:
-    """Narrow the range to what comes after *place*; no place could widen it.
+    """Narrow the range to the places after *place*; a cursor can never widen it.
 
-    No place is the beginning of another, because each ends with an id that states its length: so
-    nothing lies between a place and the bounds made of it here.
+    No place is a prefix of another one, because each ends with an id that states its length.
+    Therefore no other place lies between *place* and the bound computed here.
     """
     within = reading.within
     if place is None:
@@ -131,7 +131,7 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
 def _stream(
     gateway: Gateway, reading: Reading, source: Source, batch: int, places: _Places
 ) -> Iterator[AnyTitle]:
-    """Read a partition in batches, as far as somebody asks for more."""
+    """Read a partition in batches, on demand."""
     wanted, order = source.wanted, reading.order
     if wanted and not source.growing:
         batch = min(batch, FILTERED_BATCH)

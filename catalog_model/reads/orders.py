@@ -1,4 +1,4 @@
-"""The orders in which titles are listed, and the partitions that hold each of them."""
+"""The sort orders of lists, and the partitions of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "rating", "rele
 ORDERS: Final[tuple[OrderName, ...]] = (*GENRE_ORDERS, "name")
 PLAIN_GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "release")
 PLAIN_ORDERS: Final[tuple[OrderName, ...]] = (*PLAIN_GENRE_ORDERS, "name")
-"""The orders in which a list is one partition; by rating it is one for each magnitude of votes."""
+"""The orders whose lists are one partition; by rating there is one for each magnitude of votes."""
 
 
 def _popularity_place(title: AnyTitle) -> SortKey:
@@ -45,18 +45,18 @@ _ORDERS: Final[Mapping[OrderName, tuple[IndexName, Callable[[AnyTitle], SortKey]
 
 
 def order_by(name: OrderName, *, descending: bool = True) -> Order:
-    """Give the index to read by, and the place that a title has in it."""
-    stores = codec.NAME_SK if name == "name" else None  # older versions folded names otherwise
+    """Return the index to read, and the function that computes a title's place in it."""
+    stores = codec.NAME_SK if name == "name" else None  # older versions folded names differently
     return Order(*_ORDERS[name], descending, stores)
 
 
 def list_source(kind: Kind, genre_id: int | None = None) -> Source:
-    """Name the partition that lists all of *kind*, or one genre of it."""
+    """Return the partition with all titles of *kind*, or of one genre."""
     return Source(keys.list_key(kind, genre_id))
 
 
 def rating_sources(kind: Kind, genre_id: int | None, min_votes: int = -1) -> list[Source]:
-    """Name the partitions that can hold more than *min_votes* votes; only the lowest may mix."""
+    """Return the partitions with more than *min_votes* votes; only the lowest also holds others."""
     lowest = keys.magnitude_of(min_votes + 1)
     is_mixed = min_votes >= 0 and keys.magnitude_of(min_votes) == lowest
     boundary = Source(

@@ -1,4 +1,4 @@
-"""Access patterns that list titles within a range: of ratings and votes, days, or names."""
+"""Access patterns that list titles within a range: of ratings and votes, of days, or of names."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _list(*, of_genre: bool) -> str:
 
 
 @access_pattern(
-    "The titles with more than so many votes and a better rating than that",
+    "The titles above a number of votes and a rating, best first",
     _top_rated_step(of_genre=False),
     _top_rated_step(of_genre=True),
     order="rating, best first",
@@ -82,26 +82,26 @@ def list_top_rated(
 ) -> Page[AnyTitle]:
     """List titles with ``vote_count > min_votes and vote_average > min_rating``, best first.
 
-    Both bounds are strict. Ties come by id, the higher first.
+    Both bounds are exclusive. Ties are broken by id, highest first.
 
-    A key condition has room for one range, so the rating index is split by the magnitude of the
-    number of votes (0, 1-3, 4-15, 16-63, ... 16,384 and more): the magnitudes above *min_votes*
-    are read and merged, and only in the lowest of them are titles filtered here. Costs one Query
-    for each of these 1 to 9 partitions, then further ones of at most 20 items as the page needs:
-    items read <= 2 x titles returned + 20 x requests. Freshness as `list_titles`.
+    A key condition supports one range, so the rating index is split by the magnitude of the number
+    of votes (0, 1-3, 4-15, 16-63, ... 16,384 and more). The partitions above *min_votes* are read
+    and merged; only titles of the lowest one are filtered after reading. Costs one Query for each
+    of these 1 to 9 partitions, then further ones of at most 20 items as the page needs: items read
+    <= 2 x titles returned + 20 x requests. Freshness is that of `list_titles`.
 
     Nothing that matches is an empty page, not an error.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        min_votes: Number of votes that is not enough; -1 takes all titles.
-        min_rating: Average vote that is not enough, usually 0 to 10.
+        min_votes: Return only titles with more votes than this; -1 includes all.
+        min_rating: Return only titles with a higher average vote than this, usually 0 to 10.
         genre_id: Only titles of this genre; None for all.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the best.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the best.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> page = list_top_rated(catalog, "movie", min_votes=100, min_rating=6)
@@ -143,22 +143,22 @@ def list_released_between(
 ) -> Page[AnyTitle]:
     """List titles released or first broadcast from *since* to *until*, both days included.
 
-    The newest first by default; ties come by id in the same direction. A title without a date is
-    never among them. Cost and freshness as `list_titles`.
+    By default the newest come first; ties are broken by id in the same direction. Titles without a
+    date are not included. Cost and freshness are those of `list_titles`.
 
-    Nothing in between is an empty page, not an error; so is *since* after *until*.
+    Returns an empty page if there are no such titles, or *since* is after *until*.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         since: First day, as `datetime.date` or ``"YYYY-MM-DD"``.
-        until: Last day, likewise.
+        until: Last day, in the same form.
         genre_id: Only titles of this genre; None for all.
-        descending: Newest first.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the beginning.
+        descending: Whether the newest titles come first.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the beginning.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> page = list_released_between(catalog, "movie", "1990-01-01", "1999-12-31")
@@ -181,7 +181,7 @@ def list_released_between(
 
 
 @access_pattern(
-    "The titles whose name begins so",
+    "The titles whose name has a given beginning",
     step(
         "Query",
         "_list = ALL#<kind> AND _name BETWEEN <the prefix, or after> AND <its end>",
@@ -196,23 +196,23 @@ def list_released_between(
 def find_titles_by_name(
     catalog: Catalog, kind: Kind, prefix: str, *, limit: int = 20, after: str | None = None
 ) -> Page[AnyTitle]:
-    """List the titles whose name begins with *prefix*, in the order of their names.
+    """List the titles whose name begins with *prefix*, sorted by name.
 
-    Case, accents and punctuation do not count, and runs of white space count as one space:
-    ``"spider man"`` finds "Spider Man!" and ``"AMELIE"`` finds "Amélie". A prefix with nothing
-    left that counts begins every name. Names that are equal so come by id. Cost and freshness as
+    Case, accents and punctuation are ignored, and runs of white space count as one space:
+    ``"spider man"`` finds "Spider Man!" and ``"AMELIE"`` finds "Amélie". A prefix that is empty
+    after this matches every name. Equal names are sorted by id. Cost and freshness are those of
     `list_titles`.
 
-    No such name is an empty page, not an error.
+    Returns an empty page if no name matches.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        prefix: What the name begins with; what counts of it may have 900 bytes of UTF-8.
-        limit: Most titles to return, 1 to 1,000.
-        after: ``next`` of the page before; None starts at the beginning.
+        prefix: The beginning of the name; at most 900 bytes of UTF-8 after folding.
+        limit: Maximum number of titles, 1 to 1,000.
+        after: ``next`` of the previous page; None starts at the beginning.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         InvalidCursorError: If *after* was changed, or made for other arguments.
 
     >>> [movie.display_name for movie in find_titles_by_name(catalog, "movie", "hé")]

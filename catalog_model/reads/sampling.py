@@ -1,8 +1,8 @@
-"""The access pattern that answers with titles picked at random, each set equally likely.
+"""The access pattern that picks titles at random, with every subset equally likely.
 
-Each title owns a slot; the slots of a shard are numbered from 0 without a gap, so the totals of
-the shards say which slots there are. Picking distinct slots is picking distinct titles, and no
-slot is likelier than another: uniform by construction, whatever was written or deleted before.
+Each title owns a slot. The slots of a shard are numbered from 0 without gaps, so the totals of the
+shards determine the existing slots. Picking distinct slots means picking distinct titles, each with
+the same probability, whatever was written or deleted before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
 
 ROUNDS: Final = 5
-"""How often slots that changed hands under way are replaced by others."""
+"""How many times slots that changed their owner during the read are replaced by others."""
 
 
 @access_pattern(
@@ -46,24 +46,24 @@ ROUNDS: Final = 5
 def sample_titles(
     catalog: Catalog, kind: Kind, count: int = 20, *, rng: random.Random | None = None
 ) -> list[AnyTitle]:
-    """Pick *count* distinct titles of *kind* at random; all of them when fewer exist.
+    """Pick *count* distinct titles of *kind* at random; all of them if there are fewer.
 
-    Every subset of that size is equally likely, and so is every order of it.
+    Every subset of that size is equally likely, and so is each of its orders.
 
-    Costs three BatchGetItem (the totals, the slots, the titles) and 4 + *count* read units at any
-    size of the catalogue; for each further 100 titles, two requests more. A title that is deleted
-    at the same moment is replaced by another, at the cost of two requests. A title put a moment
-    ago may not be among them yet.
+    Costs three BatchGetItem (the totals, the slots, the titles) and 4 + *count* read units, at any
+    size of the catalogue; two more requests for each further 100 titles. A title that is deleted
+    during the call is replaced by another, with two more requests. The latest titles may not be
+    included yet.
 
-    A kind without titles is an empty list.
+    Returns an empty list if there are no titles of the kind.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        count: How many titles, 0 or more.
-        rng: Source of randomness, such as ``random.Random(7)`` to pick the same again.
+        count: Number of titles, 0 or more.
+        rng: Random number generator, such as ``random.Random(7)`` for a reproducible sample.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
 
     >>> sorted(movie.display_name for movie in sample_titles(catalog, "movie", 20))
     ['Black Lotus', 'Heat', 'Up']
@@ -88,7 +88,7 @@ def sample_titles(
 
 
 class _Lottery:
-    """Draws slots without putting them back."""
+    """Draws slots without replacement."""
 
     def __init__(self, totals: Sequence[int], rng: random.Random) -> None:
         self._ends = list(accumulate(totals))
@@ -96,7 +96,7 @@ class _Lottery:
         self._drawn: set[int] = set()
 
     def draw(self, count: int) -> list[tuple[int, int]]:
-        """Draw slots, each as its shard and its number; fewer when there are no more."""
+        """Draw slots, each as shard and number; fewer if none are left."""
         slots = self._ends[-1]
         wanted = min(count, slots - len(self._drawn))
         tickets = self._rng.sample(range(slots), wanted + len(self._drawn))
@@ -112,7 +112,7 @@ class _Lottery:
 def _titles_in(
     gateway: Gateway, kind: Kind, slots: Iterable[tuple[int, int]]
 ) -> dict[TitleKey, AnyTitle]:
-    """Read who owns the slots, and then those titles, in no order."""
+    """Read the owners of the slots, then those titles, unordered."""
     asked = [keys.slot_key(kind, shard, number) for shard, number in slots]
     found = gateway.batch_get_parts(asked, (codec.TITLE_ID,))
     return read_titles(gateway, [codec.decode_slot(kind, item) for item in found])

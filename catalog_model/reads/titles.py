@@ -30,16 +30,16 @@ from catalog_model.table import codec, keys
 def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
     """Get one title.
 
-    Costs one GetItem: half a read unit for each 4 KB, twice that if consistent.
+    Costs one GetItem: half a read unit for each 4 KB, or one if consistent.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
-        title_id: The title's id; ids of movies and of shows overlap.
-        consistent: See every write that was answered before.
+        title_id: The title's id; ids of movies and shows overlap.
+        consistent: Whether to include every acknowledged write (strong consistency).
 
     Raises:
         TitleNotFoundError: If there is no such title.
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
 
     >>> get_title(catalog, "movie", 949)
     <Movie 949 'Heat'>
@@ -65,18 +65,18 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
     consistency="eventual",
 )
 def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | None]:
-    """Get many titles: a list as long as *keys*, in their order, None where there is no title.
+    """Get many titles: a list as long as *keys*, in their order, with None for missing titles.
 
-    Costs one BatchGetItem for each 100 different keys, half a read unit for each. Not a snapshot:
-    titles may be of slightly different moments.
+    Costs one BatchGetItem for each 100 different keys, half a read unit for each key. The result is
+    not a snapshot: titles may be read at slightly different moments.
 
-    No keys are an empty list, and no request.
+    Without keys it returns an empty list and sends no request.
 
     Args:
-        keys: Keys of titles, such as ``TitleKey("movie", 949)``; any number, also repeated.
+        keys: Keys of titles, such as ``TitleKey("movie", 949)``; any number, duplicates allowed.
 
     Raises:
-        InvalidArgumentError: If one of them is no key.
+        InvalidArgumentError: If one of them is not a key.
 
     >>> get_titles(catalog, [TitleKey("movie", 949), TitleKey("tv", 7), TitleKey("movie", 949)])
     [<Movie 949 'Heat'>, None, <Movie 949 'Heat'>]
@@ -104,17 +104,17 @@ def get_title_with_genres(
 ) -> TitleWithGenres:
     """Get a title together with its memberships, in the order of its ``genre_ids``.
 
-    Costs one Query over the title's item collection. A Query is no snapshot: while a change of
-    the title is being written, the title may be of one side of it and a membership of the other.
+    Costs one Query over the title's item collection. A Query is not a snapshot: during a change,
+    the title may be from before it and a membership from after it, or the reverse.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
-        consistent: See every write that was answered before.
+        consistent: Whether to include every acknowledged write (strong consistency).
 
     Raises:
         TitleNotFoundError: If there is no such title.
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
 
     >>> heat, memberships = get_title_with_genres(catalog, "movie", 949)
     >>> [membership.genre_name for membership in memberships]
@@ -133,7 +133,7 @@ def get_title_with_genres(
 
 
 def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, AnyTitle]:
-    """Read titles from their copies, which are cheaper to decode; missing ones are left out."""
+    """Read titles from their copies, which decode faster; missing titles are omitted."""
     asked = dict.fromkeys(wanted)
     copies = [keys.listing_key(key) for key in asked]
     kinds = {key.kind for key in asked}
@@ -141,12 +141,12 @@ def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, 
         (kind,) = kinds
         found = gateway.batch_get_parts(copies, (codec.DOC,))
         titles = [codec.decode_copy(kind, item) for item in found]
-    else:  # a record does not say which kind it is of, its key does
+    else:  # the kind is in the key, not in the record
         found = gateway.batch_get_parts(copies, ("PK", codec.DOC))
         titles = [codec.decode_copy(keys.kind_of(item["PK"]["S"]), item) for item in found]
     return {title.key: title for title in titles}
 
 
 def not_found(catalog: Catalog, key: TitleKey) -> TitleNotFoundError:
-    """Make the error for a title that is not there."""
+    """Return the error for a missing title."""
     return TitleNotFoundError(f"there is no {key.kind} with id {key.id} in {catalog.table!r}")

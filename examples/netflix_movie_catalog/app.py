@@ -1,8 +1,8 @@
 """NetflixMovieCatalog on one DynamoDB table.
 
-It answers as the application it replaces, which keeps two JSON files in its memory; the README
-beside this file lists where it differs on purpose. What a table is and how it is asked is the
-business of `catalog_model`: here a request is parsed, an access pattern called, its answer shaped.
+It answers as the application it replaces, which keeps two JSON files in memory; the README in this
+folder lists the intended differences. `catalog_model` handles the table: the functions here parse a
+request, call an access pattern and format the result.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ METHODS: Final = frozenset(
 routes = Blueprint("catalog", __name__)
 extension = FlaskCatalog(
     statuses={
-        ConflictError: 503,  # who asks again sets the popularity all the same
-        InvalidArgumentError: 500,  # views answer for arguments: this one is of what is stored
+        ConflictError: 503,  # a repeated request sets the popularity all the same
+        InvalidArgumentError: 500,  # views handle arguments: this error is about stored data
     }
 )
 
 
 def create_app(catalog: Catalog | None = None) -> Flask:
-    """Make the application on *catalog*, by default the one that the environment names.
+    """Make the application on *catalog*, by default the one configured in the environment.
 
     Nothing is sent before the first request, so each worker process opens its own connections.
     """
@@ -61,7 +61,7 @@ def create_app(catalog: Catalog | None = None) -> Flask:
 
 
 class BoundedJSON(DefaultJSONProvider):
-    """Reads bodies as ever, but for those nested deeper than every Python's parser goes."""
+    """Reads bodies as Flask does, but rejects those nested too deeply for some Python's parser."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON.
@@ -83,13 +83,13 @@ def home() -> str:
 
 @routes.get("/status")
 def status() -> str:
-    """Tell that the process is alive; the table is not asked."""
+    """Report that the process is alive, without a request to the table."""
     return "OK"
 
 
 @routes.get("/discover")
 def discover() -> Response:
-    """Answer 20 titles: the most popular of ``genre``, or without one any 20 of the ``type``."""
+    """Return 20 titles: the most popular of ``genre``, or without it any 20 of the ``type``."""
     kind: Literal["movie", "tv"] = "tv" if request.args.get("type") == "tv" else "movie"
     genre = request.args.get("genre")
     if not genre:
@@ -100,14 +100,14 @@ def discover() -> Response:
         return refuse(f"genre must be a whole number, not {genre[:40]!r}")
     try:
         page = ap.list_titles_in_genre(current_catalog, kind, genre_id, limit=PAGE)
-    except InvalidArgumentError:  # a number that is no genre's id: 0, negative or far too long
+    except InvalidArgumentError:  # a number that is not an id of a genre: 0, negative or too long
         return answer_titles(())
     return answer_titles(page.items)
 
 
 @routes.post("/updatePopularity")
 def update_popularity() -> Response:
-    """Give a movie a new popularity, and with it a new place in the order of its genres."""
+    """Change a movie's popularity, and with it its place in the lists of its genres."""
     if sum(map(request.get_data().count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise RequestEntityTooLarge  # each value takes twenty times its bytes
     try:
@@ -122,14 +122,14 @@ def update_popularity() -> Response:
         movie = ap.update_popularity(current_catalog, "movie", movie_id, popularity)
     except TitleNotFoundError:
         return refuse(NO_MOVIE)
-    except ValueError as problem:  # of the popularity, or of the id: that one is reported first
+    except ValueError as problem:  # about the popularity or the id; an unknown id is reported first
         return refuse(str(problem) if is_movie(movie_id) else NO_MOVIE)
     message = "Popularity updated successfully"
     return answer({"message": message, "new_popularity": movie.popularity})
 
 
 def movie_id_of(key: object) -> int:
-    """Read an id as the files write their keys, plain digits; 0, nobody's id, for all else."""
+    """Read an id written in plain digits, as in the files; return 0, never an id, for all else."""
     return int(key) if isinstance(key, str) and MOVIE_KEY.fullmatch(key) else 0
 
 
@@ -150,7 +150,7 @@ def popularity_of(value: object) -> float:
 
 
 def is_movie(movie_id: int) -> bool:
-    """Tell whether there is such a movie, with one small read."""
+    """Whether there is such a movie, with one small read."""
     try:
         ap.get_title(current_catalog, "movie", movie_id)
     except (TitleNotFoundError, InvalidArgumentError):
@@ -159,7 +159,7 @@ def is_movie(movie_id: int) -> bool:
 
 
 def answer(payload: object) -> Response:
-    """Write *payload* as JSON, byte for byte as the application before this one wrote it."""
+    """Write *payload* as JSON, byte for byte as the original application does."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n"
     return Response(text, mimetype="application/json")
 
@@ -170,29 +170,29 @@ def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
 
 
 def refuse(message: str) -> Response:
-    """Answer with an error that may quote what a client sent: never as markup."""
+    """Answer with an error; quoted input of the client is never sent as markup."""
     return extension_answer({"error": message}, 400)
 
 
 def too_large(_: RequestEntityTooLarge) -> Response:
-    """Answer for a body that is not read, as it is too large or holds too much."""
+    """Answer a request whose body is not read, because it is too large or has too many values."""
     bounds = f"The body must be at most {MAX_BODY} bytes and {MAX_VALUES} values"
     return extension_answer({"error": bounds}, 413)
 
 
 def measure(app: Flask, registry: CollectorRegistry) -> None:
-    """Count and time the requests, and show the figures at ``/metrics``.
+    """Count and time the requests, and expose the metrics at ``/metrics``.
 
-    The registry is the application's own, so that two of them in a process are both measured.
+    Each application has its own registry, so that two of them in one process are both measured.
     """
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     PrometheusMetrics(app, group_by=path, registry=registry)
-    app.after_request(bound_method)  # after_request runs the last one first, so before it counts
+    app.after_request(bound_method)  # the last one runs first, so before the count
 
 
 def path(asked: Request) -> str:
-    """Give the label ``path``: one of this application's paths, or one word for all others."""
+    """Return the label ``path``: one of this application's paths, or one word for all others."""
     known = {rule.rule for rule in current_app.url_map.iter_rules()}
     return asked.path if asked.path in known else "(other)"
 
@@ -205,4 +205,4 @@ def bound_method(response: Response) -> Response:
 
 
 if __name__ == "__main__":
-    create_app().run(host="0.0.0.0", port=8080)  # noqa: S104  # for a container, as ever
+    create_app().run(host="0.0.0.0", port=8080)  # noqa: S104  # for a container, as in the original

@@ -1,4 +1,4 @@
-r"""How gunicorn serves the application: `make run` starts it so, and so does the image.
+r"""gunicorn's configuration for the application, used by `make run` and by the image.
 
 ::
 
@@ -6,28 +6,28 @@ r"""How gunicorn serves the application: `make run` starts it so, and so does th
     gunicorn --config examples/netflix_movie_catalog/gunicorn_conf.py \
         'examples.netflix_movie_catalog.app:create_app()'
 
-Options of the command line, and of the variable GUNICORN_CMD_ARGS, go before what is set here:
+Options on the command line and in the variable GUNICORN_CMD_ARGS take precedence over this file:
 ``--bind 0.0.0.0:8080`` in a container. Three variables matter:
 
 ==============================  ===================================================================
 ``WEB_CONCURRENCY``             the number of worker processes; 2
-``CATALOG_DRAIN_SECONDS``       from SIGTERM until no more connections are accepted; 5
-``PROMETHEUS_MULTIPROC_DIR``    a folder for the figures of all workers, one for each gunicorn. It
-                                is emptied at the start and kept at the end; without it there is
-                                one in memory that goes at the end
+``CATALOG_DRAIN_SECONDS``       seconds from SIGTERM until connections are refused; 5
+``PROMETHEUS_MULTIPROC_DIR``    a folder for the metrics of all workers, one for each gunicorn. It
+                                is emptied at the start and kept at the end; by default, a folder
+                                in memory that is removed at the end
 ==============================  ===================================================================
 
 At SIGTERM the readiness of all workers fails, each answer closes its connection, and requests are
-served as before until whoever balances load has had time to look elsewhere. Then new connections
-are refused and what is being answered is finished. A second SIGTERM ends the wait. So give the
-process ``CATALOG_DRAIN_SECONDS`` and 20 seconds more before it is killed
-(``terminationGracePeriodSeconds``, ``docker stop --time``).
+served as before until load balancers have stopped routing here. Then new connections are refused
+and running requests are completed. A second SIGTERM ends the wait. So allow the process
+``CATALOG_DRAIN_SECONDS`` plus 20 seconds before it is killed (``terminationGracePeriodSeconds``,
+``docker stop --time``).
 
-The threads get whole requests only: clients that are slow, or send much, hold none of them. The
-module `catalog_model.gunicorn` says what is closed, and when.
+The threads get complete requests only: slow clients and large bodies occupy none of them. The
+module `catalog_model.gunicorn` documents which connections are closed, and when.
 
-The application is loaded once, before the workers are forked: they start at once and share its
-memory. No client is made by then; each worker makes its own before it accepts a connection. A new
+The application is loaded once, before the workers are forked: they start quickly and share its
+memory. It has no client by then; each worker makes its own before it accepts a connection. A new
 version of the code needs a new gunicorn: SIGHUP replaces the workers, not the code.
 """
 
@@ -46,26 +46,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-MEMORY: Final = "/dev/shm"  # noqa: S108  # Linux's: writable where the rest is read-only
+MEMORY: Final = "/dev/shm"  # noqa: S108  # on Linux: writable where the rest is read-only
 OUR_FOLDER: Final = "catalog-metrics-"
 LONGEST_DRAIN: Final = 3600.0
 SETTLE_SECONDS: Final = 0.2
-SO_ATTACH_FILTER: Final = 26  # Linux's; the module socket has no name for it
+SO_ATTACH_FILTER: Final = 26  # Linux's; the module socket does not define it
 NO_NEWCOMERS: Final = (
     (0x30, 0, 0, 13),  # load the flags of a TCP packet
-    (0x54, 0, 0, 0x12),  # of them SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone: somebody wants to connect
+    (0x54, 0, 0, 0x12),  # of these, SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN alone: a new connection
     (0x06, 0, 0, 0),  # drop it
     (0x06, 0, 0, 0xFFFFFFFF),  # pass all others
 )
-"""A filter for a listening socket, in the code of the Berkeley packet filter."""
+"""A filter for a listening socket, as code of the Berkeley packet filter."""
 
 
 def seconds_to_drain() -> float:
-    """Read CATALOG_DRAIN_SECONDS now: what is wrong would be found at the end, by SIGTERM.
+    """Read CATALOG_DRAIN_SECONDS at the start; otherwise an error would appear only at SIGTERM.
 
     Raises:
-        ValueError: If it is no number within bounds; names it.
+        ValueError: If it is not a number within bounds; the message names it.
     """
     said = os.environ.get("CATALOG_DRAIN_SECONDS") or "5"
     with suppress(ValueError):
@@ -79,9 +79,9 @@ bind = "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "catalog_model.gunicorn.BufferedWorker"
 threads = 8
-os.environ.setdefault("CATALOG_WAITING_REQUESTS", str(threads - 2))  # two are left for health
+os.environ.setdefault("CATALOG_WAITING_REQUESTS", str(threads - 2))  # two are for health checks
 preload_app = True
-keepalive = 75  # longer than balancers keep theirs, so that they close first: AWS's 60 s
+keepalive = 75  # longer than load balancers keep theirs, so that they close first: AWS's 60 s
 drain_seconds = seconds_to_drain()
 graceful_timeout = 20
 worker_tmp_dir = MEMORY if os.access(MEMORY, os.W_OK) else None
@@ -89,7 +89,7 @@ control_socket_disable = True
 
 
 def metrics_folder() -> Path:
-    """Name the folder of the workers' figures, and make it; the variable leads everybody there.
+    """Create and return the folder of the workers' metrics, and set the variable for all processes.
 
     It must be set before the application is loaded: prometheus_client looks only once.
     """
@@ -104,46 +104,46 @@ def metrics_folder() -> Path:
 
 
 def remove(folder: str, owner: int) -> None:
-    """Remove the folder at the end of the process that made it, and not of one of its workers."""
+    """Remove the folder at the end of the process that made it, not of one of its workers."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 folder = metrics_folder()
 draining = folder / f"draining-{os.getpid()}"
-"""A file that is there once gunicorn was told to end: all workers, old and new, see it."""
+"""A file that exists once gunicorn was told to end; all workers, old and new, see it."""
 
 
 def on_starting(server: Any) -> None:
-    """Forget the figures of an earlier gunicorn, and that it was told to end."""
+    """Remove the metrics and the draining file of an earlier gunicorn."""
     draining.unlink(missing_ok=True)
-    if server.master_pid:  # it takes over from another one, after SIGUSR2, which counts on
+    if server.master_pid:  # it takes over from another one, after SIGUSR2, which keeps counting
         return
     for file in folder.glob("*.db"):
-        if not file.stem.endswith(f"_{server.pid}"):  # this process's, by an application preloaded
+        if not file.stem.endswith(f"_{server.pid}"):  # this process's, by a preloaded application
             file.unlink()
 
 
 def pre_exec(server: Any) -> None:
-    """Have the gunicorn that takes over make its own folder, as this one's goes with this one."""
+    """Make the gunicorn that takes over use its own folder: this one is removed at the end."""
     if folder.name.startswith(OUR_FOLDER):
         server.cfg.env_orig.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 
 def when_ready(server: Any) -> None:
-    """Let SIGTERM begin with a time in which readiness fails and all is served."""
+    """Make SIGTERM start with a period in which readiness fails and requests are served."""
 
     def drain(*_: object) -> None:
         signal.signal(signal.SIGTERM, close)
         signal.signal(signal.SIGALRM, close)
-        with suppress(OSError):  # of a folder that somebody removed: then without failing readiness
+        with suppress(OSError):  # the folder was removed: drain without failing readiness
             draining.touch()
         signal.setitimer(signal.ITIMER_REAL, drain_seconds or 0.001)
 
     def close(*_: object) -> None:
         signal.signal(signal.SIGTERM, server.signal)
         signal.signal(signal.SIGALRM, lambda *_: server.signal(signal.SIGTERM, None))
-        if not (server.systemd or server.master_pid or server.reexec_pid):  # nobody else listens
+        if not (server.systemd or server.master_pid or server.reexec_pid):  # no other listener
             for listener in server.LISTENERS:
                 refuse_newcomers(listener.sock)
         signal.setitimer(signal.ITIMER_REAL, SETTLE_SECONDS)
@@ -152,35 +152,35 @@ def when_ready(server: Any) -> None:
 
 
 def refuse_newcomers(listener: socket.socket) -> None:
-    """Take no new connections, while those that are made, or half made, are still accepted.
+    """Refuse new connections, but still accept those that are established or half-open.
 
-    To close the socket at once would break the connections that wait to be accepted, with their
-    requests in them. With the filter Linux drops the packet that asks for a new one, and nothing
-    else. Whoever sent it sends it again a second later, and is refused: nobody listens any more.
+    Closing the socket at once would break the connections that wait to be accepted, with their
+    requests. With the filter, Linux drops only the packets that request a new connection. Their
+    sender repeats them a second later, and is refused, because the socket is closed by then.
     """
     code = ctypes.create_string_buffer(
         b"".join(struct.pack("HBBI", *step) for step in NO_NEWCOMERS)
     )
     program = struct.pack("HP", len(NO_NEWCOMERS), ctypes.addressof(code))
     if sys.platform == "linux" and listener.family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError):  # a kernel without filters: as gunicorn does it
+        with suppress(OSError):  # a kernel without filters: plain gunicorn behaviour
             listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Make the worker's client before its first request; a configuration that is wrong ends it."""
+    """Make the worker's client before its first request; a wrong configuration ends the worker."""
     worker.wsgi.extensions["catalog_model"].warm()
 
 
 def pre_request(worker: Any, request: Any) -> None:
-    """Once gunicorn was told to end, fail readiness, and close the connection after the answer."""
+    """While gunicorn drains, fail readiness, and close the connection after the answer."""
     if draining.exists():
         worker.wsgi.extensions["catalog_model"].drain()
         request.force_close()
 
 
 def child_exit(_: Any, worker: Any) -> None:
-    """Drop the gauges of a worker that has ended; what it counted stays."""
-    from prometheus_client import multiprocess  # noqa: PLC0415  # not before the folder is named
+    """Drop the gauges of a worker that has ended; its counters stay."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  # not before the folder is set
 
     multiprocess.mark_process_dead(worker.pid, str(folder))  # type: ignore[no-untyped-call]

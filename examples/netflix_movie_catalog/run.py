@@ -1,7 +1,7 @@
-"""What `make run` starts: an engine, the table with its titles, and the application on it.
+"""The program behind `make run`: an engine, the table with its titles, and the application.
 
-Everything stays on this machine. A second run finds what the first one left, if the engine keeps
-its tables: popularities that were updated in between stay.
+Everything stays on this machine. If the engine keeps its tables, a second run finds the data of the
+first one, including changed popularities.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 
 def port_number(text: str) -> int:
-    """Read a port; what raises ValueError is refused by argparse."""
+    """Read a port; argparse turns a ValueError into a usage error."""
     if not 0 < int(text) <= MAX_PORT:
         raise ValueError(text)
     return int(text)
@@ -129,7 +129,7 @@ def fill(catalog: Catalog, titles: Titles, stamp: Stamp | None) -> None:
 
 
 class Stamp:
-    """A file beside the engine's that says which data is loaded, all of it."""
+    """A file next to the engine's that records which data is completely loaded."""
 
     def __init__(self, folder: Path, data: Path | Traversable) -> None:
         self._path = folder / "loaded"
@@ -138,7 +138,7 @@ class Stamp:
             self._digest.update((data / name).read_bytes())
 
     def is_there(self) -> bool:
-        """Tell whether that data is loaded; if not, no other counts as loaded any more."""
+        """Whether that data is loaded; if not, forget any other data that was loaded."""
         if self._path.is_file() and self._path.read_text() == self._digest.hexdigest():
             return True
         self._path.unlink(missing_ok=True)
@@ -150,7 +150,7 @@ class Stamp:
 
 
 def _name_of(data: Path | None) -> str:
-    """Name the engine's folder after the data, so that no two sets of it get mixed."""
+    """Return a folder name for the data, so that different data sets are kept apart."""
     if data is None:
         return "sample"
     path = data.resolve()
@@ -158,7 +158,7 @@ def _name_of(data: Path | None) -> str:
 
 
 def _progress(total: int) -> Callable[[int], None] | None:
-    """Count on one line of a terminal."""
+    """Show the progress on one line of a terminal."""
     if not sys.stderr.isatty():
         return None
 
@@ -174,7 +174,7 @@ def _progress(total: int) -> Callable[[int], None] | None:
 def application(engine: Engine, catalog: Catalog, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the application under gunicorn, out of reach of a Ctrl-C in this terminal.
 
-    It ends with this process, even if that is killed.
+    It ends with this process, even if this process is killed.
     """
     if find_spec("gunicorn") is None:
         raise ConfigurationError("gunicorn is not installed: pip install -e '.[cli,local,flask]'")
@@ -239,7 +239,7 @@ The application answers at {url}; try
     curl -H 'Content-Type: application/json' -d '{body}' {url}/updatePopularity
     curl {url}/readyz
 
-and beside it, on the same table,
+and, on the same table,
 
     export {exports}
     {command} get-title movie {movie_id}
@@ -250,7 +250,7 @@ Ctrl-C stops it.
 
 
 def say(text: str) -> None:
-    """Tell the user, at once."""
+    """Print a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

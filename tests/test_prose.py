@@ -1,0 +1,113 @@
+"""The prose check: what it reads, what it reports, and that it is quick."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from docs import prose
+from docs.prose import Rules, check, prose_of
+
+PLANTED = "Give the title, which nobody has changed meanwhile."
+
+
+def planted(root: Path, name: str, text: str) -> list[str]:
+    """Return the findings in a project of one file."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    rules = Rules(Rules.read().substitutions, pending={}, exceptions=())
+    return [line.partition(": write")[0] for line in check(root, rules)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", f"# A page\n\n{PLANTED}\n"),
+        ("docs/page.md", f"| what | is |\n|---|---|\n| it | {PLANTED} |\n"),
+        ("catalog_model/a.py", f'"""A module.\n\n{PLANTED}\n"""\n'),
+        ("catalog_model/b.py", f"x = 1\n# {PLANTED}\n"),
+        ("catalog_model/c.py", f'print(\n    "{PLANTED}")\n'),
+        ("catalog_model/d.py", f'x = 1\nprint(f"{{x}}: {PLANTED}")\n'),
+    ],
+)
+def test_a_planted_sentence_is_found_wherever_prose_is(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    """In pages, tables, docstrings, comments and messages: with its line and the phrase."""
+    line = text[: text.index("Give")].count("\n") + 1
+    assert sorted(planted(tmp_path, name, text)) == [
+        f'{name}:{line}: "Give the"',
+        f'{name}:{line}: "nobody"',
+    ]
+
+
+def test_a_phrase_is_found_across_lines(tmp_path: Path) -> None:
+    """Of a paragraph, a comment, and a message in two parts."""
+    text = 'x = ("its name is taken by so "\n    "many others")  # as good\n# as it'
+    found = planted(tmp_path, "catalog_model/a.py", text)
+    assert sorted(found) == [
+        'catalog_model/a.py:1: "so many"',
+        'catalog_model/a.py:2: "as good as"',
+    ]
+    (tmp_path / "catalog_model" / "a.py").unlink()
+    page = planted(tmp_path, "README.md", "There are so\nmany.\n\nThis is so\n\nmany words.\n")
+    assert page == ['README.md:1: "so many"']
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", f"```\n{PLANTED}\n```\n"),
+        ("README.md", f"<!-- x y: generated -->\n{PLANTED}\n<!-- x y: end -->\n"),
+        ("README.md", "The option `nobody`, or [this](nobody.md).\n"),
+        ("catalog_model/a.py", 'nobody = "nobody"\n'),
+        ("catalog_model/b.py", f'"""Runs.\n\n>>> print("{PLANTED}")\n"""\n'),
+        ("catalog_model/c.py", '"""Sets ``nobody`` or `nobody`."""\n'),
+    ],
+)
+def test_code_is_no_prose(tmp_path: Path, name: str, text: str) -> None:
+    """Names, examples, quoted words and generated tables are left alone."""
+    assert planted(tmp_path, name, text) == []
+
+
+def test_the_project_itself_passes() -> None:
+    """All that has been revised, without an exception or a pending folder that is not needed."""
+    assert check() == []
+
+
+def test_an_exception_covers_its_own_phrase_and_has_a_reason(tmp_path: Path) -> None:
+    """Once its phrase is gone it is a finding itself."""
+    (tmp_path / "README.md").write_text("Sees nobody.\n")
+    exception = {"path": "README.md", "phrase": "nobody", "reason": "a test"}
+    rules = Rules(Rules.read().substitutions, {}, (exception,))
+    assert check(tmp_path, rules) == []
+    (tmp_path / "README.md").write_text("Sees no file.\n")
+    (unneeded,) = check(tmp_path, rules)
+    assert "no longer needed" in unneeded
+    assert all(each["reason"].strip() for each in Rules.read().exceptions)
+    assert all(reason.strip() for reason in Rules.read().pending.values())
+
+
+def test_it_is_quick() -> None:
+    """Three seconds of this process's time for the whole project, pending folders included."""
+    rules = Rules(Rules.read().substitutions, {}, ())
+    began = time.process_time()
+    check(rules=rules)
+    assert time.process_time() - began < 6  # three on a machine of two cores, alone
+
+
+def test_every_rule_of_the_list_is_in_the_guide() -> None:
+    """The guide has its words; the list has its phrases."""
+    guide = " ".join((prose.ROOT / "CONTRIBUTING.md").read_text("utf-8").split()).lower()
+    for substitution in Rules.read().substitutions:
+        assert substitution.rule.partition(",")[0] in guide, substitution.rule
+
+
+def test_lines_stay_where_they_are() -> None:
+    """So a finding names the right one."""
+    for path in (prose.ROOT / "README.md", Path(prose.__file__)):
+        text = path.read_text("utf-8")
+        assert prose_of(path).count("\n") == text.count("\n")
