@@ -114,7 +114,7 @@ def step(
             progress.beat(lines[-1] if lines else "")
             reader.join(progress.seconds_left)
     if process.returncode:
-        raise StepError("\n".join(lines) or f"{command[0]} failed with {process.returncode}")
+        raise StepError("\n".join(_told(lines)) or f"{command[0]} failed with {process.returncode}")
 
 
 def _collect(process: subprocess.Popen[str], lines: deque[str]) -> None:
@@ -125,6 +125,13 @@ def _collect(process: subprocess.Popen[str], lines: deque[str]) -> None:
 def indented(error: StepError) -> str:
     """Return a failure as it stands under the line of its step."""
     return "\n".join(f"    {line}" for line in str(error).splitlines())
+
+
+def _told(lines: Sequence[str]) -> list[str]:
+    """Return the lines that tell why a step failed: of its retries the last one's reason alone."""
+    retries = [line for line in lines if "Retrying (" in line]
+    reasons = [line.rpartition(" broken by ")[2] for line in retries[-1:]]
+    return [*reasons, *(line for line in lines if line not in retries)]
 
 
 def last_line(error: StepError) -> str:
