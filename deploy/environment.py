@@ -26,7 +26,7 @@ import threading
 import time
 import tomllib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,8 @@ ENGINES: Final = ("auto", "dynoxide", "moto")
 MAX_PORT: Final = 65535
 BEAT_SECONDS: Final = 3.0
 """The longest silence."""
+
+STOP_SECONDS: Final = 5.0
 
 TAIL: Final = 12
 """Lines of a step's output that are shown when it fails."""
@@ -106,20 +108,23 @@ def step(
     except OSError as error:
         raise StepError(f"{command[0]} cannot be run: {error.strerror}") from error
     lines: deque[str] = deque(maxlen=TAIL)
-    with process:
-        reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
-        reader.start()
+    reader = threading.Thread(target=_collect, args=(process.stdout, lines), daemon=True)
+    reader.start()
+    try:
         reader.join(progress.seconds_left)
         while reader.is_alive():
             progress.beat(lines[-1] if lines else "")
             reader.join(progress.seconds_left)
-    if process.returncode:
+    except KeyboardInterrupt:
+        process.terminate()
+        reader.join(STOP_SECONDS)
+        raise
+    if process.wait():
         raise StepError("\n".join(_told(lines)) or f"{command[0]} failed with {process.returncode}")
 
 
-def _collect(process: subprocess.Popen[str], lines: deque[str]) -> None:
-    assert process.stdout is not None  # it is a pipe
-    lines.extend(filter(None, map(str.strip, process.stdout)))
+def _collect(output: Iterable[str], lines: deque[str]) -> None:
+    lines.extend(filter(None, map(str.strip, output)))
 
 
 def indented(error: StepError) -> str:
