@@ -18,17 +18,22 @@ else
 unexport CATALOG_DATA
 endif
 
-PLATFORM = $(shell $(BIN)/python -c 'import platform, sys; \
-    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
-    print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
+# Makes the environment, installs packages and gets dynoxide, and says what it is doing.
+SETUP := $(BIN)/python deploy/environment.py
+GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local)
 
 .PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: $(VENV)/.app $(if $(filter moto,$(ENGINE)),,engine)  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
-	@$(BIN)/python examples/netflix_movie_catalog/run.py \
+# moto is installed only where dynoxide cannot be had, or where it is asked for.
+run: $(VENV)/.made  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
+	@$(SETUP) check --engine "$(ENGINE)" --port "$(PORT)"
+	@needed=.app; \
+	if [ "$(ENGINE)" = moto ] || { ! $(GET_ENGINE) && [ "$(ENGINE)" = auto ]; }; then needed=.local; fi; \
+	$(MAKE) --silent $(VENV)/$$needed
+	@exec $(BIN)/python examples/netflix_movie_catalog/run.py --with-parent \
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
@@ -62,7 +67,7 @@ docs: $(VENV)/.dev  ## generated tables are fresh
 bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
 	@$(BIN)/python bench/reads.py
 
-fuzz: $(VENV)/.app  ## throw bytes at what reads them, guided by coverage (SECONDS= for each target)
+fuzz: $(VENV)/.local  ## throw bytes at what reads them, guided by coverage (SECONDS= for each target)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 	    || $(BIN)/pip install --quiet --disable-pip-version-check atheris >/dev/null 2>&1 || true
 	@$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)
@@ -91,33 +96,30 @@ dist: $(VENV)/.dev  ## build what is released: wheel, source, SBOM and checksums
 	@cd "$(DIST)" && sums=$$(sha256sum * || shasum -a 256 *) && echo "$$sums" > SHA256SUMS && cat SHA256SUMS
 
 engine: $(VENV)/.made  ## get dynoxide, the strict engine, where npm can
-	@if command -v npm >/dev/null 2>&1 && [ ! -d .engine/node_modules ]; then \
-	    echo "Getting dynoxide, a strict engine ..."; \
-	    npm install --silent --no-save --no-audit --no-fund --prefix .engine \
-	        --fetch-retries 0 --fetch-timeout 20000 \
-	        @dynoxide/$(PLATFORM)@$(DYNOXIDE_VERSION) >/dev/null 2>&1 \
-	    || echo "npm cannot get dynoxide for $(PLATFORM): moto takes its place"; \
-	fi
+	@$(SETUP) engine $(DYNOXIDE_VERSION) || [ $$? -eq 1 ]
 
 $(VENV)/.made:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 \
 	    || { echo "There is no $(PYTHON): name a Python as in PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "$(PYTHON) is older than Python 3.11: name a newer one as in PYTHON=python3.12" >&2; exit 1; }
-	@"$(PYTHON)" -m venv --clear $(VENV)
+	@"$(PYTHON)" deploy/environment.py create $(VENV)
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.made pyproject.toml
 	@echo "Installing what the application needs ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cli,local,flask]'
+	@$(SETUP) install --extras cli flask
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.app pyproject.toml
+$(VENV)/.local: $(VENV)/.made pyproject.toml
+	@echo "Installing what the application and moto need ..."
+	@$(SETUP) install --extras cli flask local
+	@touch $(VENV)/.app $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	@$(BIN)/pip install --quiet --disable-pip-version-check \
-	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
-	@touch $@
+	@$(SETUP) install --extras cli fast flask local otel --groups lint package test
+	@touch $(VENV)/.app $(VENV)/.local $@
 
 clean:  ## remove what was made
 	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

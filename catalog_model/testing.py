@@ -146,7 +146,7 @@ def _moto() -> Iterator[None]:
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
         from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
 
-        from catalog_model.dynamodb.engines.moto_server import hasten  # noqa: PLC0415
+        from catalog_model.dynamodb.engines.moto_patches import hasten  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
             f"moto is not installed ({error.name} is missing): pip install 'catalog-model[local]'"

@@ -23,7 +23,7 @@ from moto import mock_aws
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import local
-from catalog_model.dynamodb.engines.moto_server import hasten
+from catalog_model.dynamodb.engines.moto_patches import hasten
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
+import os
 import shlex
 import signal
 import subprocess
@@ -21,20 +22,26 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from catalog_model import Catalog, Movie, Rejection, TVShow
-from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import (
-    ENGINE_CHOICES,
-    PYTHON,
-    Engine,
-    environment_without_aws,
-    free_port,
-    kept,
-    start_engine,
-)
-from catalog_model.errors import CatalogError, ConfigurationError
-from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
-from catalog_model.operations import create_table
+PARENT: Final = os.getppid()
+
+try:
+    from catalog_model import Catalog, Movie, Rejection, TVShow
+    from catalog_model import access_patterns as ap
+    from catalog_model.dynamodb.engines.local import (
+        ENGINE_CHOICES,
+        PYTHON,
+        Engine,
+        environment_without_aws,
+        free_port,
+        kept,
+        start_engine,
+    )
+    from catalog_model.errors import CatalogError, ConfigurationError
+    from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+    from catalog_model.operations import create_table
+except KeyboardInterrupt:  # before anything was started
+    sys.stderr.write("Stopped.\n")
+    sys.exit()
 
 Titles = Sequence[Movie | TVShow | Rejection]
 
@@ -52,9 +59,8 @@ def main() -> int:
     for told in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if told != signal.SIGHUP or signal.getsignal(told) != signal.SIG_IGN:  # by nohup
             signal.signal(told, _end)
-    options = _options()
     try:
-        run(options)
+        run(_options())
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
     except (CatalogError, OSError) as error:
@@ -64,6 +70,8 @@ def main() -> int:
 
 
 def _end(*_: object) -> None:
+    for told in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough
+        signal.signal(told, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -74,6 +82,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder with data_movies.json and data_tv.json")
     parser.add_argument(
         "--folder", type=Path, default=ROOT / ".data", help="where the engine keeps tables (.data)"
+    )
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end when the process that started this one ends"
     )
     return parser.parse_args()
 
@@ -103,6 +114,8 @@ def run(options: argparse.Namespace) -> None:
         with application(engine, catalog, options.port) as process:
             _show(engine, options.port, titles)
             while engine.is_running and process.poll() is None:
+                if options.with_parent and os.getppid() != PARENT:
+                    return
                 time.sleep(0.2)
             ended = "the application" if engine.is_running else engine.name
             raise ConfigurationError(f"{ended} has ended")

@@ -1,7 +1,7 @@
 """Keeps a program on this machine: as long as its parent lives, and out of reach of web pages.
 
-    python -IS local_keeper.py COMMAND...
-    python -IS local_keeper.py --guard HOST:PORT INNER_HOST:INNER_PORT COMMAND...
+    python -IS keeper.py COMMAND...
+    python -IS keeper.py --guard HOST:PORT INNER_HOST:INNER_PORT COMMAND...
 
 It runs COMMAND until its standard input ends, as it does when the process at the other end is gone,
 however that came about. With ``--guard`` it also answers at HOST:PORT for an engine that COMMAND
@@ -123,15 +123,7 @@ class _Connection:
             head = f"HTTP/1.1 {error.status}\r\nContent-Type: application/x-amz-json-1.0\r\n"
             head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             self._client.sendall(head.encode() + body)
-            self._drain()
-
-    def _drain(self) -> None:
-        """Read the rest of a request, so that closing does not take the answer back."""
-        self._client.shutdown(socket.SHUT_WR)
-        self._client.settimeout(1.0)
-        for _ in range(MAX_DRAINED // _CHUNK):
-            if not self._client.recv(_CHUNK):
-                return
+            drain(self._client)
 
     def _pass(self, ready: list[tuple[int, int]]) -> bool:
         for number, _ in ready:
@@ -163,8 +155,17 @@ class _Connection:
                     )
                 return
             self._head = b""
-            self._body = _length_of_body(_headers(head), exposed=self._exposed)
+            self._body = length_of_body(_headers(head), exposed=self._exposed)
             yield head + end
+
+
+def drain(client: socket.socket) -> None:
+    """Read the rest of a refused request, so that closing does not take the answer back."""
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(1.0)
+    for _ in range(MAX_DRAINED // _CHUNK):
+        if not client.recv(_CHUNK):
+            return
 
 
 def _headers(head: bytes) -> dict[str, str]:
@@ -178,7 +179,8 @@ def _headers(head: bytes) -> dict[str, str]:
     return found
 
 
-def _length_of_body(headers: dict[str, str], *, exposed: bool) -> int:
+def length_of_body(headers: Mapping[str, str], *, exposed: bool) -> int:
+    """Check a request as `check_request` does, and return the length of its body."""
     check_request(headers, exposed=exposed)
     if "transfer-encoding" in headers:
         raise RefusedError("a body needs a Content-Length", "411 Length Required")

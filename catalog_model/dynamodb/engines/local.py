@@ -233,7 +233,7 @@ def _dynoxide_command(binary: Path, port: int, folder: Path | None, host: str = 
 
 
 def _moto_command(host: str, port: int) -> list[str]:
-    missing = [name for name in ("moto", "flask_cors") if find_spec(name) is None]
+    missing = [name for name in ("moto", "py_partiql_parser") if find_spec(name) is None]
     if missing:
         raise ConfigurationError(
             f"moto is not installed ({missing[0]} is missing): pip install 'catalog-model[local]'"

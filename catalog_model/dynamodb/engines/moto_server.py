@@ -1,141 +1,134 @@
-"""moto as a server, in a process of its own.
+"""moto's DynamoDB as a server, in a process of its own.
 
 Run as ``python -m catalog_model.dynamodb.engines.moto_server HOST PORT``.
 
-Some things that moto lacks are added on the way. It knows no locks and would lose one of two
-writes that come together, so requests are served one at a time. And it copies the whole table
-for each action of a transaction, so that a table of thousands of items takes minutes to fill;
-here only the items that a transaction names are set aside. And it sorts the whole table for each
-Query, comparing objects; here plain values are compared. And it answers every web page that a
-browser has open; here those of this machine alone.
+moto's own server answers for every service of AWS, needs fifty packages to do so, and opens a
+connection for each request. This one hands requests to moto's DynamoDB and to its streams, and to
+nothing else. Requests are served one at a time, as moto knows no locks and would lose one of two
+writes that come together. Web pages of other sites are refused.
 """
 
 from __future__ import annotations
 
-import copy
+import json
 import sys
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+import traceback
+from collections import defaultdict
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
-from moto.dynamodb.models.table import Table
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import make_server
+from moto.core.request import Request
+from moto.dynamodb.responses import DynamoHandler
+from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
 from catalog_model.dynamodb.engines import keeper
+from catalog_model.dynamodb.engines.moto_patches import hasten
 
-_transact_slowly: Final = DynamoDBBackend.transact_write_items
-_one_transaction: Final = threading.Lock()
+_Answer = tuple[int, dict[str, str], bytes]
 
-
-@dataclass(frozen=True, slots=True)
-class _SetAside:
-    """An item as it was before a transaction; None where there was none."""
-
-    table: Table
-    hash_key: DynamoType
-    range_key: DynamoType
-    item: Item | None
-
-    def put_back(self) -> None:
-        items: Any = self.table.items[self.hash_key]
-        if self.item is None:
-            items.pop(self.range_key, None)
-        else:
-            items[self.range_key] = self.item
+_SERVICES: Final = {
+    "DynamoDB_20120810": DynamoHandler,
+    "DynamoDBStreams_20120810": DynamoDBStreamsHandler,
+}
+_UNKNOWN_OPERATION: Final = "com.amazon.coral.service#UnknownOperationException"
+_INTERNAL_ERROR: Final = "com.amazon.coral.service#InternalFailure"
 
 
-def hasten() -> None:
-    """Make moto's transactions and queries quick in this process, where they come one at a time."""
-    setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
-    setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
+class _Server(ThreadingHTTPServer):
+    """Keeps a thread for each connection, and lets one request at a time through to moto."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int) -> None:
+        self.exposed = host != keeper.LOOPBACK
+        self.one_request = threading.Lock()
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without the look-up of this machine's name, which can take seconds."""
+        super(ThreadingHTTPServer, self).server_bind()
 
 
-def _all_items(table: Table) -> list[Item]:
-    """List the items of a table in order, as moto does for each request, by plain values."""
-    items: list[Any] = []
-    for found in table.items.values():
-        items += found.values() if table.range_key_attr else [found]
-    return sorted(items, key=_order)
+class _Handler(BaseHTTPRequestHandler):
+    """Serves the requests of a connection, one after the other."""
 
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
-def _order(item: Item) -> tuple[Any, ...]:
-    keys = (item.hash_key, item.range_key)
-    return tuple(key.cast_value for key in keys if key is not None)
+    def do_POST(self) -> None:
+        """Answer a request, or refuse it and end the connection."""
+        try:
+            length = keeper.length_of_body(self._headers(), exposed=self.server.exposed)
+        except keeper.RefusedError as error:
+            self.close_connection = True
+            self._send((int(error.status.split()[0]), {}, keeper.refusal(error)))
+            self.wfile.flush()
+            keeper.drain(self.connection)
+            return
+        body = self.rfile.read(length)
+        with self.server.one_request:
+            answer = _ask_moto(self.command, self.headers, body)
+        self._send(answer)
 
+    do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_PUT = do_POST  # noqa: N815
 
-def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """Carry out a transaction; one at a time, as what it changes in moto is everybody's."""
-    with _one_transaction:
-        _transact_alone(backend, transact_items)
+    def _headers(self) -> dict[str, str]:
+        """Return the headers by their names in lower case, all values of one name together."""
+        found = defaultdict(list)
+        for name, value in self.headers.items():
+            found[name.lower()].append(value)
+        return {name: ",".join(values) for name, values in found.items()}
 
+    def _send(self, answer: _Answer) -> None:
+        status, headers, body = answer
+        self.send_response_only(status)
+        headers = {"Content-Type": "application/x-amz-json-1.0", **headers}
+        headers["Content-Length"] = str(len(body))
+        if self.close_connection:
+            headers["Connection"] = "close"
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-def _transact_alone(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    try:
-        before = list(_set_aside(backend, transact_items))
-    except (AttributeError, KeyError, TypeError):  # a bad request, or a table without sort key
-        return _transact_slowly(backend, transact_items)
-    Table.__deepcopy__ = lambda table, _memo: table  # type: ignore[attr-defined]
-    try:
-        _transact_slowly(backend, transact_items)
-    except BaseException:
-        for item in before:
-            item.put_back()
-        raise
-    finally:
-        del Table.__deepcopy__  # type: ignore[attr-defined]
-
-
-def _set_aside(
-    backend: DynamoDBBackend, transact_items: list[dict[str, Any]]
-) -> Iterable[_SetAside]:
-    for action in transact_items:
-        for request in action.values():
-            table = backend.tables[request["TableName"]]
-            key = request.get("Key") or request["Item"]
-            hash_key = DynamoType(key[table.hash_key_attr])
-            range_key = DynamoType(key[table.range_key_attr])
-            found = table.get_item(hash_key, range_key)
-            yield _SetAside(table, hash_key, range_key, copy.deepcopy(found))
-
-
-class _Quiet(MotoRequestHandler):
     def log_request(self, *_: Any) -> None:
         """Keep requests out of the log; errors still go there."""
 
 
-def _headers(environ: Any) -> dict[str, str]:
-    return {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
+def _ask_moto(method: str, headers: Any, body: bytes) -> _Answer:
+    """Return moto's answer; what it fails on is told on stderr, and to the client as a failure."""
+    service, _, operation = headers.get("X-Amz-Target", "").partition(".")
+    handler = _SERVICES.get(service)
+    if handler is None or method != "POST":
+        return _error(HTTPStatus.BAD_REQUEST, _UNKNOWN_OPERATION, f"{method} {operation}".strip())
+    url = f"http://{headers.get('Host', '')}/"
+    try:
+        request = Request.from_primitives(method, url, headers, body)
+        status, answered, content = handler.dispatch(request, url, request.headers)
+    except NotImplementedError as error:
+        return _error(HTTPStatus.BAD_REQUEST, _UNKNOWN_OPERATION, str(error))
+    except Exception as error:  # noqa: BLE001  # moto's own mistakes are of any kind
+        traceback.print_exc()
+        return _error(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL_ERROR, repr(error))
+    if isinstance(content, str):
+        content = content.encode()
+    return status, {name: str(value) for name, value in answered.items()}, content
+
+
+def _error(status: HTTPStatus, kind: str, message: str) -> _Answer:
+    return status, {}, json.dumps({"__type": kind, "message": message}).encode()
 
 
 def serve(host: str, port: int) -> None:
     """Be moto until stdin ends, as it does when the process that started this one is gone."""
     hasten()
-    moto, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
-    exposed = host != keeper.LOOPBACK
-
-    def application(environ: Any, start_response: Any) -> Any:
-        try:
-            keeper.check_request(_headers(environ), exposed=exposed)
-        except keeper.RefusedError as error:
-            body = keeper.refusal(error)
-            start_response(error.status, [("Content-Length", str(len(body)))])
-            return [body]
-        with lock:
-            return moto(environ, start_response)
-
-    server = make_server(host, port, application, threaded=True, request_handler=_Quiet)
+    server = _Server(host, port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.buffer.read()
 

@@ -1,0 +1,92 @@
+"""Changes to moto that make it fit for a table of thousands of items.
+
+moto copies the whole table for each action of a transaction, so that a table of thousands of items
+takes minutes to fill; here only the items that a transaction names are set aside. And it sorts the
+whole table for each Query, comparing objects; here plain values are compared.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
+
+_transact_slowly: Final = DynamoDBBackend.transact_write_items
+_one_transaction: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _SetAside:
+    """An item as it was before a transaction; None where there was none."""
+
+    table: Table
+    hash_key: DynamoType
+    range_key: DynamoType
+    item: Item | None
+
+    def put_back(self) -> None:
+        items: Any = self.table.items[self.hash_key]
+        if self.item is None:
+            items.pop(self.range_key, None)
+        else:
+            items[self.range_key] = self.item
+
+
+def hasten() -> None:
+    """Make moto's transactions and queries quick in this process, where they come one at a time."""
+    setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
+    setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
+
+
+def _all_items(table: Table) -> list[Item]:
+    """List the items of a table in order, as moto does for each request, by plain values."""
+    items: list[Any] = []
+    for found in table.items.values():
+        items += found.values() if table.range_key_attr else [found]
+    return sorted(items, key=_order)
+
+
+def _order(item: Item) -> tuple[Any, ...]:
+    keys = (item.hash_key, item.range_key)
+    return tuple(key.cast_value for key in keys if key is not None)
+
+
+def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    """Carry out a transaction; one at a time, as what it changes in moto is everybody's."""
+    with _one_transaction:
+        _transact_alone(backend, transact_items)
+
+
+def _transact_alone(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    try:
+        before = list(_set_aside(backend, transact_items))
+    except (AttributeError, KeyError, TypeError):  # a bad request, or a table without sort key
+        return _transact_slowly(backend, transact_items)
+    Table.__deepcopy__ = lambda table, _memo: table  # type: ignore[attr-defined]
+    try:
+        _transact_slowly(backend, transact_items)
+    except BaseException:
+        for item in before:
+            item.put_back()
+        raise
+    finally:
+        del Table.__deepcopy__  # type: ignore[attr-defined]
+
+
+def _set_aside(
+    backend: DynamoDBBackend, transact_items: list[dict[str, Any]]
+) -> Iterable[_SetAside]:
+    for action in transact_items:
+        for request in action.values():
+            table = backend.tables[request["TableName"]]
+            key = request.get("Key") or request["Item"]
+            hash_key = DynamoType(key[table.hash_key_attr])
+            range_key = DynamoType(key[table.range_key_attr])
+            found = table.get_item(hash_key, range_key)
+            yield _SetAside(table, hash_key, range_key, copy.deepcopy(found))
