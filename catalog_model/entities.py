@@ -234,7 +234,9 @@ for _class in (Movie, TVShow):
     for _name in _class.fields:
         setattr(_class, _name, _RecordField(_name))
 
-TITLE_CLASSES: Final[Mapping[Kind, type[Movie | TVShow]]] = {"movie": Movie, "tv": TVShow}
+AnyTitle = Movie | TVShow
+
+TITLE_CLASSES: Final[Mapping[Kind, type[AnyTitle]]] = {"movie": Movie, "tv": TVShow}
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ class GenreMembership:
 class TitleWithGenres(NamedTuple):
     """A title and its memberships, in the order of its ``genre_ids``."""
 
-    title: Movie | TVShow
+    title: AnyTitle
     memberships: tuple[GenreMembership, ...]
 
 
@@ -292,7 +294,7 @@ class Page(Generic[_T]):
         return len(self.items)
 
 
-def check_title(title: object) -> Movie | TVShow:
+def check_title(title: object) -> AnyTitle:
     """Accept a `Movie` or a `TVShow`."""
     if not isinstance(title, (Movie, TVShow)):
         refuse("title", title, "a Movie or a TVShow")
@@ -301,6 +303,7 @@ def check_title(title: object) -> Movie | TVShow:
 
 __all__ = [
     "TITLE_CLASSES",
+    "AnyTitle",
     "Genre",
     "GenreMembership",
     "Movie",

@@ -17,12 +17,11 @@ from table_dump import Table, assert_complete, dump
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.records import FIELDS
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import CatalogError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import SHARDS, ItemKey, Kind
 

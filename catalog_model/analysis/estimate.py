@@ -13,9 +13,8 @@ from catalog_model.declarations.pattern import WRITING, AccessPattern
 from catalog_model.dynamodb.capacity import Units, stored_bytes
 from catalog_model.dynamodb.prices import Bill, Calls, Prices, bill
 from catalog_model.dynamodb.trace import Request
-from catalog_model.entities import Page
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.errors import CatalogError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.codec import Item
 from catalog_model.table.indexes import INDEXES, TABLE
 from catalog_model.writes.load import Rejection, load_titles

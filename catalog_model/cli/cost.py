@@ -33,9 +33,9 @@ from catalog_model.dynamodb.prices import (
     prices_from_json,
     units_per_second,
 )
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import parse_json, read_folder, sample_folder
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.indexes import INDEXES, TABLE
 from catalog_model.writes.load import Rejection
 

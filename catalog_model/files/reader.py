@@ -26,10 +26,9 @@ from typing import IO, Any, Final, Literal, NamedTuple, cast
 
 from catalog_model.domain.arguments import check_kind, refuse, shown
 from catalog_model.domain.tmdb import LISTS, is_answer
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files.json_stream import MAX_VALUE, JsonStream, Readable
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.keys import Kind
 from catalog_model.writes.load import Rejection
 

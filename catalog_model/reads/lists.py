@@ -18,10 +18,10 @@ from catalog_model.domain.arguments import (
     check_limit,
     refuse,
 )
-from catalog_model.entities import Page
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import AnyTitle, Reading, Source, read_page
+from catalog_model.reads.merge import Reading, Source, read_page
 from catalog_model.reads.orders import (
     GENRE_ORDERS,
     ORDERS,

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway, Range
-from catalog_model.entities import Movie, Page, TVShow
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec
 from catalog_model.table.indexes import IndexName
@@ -23,8 +23,6 @@ FILTERED_BATCH: Final = 20
 """How many items at a time are read from a partition whose titles may not all be wanted."""
 
 MOST_FILTERED_BATCH: Final = 500
-
-AnyTitle = Movie | TVShow
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_LISTING, SLOT, tallies_step
 from catalog_model.domain.arguments import check_count, check_instance, check_kind
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.entities import AnyTitle
 from catalog_model.reads.counts import read_counts
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import Kind, TitleKey

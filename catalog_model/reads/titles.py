@@ -16,9 +16,8 @@ from catalog_model.domain.arguments import (
     check_many,
 )
 from catalog_model.dynamodb.gateway import Gateway, Range
-from catalog_model.entities import TitleWithGenres
+from catalog_model.entities import AnyTitle, TitleWithGenres
 from catalog_model.errors import TitleNotFoundError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import Kind, TitleKey
 

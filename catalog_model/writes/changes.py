@@ -33,8 +33,7 @@ from catalog_model.domain.arguments import (
     refuse,
 )
 from catalog_model.domain.records import MAX_GENRES
-from catalog_model.entities import TITLE_CLASSES
-from catalog_model.reads.merge import AnyTitle
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.table.keys import Kind, TitleKey
 from catalog_model.writes.storing import change_title
 

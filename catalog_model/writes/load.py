@@ -26,9 +26,8 @@ from catalog_model.domain.arguments import check_instance, check_many, check_pro
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import MAX_BATCH_GET
 from catalog_model.dynamodb.pace import check_rate
-from catalog_model.entities import Movie, TVShow
+from catalog_model.entities import AnyTitle, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, ThrottledError, UnknownEntityError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS, TitleKey
 from catalog_model.table.plan import (

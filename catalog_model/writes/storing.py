@@ -36,9 +36,8 @@ from catalog_model.domain.arguments import (
     check_kind,
     refuse,
 )
-from catalog_model.entities import Movie, TVShow, check_title
+from catalog_model.entities import AnyTitle, Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import not_found
 from catalog_model.table.keys import Kind, TitleKey
 from catalog_model.table.plan import (
