@@ -235,7 +235,9 @@ for _class in (Movie, TVShow):
     for _name in _class.fields:
         setattr(_class, _name, _RecordField(_name))
 
-TITLE_CLASSES: Final[Mapping[Kind, type[Movie | TVShow]]] = {"movie": Movie, "tv": TVShow}
+AnyTitle = Movie | TVShow
+
+TITLE_CLASSES: Final[Mapping[Kind, type[AnyTitle]]] = {"movie": Movie, "tv": TVShow}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ class GenreMembership:
 class TitleWithGenres(NamedTuple):
     """A title and its memberships, in the order of its ``genre_ids``."""
 
-    title: Movie | TVShow
+    title: AnyTitle
     memberships: tuple[GenreMembership, ...]
 
 
@@ -293,7 +295,7 @@ class Page(Generic[_T]):
         return len(self.items)
 
 
-def check_title(title: object) -> Movie | TVShow:
+def check_title(title: object) -> AnyTitle:
     """Check that a value is a `Movie` or a `TVShow`, and return it."""
     if not isinstance(title, (Movie, TVShow)):
         refuse("title", title, "a Movie or a TVShow")
@@ -302,6 +304,7 @@ def check_title(title: object) -> Movie | TVShow:
 
 __all__ = [
     "TITLE_CLASSES",
+    "AnyTitle",
     "Genre",
     "GenreMembership",
     "Movie",

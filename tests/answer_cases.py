@@ -11,13 +11,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from engines import Engine
-from table_dump import AnyTitle, movie
+from table_dump import movie
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
+from catalog_model.entities import AnyTitle
 from catalog_model.operations import (
     create_table,
     delete_table,

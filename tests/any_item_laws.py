@@ -19,12 +19,11 @@ from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.typed_json import Item, ItemKey, read_int
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import CatalogError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import SHARDS
 

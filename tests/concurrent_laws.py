@@ -20,10 +20,9 @@ from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVSho
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.gateway import EVERYTHING
+from catalog_model.entities import AnyTitle
 from catalog_model.maintenance.findings import check_collection
 from catalog_model.table import codec, keys
-
-AnyTitle = Movie | TVShow
 
 GENRES: Final = (12, 16, 18, 28, 35)
 

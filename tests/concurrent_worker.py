@@ -16,7 +16,6 @@ from typing import Any, Final
 from concurrent_laws import (
     CONTESTED,
     GENRES,
-    AnyTitle,
     count_problems,
     sample_problems,
     settled_of,
@@ -30,6 +29,7 @@ from history import Action, Call, Histories, Outcome
 from catalog_model import Catalog, Page, TitleKey, TitleWithGenres
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     CatalogError,
     ConflictError,

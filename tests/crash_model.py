@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from crash_worker import NOT_FOUND, Act, AnyTitle
+from crash_worker import NOT_FOUND, Act
 
 from catalog_model import TitleKey
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import ConflictError
 
 

@@ -22,14 +22,14 @@ from typing import Any, Final
 
 from crash_model import Model
 from crash_processes import PATIENCE, PersistentEngine, Worker
-from crash_worker import AnyTitle, Moment, Orders
+from crash_worker import Moment, Orders
 from generated import generated_records
 from table_dump import Table, assert_in_step, dump, titles_in
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table

@@ -7,12 +7,13 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from fault_histories import AnyTitle, Read, Write
+from fault_histories import Read, Write
 from reference import Reference
 
 from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     InvalidArgumentError,
     InvalidTitleError,

@@ -11,9 +11,8 @@ from typing import Any, Final
 from catalog_model import Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
+from catalog_model.entities import AnyTitle
 from catalog_model.testing import Fault
-
-AnyTitle = Movie | TVShow
 
 IDS: Final = (1, 2, 3, 9, 10, 17, 25, 33)  # few shards, so that titles change their slots
 GENRES: Final = (18, 28, 35, 99_999)

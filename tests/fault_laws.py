@@ -33,7 +33,6 @@ from fault_effects import (
 from fault_histories import (
     KEYS,
     WRITING,
-    AnyTitle,
     Checkpoint,
     Load,
     Operation,
@@ -47,6 +46,7 @@ from table_dump import assert_in_step, hooked
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import CatalogError, ConflictError, ServiceError
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
+from catalog_model import Catalog, Movie, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import ItemKey, read_int
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.table import codec, keys
 from catalog_model.writes.load import LoadReport
 
-AnyTitle = Movie | TVShow
 Table = dict[ItemKey, dict[str, Any]]
 
 OF_THE_ORDER_OF_WRITES = {codec.VERSION, codec.SLOT, codec.TITLE_ID}

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import pytest
 from lying_server import MODES, PAGE, handle_on, real_answer, response, saying, serving
-from table_dump import AnyTitle, movie
+from table_dump import movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, Place, garbled
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
 from catalog_model.operations import table_status
 from catalog_model.table import codec

@@ -17,7 +17,7 @@ from request_log import Request, logged_requests
 from strategies import decimals, floats, genre_lists, titles
 from test_prices import engine_number_size
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.prediction import (
     index_entry,
@@ -36,11 +36,11 @@ from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes
+from catalog_model.entities import AnyTitle
 from catalog_model.table import codec, keys, plan
 from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 from catalog_model.writes.attempts import read_stored
 
-AnyTitle = Movie | TVShow
 Table = dict[ItemKey, Item]
 few_ids = st.integers(1, 24)
 some = settings(max_examples=settings().max_examples * 2 // 5)

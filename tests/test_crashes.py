@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from crash_model import Model
-from crash_worker import NOT_FOUND, Act, AnyTitle
+from crash_worker import NOT_FOUND, Act
 from crashes import SCHEDULE, Crashes, crashing, run
 from engines import has_dynoxide
 from table_dump import by_key, movie
 
 from catalog_model import access_patterns as ap
+from catalog_model.entities import AnyTitle
 from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)

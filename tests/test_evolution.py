@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from older_tables import AGES, Age, as_version_1, change, grow_old, types
 from strategies import titles as any_titles
-from table_dump import AnyTitle, changed_at_random, dump, movie, titles_in, walk
+from table_dump import changed_at_random, dump, movie, titles_in, walk
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.typed_json import ItemKey, key_attributes, number
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.operations import create_table, delete_table, repair, verify
 from catalog_model.table import codec, evolution, keys

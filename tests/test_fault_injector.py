@@ -16,10 +16,11 @@ from fault_tables import TRIES, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynamodb.exceptions import TransactWriteError
-from table_dump import AnyTitle, assert_in_step, hooked, movie, walk
+from table_dump import assert_in_step, hooked, movie, walk
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     CatalogError,
     ConflictError,

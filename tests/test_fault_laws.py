@@ -13,11 +13,12 @@ from engines import Engine
 from fault_effects import LISTS, Violation, effect, explained
 from fault_histories import Read, Write, faults_of, operations_of
 from fault_laws import ACKNOWLEDGED, OUTCOMES, Tally, run_histories, run_history
-from table_dump import AnyTitle, movie
+from table_dump import movie
 
 from catalog_model import Catalog, Page
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.typed_json import key_attributes
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import ServiceError, TitleExistsError, TitleNotFoundError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.verify import Report, verify

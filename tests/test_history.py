@@ -8,13 +8,14 @@ from itertools import chain, combinations, permutations
 from typing import Any, NamedTuple, get_args
 
 import pytest
-from concurrent_laws import AnyTitle, sample_problems, settled_of, torn_pair, walk_problems
+from concurrent_laws import sample_problems, settled_of, torn_pair, walk_problems
 from history import Action, Call, Histories, Outcome, carry_out, check, is_linearizable, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 from table_dump import movie
 
 from catalog_model import GenreMembership, Page, TitleKey, TitleWithGenres
+from catalog_model.entities import AnyTitle
 
 Record = dict[str, Any]
 

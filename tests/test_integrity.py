@@ -10,10 +10,11 @@ import pytest
 from engines import Engine
 from table_dump import Table, assert_in_step, dump
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes, number, read_int
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError, UnknownEntityError
 from catalog_model.maintenance.census import Shard
 from catalog_model.maintenance.findings import PROBLEMS, Problem
@@ -21,8 +22,6 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
-
-AnyTitle = Movie | TVShow
 
 
 class Vandal:

@@ -23,15 +23,15 @@ from test_integrity import (
     two_slots_for_one_title,
 )
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.pace import Pace
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import ConflictError, TitleNotFoundError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
 
-AnyTitle = Movie | TVShow
 WRITERS = 3
 
 

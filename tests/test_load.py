@@ -11,7 +11,6 @@ import pytest
 from engines import Engine, has_dynoxide
 from request_log import logged_requests
 from table_dump import (
-    AnyTitle,
     Killed,
     Table,
     Withholding,
@@ -36,6 +35,7 @@ from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb import retries
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError, ThrottledError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys

@@ -17,16 +17,15 @@ from hypothesis.stateful import (
 )
 from strategies import floats, genre_lists, small_ids, title_keys, titles
 
-from catalog_model import Catalog, Movie, TitleKey, TVShow
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import ItemKey
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import ConflictError, TitleExistsError, TitleNotFoundError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
 from catalog_model.table.folding import fold_name
-
-AnyTitle = Movie | TVShow
 
 some_titles = titles(small_ids)
 some_keys = st.builds(TitleKey, st.sampled_from(KINDS), small_ids)

@@ -25,7 +25,6 @@ from older_tables import (
     versions,
 )
 from table_dump import (
-    AnyTitle,
     Killed,
     assert_complete,
     assert_in_step,
@@ -47,6 +46,7 @@ from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, number
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.maintenance import migrate
 from catalog_model.operations import MigrationReport, create_table, delete_table, verify

@@ -22,12 +22,13 @@ from older_tables import (
     versions,
 )
 from strategies import titles as any_titles
-from table_dump import AnyTitle, comparable, dump
+from table_dump import comparable, dump
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.typed_json import number
+from catalog_model.entities import AnyTitle
 from catalog_model.operations import create_table, delete_table, migrate, repair, verify
 from catalog_model.table import codec, evolution
 from catalog_model.table.folding import fold_name

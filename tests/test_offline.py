@@ -20,7 +20,7 @@ from table_dump import assert_complete, by_key, dump, movie
 from test_capacity import edgy_titles
 from test_prices import engine_number_size
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
+from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.domain.kinds import KINDS, Kind
@@ -31,6 +31,7 @@ from catalog_model.dynamodb.gateway import Range, _query
 from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.trace import Request, Trace
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     CatalogError,
     InvalidArgumentError,
@@ -41,7 +42,6 @@ from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.table import codec, keys, plan
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA
 
-AnyTitle = Movie | TVShow
 Call = Callable[[Catalog], object]
 Ask = Callable[..., Page[AnyTitle]]
 

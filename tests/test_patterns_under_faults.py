@@ -13,10 +13,11 @@ from engines import Engine
 from fault_tables import TRIES, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_dump import AnyTitle, assert_complete, assert_in_step, dump, movie, walk
+from table_dump import assert_complete, assert_in_step, dump, movie, walk
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     CatalogError,
     ServiceError,

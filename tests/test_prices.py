@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import decimals, titles
 
-from catalog_model import Movie, TVShow
+from catalog_model import Movie
 from catalog_model.analysis import prices
 from catalog_model.analysis.prediction import (
     index_entry,
@@ -30,11 +30,10 @@ from catalog_model.dynamodb import capacity, sizes
 from catalog_model.dynamodb.actions import outcome
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.schema import description_of
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.table import codec, plan
 from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, SCHEMA, IndexName
-
-AnyTitle = Movie | TVShow
 
 
 def engine_number_size(content: str) -> int:

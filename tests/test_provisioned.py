@@ -12,7 +12,7 @@ import pytest
 from command_line import CommandLine
 from engines import Engine
 from older_tables import grow_old
-from table_dump import AnyTitle, assert_in_step, by_key, movie
+from table_dump import assert_in_step, by_key, movie
 from throughput import Clock, Throughput, limited_throughput
 
 from catalog_model import Catalog
@@ -24,6 +24,7 @@ from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.typed_json import key_attributes
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.maintenance.migrate import migrate

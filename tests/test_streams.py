@@ -17,6 +17,7 @@ from stream_records import Record, TableStream, event_of, passes
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
@@ -29,7 +30,6 @@ from catalog_model.streams import FILTER, TitleChange, changes
 from catalog_model.table import keys
 from catalog_model.table.codec import encode_copies, encode_title
 
-AnyTitle = Movie | TVShow
 Model = dict[TitleKey, AnyTitle]
 
 SHARING_IDS = st.sampled_from((1, 2, 8, 9, 16, 24))

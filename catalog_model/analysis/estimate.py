@@ -16,9 +16,8 @@ from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.trace import Request
 from catalog_model.dynamodb.typed_json import Item
-from catalog_model.entities import Page
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.errors import CatalogError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.indexes import INDEXES
 from catalog_model.writes.load import Rejection, load_titles
 

@@ -34,9 +34,9 @@ from catalog_model.cli.patterns import (
 )
 from catalog_model.cli.progress import progress
 from catalog_model.dynamodb.schema import TABLE
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import parse_json, read_folder, sample_folder
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.indexes import INDEXES
 from catalog_model.writes.load import Rejection
 

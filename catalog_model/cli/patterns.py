@@ -19,8 +19,8 @@ from catalog_model.cli.base import Command, Settings, as_typed, confirm
 from catalog_model.cli.output import show
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.entities import AnyTitle
 from catalog_model.files.reader import TitleFile, read_title, read_titles
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.writes.load import Rejection
 
 OTHER_COMMAND: Final = frozenset({"load_titles"})

@@ -28,10 +28,9 @@ from catalog_model.checks import refuse, shown
 from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.tmdb import LISTS, is_answer
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files.json_stream import MAX_VALUE, JsonStream, Readable
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.writes.load import Rejection
 
 FILE_NAMES: Final[Mapping[Kind, str]] = {"movie": "data_movies.json", "tv": "data_tv.json"}

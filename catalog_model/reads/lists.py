@@ -11,10 +11,10 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import SEVERAL_QUERIES, TALLY, page_step, rating_step
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
-from catalog_model.entities import Page
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import AnyTitle, Reading, Source, read_page
+from catalog_model.reads.merge import Reading, Source, read_page
 from catalog_model.reads.orders import (
     GENRE_ORDERS,
     ORDERS,

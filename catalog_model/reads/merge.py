@@ -15,7 +15,7 @@ from typing import Final
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway, Range
 from catalog_model.dynamodb.typed_json import Item
-from catalog_model.entities import Movie, Page, TVShow
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec
 from catalog_model.table.indexes import IndexName
@@ -25,8 +25,6 @@ FILTERED_BATCH: Final = 20
 """How many items are read at a time from a partition in which some titles are dropped."""
 
 MOST_FILTERED_BATCH: Final = 500
-
-AnyTitle = Movie | TVShow
 
 
 @dataclass(frozen=True, slots=True)

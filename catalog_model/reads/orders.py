@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from catalog_model.domain.kinds import Kind
-from catalog_model.reads.merge import AnyTitle, Order, Source
+from catalog_model.entities import AnyTitle
+from catalog_model.reads.merge import Order, Source
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import IndexName
 from catalog_model.table.keys import TOP_MAGNITUDE, SortKey

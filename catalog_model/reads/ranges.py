@@ -19,9 +19,9 @@ from catalog_model.domain.arguments import check_date, check_id, check_kind, che
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import EVERYTHING, Range
 from catalog_model.dynamodb.numbers import check_count, check_number
-from catalog_model.entities import Page
+from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import AnyTitle, Reading, read_page
+from catalog_model.reads.merge import Reading, read_page
 from catalog_model.reads.orders import list_source, order_by, rating_sources
 from catalog_model.table import keys
 from catalog_model.table.folding import fold_name

@@ -21,8 +21,8 @@ from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.numbers import check_count
+from catalog_model.entities import AnyTitle
 from catalog_model.reads.counts import read_counts
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
 

@@ -11,9 +11,8 @@ from catalog_model.declarations.vocabulary import ANY_LISTING, TITLE
 from catalog_model.domain.arguments import check_id, check_key, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.gateway import Gateway, Range
-from catalog_model.entities import TitleWithGenres
+from catalog_model.entities import AnyTitle, TitleWithGenres
 from catalog_model.errors import TitleNotFoundError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import codec, keys
 
 

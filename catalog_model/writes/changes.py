@@ -29,8 +29,7 @@ from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import MAX_GENRES
 from catalog_model.dynamodb.numbers import check_count, check_number
-from catalog_model.entities import TITLE_CLASSES
-from catalog_model.reads.merge import AnyTitle
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
 
 READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)

@@ -32,9 +32,8 @@ from catalog_model.dynamodb.limits import (
     MAX_TRANSACTION_BYTES,
 )
 from catalog_model.dynamodb.pace import check_rate
-from catalog_model.entities import Movie, TVShow
+from catalog_model.entities import AnyTitle, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, ThrottledError, UnknownEntityError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import Shard, Stored, plan_creations

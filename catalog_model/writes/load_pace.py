@@ -14,8 +14,8 @@ from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import CatalogError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import TYPICAL_VERSION, Shard, plan_creations

@@ -33,9 +33,8 @@ from catalog_model.declarations.vocabulary import (
 from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import Plan
-from catalog_model.entities import Movie, TVShow, check_title
+from catalog_model.entities import AnyTitle, Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
-from catalog_model.reads.merge import AnyTitle
 from catalog_model.reads.titles import not_found
 from catalog_model.table.plan import (
     Shard,
