@@ -19,7 +19,7 @@ unexport CATALOG_DATA
 endif
 
 # Makes the environment, installs packages and gets dynoxide, and says what it is doing.
-SETUP := $(BIN)/python deploy/environment.py
+SETUP := $(BIN)/python -IS deploy/environment.py
 GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local)
 
 .PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
@@ -103,7 +103,7 @@ $(VENV)/.made:
 	    || { echo "There is no $(PYTHON): name a Python as in PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "$(PYTHON) is older than Python 3.11: name a newer one as in PYTHON=python3.12" >&2; exit 1; }
-	@"$(PYTHON)" deploy/environment.py create $(VENV)
+	@"$(PYTHON)" -IS deploy/environment.py create $(VENV)
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.made pyproject.toml

@@ -14,6 +14,11 @@ This is a script of the standard library alone: it runs before anything is insta
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # a Ctrl-C while the other modules load shows no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import json
 import os
@@ -291,8 +296,9 @@ def _platform() -> str:
 
 def main() -> int:
     """Do what the words say."""
-    options = _options()
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        options = _options()
         return int(options.run(options) or 0)
     except StepError as error:
         sys.stderr.write(f"Error: {error}\n")

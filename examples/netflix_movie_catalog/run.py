@@ -6,12 +6,16 @@ first one, including changed popularities.
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # a Ctrl-C while the other modules load shows no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import hashlib
 import http.client
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -22,26 +26,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-PARENT: Final = os.getppid()
-
-try:
-    from catalog_model import Catalog, Movie, Rejection, TVShow
-    from catalog_model import access_patterns as ap
-    from catalog_model.dynamodb.engines.local import (
-        ENGINE_CHOICES,
-        PYTHON,
-        Engine,
-        environment_without_aws,
-        free_port,
-        kept,
-        start_engine,
-    )
-    from catalog_model.errors import CatalogError, ConfigurationError
-    from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
-    from catalog_model.operations import create_table
-except KeyboardInterrupt:  # before anything was started
-    sys.stderr.write("Stopped.\n")
-    sys.exit()
+from catalog_model import Catalog, Movie, Rejection, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.engines.local import (
+    ENGINE_CHOICES,
+    PYTHON,
+    Engine,
+    environment_without_aws,
+    free_port,
+    kept,
+    start_engine,
+)
+from catalog_model.errors import CatalogError, ConfigurationError
+from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.operations import create_table
 
 Titles = Sequence[Movie | TVShow | Rejection]
 
@@ -52,6 +50,7 @@ HOST: Final = "127.0.0.1"
 MAX_PORT: Final = 65535
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
+PARENT: Final = os.getppid()
 
 
 def main() -> int:
