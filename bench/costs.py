@@ -18,8 +18,8 @@ from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.actions import Plan, Put
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import SCHEMA

@@ -22,8 +22,8 @@ import boto3
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.dynamodb.engines.local import Engine, start_engine
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table, verify
 
 ROUNDS = 60

@@ -32,8 +32,8 @@ from loads import (  # noqa: E402
 )
 
 from catalog_model import access_patterns as ap  # noqa: E402
-from catalog_model.dynamodb.engines.local import start_engine  # noqa: E402
 from catalog_model.files.reader import read_folder, sample_folder  # noqa: E402
+from catalog_model.local import start_engine  # noqa: E402
 from catalog_model.operations import create_table  # noqa: E402
 
 

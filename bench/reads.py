@@ -32,7 +32,7 @@ from pynamodb.models import Model
 
 from catalog_model import Movie, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine, start_engine
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
 
 ROUNDS = 60

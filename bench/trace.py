@@ -20,11 +20,11 @@ from unittest.mock import patch
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.trace import Send
 from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 
 ROUNDS = 400

@@ -135,7 +135,7 @@ def without_pauses() -> Iterator[None]:
 
 def _client() -> DynamoDBClient:
     url = f"https://dynamodb.{REGION}.amazonaws.com"  # moto answers before anything is sent
-    return Engine("moto", url, is_persistent=False).catalog().client
+    return Engine("moto", url, is_persistent=False).client()
 
 
 @contextmanager

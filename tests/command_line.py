@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.cli.program import program
-from catalog_model.dynamodb.engines.local import Engine
+from catalog_model.local import Engine
 from catalog_model.operations import create_table
 
 _numbers = count(1)

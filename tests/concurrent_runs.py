@@ -22,9 +22,10 @@ from history import Histories
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
-from catalog_model.dynamodb.engines.local import Engine, EngineName
+from catalog_model.dynamodb.engines.local import EngineName
 from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import UnknownEntityError
+from catalog_model.local import Engine
 from catalog_model.maintenance.verify import verify
 
 SECONDS: Final = 120.0

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, settings
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine as LocalEngine
 from catalog_model.entities import TITLE_CLASSES
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.operations import create_table, delete_table
 from examples.netflix_movie_catalog.app import create_app
 

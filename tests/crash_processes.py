@@ -17,6 +17,7 @@ from crash_worker import Orders
 from catalog_model import Catalog
 from catalog_model.dynamodb.engines import local
 from catalog_model.errors import ConfigurationError
+from catalog_model.local import Engine
 
 PATIENCE: Final = 60.0
 KILLED: Final = -signal.SIGKILL
@@ -41,7 +42,7 @@ class PersistentEngine:
             local._await_answer("dynoxide", self._process, self._port, complaints)
             self._running = stack.pop_all()
         self.endpoint_url = f"http://{local.HOST}:{self._port}"
-        self._engine = local.Engine("dynoxide", self.endpoint_url, is_persistent=True)
+        self._engine = Engine("dynoxide", self.endpoint_url, is_persistent=True)
         self._catalogs: dict[str, Catalog] = {}
 
     def catalog(self, table: str) -> Catalog:

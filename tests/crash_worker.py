@@ -25,11 +25,11 @@ from catalog_model import Catalog, Rejection, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.actions import Plan
-from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import ConflictError, ServiceError, TitleNotFoundError
 from catalog_model.files.reader import read_folder
+from catalog_model.local import Engine
 
 Moment = Literal["before", "sent", "answered"]
 """Before a request is sent; when it is on its way and nobody reads the answer; or after that."""

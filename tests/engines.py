@@ -23,9 +23,12 @@ from moto import mock_aws
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import local
+from catalog_model.dynamodb.engines.local import EngineChoice
 from catalog_model.dynamodb.engines.moto_patches import hasten
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
+from catalog_model.local import Engine as LocalEngine
+from catalog_model.local import start_engine
 
 ENGINES = ("moto", "dynoxide")
 
@@ -69,11 +72,11 @@ def running_engine(name: str) -> Iterator[Engine]:
 
 
 @contextmanager
-def running_server(name: str) -> Iterator[local.Engine]:
+def running_server(name: str) -> Iterator[LocalEngine]:
     """Run an engine as a server, moto too, as programs of their own need it."""
     if name == "dynoxide" and not has_dynoxide():
         pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
-    with local.start_engine(cast("local.EngineChoice", name)) as engine:
+    with start_engine(cast("EngineChoice", name)) as engine:
         yield engine
 
 

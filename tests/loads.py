@@ -19,7 +19,8 @@ from pathlib import Path
 
 from processes import children
 
-from catalog_model.dynamodb.engines.local import Engine, environment_without_aws, free_port
+from catalog_model.dynamodb.engines.local import environment_without_aws, free_port
+from catalog_model.local import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "examples" / "netflix_movie_catalog" / "gunicorn_conf.py"

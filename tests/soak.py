@@ -34,8 +34,8 @@ from fault_laws import LENGTH, OUTCOMES, Tally, described, run_history
 from history import Histories, check
 
 from catalog_model import Catalog
-from catalog_model.dynamodb.engines.local import Engine as LocalEngine
-from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.local import Engine as LocalEngine
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
 

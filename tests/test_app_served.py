@@ -21,7 +21,7 @@ from test_app import Received, assert_is, by_label, received
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 
 IMPOSSIBLE = frozenset(map(chr, range(33))) | {"\x7f"}

@@ -14,9 +14,9 @@ from command_line import CommandLine
 from catalog_model import TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.cli.patterns import EXAMPLES, command_name
-from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.errors import CatalogError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text()
 BY_TITLE = [name for name in EXAMPLES if ap.PATTERNS[name].role == "read"]

@@ -32,9 +32,9 @@ from catalog_model.cli.patterns import EXAMPLES, command_name
 from catalog_model.cli.program import program
 from catalog_model.declarations.pattern import WRITING
 from catalog_model.dynamodb import sizes
-from catalog_model.dynamodb.engines import local
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.table.indexes import INDEXES
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "costs.md").read_text("utf-8")
@@ -100,7 +100,7 @@ def test_a_call_costs_what_the_engine_charges_for_it(
     if engine.endpoint_url is None or not engine.measures:
         pytest.skip("moto's capacity figures are constants")
     monkeypatch.setattr(sizes, "_number_size", engine_number_size)
-    there = local.Engine("dynoxide", engine.endpoint_url, is_persistent=False)
+    there = LocalEngine("dynoxide", engine.endpoint_url, is_persistent=False)
     example = "movie 34 878 27" if name == "set_genres" else EXAMPLES[name]  # that changes nothing
     words = [command_name(ap.PATTERNS[name]), *shlex.split(example)]
     random.seed(SEED)

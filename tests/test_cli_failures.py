@@ -13,7 +13,6 @@ from catalog_model import Movie
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
 from catalog_model.cli.base import exit_code_of
-from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -32,6 +31,7 @@ from catalog_model.errors import (
     UnknownEntityError,
     UnreachableError,
 )
+from catalog_model.local import Engine
 
 RECORD = {
     "genre_ids": [28],

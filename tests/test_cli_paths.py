@@ -14,8 +14,8 @@ import pytest
 from command_line import CommandLine
 
 from catalog_model.cli.program import program
-from catalog_model.dynamodb.engines.local import Engine, start_engine
 from catalog_model.files.reader import TitleFile, read_folder, sample_folder
+from catalog_model.local import Engine, start_engine
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import verify
 

@@ -19,12 +19,9 @@ from engines import has_dynoxide
 from processes import first_children
 
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import (
-    environment_without_aws,
-    find_dynoxide,
-    start_engine,
-)
+from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import start_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "catalog_model"]

@@ -20,9 +20,9 @@ from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.cli.patterns import EXAMPLES
 from catalog_model.cli.program import program
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.errors import TableNotFoundError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table, table_status, verify
 
 HERE = Path(__file__).parent

@@ -14,8 +14,8 @@ from packages import copy_of_the_tree, run_in, run_tests
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
 import catalog_model
-from catalog_model.dynamodb.engines.local import Engine, start_engine
 from catalog_model.files.reader import FILE_NAMES, sample_folder
+from catalog_model.local import Engine, start_engine
 from docs.rooms import layers
 
 ROOT = Path(__file__).resolve().parents[1]

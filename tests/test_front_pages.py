@@ -18,8 +18,9 @@ from pages import blocks, commands_of, is_as_shown
 
 from catalog_model import access_patterns as ap
 from catalog_model.analysis import iam
-from catalog_model.dynamodb.engines.local import Engine, environment_without_aws
+from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine
 
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "examples" / "netflix_movie_catalog" / "README.md"

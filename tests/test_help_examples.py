@@ -19,8 +19,8 @@ from packages import ROOT
 
 from catalog_model import access_patterns as ap
 from catalog_model.cli.program import program
-from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine
 
 NAMES = ("catalog-model", "python -m catalog_model")
 

@@ -18,7 +18,7 @@ from history import check
 from table_dump import assert_in_step
 
 from catalog_model import Catalog
-from catalog_model.dynamodb.engines.local import Engine, start_engine
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table, delete_table
 
 pytestmark = pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")

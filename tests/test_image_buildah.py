@@ -21,8 +21,9 @@ from containers import BASE, PATIENCE, VERSION, ask, build_with, eventually, exp
 from processes import command_line, descendants
 
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine, free_port
+from catalog_model.dynamodb.engines.local import free_port
 from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import Engine
 from catalog_model.operations import create_table
 
 IMAGE = "localhost/catalog-model-test"

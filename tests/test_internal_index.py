@@ -31,7 +31,8 @@ from package_index import (
 from packages import NAME, PROJECT, RELEASE, ROOT, build, closure, need
 from packaging.requirements import Requirement
 
-from catalog_model.dynamodb.engines.local import EngineName, find_dynoxide, start_engine
+from catalog_model.dynamodb.engines.local import EngineName, find_dynoxide
+from catalog_model.local import start_engine
 
 ATTACK = "9.9.9"
 IN_THE_SBOM = ("cli", "flask", "otel", "fast")

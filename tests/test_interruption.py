@@ -19,9 +19,10 @@ from older_tables import grow_old
 from refusing_proxy import RefusingProxy, refusing_proxy
 from table_dump import movie
 
-from catalog_model.dynamodb.engines.local import environment_without_aws, start_engine
+from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.dynamodb.parallel import GRACE, in_parallel
 from catalog_model.files.reader import FILE_NAMES, sample_folder
+from catalog_model.local import start_engine
 from catalog_model.maintenance.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]

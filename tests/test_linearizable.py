@@ -25,9 +25,9 @@ from table_dump import assert_in_step, hooked, movie, once
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Condition, Plan
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.faults.injector import Injection
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 from catalog_model.testing import Fault, inject_faults, without_pauses
 

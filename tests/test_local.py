@@ -15,8 +15,9 @@ from engines import has_dynoxide
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines import local
-from catalog_model.dynamodb.engines.local import Engine, EngineName, find_dynoxide, start_engine
+from catalog_model.dynamodb.engines.local import EngineName, find_dynoxide
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table, table_status
 
 MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0, vote_count=3)

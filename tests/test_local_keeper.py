@@ -23,12 +23,12 @@ from packages import ROOT
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.engines.keeper import RefusedError
 from catalog_model.dynamodb.engines.local import (
-    Engine,
     environment_without_aws,
     find_dynoxide,
     free_port,
     kept,
 )
+from catalog_model.local import Engine
 
 SECONDS = 2.0
 EVIL = ("https://evil.example", "http://evil.example:8000", "null", "")

@@ -15,7 +15,7 @@ import pytest
 
 from catalog_model import Movie
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import start_engine
+from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -41,13 +41,13 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.cli import migrate as migrate_command
 from catalog_model.domain.kinds import TitleKey
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, number
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.local import start_engine
 from catalog_model.maintenance import migrate
 from catalog_model.operations import MigrationReport, create_table, delete_table, verify
 from catalog_model.table import codec, evolution, keys

@@ -21,8 +21,9 @@ import pytest
 from generated import Record, Records
 from pages import blocks
 
-from catalog_model.dynamodb.engines.local import Engine, environment_without_aws, free_port
+from catalog_model.dynamodb.engines.local import environment_without_aws, free_port
 from catalog_model.files.reader import FILE_NAMES
+from catalog_model.local import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "move-the-application.md"

@@ -25,9 +25,9 @@ from loads import HOST, Seen, Served, asked_beside, closed_loop, open_loop, serv
 
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.breaker import LONGEST_PAUSE
-from catalog_model.dynamodb.engines.local import Engine, start_engine
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.flask import READY_PATIENCE
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
 
 ONE_WORKER = ["--workers", "1"]

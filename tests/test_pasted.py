@@ -16,8 +16,9 @@ from pages import blocks
 
 from catalog_model import Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine, environment_without_aws
+from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import Engine
 from catalog_model.operations import create_table, delete_table
 
 README = ROOT / "README.md"

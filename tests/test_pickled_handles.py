@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.local import Engine
 from catalog_model.operations import create_table
 
 TITLE = Movie(id=1, title="Up", genre_ids=[18], popularity=1, vote_average=1, vote_count=1)

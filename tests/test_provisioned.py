@@ -20,13 +20,13 @@ from catalog_model import access_patterns as ap
 from catalog_model.cli import progress
 from catalog_model.cli.progress import Progress, left
 from catalog_model.domain.kinds import KINDS
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import FILE_NAMES, sample_folder
+from catalog_model.local import start_engine
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify

@@ -33,7 +33,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine, environment_without_aws, start_engine
+from catalog_model.dynamodb.engines.local import environment_without_aws
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
 from examples.netflix_movie_catalog import app as application
 

@@ -19,8 +19,8 @@ from table_dump import assert_in_step, dump, movie
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import Engine as LocalEngine
 from catalog_model.dynamodb.typed_json import Item
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table

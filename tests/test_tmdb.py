@@ -30,11 +30,11 @@ from catalog_model import Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.records import FIELDS
-from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files import json_stream
 from catalog_model.files.reader import TitleFile, parse_title, read_titles
+from catalog_model.local import start_engine
 
 ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
     *(("movie", answer) for answer in MOVIES.values()),

@@ -14,7 +14,7 @@ from command_line import CommandLine
 from engines import ENGINES, running_server
 from pages import DOCS, SHOWN, commands_of, is_as_shown
 
-from catalog_model.dynamodb.engines.local import Engine
+from catalog_model.local import Engine
 
 PAGE: Final = DOCS / "tutorial.md"
 SET_UP: Final = (

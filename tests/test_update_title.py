@@ -20,13 +20,13 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.explain import explain
 from catalog_model.analysis.offline import offline_catalog
 from catalog_model.cli.arguments import attribute_value
-from catalog_model.dynamodb.engines.local import Engine as LocalEngine
 from catalog_model.errors import (
     ConflictError,
     InvalidArgumentError,
     InvalidTitleError,
     TitleNotFoundError,
 )
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 from catalog_model import Catalog
-from catalog_model.dynamodb.engines.local import Engine, start_engine
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import (
     MigrationReport,
     RepairReport,

@@ -16,9 +16,10 @@ from catalog_model import operations
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
 from catalog_model.cli.base import Command, Settings
 from catalog_model.cli.output import print_json
-from catalog_model.dynamodb.engines.local import ENGINE_CHOICES, Engine, EngineChoice, start_engine
+from catalog_model.dynamodb.engines.local import ENGINE_CHOICES, EngineChoice
 from catalog_model.errors import ServiceError
 from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import Engine, start_engine
 
 TRY: Final = (
     "catalog-model list-titles-in-genre movie 28 --limit 5",

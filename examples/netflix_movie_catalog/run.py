@@ -31,14 +31,13 @@ from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.local import (
     ENGINE_CHOICES,
     PYTHON,
-    Engine,
     environment_without_aws,
     free_port,
     kept,
-    start_engine,
 )
 from catalog_model.errors import CatalogError, ConfigurationError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
 
 Titles = Sequence[Movie | TVShow | Rejection]

@@ -27,8 +27,8 @@ from typing import IO, TYPE_CHECKING, Final, Literal, cast
 import botocore.session
 from botocore.config import Config
 
-from catalog_model.catalog import CLIENT_DEFAULTS, DEFAULT_TABLE, Catalog
 from catalog_model.checks import check_choice
+from catalog_model.dynamodb.clients import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
@@ -84,11 +84,8 @@ class Engine:
             variables["NO_PROXY"] = ",".join(filter(None, (proxies.get("no"), HOST)))
         return variables
 
-    def catalog(self, table: str = DEFAULT_TABLE) -> Catalog:
-        """Make a handle on a table here. The AWS configuration of this machine is not read."""
-        return Catalog(table, endpoint_url=self.endpoint_url, client=self._client())
-
-    def _client(self) -> DynamoDBClient:
+    def client(self) -> DynamoDBClient:
+        """Make a client for it. The AWS configuration of this machine is not read."""
         unset = (None, None, None, None)
         nothing = (None, None, _NO_FILE, None)
         session = botocore.session.Session(
@@ -130,7 +127,7 @@ def start_engine(
         ConfigurationError: If it is not installed, cannot be run, or the port is taken.
 
     >>> with start_engine() as engine:
-    ...     catalog = engine.catalog()
+    ...     client = engine.client()
     """
     check_choice(name, "engine", ENGINE_CHOICES)
     binary = None if name == "moto" else find_dynoxide()

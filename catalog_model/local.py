@@ -1,0 +1,53 @@
+"""Engines on this machine, and handles on their tables: to look, to learn and to test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from catalog_model.catalog import DEFAULT_TABLE, Catalog
+from catalog_model.dynamodb.engines import local
+from catalog_model.dynamodb.engines.local import EngineChoice
+
+__all__ = ["Engine", "start_engine"]
+
+
+class Engine(local.Engine):
+    """A running engine that makes handles on its tables."""
+
+    __slots__ = ()
+
+    def catalog(self, table: str = DEFAULT_TABLE) -> Catalog:
+        """Make a handle on a table here. The AWS configuration of this machine is not read."""
+        return Catalog(table, endpoint_url=self.endpoint_url, client=self.client())
+
+
+@contextmanager
+def start_engine(
+    name: EngineChoice = "auto",
+    *,
+    folder: Path | None = None,
+    port: int = 0,
+    exposed: bool = False,
+) -> Iterator[Engine]:
+    """Run an engine as long as the ``with`` block lasts.
+
+    Args:
+        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide where it is found and runs, moto
+            otherwise.
+        folder: Where dynoxide keeps its tables, made if need be; None keeps them in memory. moto
+            keeps nothing.
+        port: Port on 127.0.0.1; 0 takes a free one.
+        exposed: Answer other machines, too, at every address of this one. Neither engine checks
+            who asks, so do this only within a network of your own, as between containers.
+
+    Raises:
+        InvalidArgumentError: If there is no engine of that name.
+        ConfigurationError: If it is not installed, cannot be run, or the port is taken.
+
+    >>> with start_engine() as engine:
+    ...     catalog = engine.catalog()
+    """
+    with local.start_engine(name, folder=folder, port=port, exposed=exposed) as engine:
+        yield Engine(engine.name, engine.endpoint_url, engine.is_persistent, engine._is_running)
