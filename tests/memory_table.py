@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 from zlib import crc32
 
-from catalog_model.analysis.offline import OfflineCatalog, OfflineGateway
+from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.dynamodb.actions import Update
-from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.dynamodb.memory import OfflineClient, OfflineGateway
 from catalog_model.dynamodb.typed_json import Item, primary_key
 from catalog_model.table.indexes import SCHEMA
 

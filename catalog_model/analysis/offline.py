@@ -12,13 +12,11 @@ use `catalog_model.testing`, where a client as strict as DynamoDB stands before 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
-from catalog_model.dynamodb.actions import Plan, as_sent
 from catalog_model.dynamodb.gateway import Gateway
-from catalog_model.dynamodb.memory import OfflineClient
-from catalog_model.dynamodb.trace import Observers
+from catalog_model.dynamodb.memory import OfflineClient, OfflineGateway
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
@@ -26,7 +24,7 @@ from catalog_model.table.indexes import SCHEMA
 from catalog_model.writes.load import load_titles
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class OfflineCatalog(Catalog):
@@ -104,21 +102,3 @@ def offline_catalog(
     for rejected in load_titles(catalog, titles).rejected:
         raise InvalidTitleError(f"{rejected.key}: {rejected.reason}")
     return catalog
-
-
-class OfflineGateway(Gateway):
-    """The gateway as it is, but its transactions apply plans instead of sending them."""
-
-    def __init__(self, table_name: str, table: OfflineClient, observers: Observers) -> None:
-        super().__init__(table_name, cast("DynamoDBClient", table), SCHEMA, observers)
-        self._table = table
-
-    def transact(self, operations: Plan) -> None:
-        """Apply all operations of a plan or none.
-
-        Raises:
-            LostRaceError: If a condition did not hold.
-        """
-        request = {"TransactItems": self._listed(operations)}
-        sent = as_sent(operations)
-        self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))

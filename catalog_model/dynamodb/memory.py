@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from botocore.exceptions import ClientError
 
@@ -28,14 +28,20 @@ from catalog_model.dynamodb.actions import (
     NotNewer,
     Operation,
     Plan,
+    as_sent,
     key_of,
     outcome,
 )
 from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.schema import TableSchema, Versions
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.trace import Observers
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, primary_key
 from catalog_model.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 PAGE_BYTES: Final = 1024 * 1024
 """What a Query reads at the most; the item that goes beyond it begins the next page."""
@@ -212,6 +218,24 @@ class OfflineClient:
             raise _unknown(name)
 
         return unknown
+
+
+class OfflineGateway(Gateway):
+    """The gateway as it is, but its transactions apply plans instead of sending them."""
+
+    def __init__(self, table_name: str, table: OfflineClient, observers: Observers) -> None:
+        super().__init__(table_name, cast("DynamoDBClient", table), table.schema, observers)
+        self._table = table
+
+    def transact(self, operations: Plan) -> None:
+        """Apply all operations of a plan or none.
+
+        Raises:
+            LostRaceError: If a condition did not hold.
+        """
+        request = {"TransactItems": self._listed(operations)}
+        sent = as_sent(operations)
+        self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))
 
 
 def _question(request: Mapping[str, Any], schema: TableSchema) -> _Question:
