@@ -1,5 +1,5 @@
 # Every target makes what it needs; nothing but Python 3.11 (or newer) has to be there before.
-# Where npm is there too, the strict engine dynoxide is installed into .engine.
+# Packages are installed by uv where it is there, and the strict engine dynoxide where npm is.
 
 PYTHON ?= python3
 VENV := .venv

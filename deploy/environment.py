@@ -31,9 +31,9 @@ import threading
 import time
 import tomllib
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENGINE_FOLDER: Final = ROOT / ".engine"
@@ -121,15 +121,23 @@ def step(
             progress.beat(lines[-1] if lines else "")
             reader.join(progress.seconds_left)
     except KeyboardInterrupt:
-        process.terminate()
-        reader.join(STOP_SECONDS)
+        _stop(process)
         raise
     if process.wait():
         raise StepError("\n".join(_told(lines)) or f"{command[0]} failed with {process.returncode}")
 
 
-def _collect(output: Iterable[str], lines: deque[str]) -> None:
-    lines.extend(filter(None, map(str.strip, output)))
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _collect(output: IO[str], lines: deque[str]) -> None:
+    with output:
+        lines.extend(filter(None, map(str.strip, output)))
 
 
 def indented(error: StepError) -> str:

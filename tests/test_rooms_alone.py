@@ -74,6 +74,6 @@ def test_its_examples_run_alone(room: Path) -> None:
     """All docstrings, but for those of engines, which start one."""
     options = ("-q", "-p", "no:cacheprovider", "--doctest-modules")
     found = run(
-        room, "pytest", *options, "--ignore=catalog_model/dynamodb/engines", "catalog_model"
+        room, "-m", "pytest", *options, "--ignore=catalog_model/dynamodb/engines", "catalog_model"
     )
     assert " passed" in found

@@ -1,0 +1,99 @@
+"""moto's DynamoDB as a server: it answers for DynamoDB alone, and keeps connections open."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from engines import running_server
+from packages import ROOT
+
+from catalog_model import Movie
+from catalog_model import access_patterns as ap
+from catalog_model.operations import create_table, table_status
+
+MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0, vote_count=3)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    """One moto for all of these tests."""
+    with running_server("moto") as engine:
+        yield engine
+
+
+def test_the_server_needs_no_more_than_moto_and_its_dynamodb() -> None:
+    """None of what moto's own server brings, and no Flask."""
+    code = (
+        "import sys\n"
+        "for name in ('flask', 'flask_cors', 'docker', 'openapi_spec_validator'):\n"
+        "    sys.modules[name] = None\n"
+        "import catalog_model.dynamodb.engines.moto_server\n"
+        "assert 'moto.moto_server.werkzeug_app' not in sys.modules\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_an_operation_that_moto_lacks_is_refused_by_name(moto: Any) -> None:
+    """As engines do that know no more of DynamoDB; and so are other services."""
+    client: Any = moto.catalog().client
+    with pytest.raises(ClientError) as caught:
+        client.list_contributor_insights()
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+    answer = urllib.request.Request(moto.endpoint_url, method="GET")
+    with pytest.raises(urllib.error.HTTPError, match="400") as refused:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(answer)
+    with refused.value as response:
+        assert json.load(response)["__type"].endswith("#UnknownOperationException")
+
+
+def test_moto_fails_with_an_answer(moto: Any) -> None:
+    """What it was not written for is a failure of the service, and it goes on."""
+    client: Any = moto.catalog().client
+    create_table(moto.catalog("odd"))
+    with pytest.raises(ClientError) as caught:
+        client.query(TableName="odd", KeyConditionExpression="PK <> :p")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 500)
+    assert table_status(moto.catalog("odd")).is_ready
+
+
+def test_a_stream_of_moto_tells_what_changed(moto: Any) -> None:
+    """At the same address as the table."""
+    catalog = moto.catalog("streaming")
+    create_table(catalog)
+    client: Any = catalog.client
+    specification = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    client.update_table(TableName="streaming", StreamSpecification=specification)
+    ap.put_title(catalog, MOVIE)
+    session = boto3.Session("local", "local", region_name="us-east-1")
+    config = Config(account_id_endpoint_mode="disabled", proxies={})
+    streams: Any = session.client("dynamodbstreams", endpoint_url=moto.endpoint_url, config=config)
+    arn = streams.list_streams(TableName="streaming")["Streams"][0]["StreamArn"]
+    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    place = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = streams.get_records(ShardIterator=place)["Records"]
+    assert {record["eventName"] for record in records} >= {"INSERT"}
+
+
+def test_a_connection_is_kept(moto: Any) -> None:
+    """From one request to the next; opening one takes as long as an answer."""
+    catalog = moto.catalog("kept")
+    create_table(catalog)
+    client: Any = catalog.client
+    headers = [
+        client.list_tables()["ResponseMetadata"]["HTTPHeaders"].get("connection") for _ in range(3)
+    ]
+    assert headers == [None, None, None]

@@ -1,0 +1,106 @@
+"""`make run` itself: what it refuses at once, and that all of it ends with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from packages import ROOT
+
+from catalog_model.dynamodb.engines.local import environment_without_aws, free_port
+
+PATIENCE = 60
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """An environment of which make believes that all is installed: this one."""
+    folder = tmp_path / "venv"
+    folder.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if path.name in ("bin", "lib", "lib64", "pyvenv.cfg"):
+            (folder / path.name).symlink_to(path)
+    for name in (".made", ".app", ".local"):
+        (folder / name).touch()
+    return folder
+
+
+def start(venv: Path, port: int | str, *words: str) -> subprocess.Popen[str]:
+    """Start `make run` with moto, in a session of its own as a terminal gives one."""
+    return subprocess.Popen(
+        ["make", "run", f"VENV={venv}", f"PORT={port}", *(words or ["ENGINE=moto"])],
+        cwd=ROOT,
+        env={**environment_without_aws(), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["PORT=eighty"], "PORT must be a number from 1 to 65535, not 'eighty'"),
+        (["ENGINE=mysql"], "ENGINE must be one of auto, dynoxide, moto, not 'mysql'"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(venv: Path, words: list[str], said: str) -> None:
+    """Before anything is installed or started."""
+    (venv / ".app").unlink()
+    with start(venv, free_port(0), *words) as process:
+        output, error = process.communicate(timeout=PATIENCE)
+    assert output == ""
+    assert error.splitlines()[0] == f"Error: {said}"
+    assert process.returncode
+
+
+def test_ctrl_c_ends_all_of_it(venv: Path) -> None:
+    """With one line."""
+    port = free_port(0)
+    with start(venv, port) as process:
+        read_until_up(process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=PATIENCE)
+    assert error.startswith("Stopped.\n")
+    assert "Traceback" not in error
+    assert_soon_free(port)
+
+
+def test_a_killed_make_leaves_nothing(venv: Path) -> None:
+    """What it ran sees that it is gone."""
+    port = free_port(0)
+    with start(venv, port) as process:
+        read_until_up(process)
+        process.kill()
+        process.communicate(timeout=PATIENCE)  # until all that had its output is gone, too
+    assert_soon_free(port)
+
+
+def read_until_up(process: subprocess.Popen[str]) -> None:
+    """Read what is printed until the application answers."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Ctrl-C stops it"):
+            return
+    pytest.fail(f"it did not start: {process.communicate()}")
+
+
+def assert_soon_free(port: int) -> None:
+    """Hold that nothing listens any more."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"port {port} still answers")
