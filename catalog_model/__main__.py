@@ -13,7 +13,7 @@ INTERRUPTED: Final = 130
 
 
 def main() -> None:
-    """Run the command line, or say how to install what it needs."""
+    """Run the command line, or print how to install its dependencies."""
     prepare_streams()
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
@@ -23,7 +23,7 @@ def main() -> None:
         )
         sys.exit(CONFIGURATION)
     try:
-        from catalog_model.cli import program  # noqa: PLC0415  # needs what an extra brings
+        from catalog_model.cli import program  # noqa: PLC0415  # needs an extra
 
         program.main()
     except KeyboardInterrupt:

@@ -1,9 +1,9 @@
-"""A worker for gunicorn whose threads get whole requests only: slow clients hold none of them.
+"""A gunicorn worker whose threads get complete requests only, so slow clients occupy none of them.
 
 Needs the extra ``flask``. In gunicorn's own threaded worker a thread reads a request from its
-connection, so as many clients as there are threads stop the whole process, health included, when
-each sends half a header. Here waitress does the reading and writing, in one loop for all of a
-process's connections; gunicorn does the rest: processes, signals, sockets, hooks and logs.
+connection, so as many clients as there are threads can stop the whole process, including its health
+checks, by sending half a header each. In this worker, waitress reads and writes in one loop for all
+connections of a process; gunicorn does the rest: processes, signals, sockets, hooks and logs.
 
 ::
 
@@ -36,42 +36,43 @@ except ImportError as missing:
 __all__ = ["BufferedWorker"]
 
 REQUEST_SECONDS: Final = 20.0
-"""Within how many seconds of its first byte a request has to be there, whole."""
+"""Seconds that a request may take to arrive in full, from its first byte."""
 
 IDLE_SECONDS: Final = 2.0
-"""How long a worker that ends keeps connections on which nothing is being asked."""
+"""Seconds for which a worker that is shutting down keeps idle connections."""
 
 LINGER_SECONDS: Final = 5.0
-"""How long what a client still sends of a body that was refused is read, and dropped."""
+"""Seconds for which the rest of a rejected body is read and dropped."""
 LINGER_BYTES: Final = 1 << 18
 
 MAX_BODY: Final = 1 << 20
-"""The largest body, where the application has no MAX_CONTENT_LENGTH."""
+"""The maximum body size if the application has no MAX_CONTENT_LENGTH."""
 
 LARGE_BODY: Final = 1 << 16
-"""From which length on bodies are read one at a time."""
+"""The length from which on bodies are read one at a time."""
 
 TURN_SECONDS: Final = 1.0
-"""After how long the turn goes from one large body to another, if that has something to read."""
+"""Seconds after which the turn passes to another large body that has data to read."""
 
 PAUSE_SECONDS: Final = 0.1
-"""After how long without a byte it goes there already."""
+"""Seconds without data after which the turn passes early."""
 
 PARKED_BYTES: Final = 1 << 24
-"""How much of bodies that have lost their turn is kept, in files; beyond it they are closed."""
+"""Bytes of interrupted bodies that are kept in files; connections beyond that are closed."""
 
 OF_CHUNKS: Final = 8
-"""How many times as long a body may be with what is around its chunks: each may be of one byte."""
+"""The overhead factor of chunked bodies: each chunk may have a single byte."""
 
 MAX_HEADER: Final = 1 << 16
 CROWDED: Final = 0.9
-"""From which share of its connections on a worker closes those that were silent for longest."""
+"""Share of the connection limit from which on a worker closes those idle for longest."""
 
 
 class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
-    """A request while it arrives. Of a body that is too large nothing is kept.
+    """A request that is arriving. A body that is too large is discarded.
 
-    The application is asked all the same, with the length and no body: the answer is its own.
+    The application still handles the request, with the length but without a body, so that the
+    response is its own.
     """
 
     limit = MAX_BODY
@@ -81,14 +82,14 @@ class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def size(self) -> int:
-        """The length of its body: as it is said or, in chunks, of what has arrived."""
+        """The length of its body: as declared or, for chunks, as received so far."""
         return len(self.body_rcv or ()) if self.chunked else int(self.content_length)
 
     def received(self, data: bytes) -> int:
-        """Take what arrived; returns how much of it was this request's."""
+        """Process received data; return how much of it belonged to this request."""
         consumed: int = super().received(data)
         size = self.size
-        is_too_large = isinstance(self.error, RequestEntityTooLarge)  # with what is around chunks
+        is_too_large = isinstance(self.error, RequestEntityTooLarge)  # with chunk overhead
         if not is_too_large and (size <= self.limit or self.error):
             return consumed
         self.headers["CONTENT_LENGTH"] = str(max(size, self.limit + 1))
@@ -100,7 +101,7 @@ class BufferedRequest(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Asked:
-    """A request as gunicorn's hooks and logs look at it."""
+    """A request in the form that gunicorn's hooks and logs expect."""
 
     def __init__(self, task: Task) -> None:
         request = task.request
@@ -117,10 +118,10 @@ class Asked:
 
 
 class Task(WSGITask):  # type: ignore[misc]
-    """The answer to a request: runs in a thread, with gunicorn's hooks around it."""
+    """The response to a request: runs in a thread, with gunicorn's hooks around it."""
 
     def execute(self) -> None:
-        """Ask the application."""
+        """Call the application."""
         worker: BufferedWorker = self.channel.server.worker
         began, asked = time.monotonic(), Asked(self)
         worker.cfg.pre_request(worker, asked)
@@ -132,17 +133,17 @@ class Task(WSGITask):  # type: ignore[misc]
             worker.note(asked, self, time.monotonic() - began)
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the answer; HEAD gets none of its body, whatever is handed in."""
+        """Write a part of the response; for HEAD, omit the body."""
         super().write(b"" if self.request.command == "HEAD" else data)
 
     @property
     def headers(self) -> Iterable[tuple[str, str]]:
-        """The headers of the answer, for the access log."""
+        """The headers of the response, for the access log."""
         return self.response_headers  # type: ignore[no-any-return]
 
     @property
     def sent(self) -> int:
-        """The length of the body that was answered, for the access log."""
+        """The length of the response body, for the access log."""
         return self.content_bytes_written  # type: ignore[no-any-return]
 
 
@@ -159,17 +160,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being asked or answered on it."""
+        """Whether no request or response is in progress."""
         return not (self.requests or self.request or self.total_outbufs_len)
 
     def is_overdue(self, now: float) -> bool:
-        """Tell whether a request, or the rest of one that was cut, arrives for too long."""
+        """Whether a request, or the rest of a rejected one, takes too long to arrive."""
         if self.lingers_until is not None:
             return now > self.lingers_until
         return self.request is not None and now - self.since > REQUEST_SECONDS
 
     def received(self, data: bytes) -> bool:
-        """Take what arrived."""
+        """Process received data."""
         self.heard = time.monotonic()
         if self.request is None:
             self.since = self.heard
@@ -179,39 +180,39 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def has_large_body(self) -> bool:
-        """Whether a large body arrives on it, or is there."""
+        """Whether a large body is arriving, or has arrived."""
         asked = [*self.requests, *filter(None, [self.request])]
         return any(request.size > LARGE_BODY for request in asked)
 
     @property
     def held(self) -> int:
-        """How much of a body has arrived that is not there whole."""
+        """The number of bytes received of an incomplete body."""
         return len(self.request.body_rcv or ()) if self.request is not None else 0
 
     @property
     def has_bytes(self) -> bool:
-        """Whether there is something to read, be it the end of the connection."""
+        """Whether there is data to read, or the end of the connection."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return False
-        except OSError:  # to be found by who reads it
+        except OSError:  # the next read will report it
             return True
         return True
 
     def readable(self) -> bool:
-        """Tell whether to read from it."""
+        """Whether to read from the connection."""
         if self.lingers_until is not None:
             return True
         is_in_turn = not self.has_large_body or self.server.worker.takes_large_body(self)
         return is_in_turn and bool(super().readable())
 
     def writable(self) -> bool:
-        """Tell whether there is something to write to it, or to close."""
+        """Whether there is data to write, or a connection to close."""
         return bool(self.will_close or (self.lingers_until is None and super().writable()))
 
     def handle_read(self) -> None:
-        """Read; drop what comes behind a request that was cut."""
+        """Read; drop data after a rejected request."""
         if self.lingers_until is None:
             super().handle_read()
             return
@@ -221,7 +222,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.handle_close()
 
     def handle_write(self) -> None:
-        """Write; a client that still sends is left the time to find its answer."""
+        """Write; give a client that is still sending time to read its response."""
         if not self.was_cut or self.will_close or self.requests:
             super().handle_write()
             return
@@ -232,28 +233,28 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class BufferedWorker(Worker):  # type: ignore[misc]
-    """A worker of gunicorn with waitress in it.
+    """A gunicorn worker with waitress inside.
 
     ``--threads``, ``--keep-alive``, ``--worker-connections``, ``--graceful-timeout`` and
-    ``--max-requests`` mean what they mean for gunicorn's threaded worker.
+    ``--max-requests`` have the same meaning as for gunicorn's threaded worker.
     """
 
     def init_process(self) -> None:
-        """Begin, in the new process."""
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
+        """Initialise the new process."""
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is not an error
         self._map: dict[int, Any] = {}
         self._second = 0.0
         self._large: Channel | None = None
         super().init_process()
 
     def handle_exit(self, *_: Any) -> None:
-        """Begin to end: finish what is being answered."""
+        """Start to shut down: finish running requests."""
         self.alive = False
         for server in self._servers():
             server.pull_trigger()
 
     def run(self) -> None:
-        """Serve until told to end, and then finish."""
+        """Serve until told to end, then finish."""
         BufferedRequest.limit = self._max_body()
         server = create_server(
             self.wsgi,
@@ -278,7 +279,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         server.task_dispatcher.shutdown(timeout=1)
 
     def takes_large_body(self, channel: Channel) -> bool:
-        """Tell whether a large body may be read now: one at a time, so that memory is bounded."""
+        """Return whether to read a large body now: one at a time, to limit memory."""
         holder = self._large
         if holder is None or not (holder.connected and holder.has_large_body):
             self._give_turn(channel)
@@ -289,9 +290,9 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         channel.turn = channel.heard = time.monotonic()
 
     def _pass_turn(self) -> bool:
-        """Let a large body that stops or drips hold up no other; tell whether one is being read.
+        """Pass the turn from a large body that is slow; return whether one is being read.
 
-        The turn goes to the one that has had none for longest, among those with something to read.
+        The turn passes to the one that has waited longest, among those with data to read.
         """
         holder, now = self._large, time.monotonic()
         if holder is None or holder.request is None or not holder.connected:
@@ -305,7 +306,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         return True
 
     def note(self, asked: Asked, task: Task, seconds: float) -> None:
-        """Write the access log and call the hook, once a request was answered."""
+        """Write the access log and call the hook after a response."""
         environ = {"RAW_URI": asked.uri, **(task.environ or {})}
         self.log.access(task, asked, environ, timedelta(seconds=seconds))
         self.cfg.post_request(self, asked, environ, task)
@@ -328,7 +329,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         return [each for each in self._map.values() if isinstance(each, Channel)]
 
     def _serve(self, seconds: float) -> None:
-        """Read and write what can be, and once a second close what has been there for too long."""
+        """Read and write, and once a second close connections that took too long."""
         self.notify()
         if self._pass_turn():
             seconds = min(seconds, PAUSE_SECONDS)
@@ -351,8 +352,8 @@ class BufferedWorker(Worker):  # type: ignore[misc]
                 channel.will_close = True
 
     def _finish(self) -> None:
-        """Take no more connections, and finish what is being asked and answered."""
-        self._serve(0)  # what waits to be accepted
+        """Refuse new connections, and finish running requests."""
+        self._serve(0)  # accept the connections that are waiting
         for server in self._servers():
             server.accepting = False
             server.del_channel()

@@ -1,8 +1,8 @@
-"""OpenTelemetry: a span for each request that a handle makes, in the trace of whoever asked.
+"""OpenTelemetry: a span for each request of a handle, in the caller's trace.
 
-Needs the extra ``otel``, which is OpenTelemetry's API and no more: what becomes of the spans is
-for the SDK that the application sets up. Names follow the semantic conventions for calls of the
-AWS SDK, for databases and for DynamoDB; what these have no name for begins with ``catalog_model``.
+Needs the extra ``otel``, which contains only OpenTelemetry's API: the SDK that the application sets
+up decides where the spans go. Names follow the semantic conventions for the AWS SDK, for databases
+and for DynamoDB; names without a convention begin with ``catalog_model``.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _OF_PARAMETERS: Final = {
 def trace_requests(
     catalog: Catalog, tracer_provider: TracerProvider | None = None, *, keys: bool = False
 ) -> Callable[[], None]:
-    """Make a span of each request made through a handle, from now on; gives what ends it.
+    """Make a span for each request of a handle from now on; returns a function that stops it.
 
-    A span covers the request with botocore's retries, and has the span that is current in the
-    thread that asks as its parent. It is made once the answer is there, so nothing becomes its
-    child. The service is asked to say what it charges, as by `Catalog.on_request`. Sends nothing
-    itself. Called twice, it makes two spans of each request.
+    A span covers the request with botocore's retries; its parent is the current span of the calling
+    thread. It is made once the answer has arrived, so it has no child spans. Requests ask the
+    service for the consumed capacity, as with `Catalog.on_request`. This function sends nothing
+    itself. If it is called twice, each request gets two spans.
 
     Args:
-        catalog: The handle; another handle on the same table is another.
-        tracer_provider: Where the spans go; None for OpenTelemetry's global one, which may also
-            be set later.
-        keys: Whether the spans show values: the key conditions, and the texts of errors, which may
-            quote values. Without it an error shows as its ``error.type``.
+        catalog: The handle; other handles on the same table are not traced.
+        tracer_provider: Receiver of the spans; None for OpenTelemetry's global provider, which may
+            also be set later.
+        keys: Whether the spans include values: the key conditions, and the texts of errors, which
+            may quote values. Otherwise an error only shows its ``error.type``.
 
     Raises:
         ConfigurationError: If OpenTelemetry's API is not installed.
-        InvalidArgumentError: If an argument is of another type.
+        InvalidArgumentError: If an argument has the wrong type.
 
     >>> from catalog_model.otel import trace_requests
     >>> from opentelemetry.sdk import trace
@@ -113,7 +113,7 @@ def _attributes(request: Request, catalog: Catalog, *, keys: bool) -> dict[str, 
     if request.pattern:
         attributes["catalog_model.pattern"] = request.pattern
     items = _items_asked(request.asked)
-    if items > 1:  # one alone is no batch
+    if items > 1:  # a single item is not a batch
         attributes["db.operation.batch.size"] = items
     if keys and request.key_conditions:
         attributes["catalog_model.key_condition"] = request.key_condition
@@ -138,7 +138,7 @@ def _answered(request: Request, table: str) -> dict[str, Any]:
 
 
 def _consumed(units: Mapping[str, float], table: str) -> dict[str, Any]:
-    """Write units as the service does."""
+    """Return units in the service's format."""
     shares = {name: {"CapacityUnits": share} for name, share in units.items()}
     consumed: dict[str, Any] = {"TableName": table, "CapacityUnits": sum(units.values())}
     if TABLE in shares:

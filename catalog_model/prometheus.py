@@ -1,6 +1,6 @@
-"""Prometheus: what a handle asks of its table, by access pattern, timed and counted.
+"""Prometheus: counts and times a handle's requests to its table, by access pattern.
 
-Needs ``prometheus_client``, which the extra ``flask`` brings; any web framework will do.
+Needs ``prometheus_client``, which the extra ``flask`` includes; works with any web framework.
 """
 
 from __future__ import annotations
@@ -19,33 +19,35 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the histogram: DynamoDB answers in a few milliseconds, or after retries."""
+"""Upper bounds of the histogram: DynamoDB answers within milliseconds, or after retries."""
 
 LABELS: Final = ("pattern", "operation")
 NO_PATTERN: Final = "(none)"
-"""The label of what is asked about the table itself."""
+"""The label for requests about the table itself."""
 
 
 def measure_requests(
     catalog: Catalog, registry: CollectorRegistry | None = None
 ) -> Callable[[], None]:
-    """Time and count the requests of a handle from now on; gives what ends it.
+    """Time and count the requests of a handle from now on; returns a function that stops it.
 
     The metrics are a histogram ``catalog_request_duration_seconds`` and the counters
     ``catalog_capacity_units_total``, ``catalog_items_read_total`` and
-    ``catalog_request_errors_total``, each by ``pattern`` and DynamoDB's ``operation``: no value of
-    a label is one that a client chooses. The service is asked to say what it charges, as by
-    `Catalog.on_request`. Sends nothing itself. Where ``PROMETHEUS_MULTIPROC_DIR`` is set when
-    ``prometheus_client`` is first imported, the figures of all processes add up, forked ones too.
+    ``catalog_request_errors_total``, each by ``pattern`` and DynamoDB's ``operation``; clients
+    cannot choose the value of a label. Requests ask the service for the consumed capacity, as with
+    `Catalog.on_request`. This function sends nothing itself. If ``PROMETHEUS_MULTIPROC_DIR`` is set
+    when ``prometheus_client`` is first imported, the metrics of all processes add up, including
+    forked ones.
 
     Args:
-        catalog: The handle; another handle on the same table is another.
-        registry: Where the metrics are kept, one handle in each; None for Prometheus' global one.
+        catalog: The handle; other handles on the same table are not measured.
+        registry: Registry for the metrics, one handle in each; None for Prometheus' global
+            registry.
 
     Raises:
         ConfigurationError: If ``prometheus_client`` is not installed.
-        InvalidArgumentError: If an argument is of another type.
-        ValueError: If the registry has these metrics already, of another handle.
+        InvalidArgumentError: If an argument has the wrong type.
+        ValueError: If the registry already has these metrics, for another handle.
 
     >>> from catalog_model.prometheus import measure_requests
     >>> from prometheus_client import CollectorRegistry
@@ -88,12 +90,13 @@ def measure_requests(
 
 
 def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
-    """Show what a guard keeps from a table that is ill.
+    """Export the metrics of a guard: refused requests and the state of its breaker.
 
-    The counter ``catalog_requests_refused_total`` has requests that were not sent, by ``reason``:
-    ``ill`` (the breaker was open), ``full`` (too many wait already) or ``late`` (the time for the
-    answer was over). ``catalog_breaker_opened_total`` counts how often the table was found ill, and
-    ``catalog_breaker_open`` is the number of processes that hold it to be ill now.
+    The counter ``catalog_requests_refused_total`` counts requests that were not sent, by
+    ``reason``: ``ill`` (the breaker was open), ``full`` (too many requests were waiting) or
+    ``late`` (the deadline of the response had passed). ``catalog_breaker_opened_total`` counts how
+    many times the breaker opened, and ``catalog_breaker_open`` is the number of processes whose
+    breaker is open now.
 
     >>> from catalog_model.dynamodb.breaker import Breaker
     >>> from catalog_model.dynamodb.guard import Guard, Room
@@ -109,11 +112,11 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
         "catalog_requests_refused", "Requests that were not sent", ("reason",), registry=registry
     )
     opened = prometheus.Counter(
-        "catalog_breaker_opened", "Times that the table was found ill", registry=registry
+        "catalog_breaker_opened", "Times that the breaker opened", registry=registry
     )
     is_open = prometheus.Gauge(
         "catalog_breaker_open",
-        "Processes that hold the table to be ill",
+        "Processes whose breaker is open",
         multiprocess_mode="livesum",
         registry=registry,
     )

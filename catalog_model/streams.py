@@ -1,8 +1,8 @@
-"""Changes of titles, from the events that a Lambda function gets from the table's stream.
+"""Changes of titles, from the events that a Lambda function receives from the table's stream.
 
 One write of a title changes its item, its copies, a tally and perhaps a slot, and the stream has a
-record of each. Here they become one `TitleChange`. `docs/streams.md` has the function, its filter
-and the commands that connect them.
+record of each. This module turns them into one `TitleChange`. `docs/streams.md` has the function,
+its filter and the commands that connect them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from catalog_model.table.codec import decode_title
 __all__ = ["FILTER", "TitleChange", "changes"]
 
 FILTER: Final = json.dumps({"dynamodb": {"Keys": {"SK": {"S": [{"prefix": "TITLE#"}]}}}})
-"""The pattern of an event source mapping that lets records of titles pass, and nothing else.
+"""The pattern for an event source mapping that selects only the records of titles.
 
-It goes into ``FilterCriteria={"Filters": [{"Pattern": FILTER}]}``. `changes` needs no filter, but
-each record that is filtered out is one for which no function is invoked and paid.
+Use it in ``FilterCriteria={"Filters": [{"Pattern": FILTER}]}``. `changes` does not need the filter,
+but a record that it drops does not invoke the function, and costs nothing.
 """
 
 VIEW: Final = "NEW_AND_OLD_IMAGES"
-"""The view type of a stream that has all that a change needs."""
+"""The view type of a stream with both images, which a change needs."""
 
 _SOURCE: Final = "aws:dynamodb"
 _IMAGES: Final[Mapping[str, tuple[str, str]]] = {
@@ -43,7 +43,7 @@ _IMAGES: Final[Mapping[str, tuple[str, str]]] = {
     "MODIFY": ("OldImage", "NewImage"),
     "REMOVE": ("OldImage", ""),
 }
-"""Which images a record of each event has; a title that was not there has none."""
+"""The images in a record of each event; a title that did not exist has none."""
 
 Record = Mapping[str, Any]
 OnUnreadable = Callable[[Record, UnknownEntityError], object]
@@ -51,14 +51,14 @@ OnUnreadable = Callable[[Record, UnknownEntityError], object]
 
 @dataclass(frozen=True, slots=True)
 class TitleChange:
-    """One change of one title: as it was before, and as it is after.
+    """One change of one title: its state before and after.
 
     Attributes:
         kind: ``"movie"`` or ``"tv"``.
         id: The id of the title.
         before: The title before the change; None if it was created.
         after: The title after the change; None if it was deleted.
-        sequence_number: What a partial batch response names a failed record by.
+        sequence_number: Identifies a failed record in a partial batch response.
         event_id: The same for every delivery of this change: DynamoDB's stream delivers a record
             once, Lambda invokes a function at least once.
     """
@@ -72,32 +72,31 @@ class TitleChange:
 
     @property
     def key(self) -> TitleKey:
-        """The kind and the id: what identifies a title."""
+        """The kind and the id, which identify a title."""
         return TitleKey(self.kind, self.id)
 
 
 def changes(event: object, *, on_unreadable: OnUnreadable | None = None) -> list[TitleChange]:
     """Return the changes of titles in an event of the table's stream, in their order.
 
-    There is one for each write that changed a title's record, however many items the write
-    changed. Two writes of one title are two changes. A write that leaves the record as it is, such
-    as a migration, is none. Items that are not titles are passed over, and so are items of other
-    applications. An expired item (TTL) is a deleted one.
+    There is one for each write that changed a title's record, however many items it changed. Two
+    writes of one title are two changes. A write that leaves the record unchanged, such as a
+    migration, is not a change. Items other than titles, and items of other applications, are
+    skipped. An expired item (TTL) counts as deleted.
 
-    All of the event is read before anything is returned, so an event that is refused has had no
-    effect yet.
+    The whole event is read before anything is returned, so a rejected event has no effects.
 
     Args:
-        event: What the function is invoked with: ``{"Records": [...]}`` from an event source
-            mapping, or the list of records that EventBridge Pipes sends.
-        on_unreadable: Called with each record whose title cannot be read, and with the error; the
-            record is then passed over. Without it the error is raised.
+        event: The event passed to the function: ``{"Records": [...]}`` from an event source
+            mapping, or the list of records sent by EventBridge Pipes.
+        on_unreadable: Called with each record whose title is unreadable, and with the error; the
+            record is then skipped. By default the error is raised.
 
     Raises:
-        InvalidArgumentError: If *event* is not one of a DynamoDB stream.
-        ConfigurationError: If a record lacks an image, because the view type of the stream is not
-            ``NEW_AND_OLD_IMAGES``: None would then say that there was no title.
-        UnknownEntityError: If a title cannot be read, as only other writers leave it.
+        InvalidArgumentError: If *event* is not an event of a DynamoDB stream.
+        ConfigurationError: If a record lacks an image because the view type of the stream is not
+            ``NEW_AND_OLD_IMAGES``: None would then mean that there was no title.
+        UnknownEntityError: If a title is unreadable, which only other writers can cause.
 
     >>> key = {"PK": {"S": "TITLE#movie#949"}, "SK": {"S": "TITLE#movie#949"}}
     >>> item = catalog.client.get_item(TableName=catalog.table, Key=key)["Item"]
@@ -128,7 +127,7 @@ def _records(event: object) -> list[Record]:
 
 
 def _change(record: Record) -> TitleChange | None:
-    """Return what happened to a title; None if the record is of another item, or nothing did."""
+    """Return the change of a title; None if the record is of another item or changes nothing."""
     name, body = record.get("eventName"), record.get("dynamodb")
     if record.get("eventSource", _SOURCE) != _SOURCE or not isinstance(body, Mapping):
         refuse("event", record, "an event of a DynamoDB stream")
@@ -176,7 +175,7 @@ def _title(key: TitleKey, body: Record, image: str) -> Movie | TVShow | None:
 
 
 def _decoded(key: TitleKey, item: Mapping[str, Any]) -> Movie | TVShow:
-    """Read a title, which may be another writer's, and hold it against the model."""
+    """Decode and check a title, which may have been written by another program."""
     title = decode_title(item)
     check_record(title._record, title.kind)
     if title.key != key:

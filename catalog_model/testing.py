@@ -1,4 +1,4 @@
-"""For the tests of applications: a catalogue in this process, as strict as DynamoDB, and faults.
+"""For tests of applications: an in-process catalogue as strict as DynamoDB, and fault injection.
 
 Needs the extra ``local``, and pytest for the fixture. `inject_faults` works on any engine.
 """
@@ -48,15 +48,15 @@ DEFAULT_TABLE: Final = "test-catalog"
 
 @contextmanager
 def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Catalog]:
-    """Give a handle on a fresh, empty table that lasts as long as the ``with`` block.
+    """Return a handle on a new, empty table that exists for the length of the ``with`` block.
 
-    moto plays DynamoDB in this process, one request at a time; a `strict` client sees to it that
-    what the service refuses is refused. While the block lasts, other AWS clients made in it are
-    answered by moto, too. Neither the environment nor a profile is read.
+    moto acts as DynamoDB in this process, one request at a time, and a `strict` client rejects what
+    the service would reject. During the block, moto also answers other AWS clients made in it.
+    Neither the environment nor a profile is read.
 
     Args:
         table: Name of the table.
-        settings: Further settings of `Catalog`, such as ``cursor_secret``.
+        settings: Other settings of `Catalog`, such as ``cursor_secret``.
 
     Raises:
         ConfigurationError: If moto is not installed.
@@ -114,10 +114,10 @@ def inject_faults(
 
 @contextmanager
 def without_pauses() -> Iterator[None]:
-    """Let nobody wait before a request is repeated: neither botocore nor this package.
+    """Remove the pauses before retries, in botocore and in this package.
 
-    For the whole process, as long as the ``with`` block lasts. What is repeated, and how often,
-    stays as it is.
+    Applies to the whole process for the length of the ``with`` block. The number of retries stays
+    the same.
 
     >>> with strict_catalog() as catalog, without_pauses():
     ...     with inject_faults(catalog, [Fault("throttling", at=[1, 2, 3])]):
@@ -140,7 +140,7 @@ def _client() -> DynamoDBClient:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    """Let moto answer in this process, one request at a time, as it knows no locks."""
+    """Make moto answer in this process, one request at a time, because it has no locks."""
     try:
         from moto import mock_aws  # noqa: PLC0415  # an extra
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
@@ -168,6 +168,6 @@ if find_spec("pytest"):
 
     @pytest.fixture
     def catalog() -> Iterator[Catalog]:
-        """Give a handle on a fresh, empty table of a `strict_catalog`."""
+        """Return a handle on a new, empty table of a `strict_catalog`."""
         with strict_catalog() as catalog:
             yield catalog

@@ -144,4 +144,4 @@ def test_readiness_says_when_the_database_does_not_answer(dead: Flask) -> None:
     """The reason is the class of the error; the rest is for the log."""
     response = dead.test_client().get("/readyz")
     assert_unavailable(response)
-    assert "cannot be asked" in response.get_json()["reason"]
+    assert "cannot be checked" in response.get_json()["reason"]

@@ -129,7 +129,7 @@ def test_titles_that_are_not_there_are_told_in_their_place(reader: CommandLine) 
     alien = ap.get_title(reader.catalog, "movie", 34).to_json()
     assert reader.json(*words) == [alien, None, alien]
     row = reader.done(*words).splitlines()[2]
-    assert row.split() == ["tv", "999", "(not", "there)"]
+    assert row.split() == ["tv", "999", "(missing)"]
 
 
 def test_memberships_genres_and_counts_are_json_objects(reader: CommandLine) -> None:

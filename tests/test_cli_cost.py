@@ -220,7 +220,7 @@ def test_a_write_that_changes_nothing_is_told(one_movie: list[str]) -> None:
     text = "update-popularity movie 34 7"
     found = priced({text: 1}, *one_movie)
     assert found["patterns"][0]["per_call"]["write_units"] == {}
-    assert f"{text}: writes nothing, the data is so already." in found["notes"]
+    assert f"{text}: writes nothing, because the data is already the same." in found["notes"]
 
 
 def test_records_that_cannot_be_loaded_are_left_out_and_listed(tmp_path: Path) -> None:
@@ -276,23 +276,23 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
         (["--pattern", PAGE], 2, "--pattern is given 1 times, --per-second 0 times"),
         (["--per-second", "1"], 2, "--pattern is given 0 times, --per-second 1 times"),
         (["--pattern", PAGE, *asked({PAGE: 1})], 2, "given 2 times, --per-second 1 times"),
-        (asked({PAGE: -1}), 2, "'--per-second': '-1' is no number from 0 on"),
-        (asked({PAGE: float("nan")}), 2, "'--per-second': 'nan' is no number from 0 on"),
-        (asked({PAGE: float("inf")}), 2, "'--per-second': 'inf' is no number from 0 on"),
+        (asked({PAGE: -1}), 2, "'--per-second': '-1' is not a number from 0 on"),
+        (asked({PAGE: float("nan")}), 2, "'--per-second': 'nan' is not a number from 0 on"),
+        (asked({PAGE: float("inf")}), 2, "'--per-second': 'inf' is not a number from 0 on"),
         (asked({PAGE: 1e300}), 2, "per_second must be a number from 0 to 1e+18, not 1e+300"),
-        (["--pattern", PAGE, "--per-second", "often"], 2, "'often' is no number from 0 on"),
+        (["--pattern", PAGE, "--per-second", "often"], 2, "'often' is not a number from 0 on"),
         (asked({"list-film movie": 1}), 2, "'list-film movie': there is no such pattern"),
         (asked({" ": 1}), 2, "--pattern ' ' names no pattern; write it as --pattern "),
         (asked({"get-title 'movie": 1}), 2, "No closing quotation"),
         (asked({"set-genres movie 34": 1}), 2, "give the ids of genres, or --none"),
         (asked({"load": 1}), 2, "give --movies FILE, --tv FILE or both"),
         (asked({"list-titles movie --limit 0": 1}), 2, "limit must be a whole number from 1"),
-        (asked({"list-titles movie --after x": 1}), 2, "a page costs as the first"),
+        (asked({"list-titles movie --after x": 1}), 2, "every page costs the same"),
         (asked({"put-title movie missing.json": 1}), 2, "'missing.json': No such file"),
         (asked({"get-title tv 5000": 1}), 1, "no tv with id 5000 in 'sample-data'"),
         (asked({"delete-title tv 5000": 1}), 1, "'delete-title tv 5000': there is no tv"),
         ([*asked({PAGE: 1}), "--movies", "missing.json"], 2, "missing.json: cannot be read"),
-        ([*asked({PAGE: 1}), "--scale", "-2"], 2, "'--scale': '-2' is no number from 0 on"),
+        ([*asked({PAGE: 1}), "--scale", "-2"], 2, "'--scale': '-2' is not a number from 0 on"),
         ([*asked({PAGE: 1}), "--scale", "1e17"], 2, "stored_bytes must be a number from 0"),
         ([*asked({PAGE: 1}), "--utilisation", "70"], 2, "a number from 0.01 to 1, not 70.0"),
         ([*asked({PAGE: 1}), "--utilisation", "nan"], 2, "a number from 0.01 to 1, not nan"),
@@ -300,9 +300,9 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
         ([*asked({PAGE: 1}), "--prices", "missing.json"], 2, "missing.json: cannot be read"),
         ([*asked({PAGE: 1}), "--prices", FILE_NAMES["tv"]], 2, "data_tv.json: prices must be"),
         ([*asked({PAGE: 1}), "--prices", "x", "--region", "us-east-1"], 2, "not both"),
-        ([*asked({PAGE: 1}), "--table", "t"], 2, "cost asks nobody"),
-        ([*asked({PAGE: 1}), "--endpoint-url", "http://127.0.0.1:1"], 2, "cost asks nobody"),
-        ([*asked({PAGE: 1}), "--profile", "p"], 2, "cost asks nobody"),
+        ([*asked({PAGE: 1}), "--table", "t"], 2, "cost runs offline"),
+        ([*asked({PAGE: 1}), "--endpoint-url", "http://127.0.0.1:1"], 2, "cost runs offline"),
+        ([*asked({PAGE: 1}), "--profile", "p"], 2, "cost runs offline"),
     ],
 )
 @pytest.mark.usefixtures("in_samples")

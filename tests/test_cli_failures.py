@@ -141,8 +141,8 @@ def test_a_mistake_is_one_line_and_a_code(
         ("get-title movie five", "'five' is not a valid integer"),
         ("get-title movie 5 6", "Got unexpected extra argument"),
         ("get-titles", "Missing argument 'KEYS...'"),
-        ("get-titles movie", "'movie' is not KIND:ID, as movie:949"),
-        ("get-titles movie:-5", "'movie:-5' is not KIND:ID, as movie:949"),
+        ("get-titles movie", "'movie' is not KIND:ID, such as movie:949"),
+        ("get-titles movie:-5", "'movie:-5' is not KIND:ID, such as movie:949"),
         ("list-titles movie --limt 5", "No such option"),
         ("list-titles movie --order size", "'size' is not one of 'popularity', 'rating'"),
         ("list-titles-in-genre movie 28 --order name", "'name' is not one of"),
@@ -155,7 +155,7 @@ def test_a_mistake_is_one_line_and_a_code(
         ("load", "give --movies FILE, --tv FILE or both"),
         ("--output yaml status", "'yaml' is not one of 'table', 'json'"),
         ("serve --engine mysql", "'mysql' is not one of 'auto', 'dynoxide', 'moto'"),
-        ("serve --endpoint-url http://127.0.0.1:1", "serve brings its own endpoint"),
+        ("serve --endpoint-url http://127.0.0.1:1", "serve has its own endpoint"),
     ],
 )
 def test_wrong_usage_is_told_with_the_right_one(words: str, message: str) -> None:

@@ -446,7 +446,7 @@ def test_a_table_that_cannot_be_asked_is_a_reason_and_no_detail() -> None:
     response = with_health(dead_catalog()).test_client().get("/-/readyz")
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
-    reason = "the table cannot be asked (UnreachableError)"
+    reason = "the table cannot be checked (UnreachableError)"
     assert response.get_json() == {"status": "unavailable", "reason": reason}
 
 
@@ -460,7 +460,7 @@ def test_a_process_that_drains_is_alive_but_not_ready(catalog: Catalog) -> None:
         response = client.get("/-/readyz")
         assert client.get("/-/livez").status_code == 200
     assert response.status_code == 503
-    assert response.get_json()["reason"] == "the process is about to end"
+    assert response.get_json()["reason"] == "the process is shutting down"
     assert sent == []
 
 
@@ -504,7 +504,7 @@ def test_readiness_waits_for_a_silent_table_for_a_moment_only(
     assert reasons == ["the table has not answered yet"] * 3
     slow.go_on.set()
     found = serving_of(app)
-    await_reason(found, "the table cannot be asked (UnreachableError)")
+    await_reason(found, "the table cannot be checked (UnreachableError)")
     monkeypatch.setattr(operations, "table_status", status)
     await_reason(found, "")
     monkeypatch.setattr(operations, "table_status", SlowTable())
@@ -527,7 +527,7 @@ def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(
         patch.setattr(operations, "table_status", lambda _: 1 / 0)
         for _ in range(3):
             reason = app.test_client().get("/-/readyz").get_json()["reason"]
-            assert reason == "the table cannot be asked (ZeroDivisionError)"
+            assert reason == "the table cannot be checked (ZeroDivisionError)"
     assert app.test_client().get("/-/readyz").status_code == 200
 
 

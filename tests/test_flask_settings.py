@@ -150,7 +150,7 @@ def test_readiness_goes_on_with_a_number_that_was_a_text(app: Flask) -> None:
         CATALOG_READY_SECONDS="0", CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT, CATALOG_DEADLINE="0.5"
     )
     found = serving_of(app)
-    reason = "the table cannot be asked (UnreachableError)"
+    reason = "the table cannot be checked (UnreachableError)"
     await_reason(found, reason)
     assert [found.problem() for _ in range(3)] == [reason] * 3
 

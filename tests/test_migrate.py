@@ -475,7 +475,7 @@ def test_the_command_line_migrates_and_says_what_it_did(cli: CommandLine) -> Non
     assert (dry["versions"], dry["outdated"], dry["dry_run"]) == ({"1": items}, items, True)
     assert f"{items} items of version 1" in cli.done("migrate", "--dry-run")
     done = cli.done("migrate", "--units-per-second", "1e6", "--segments", "2")
-    assert f"{items} items brought up to version {CURRENT}" in done
+    assert f"{items} items upgraded to version {CURRENT}" in done
     assert "older" not in cli.done("verify")
     assert cli.json("migrate")["versions"] == {str(CURRENT): items}
 

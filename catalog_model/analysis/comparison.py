@@ -1,7 +1,7 @@
-"""The requests of a call beside what was declared of its access pattern.
+"""Compares the requests of a call with the declaration of its access pattern.
 
-The same comparison serves people (``catalog-model explain``) and the suite, which fails where a
-request was not declared, is one too many, or was charged more than its budget.
+The same comparison serves people (``catalog-model explain``) and the test suite, which fails if a
+request is undeclared, one too many, or charged more than its budget.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Check = Literal["declared", "requests", "units", "items", "filter", "consistency
 
 
 class Departure(NamedTuple):
-    """One way in which a call is not as declared: which check says so, and how."""
+    """One departure of a call from its declaration: the failed check, and a description."""
 
     check: Check
     what: str
@@ -32,7 +32,7 @@ class Departure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A step that was declared, with its formulas worked out, and the requests that it made."""
+    """A declared step with the values of its formulas, and its requests."""
 
     step: Step
     requests: tuple[Request, ...]
@@ -42,18 +42,18 @@ class Line:
 
     @property
     def units(self) -> float:
-        """The capacity units charged for it, on the table and the indexes."""
+        """The capacity units charged for the step, on the table and the indexes."""
         return sum(request.total_units for request in self.requests)
 
     @property
     def items_read(self) -> int:
-        """The items that it read."""
+        """The items that the step read."""
         return sum(request.items_read for request in self.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One call of an access pattern: what it asked, what it was charged, what was declared."""
+    """One call of an access pattern: its requests, its charges, its declaration."""
 
     pattern: AccessPattern
     arguments: Mapping[str, Any]
@@ -63,37 +63,37 @@ class Comparison:
 
     @property
     def most_requests(self) -> float:
-        """The most requests that were declared for such a call."""
+        """The maximum number of requests declared for such a call."""
         return sum(line.most_requests for line in self._due)
 
     @property
     def read_budget(self) -> float:
-        """The most read units that were declared."""
+        """The maximum of read units declared."""
         return sum(line.budget for line in self._due if not line.step.is_write)
 
     @property
     def write_budget(self) -> float:
-        """The most write units that were declared."""
+        """The maximum of write units declared."""
         return sum(line.budget for line in self._due if line.step.is_write)
 
     @property
     def _due(self) -> tuple[Line, ...]:
-        """The lines but for those of unusual cases that this call was not."""
+        """The lines without those of rare steps that this call did not need."""
         return tuple(line for line in self.lines if line.requests or not line.step.rarely)
 
     @property
     def read_units(self) -> float:
-        """The read units that were charged."""
+        """The read units charged."""
         return sum(line.units for line in self.lines if not line.step.is_write)
 
     @property
     def write_units(self) -> float:
-        """The write units that were charged."""
+        """The write units charged."""
         return sum(line.units for line in self.lines if line.step.is_write)
 
     @property
     def departures(self) -> tuple[Departure, ...]:
-        """Where the call departs from its declaration; empty if it keeps to it."""
+        """The departures of the call from its declaration; empty if there are none."""
         return tuple(_departures(self))
 
 
@@ -105,14 +105,14 @@ def compare(
     sizes: Sizes,
     returned: int,
 ) -> Comparison:
-    """Hold the requests of a call against the declaration of its pattern.
+    """Compare the requests of a call with the declaration of its pattern.
 
     Args:
-        pattern: What was called.
-        arguments: All of its arguments by their names, but for the catalogue.
-        requests: What was asked, in order.
-        sizes: How large the titles are that it was about.
-        returned: How many titles it gave.
+        pattern: The access pattern.
+        arguments: All of its arguments by name, except the catalogue.
+        requests: The requests, in order.
+        sizes: Sizes of the titles involved.
+        returned: Number of titles returned.
     """
     steps = pattern.steps_for(arguments)
     declared = [_expressions(step, named_values(arguments)) for step in steps]
@@ -153,7 +153,7 @@ def _departures(comparison: Comparison) -> Iterator[Departure]:
 
 
 def _manners(request: Request, step: Step, arguments: Mapping[str, Any]) -> Iterator[Departure]:
-    """Tell what is wrong with a request that has the right operation, index and keys."""
+    """Yield the faults of a request that has the right operation, index and keys."""
     where = f"{request.operation} on {request.index}"
     if "FilterExpression" in request.asked:
         yield Departure("filter", f"filters what it has read: {where}")
@@ -178,7 +178,7 @@ def _expressions(step: Step, arguments: Mapping[str, Any]) -> list[re.Pattern[st
 
 
 def _expression(key_condition: str, arguments: Mapping[str, Any]) -> re.Pattern[str]:
-    """Turn a declared key condition into an expression for those that were sent."""
+    """Return a regular expression for the requests of a declared key condition."""
     parts = []
     at = 0
     for mark in _MARKS.finditer(key_condition):
@@ -197,7 +197,7 @@ def _for_mark(mark: re.Match[str], arguments: Mapping[str, Any]) -> str:
 
 
 def named_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what stands for the names in key conditions: the arguments, and the key of a title."""
+    """Return the values of names in key conditions: the arguments, and the key of a title."""
     named = {name: value for name, value in arguments.items() if isinstance(value, (int, str))}
     title = arguments.get("title")
     if isinstance(title, Title):

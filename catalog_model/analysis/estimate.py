@@ -1,4 +1,4 @@
-"""What access patterns will cost: each is run once on a table in memory, and its units priced."""
+"""Estimates the cost of access patterns: runs each once in memory, and prices its units."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from catalog_model.table.indexes import INDEXES
 from catalog_model.writes.load import Rejection, load_titles
 
 SEED: Final = 7
-"""What versions and samples follow from, so that the same input has the same figures."""
+"""The seed of versions and samples, so that the same input has the same figures."""
 
-NOT_PRICED: Final = "Not in them: free tier, backups, streams, the transfer of data."
+NOT_PRICED: Final = "Not included: free tier, backups, streams, data transfer."
 SIZE_NOTE: Final = (
     "What a call costs does not depend on the size of the catalogue, once its pages are full; "
-    "--scale multiplies what is stored, and that alone."
+    "--scale multiplies only the stored data."
 )
 
 
 class Asked(NamedTuple):
-    """A call to price: its words, how often it comes, and what it is."""
+    """A call to price: its text, its rate, its pattern and its arguments."""
 
     text: str
     per_second: float
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A call, what it asks for each time, and what is worth a word about it."""
+    """A call, its requests and units, and notes about it."""
 
     text: str
     pattern: str
@@ -53,7 +53,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """All that is printed."""
+    """The complete estimate."""
 
     priced: Sequence[Priced]
     bill: Bill
@@ -65,12 +65,12 @@ class Estimate:
 
     @property
     def notes(self) -> list[str]:
-        """What to know before the figures are believed."""
+        """Notes on the assumptions behind the figures."""
         where, when = self.prices.region, self.prices.as_of
         use = f"{100 * self.utilisation:g}%"
         return [
             f"Prices of {where} as of {when}: check yours. {NOT_PRICED}",
-            f"For calls that come steadily; capacity is provisioned to be used to {use}.",
+            f"For calls at a steady rate, with provisioned capacity used to {use}.",
             SIZE_NOTE,
             *(note for each in self.priced for note in each.notes),
         ]
@@ -86,19 +86,19 @@ def estimate(
     name: str,
     on_progress: Callable[[int], None] | None = None,
 ) -> Estimate:
-    """Price calls on a table in memory that holds *titles*.
+    """Price calls on a table in memory with *titles*.
 
     Args:
-        asked: The calls, each with how often it comes.
-        titles: What the table holds; what of it cannot be loaded is left out and listed.
-        prices: What a unit costs.
-        utilisation: How much of provisioned capacity is to be used, above 0 and at most 1.
-        scale: How many times as much is stored.
-        name: What the table is called in errors.
+        asked: The calls, each with its rate.
+        titles: Titles of the table; those that cannot be loaded are omitted and listed.
+        prices: The prices of units.
+        utilisation: Target utilisation of provisioned capacity, above 0 and at most 1.
+        scale: Factor for the stored data.
+        name: Name of the table in errors.
         on_progress: Called with the number of titles done so far.
 
     Raises:
-        CatalogError: As a call raises it, with its words before.
+        CatalogError: If a call raises one; the message begins with the call.
     """
     items, rejected = _stock(titles, on_progress)
     priced = [_price(each, OfflineCatalog(name, items=items)) for each in asked]
@@ -110,7 +110,7 @@ def estimate(
 
 @contextmanager
 def naming(text: str) -> Iterator[None]:
-    """Name the pattern in an error of its own; the exit code stays."""
+    """Prefix an error with its pattern, without changing its class."""
     try:
         yield
     except CatalogError as error:
@@ -118,8 +118,8 @@ def naming(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def _the_same_chance() -> Iterator[None]:
-    """Let versions come out the same each time, and leave the program's chance as it was."""
+def _reproducible() -> Iterator[None]:
+    """Make versions reproducible, and restore the state of the random numbers afterwards."""
     state = random.getstate()
     random.seed(SEED)
     try:
@@ -131,19 +131,19 @@ def _the_same_chance() -> Iterator[None]:
 def _stock(
     titles: Sequence[AnyTitle | Rejection], on_progress: Callable[[int], None] | None
 ) -> tuple[list[Item], list[Rejection]]:
-    """Give the items of a table with these titles, and what a load would not take."""
+    """Return the items of a table with these titles, and the rejected titles."""
     catalog = OfflineCatalog()
-    with _the_same_chance():
+    with _reproducible():
         report = load_titles(catalog, titles, on_progress=on_progress)
     return catalog.items(), report.rejected
 
 
 def _price(asked: Asked, catalog: OfflineCatalog) -> Priced:
-    """Run a call once, on a table of its own: no pattern meets what another has changed."""
+    """Run a call once, on its own table, so that patterns do not affect each other."""
     arguments = asked.arguments
     if arguments.get("rng", SEED) is None:
         arguments = {**arguments, "rng": random.Random(SEED)}  # noqa: S311  # no secret
-    with naming(asked.text), _the_same_chance(), catalog.trace() as trace:
+    with naming(asked.text), _reproducible(), catalog.trace() as trace:
         answer = asked.pattern.function(catalog, **arguments)
     calls = Calls(
         asked.per_second,
@@ -163,16 +163,16 @@ def _as_units(units: Mapping[str, float]) -> Units:
 
 
 def _notes(asked: Asked, calls: Calls, answer: Any) -> Iterator[str]:
-    """Say where a call costs less than others of its kind will."""
+    """Yield notes on calls that cost less than usual for their pattern."""
     if asked.pattern.role == "write" and not calls.writes.total:
-        yield "writes nothing, the data is so already."
+        yield "writes nothing, because the data is already the same."
     most = asked.arguments.get("limit", asked.arguments.get("count", 0))
     if isinstance(answer, (list, Page)) and len(answer) < most:
         yield f"finds {len(answer)} titles, not {most}; with more of them a call costs more."
 
 
 def by_place(units: Units) -> dict[str, float]:
-    """Give units by the table and the indexes that have a share, in the order of the model."""
+    """Return the units of the table and of each index that has any, in the order of the model."""
     shares: dict[str, float] = {TABLE: units.table}
     shares |= {index: units.indexes.get(index, 0) for index in INDEXES}
     return {place: share for place, share in shares.items() if share}

@@ -1,4 +1,4 @@
-"""What a call of an access pattern really asks: each request beside what was declared of it."""
+"""The requests that a call actually makes, next to those that its access pattern declares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from catalog_model.reads.titles import get_title
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A call of an access pattern: its answer or its error, and its requests as declared."""
+    """A call of an access pattern: its answer or error, and its comparison."""
 
     comparison: Comparison
     answer: Any
@@ -29,20 +29,20 @@ class Explanation:
 def explain(
     catalog: Catalog, pattern: str | Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Explanation:
-    """Call an access pattern and tell every request that it made, beside what was declared.
+    """Call an access pattern, and compare its requests with its declaration.
 
-    The call is made for good: a change is a change. Where it changes a title that is there, the
-    title is read once before, outside of what is told, because its size belongs to the budget. An
-    error of the call is not raised but kept as ``error``.
+    The call is real: changes are written. If it changes an existing title, that title is read
+    first, outside the comparison, because its size is part of the budget. An error of the call is
+    not raised but returned as ``error``.
 
     Args:
-        catalog: The handle; what other threads ask through it meanwhile is told apart by pattern.
+        catalog: The handle; concurrent requests of other threads are excluded by their pattern.
         pattern: An access pattern, or its name.
-        args: The further arguments of the function.
-        kwargs: Likewise, by their names.
+        args: The other positional arguments of the function.
+        kwargs: The keyword arguments of the function.
 
     Raises:
-        InvalidArgumentError: If there is no such pattern, or it does not take the arguments.
+        InvalidArgumentError: If there is no such pattern, or it does not accept the arguments.
 
     >>> explained = explain(catalog, access_patterns.get_title, "movie", 949)
     >>> [(request.operation, request.total_units) for request in explained.comparison.requests]
@@ -73,10 +73,10 @@ def explain(
 
 
 def pattern_named(pattern: str | Callable[..., Any]) -> AccessPattern:
-    """Find an access pattern by its function or its name; dashes are as good as underscores.
+    """Return an access pattern by its function or its name, with dashes or underscores.
 
     Raises:
-        InvalidArgumentError: If there is none.
+        InvalidArgumentError: If there is no such pattern.
 
     >>> pattern_named("get-title").question
     'One title'
@@ -88,7 +88,7 @@ def pattern_named(pattern: str | Callable[..., Any]) -> AccessPattern:
 
 
 def _materialised(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what can be read only once, so that it can be counted."""
+    """Turn iterators into lists, so that they can be counted."""
     return {
         name: list(value) if _is_read_once(value) else value for name, value in arguments.items()
     }
@@ -101,13 +101,13 @@ def _is_read_once(value: object) -> bool:
 def _title_before(
     catalog: Catalog, pattern: AccessPattern, arguments: Mapping[str, Any]
 ) -> list[Title]:
-    """Read the title that is about to be changed, if there is one."""
+    """Return the title that the call will change, if it exists."""
     named = named_values(arguments)
     if pattern.role == "read" or not named.keys() >= {"kind", "title_id"}:
         return []
     try:
         return [get_title(catalog, named["kind"], named["title_id"])]
-    except (TitleNotFoundError, InvalidArgumentError):  # the call itself will say so
+    except (TitleNotFoundError, InvalidArgumentError):  # the call itself will report it
         return []
 
 

@@ -1,22 +1,22 @@
-"""Least privilege: the smallest IAM policy for access patterns, out of what they declare.
+"""Least privilege: the smallest IAM policy for access patterns, derived from their declarations.
 
-Pure: policies are made from declarations, nothing is asked of AWS. The rules, and where AWS
+Pure: policies are made from declarations, without requests to AWS. The rules, and where AWS
 documents them (DynamoDB Developer Guide, IAM User Guide, Service Authorization Reference):
 
-- A transaction is authorised as the single-item action of each verb in it, and the condition key
-  ``dynamodb:EnclosingOperation`` tells it from a plain write ("Using IAM with DynamoDB
+- A transaction is authorised as the single-item action of each operation in it, and the condition
+  key ``dynamodb:EnclosingOperation`` distinguishes it from a single write ("Using IAM with DynamoDB
   transactions").
-- A Query of an index is authorised on the ARN of the index, all else on that of the table. Which
-  actions have ``dynamodb:LeadingKeys``, ``Attributes`` and ``Select`` in their context, and that
-  a CreateTable with tags wants TagResource as well, is in "Actions, resources, and condition keys
-  for Amazon DynamoDB".
-- ``dynamodb:LeadingKeys`` is compared with ``ForAllValues``; ``dynamodb:Attributes`` only sees
-  what a request names, so it needs ``dynamodb:Select`` beside it, and has to list the keys of the
-  table and the index, too ("Using IAM policy conditions for fine-grained access control").
-- ``ForAllValues`` holds where the key is missing from the request; a ``Null`` condition closes
+- A Query of an index is authorised on the ARN of the index, everything else on that of the table.
+  "Actions, resources, and condition keys for Amazon DynamoDB" lists the actions with
+  ``dynamodb:LeadingKeys``, ``Attributes`` and ``Select`` in their context, and states that
+  CreateTable with tags also requires TagResource.
+- ``dynamodb:LeadingKeys`` is compared with ``ForAllValues``; ``dynamodb:Attributes`` covers only
+  names in the request, so it needs ``dynamodb:Select`` as well, and has to list the keys of the
+  table and the index ("Using IAM policy conditions for fine-grained access control").
+- ``ForAllValues`` also holds if the key is missing from the request; a ``Null`` condition excludes
   that ("Single-valued vs. multivalued context keys").
 
-`docs/iam.md` has the policies, and what they do not protect from.
+`docs/iam.md` has the policies, and their limits.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ Role = Literal["reader", "writer", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 ITEM_ACTIONS: Final = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
-"""The actions on items that access patterns can need, in the order of the statements."""
+"""The actions on items that access patterns may need, in the order of the statements."""
 
 TABLE_ACTIONS: Final = ("CreateTable", "DeleteTable", "DescribeTable")
-"""What `catalog_model.operations` needs; with tags TagResource as well."""
+"""The actions of `catalog_model.operations`; with tags, also TagResource."""
 
 TAGGING: Final = "TagResource"
 
 HEALTH_ACTIONS: Final = ("DescribeTable",)
-"""What a service needs to tell whether it is ready, as `catalog_model.flask` does."""
+"""The actions of a readiness check, as in `catalog_model.flask`."""
 
 INTEGRITY_ACTIONS: Final = (
     "BatchGetItem",
@@ -57,10 +57,10 @@ INTEGRITY_ACTIONS: Final = (
     "Scan",
     "UpdateItem",
 )
-"""What `verify`, `repair` and `migrate` need, on every item of the table.
+"""The actions of `verify`, `repair` and `migrate`, on every item of the table.
 
-No condition narrows them down: a Scan has no partition key, and a migration updates tallies and
-slots outside of transactions. `verify` alone needs BatchGetItem, Query and Scan.
+Conditions cannot restrict them: a Scan has no partition key, and a migration updates tallies and
+slots outside transactions. `verify` alone needs BatchGetItem, Query and Scan.
 """
 
 _CREATION: Final = {
@@ -83,9 +83,10 @@ _VERBS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
         "load_titles": _CREATION,
     }
 )
-"""What the transactions of each write do to its partitions, by what their keys begin with.
+"""The actions in each write's transactions, by the beginning of the partition key.
 
-A declaration says which items are written, not how; the suite holds this against real requests.
+A declaration lists the written items, not the actions; the test suite compares this table with real
+requests.
 """
 
 _ARN: Final = re.compile(
@@ -96,10 +97,10 @@ _ARGUMENT: Final = re.compile(r"<[^>]*>")
 
 
 def patterns_of(role: Role) -> tuple[AccessPattern, ...]:
-    """Give the access patterns of a role.
+    """Return the access patterns of a role.
 
-    A ``reader`` has those that only read, a ``writer`` has all, an ``operator`` has none: it makes
-    and deletes the table, and sees no item.
+    A ``reader`` has those that only read, a ``writer`` has all of them, and an ``operator`` has
+    none: it creates and deletes the table, and cannot access items.
 
     Raises:
         InvalidArgumentError: If there is no such role.
@@ -121,21 +122,21 @@ def policy(
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Make the smallest policy that lets these access patterns work.
+    """Return the smallest policy that allows these access patterns.
 
-    One statement for each action on the table or an index, with the partition keys that the
-    patterns declare; the same whatever the order of the arguments. What a write reads before is
-    part of its declaration, and so of its policy.
+    It has one statement for each action on the table or an index, with the partition keys that the
+    patterns declare, independent of the order of the arguments. The reads of a write are part of
+    its declaration, and so of its policy.
 
     Args:
         patterns: Access patterns, of `catalog_model.access_patterns.PATTERNS`.
         table_arn: ARN of the table; region and account may be ``*``.
-        operations: Actions on the table itself: `TABLE_ACTIONS`, `TAGGING` to create it with
+        operations: Actions on the table itself: `TABLE_ACTIONS`, with `TAGGING` to create it with
             tags; `HEALTH_ACTIONS` for a service.
-        integrity: Actions on all items: of `INTEGRITY_ACTIONS`, to verify, repair and migrate.
+        integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
 
     Raises:
-        InvalidArgumentError: If an argument is none of that, or nothing would be allowed.
+        InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
 
     >>> arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
     >>> document = policy([access_patterns.PATTERNS["list_genres"]], table_arn=arn)
@@ -186,7 +187,7 @@ def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dic
 
 
 def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
-    """Give the actions that a pattern needs, each with its index and a partition key."""
+    """Yield the actions that a pattern needs, each with its index and a partition key."""
     for step in pattern.usual:
         for condition in step.key_conditions:
             for key in _leading_keys(condition):
@@ -204,7 +205,7 @@ def _actions(pattern: AccessPattern, step: Step, key: str) -> tuple[str, ...]:
 
 
 def _leading_keys(key_condition: str) -> Iterator[str]:
-    """Give the partition keys that a declared key condition can ask for.
+    """Yield the partition keys that a declared key condition can request.
 
     >>> list(_leading_keys("PK = TITLE#<kind>#<an id> AND SK = ALL"))
     ['TITLE#movie#*', 'TITLE#tv#*']

@@ -1,12 +1,12 @@
-"""The offline table: what access patterns will ask of DynamoDB and be charged, from titles alone.
+"""The offline table: predicts the requests of access patterns and their charges, from titles alone.
 
-`offline_catalog` gives a handle on a table in this process's memory. Every access pattern runs on
-it unchanged, through the same gateway as always, and `Catalog.trace` shows the requests and the
-units to be expected; no account is needed, and no engine.
+`offline_catalog` returns a handle on a table in memory. Every access pattern runs on it unchanged,
+through the same gateway as always, and `Catalog.trace` shows the requests and units to expect. It
+needs neither an account nor an engine.
 
-It is for prediction and for trying things out, and knows what the gateway asks for, no more:
-bounds are not looked at, indexes never lag, nothing is throttled. Tests of applications should
-use `catalog_model.testing`, where a client as strict as DynamoDB stands before moto.
+It is meant for predictions and experiments, and supports only the gateway's requests: limits are
+not checked, indexes never lag, nothing is throttled. For tests of applications use
+`catalog_model.testing`, which has a client as strict as DynamoDB in front of moto.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 
 
 class OfflineCatalog(Catalog):
-    """A handle on a table in this process's memory, which ends with the handle.
+    """A handle on a table in this process's memory, which exists as long as the handle.
 
     Args:
         table: Name of the table; it is in every request.
-        items: What the table holds at first, as DynamoDB's typed JSON, such as a dump of another.
-        cursor_secret: As of `Catalog`.
+        items: Initial items of the table, as DynamoDB's typed JSON, such as a dump of another
+            table.
+        cursor_secret: As for `Catalog`.
 
     Raises:
-        InvalidArgumentError: If *table* cannot be the name of a table, or an item has no key.
+        InvalidArgumentError: If *table* is not a valid table name, or an item has no key.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class OfflineCatalog(Catalog):
 
     @property
     def gateway(self) -> Gateway:
-        """The door to the table; for this package's own modules."""
+        """The gateway to the table; for this package's own modules."""
         return self._door
 
     def items(self) -> list[Item]:
-        """Copy every item that the table holds, in the order of their keys.
+        """Return a copy of every item in the table, ordered by key.
 
         >>> from catalog_model.analysis.offline import offline_catalog
         >>> len(offline_catalog([Movie.from_json(record)]).items())
@@ -72,24 +73,25 @@ def offline_catalog(
     items: Iterable[Item] = (),
     cursor_secret: str | None = None,
 ) -> OfflineCatalog:
-    """Make a table in this process's memory, load *titles* into it, and give a handle on it.
+    """Make a table in memory, load *titles* into it, and return a handle on it.
 
-    Sends nothing and needs no settings of AWS. Takes a second or two for a thousand titles.
+    Runs offline, without settings for AWS. Takes a second or two for a thousand titles.
 
-    A request is charged by `catalog_model.dynamodb.capacity`. One that fails reports nothing, as on
-    DynamoDB; `capacity.predict_failed_plan` has the price of a transaction that is cancelled.
-    The versions of titles count from a random number, which takes 2 to 9 bytes: where so little
-    is missing to the next step of 1 KB or 4 KB, another time may be charged a step more or less.
+    `catalog_model.dynamodb.capacity` charges each request. A failed request reports no charge, as
+    on DynamoDB; `capacity.predict_failed_plan` predicts the charge of a cancelled transaction.
+    Versions of titles start at a random number, which takes 2 to 9 bytes; close to a step of 1 KB
+    or 4 KB, the charge may therefore differ by one step between runs.
 
     Args:
-        titles: What to load, as `load_titles` does.
+        titles: Titles to load, as for `load_titles`.
         table: Name of the table; it is in every request.
-        items: What the table holds before, as DynamoDB's typed JSON, such as a dump of another.
-        cursor_secret: As of `Catalog`.
+        items: Initial items of the table, as DynamoDB's typed JSON, such as a dump of another
+            table.
+        cursor_secret: As for `Catalog`.
 
     Raises:
         InvalidTitleError: If one of *titles* cannot be loaded.
-        InvalidArgumentError: If *table* cannot be the name of a table, or an item has no key.
+        InvalidArgumentError: If *table* is not a valid table name, or an item has no key.
 
     >>> from catalog_model.analysis.offline import offline_catalog
     >>> offline = offline_catalog([Movie.from_json(record)])

@@ -1,4 +1,4 @@
-"""How large titles are: the quantities that budgets are made of, besides a call's arguments."""
+"""The sizes of titles, which budgets use in addition to a call's arguments."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from catalog_model.table import codec
 from catalog_model.table.plan import TYPICAL_VERSION
 
 SLOT_DIGITS: Final = 10**6
-"""A number of a slot that is as long as in a catalogue of millions."""
+"""A slot number as long as in a catalogue of millions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Sizes in bytes of what a title is stored as, and in how many genres it is.
+    """Sizes in bytes of a title's items, and the number of its genres.
 
-    By default those of the application's titles: 99 of 100 are at most as large, and the entries
-    of a page at most that large in the mean.
+    The defaults are those of the application's titles: 99 of 100 are at most that large, and so are
+    the entries of a page on average.
     """
 
     title: float = 1300
@@ -33,21 +33,21 @@ class Sizes:
     copy: float = 1450
     """A listing or a membership."""
     entry: float = 1350
-    """What an index holds of a copy."""
+    """The index entry of a copy."""
     mean_entry: float = 900
-    """The same, in the mean of a page."""
+    """The same, averaged over a page."""
     genres: float = 5
-    """In how many genres the title is; for a change: before or after it."""
+    """The number of the title's genres; for a change, those before or after it."""
     tally: float = 600
     """The counts of one shard."""
     other: float = 2200
-    """The item of the title that takes over the slot of a deleted one: the largest there is."""
+    """The item of the title that takes over the slot of a deleted one: the largest possible."""
 
     @classmethod
     def of(cls, titles: Iterable[Movie | TVShow]) -> Sizes:
-        """Measure *titles*: the largest of each; defaults where there are none.
+        """Return the largest sizes among *titles*; the defaults if there are none.
 
-        Of a title that is among them as it was and as it is, the genres of both are counted.
+        For a title included both before and after a change, the genres of both are counted.
 
         >>> Sizes.of([Movie.from_json(record)]).genres
         2
@@ -66,7 +66,7 @@ class Sizes:
         )
 
     def quantities(self) -> dict[str, float]:
-        """Give the sizes by the names that formulas have for them."""
+        """Return the sizes by their names in formulas."""
         return asdict(self)
 
 
@@ -85,7 +85,7 @@ def _title_size(title: Movie | TVShow) -> int:
 
 
 def _largest_entry(listing: Item) -> int:
-    """Size an entry of any index: a listing is in each, and its keys there differ a little."""
+    """Return the size of a listing's largest index entry; its keys differ by index."""
     by_name = index_entry(listing, "by_name") or {}
     by_value = index_entry(listing, "by_rating") or {}
     return max(item_size(by_name), item_size(by_value))

@@ -1,6 +1,6 @@
-"""From the arguments of a function to those of its command, and from its docstring to the help.
+"""Derives the arguments of a command from those of its function, and the help from the docstring.
 
-What has no default becomes an argument, all else an option of the same name and default.
+Parameters without a default become arguments, all others options of the same name and default.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.typed_json import JSON
 
 WORDING: Final[Mapping[str, str]] = {
-    "after": "Go on after another page: what that page gave as next.",
+    "after": "Continue after a page: its next.",
     "genre_ids": "Ids of genres, as TMDB numbers them.",
-    "if_absent": "Refuse to replace a title that is there.",
+    "if_absent": "Refuse to replace an existing title.",
     "keys": "Titles as KIND:ID, in any number.",
-    "rng": "Whole number; the same one picks the same titles again.",
+    "rng": "Whole number; the same seed picks the same titles.",
     "since": "First day, as YYYY-MM-DD.",
     "until": "Last day, as YYYY-MM-DD.",
 }
-"""Help for arguments that are other on a command line than in Python."""
+"""Help for arguments that differ between the command line and Python."""
 
 
 def key(text: str) -> TitleKey:
     """Read a title's key, written as ``movie:949``."""
     kind, _, title_id = text.partition(":")
     if not re.fullmatch(r"[0-9]{1,50}", title_id):
-        raise click.BadParameter(f"{text!r} is not KIND:ID, as movie:949")
+        raise click.BadParameter(f"{text!r} is not KIND:ID, such as movie:949")
     return TitleKey(cast(Kind, kind), int(title_id))
 
 
 def seed(text: str) -> random.Random:
-    """Read a whole number that random choices follow from."""
+    """Return a random generator seeded with a whole number."""
     return random.Random(int(text))  # noqa: S311  # no secret
 
 
 def attribute_value(kind: Kind, name: str, text: str) -> Any:
-    """Read the value of an attribute: as JSON, or as the text that it is.
+    """Parse the value of an attribute: as JSON, or as a text.
 
     >>> attribute_value("movie", "popularity", "12.5"), attribute_value("movie", "title", "1917")
     (12.5, '1917')
@@ -68,11 +68,11 @@ READ_AS: Final[Mapping[Any, Any]] = {
     TitleKey: key,
     random.Random: seed,
 }
-"""How click reads what a function takes."""
+"""The click types of the functions' parameter types."""
 
 
 class Argument(click.Argument):
-    """An argument with help of its own; click has that since 8.5 only."""
+    """An argument with its own help, which click supports only since 8.5."""
 
     def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,7 +80,7 @@ class Argument(click.Argument):
 
 
 def parameters_of(pattern: AccessPattern) -> list[click.Parameter]:
-    """Turn the arguments of a pattern's function into those of its command."""
+    """Return the arguments and options of a pattern's command."""
     words = describe(pattern).arguments
     signature = inspect.signature(pattern.function, eval_str=True)
     arguments = list(signature.parameters.values())[1:]  # the first is the catalogue
@@ -129,7 +129,7 @@ def _flag(argument: inspect.Parameter, words: str) -> click.Option:
 
 
 def _plain(annotation: Any) -> tuple[Any, bool]:
-    """Reduce an annotation to the type to read, and say whether many are wanted."""
+    """Reduce an annotation to the type to parse, and whether there are many values."""
     origin, options = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):  # with None, or of a date and its text
         return (str if str in options else options[0]), False
@@ -139,14 +139,14 @@ def _plain(annotation: Any) -> tuple[Any, bool]:
 
 
 class Description(NamedTuple):
-    """What a function's docstring says: of itself, and of its arguments."""
+    """The parts of a function's docstring: its text, and its arguments."""
 
     text: str
     arguments: Mapping[str, str]
 
 
 def describe(pattern: AccessPattern) -> Description:
-    """Read a docstring, without what only matters to Python."""
+    """Parse a docstring, without the parts that only concern Python."""
     text, _, rest = (inspect.getdoc(pattern.function) or "").partition("\nArgs:\n")
     listed = rest.partition("\n\n")[0]
     described = re.findall(r"^    (\w+): (.*(?:\n     +.*)*)", listed, re.MULTILINE)
@@ -156,7 +156,7 @@ def describe(pattern: AccessPattern) -> Description:
 
 
 def _unmarked(text: str) -> str:
-    """Take the marks out of a docstring's text, and what it says of None."""
+    """Remove the markup of a docstring, and its remarks on None."""
     text = re.sub(r"; None [^.;]*", "", text)
     return re.sub(r"``(.+?)``|`(.+?)`|\*(\w+)\*", _unmarked_word, text)
 

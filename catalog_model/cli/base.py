@@ -1,4 +1,4 @@
-"""What all commands share: the options, how a command ends, and what it may print."""
+"""Shared parts of all commands: the options, exit codes, and safe output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from catalog_model.errors import (
 
 Output = Literal["table", "json"]
 
-FOUND_WANTING: Final = 1
+EXIT_CHECK_FAILED: Final = 1
 USAGE: Final = 2
 CONFIGURATION: Final = 253
 SERVICE: Final = 254
@@ -37,7 +37,7 @@ _NEGATIVE = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Settings:
-    """The options that every command takes: which table, where, as whom, and how to print."""
+    """The options of every command: table, region, endpoint, profile and output format."""
 
     table: str | None = None
     region: str | None = None
@@ -46,7 +46,7 @@ class Settings:
     output: Output = "table"
 
     def catalog(self) -> Catalog:
-        """Make the handle; what no option says comes from the environment, as for any program."""
+        """Return the handle; settings without an option come from the environment."""
         given: dict[str, Any] = {
             "table": self.table,
             "region": self.region,
@@ -57,14 +57,14 @@ class Settings:
 
 
 def as_typed(ctx: click.Context) -> str:
-    """Return the words that lead to a command, as they were typed: with `python -m`, or without."""
+    """Return the command as it was typed, with `python -m` or without."""
     root = ctx.find_root().info_name or ""
     rest = ctx.command_path.removeprefix(root).strip()
     return f"{root if root.startswith('python') else 'catalog-model'} {rest}"
 
 
 class Failure(click.ClickException):
-    """An error of the package as one line and an exit code."""
+    """An error of the package, as one line and an exit code."""
 
     def __init__(self, error: CatalogError) -> None:
         super().__init__(printable(f"{error}{_hint(error)}"))
@@ -72,26 +72,26 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """A command that takes negative numbers, and the shared options behind its name as well."""
+    """A command that accepts negative numbers, and the shared options after its name."""
 
     def __init__(self, name: str | None, **attributes: Any) -> None:
         super().__init__(name, **{"context_settings": CONTEXT, **attributes})
         self.params += shared_options(hidden=True)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let ``-3.5`` be a value where it would be taken for options."""
+        """Accept ``-3.5`` as a value where click would see options."""
         if any(map(_NEGATIVE.match, args)):
             ctx.ignore_unknown_options = True
         return super().parse_args(ctx, args)
 
 
 class Program(click.Group):
-    """The commands, and how any of them ends."""
+    """The group of all commands, with their error handling."""
 
     command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; its errors come out as `Failure`."""
+        """Run a command; turn its errors into `Failure`."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -102,7 +102,7 @@ class Program(click.Group):
     def main(  # type: ignore[override]  # click has overloads for its standalone_mode
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
-        """Run the program and exit with its code; without *standalone_mode* as click has it."""
+        """Run the program and exit with its code; without *standalone_mode*, behave like click."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         sys.exit(self._run(args, **extra))
@@ -121,20 +121,20 @@ class Program(click.Group):
             text = f"{about}{error.strerror or error}"
             click.echo(f"Error: {printable(text)}", err=True)
             return UNEXPECTED
-        except Exception:  # noqa: BLE001  # a bug of ours, and not the exit code of a finding
+        except Exception:  # noqa: BLE001  # a bug, with another exit code than a failed check
             click.echo(traceback.format_exc(), err=True, nl=False)
             return UNEXPECTED
         return status if isinstance(status, int) else 0
 
 
 def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
-    """Make the options that stand before a command or, not shown there, behind it."""
+    """Return the shared options, for use before a command or, hidden, after it."""
     helps = {
-        "--table": "Name of the table (CATALOG_TABLE; else netflix-movie-catalog).",
-        "--region": "AWS region (AWS_REGION, or as the profile has it).",
-        "--endpoint-url": "Where to send requests instead of AWS, as http://127.0.0.1:8000.",
+        "--table": "Name of the table (CATALOG_TABLE, or netflix-movie-catalog).",
+        "--region": "AWS region (AWS_REGION, or the profile's).",
+        "--endpoint-url": "Endpoint to use instead of AWS, such as http://127.0.0.1:8000.",
         "--profile": "Profile of the AWS configuration.",
-        "--output": "How to print: a table to read, or JSON.",
+        "--output": "Output format: a table for people, or JSON.",
     }
     return [
         click.Option(
@@ -156,10 +156,10 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 
 def exit_code_of(error: CatalogError) -> int:
-    """Give the exit code for an error."""
+    """Return the exit code for an error."""
     match error:
         case TitleNotFoundError() | TitleExistsError():
-            return FOUND_WANTING
+            return EXIT_CHECK_FAILED
         case InvalidArgumentError():
             return USAGE
         case ConfigurationError():
@@ -181,15 +181,15 @@ def _hint(error: CatalogError) -> str:
 
 
 def confirm(question: str) -> None:
-    """Ask on stderr, and go on only after a yes.
+    """Ask on stderr, and continue only after a yes.
 
     Raises:
-        click.ClickException: After any other answer, or when nobody is there to ask.
+        click.ClickException: After any other answer, or without one.
     """
     click.echo(f"{printable(question)} [y/N] ", nl=False, err=True)
     try:
         answer = sys.stdin.readline()
-    except (OSError, ValueError):  # it cannot be read, or is no text
+    except (OSError, ValueError):  # unreadable, or not text
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         click.echo("" if answer else "(no answer: --yes does not ask)", err=True)
@@ -197,13 +197,13 @@ def confirm(question: str) -> None:
 
 
 def wait_note(text: str) -> None:
-    """Tell a person on a terminal what takes its time."""
+    """Print a note about a long operation on a terminal."""
     if sys.stderr.isatty():
         click.echo(printable(text), err=True)
 
 
 def printable(text: str) -> str:
-    """Give a text as one line that cannot steer a terminal."""
+    """Return a text as one line without control sequences."""
     return "".join(
         each if each.isprintable() else " " if each.isspace() else ascii(each)[1:-1]
         for each in text

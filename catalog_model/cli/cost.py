@@ -1,6 +1,6 @@
 """The command that prices access patterns offline: from rates to capacity and dollars a month.
 
-Each pattern is run once on a table in memory, which charges as DynamoDB does. Nobody is asked.
+Each pattern is run once on a table in memory, which charges like DynamoDB. No requests are sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from catalog_model.analysis.prices import (
     prices_from_json,
     units_per_second,
 )
-from catalog_model.cli.base import FOUND_WANTING, Command, Settings, printable
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import (
     PatternCommand,
@@ -63,7 +63,7 @@ def amount(text: str) -> float:
     except ValueError:
         value = nan
     if not 0 <= value < inf:
-        raise click.BadParameter(f"{text!r} is no number from 0 on")
+        raise click.BadParameter(f"{text!r} is not a number from 0 on")
     return value
 
 
@@ -81,7 +81,7 @@ def amount(text: str) -> float:
     multiple=True,
     type=amount,
     metavar="NUMBER",
-    help="How often that comes; one for each --pattern, in the same order.",
+    help="Calls per second; one for each --pattern, in the same order.",
 )
 @click.option(
     "--scale",
@@ -89,16 +89,16 @@ def amount(text: str) -> float:
     show_default=True,
     type=amount,
     metavar="NUMBER",
-    help="How many times as much is stored.",
+    help="Factor for the stored data.",
 )
 @click.option(
-    "--prices", "prices_path", type=Path, metavar="FILE", help="Prices of your own, as JSON."
+    "--prices", "prices_path", type=Path, metavar="FILE", help="File with your own prices, as JSON."
 )
 @click.option(
     "--utilisation",
     default=TARGET,
     show_default=True,
-    help="How much of provisioned capacity is to be used.",
+    help="Target utilisation of provisioned capacity.",
 )
 @click.pass_context
 def cost(
@@ -111,16 +111,16 @@ def cost(
     utilisation: float,
     **paths: Path | None,
 ) -> None:
-    """Price access patterns: units, capacity and dollars a month, from how often each comes.
+    """Price access patterns: units, capacity and dollars a month, from their rates.
 
-    Nobody is asked, and nothing is needed of AWS: each pattern is run once, by itself, on a table
-    in memory that holds the titles of the files, or the sample data where no file is given.
-    Shown are the requests and the units of one call and of a second; the capacity to provision for
-    the table and each index; and the bill in both ways to pay. --region chooses the prices.
+    Runs offline, without an AWS account. Each pattern is run once, separately, on a table in memory
+    with the titles of the files, or with the sample data if no file is given. The output has the
+    requests and the units of one call and of a second; the capacity to provision for the table and
+    each index; and the bill for both billing modes. --region selects the prices.
     """
     settings = ctx.ensure_object(Settings)
     if settings.table or settings.endpoint_url or settings.profile:
-        raise click.UsageError("cost asks nobody: it takes no table, endpoint or profile")
+        raise click.UsageError("cost runs offline: it takes no table, endpoint or profile")
     prices = _prices(settings, prices_path)
     asked = _asked(ctx, texts, rates)
     titles = _titles(**paths)
@@ -138,16 +138,16 @@ def cost(
         print_json(as_json(found))
     else:
         _print(found)
-    ctx.exit(FOUND_WANTING if found.rejected else 0)
+    ctx.exit(EXIT_CHECK_FAILED if found.rejected else 0)
 
 
 def _prices(settings: Settings, path: Path | None) -> Prices:
-    """Choose the prices: those of a file, or those known of a region."""
+    """Return the prices: those of a file, or those known for a region."""
     if path is None:
         region = settings.region or DEFAULT_PRICES.region
         if region not in PRICES:
             known = " and ".join(PRICES)
-            raise click.UsageError(f"prices are known of {known}, not {region!r}: --prices FILE")
+            raise click.UsageError(f"prices are known for {known}, not {region!r}: --prices FILE")
         return PRICES[region]
     if settings.region:
         raise click.UsageError("give --region or --prices, not both: the file names its region")
@@ -169,7 +169,7 @@ def _asked(ctx: click.Context, texts: Sequence[str], rates: Sequence[float]) -> 
 def _parsed(
     ctx: click.Context, commands: Mapping[str | None, PatternCommand], text: str, rate: float
 ) -> Asked:
-    """Read a pattern as its own command would; what is wrong is told as that tells it."""
+    """Parse a pattern as its own command would, with the same errors."""
     name, *words = given = _words(text)
     name = "load" if name == "load_titles" else name.replace("_", "-")
     if name not in commands:
@@ -177,7 +177,7 @@ def _parsed(
         raise click.UsageError(f"--pattern {text!r}: there is no such pattern; there are {known}")
     command = commands[name]
     try:
-        # Its shared options are its own; its errors show the usage of its command.
+        # The shared options are its own; errors show the usage of its command.
         inner = command.make_context(name, words, parent=ctx.find_root(), obj=Settings())
         with inner, naming(text):
             arguments = command.arguments(**inner.params)
@@ -186,7 +186,7 @@ def _parsed(
         message = f"--pattern {text!r}: {error.format_message()}\n{example}"
         raise click.UsageError(message, error.ctx) from error
     if arguments.get("after") is not None:
-        raise click.UsageError(f"--pattern {text!r}: a page costs as the first, without --after")
+        raise click.UsageError(f"--pattern {text!r}: omit --after, every page costs the same")
     return Asked(shlex.join([name, *given[1:]]), rate, command.pattern, arguments)
 
 
@@ -263,7 +263,7 @@ def _figure(value: float) -> str:
 
 
 def as_json(found: Estimate) -> dict[str, Any]:
-    """Turn an estimate into JSON."""
+    """Return an estimate as JSON."""
     reads, writes = units_per_second(each.calls for each in found.priced)
     price = found.bill
     return {

@@ -1,4 +1,4 @@
-"""The command that shows what an access pattern asks of DynamoDB, beside what was declared."""
+"""The command that compares the requests of an access pattern with its declaration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from catalog_model.analysis.comparison import Comparison
 from catalog_model.analysis.explain import explain
-from catalog_model.cli.base import CONTEXT, FOUND_WANTING, Settings, printable, shared_options
+from catalog_model.cli.base import CONTEXT, EXIT_CHECK_FAILED, Settings, printable, shared_options
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import PatternCommand, pattern_commands
 from catalog_model.dynamodb.trace import Request
@@ -28,7 +28,7 @@ COLUMNS: Final = (
 
 
 def run_explained(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
-    """Call the access pattern and print the requests that it made."""
+    """Call the access pattern and print its requests."""
     catalog = settings.catalog().warm()
     command.make_sure(catalog, given)
     explained = explain(catalog, command.pattern.name, **command.arguments(**given))
@@ -40,11 +40,11 @@ def run_explained(command: PatternCommand, settings: Settings, given: Mapping[st
     if explained.error:
         raise explained.error
     if comparison.departures:
-        click.get_current_context().exit(FOUND_WANTING)
+        click.get_current_context().exit(EXIT_CHECK_FAILED)
 
 
 class PatternGroup(click.Group):
-    """A group with a command for each access pattern, also by the names of their functions."""
+    """A group with a command for each access pattern, also by the names of the functions."""
 
     def __init__(self, name: str, summary: str) -> None:
         super().__init__(
@@ -59,20 +59,20 @@ class PatternGroup(click.Group):
             self.add_command(command)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command; ``list_titles`` is as good as ``list-titles``."""
+        """Return a command; ``list_titles`` works like ``list-titles``."""
         name = "load" if cmd_name == "load_titles" else cmd_name.replace("_", "-")
         return super().get_command(ctx, name)
 
 
 explain_group = PatternGroup(
     "explain",
-    """Show every request that an access pattern makes, and what it costs.
+    """Show every request of an access pattern, and its cost.
 
-    The call is made: a change is a change. For each request: the operation, the index, the key
-    condition with its values, the items read and returned, the units charged on the table and each
-    index, what was asked again, bytes and milliseconds. Below, the budget that the pattern declares
-    stands beside what was consumed; the exit code is 1 where a call departs from its declaration,
-    as it may after a conflict with another writer.
+    The call is real, so changes are written. For each request it shows the operation, the index,
+    the key condition with its values, the items read and returned, the units charged on the table
+    and each index, retries, bytes and milliseconds. Below that, it compares the declared budget
+    with the consumption. The exit code is 1 if the call departs from its declaration, which may
+    happen after a conflict with another writer.
     """,
 )
 
@@ -119,7 +119,7 @@ def _totals(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Turn a comparison into JSON."""
+    """Return a comparison as JSON."""
     return {
         "pattern": comparison.pattern.name,
         "requests": [_request(request) for request in comparison.requests],

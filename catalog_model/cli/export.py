@@ -1,4 +1,4 @@
-"""The commands that write out for other tools what the package knows of its table."""
+"""Commands that export declarations for other tools."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from catalog_model.declarations.pattern import AccessPattern
 _ACCOUNT = re.compile(r"\d{12}|\*", re.ASCII)
 
 
-@click.group("export", context_settings=CONTEXT, short_help="Write out for other tools.")
+@click.group("export", context_settings=CONTEXT, short_help="Export for other tools.")
 def export_group() -> None:
-    """Write out for other tools what is declared here of the table; nothing is asked of AWS."""
+    """Export declarations of the table for other tools, offline."""
 
 
 @export_group.command("iam", cls=Command, short_help="The smallest IAM policy for a role.")
-@click.option("--role", type=click.Choice(iam.ROLES), help="Whose policy: see above.")
+@click.option("--role", type=click.Choice(iam.ROLES), help="Role of the policy, see above.")
 @click.option(
     "--patterns",
     "names",
@@ -34,13 +34,13 @@ def export_group() -> None:
     default="*",
     show_default=True,
     metavar="ID",
-    help="Account that the table is in, 12 digits.",
+    help="Account of the table, 12 digits.",
 )
 @click.option("--arn", metavar="ARN", help="ARN of the table, instead of --table and --account.")
-@click.option("--health", is_flag=True, help="Also ask how the table is, as /readyz does.")
-@click.option("--tags", is_flag=True, help="An operator also creates the table with tags.")
+@click.option("--health", is_flag=True, help="Also allow the readiness check of /readyz.")
+@click.option("--tags", is_flag=True, help="Also allow an operator to create the table with tags.")
 @click.option(
-    "--integrity", is_flag=True, help="An operator also verifies, repairs and migrates all items."
+    "--integrity", is_flag=True, help="Also allow an operator to verify, repair and migrate."
 )
 @click.pass_obj
 def iam_policy(
@@ -57,9 +57,9 @@ def iam_policy(
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
-    A reader has the access patterns that only read, a writer has all of them, an operator creates,
-    shows and deletes the table and sees no item, but with --integrity. The table is that of
-    --table, in the region that other commands would use.
+    A reader may use the access patterns that only read, a writer all of them. An operator may
+    create, show and delete the table, but cannot access items without --integrity. The table is
+    that of --table, in the region that other commands would use.
     """
     if role is None and not names:
         raise click.UsageError("give --role, --patterns or both")
@@ -87,12 +87,12 @@ def _chosen(role: iam.Role | None, names: tuple[str, ...]) -> list[AccessPattern
     chosen = [pattern_named(name) for name in names]
     for pattern in chosen:
         if pattern not in of_role:
-            raise click.UsageError(f"{pattern.name} is no access pattern of a {role}")
+            raise click.UsageError(f"{pattern.name} is not an access pattern of a {role}")
     return chosen or list(of_role)
 
 
 def _arn(settings: Settings, account: str) -> str:
-    """Give the ARN of the table that the options name, in the region that they lead to."""
+    """Return the ARN of the table selected by the options, in their region."""
     if not _ACCOUNT.fullmatch(account):
         raise click.BadParameter(f"{account!r} is not 12 digits", param_hint="--account")
     catalog = settings.catalog()

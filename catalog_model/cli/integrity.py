@@ -1,4 +1,4 @@
-"""The commands that look whether the table is in step, and put it in step again."""
+"""Commands that verify the table, and repair it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from catalog_model import operations
 from catalog_model.catalog import Catalog
-from catalog_model.cli.base import FOUND_WANTING, Command, Settings, printable
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
 from catalog_model.dynamodb.paced_reads import SEGMENTS
@@ -22,26 +22,26 @@ _RATE: Final = click.option(
     "--read-units-per-second",
     "rate",
     type=float,
-    help="How much read capacity it may take; all it gets without.",
+    help="Limit of read units a second; no limit by default.",
 )
 
 
-@click.command("verify", cls=Command, short_help="Look whether everything follows from the titles.")
+@click.command("verify", cls=Command, short_help="Check that all derived data matches the titles.")
 @_RATE
 @click.option(
     "--segments",
     type=int,
     default=SEGMENTS,
     show_default=True,
-    help="How many parts of the table are read at the same time.",
+    help="Number of parts of the table that are read in parallel.",
 )
 @click.pass_context
 def verify_command(ctx: click.Context, rate: float | None, segments: int) -> None:
-    """Read the whole table and report whatever does not follow from its titles.
+    """Read the whole table and report all derived data that does not match its titles.
 
-    Copies, keys of the indexes, counts and slots are derived from the titles; here each is held
-    against them. What looks wrong is read again before it is reported, so writers may go on.
-    Nothing is written. The exit code is 1 if anything is found.
+    Copies, index keys, counts and slots are derived from the titles; this command checks each of
+    them. Suspicious items are read again before they are reported, so writers may continue. Nothing
+    is written. The exit code is 1 if there are findings.
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
@@ -53,20 +53,20 @@ def verify_command(ctx: click.Context, rate: float | None, segments: int) -> Non
         print_json({**asdict(report), "is_clean": report.is_clean})
     else:
         _print_report(report)
-    ctx.exit(0 if report.is_clean else FOUND_WANTING)
+    ctx.exit(0 if report.is_clean else EXIT_CHECK_FAILED)
 
 
-@click.command("repair", cls=Command, short_help="Make everything follow from the titles again.")
+@click.command("repair", cls=Command, short_help="Rewrite derived data from the titles.")
 @_RATE
 @click.option("--dry-run", is_flag=True, help="Only show what would be written.")
 @click.pass_context
 def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> None:
-    """Look at the whole table, and make whatever does not follow from its titles follow again.
+    """Verify the whole table, and rewrite all derived data that does not match its titles.
 
-    A title that another program put gets all that it lacks: copies, counts, a slot and what the
-    package has in its item besides the record. A record is never touched, and each step is written
-    only if what it follows from has not changed meanwhile, so writers may go on. What cannot be
-    decided is left and shown; the exit code is 1 then.
+    A title put by another program gets everything it lacks: copies, counts, a slot and the
+    package's attributes of its item. Records are never changed. Each step is written only if its
+    source has not changed, so writers may continue. Findings that cannot be decided are left and
+    shown; the exit code is 1 then.
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
@@ -78,12 +78,12 @@ def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> 
         print_json({**_repaired(report), "dry_run": dry_run})
     else:
         _print_repair(report, is_dry=dry_run)
-    ctx.exit(FOUND_WANTING if report.left else 0)
+    ctx.exit(EXIT_CHECK_FAILED if report.left else 0)
 
 
 @contextmanager
 def _looking(catalog: Catalog) -> Iterator[Callable[[int], None]]:
-    """Show a bar over the items there are, by the service's own and somewhat old count."""
+    """Show progress over the items, by the service's own, slightly outdated count."""
     count = operations.table_status(catalog).item_count
     with progress(count, "Looking", "items") as on_progress:
         yield on_progress
@@ -119,7 +119,7 @@ def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
 
 def _print_undecided(report: Report | RepairReport) -> None:
     for kind, shard in report.undecided:
-        click.echo(f"Counts and slots of {kind} shard {shard} changed meanwhile: not judged")
+        click.echo(f"Counts and slots of {kind} shard {shard} changed during the run: not checked")
 
 
 def _repaired(report: RepairReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command that brings a table up to the current version of the schema."""
+"""The command that upgrades a table to the current schema version."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import asdict
 import click
 
 from catalog_model import operations
-from catalog_model.cli.base import FOUND_WANTING, Command, Settings, printable
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
 from catalog_model.dynamodb.paced_reads import SEGMENTS
 from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migrate
 
 
-@click.command("migrate", cls=Command, short_help="Bring all items up to the current version.")
-@click.option("--dry-run", is_flag=True, help="Only show how many items are of which version.")
+@click.command("migrate", cls=Command, short_help="Upgrade all items to the current version.")
+@click.option("--dry-run", is_flag=True, help="Only count the items of each version.")
 @click.option(
     "--units-per-second",
     "rate",
     type=float,
-    help="How much capacity it may take, reading and writing; all it gets without.",
+    help="Limit of units a second, for reading and writing; no limit by default.",
 )
 @click.option(
     "--checkpoint",
     metavar="FILE",
-    help="Where to keep how far it came, and to go on from if the file is there.",
+    help="File for the progress; an existing file is resumed.",
 )
 @click.option(
     "--segments",
     type=int,
     default=SEGMENTS,
     show_default=True,
-    help="How many parts of the table are walked over at the same time.",
+    help="Number of parts of the table that are processed in parallel.",
 )
 @click.pass_context
 def migrate_command(
@@ -45,12 +45,12 @@ def migrate_command(
     *,
     dry_run: bool,
 ) -> None:
-    """Bring every item of an older version of the schema up to the current one.
+    """Upgrade every item of an older schema version to the current one.
 
-    Readers and writers may go on: each item is written only if nobody has changed it meanwhile.
-    Run the current version of this package everywhere first. It may be ended at any time and run
-    again; with --checkpoint it goes on where it ended. Older items that cannot be brought up are
-    left and shown; the exit code is 1 then.
+    Readers and writers may continue: an item is written only if it has not changed meanwhile. Run
+    the current version of this package everywhere first. The command may be interrupted at any time
+    and run again; with --checkpoint it continues where it stopped. Older items that cannot be
+    upgraded are left and shown; the exit code is 1 then.
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
@@ -72,15 +72,15 @@ def migrate_command(
         print_json({**asdict(report), "outdated": report.outdated, "dry_run": dry_run})
     else:
         _print_report(report, is_dry=dry_run)
-    ctx.exit(FOUND_WANTING if report.left else 0)
+    ctx.exit(EXIT_CHECK_FAILED if report.left else 0)
 
 
 def _how_to_go_on(checkpoint: str | None) -> str:
     if checkpoint is None:
-        return "What is done is done; run it again for the rest."
+        return "Completed work is kept; run the command again for the rest."
     return (
-        "What is done is done; "
-        f"`catalog-model migrate --checkpoint {shlex.quote(checkpoint)}` goes on from here."
+        "Completed work is kept; "
+        f"`catalog-model migrate --checkpoint {shlex.quote(checkpoint)}` continues from here."
     )
 
 
@@ -92,7 +92,7 @@ def _print_report(report: MigrationReport, *, is_dry: bool) -> None:
         click.echo(f"{report.foreign:,} items that are not of this model")
     for key, reason in report.left:
         click.echo(printable(f"left: {key.PK} | {key.SK}: {reason}"))
-    done = "to be brought up" if is_dry else "brought up"
+    done = "to be upgraded" if is_dry else "upgraded"
     click.echo(
         f"{report.upgraded:,} items {done} to version {report.target}, "
         f"{report.units:,.0f} write units; {len(report.left):,} left"

@@ -1,4 +1,4 @@
-"""Prints answers: JSON for programs, tables for people, and nothing else on stdout."""
+"""Prints results to stdout: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ TITLE_COLUMNS: Final = (
     ">votes",
     "~genres",
 )
-"""A ``>`` sets a column to the right; one with ``~`` is folded where a terminal is narrow."""
+"""``>`` aligns a column to the right; ``~`` allows it to wrap on a narrow terminal."""
 
 UNBOUNDED: Final = 100_000
-"""Columns of output that no terminal shows: a file or a pipe gets its lines whole."""
+"""The width of output to a file or a pipe, so that lines are not wrapped."""
 
 
 def show(answer: Any, output: Output) -> None:
-    """Print what an access pattern gave.
+    """Print the result of an access pattern.
 
-    A `TitleKey` stands for a title that is not there.
+    A `TitleKey` stands for a missing title.
     """
     if output == "json":
         print_json(as_json(answer))
@@ -63,7 +63,7 @@ def show(answer: Any, output: Output) -> None:
 
 
 def as_json(answer: Any) -> Any:
-    """Turn what an access pattern gave into JSON: titles as their records."""
+    """Return the result of an access pattern as JSON, with titles as their records."""
     result = answer
     match answer:
         case Title():
@@ -90,15 +90,15 @@ def as_json(answer: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON, as it is where stdout is UTF-8 and escaped where it is not."""
+    """Print JSON, with non-ASCII characters escaped unless stdout is UTF-8."""
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(value, indent=2, ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: on a terminal as wide as that, elsewhere as wide as it needs to be.
+    """Print a table, in the width of the terminal or, elsewhere, as wide as necessary.
 
-    A list in a cell is several lines.
+    A list in a cell is printed on several lines.
     """
     from rich.table import Table  # noqa: PLC0415  # slow to import, and not for JSON
     from rich.text import Text  # noqa: PLC0415
@@ -114,7 +114,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))
     out = console()
-    with out.capture() as captured:  # rich would end the program itself at a closed pipe
+    with out.capture() as captured:  # rich would end the program at a closed pipe
         out.print(table)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
@@ -124,7 +124,7 @@ def _cell(cell: object) -> str:
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    """Make a console that colours only what a terminal shows and NO_COLOR allows."""
+    """Return a console that uses colours only on a terminal and if NO_COLOR allows it."""
     from rich.console import Console  # noqa: PLC0415  # slow to import, and not for JSON
 
     stream = sys.stderr if to_stderr else sys.stdout
@@ -148,7 +148,7 @@ def _print_titles(titles: Iterable[Any]) -> None:
 
 def _row(title: Any) -> Sequence[object]:
     if isinstance(title, TitleKey):
-        return title.kind, title.id, "(not there)", "", "", "", "", ""
+        return title.kind, title.id, "(missing)", "", "", "", "", ""
     genres = ", ".join(genre_name(title.kind, genre_id) for genre_id in title.genre_ids)
     return (
         title.kind,

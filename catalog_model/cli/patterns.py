@@ -1,6 +1,6 @@
-"""One command for each access pattern, made from its function: arguments, options and help.
+"""One command for each access pattern, derived from its function: arguments, options and help.
 
-A pattern that is added is a command at once, and no option can differ from what the function does.
+A new pattern gets a command automatically, and its options always match the function.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from catalog_model.files.reader import TitleFile, read_title, read_titles
 from catalog_model.writes.load import Rejection
 
 OTHER_COMMAND: Final = frozenset({"load_titles"})
-"""Access patterns whose command is written by hand, under a name of its own: `load`."""
+"""Access patterns whose command is written by hand, under a different name: `load`."""
 
 
 STDIN: Final = Path("-")
-"""The file that is the standard input."""
+"""The path that stands for the standard input."""
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "get_title": "movie 34",
@@ -51,13 +51,13 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "delete_title": "movie 34 --yes",
     "load_titles": "--movies data_movies.json --tv data_tv.json",
 }
-"""Words behind the name of each command, for its help; they fit the sample data."""
+"""Example arguments of each command, for its help; they match the sample data."""
 
 
 def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCommand]:
-    """Make a command for each access pattern that does *run* with the answer to give.
+    """Yield a command for each access pattern that calls *run* with the parsed arguments.
 
-    `load_titles` has a command of its own elsewhere, and is among these only on demand.
+    `load_titles` has its own command elsewhere, and is included only on demand.
     """
     for name, pattern in ap.PATTERNS.items():
         if with_load or name not in OTHER_COMMAND:
@@ -66,12 +66,12 @@ def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCo
 
 
 def command_name(pattern: AccessPattern) -> str:
-    """Give the name of a pattern's command."""
+    """Return the name of a pattern's command."""
     return "load" if pattern.name in OTHER_COMMAND else pattern.name.replace("_", "-")
 
 
 def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
-    """Call the access pattern and print what it gives."""
+    """Call the access pattern and print its result."""
     catalog = settings.catalog()
     command.make_sure(catalog, given)
     arguments = command.arguments(**given)
@@ -80,7 +80,7 @@ def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str,
 
 
 class PatternCommand(Command):
-    """The command of an access pattern: its help lists the arguments, too, and an example."""
+    """The command of an access pattern; its help also lists the arguments and an example."""
 
     def __init__(self, pattern: AccessPattern, run: Run) -> None:
         self.pattern = pattern
@@ -99,22 +99,22 @@ class PatternCommand(Command):
         )
 
     def parameters(self) -> list[click.Parameter]:
-        """Make the arguments and options: those of the function."""
+        """Return the command's arguments and options, derived from the function."""
         return parameters_of(self.pattern)
 
     def arguments(self, **given: Any) -> dict[str, Any]:
-        """Turn what was given to the command into the arguments of the function."""
+        """Convert the command's values to arguments of the function."""
         return given
 
     def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
-        """Ask before something is lost."""
+        """Ask for confirmation before data is deleted."""
 
     def shown(self, answer: Any, _: Mapping[str, Any]) -> Any:
-        """Give what to show of an answer."""
+        """Return the printable form of a result."""
         return answer
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example, on one line: as it stands, so it can be pasted."""
+        """Write the example on one line, so that it can be pasted."""
         formatter.write_paragraph()
         formatter.write(f"Example: {as_typed(ctx)} {self.example}\n")
 
@@ -132,11 +132,11 @@ class PatternCommand(Command):
 
 
 Run = Callable[[PatternCommand, Settings, Mapping[str, Any]], None]
-"""What a command does, with what was given to it."""
+"""The action of a command, with its values."""
 
 
 class _GetTitles(PatternCommand):
-    """Names the titles that are not there, which the function leaves as None."""
+    """Shows missing titles by their keys; the function returns None for them."""
 
     def parameters(self) -> list[click.Parameter]:
         parameters = super().parameters()
@@ -149,7 +149,7 @@ class _GetTitles(PatternCommand):
 
 
 class _PutTitle(PatternCommand):
-    """Takes the title as a kind and a file with its record."""
+    """Reads the title from a kind and a file with its record."""
 
     def parameters(self) -> list[click.Parameter]:
         kind = click.Choice(KINDS)
@@ -161,7 +161,7 @@ class _PutTitle(PatternCommand):
                 ["--if-unchanged"],
                 type=click.File("rb"),
                 metavar="FILE",
-                help="Replace the title only as long as it is this record, as it was read before.",
+                help="Replace the title only if it still equals this record.",
             ),
         ]
 
@@ -178,12 +178,12 @@ def _title_in(file: IO[bytes], kind: Kind) -> AnyTitle:
 
 
 class _UpdateTitle(PatternCommand):
-    """Takes attributes as NAME=VALUE."""
+    """Accepts attributes as NAME=VALUE."""
 
     def parameters(self) -> list[click.Parameter]:
         words = (
-            "Attributes with their new values, as popularity=12.5. A value is read as JSON; it is "
-            "a text where it is no JSON, or where the attribute wants one."
+            "Attributes with their new values, such as popularity=12.5. A value is read as JSON, "
+            "or as a text if it is not JSON or the attribute must be a text."
         )
         attributes = Argument(
             ["attributes"], nargs=-1, required=True, metavar="NAME=VALUE...", words=words
@@ -197,18 +197,18 @@ class _UpdateTitle(PatternCommand):
         for each in attributes:
             name, equals, text = each.partition("=")
             if not equals or not name:
-                raise click.UsageError(f"{each!r} is not NAME=VALUE, as popularity=12.5")
+                raise click.UsageError(f"{each!r} is not NAME=VALUE, such as popularity=12.5")
             if name in given or name == "catalog":
-                raise click.UsageError(f"{name!r} cannot be given, or not twice")
+                raise click.UsageError(f"{name!r} cannot be set, or is repeated")
             given[name] = attribute_value(kind, name, text)
         return given
 
 
 class _SetGenres(PatternCommand):
-    """Takes a title out of all genres only where that is said."""
+    """Removes a title from all genres only with an explicit option."""
 
     def parameters(self) -> list[click.Parameter]:
-        words = "Take the title out of every genre."
+        words = "Remove the title from all genres."
         return [*super().parameters(), click.Option(["--none"], is_flag=True, help=words)]
 
     def arguments(self, *, none: bool, **given: Any) -> dict[str, Any]:  # type: ignore[override]  # narrower: its own parameters
@@ -218,7 +218,7 @@ class _SetGenres(PatternCommand):
 
 
 class _DeleteTitle(PatternCommand):
-    """Asks before the title is gone."""
+    """Asks for confirmation before the title is deleted."""
 
     def parameters(self) -> list[click.Parameter]:
         yes = click.Option(["--yes"], is_flag=True, help="Do not ask.")
@@ -237,7 +237,7 @@ class _DeleteTitle(PatternCommand):
 
 
 class _LoadTitles(PatternCommand):
-    """Takes the titles as the application's files."""
+    """Reads the titles from the application's files."""
 
     def parameters(self) -> list[click.Parameter]:
         return [*file_options(), write_units_option()]
@@ -249,7 +249,7 @@ class _LoadTitles(PatternCommand):
 
 
 def file_options() -> list[click.Parameter]:
-    """Make the options that name the application's files."""
+    """Return the options for the application's files."""
     return [
         click.Option(
             ["--movies"], type=Path, metavar="FILE", help="JSON file of movies; - reads stdin."
@@ -261,13 +261,13 @@ def file_options() -> list[click.Parameter]:
 
 
 def write_units_option() -> click.Parameter:
-    """Make the option that paces a load."""
-    words = "How many write units a second it may take; as many as the table has without."
+    """Return the option that paces a load."""
+    words = "Limit of write units a second; by default the table's capacity."
     return click.Option(["--write-units"], type=float, metavar="N", help=words)
 
 
 def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
-    """Read the application's files through; their titles are read from them as they are needed.
+    """Validate the application's files; their titles are read on demand.
 
     Raises:
         click.UsageError: If neither is given, or both are the standard input.

@@ -15,7 +15,7 @@ from catalog_model import operations
 from catalog_model._version import __version__
 from catalog_model.cli.base import (
     CONTEXT,
-    FOUND_WANTING,
+    EXIT_CHECK_FAILED,
     Program,
     Settings,
     confirm,
@@ -44,7 +44,7 @@ from catalog_model.errors import CatalogError
 from catalog_model.operations import TableStatus
 from catalog_model.writes.load import LoadReport, Rejection
 
-EPILOG = "The options may also stand behind the command."
+EPILOG = "The options may also follow the command."
 
 
 @click.group(cls=Program, context_settings=CONTEXT, epilog=EPILOG)
@@ -56,8 +56,8 @@ def program(ctx: click.Context) -> None:
 
 
 @program.command(short_help="Create the table with its indexes.")
-@click.option("--read-capacity", type=int, help="Provisioned read units; on demand without.")
-@click.option("--write-capacity", type=int, help="Provisioned write units, likewise.")
+@click.option("--read-capacity", type=int, help="Provisioned read units; on demand by default.")
+@click.option("--write-capacity", type=int, help="Provisioned write units; on demand by default.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the table.")
 @click.pass_obj
 def create(
@@ -69,13 +69,13 @@ def create(
 ) -> None:
     """Create the table with its indexes, and wait until it can be used.
 
-    Safe to repeat: a table of this model that is there already is left as it is.
+    Safe to repeat: an existing table of this model is left unchanged.
     """
     pairs = dict(tag.partition("=")[::2] for tag in tags)
     if not all(pairs) or not all("=" in tag for tag in tags):
         raise click.BadParameter("a tag is KEY=VALUE", param_hint="--tag")
     if len(pairs) < len(tags):
-        raise click.BadParameter("each tag has a key of its own", param_hint="--tag")
+        raise click.BadParameter("the keys of tags must differ", param_hint="--tag")
     catalog = settings.catalog()
     wait_note(f"Waiting until table {catalog.table!r} can be used ...")
     status = operations.create_table(
@@ -105,14 +105,14 @@ def delete(settings: Settings, *, yes: bool) -> None:
         click.echo(f"Table {printable(status.table)} is deleted.")
 
 
-@program.command(short_help="Show how the table is.")
+@program.command(short_help="Show the state of the table.")
 @click.pass_context
 def status(ctx: click.Context) -> None:
-    """Show how the table is; exit with 1 while it cannot be used, or is not of this model."""
+    """Show the state of the table; exit with 1 if it cannot be used or is not of this model."""
     settings = ctx.ensure_object(Settings)
     found = operations.table_status(settings.catalog())
     _print_status(found, settings)
-    ctx.exit(0 if found.is_ready else FOUND_WANTING)
+    ctx.exit(0 if found.is_ready else EXIT_CHECK_FAILED)
 
 
 def _print_status(status: TableStatus, settings: Settings) -> None:
@@ -155,7 +155,7 @@ def load(
     paths = {"movie": movies, "tv": tv}
     report.rejected = [_located(each, paths) for each in report.rejected]
     _print_report(report, settings)
-    ctx.exit(FOUND_WANTING if report.rejected else 0)
+    ctx.exit(EXIT_CHECK_FAILED if report.rejected else 0)
 
 
 @contextmanager
@@ -194,16 +194,16 @@ def _print_report(report: LoadReport, settings: Settings) -> None:
         click.echo(printable(f"{each.source}: {each.key}: {each.reason}"))
 
 
-@program.command(short_help="Show the access patterns and what each asks of DynamoDB.")
+@program.command(short_help="Show the access patterns and their requests to DynamoDB.")
 @click.pass_obj
 def patterns(settings: Settings) -> None:
-    """Show the catalogue of access patterns: what each answers, and what it asks of DynamoDB."""
+    """Show the access patterns: the question, the requests to DynamoDB, and the cost of each."""
     if settings.output == "json":
         print_json([_described(pattern) for pattern in ap.PATTERNS.values()])
         return
     described = map(_described, ap.PATTERNS.values())
     print_table(
-        ("pattern", "~what it is"), [(each.pop("name"), _lines(each)) for each in described]
+        ("pattern", "~description"), [(each.pop("name"), _lines(each)) for each in described]
     )
 
 

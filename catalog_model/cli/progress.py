@@ -1,4 +1,4 @@
-"""How far a long command is, and how long it will take: a bar on a terminal, else lines."""
+"""The progress of long commands and the remaining time: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from catalog_model.cli.output import console
 from catalog_model.dynamodb.retries import told_of_throttling
 
 TICK: Final = 0.5
-"""Seconds between two looks at how far it is."""
+"""Seconds between two updates."""
 
 LINE_EVERY: Final = 9.0
-"""Seconds between two lines where no terminal shows a bar."""
+"""Seconds between two lines without a terminal."""
 
 WINDOW: Final = 60.0
-"""How long one looks back to tell how long the rest will take."""
+"""Seconds of history for the estimate of the remaining time."""
 
 LATELY: Final = 300.0
-"""How long after a refusal it is still the table's throughput that sets the pace."""
+"""Seconds after throttling for which the command counts as throttled."""
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 
 
 class Progress:
-    """How many of a number of things are done; called with that number, by any thread."""
+    """A counter of completed items; called with the number completed, by any thread."""
 
     def __init__(
         self,
@@ -50,31 +50,31 @@ class Progress:
         self._seen = deque([(self._clock(), 0)])
 
     def __call__(self, done: int) -> None:
-        """Note how many are done."""
+        """Record the number completed."""
         self.done = max(self.done, done)
 
     def throttled(self) -> None:
-        """Note that the table refuses requests for want of throughput."""
+        """Record that the table throttled a request."""
         self._throttled_at = self._clock()
 
     @property
     def is_throttled(self) -> bool:
-        """Whether the table refused something lately."""
+        """Whether the table throttled a request recently."""
         since = self._throttled_at
         return since is not None and self._clock() - since < LATELY
 
     @property
     def counted(self) -> str:
-        """How far it is: ``312 of 1,160 titles``."""
+        """The progress: ``312 of 1,160 titles``."""
         return f"{self.done:,} of {max(self.total, self.done):,} {self._things}"
 
     @property
     def words(self) -> str:
-        """What is going on."""
+        """The current activity."""
         return f"{self._words}, throttled" if self.is_throttled else self._words
 
     def seconds_left(self) -> float | None:
-        """Tell how long the rest will take, by the last minute or longer; None: no telling."""
+        """Return the remaining time, from the last minute or longer; None if unknown."""
         now = self._clock()
         self._seen.append((now, self.done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:  # noqa: PLR2004  # a window
@@ -85,18 +85,18 @@ class Progress:
         return max(0.0, self.total - self.done) * (now - began) / (self.done - before)
 
     def line(self) -> str:
-        """Tell all of it in one line."""
+        """Return the progress in one line."""
         how = "throttled: waiting; " if self.is_throttled else ""
         return f"{how}{self.counted}, {left(self.seconds_left())}"
 
 
 def left(seconds: float | None) -> str:
-    """Say how long the rest will take, as people do."""
+    """Return the remaining time in words."""
     if seconds is None:
         return "time left unknown"
     for size, unit in ((_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
         number = seconds / size
-        if number >= 1.5 or unit == "s":  # noqa: PLR2004  # 89 s are better said in seconds
+        if number >= 1.5 or unit == "s":  # noqa: PLR2004  # 89 s is clearer in seconds
             break
     text = f"{number:.1f}" if unit == "h" else f"{number:.0f}"
     return f"about {text} {unit} left"
@@ -104,7 +104,7 @@ def left(seconds: float | None) -> str:
 
 @contextmanager
 def progress(total: int, words: str = "Loading", things: str = "titles") -> Iterator[Progress]:
-    """Show on stderr how far something is while it is done: call what this gives."""
+    """Show progress on stderr during the block; call the yielded object with the count."""
     shown = Progress(total, things, words)
     over = threading.Event()
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -120,7 +120,7 @@ def progress(total: int, words: str = "Loading", things: str = "titles") -> Iter
 
 
 def _look_again(look: Callable[[], None], over: threading.Event) -> None:
-    """Show it again and again; where stderr takes nothing more, the work goes on without."""
+    """Update the display until the end; ignore failures of stderr."""
     with suppress(OSError, ValueError):
         while not over.wait(TICK):
             look()

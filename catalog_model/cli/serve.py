@@ -1,4 +1,4 @@
-"""The command that needs nothing: an engine on this machine, with the sample data in it."""
+"""The command that serves a local engine with the sample data."""
 
 from __future__ import annotations
 
@@ -29,30 +29,32 @@ TRY: Final = (
 
 
 @click.command(cls=Command, short_help="Run an engine here with the sample data.")
-@click.option("--port", default=8000, show_default=True, help="Port on 127.0.0.1; 0: a free one.")
+@click.option(
+    "--port", default=8000, show_default=True, help="Port on 127.0.0.1; 0 selects a free one."
+)
 @click.option(
     "--engine",
     "name",
     type=click.Choice(ENGINE_CHOICES),
     default="auto",
     show_default=True,
-    help="Which engine; auto: dynoxide where it is found, else moto.",
+    help="The engine; auto selects dynoxide if it is found, else moto.",
 )
-@click.option("--empty", is_flag=True, help="Make no table and load nothing.")
+@click.option("--empty", is_flag=True, help="Create no table and load no data.")
 @click.option(
     "--expose",
     is_flag=True,
-    help="Answer other machines, too, whoever asks: for containers with a network of their own.",
+    help="Also answer other machines, without authentication: for isolated containers.",
 )
 @click.pass_obj
 def serve(settings: Settings, port: int, name: EngineChoice, *, empty: bool, expose: bool) -> None:
-    """Run an engine on this machine with the sample data, to look around without AWS.
+    """Run an engine on this machine with the sample data, to explore without AWS.
 
-    It prints the variables that lead other programs there and what to try, and runs until Ctrl-C.
-    Nothing is kept.
+    It prints the environment variables for other programs and some examples, and runs until Ctrl-C.
+    No data is kept.
     """
     if settings.endpoint_url or settings.profile or settings.region:
-        raise click.UsageError("serve brings its own endpoint, region and credentials")
+        raise click.UsageError("serve has its own endpoint, region and credentials")
     table = settings.catalog().table
     with _until_told(), start_engine(name, port=port, exposed=expose) as engine:
         catalog = engine.catalog(table)
@@ -70,7 +72,7 @@ def _fill(catalog: Catalog) -> int:
 
 @contextmanager
 def _until_told() -> Iterator[None]:
-    """End the block quietly at Ctrl-C, or when the process is told to end."""
+    """End the block quietly at Ctrl-C, or when the process receives a signal to end."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,8 +1,8 @@
-"""The three streams of the program, made so that whoever prints need not think of them.
+"""Prepares the program's three streams, so that printing needs no special care.
 
-One that is closed is ``/dev/null``: otherwise the next connection would take its number. stderr
-takes what it can: what cannot be said there changes nothing. A reader of stdout who is gone, as
-`head` is after its lines, has seen enough; a full disk is an `OutputError`.
+A closed stream becomes ``/dev/null``; otherwise the next connection would get its number. Failures
+to write to stderr are ignored. If the reader of stdout has ended, as `head` does after its lines,
+output is dropped; a full disk is an `OutputError`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 class OutputError(OSError):
-    """What was asked for cannot be written to stdout."""
+    """The result cannot be written to stdout."""
 
 
 class _Stdout(io.FileIO):
-    """stdout: a reader who is gone wants no more, and everything else is an error."""
+    """stdout: if the reader has ended, output is dropped; all other failures are errors."""
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # narrower: what a buffer gives
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # narrower: data of a buffer
         try:
             while (written := super().write(data)) is None:
-                select.select((), (self,), ())  # whoever shares the stream made it non-blocking
+                select.select((), (self,), ())  # another process made it non-blocking
         except OSError as error:
             discard(self.fileno())
             if error.errno in _GONE:
@@ -38,9 +38,9 @@ class _Stdout(io.FileIO):
 
 
 class _Stderr(io.FileIO):
-    """stderr: an error about errors would tell nobody anything."""
+    """stderr: a failure to write an error is ignored."""
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # narrower: what a buffer gives
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # narrower: data of a buffer
         try:
             return super().write(data)
         except OSError:
@@ -48,19 +48,19 @@ class _Stderr(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Open what is closed, and give stdout and stderr their manners; once, and before all else."""
+    """Open closed streams, and wrap stdout and stderr; call it once, before anything else."""
     for descriptor, name in enumerate(_NAMES):
         if not _is_open(descriptor):
             discard(descriptor)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(descriptor, "r" if not descriptor else "w", closefd=False))  # noqa: SIM115  # it stays open
-    if os.name == "posix":  # a console of Windows is no file
+            setattr(sys, name, open(descriptor, "r" if not descriptor else "w", closefd=False))  # noqa: SIM115  # stays open
+    if os.name == "posix":  # a Windows console is not a file
         sys.stdout = _wrapped(sys.stdout, _Stdout(1, "w", closefd=False), "backslashreplace")
         sys.stderr = _wrapped(sys.stderr, _Stderr(2, "w", closefd=False), "backslashreplace")
 
 
 def discard(descriptor: int) -> None:
-    """Let whatever is written to a descriptor from now on vanish, and let nothing be read there."""
+    """Redirect a descriptor to the null device."""
     null = os.open(os.devnull, os.O_RDWR)
     if null != descriptor:
         os.dup2(null, descriptor)

@@ -1,9 +1,9 @@
-"""A Flask extension: the catalogue of an application, its health, and answers for its errors.
+"""A Flask extension: the catalogue of an application, its health checks, and its error responses.
 
 Needs the extra ``flask``. `FlaskCatalog` makes the handle from the application's configuration,
-`current_catalog` is that handle while a request is served, and `health` are two routes for
-load balancers. A guard before the handle refuses requests at once while the table is ill. Which
-routes there are, and what they answer, is the application's.
+`current_catalog` is that handle while a request is served, and `health` has two routes for load
+balancers. A guard in front of the handle refuses requests at once while the table is failing.
+Routes and their responses are up to the application.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ __all__ = [
 _Found = TypeVar("_Found")
 
 KEY: Final = "catalog_model"
-"""The name in ``app.extensions``."""
+"""The key in ``app.extensions``."""
 
 READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
 READY_PATIENCE: Final = 1.0
 CONNECT_SECONDS: Final = 1.0
 RETRY_AFTER: Final = 5
-"""After how many seconds to ask again, where the error does not say it."""
+"""Seconds for ``Retry-After`` if the error has no value of its own."""
 
 USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
-"""States in which a table answers: it does while its capacity or its indexes are changed."""
+"""States in which a table answers, including changes of its capacity or indexes."""
 
 STATUSES: Final[Mapping[type[CatalogError], int]] = {
     CatalogError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -92,23 +92,23 @@ STATUSES: Final[Mapping[type[CatalogError], int]] = {
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     UnknownEntityError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""With which status an error is answered; of several that fit the closest class counts."""
+"""The status of each error; the closest class applies."""
 
-TOLD: Final[Mapping[int, str]] = {
+MESSAGES: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is no such title",
-    HTTPStatus.CONFLICT: "The title is there already, or others change it at the same time",
+    HTTPStatus.CONFLICT: "The title already exists, or was changed at the same time",
     HTTPStatus.SERVICE_UNAVAILABLE: "The catalogue does not answer, please try again",
 }
 
 NOT_SET_UP: Final = "This service is not set up to use its catalogue; its operator can change that"
 NOT_SHOWN: Final = "The catalogue holds something that cannot be shown"
-TOLD_AT_500: Final[Mapping[type[CatalogError], str]] = {
+MESSAGES_AT_500: Final[Mapping[type[CatalogError], str]] = {
     CatalogError: NOT_SHOWN,
     ConfigurationError: NOT_SET_UP,
     AccessDeniedError: NOT_SET_UP,
     ServiceError: "The catalogue could not do what was asked of it",
 }
-"""What is wrong where trying again does not help, by the closest class."""
+"""The messages of errors that retrying cannot fix, by the closest class."""
 
 IN_MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -116,15 +116,15 @@ log = logging.getLogger(__name__)
 
 
 class FlaskCatalog:
-    """The extension. One may serve several applications; it keeps nothing of them on itself.
+    """The extension. One instance may serve several applications; it keeps no state of them.
 
-    Each application gets a `Serving` in ``app.extensions["catalog_model"]``, and a handler for
-    `CatalogError` unless it has one: JSON, ``{"error": "..."}``, with a status of `STATUSES`. A
-    400 says what was wrong with the argument, never as markup; what the other errors say is for
-    the log alone. A 503 has a ``Retry-After``.
+    Each application gets a `Serving` in ``app.extensions["catalog_model"]``, and an error handler
+    for `CatalogError` unless it has one: JSON, ``{"error": "..."}``, with a status of `STATUSES`. A
+    400 describes the problem with the argument, never as markup; the texts of other errors go to
+    the log only. A 503 has a ``Retry-After``.
 
-    The configuration is read and checked by `init_app`. What is missing there is found as by
-    `Catalog.from_env`, and numbers in the variables of the same names.
+    `init_app` reads and checks the configuration. Missing settings are found as by
+    `Catalog.from_env`, and numbers in the environment variables of the same names.
 
     ============================  =================================================================
     ``CATALOG_TABLE``             the table
@@ -141,11 +141,11 @@ class FlaskCatalog:
 
     Args:
         app: The application, or None to call `init_app` later.
-        catalog: A handle to use instead of one made from the configuration, with a deadline of its
-            own. It is guarded from then on, wherever it is used.
-        registry: Where to count the requests to the table, as `measure_requests` does.
-        statuses: Statuses that go before `STATUSES`, such as 500 for an `InvalidArgumentError` in
-            an application whose arguments do not come from its callers.
+        catalog: A handle to use instead of one made from the configuration, with its own deadline.
+            It is guarded from then on, wherever it is used.
+        registry: Registry for the metrics of requests to the table, as for `measure_requests`.
+        statuses: Statuses that take precedence over `STATUSES`, such as 500 for an
+            `InvalidArgumentError` in an application whose arguments do not come from its callers.
 
     >>> from flask import Flask
     >>> from catalog_model.flask import FlaskCatalog, current_catalog
@@ -181,10 +181,10 @@ class FlaskCatalog:
         catalog: Catalog | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        """Give *app* its catalogue. Opens nothing and sends nothing.
+        """Set up the catalogue of *app*. Opens and sends nothing.
 
         Raises:
-            InvalidArgumentError: If an argument, or the configuration, cannot be used.
+            InvalidArgumentError: If an argument or the configuration is invalid.
 
         >>> from flask import Flask
         >>> app = Flask("shop")
@@ -211,7 +211,7 @@ class FlaskCatalog:
             app.register_error_handler(CatalogError, self._answer)
 
     def _answer(self, error: CatalogError) -> Response:
-        """Answer for an error that a view let through."""
+        """Return the response for an error that a view did not catch."""
         status = _closest(error, self._statuses)
         is_grave = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
             error, RefusedError
@@ -221,14 +221,14 @@ class FlaskCatalog:
         if status == HTTPStatus.BAD_REQUEST and isinstance(error, InvalidArgumentError):
             return answer({"error": str(error)}, status)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            return answer({"error": _closest(error, TOLD_AT_500)}, status)
+            return answer({"error": _closest(error, MESSAGES_AT_500)}, status)
         seconds = error.retry_after if isinstance(error, RefusedError) else RETRY_AFTER
-        told = {"error": TOLD.get(status, HTTPStatus(status).phrase)}
+        told = {"error": MESSAGES.get(status, HTTPStatus(status).phrase)}
         return answer(told, status, retry_after=math.ceil(seconds))
 
 
 def _make_catalog(settings: Settings) -> Catalog:
-    """Make the handle of an application: one that does not wait for long."""
+    """Make the handle of an application, with short time-outs."""
     config = Config(
         connect_timeout=min(CONNECT_SECONDS, settings.deadline), read_timeout=settings.deadline
     )
@@ -236,7 +236,7 @@ def _make_catalog(settings: Settings) -> Catalog:
 
 
 def _guard_of(catalog: Catalog, settings: Settings) -> Guard:
-    """Give a handle its guard; several applications on one handle share it."""
+    """Return the handle's guard, which applications on the same handle share."""
     guard = catalog._observers.guard
     if not isinstance(guard, Guard):
         guard = Guard(Breaker(), Room(settings.waiting_requests))
@@ -259,12 +259,12 @@ def _end(_: BaseException | None) -> None:
 
 
 def _closest(error: CatalogError, of: Mapping[type[CatalogError], _Found]) -> _Found:
-    """Find what is said of the closest class of an error."""
+    """Return the entry for the closest class of an error."""
     return next(of[kind] for kind in type(error).__mro__ if kind in of)
 
 
 class Serving:
-    """What the extension keeps for one application: its catalogue, and whether it is ready.
+    """The state of the extension for one application: its catalogue and its readiness.
 
     >>> from catalog_model.flask import Serving
     >>> found = Serving(catalog)
@@ -272,7 +272,7 @@ class Serving:
     ''
     >>> found.drain()
     >>> found.problem()
-    'the process is about to end'
+    'the process is shutting down'
     """
 
     def __init__(
@@ -294,31 +294,31 @@ class Serving:
         self._problem = "the table has not answered yet"
 
     def warm(self) -> None:
-        """Make the client of this process now, so that its first request need not.
+        """Make the client of this process now instead of at the first request.
 
-        For the hook of a server that runs in each worker process, after the fork. Sends nothing.
+        For a server hook that runs in each worker process, after the fork. Sends nothing.
 
         Raises:
-            ConfigurationError: If region, profile or endpoint cannot be used.
+            ConfigurationError: If region, profile or endpoint is invalid.
         """
         self.catalog.warm()
 
     def drain(self) -> None:
-        """Say from now on that this process is not ready; requests are answered as before.
+        """Report this process as not ready from now on; requests are still answered.
 
-        For the hook of a server that was told to end: whoever balances load looks elsewhere.
+        For a server hook at shutdown: load balancers stop routing here.
         """
         self._is_draining = True
 
     def problem(self) -> str:
-        """Say why no requests should be sent here; "" if nothing speaks against it.
+        """Return the reason why no requests should be sent here; "" if there is none.
 
-        The service is asked with a DescribeTable, once in ``ready_seconds`` at the most, and not
-        while requests to the table fail anyway. A second is waited for its answer; after that the
-        one before is given. A table that is over its throughput is no reason: it answers some.
+        Sends a DescribeTable at most once every ``ready_seconds``, and not while the breaker is
+        open because of failures. Waits up to a second for the answer, then returns the previous
+        result. A throttled table is not a reason, because it answers some requests.
         """
         if self._is_draining:
-            return "the process is about to end"
+            return "the process is shutting down"
         breaker = self.guard.breaker
         if breaker.remaining and breaker.cause is Outcome.FAILED:
             return "the table does not answer"
@@ -328,9 +328,9 @@ class Serving:
         return self._problem
 
     def _ask_again(self) -> threading.Event | None:
-        """Ask in a thread of its own, unless one is asking; None if that is not due."""
+        """Start a check in a separate thread, unless one is running; return None if none is due."""
         with self._lock:
-            if self._asking is not None and self._asking[0] == os.getpid():  # no parent's
+            if self._asking is not None and self._asking[0] == os.getpid():  # not the parent's
                 return self._asking[1]
             if time.monotonic() - self._asked < self.ready_seconds:
                 return None
@@ -344,7 +344,7 @@ class Serving:
             self._problem = self._ask()
         except Exception as error:  # there is no caller to raise it to
             log.exception("readiness")
-            self._problem = f"the table cannot be asked ({type(error).__name__})"
+            self._problem = f"the table cannot be checked ({type(error).__name__})"
         with self._lock:
             self._asked, self._asking = time.monotonic(), None
         answered.set()
@@ -356,7 +356,7 @@ class Serving:
             return "the table does not exist"
         except CatalogError as error:
             log.warning("readiness: %r", error)
-            return f"the table cannot be asked ({type(error).__name__})"
+            return f"the table cannot be checked ({type(error).__name__})"
         if found.differences:
             return "the table is not one of this model"
         unusable = {found.status, *found.indexes.values()} - USABLE
@@ -364,7 +364,7 @@ class Serving:
 
 
 def serving() -> Serving:
-    """Give what the extension keeps for the application that serves this request.
+    """Return the extension's state for the application that serves this request.
 
     Raises:
         RuntimeError: If there is no such application, or it has no catalogue.
@@ -375,26 +375,26 @@ def serving() -> Serving:
 
 
 current_catalog: Final = cast(Catalog, LocalProxy(lambda: serving().catalog))
-"""The catalogue of the application that serves this request; an access pattern takes it as it is.
+"""The catalogue of the application that serves this request, for use as an argument.
 
-Another thread has no such application: hand it ``serving().catalog``.
+Another thread has no current application: pass it ``serving().catalog``.
 """
 
 health: Final = Blueprint("catalog_health", __name__)
-"""``/livez`` and ``/readyz``, to be registered where an application wants them."""
+"""``/livez`` and ``/readyz``, to register in an application."""
 
 
 @health.get("/livez")
 def livez() -> Response:
-    """Tell that the process is alive; the table is not asked."""
+    """Report that the process is alive, without a request to the table."""
     return answer({"status": "alive"})
 
 
 @health.get("/readyz")
 def readyz() -> Response:
-    """Tell whether requests may be sent here: 200, or 503 with the reason.
+    """Report whether requests may be sent here: 200, or 503 with the reason.
 
-    While the breaker is not closed, either says so.
+    Both include the state of a breaker that is not closed.
     """
     found = serving()
     reason, state = found.problem(), found.guard.breaker.state
@@ -407,7 +407,7 @@ def readyz() -> Response:
 def answer(
     payload: Mapping[str, Any], status: int = HTTPStatus.OK, *, retry_after: int = RETRY_AFTER
 ) -> Response:
-    """Write JSON that may quote what a caller sent: never as markup."""
+    """Return a JSON response; quoted input of a client is never sent as markup."""
     text = json.dumps(payload, separators=(",", ":")).translate(IN_MARKUP) + "\n"
     is_to_return = status == HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": str(retry_after)} if is_to_return else None

@@ -1,4 +1,4 @@
-"""The settings of the Flask extension: each is checked where it is read, and named when refused."""
+"""The settings of the Flask extension, checked when they are read and named when rejected."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ TEXTS: Final = {
     "CATALOG_PROFILE": "profile",
     "CATALOG_CURSOR_SECRET": "cursor_secret",
 }
-"""What of an application's configuration is which setting of `Catalog`."""
+"""The configuration keys that become arguments of `Catalog`."""
 
 SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
-"""What no message shows."""
+"""Settings whose values are never shown in messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A setting that is a number: within which bounds, and what it is where nothing says."""
+    """A numeric setting: its bounds and its default."""
 
     least: float
     most: float
@@ -37,7 +37,7 @@ class Number:
 
     @property
     def wanted(self) -> str:
-        """What a value has to be."""
+        """A description of valid values."""
         kind = "a whole number" if self.is_whole else "a number"
         return f"{kind} from {self.least:g} to {self.most:g}"
 
@@ -54,7 +54,7 @@ class Settings:
     """The settings of one application, checked."""
 
     catalog: Mapping[str, str]
-    """Those of its handle, by the names of `Catalog`."""
+    """Settings of the handle, by their names in `Catalog`."""
 
     ready_seconds: float
     deadline: float
@@ -62,21 +62,21 @@ class Settings:
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """Read what an application's configuration says; for numbers the environment is next.
+    """Read an application's configuration; for numbers, also the environment.
 
-    None and ``""`` are as if nothing were said. A number may be given as text, as variables of the
-    environment are; one that is not among those that a setting takes is refused, and so is
-    anything that is neither: True is no number, and bytes are no text.
+    None and ``""`` count as not set. A number may be given as text, as in environment variables. A
+    number out of bounds is rejected, and so is any other type: True is not a number, and bytes are
+    not text.
 
     Raises:
-        InvalidArgumentError: If one cannot be used; names it and its value.
+        InvalidArgumentError: If a setting is invalid; names it and its value.
 
     >>> read_settings({"CATALOG_READY_SECONDS": "2.5"}).ready_seconds
     2.5
     >>> read_settings({"CATALOG_READY_SECONDS": "soon"})
     Traceback (most recent call last):
     catalog_model.errors.InvalidArgumentError: CATALOG_READY_SECONDS must be a number from 0 to 3600, not 'soon'
-    """  # noqa: E501  # as it is said
+    """  # noqa: E501  # the message in one line
     numbers = {key: _number(key, config) for key in NUMBERS}
     return Settings(
         {name: _text(key, config[key]) for key, name in TEXTS.items() if _is_said(config.get(key))},
@@ -113,7 +113,7 @@ def _number(key: str, config: Mapping[str, Any]) -> float:
 
 
 def _read(value: object) -> float:
-    """Read a number, or a text that Python reads as one; NaN, which is within no bounds, if not."""
+    """Read a number or a numeric text; return NaN, which is within no bounds, for anything else."""
     if isinstance(value, bool) or not isinstance(value, (Real, Decimal, str)):
         return math.nan
     try:

@@ -61,7 +61,7 @@ class Finding:
 
 
 def check_item(item: Item) -> Iterator[Finding]:
-    """Check a single item: whether it is of this model, and its own attributes are valid."""
+    """Check a single item: its key, its type, its schema version and its index keys."""
     key = key_of(item)
     name = name_of(key)
     if name is None:
