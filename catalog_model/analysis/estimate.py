@@ -10,14 +10,15 @@ from typing import Any, Final, NamedTuple
 
 from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.declarations.pattern import WRITING, AccessPattern
+from catalog_model.domain.rejection import Rejection
 from catalog_model.dynamodb.capacity import Units, stored_bytes
 from catalog_model.dynamodb.prices import Bill, Calls, Prices, bill
 from catalog_model.dynamodb.trace import Request
-from catalog_model.entities import AnyTitle, Page
+from catalog_model.entities import Page
 from catalog_model.errors import CatalogError
 from catalog_model.table.codec import Item
 from catalog_model.table.indexes import INDEXES, TABLE
-from catalog_model.writes.load import Rejection, load_titles
+from catalog_model.writes.load import Loadable, load_titles
 
 SEED: Final = 7
 """What versions and samples follow from, so that the same input has the same figures."""
@@ -76,7 +77,7 @@ class Estimate:
 
 def estimate(
     asked: Sequence[Asked],
-    titles: Sequence[AnyTitle | Rejection],
+    titles: Sequence[Loadable],
     *,
     prices: Prices,
     utilisation: float,
@@ -127,7 +128,7 @@ def _the_same_chance() -> Iterator[None]:
 
 
 def _stock(
-    titles: Sequence[AnyTitle | Rejection], on_progress: Callable[[int], None] | None
+    titles: Sequence[Loadable], on_progress: Callable[[int], None] | None
 ) -> tuple[list[Item], list[Rejection]]:
     """Give the items of a table with these titles, and what a load would not take."""
     catalog = OfflineCatalog()
