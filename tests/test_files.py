@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from endless import Endless
 from hypothesis import example, given
 from hypothesis import strategies as st
+from open_files import Endless, opened, parse_title
 
 from catalog_model import Movie, Rejection, TVShow
 from catalog_model.domain.rejection import Sourced
@@ -22,7 +21,6 @@ from catalog_model.files.reader import (
     FILE_NAMES,
     TitleFile,
     parse_json,
-    parse_title,
     read_folder,
     read_titles,
     sample_folder,
@@ -211,7 +209,7 @@ def as_json_reads(data: bytes) -> str:
 def as_read(data: bytes) -> str:
     """Return what this package reads, or its error."""
     try:
-        return json.dumps(JSONInput(io.BytesIO(data), "x").document())
+        return json.dumps(opened(data).document())
     except InvalidArgumentError as error:
         return str(error)
 

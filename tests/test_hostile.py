@@ -12,12 +12,13 @@ import pytest
 from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from open_files import parse_title
 
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import CatalogError, InvalidArgumentError
-from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
+from catalog_model.files.reader import FILE_NAMES, read_titles, sample_folder
 from catalog_model.table.keys import KINDS, Kind
 from examples.netflix_movie_catalog.app import create_app
 from fuzz.targets import TARGETS, seeds

@@ -13,6 +13,7 @@ import pytest
 from generated import Record, Records
 from hypothesis import given
 from hypothesis import strategies as st
+from open_files import parse_title
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
@@ -21,7 +22,7 @@ from catalog_model.checks.nesting import MAX_NESTING, nests_too_deeply, parse_js
 from catalog_model.domain.arguments import shown
 from catalog_model.errors import CatalogError
 from catalog_model.files.json_input import parse
-from catalog_model.files.reader import parse_title, read_titles
+from catalog_model.files.reader import read_titles
 from examples.netflix_movie_catalog.app import create_app
 
 DEPTHS = (1, 31, 32, 33, 500, 848, 849, 850, 851, 900, 999, 1000, 1001, 3000, 20_000, 100_000)

@@ -13,6 +13,7 @@ import pytest
 from command_line import CommandLine
 from engines import has_dynoxide
 from generated import Records
+from open_files import parse_title
 from tmdb_answers import (
     ELEMENT,
     MOVIE_DETAIL,
@@ -33,7 +34,7 @@ from catalog_model.domain.rejection import Sourced
 from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.files.reader import TitleFile, parse_title, read_titles
+from catalog_model.files.reader import TitleFile, read_titles
 from catalog_model.table.keys import Kind
 
 ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
@@ -200,24 +201,6 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> Non
     assert "\n" not in str(caught.value)
     with pytest.raises(InvalidTitleError, match=r"^x: "):
         parse_title(path.read_bytes(), "movie", "x")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[1, 2", "not JSON, line 1, column 6"),
-        ("[1,]", "not JSON, line 1, column 4: Expecting value"),
-        ("[1] 2", "not JSON, line 1, column 5: Extra data"),
-        ('{"results": [1,], "page": 1}', "not JSON, line 1, column 16: Expecting value"),
-        ('{"results": [{}', "not JSON, line 1, column 16: Expecting ',' delimiter"),
-        ('{"results": [], "results": []}', "the key 'results' occurs twice"),
-        ('{"page": 1, "results": null}', "must be|needs|genre_ids"),
-    ],
-)
-def test_a_list_that_is_no_json_is_one_error(tmp_path: Path, content: str, message: str) -> None:
-    """It names the place."""
-    with pytest.raises(InvalidArgumentError, match=message):
-        list(TitleFile(written(tmp_path, content), "movie"))
 
 
 # --- on the command line

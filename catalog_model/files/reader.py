@@ -11,7 +11,6 @@ read by `Movie.from_tmdb`; so is everything on a page.
 
 from __future__ import annotations
 
-import io
 import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,31 +141,16 @@ def parse_json(path: Path | Traversable) -> Any:
         return JSONInput(file, _name(path)).document()
 
 
-def parse_title(data: bytes, kind: Kind, source: str) -> AnyTitle:
-    """Read one record by itself.
-
-    Args:
-        data: The record as JSON.
-        kind: What it is, ``"movie"`` or ``"tv"``.
-        source: Its name in errors.
-
-    Raises:
-        InvalidArgumentError: If *data* is not JSON.
-        InvalidTitleError: If the record is no title.
-
-    >>> parse_title(b'{"id": 3}', "movie", "up.json")
-    Traceback (most recent call last):
-    catalog_model.errors.InvalidTitleError: up.json: a movie record needs 'genre_ids': {'id': 3}
-    """
-    return read_title(JSONInput(io.BytesIO(data), source), kind)
-
-
 def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
     """Read a document that is one record.
 
     Raises:
         InvalidArgumentError: As `JSONInput.document`.
         InvalidTitleError: If the record is no title.
+
+    >>> read_title(JSONInput(io.BytesIO(b'{"id": 3}'), "up.json"), "movie")
+    Traceback (most recent call last):
+    catalog_model.errors.InvalidTitleError: up.json: a movie record needs 'genre_ids': {'id': 3}
     """
     check_kind(kind)
     record = given.document()

@@ -1,8 +1,24 @@
-"""A file that never ends."""
+"""Open files of JSON: in memory, and one that never ends."""
 
 from __future__ import annotations
 
+import io
 from typing import IO, Any, cast
+
+from catalog_model import Movie, TVShow
+from catalog_model.files.json_input import JSONInput
+from catalog_model.files.reader import read_title
+from catalog_model.table.keys import Kind
+
+
+def opened(data: bytes, source: str = "x") -> JSONInput:
+    """Return bytes as an open file of that name."""
+    return JSONInput(io.BytesIO(data), source)
+
+
+def parse_title(data: bytes, kind: Kind, source: str) -> Movie | TVShow:
+    """Read one record by itself."""
+    return read_title(opened(data, source), kind)
 
 
 class Endless:
