@@ -20,6 +20,7 @@ from open_files import Endless, opened, parse_title
 
 from catalog_model import Movie, Rejection
 from catalog_model import access_patterns as ap
+from catalog_model.cli.progress import Progress
 from catalog_model.domain.rejection import Sourced
 from catalog_model.dynamodb.engines.local import start_engine
 from catalog_model.errors import InvalidArgumentError
@@ -244,6 +245,13 @@ def test_the_lines_of_a_file_are_counted_before(tmp_path: Path) -> None:
     )
     with path.open("rb") as file:
         assert TitleFile(file, "movie").total is None
+
+
+def test_progress_without_a_total_tells_what_is_done() -> None:
+    """And promises nothing."""
+    shown = Progress(None)
+    shown(1_312)
+    assert shown.line() == "1,312 titles, time left unknown"
 
 
 def test_memory_is_bounded_by_one_record(tmp_path: Path) -> None:
