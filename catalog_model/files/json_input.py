@@ -26,7 +26,7 @@ MAX_LINE: Final = 4 * 2**20
 """Bytes of one line: ten times what DynamoDB takes as an item, to leave room for escapes."""
 
 LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
-"""Names of JSON Lines files end so; other files are recognised by their first two lines."""
+"""How names of JSON Lines files end; without, they are recognised by their first two lines."""
 
 _CHUNK: Final = 2**20
 _MAX_BLANK_LINES: Final = 1000
@@ -71,7 +71,7 @@ class JSONInput:
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Read the lines that are not blank, each with its number.
 
-        Of a line of more than `MAX_LINE` bytes only the beginning is given, which is longer, too.
+        A line of more than `MAX_LINE` bytes is cut, to a length that is still above `MAX_LINE`.
 
         Raises:
             InvalidArgumentError: If the file cannot be read, is not UTF-8, or has a line of more
