@@ -148,7 +148,8 @@ def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
         InvalidArgumentError: As `JSONInput.document`.
         InvalidTitleError: If the record is no title.
 
-    >>> read_title(JSONInput(io.BytesIO(b'{"id": 3}'), "up.json"), "movie")
+    >>> from io import BytesIO
+    >>> read_title(JSONInput(BytesIO(b'{"id": 3}'), "up.json"), "movie")
     Traceback (most recent call last):
     catalog_model.errors.InvalidTitleError: up.json: a movie record needs 'genre_ids': {'id': 3}
     """
