@@ -11,6 +11,7 @@ from catalog_model._version import __version__
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.catalog import Catalog
 from catalog_model.domain.kinds import TitleKey
+from catalog_model.domain.rejection import Rejection
 from catalog_model.entities import (
     Genre,
     GenreMembership,
@@ -19,7 +20,7 @@ from catalog_model.entities import (
     TitleWithGenres,
     TVShow,
 )
-from catalog_model.writes.load import LoadReport, Rejection
+from catalog_model.writes.load import LoadReport
 
 __all__ = [
     "PATTERNS",

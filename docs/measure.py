@@ -16,14 +16,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.comparison import Comparison
 from catalog_model.analysis.offline import offline_catalog
 from catalog_model.files.reader import read_folder
 from catalog_model.local import start_engine
 from catalog_model.operations import create_table
-from catalog_model.writes.load import Rejection
 from docs.calls import Call, reads, writes
 
 FIGURES: Final = Path(__file__).with_name("measured.json")

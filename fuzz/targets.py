@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from itsdangerous.encoding import base64_encode
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import primary_key
 from catalog_model.entities import TITLE_CLASSES
@@ -25,9 +25,8 @@ from catalog_model.errors import (
     InvalidTitleError,
     UnknownEntityError,
 )
-from catalog_model.files import json_stream
-from catalog_model.files.json_stream import JsonStream
-from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
+from catalog_model.files.json_input import JSONInput
+from catalog_model.files.reader import FILE_NAMES, each_title, read_title, sample_folder
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import SortKey, name_sort_key, number_sort_key
@@ -105,49 +104,42 @@ def _read(after: str) -> None:
         assert CURSORS.make(place) == after
 
 
-class _File:
-    """A file of bytes in memory, as far as `read_titles` looks at it."""
-
-    name = "fuzzed.json"
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def open(self, mode: str) -> io.BytesIO:
-        assert mode == "rb"
-        return io.BytesIO(self._data)
-
-    def __str__(self) -> str:
-        return self.name
-
-
 def fuzz_files(data: bytes) -> None:
-    """Read any bytes as a file of records, in pieces, as `json` reads them at once."""
-    json_stream.CHUNK = len(data) % 61 + 1  # type: ignore[misc]  # small, so that much is cut
-    expected = _at_once(data)
+    """Read any bytes as a document, as `json` reads it, and as records, also as JSON Lines."""
+    expected = _as_json_reads(data)
     try:
-        found = dict(JsonStream(io.BytesIO(data), "x").members("records"))
-    except InvalidArgumentError as refused:
-        error = str(refused)
+        found = json.dumps(JSONInput(io.BytesIO(data), "x").document())
+    except InvalidArgumentError as error:
+        _explained(str(error), expected)
     else:
-        error = ""
-    error.encode()
-    if error:
-        assert expected is None or "occurs twice" in error or "nested too deeply" in error
-        return
-    assert json.dumps(list(found.items())) == expected
+        assert found == expected
     for kind in KINDS:
-        assert len(read_titles(cast("Any", _File(data)), kind)) == len(found)
         with suppress(InvalidArgumentError):
-            parse_title(data, kind, "x")
+            read_title(JSONInput(io.BytesIO(data), "x"), kind)
+        with suppress(InvalidArgumentError):
+            _read_records(data, kind, "x")
+        with suppress(InvalidArgumentError):  # not UTF-8
+            found_lines = _read_records(data, kind, "x.jsonl")
+            assert found_lines == sum(1 for line in data.split(b"\n") if line.strip())
 
 
-def _at_once(data: bytes) -> str | None:
-    """Give the members of an object as text; None where `json` refuses it or finds no object."""
+def _explained(error: str, expected: str | None) -> None:
+    """Hold that a document is refused for what `json` refuses, or the package besides."""
+    error.encode()
+    assert expected is None or "occurs twice" in error or "nested too deeply" in error
+
+
+def _read_records(data: bytes, kind: Kind, source: str) -> int:
+    """Read a file of records; return their number."""
+    found = list(each_title(JSONInput(io.BytesIO(data), source), kind))
+    str([each for each in found if isinstance(each, Rejection)]).encode()
+    return len(found)
+
+
+def _as_json_reads(data: bytes) -> str | None:
+    """Return the value as text; None where `json` refuses it."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(data)
-        if isinstance(found, dict):
-            return json.dumps(list(found.items()))
+        return json.dumps(json.loads(data))
     return None
 
 
@@ -197,6 +189,7 @@ def _file_seeds(kind: Kind, records: dict[str, Any]) -> Iterator[bytes]:
             {key: record, "0": [None]}, indent=number % 3, ensure_ascii=number % 2 == 0
         )
         yield text.encode(("utf-8", "utf-8-sig", "utf-16", "utf-32-be")[number % 4])
+        yield "\n".join(map(json.dumps, records.values())).encode()
     yield b'{"1": NaN, "2": -Infinity, "3": "\\ud800", "3": 1}'
 
 

@@ -44,6 +44,8 @@ def in_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the sample data in files."""
     for name in FILE_NAMES.values():
         (tmp_path / name).write_bytes((sample_folder() / name).read_bytes())
+    movies = json.loads((tmp_path / FILE_NAMES["movie"]).read_bytes())
+    (tmp_path / "movies.jsonl").write_text("\n".join(map(json.dumps, movies.values())))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

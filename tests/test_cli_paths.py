@@ -14,7 +14,7 @@ import pytest
 from command_line import CommandLine
 
 from catalog_model.cli.program import program
-from catalog_model.files.reader import TitleFile, read_folder, sample_folder
+from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine, start_engine
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import verify
@@ -209,20 +209,6 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
     assert migrate(cli.catalog, checkpoint=place).left == []
     assert list(tmp_path.iterdir()) == []
     assert verify(cli.catalog).is_clean
-
-
-def test_a_pipe_is_read_where_a_temporary_file_can_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And where none can be, it says so."""
-    monkeypatch.setattr("catalog_model.files.reader.tempfile.mkstemp", no_space)
-    reader, writer = os.pipe()
-    os.write(writer, b"{}")
-    os.close(writer)
-    with pytest.raises(ValueError, match="a pipe needs a temporary file"):
-        TitleFile(Path(f"/dev/fd/{reader}"), "movie")
-    os.close(reader)
-    assert list(tmp_path.iterdir()) == []
 
 
 def no_space(**_: str) -> None:

@@ -12,14 +12,14 @@ import pytest
 from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from open_files import parse_title
 
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import CatalogError, InvalidArgumentError
-from catalog_model.files import json_stream
-from catalog_model.files.reader import FILE_NAMES, parse_title, read_titles, sample_folder
+from catalog_model.files.reader import FILE_NAMES, read_titles, sample_folder
 from examples.netflix_movie_catalog.app import create_app
 from fuzz.targets import TARGETS, seeds
 
@@ -283,9 +283,8 @@ CRASHED: tuple[tuple[str, str], ...] = (
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_what_is_fuzzed_takes_its_seeds(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+def test_what_is_fuzzed_takes_its_seeds(target: str) -> None:
     """They are right, so the fuzzer begins where it matters."""
-    monkeypatch.setattr(json_stream, "CHUNK", json_stream.CHUNK)  # a target changes it
     found = list(seeds(target))
     assert len(found) > 20
     for data in found:
@@ -293,9 +292,6 @@ def test_what_is_fuzzed_takes_its_seeds(monkeypatch: pytest.MonkeyPatch, target:
 
 
 @pytest.mark.parametrize(("target", "text"), CRASHED)
-def test_what_crashed_once_does_not_again(
-    monkeypatch: pytest.MonkeyPatch, target: str, text: str
-) -> None:
+def test_what_crashed_once_does_not_again(target: str, text: str) -> None:
     """Found by fuzzing and by hand."""
-    monkeypatch.setattr(json_stream, "CHUNK", json_stream.CHUNK)
     TARGETS[target](text.encode())

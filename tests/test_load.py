@@ -29,7 +29,7 @@ from table_dump import (
     titles_in,
 )
 
-from catalog_model import Catalog
+from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb import retries
@@ -39,7 +39,7 @@ from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError, ThrottledError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.writes.load import LoadReport, Rejection
+from catalog_model.writes.load import LoadReport
 
 Fresh = Callable[[], Catalog]
 

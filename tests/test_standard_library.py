@@ -31,14 +31,13 @@ import json, sys
 from click.testing import CliRunner
 import catalog_model, catalog_model.access_patterns, catalog_model.operations
 from catalog_model.cli.program import program
-from catalog_model.files.reader import TitleFile, read_folder, sample_folder
+from catalog_model.files.reader import read_folder, sample_folder
 commands = json.loads(sys.argv[1])
 results = [CliRunner().invoke(program, words) for words in commands]
 print(json.dumps({
     "codes": [result.exit_code for result in results],
     "said": [result.output[-200:] for result in results if result.exit_code],
     "titles": len(read_folder(sample_folder())),
-    "counted": len(TitleFile(sample_folder() / "data_tv.json", "tv")),
 }))
 """
 
@@ -86,20 +85,7 @@ def test_nothing_rare_is_imported_before_it_is_needed() -> None:
 
 
 def test_what_does_not_need_a_part_runs_without_it() -> None:
-    """Imports, commands that ask nobody, and files: their keys are compared in memory then."""
+    """Imports, commands that ask nobody, and files."""
     found = run(HIDING + RUNNING, json.dumps(COMMANDS))
-    expected = {"codes": [0] * len(COMMANDS), "said": [], "titles": 100, "counted": 40}
+    expected = {"codes": [0] * len(COMMANDS), "said": [], "titles": 100}
     assert found == expected
-
-
-def test_a_key_that_comes_twice_is_found_without_sqlite() -> None:
-    """As with it."""
-    code = """
-import io, json
-from catalog_model.files.json_stream import JsonStream
-try:
-    list(JsonStream(io.BytesIO(b'{"a": 1, "b": 2, "a": 3}'), "it").members("an object"))
-except ValueError as error:
-    print(json.dumps(str(error)))
-"""
-    assert run(HIDING + code) == run(code) == "it: the key 'a' occurs twice in one object"

@@ -13,6 +13,7 @@ import pytest
 from command_line import CommandLine
 from engines import has_dynoxide
 from generated import Records
+from open_files import parse_title
 from tmdb_answers import (
     ELEMENT,
     MOVIE_DETAIL,
@@ -30,10 +31,10 @@ from catalog_model import Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.records import FIELDS
+from catalog_model.domain.rejection import Sourced
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.files import json_stream
-from catalog_model.files.reader import TitleFile, parse_title, read_titles
+from catalog_model.files.reader import TitleFile, read_titles
 from catalog_model.local import start_engine
 
 ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
@@ -137,19 +138,14 @@ def written(folder: Path, content: Any) -> Path:
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-@pytest.mark.parametrize("chunk", [1, 100, 2**18])
-def test_every_form_of_a_file_has_the_same_titles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, chunk: int
-) -> None:
-    """From a path, and from what is open, which is read once; wherever it is cut."""
-    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+def test_every_form_of_a_file_has_the_same_titles(tmp_path: Path, content: Any) -> None:
+    """From a path, and from what is open."""
     found = [title.replace(original_title="Heat") for title in RECORDS]
     path = written(tmp_path, content)
     assert comparable(read_titles(path, "movie")) == found
-    assert comparable(TitleFile(path, "movie")) == found
     opened = TitleFile(io.BytesIO(path.read_bytes()), "movie")
-    assert len(opened) == 2
-    assert comparable(opened) == comparable(opened) == found
+    assert opened.total == 2
+    assert comparable(each.title for each in opened if isinstance(each, Sourced)) == found
 
 
 def comparable(titles: Any) -> list[Any]:
@@ -205,35 +201,6 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> Non
     assert "\n" not in str(caught.value)
     with pytest.raises(InvalidTitleError, match=r"^x: "):
         parse_title(path.read_bytes(), "movie", "x")
-
-
-def test_a_single_object_of_no_end_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is held in memory, so it may be no larger than one value."""
-    monkeypatch.setattr(json_stream, "MAX_VALUE", 2_000)
-    monkeypatch.setattr("catalog_model.files.reader.MAX_VALUE", 2_000)
-    path = written(tmp_path, {f"field_{n}": "x" * 50 for n in range(100)})
-    with pytest.raises(InvalidArgumentError, match="must be a JSON object of records"):
-        read_titles(path, "movie")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[1, 2", "not JSON, line 1, column 6"),
-        ("[1,]", "not JSON, line 1, column 4: Expecting value"),
-        ("[1] 2", "not JSON, line 1, column 5: Extra data"),
-        ('{"results": [1,], "page": 1}', "not JSON, line 1, column 16: Expecting value"),
-        ('{"results": [{}', "not JSON, line 1, column 16: Expecting ',' delimiter"),
-        ('{"results": [], "results": []}', "the key 'results' occurs twice"),
-        ('{"page": 1, "results": null}', "must be|needs|genre_ids"),
-    ],
-)
-def test_a_list_that_is_no_json_is_one_error(tmp_path: Path, content: str, message: str) -> None:
-    """It names the place."""
-    with pytest.raises(InvalidArgumentError, match=message):
-        list(TitleFile(written(tmp_path, content), "movie"))
 
 
 # --- on the command line

@@ -12,14 +12,15 @@ from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.analysis.prediction import stored_bytes
 from catalog_model.analysis.prices import Bill, Calls, Prices, bill
 from catalog_model.declarations.pattern import WRITING, AccessPattern
+from catalog_model.domain.rejection import Rejection
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.trace import Request
 from catalog_model.dynamodb.typed_json import Item
-from catalog_model.entities import AnyTitle, Page
+from catalog_model.entities import Page
 from catalog_model.errors import CatalogError
 from catalog_model.table.indexes import INDEXES
-from catalog_model.writes.load import Rejection, load_titles
+from catalog_model.writes.load import Loadable, load_titles
 
 SEED: Final = 7
 """The seed of versions and samples, so that the same input has the same figures."""
@@ -78,7 +79,7 @@ class Estimate:
 
 def estimate(
     asked: Sequence[Asked],
-    titles: Sequence[AnyTitle | Rejection],
+    titles: Sequence[Loadable],
     *,
     prices: Prices,
     utilisation: float,
@@ -129,7 +130,7 @@ def _reproducible() -> Iterator[None]:
 
 
 def _stock(
-    titles: Sequence[AnyTitle | Rejection], on_progress: Callable[[int], None] | None
+    titles: Sequence[Loadable], on_progress: Callable[[int], None] | None
 ) -> tuple[list[Item], list[Rejection]]:
     """Return the items of a table with these titles, and the rejected titles."""
     catalog = OfflineCatalog()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from math import inf, nan
 from pathlib import Path
 from typing import Any, Final
@@ -28,17 +29,16 @@ from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import (
     PatternCommand,
     file_options,
+    files_in,
     pattern_commands,
     run_pattern,
-    titles_in,
 )
 from catalog_model.cli.progress import progress
 from catalog_model.dynamodb.schema import TABLE
-from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import parse_json, read_folder, sample_folder
 from catalog_model.table.indexes import INDEXES
-from catalog_model.writes.load import Rejection
+from catalog_model.writes.load import Loadable
 
 USAGE: Final = '--pattern "list-titles-in-genre movie 28" --per-second 100'
 CALL_COLUMNS: Final = (
@@ -200,8 +200,10 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _titles(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection]:
-    return titles_in(movies, tv) if movies or tv else read_folder(sample_folder())
+def _titles(movies: Path | None, tv: Path | None) -> Sequence[Loadable]:
+    if movies or tv:
+        return [*chain.from_iterable(files_in(movies, tv))]
+    return read_folder(sample_folder())
 
 
 def _print(found: Estimate) -> None:
@@ -214,8 +216,7 @@ def _print(found: Estimate) -> None:
     for note in found.notes:
         click.echo(printable(note))
     for each in found.rejected:
-        where = ": ".join(filter(None, (each.source, each.key)))
-        click.echo(printable(f"Left out: {where}: {each.reason}"))
+        click.echo(printable(f"Left out: {each}"))
 
 
 def _call_row(priced: Priced) -> tuple[object, ...]:
@@ -285,7 +286,7 @@ def as_json(found: Estimate) -> dict[str, Any]:
         },
         "prices": asdict(found.prices),
         "notes": found.notes,
-        "rejected": [asdict(each) for each in found.rejected],
+        "rejected": [each.to_json() for each in found.rejected],
     }
 
 

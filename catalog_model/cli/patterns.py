@@ -17,18 +17,20 @@ from catalog_model.catalog import Catalog
 from catalog_model.cli.arguments import Argument, attribute_value, describe, parameters_of
 from catalog_model.cli.base import Command, Settings, as_typed, confirm
 from catalog_model.cli.output import show
+from catalog_model.cli.put_lines import put_each
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.domain.rejection import Rejection
 from catalog_model.entities import AnyTitle
-from catalog_model.files.reader import TitleFile, read_title, read_titles
-from catalog_model.writes.load import Rejection
+from catalog_model.files.json_input import JSONInput
+from catalog_model.files.reader import STDIN, TitleFile, each_title, read_title, read_titles
 
 OTHER_COMMAND: Final = frozenset({"load_titles"})
 """Access patterns whose command is written by hand, under a different name: `load`."""
 
 
-STDIN: Final = Path("-")
-"""The path that stands for the standard input."""
+DASH: Final = Path("-")
+"""The file that is the standard input."""
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "get_title": "movie 34",
@@ -72,11 +74,7 @@ def command_name(pattern: AccessPattern) -> str:
 
 def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
     """Call the access pattern and print its result."""
-    catalog = settings.catalog()
-    command.make_sure(catalog, given)
-    arguments = command.arguments(**given)
-    answer = command.pattern.function(catalog, **arguments)
-    show(command.shown(answer, arguments), settings.output)
+    command.call(settings, given)
 
 
 class PatternCommand(Command):
@@ -105,6 +103,14 @@ class PatternCommand(Command):
     def arguments(self, **given: Any) -> dict[str, Any]:
         """Convert the command's values to arguments of the function."""
         return given
+
+    def call(self, settings: Settings, given: Mapping[str, Any]) -> None:
+        """Call the function and print its answer."""
+        catalog = settings.catalog()
+        self.make_sure(catalog, given)
+        arguments = self.arguments(**given)
+        answer = self.pattern.function(catalog, **arguments)
+        show(self.shown(answer, arguments), settings.output)
 
     def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
         """Ask for confirmation before data is deleted."""
@@ -149,13 +155,17 @@ class _GetTitles(PatternCommand):
 
 
 class _PutTitle(PatternCommand):
-    """Reads the title from a kind and a file with its record."""
+    """Takes the title from a kind and a file with its record, or several as JSON Lines."""
 
     def parameters(self) -> list[click.Parameter]:
         kind = click.Choice(KINDS)
         return [
             Argument(["kind"], type=kind, metavar="KIND", words='"movie" or "tv".'),
-            Argument(["file"], type=click.File("rb"), words="One record as JSON; - reads stdin."),
+            Argument(
+                ["file"],
+                type=click.File("rb"),
+                words="One record as JSON, or JSON Lines with one on each line; - reads stdin.",
+            ),
             *super().parameters(),
             click.Option(
                 ["--if-unchanged"],
@@ -165,16 +175,31 @@ class _PutTitle(PatternCommand):
             ),
         ]
 
+    def call(self, settings: Settings, given: Mapping[str, Any]) -> None:
+        records = _input(given["file"])
+        if not records.is_lines:
+            super().call(settings, {**given, "file": records})
+        elif given["if_unchanged"]:
+            raise click.UsageError("--if-unchanged needs one record, not JSON Lines")
+        else:
+            titles = each_title(records, given["kind"])
+            put_each(settings, titles, if_absent=given["if_absent"])
+
     def arguments(  # type: ignore[override]  # narrower: its own parameters
-        self, *, kind: Kind, file: IO[bytes], if_absent: bool, if_unchanged: IO[bytes] | None
+        self,
+        *,
+        kind: Kind,
+        file: IO[bytes] | JSONInput,
+        if_absent: bool,
+        if_unchanged: IO[bytes] | None,
     ) -> dict[str, Any]:
-        title = _title_in(file, kind)
-        before = _title_in(if_unchanged, kind) if if_unchanged else None
+        title = read_title(_input(file), kind)
+        before = read_title(_input(if_unchanged), kind) if if_unchanged else None
         return {"title": title, "if_absent": if_absent, "if_unchanged": before}
 
 
-def _title_in(file: IO[bytes], kind: Kind) -> AnyTitle:
-    return read_title(file, kind, getattr(file, "name", "<stdin>"))
+def _input(file: IO[bytes] | JSONInput) -> JSONInput:
+    return file if isinstance(file, JSONInput) else JSONInput(file, getattr(file, "name", STDIN))
 
 
 class _UpdateTitle(PatternCommand):
@@ -252,10 +277,16 @@ def file_options() -> list[click.Parameter]:
     """Return the options for the application's files."""
     return [
         click.Option(
-            ["--movies"], type=Path, metavar="FILE", help="JSON file of movies; - reads stdin."
+            ["--movies"],
+            type=Path,
+            metavar="FILE",
+            help="JSON or JSON Lines of movies; - reads stdin.",
         ),
         click.Option(
-            ["--tv"], type=Path, metavar="FILE", help="JSON file of TV shows; - reads stdin."
+            ["--tv"],
+            type=Path,
+            metavar="FILE",
+            help="JSON or JSON Lines of TV shows; - reads stdin.",
         ),
     ]
 
@@ -267,7 +298,7 @@ def write_units_option() -> click.Parameter:
 
 
 def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
-    """Validate the application's files; their titles are read on demand.
+    """Validate the application's files; titles of JSON Lines are read on demand.
 
     Raises:
         click.UsageError: If neither is given, or both are the standard input.
@@ -289,9 +320,9 @@ def _given(movies: Path | None, tv: Path | None) -> list[tuple[Path | IO[bytes],
     given = [(path, kind) for kind, path in files.items() if path is not None]
     if not given:
         raise click.UsageError("give --movies FILE, --tv FILE or both")
-    if movies == tv == STDIN:
+    if movies == tv == DASH:
         raise click.UsageError("only one of --movies and --tv can be -, the standard input")
-    return [(_stdin() if path == STDIN else path, kind) for path, kind in given]
+    return [(_stdin() if path == DASH else path, kind) for path, kind in given]
 
 
 def _stdin() -> IO[bytes]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -37,12 +35,11 @@ from catalog_model.cli.patterns import (
     run_pattern,
     write_units_option,
 )
-from catalog_model.cli.progress import Progress, progress
+from catalog_model.cli.progress import loading
 from catalog_model.cli.serve import serve
 from catalog_model.declarations.pattern import Cost
-from catalog_model.errors import CatalogError
 from catalog_model.operations import TableStatus
-from catalog_model.writes.load import LoadReport, Rejection
+from catalog_model.writes.load import LoadReport
 
 EPILOG = "The options may also follow the command."
 
@@ -139,50 +136,31 @@ def load(
     """Load the application's JSON files: create what is new, replace what differs.
 
     Titles that are there and equal are not written, so it may be run again, also after it was cut
-    off. Both files are read before anything is written. Bad records are listed and the others
-    loaded; the exit code is 1 then.
+    off. Bad records are listed and the others loaded; the exit code is 1 then.
+
+    A JSON document is read whole before anything is written. JSON Lines, one record a line, are
+    loaded as they are read and may be of any size.
 
     Where the table refuses writes for want of throughput, the load goes on at the table's pace
     until it is done, and says how far it is.
     """
     settings = ctx.ensure_object(Settings)
     files = files_in(movies, tv)
-    with _loading(sum(map(len, files))) as shown:
+    totals = [each.total for each in files]
+    with loading(None if None in totals else sum(filter(None, totals))) as shown:
         titles = chain.from_iterable(files)
         report = ap.load_titles(
             settings.catalog(), titles, on_progress=shown, write_units=write_units
         )
-    paths = {"movie": movies, "tv": tv}
-    report.rejected = [_located(each, paths) for each in report.rejected]
     _print_report(report, settings)
     ctx.exit(EXIT_CHECK_FAILED if report.rejected else 0)
 
 
-@contextmanager
-def _loading(total: int) -> Iterator[Progress]:
-    """Show how far a load is; where it ends early, say that nothing is lost and how to go on."""
-    shown: Progress | None = None
-    try:
-        with progress(total) as shown:
-            yield shown
-    except (KeyboardInterrupt, CatalogError) as end:
-        if shown and (shown.done or isinstance(end, KeyboardInterrupt)):
-            click.echo(f"{shown.counted} done; run the same command again to go on.", err=True)
-        raise
-
-
-def _located(rejection: Rejection, paths: dict[str, Path | None]) -> Rejection:
-    """Name the file of a title that was refused only when it was about to be loaded."""
-    kind, _, key = rejection.key.partition(" ")
-    path = paths.get(kind)
-    if rejection.source or path is None:
-        return rejection
-    return replace(rejection, source=path.name, key=key)
-
-
 def _print_report(report: LoadReport, settings: Settings) -> None:
     if settings.output == "json":
-        print_json({k: v for k, v in asdict(report).items() if k != "throttled" or v})
+        rejected = [each.to_json() for each in report.rejected]
+        told = {k: v for k, v in asdict(report).items() if k != "throttled" or v}
+        print_json(told | {"rejected": rejected})
         return
     click.echo(
         f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged, "
@@ -191,7 +169,7 @@ def _print_report(report: LoadReport, settings: Settings) -> None:
     if report.throttled:
         click.echo(f"The table was throttled {report.throttled:,} times.", err=True)
     for each in report.rejected:
-        click.echo(printable(f"{each.source}: {each.key}: {each.reason}"))
+        click.echo(printable(str(each)))
 
 
 @program.command(short_help="Show the access patterns and their requests to DynamoDB.")

@@ -14,6 +14,7 @@ import click
 
 from catalog_model.cli.output import console
 from catalog_model.dynamodb.retries import told_of_throttling
+from catalog_model.errors import CatalogError
 
 TICK: Final = 0.5
 """Seconds between two updates."""
@@ -36,7 +37,7 @@ class Progress:
 
     def __init__(
         self,
-        total: int,
+        total: int | None,
         things: str = "titles",
         words: str = "Loading",
         clock: Callable[[], float] | None = None,
@@ -66,7 +67,8 @@ class Progress:
     @property
     def counted(self) -> str:
         """The progress: ``312 of 1,160 titles``."""
-        return f"{self.done:,} of {max(self.total, self.done):,} {self._things}"
+        of_all = "" if self.total is None else f" of {max(self.total, self.done):,}"
+        return f"{self.done:,}{of_all} {self._things}"
 
     @property
     def words(self) -> str:
@@ -80,7 +82,7 @@ class Progress:
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:  # noqa: PLR2004  # a window
             self._seen.popleft()
         began, before = self._seen[0]
-        if self.done == before or now == began:
+        if self.total is None or self.done == before or now == began:
             return None
         return max(0.0, self.total - self.done) * (now - began) / (self.done - before)
 
@@ -103,7 +105,9 @@ def left(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(total: int, words: str = "Loading", things: str = "titles") -> Iterator[Progress]:
+def progress(
+    total: int | None, words: str = "Loading", things: str = "titles"
+) -> Iterator[Progress]:
     """Show progress on stderr during the block; call the yielded object with the count."""
     shown = Progress(total, things, words)
     over = threading.Event()
@@ -117,6 +121,19 @@ def progress(total: int, words: str = "Loading", things: str = "titles") -> Iter
         finally:
             over.set()
             thread.join()
+
+
+@contextmanager
+def loading(total: int | None) -> Iterator[Progress]:
+    """Show how far a load is; where it ends early, say that nothing is lost and how to go on."""
+    shown: Progress | None = None
+    try:
+        with progress(total) as shown:
+            yield shown
+    except (KeyboardInterrupt, CatalogError) as end:
+        if shown and (shown.done or isinstance(end, KeyboardInterrupt)):
+            click.echo(f"{shown.counted} done; run the same command again to go on.", err=True)
+        raise
 
 
 def _look_again(look: Callable[[], None], over: threading.Event) -> None:

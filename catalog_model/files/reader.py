@@ -1,43 +1,40 @@
-"""Reads files of titles as JSON: the application's, and what TMDB's API answers.
+"""Reads files of titles: the application's records, and what TMDB's API answers.
 
-The application's are an object of records, each under its id as text. A list of records is read as
-well, a single record, and a page of a list of TMDB's. Where a record has no ``genre_ids`` but
-``genres`` as objects, it is the detail of a title, and read by `Movie.from_tmdb`; so is all on a
-page.
+A file is one JSON document or JSON Lines. A document is an object of records, each under its id as
+text; a list of records; a single record; or a page of a list of TMDB's. It is read whole, and is
+one error where anything but a record is wrong. JSON Lines have one record a line and any size;
+memory is bounded by one record, and a line that is no record is a `Rejection`.
 
-A file is read forward, a record at a time, so that its size is no matter of memory. `read_titles`
-gives all titles at once; `TitleFile` reads a file through first, to know that it is right, and
-gives its titles afterwards, one by one.
+Where a record has no ``genre_ids`` but ``genres`` as objects, it is TMDB's detail of a title, and
+read by `Movie.from_tmdb`; so is everything on a page.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple, cast
+from typing import IO, Any, Final, Literal, Self, cast
 
 from catalog_model.checks import refuse, shown
 from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind
+from catalog_model.domain.rejection import Rejection, Sourced
 from catalog_model.domain.tmdb import LISTS, is_answer
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
-from catalog_model.files.json_stream import MAX_VALUE, JsonStream, Readable
-from catalog_model.writes.load import Rejection
+from catalog_model.files.json_input import MAX_LINE, JSONInput, parse
 
 FILE_NAMES: Final[Mapping[Kind, str]] = {"movie": "data_movies.json", "tv": "data_tv.json"}
 """What the files of a folder are called."""
 
 MAX_REJECTED: Final = 100_000
-"""A file with more bad records is no file of such records, and none of it counts."""
+"""A file with more bad records is no file of such records."""
 
 STDIN: Final = "<stdin>"
 """What the standard input is called in errors."""
@@ -52,7 +49,7 @@ _LONGEST_KEY: Final = 200
 
 
 def sample_folder() -> Traversable:
-    """Give the folder with the sample data that comes with this package."""
+    """Return the folder with the sample data that comes with this package."""
     return files("catalog_model.files") / "sample"
 
 
@@ -75,259 +72,214 @@ def read_titles(
 ) -> list[AnyTitle | Rejection]:
     """Read one file: a title for each good record, a `Rejection` for each other, in file order.
 
-    UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without. All titles are held
-    in memory; for a file that may be large there is `TitleFile`.
+    All titles are held in memory; `TitleFile` reads JSON Lines one by one.
 
     Args:
         path: The file, or one that is open.
         kind: What it holds, ``"movie"`` or ``"tv"``.
 
     Raises:
-        InvalidArgumentError: If the file cannot be read, is not JSON or has no records,
-            holds a key twice in one object, a record of more than 4,194,304 characters or more
-            than 100,000 bad ones, or is nested too deeply. No record counts then.
+        InvalidArgumentError: If the file cannot be read or has more than 100,000 bad records. A
+            document also if it is not JSON, has more than 67,108,864 bytes or no records, is
+            nested too deeply, or has an object in which a key occurs twice. JSON Lines also if
+            they are not UTF-8. No record counts then.
 
     >>> read_titles(sample_folder() / "data_tv.json", "tv")[0]
     <TVShow 73 'The Simpsons'>
     """
-    check_kind(kind)
-    source = _Source(path)
-    with source.open() as file:
-        return list(_titles(file, source, kind))
+    found = TitleFile(path, kind)
+    return [each if isinstance(each, Rejection) else each.title for each in found]
 
 
 class TitleFile:
-    """A file of records that was read through and found right: iterate to have its titles.
+    """The records of a file, once and in their order: `Sourced` titles and `Rejection`.
 
-    Iterating gives what `read_titles` gives, one by one, and reads the file again for it; so no
-    more of it than a record is ever in memory. A pipe or an open file, which cannot be read again,
-    is copied to a temporary file meanwhile. ``len()`` counts the records, good and bad.
+    A document is read whole here. JSON Lines are read while iterating, a record at a time.
 
     Args:
         path: The file, or one that is open, such as the standard input.
         kind: What it holds, ``"movie"`` or ``"tv"``.
 
+    Attributes:
+        total: The number of records, good and bad; None for JSON Lines that can be read only once.
+
     Raises:
-        InvalidArgumentError: As `read_titles`, before the first title is given. While iterating
-            only if the file has changed since.
+        InvalidArgumentError: As `read_titles`; for JSON Lines while iterating.
 
     >>> shows = TitleFile(sample_folder() / "data_tv.json", "tv")
-    >>> len(shows), next(iter(shows))
+    >>> shows.total, next(shows).title
     (40, <TVShow 73 'The Simpsons'>)
     """
 
     def __init__(self, path: Path | Traversable | str | IO[bytes], kind: Kind) -> None:
-        self._kind = check_kind(kind)
-        self._source = self._again = _Source(path)
-        with self._source.open() as file:
-            if self._source.lasts:
-                self._count = self._counted(file)
+        check_kind(kind)
+        self.total: int | None
+        with ExitStack() as stack:
+            given = JSONInput(stack.enter_context(_opened(path)), _name(path))
+            self._titles = each_title(given, kind)
+            if given.is_lines:
+                self.total = _count_lines(path)
+                weakref.finalize(self, stack.pop_all().close)
             else:
-                temporary = _temporary_file(self)
-                self._again = _Source(temporary)
-                with temporary.open("wb") as copy:
-                    self._count = self._counted(_Copied(file, copy))
+                titles = list(self._titles)
+                self._titles, self.total = iter(titles), len(titles)
 
-    def _counted(self, file: Readable) -> int:
-        return sum(1 for _ in _titles(file, self._source, self._kind))
+    def __iter__(self) -> Self:
+        return self
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[AnyTitle | Rejection]:
-        with self._again.open() as file:
-            yield from _titles(file, self._source, self._kind)
-
-
-class _Source:
-    """Where titles are read from: a path, or a file that somebody has opened."""
-
-    def __init__(self, path: Path | Traversable | str | IO[bytes]) -> None:
-        path = Path(path) if isinstance(path, str) else path
-        self._opened: IO[bytes] | None = None
-        self._path: Path | Traversable | None = None
-        if hasattr(path, "read"):
-            self._opened = cast("IO[bytes]", path)
-            name = getattr(path, "name", STDIN)
-            self.shown = self.name = _encodable(name) if isinstance(name, str) else STDIN
-        else:
-            self._path = path
-            self.shown, self.name = _encodable(str(path)), _encodable(self._path.name)
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it can be read again."""
-        return self._opened is None and (not isinstance(self._path, Path) or self._path.is_file())
-
-    def open(self) -> AbstractContextManager[IO[bytes]]:
-        """Open it, or give what is open, which is closed by who opened it."""
-        if self._path is None:
-            return nullcontext(cast("IO[bytes]", self._opened))
-        return _open(self._path)
-
-
-class _Copied:
-    """A file that is written to another as it is read."""
-
-    def __init__(self, file: Readable, copy: IO[bytes]) -> None:
-        self._file = file
-        self._copy = copy
-
-    def read(self, size: int, /) -> bytes:
-        data = self._file.read(size)
-        self._copy.write(data)
-        return data
-
-
-def _temporary_file(owner: TitleFile) -> Path:
-    """Make an empty file that is there as long as *owner* is."""
-    try:
-        handle, name = tempfile.mkstemp(prefix="catalog-model-")
-    except OSError as error:
-        message = f"a pipe needs a temporary file, and none can be made: {error.strerror}"
-        raise InvalidArgumentError(message) from error
-    os.close(handle)
-    weakref.finalize(owner, os.unlink, name)
-    return Path(name)
+    def __next__(self) -> Sourced[AnyTitle] | Rejection:
+        return next(self._titles)
 
 
 def parse_json(path: Path | Traversable) -> Any:
-    """Read a file of JSON, whatever is in it, up to 4,194,304 characters.
+    """Read a JSON document of any kind.
 
     Raises:
-        InvalidArgumentError: If it cannot be read, is not JSON, or holds a key twice in an object.
+        InvalidArgumentError: If it cannot be read, is not JSON, has more than 67,108,864 bytes or
+            an object in which a key occurs twice, or is nested too deeply.
     """
-    with _open(path) as file:
-        return JsonStream(file, _encodable(str(path))).document()
+    with _opened(path) as file:
+        return JSONInput(file, _name(path)).document()
 
 
-def parse_title(data: bytes, kind: Kind, source: str) -> AnyTitle:
-    """Read one record, not in a file of records but by itself.
-
-    Args:
-        data: The record as JSON, up to 4,194,304 characters.
-        kind: What it is, ``"movie"`` or ``"tv"``.
-        source: What to call it in an error.
+def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
+    """Read a document that is one record.
 
     Raises:
-        InvalidArgumentError: If *data* is not JSON.
+        InvalidArgumentError: As `JSONInput.document`.
         InvalidTitleError: If the record is no title.
 
-    >>> parse_title(b'{"id": 3}', "movie", "up.json")
+    >>> from io import BytesIO
+    >>> read_title(JSONInput(BytesIO(b'{"id": 3}'), "up.json"), "movie")
     Traceback (most recent call last):
     catalog_model.errors.InvalidTitleError: up.json: a movie record needs 'genre_ids': {'id': 3}
     """
-    return read_title(io.BytesIO(data), kind, source)
-
-
-def read_title(file: Readable, kind: Kind, source: str) -> AnyTitle:
-    """Read one record as `parse_title`, from an open file, and no more of it than a record may be.
-
-    Raises:
-        InvalidArgumentError: If the file is not JSON.
-        InvalidTitleError: If the record is no title.
-    """
     check_kind(kind)
-    record = JsonStream(file, source).document()
+    record = given.document()
     try:
         return _title_of(record, kind)
     except (InvalidTitleError, RecursionError) as error:
-        raise InvalidTitleError(f"{source}: {_reason(error)}") from error
+        raise InvalidTitleError(f"{given.source}: {_reason(error)}") from error
 
 
-def _open(path: Path | Traversable) -> IO[bytes]:
-    if not callable(getattr(path, "open", None)):
+def each_title(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
+    """Read the records of a document or of JSON Lines one by one, in their order.
+
+    Raises:
+        InvalidArgumentError: As `read_titles`.
+    """
+    rejected = 0
+    for each in (_of_lines if given.is_lines else _of_document)(given, kind):
+        rejected += isinstance(each, Rejection)
+        if rejected > MAX_REJECTED:
+            raise InvalidArgumentError(
+                f"{given.source}: more than {MAX_REJECTED:,} records are no {kind} records"
+            )
+        yield each
+
+
+def _name(path: object) -> str:
+    """Return the name of a file in errors: its path, or the name of an open file."""
+    name = getattr(path, "name", STDIN) if hasattr(path, "read") else str(path)
+    return _encodable(name) if isinstance(name, str) else STDIN
+
+
+def _opened(path: Path | Traversable | str | IO[bytes]) -> AbstractContextManager[IO[bytes]]:
+    """Open a file; an open file stays open."""
+    if hasattr(path, "read"):
+        return nullcontext(cast("IO[bytes]", path))
+    place = Path(path) if isinstance(path, str) else path
+    if not callable(getattr(place, "open", None)):
         refuse("path", path, "the path of a file")
     try:
-        return path.open("rb")
+        return place.open("rb")
     except OSError as error:
-        shown_path = _encodable(str(path))
-        raise InvalidArgumentError(f"{shown_path}: cannot be read: {error.strerror}") from error
+        message = f"{_name(path)}: cannot be read: {error.strerror}"
+        raise InvalidArgumentError(message) from error
     except ValueError as error:
         raise InvalidArgumentError(f"{shown(str(path))} is no path: {error}") from error
 
 
-def _titles(file: Readable, source: _Source, kind: Kind) -> Iterator[AnyTitle | Rejection]:
-    """Read a file of records; *source* is what errors and rejections name."""
-    rejected = 0
-    for record in _records(JsonStream(file, source.shown), source.shown, kind):
-        title = _title(record, kind)
-        if isinstance(title, str):
-            rejected += 1
-            yield Rejection(source.name, _short(record.place), title)
+def _count_lines(path: Path | Traversable | str | IO[bytes]) -> int | None:
+    """Count the records in a file of JSON Lines; None if it cannot be read twice."""
+    if hasattr(path, "read") or not Path(str(path)).is_file():
+        return None
+    with _opened(path) as file:
+        return sum(1 for _ in JSONInput(file, _name(path)).lines())
+
+
+def _of_document(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
+    source = Path(given.source).name
+    form, records = _records_in(given.document(), given.source, kind)
+    for key, record in records:
+        try:
+            if form == "page":
+                title: AnyTitle = TITLE_CLASSES[kind].from_tmdb(record)
+            else:
+                title = _title_of(record, kind)
+        except (InvalidTitleError, RecursionError) as error:
+            if form == "single":
+                raise InvalidArgumentError(f"{given.source}: {_reason(error)}") from error
+            yield Rejection(source, _short(key), _reason(error))
+            continue
+        if form == "keyed" and key != str(title.id):
+            reason = f"its key is {shown(key)}, its id {title.id}"
+            yield Rejection(source, _short(key), reason)
         else:
-            yield title
-        if rejected > MAX_REJECTED:
-            raise InvalidArgumentError(
-                f"{source.shown}: more than {MAX_REJECTED:,} records are no {kind} records"
-            )
+            yield Sourced(title, source, key or str(title.id))
 
 
-class _Record(NamedTuple):
-    """A record of a file, or what is in the place of one: where, and in which form."""
-
-    place: str
-    value: Any
-    form: Literal["keyed", "listed", "tmdb"]
+def _of_lines(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
+    source = Path(given.source).name
+    for number, line in given.lines():
+        yield _of_line(number, line, source, kind)
 
 
-def _records(stream: JsonStream, source: str, kind: Kind) -> Iterator[_Record]:
-    """Read the records of a file one by one, in whichever of its forms they are."""
-    if stream.is_list():
-        for number, element in enumerate(stream.elements()):
-            yield _Record(f"[{number}]", element, "listed")
-        return
-    form: Literal["keyed", "page"] | None = None
-    single: dict[str, Any] = {}
-    for key, at, value in stream.entries(_WANTED, LISTS[kind]):
-        if at is not None or (key in LISTS[kind] and value == []):
-            form = "page"
-            if at is not None:
-                yield _Record(f"{key}[{at}]", value, "tmdb")
-        elif form == "keyed" or not (form or single or _is_field(key, value)):
-            form = "keyed"
-            yield _Record(key, value, "keyed")
-        elif form is None:
-            single[key] = value
-            if stream.place > MAX_VALUE:
-                raise InvalidArgumentError(f"{source}: must be {_WANTED}; it begins with {key!r}")
-    if single and form is None:
-        yield _single(single, source, kind)
+def _of_line(number: int, line: bytes, source: str, kind: Kind) -> Sourced[AnyTitle] | Rejection:
+    key = ""
+    if len(line) > MAX_LINE:
+        return Rejection(source, key, f"the line has more than {MAX_LINE:,} bytes", number)
+    try:
+        record = parse(line, is_line=True)
+        key = _key_of(record)
+        return Sourced(_title_of(record, kind), source, key, number)
+    except (InvalidArgumentError, RecursionError) as error:
+        return Rejection(source, key, _reason(error), number)
+
+
+def _key_of(record: Any) -> str:
+    """Return the id of what may be a record, as the key that a document would have."""
+    key = record.get("id") if isinstance(record, dict) else None
+    return _short(str(key)) if isinstance(key, int | str) else ""
+
+
+def _records_in(
+    document: Any, source: str, kind: Kind
+) -> tuple[Literal["keyed", "listed", "page", "single"], Iterable[tuple[str, Any]]]:
+    """Return the form of a document, and its records with their keys."""
+    if isinstance(document, list):
+        return "listed", _numbered("", document)
+    if not isinstance(document, dict):
+        raise InvalidArgumentError(f"{source}: must be {_WANTED}, not {shown(document)}")
+    if not any(_is_field(*first) for first in islice(document.items(), 1)):
+        return "keyed", document.items()
+    lists = [name for name in LISTS[kind] if isinstance(document.get(name), list)]
+    if lists:
+        return "page", chain.from_iterable(_numbered(name, document[name]) for name in lists)
+    return "single", [("", document)]
+
+
+def _numbered(name: str, elements: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"{name}[{number}]", element) for number, element in enumerate(elements))
 
 
 def _is_field(key: str, value: Any) -> bool:
-    """Tell whether a file begins with a field of one record, and not with a record under its id."""
+    """Whether a member is a field of one record or page, and not a record under its id."""
     is_record = isinstance(value, dict) and "id" in value and key not in _OBJECTS
     return bool(_FIELD.fullmatch(key)) and not is_record
 
 
-def _single(record: dict[str, Any], source: str, kind: Kind) -> _Record:
-    """Take the only record of a file.
-
-    Raises:
-        InvalidArgumentError: If it is none: nothing in the file is, then.
-    """
-    try:
-        title = _title_of(record, kind)
-    except InvalidTitleError as error:
-        raise InvalidArgumentError(f"{source}: {error}") from error
-    return _Record(str(title.id), record, "listed")
-
-
-def _title(record: _Record, kind: Kind) -> AnyTitle | str:
-    """Make a title of a record, or say why it is none."""
-    try:
-        if record.form == "tmdb":
-            return TITLE_CLASSES[kind].from_tmdb(record.value)
-        title = _title_of(record.value, kind)
-    except (InvalidTitleError, RecursionError) as error:
-        return _reason(error)
-    if record.form == "keyed" and record.place != str(title.id):
-        return f"its key is {shown(record.place)}, its id {title.id}"
-    return title
-
-
-def _reason(error: InvalidTitleError | RecursionError) -> str:
+def _reason(error: InvalidArgumentError | RecursionError) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
@@ -340,11 +292,11 @@ def _title_of(record: Any, kind: Kind) -> AnyTitle:
 
 
 def _short(key: str) -> str:
-    """Give a key as a report lists it: all of it, unless somebody means to fill the memory."""
+    """Return a key as a report lists it: the beginning of one that is very long."""
     cut = f"{key[:_LONGEST_KEY]}... ({len(key):,} characters)" if len(key) > _LONGEST_KEY else key
     return _encodable(cut)
 
 
 def _encodable(text: str) -> str:
-    """Give a text that can be printed and written: lone surrogates become escapes."""
+    """Return a text that can be printed and written: lone surrogates become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()

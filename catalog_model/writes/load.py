@@ -24,6 +24,7 @@ from catalog_model.declarations.vocabulary import (
     write_step,
 )
 from catalog_model.domain.kinds import TitleKey
+from catalog_model.domain.rejection import Rejection, Sourced
 from catalog_model.dynamodb.actions import plan_size
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
@@ -43,14 +44,8 @@ from catalog_model.writes.storing import check_creation, first_version, write_ti
 
 EMPTY: Final = (Shard(0),) * SHARDS
 
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A record that was not loaded: where it stands, and why not."""
-
-    source: str
-    key: str
-    reason: str
+Loadable = AnyTitle | Sourced[AnyTitle] | Rejection
+"""What a load takes: a title, alone or with its place in a file, or a record rejected before."""
 
 
 @dataclass(slots=True)
@@ -97,7 +92,7 @@ class LoadReport:
 )
 def load_titles(
     catalog: Catalog,
-    titles: Iterable[AnyTitle | Rejection],
+    titles: Iterable[Loadable],
     *,
     on_progress: Callable[[int], None] | None = None,
     write_units: float | None = None,
@@ -118,7 +113,8 @@ def load_titles(
 
     Args:
         titles: Movies and shows, in any order and number; read as they are needed. A `Rejection`
-            among them, or anything that is no title, goes into the report.
+            among them, or anything that is no title, goes into the report. A `Sourced` title that
+            is rejected here keeps its file, key and line.
         on_progress: Called with the number of records done so far, after each batch.
         write_units: How many write units a second it may take of the table, and of each index at
             the most, above 0; as many as it gets when None.
@@ -160,19 +156,24 @@ class _Loading:
         self._pace = pace
         self._on_progress = on_progress
 
-    def accepted(self, titles: Iterable[object]) -> Iterator[AnyTitle]:
+    def accepted(self, titles: Iterable[object]) -> Iterator[Sourced[AnyTitle]]:
         """Let through what can be loaded, and note the rest."""
-        for title in titles:
-            rejection = title if isinstance(title, Rejection) else _judge(title)
-            if rejection is not None:
-                self.report.rejected.append(rejection)
-            elif isinstance(title, (Movie, TVShow)):
-                yield title
+        for each in titles:
+            accepted = each if isinstance(each, Rejection) else _judge(each)
+            if isinstance(accepted, Rejection):
+                self.report.rejected.append(accepted)
+            else:
+                yield accepted
 
-    def load(self, titles: list[AnyTitle]) -> None:
+    def load(self, batch: list[Sourced[AnyTitle]]) -> None:
         """Bring up to 100 titles with different keys into the table."""
-        stored, unreadable = self._read(titles)
-        titles = [title for title in titles if title.key not in unreadable]
+        stored, unreadable = self._read([each.title for each in batch])
+        self.report.rejected += [
+            each.rejected(unreadable[each.title.key])
+            for each in batch
+            if each.title.key in unreadable
+        ]
+        titles = [each.title for each in batch if each.title.key not in unreadable]
         equal = {title.key for title in titles if _is_as_stored(title, stored.get(title.key))}
         self.report.unchanged += len(equal)
         self.progressed()
@@ -182,19 +183,18 @@ class _Loading:
         for group in _transactions([title for title in titles if title.key not in stored]):
             self._create_all(group)
 
-    def _read(self, titles: list[AnyTitle]) -> tuple[dict[TitleKey, Stored], set[TitleKey]]:
-        """Read what is there; what cannot be read is reported, and nothing is put in its place."""
+    def _read(self, titles: list[AnyTitle]) -> tuple[dict[TitleKey, Stored], dict[TitleKey, str]]:
+        """Read what is there; what cannot be read has a reason, and is not replaced."""
         wanted = {keys.title_key(title.key): title.key for title in titles}
         found = self._catalog.gateway.batch_get(wanted, consistent=True)
         stored: dict[TitleKey, Stored] = {}
-        unreadable: set[TitleKey] = set()
+        unreadable: dict[TitleKey, str] = {}
         for at, item in found.items():
             key = wanted[at]
             try:
                 there = read_stored(key, item)
             except UnknownEntityError as error:
-                unreadable.add(key)
-                self.report.rejected.append(Rejection("", f"{key.kind} {key.id}", str(error)))
+                unreadable[key] = str(error)
             else:
                 stored |= {key: there} if there else {}
         return stored, unreadable
@@ -255,25 +255,29 @@ def _is_as_stored(title: AnyTitle, stored: Stored | None) -> bool:
     return stored is not None and stored.slot is not None and stored.title == title
 
 
-def _judge(title: object) -> Rejection | None:
-    """Say why something cannot be loaded; None if it can."""
+def _judge(given: object) -> Sourced[AnyTitle] | Rejection:
+    """Return what can be loaded, with its place, and the rejection of anything else."""
+    title = given.title if isinstance(given, Sourced) else given
     if not isinstance(title, (Movie, TVShow)):
         return Rejection("", shown(title), "this is neither a Movie nor a TVShow")
+    sourced = (
+        given if isinstance(given, Sourced) else Sourced(title, "", f"{title.kind} {title.id}")
+    )
     try:
         check_creation(title)
     except InvalidTitleError as error:
-        return Rejection("", f"{title.kind} {title.id}", str(error))
-    return None
+        return sourced.rejected(str(error))
+    return sourced
 
 
-def _batches(titles: Iterator[AnyTitle]) -> Iterator[list[AnyTitle]]:
+def _batches(titles: Iterator[Sourced[AnyTitle]]) -> Iterator[list[Sourced[AnyTitle]]]:
     """Cut into batches of one BatchGetItem; none holds the same key twice."""
-    batch: dict[TitleKey, AnyTitle] = {}
-    for title in titles:
-        if len(batch) == MAX_BATCH_GET or title.key in batch:
+    batch: dict[TitleKey, Sourced[AnyTitle]] = {}
+    for each in titles:
+        if len(batch) == MAX_BATCH_GET or each.title.key in batch:
             yield list(batch.values())
             batch = {}
-        batch[title.key] = title
+        batch[each.title.key] = each
     if batch:
         yield list(batch.values())
 

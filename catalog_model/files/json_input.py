@@ -1,0 +1,195 @@
+"""JSON as it comes from a file: one document up to a size, or JSON Lines of any number.
+
+Values are those of `json.loads`, which also finds the encoding. Beyond it, a key that occurs twice
+in one object is refused, and so is a value of more than `MAX_NESTING` levels.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from json.decoder import JSONDecodeError
+from typing import IO, Any, Final, NoReturn
+
+from catalog_model.checks import shown
+from catalog_model.checks.nesting import nests_too_deeply
+from catalog_model.errors import InvalidArgumentError
+
+MAX_FILE: Final = 64 * 2**20
+"""Bytes of one document, which is held in memory: more than 100,000 records."""
+
+MAX_LINE: Final = 4 * 2**20
+"""Bytes of one line: ten times what DynamoDB takes as an item, to leave room for escapes."""
+
+LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
+"""How names of JSON Lines files end; without, they are recognised by their first two lines."""
+
+_CHUNK: Final = 2**20
+_MAX_BLANK_LINES: Final = 1000
+
+
+class JSONInput:
+    """An open file of JSON. It is read once: by `document`, or by `lines` if it `is_lines`.
+
+    Args:
+        file: The file, as bytes.
+        source: Its name in errors.
+    """
+
+    def __init__(self, file: IO[bytes], source: str) -> None:
+        self._file = file
+        self.source = source
+        self._begin: list[bytes] = []
+        self._held = 0
+        self.is_lines = source.lower().endswith(LINES_SUFFIXES) or self._begins_as_lines()
+
+    def document(self) -> Any:
+        """Read the one value that the file holds.
+
+        Raises:
+            InvalidArgumentError: If the file cannot be read, has more than `MAX_FILE` bytes, or is
+                not JSON as `parse` reads it.
+        """
+        while self._held <= MAX_FILE and self._hold(self._read(_CHUNK)):
+            pass
+        if self._held > MAX_FILE:
+            self._refuse(
+                f"has {self._size()} bytes, and a JSON document at most {MAX_FILE:,}; "
+                "as JSON Lines, one record a line, it may be of any size"
+            )
+        data = b"".join(self._begin)
+        self._begin.clear()
+        try:
+            return parse(data)
+        except InvalidArgumentError as error:
+            self._refuse(str(error), error)
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Read the lines that are not blank, each with its number.
+
+        A line of more than `MAX_LINE` bytes is cut, to a length that is still above `MAX_LINE`.
+
+        Raises:
+            InvalidArgumentError: If the file cannot be read, is not UTF-8, or has a line of more
+                than `MAX_FILE` bytes.
+        """
+        begin, self._begin = self._begin, []
+        for number, line in enumerate(chain(begin, self._further_lines()), start=1):
+            if number == 1 and not json.detect_encoding(line).startswith("utf-8"):
+                self._refuse("JSON Lines must be UTF-8")
+            if line.strip():
+                yield number, line.removesuffix(b"\n")
+            if len(line) > MAX_LINE and not line.endswith(b"\n"):
+                self._skip_line(number)
+
+    def _further_lines(self) -> Iterator[bytes]:
+        while line := self._read_line(MAX_LINE + 1):
+            yield line
+
+    def _skip_line(self, number: int) -> None:
+        skipped = MAX_LINE
+        while skipped < MAX_FILE:
+            part = self._read_line(_CHUNK)
+            if not part or part.endswith(b"\n"):
+                return
+            skipped += len(part)
+        self._refuse(f"line {number}: more than {MAX_FILE:,} bytes")
+
+    def _begins_as_lines(self) -> bool:
+        """Whether the first line is an object, and the next does not go on with it.
+
+        No document is mistaken for lines: a closing brace ends it, or ``,``, ``}`` or ``]`` follow.
+        """
+        first = self._next_line().removeprefix(codecs.BOM_UTF8)
+        is_object = first.startswith(b"{") and first.endswith(b"}")
+        return is_object and self._next_line()[:1] not in (b"", b",", b"}", b"]")
+
+    def _next_line(self) -> bytes:
+        """Read and hold the lines up to the next one that is not blank."""
+        for _ in range(_MAX_BLANK_LINES):
+            line = self._hold(self._read_line(MAX_FILE + 1))
+            if line.strip() or not line:
+                break
+        return line.strip()
+
+    def _hold(self, data: bytes) -> bytes:
+        self._begin.append(data)
+        self._held += len(data)
+        return data
+
+    def _size(self) -> str:
+        try:
+            size = os.fstat(self._file.fileno()).st_size
+        except (AttributeError, OSError):  # a file in memory or in an archive
+            size = 0
+        return f"{max(size, self._held):,}" if size else f"at least {self._held:,}"
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self._refuse(f"cannot be read: {error.strerror}", error)
+
+    def _read_line(self, size: int) -> bytes:
+        try:
+            return self._file.readline(size)
+        except OSError as error:
+            self._refuse(f"cannot be read: {error.strerror}", error)
+
+    def _refuse(self, message: str, cause: Exception | None = None) -> NoReturn:
+        raise InvalidArgumentError(f"{self.source}: {message}") from cause
+
+
+def parse(data: bytes, *, is_line: bool = False) -> Any:
+    """Parse JSON in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
+
+    Args:
+        data: The text of one value.
+        is_line: Whether it is one line, in which errors name only the column.
+
+    Raises:
+        InvalidArgumentError: If it is not JSON, is nested too deeply, or has an object in which a
+            key occurs twice.
+    """
+    text = _decoded(data)
+    if nests_too_deeply(text):
+        raise InvalidArgumentError("nested too deeply")
+    try:
+        return _DECODER.decode(text)
+    except JSONDecodeError as error:
+        line = "" if is_line else f"line {error.lineno}, "
+        message = f"not JSON, {line}column {error.colno}: {error.msg}"
+        raise InvalidArgumentError(message) from error
+    except InvalidArgumentError:  # a repeated key
+        raise
+    except RecursionError as error:
+        raise InvalidArgumentError("nested too deeply") from error
+    except ValueError as error:  # Python reads no number of more than some thousand digits
+        raise InvalidArgumentError("holds a number of too many digits") from error
+
+
+def _decoded(data: bytes) -> str:
+    encoding = json.detect_encoding(data).removesuffix("-sig")
+    text = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return text.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError as error:
+        at = error.start + len(data) - len(text)
+        message = f"not JSON, byte {at} as {error.encoding}: {error.reason}"
+        raise InvalidArgumentError(message) from error
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        counted = Counter(key for key, _ in pairs)
+        repeated = next(key for key, times in counted.items() if times > 1)
+        raise InvalidArgumentError(f"the key {shown(repeated)} occurs twice in one object")
+    return unique
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_repetition)
