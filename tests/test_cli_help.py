@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from catalog_model import __main__ as entry
 from catalog_model import access_patterns as ap
 from catalog_model.cli.explain import explain_group
-from catalog_model.cli.patterns import EXAMPLES, command_name
+from catalog_model.cli.patterns import EXAMPLES, command_name, pattern_commands, run_pattern
 from catalog_model.cli.program import program
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text()
@@ -96,3 +97,13 @@ def test_the_console_script_names_the_extra_it_lacks(
     assert capfd.readouterr().err == (
         "Error: the command line needs click and rich: pip install 'catalog-model[cli]'\n"
     )
+
+
+def test_a_pattern_without_an_example_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its help shows none; the other commands work as before."""
+    monkeypatch.delitem(cast("dict[str, str]", EXAMPLES), "list_genres")
+    commands = {each.name: each for each in pattern_commands(run_pattern)}
+    shown = CliRunner().invoke(commands["list-genres"], ["--help"], prog_name="list-genres")
+    assert shown.exit_code == 0
+    assert "Example:" not in shown.output
+    assert len(commands) == len(ap.PATTERNS) - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -79,12 +79,19 @@ class Argument(click.Argument):
         self.words = words
 
 
-def parameters_of(pattern: AccessPattern) -> list[click.Parameter]:
-    """Return the arguments and options of a pattern's command."""
+def parameters_of(pattern: AccessPattern, required: Collection[str] = ()) -> list[click.Parameter]:
+    """Return the arguments and options of a pattern's command.
+
+    An argument of several values may be empty unless it is among *required*.
+    """
     words = describe(pattern).arguments
     signature = inspect.signature(pattern.function, eval_str=True)
     arguments = list(signature.parameters.values())[1:]  # the first is the catalogue
-    return [_parameter(each, words.get(each.name, "")) for each in arguments if _fits(each)]
+    return [
+        _parameter(each, words.get(each.name, ""), is_required=each.name in required)
+        for each in arguments
+        if _fits(each)
+    ]
 
 
 def _fits(argument: inspect.Parameter) -> bool:
@@ -92,7 +99,7 @@ def _fits(argument: inspect.Parameter) -> bool:
     return not is_record and argument.kind is not argument.VAR_KEYWORD
 
 
-def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:
+def _parameter(argument: inspect.Parameter, words: str, *, is_required: bool) -> click.Parameter:
     words = WORDING.get(argument.name, words)
     if argument.annotation is bool:
         return _flag(argument, words)
@@ -104,7 +111,7 @@ def _parameter(argument: inspect.Parameter, words: str) -> click.Parameter:
             [argument.name],
             type=kind,
             nargs=-1 if is_many else 1,
-            required=not is_many,
+            required=is_required or not is_many,
             metavar=argument.name.upper() if is_choice else None,
             words=words,
         )

@@ -67,7 +67,11 @@ def amount(text: str) -> float:
     return value
 
 
-@click.command(cls=Command, short_help="Price access patterns: capacity, dollars a month.")
+@click.command(
+    cls=Command,
+    short_help="Price access patterns: capacity, dollars a month.",
+    params=file_options(),
+)
 @click.option(
     "--pattern",
     "texts",
@@ -182,8 +186,8 @@ def _parsed(
         with inner, naming(text):
             arguments = command.arguments(**inner.params)
     except click.UsageError as error:
-        example = f"Example: {name} {command.example}"
-        message = f"--pattern {text!r}: {error.format_message()}\n{example}"
+        example = f"\nExample: {name} {command.example}" if command.example else ""
+        message = f"--pattern {text!r}: {error.format_message()}{example}"
         raise click.UsageError(message, error.ctx) from error
     if arguments.get("after") is not None:
         raise click.UsageError(f"--pattern {text!r}: omit --after, every page costs the same")
@@ -305,6 +309,3 @@ def _priced(priced: Priced) -> dict[str, Any]:
             for name, times in (("per_call", 1), ("per_second", calls.per_second))
         },
     }
-
-
-cost.params = [*cost.params[:2], *file_options(), *cost.params[2:]]

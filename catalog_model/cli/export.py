@@ -15,7 +15,12 @@ from catalog_model.declarations.pattern import AccessPattern
 _ACCOUNT = re.compile(r"\d{12}|\*", re.ASCII)
 
 
-@click.group("export", context_settings=CONTEXT, short_help="Export for other tools.")
+@click.group(
+    "export",
+    context_settings=CONTEXT,
+    short_help="Export for other tools.",
+    params=shared_options(hidden=True),
+)
 def export_group() -> None:
     """Export declarations of the table for other tools, offline."""
 
@@ -100,6 +105,3 @@ def _arn(settings: Settings, account: str) -> str:
         return catalog.table
     meta = catalog.client.meta
     return f"arn:{meta.partition}:dynamodb:{meta.region_name}:{account}:table/{catalog.table}"
-
-
-export_group.params += shared_options(hidden=True)

@@ -82,7 +82,7 @@ class PatternCommand(Command):
 
     def __init__(self, pattern: AccessPattern, run: Run) -> None:
         self.pattern = pattern
-        self.example = EXAMPLES[pattern.name]
+        self.example = EXAMPLES.get(pattern.name, "")
         name = command_name(pattern)
 
         def callback(settings: Settings, **given: Any) -> None:
@@ -121,6 +121,8 @@ class PatternCommand(Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example on one line, so that it can be pasted."""
+        if not self.example:
+            return
         formatter.write_paragraph()
         formatter.write(f"Example: {as_typed(ctx)} {self.example}\n")
 
@@ -145,9 +147,7 @@ class _GetTitles(PatternCommand):
     """Shows missing titles by their keys; the function returns None for them."""
 
     def parameters(self) -> list[click.Parameter]:
-        parameters = super().parameters()
-        parameters[0].required = True
-        return parameters
+        return parameters_of(self.pattern, required=("keys",))
 
     def shown(self, answer: Any, arguments: Mapping[str, Any]) -> Any:
         pairs = zip(answer, arguments["keys"], strict=True)

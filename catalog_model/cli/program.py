@@ -44,7 +44,7 @@ from catalog_model.writes.load import LoadReport
 EPILOG = "The options may also follow the command."
 
 
-@click.group(cls=Program, context_settings=CONTEXT, epilog=EPILOG)
+@click.group(cls=Program, context_settings=CONTEXT, epilog=EPILOG, params=shared_options())
 @click.version_option(__version__, prog_name="catalog-model")
 @click.pass_context
 def program(ctx: click.Context) -> None:
@@ -128,7 +128,10 @@ def _print_status(status: TableStatus, settings: Settings) -> None:
     print_table(("what", "~is"), rows)
 
 
-@program.command(short_help="Load the application's JSON files.")
+@program.command(
+    short_help="Load the application's JSON files.",
+    params=[*file_options(), write_units_option()],
+)
 @click.pass_context
 def load(
     ctx: click.Context, movies: Path | None, tv: Path | None, write_units: float | None
@@ -215,8 +218,6 @@ def _cost(cost: Cost) -> str:
     return "; ".join(parts)
 
 
-load.params = [*file_options(), write_units_option(), *load.params]
-program.params += shared_options()
 program.add_command(serve)
 program.add_command(explain_group)
 program.add_command(verify_command)
