@@ -123,7 +123,15 @@ class _Connection:
             head = f"HTTP/1.1 {error.status}\r\nContent-Type: application/x-amz-json-1.0\r\n"
             head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             self._client.sendall(head.encode() + body)
-            drain(self._client)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Read the rest of a request, so that closing does not take the answer back."""
+        self._client.shutdown(socket.SHUT_WR)
+        self._client.settimeout(1.0)
+        for _ in range(MAX_DRAINED // _CHUNK):
+            if not self._client.recv(_CHUNK):
+                return
 
     def _pass(self, ready: list[tuple[int, int]]) -> bool:
         for number, _ in ready:
@@ -155,20 +163,16 @@ class _Connection:
                     )
                 return
             self._head = b""
-            self._body = length_of_body(_headers(head), exposed=self._exposed)
+            self._body = length_of_body(headers_of(head), exposed=self._exposed)
             yield head + end
 
 
-def drain(client: socket.socket) -> None:
-    """Read the rest of a refused request, so that closing does not take the answer back."""
-    client.shutdown(socket.SHUT_WR)
-    client.settimeout(1.0)
-    for _ in range(MAX_DRAINED // _CHUNK):
-        if not client.recv(_CHUNK):
-            return
+def headers_of(head: bytes) -> dict[str, str]:
+    """Read a head without its last line, the empty one; names come in lower case.
 
-
-def _headers(head: bytes) -> dict[str, str]:
+    Raises:
+        RefusedError: If others could read something else in it.
+    """
     found: dict[str, str] = {}
     for line in head.decode("latin-1").split("\r\n")[1:]:
         name, _, value = line.partition(":")

@@ -17,6 +17,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
+from catalog_model.dynamodb.engines.moto_answers import hasten_answers
+
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 _one_transaction: Final = threading.Lock()
 
@@ -42,6 +44,7 @@ def hasten() -> None:
     """Make moto's transactions and queries quick in this process, where they come one at a time."""
     setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
     setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
+    hasten_answers()
 
 
 def _all_items(table: Table) -> list[Item]:
