@@ -22,7 +22,7 @@ FOLDERS: Final = ("catalog_model", "docs", "examples", "tests", "bench", "fuzz",
 PAGES: Final = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 CODE: Final = "\0"
-"""Stands in for each character that is not prose, so that no phrase spans it."""
+"""Replaces all characters between two pieces of prose, so that a phrase cannot span them."""
 
 _SPACE: Final = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 _WORDS: Final = re.compile(r"\w \w")
