@@ -1,4 +1,4 @@
-"""What is fuzzed: functions of bytes that raise nothing, whatever the bytes are.
+"""The fuzzed functions: they take bytes and must not raise, whatever the bytes are.
 
 What a docstring of the package names may be raised beneath them; anything else that comes out is
 a bug, and so is an answer that is not what it should be.
@@ -40,7 +40,7 @@ def fuzz_codec(data: bytes) -> None:
     """Decode any JSON as any item; encode and decode it where it is a record."""
     try:
         value = json.loads(data)
-    except (ValueError, RecursionError):  # of the bytes alone: nothing of ours has run yet
+    except (ValueError, RecursionError):  # not JSON: nothing of the package has run
         return
     if isinstance(value, dict):
         _decode(value)
@@ -61,7 +61,7 @@ def _decode(item: dict[str, Any]) -> None:
 
 
 def _is_a_title(item: dict[str, Any], title: Movie | TVShow) -> None:
-    """Hold what was read against the key that it stands under, and against the model."""
+    """Check the decoded item against its key, and against the model."""
     assert keys.title_key(title.key) == codec.primary_key(item)
     record = title.to_json()
     for name, field in title.fields.items():
@@ -141,7 +141,7 @@ def fuzz_files(data: bytes) -> None:
 
 
 def _at_once(data: bytes) -> str | None:
-    """Give the members of an object as text; None where `json` refuses it or finds no object."""
+    """Return the members of an object as text; None if `json` rejects it or finds no object."""
     with suppress(ValueError, RecursionError):
         found = json.loads(data)
         if isinstance(found, dict):
