@@ -46,7 +46,7 @@ _IN_MARKDOWN: Final = re.compile(
     r"|\|",
     re.MULTILINE | re.DOTALL,
 )
-_NO_COMMENT: Final = re.compile(r"^(?:[^#\n]|\S#)*#*|`[^`\n]+`", re.MULTILINE)
+_NO_COMMENT: Final = re.compile(r"^(?:[^#\n]|(?<=[^\s#])#)*#*|`[^`\n]+`", re.MULTILINE)
 
 
 class Substitution(NamedTuple):
