@@ -1,13 +1,13 @@
-# The example application and what it needs around it, each a target of its own:
+# The example application and its tools, each as a separate target:
 #
 #   app     the application under gunicorn; the default
 #   tools   the command line, to create, load, verify and migrate the table
-#   engine  a local engine to try them on; see compose.yaml
+#   engine  a local engine to test them with; see compose.yaml
 #
-# docs/deployment.md tells how to build and run them. No step needs a particular frontend, so there
-# is no `# syntax` line, which would be one more image to fetch.
+# docs/deployment.md explains how to build and run them. No step needs a particular frontend, so
+# there is no `# syntax` line, which would be one more image to fetch.
 
-# pip's cache is a mount, and so in no layer; the linter only knows a mount at pip's default place.
+# pip's cache is a mount, and so not in a layer; the linter only accepts a mount at pip's default path.
 # hadolint global ignore=DL3042
 
 ARG PYTHON_VERSION=3.13
@@ -15,8 +15,8 @@ ARG PYTHON_VERSION=3.13
 ARG BASE=docker.io/library/python:${PYTHON_VERSION}-slim
 
 
-# --- Installing: where packages come from is said by a secret, which stays in no layer, and by the
-# --- wheels in deploy/wheelhouse, if there are any. What is installed is said by deploy/requirements.
+# --- Installing: packages come from the index in a secret, which is not in any layer, or from the
+# --- wheels in deploy/wheelhouse, if there are any. deploy/requirements lists the packages.
 
 FROM ${BASE} AS install
 ENV PIP_CACHE_DIR=/var/cache/pip \
@@ -37,14 +37,14 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
 FROM install AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY catalog_model catalog_model
-# Said from outside, see deploy/build_image.sh: the context of the image has no .git.
+# Set by deploy/build_image.sh, because the context of the image has no .git.
 ARG VERSION=0.0.0
 RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /opt/build/bin/python -m hatchling build \
         --target wheel --directory /dist
 
 
-# --- Environments: first what others wrote, so that a change of this project leaves that layer as
-# --- it is. Bytecode is compiled here for good: nobody can write it later, and no clock matters.
+# --- Environments: dependencies first, so that a change of this project does not rebuild that layer.
+# --- Bytecode is compiled here: it cannot be written later, and is valid whatever the time stamps.
 
 FROM install AS app-venv
 COPY deploy/requirements/app.txt ./
@@ -77,14 +77,13 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 
-# --- What is shipped: the base, an environment, and files that belong to root. A user without a
-# --- name or a home runs it. Nothing on the disk is written: the figures of gunicorn's workers go
-# --- to memory (/dev/shm, see gunicorn_conf.py); a tmpfs at /tmp is for what a library may want to
-# --- put aside.
+# --- The image: the base, an environment, and files owned by root. It runs as a user without a name
+# --- or home directory. Nothing is written to the disk: the metrics of gunicorn's workers go to
+# --- memory (/dev/shm, see gunicorn_conf.py); a tmpfs at /tmp is for temporary files of libraries.
 
 FROM ${BASE} AS final
-# Official images come without the bytecode of Python's own library: each start, and each check of
-# the health, would compile what it imports. What nothing here imports is left out.
+# Official images lack the bytecode of Python's standard library: each start, and each health check,
+# would compile the modules it imports. Modules that are never imported here are omitted.
 RUN python -m compileall -q -x '/(site-packages|dist-packages|test|tests|idlelib|tkinter|turtledemo|ensurepip|pydoc_data)/' \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 ENV PATH=/opt/venv/bin:${PATH} \
@@ -112,7 +111,7 @@ LABEL org.opencontainers.image.title="catalog-model-engine" \
 
 FROM final AS tools
 COPY --from=tools-venv /opt/venv /opt/venv
-# The sample; mount a folder with your own data_movies.json and data_tv.json over it.
+# The sample data; mount a folder with your own data_movies.json and data_tv.json over it.
 COPY --chmod=0644 catalog_model/files/sample/data_movies.json catalog_model/files/sample/data_tv.json /data/
 ENTRYPOINT ["catalog-model"]
 CMD ["--help"]
@@ -128,11 +127,11 @@ COPY --from=app-venv /opt/venv /opt/venv
 COPY --chmod=0644 examples/netflix_movie_catalog/app.py \
     examples/netflix_movie_catalog/gunicorn_conf.py ./
 EXPOSE 8080
-# The process, not the table: no new container helps while DynamoDB is away. /readyz is for those
-# who balance load.
+# Checks the process, not the table: a new container would not help while DynamoDB is unavailable.
+# /readyz is for load balancers.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
     CMD ["python", "-c", "import sys, urllib.request as u; sys.exit(u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:8080/status', timeout=4).status != 200)"]
-# No shell between: gunicorn is process 1 and hears SIGTERM.
+# Without a shell: gunicorn is process 1 and receives SIGTERM.
 ENTRYPOINT ["gunicorn", "--config", "gunicorn_conf.py", "app:create_app()"]
 CMD ["--bind", "0.0.0.0:8080"]
 ARG VERSION=0.0.0

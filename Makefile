@@ -1,5 +1,5 @@
-# Every target makes what it needs; nothing but Python 3.11 (or newer) has to be there before.
-# Packages are installed by uv where it is there, and the strict engine dynoxide where npm is.
+# Every target installs what it needs; only Python 3.11 (or newer) is required.
+# Packages are installed by uv if it is available, and the strict engine dynoxide if npm is.
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,7 +24,7 @@ GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) $(if $(filter auto,$(ENGINE)),-
 
 .PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
-help:  ## show what can be made
+help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # moto is installed only where dynoxide cannot be had, or where it is asked for.
@@ -39,35 +39,35 @@ run: $(VENV)/.made  ## serve the example application on 127.0.0.1:8080 (PORT=, E
 test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-oldest: $(VENV)/.dev engine  ## run the tests on the oldest dependencies that are allowed, in an environment of its own
+oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependencies, in a separate environment
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
 	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
 	@$(OLDEST)/bin/python -m pytest -q -n auto --dist loadfile
 
-soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
+soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
-check: lint types imports docs test  ## everything that CI checks
+check: lint types imports docs test  ## run all checks of CI
 
-lint: $(VENV)/.dev  ## style, formatting and prose
+lint: $(VENV)/.dev  ## check style, formatting and prose
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m docs.prose
 
-types: $(VENV)/.dev  ## mypy --strict
+types: $(VENV)/.dev  ## run mypy --strict
 	@$(BIN)/mypy
 
-imports: $(VENV)/.dev  ## imports point one way
+imports: $(VENV)/.dev  ## check that imports point one way
 	@$(BIN)/lint-imports --no-cache
 
-docs: $(VENV)/.dev  ## generated tables are fresh
+docs: $(VENV)/.dev  ## check that generated tables are up to date
 	@$(BIN)/python -m docs.generate --check
 
 bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
 	@$(BIN)/python bench/reads.py
 
-fuzz: $(VENV)/.local  ## throw bytes at what reads them, guided by coverage (SECONDS= for each target)
+fuzz: $(VENV)/.local  ## fuzz all parsers, guided by coverage (SECONDS= for each target)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 	    || $(BIN)/pip install --quiet --disable-pip-version-check atheris >/dev/null 2>&1 || true
 	@$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60)
@@ -75,12 +75,12 @@ fuzz: $(VENV)/.local  ## throw bytes at what reads them, guided by coverage (SEC
 image:  ## build the images with docker, podman or buildah (TARGETS=, VERSION=, BASE=, PIP_CONF=)
 	@deploy/build_image.sh
 
-pins: $(VENV)/.made  ## pin anew what the images install, deploy/requirements
+pins: $(VENV)/.made  ## update the images' pinned dependencies, deploy/requirements
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/pin.sh
 
-# The environment of which the SBOM tells has what users install, and nothing of the developers.
-dist: $(VENV)/.dev  ## build what is released: wheel, source, SBOM and checksums, in dist/
+# The SBOM describes an environment with the users' dependencies only.
+dist: $(VENV)/.dev  ## build a release: wheel, source, SBOM and checksums, in dist/
 	@rm -rf "$(DIST)"
 	@$(BIN)/python -m build --no-isolation --outdir "$(DIST)" . >/dev/null
 	@$(BIN)/twine check --strict "$(DIST)"/*
@@ -95,7 +95,7 @@ dist: $(VENV)/.dev  ## build what is released: wheel, source, SBOM and checksums
 	@rm -rf "$(DIST)/users" "$(DIST)/pyproject.toml"
 	@cd "$(DIST)" && sums=$$(sha256sum * || shasum -a 256 *) && echo "$$sums" > SHA256SUMS && cat SHA256SUMS
 
-engine: $(VENV)/.made  ## get dynoxide, the strict engine, where npm can
+engine: $(VENV)/.made  ## install dynoxide, the strict engine, with npm
 	@$(SETUP) engine $(DYNOXIDE_VERSION) || [ $$? -eq 1 ]
 
 $(VENV)/.made:
@@ -121,5 +121,5 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@$(SETUP) install --extras cli fast flask local otel --groups lint package test
 	@touch $(VENV)/.app $(VENV)/.local $@
 
-clean:  ## remove what was made
+clean:  ## remove everything that was made
 	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,4 +1,4 @@
-"""What the copies cost: read and write units of this model against slim memberships.
+"""The cost of copies: read and write units of this model and of one with slim memberships.
 
 The slim variant is the same plan and the same indexes without ``_doc``: a page is a Query for the
 keys, then a BatchGetItem of the titles. Run it as ``python bench/costs.py FOLDER`` with the
@@ -45,7 +45,7 @@ class Meter:
         self.units += sum(part["CapacityUnits"] for part in parts)
 
     def of(self, action: Callable[[], object]) -> float:
-        """Give the units of one action."""
+        """Return the units of one action."""
         before = self.units
         action()
         return self.units - before

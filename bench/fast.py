@@ -1,4 +1,4 @@
-"""What the extra ``fast`` gains: CPU of this process with orjson, as a ratio to that without.
+"""The gain of the extra ``fast``: CPU of this process with orjson, as a ratio to that without.
 
 Three handles on the same full table take turns in random order: one that reads with orjson and two
 without, whose ratio shows what is noise. ``python bench/fast.py FOLDER`` with the application's
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _reads(keys: list[TitleKey]) -> dict[str, tuple[Read, int]]:
-    """Name reads, each with how often it is called at a time."""
+    """Return the reads by name, each with its number of calls in a batch."""
     return {
         "a page of 20 of a genre": (lambda c: ap.list_titles_in_genre(c, "movie", 28), 8),
         "a page of 20 by rating": (
@@ -73,7 +73,7 @@ def _handle(engine: Engine) -> Catalog:
 
 
 def _ratios(handles: dict[str, Catalog], read: Read, calls: int) -> dict[str, float]:
-    """Give the median of the ratios to the handle without, of rounds in random order."""
+    """Return the median ratios to the handle without orjson, over rounds in random order."""
     ratios: dict[str, list[float]] = {name: [] for name in handles}
     for catalog in handles.values():
         read(catalog)

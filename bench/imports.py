@@ -1,4 +1,4 @@
-"""What importing the package costs, as a ratio to importing what it stands on.
+"""The cost of importing the package, as a ratio to that of importing its dependencies.
 
 Fresh processes in random order: Python alone, boto3 with PynamoDB, and the package with its access
 patterns. CPU of the process, less that of Python alone; everything is compiled before, as an

@@ -1,8 +1,8 @@
-"""The example application while its table is ill, and under clients that are slow or send much.
+"""The example application while its table is failing, and under slow clients and large bodies.
 
-Two workers, as `gunicorn_conf.py` has them. Each load lasts some seconds and prints one line: the
-answers to /discover by status with their median and 95th percentile, those to /status, which is
-asked beside it, and the memory of the workers. Run it as ``python bench/outage.py [LOAD ...]``.
+Two workers, as in `gunicorn_conf.py`. Each load lasts some seconds and prints one line: the answers
+to /discover by status with median and 95th percentile, those of concurrent requests to /status, and
+the memory of the workers. Run it as ``python bench/outage.py [LOAD ...]``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from catalog_model.operations import create_table  # noqa: E402
 def under_black_hole(
     kind: Callable[[], AbstractContextManager[str]], options: list[str], seconds: float
 ) -> Seen:
-    """64 clients on a table that says nothing."""
+    """64 clients on a table that does not answer."""
     seen = Seen()
     with kind() as url, served(url, options) as app, asked_beside(app.port, seen):
         time.sleep(1)
@@ -49,7 +49,7 @@ def under_black_hole(
 
 
 def under_throttling(options: list[str], seconds: float, units: float = 10) -> tuple[Seen, str]:
-    """Five requests a second on a table of so many read units."""
+    """Five requests a second on a table with a given number of read units."""
     seen = Seen()
     with ExitStack() as stack:
         engine = stack.enter_context(start_engine())
@@ -64,7 +64,7 @@ def under_throttling(options: list[str], seconds: float, units: float = 10) -> t
 
 
 def under_half_headers(options: list[str], seconds: float) -> Seen:
-    """40 connections that stop within their header."""
+    """40 connections that each send half a header."""
     seen = Seen()
     with black_hole() as url, served(url, options) as app:
         opened = half_headers(app.port, 40)
@@ -76,7 +76,7 @@ def under_half_headers(options: list[str], seconds: float) -> Seen:
 
 
 def under_large_bodies(options: list[str], megabytes: int = 50) -> tuple[Seen, str]:
-    """Six bodies of 50 MB at the same time."""
+    """Six concurrent bodies of 50 MB."""
     seen, answers = Seen(), []  # type: tuple[Seen, list[str]]
     with black_hole() as url, served(url, options) as app:
         pids, port = app.workers(), app.port
@@ -99,7 +99,7 @@ LOADS = ("black-hole", "deaf", "throttled", "half-headers", "large-bodies")
 
 
 def main() -> None:
-    """Run the loads that are asked for."""
+    """Run the selected loads."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("loads", nargs="*", metavar="LOAD", help=f"of {', '.join(LOADS)}; all")
     parser.add_argument("--seconds", type=float, default=30)

@@ -1,10 +1,10 @@
-"""What a read costs in this process, as a ratio to bare boto3 in the same interleaved run.
+"""The cost of a read in this process, as a ratio to bare boto3 in the same interleaved run.
 
-The peers read the same titles with native attributes, as most applications store them: a bare
-client that hands out typed JSON undecoded, boto3's Table resource, and PynamoDB models. Run it as
-``python bench/reads.py FOLDER`` with the application's files; it needs dynoxide.
+The other clients read the same titles with native attributes, as most applications store them: a
+bare client that returns typed JSON undecoded, boto3's Table resource, and PynamoDB models. Run it
+as ``python bench/reads.py FOLDER`` with the application's files; it needs dynoxide.
 
-Milliseconds of a machine mean nothing elsewhere; the ratios do, to about 5 %.
+Milliseconds are specific to a machine; the ratios are comparable, to about 5 %.
 """
 
 from __future__ import annotations

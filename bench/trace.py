@@ -1,10 +1,10 @@
-"""What a listener costs: reads that somebody or nobody listens to, as a ratio to none at all.
+"""The cost of a hook: reads with and without one, as a ratio to reads without observers.
 
-The measure is a gateway without `Observers.send`, whose requests go straight to the client. It
-runs twice, so that the second shows what the ratios are worth. All ways are interleaved in one
-run. Run it as ``python bench/trace.py``; it needs dynoxide.
+The baseline is a gateway without `Observers.send`, whose requests go straight to the client. It
+runs twice; the second run shows the noise. All variants are interleaved in one run. Run it as
+``python bench/trace.py``; it needs dynoxide.
 
-Milliseconds of a machine mean nothing elsewhere; the ratios do.
+Milliseconds are specific to a machine; the ratios are comparable.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Way = Callable[[], AbstractContextManager[object]]
 
 
 def main() -> None:
-    """Print the ratio of each way to the straight one, for each read."""
+    """Print the ratio of each variant to the plain one, for each read."""
     with start_engine("dynoxide") as engine:
         catalog = engine.catalog("catalogue")
         create_table(catalog)
@@ -45,7 +45,7 @@ def main() -> None:
         ways: dict[str, Way] = {
             STRAIGHT: straight,
             "without observers, again": straight,
-            "nobody listens": nullcontext,
+            "without hooks": nullcontext,
             "in a trace": catalog.trace,
         }
         gc.freeze()
@@ -67,7 +67,7 @@ def _reads(catalog: Catalog, movie_id: int) -> dict[str, Reader]:
 
 @contextmanager
 def straight() -> Iterator[None]:
-    """Leave the observers out."""
+    """Bypass the observers."""
 
     def send(gateway: Gateway, operation: str, request: dict[str, Any], send: Send) -> Any:
         del operation
@@ -79,7 +79,7 @@ def straight() -> Iterator[None]:
 
 
 def _ratios(read: Reader, ways: dict[str, Way]) -> Ratios:
-    """Interleave the ways in random order, and take the ratios of each round."""
+    """Interleave the variants in random order, and take the ratios of each round."""
     ratios: Ratios = {way: [] for way in ways}
     for _ in range(ROUNDS):
         order = list(ways)

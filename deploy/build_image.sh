@@ -5,7 +5,7 @@
 #   IMAGE     the name of app; the others are called IMAGE-tools and IMAGE-engine; catalog-model
 #   VERSION   that of the wheel, which follows the tag
 #   BASE      the base image; see the Dockerfile
-#   PIP_CONF  a pip.conf with an index of your own, handed over as a build secret: it is in no layer
+#   PIP_CONF  a pip.conf with your own index, passed as a build secret: it is not in any layer
 #   BUILDER   docker, podman or buildah; the first that works
 #   OPTIONS   more options for `build`
 set -eu
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 works() {
     case $1 in
-        docker) docker version >/dev/null 2>&1 ;;  # the client alone, without a daemon, does not do
+        docker) docker version >/dev/null 2>&1 ;;  # the client alone, without a daemon, is not enough
         *) "$1" info >/dev/null 2>&1 ;;
     esac
 }
@@ -28,8 +28,8 @@ if [ -z "${BUILDER:-}" ]; then
     exit 1
 fi
 
-# What the wheel's is, by the same rule: 1.2.0 at the tag v1.2.0, 1.2.1.dev3+g1a2b3c4d5 three commits
-# later, 0.0.1.dev3+g1a2b3c4d5 without a tag, and a date behind it where not all is committed.
+# The wheel's version, by the same rule: 1.2.0 at the tag v1.2.0, 1.2.1.dev3+g1a2b3c4d5 three commits
+# later, 0.0.1.dev3+g1a2b3c4d5 without a tag, and with a date for uncommitted changes.
 version() {
     git rev-parse --quiet --verify HEAD >/dev/null 2>&1 || { echo 0.0.0; return; }
     described=$(git describe --tags --long --abbrev=9 --match 'v[0-9]*' 2>/dev/null \
@@ -46,7 +46,7 @@ version() {
 
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 VERSION=${VERSION:-$(version)}
-tag=$(echo "$VERSION" | tr + -)  # a tag takes no plus
+tag=$(echo "$VERSION" | tr + -)  # a tag cannot contain a plus
 
 case $BUILDER in
     docker) export DOCKER_BUILDKIT=1; format= ;;
@@ -56,7 +56,7 @@ esac
 for target in ${TARGETS:-app tools}; do
     name=${IMAGE:-catalog-model}
     [ "$target" = app ] || name=$name-$target
-    # shellcheck disable=SC2086  # words that may be none, or several
+    # shellcheck disable=SC2086  # zero or more words
     "$BUILDER" build $format ${OPTIONS:-} --target "$target" \
         ${BASE:+--build-arg "BASE=$BASE"} \
         ${PIP_CONF:+--secret "id=pip.conf,src=$PIP_CONF"} \

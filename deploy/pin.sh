@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pin again what the images install: deploy/requirements/*.txt, from what pyproject.toml asks for.
-# Hashes let any mirror serve the packages. Needs uv; `make pins` brings it.
+# Update the images' pinned dependencies, deploy/requirements/*.txt, from pyproject.toml.
+# With hashes, any mirror can serve the packages. Needs uv; `make pins` installs it.
 set -eu
 cd "$(dirname "$0")/requirements"
 

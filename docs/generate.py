@@ -75,13 +75,13 @@ def _patterns(role: Role) -> Iterator[AccessPattern]:
 
 def _short_table(role: Role) -> str:
     """Make the table of the front page."""
-    columns = ("question", "function", "asks", "measured")
+    columns = ("question", "function", "requests", "measured")
     return markdown(columns, (_short_row(each) for each in _patterns(role)))
 
 
 def _short_row(pattern: AccessPattern) -> tuple[str, ...]:
-    asks = f"{pattern.operation} on {pattern.index}"
-    return pattern.question, f"`{pattern.name}`", asks, _measured(pattern.name)
+    requests = f"{pattern.operation} on {pattern.index}"
+    return pattern.question, f"`{pattern.name}`", requests, _measured(pattern.name)
 
 
 def _full_table(role: Role) -> str:

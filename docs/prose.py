@@ -19,10 +19,20 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parents[1]
 LIST: Final = ROOT / "docs" / "prose.toml"
 FOLDERS: Final = ("catalog_model", "docs", "examples", "tests", "bench", "fuzz", "deploy")
-PAGES: Final = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FILES: Final = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "Makefile",
+    "Dockerfile",
+    "compose.yaml",
+    "pyproject.toml",
+)
+WITH_COMMENTS: Final = (".sh", ".toml", ".yaml", ".yml", "")
+"""Files of which only the comments are prose; the last are those without a suffix."""
 
 CODE: Final = "\0"
-"""Stands in for each character that is not prose, so that no phrase spans it."""
+"""Replaces all characters between two pieces of prose, so that a phrase cannot span them."""
 
 _SPACE: Final = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 _WORDS: Final = re.compile(r"\w \w")
@@ -36,6 +46,7 @@ _IN_MARKDOWN: Final = re.compile(
     r"|\|",
     re.MULTILINE | re.DOTALL,
 )
+_NO_COMMENT: Final = re.compile(r"^(?:[^#\n]|(?<=[^\s#])#)*#*|`[^`\n]+`", re.MULTILINE)
 
 
 class Substitution(NamedTuple):
@@ -131,17 +142,20 @@ def check(root: Path = ROOT, rules: Rules | None = None) -> list[str]:
 
 def files(root: Path) -> Iterator[Path]:
     """Iterate over the modules and pages of the project."""
-    yield from (root / each for each in PAGES if (root / each).exists())
+    yield from (root / each for each in FILES if (root / each).exists())
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".py", ".md") and "__pycache__" not in path.parts:
+            if path.suffix in (".py", ".md", ".sh", ".yaml") and "__pycache__" not in path.parts:
                 yield path
 
 
 def prose_of(path: Path) -> str:
     """Return the prose of a file, each word on its line; what lies between is one `CODE`."""
     text = path.read_text("utf-8")
-    kept = _prose_of_python(text) if path.suffix == ".py" else _blanked(_IN_MARKDOWN, text)
+    if path.suffix == ".py":
+        kept = _prose_of_python(text)
+    else:
+        kept = _blanked(_NO_COMMENT if path.suffix in WITH_COMMENTS else _IN_MARKDOWN, text)
     return re.sub(rf"(?:{CODE} *)+", CODE, kept)
 
 

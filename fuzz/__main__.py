@@ -19,7 +19,7 @@ LIMITS = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=8192", "-print_final_st
 
 
 def main() -> int:
-    """Run what was asked for, by default all of it."""
+    """Run the selected targets, by default all."""
     parser = argparse.ArgumentParser(prog="python -m fuzz")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
@@ -28,7 +28,7 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no target {min(unknown)}; there are {', '.join(TARGETS)}")
     if find_spec("atheris") is None:
-        print("atheris is not installed, and cannot be had everywhere: nothing was fuzzed")
+        print("atheris is not installed, and not available on every platform: nothing was fuzzed")
         return 0
     folder = Path(tempfile.mkdtemp(prefix="catalog-model-fuzz-"))
     crashed = [each for each in asked.targets or TARGETS if not _run(each, folder, asked.seconds)]
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _run(target: str, folder: Path, seconds: int) -> bool:
-    """Fuzz one target in a process of its own; tell whether it came through."""
+    """Fuzz one target in a separate process; return whether it succeeded."""
     corpus = folder / target
     corpus.mkdir()
     for number, data in enumerate(seeds(target)):

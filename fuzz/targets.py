@@ -1,4 +1,4 @@
-"""What is fuzzed: functions of bytes that raise nothing, whatever the bytes are.
+"""The fuzzed functions: they take bytes and must not raise, whatever the bytes are.
 
 What a docstring of the package names may be raised beneath them; anything else that comes out is
 a bug, and so is an answer that is not what it should be.
@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from itsdangerous.encoding import base64_encode
 
-from catalog_model import Catalog, Movie, Rejection, TVShow
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import primary_key
 from catalog_model.entities import TITLE_CLASSES
@@ -26,7 +26,7 @@ from catalog_model.errors import (
     UnknownEntityError,
 )
 from catalog_model.files.json_input import JSONInput
-from catalog_model.files.reader import FILE_NAMES, each_title, read_title, sample_folder
+from catalog_model.files.reader import FILE_NAMES, read_title, sample_folder
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import SortKey, name_sort_key, number_sort_key
@@ -41,7 +41,7 @@ def fuzz_codec(data: bytes) -> None:
     """Decode any JSON as any item; encode and decode it where it is a record."""
     try:
         value = json.loads(data)
-    except (ValueError, RecursionError):  # of the bytes alone: nothing of ours has run yet
+    except (ValueError, RecursionError):  # not JSON: nothing of the package has run
         return
     if isinstance(value, dict):
         _decode(value)
@@ -62,7 +62,7 @@ def _decode(item: dict[str, Any]) -> None:
 
 
 def _is_a_title(item: dict[str, Any], title: Movie | TVShow) -> None:
-    """Hold what was read against the key that it stands under, and against the model."""
+    """Check the decoded item against its key, and against the model."""
     assert keys.title_key(title.key) == primary_key(item)
     record = title.to_json()
     for name, field in title.fields.items():
@@ -123,21 +123,8 @@ def fuzz_files(data: bytes) -> None:
             assert found_lines == sum(1 for line in data.split(b"\n") if line.strip())
 
 
-def _explained(error: str, expected: str | None) -> None:
-    """Hold that a document is refused for what `json` refuses, or the package besides."""
-    error.encode()
-    assert expected is None or "occurs twice" in error or "nested too deeply" in error
-
-
-def _read_records(data: bytes, kind: Kind, source: str) -> int:
-    """Read a file of records; return their number."""
-    found = list(each_title(JSONInput(io.BytesIO(data), source), kind))
-    str([each for each in found if isinstance(each, Rejection)]).encode()
-    return len(found)
-
-
-def _as_json_reads(data: bytes) -> str | None:
-    """Return the value as text; None where `json` refuses it."""
+def _at_once(data: bytes) -> str | None:
+    """Return the members of an object as text; None if `json` rejects it or finds no object."""
     with suppress(ValueError, RecursionError):
         return json.dumps(json.loads(data))
     return None

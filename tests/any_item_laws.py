@@ -30,7 +30,7 @@ from catalog_model.table.keys import SHARDS
 WITNESSES: Final = range(1, SHARDS + 1)
 SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
 GENRES: Final = (28, 18)
-UNTRUE: Final = ("every time", "came and went")
+UNTRUE: Final = ("at every attempt", "created or deleted")
 """What only a race may be left for, and here is none."""
 
 

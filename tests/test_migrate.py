@@ -330,7 +330,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(
     """And not written over."""
     place = tmp_path / "notes.txt"
     place.write_text(text)
-    with pytest.raises(InvalidArgumentError, match="that a migration left behind"):
+    with pytest.raises(InvalidArgumentError, match="a checkpoint file of a migration"):
         migrate.migrate(catalog, checkpoint=str(place))
     assert place.read_text() == text
 
@@ -501,7 +501,7 @@ def test_an_interruption_says_how_to_go_on(
 def assert_says_to_repeat(result: Result) -> None:
     """Without a checkpoint there is nothing to name."""
     assert result.exit_code == 130
-    assert "run it again for the rest" in result.stderr
+    assert "run the command again for the rest" in result.stderr
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What the declarations tell without a table: costs, policies, explanations."""
+"""Offline analysis of the declarations: costs, policies, explanations."""

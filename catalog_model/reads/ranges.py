@@ -90,7 +90,7 @@ def list_top_rated(
     of these 1 to 9 partitions, then further ones of at most 20 items as the page needs: items read
     <= 2 x titles returned + 20 x requests. Freshness is that of `list_titles`.
 
-    Nothing that matches is an empty page, not an error.
+    Returns an empty page if no title matches.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
