@@ -66,7 +66,7 @@ def check_table(table: object) -> str:
     return table
 
 
-def check_said(value: object, name: str) -> None:
+def check_not_blank(value: object, name: str) -> None:
     """Accept None, or a text that says something."""
     if value is not None and not check_text(value, name).strip():
         refuse(name, value, "a text that is not empty, or None")
@@ -124,7 +124,7 @@ def check_config(config: Config | None) -> Config:
     pool = given.max_pool_connections
     if type(pool) is not int or pool < 1:
         refuse("config's max_pool_connections", pool, "a whole number from 1 on")
-    check_said(given.region_name, "config's region_name")
+    check_not_blank(given.region_name, "config's region_name")
     if given.region_name is not None:
         check_region(given.region_name)
     return CLIENT_DEFAULTS.merge(config)
