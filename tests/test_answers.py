@@ -97,7 +97,7 @@ def garbled(
 
 def fails(handle: Catalog, call: Call, fault: Fault, *, seed: int = 0) -> FaultInjector:
     """Make a call that must fail because of what it was answered, and say so."""
-    said = "got no answer of DynamoDB but status"
+    said = "got no answer from DynamoDB but status"
     with (
         inject_faults(handle, [fault], seed=seed) as injector,
         pytest.raises(ServiceError, match=said) as caught,

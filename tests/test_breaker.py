@@ -20,9 +20,9 @@ from hypothesis.stateful import (
 
 from catalog_model import errors
 from catalog_model.dynamodb.breaker import (
+    FAILING,
     FAILURES,
     FIRST_PAUSE,
-    ILL,
     LONGEST_PAUSE,
     SUCCESSES,
     Breaker,
@@ -140,10 +140,10 @@ class BreakerMachine(RuleBasedStateMachine):
         if period != self.period or outcome is Outcome.NOT_ASKED:
             return
         if self.state is State.CLOSED:
-            self.in_a_row = self.in_a_row + 1 if outcome in ILL else 0
+            self.in_a_row = self.in_a_row + 1 if outcome in FAILING else 0
             if self.in_a_row == self.failures:
                 self.open(FIRST_PAUSE)
-        elif outcome in ILL:
+        elif outcome in FAILING:
             self.open(FIRST_PAUSE if self.in_a_row else min(2 * self.pause, LONGEST_PAUSE))
         else:
             self.in_a_row += 1
@@ -300,7 +300,7 @@ def test_only_an_outage_and_throttling_count_as_failures() -> None:
     failing = {
         kind
         for kind in map(errors.__dict__.__getitem__, errors.__all__)
-        if outcome_of(kind("x")) in ILL
+        if outcome_of(kind("x")) in FAILING
     }
     expected = {
         kind
@@ -323,7 +323,7 @@ def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
     room = Room(2, patience=0.0)
     room.enter()
     room.enter()
-    with pytest.raises(RefusedError, match="2 requests wait") as refused:
+    with pytest.raises(RefusedError, match="2 requests are already waiting") as refused:
         room.enter()
     assert (refused.value.reason, refused.value.retry_after > 0) == ("full", True)
     room.leave()

@@ -58,7 +58,7 @@ def parse_answer(
     except orjson.JSONDecodeError:
         return
     if isinstance(answer, dict):
-        hand_out(answer, operation_model, response_dict, customized_response_dict)
+        pass_on(answer, operation_model, response_dict, customized_response_dict)
 
 
 def has_binary(body: bytes) -> bool:
@@ -66,7 +66,7 @@ def has_binary(body: bytes) -> bool:
     return any(mark in body for mark in _BINARY)
 
 
-def hand_out(
+def pass_on(
     answer: dict[str, Any],
     operation_model: OperationModel,
     response_dict: dict[str, Any],

@@ -13,7 +13,7 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 
 SEGMENTS: Final = 4
-MOST_SEGMENTS: Final = 64
+MAX_SEGMENTS: Final = 64
 
 PACED_PAGE: Final = 100
 """How many items a page has where somebody is held back: the less, the evener."""
@@ -68,7 +68,7 @@ class PacedReads:
 
 def check_segments(segments: object) -> int:
     """Accept into how many parts a table is cut: 1 to 64."""
-    return check_within(segments, "segments", 1, MOST_SEGMENTS)
+    return check_within(segments, "segments", 1, MAX_SEGMENTS)
 
 
 def _size_of(item: Item) -> int:

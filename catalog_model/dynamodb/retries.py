@@ -96,7 +96,7 @@ def persistent(work: Persistence | None) -> Iterator[None]:
 
 
 @contextmanager
-def told_of_throttling(listener: Callable[[], None]) -> Iterator[None]:
+def on_throttling(listener: Callable[[], None]) -> Iterator[None]:
     """Call *listener* in this block each time that a request waits to be repeated."""
     token = _listener.set(listener)
     try:

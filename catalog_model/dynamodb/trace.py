@@ -217,7 +217,7 @@ def _table_first(name: str) -> tuple[bool, str]:
 
 
 def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield _spelt(asked["KeyConditionExpression"], asked)
+    yield _with_values(asked["KeyConditionExpression"], asked)
 
 
 def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -244,11 +244,11 @@ def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_action(verb: str, action: Mapping[str, Any]) -> str:
     condition = action.get("ConditionExpression")
-    on_condition = f" IF {_spelt(condition, action)}" if condition else ""
+    on_condition = f" IF {_with_values(condition, action)}" if condition else ""
     return f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
 
 
-def _spelt(expression: str, asked: Mapping[str, Any]) -> str:
+def _with_values(expression: str, asked: Mapping[str, Any]) -> str:
     """Put the names and values into an expression that stand beside it."""
     values = asked.get("ExpressionAttributeValues", {})
     spelt = {
