@@ -228,7 +228,7 @@ def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
 
     with (
         hooked(catalog, "before-call.dynamodb.TransactWriteItems", count),
-        pytest.raises(UnknownEntityError, match="_version is no whole number"),
+        pytest.raises(UnknownEntityError, match="_version is not a whole number"),
     ):
         ap.update_popularity(catalog, "movie", 8, 5.0)
     assert writes == 0

@@ -1,1 +1,1 @@
-"""DynamoDB from the client's side: requests, retries, capacity and limits. No catalogue."""
+"""DynamoDB from the client's side, independent of the catalogue: requests, retries, capacity."""
