@@ -19,8 +19,8 @@ from catalog_model.dynamodb.clients import (
     check_client,
     check_config,
     check_endpoint,
+    check_not_blank,
     check_region,
-    check_said,
     check_table,
     make_client,
 )
@@ -36,7 +36,7 @@ __all__ = ["CLIENT_DEFAULTS", "DEFAULT_TABLE", "Catalog"]
 
 DEFAULT_TABLE: Final = "netflix-movie-catalog"
 
-_OF_A_PROCESS: Final = ("_gateway", "_given_client", "_lock", "_observers", "_process")
+_PROCESS_STATE: Final = ("_gateway", "_given_client", "_lock", "_observers", "_process")
 """The attributes that stay in their process; the others are settings."""
 
 
@@ -100,7 +100,7 @@ class Catalog:
             ("profile", profile),
             ("cursor_secret", cursor_secret),
         ):
-            check_said(text, name)
+            check_not_blank(text, name)
         if region is not None:
             check_region(region)
         if endpoint_url is not None:
@@ -162,7 +162,7 @@ class Catalog:
         Raises:
             ConfigurationError: If region, profile or endpoint is invalid.
         """
-        self.gateway  # noqa: B018  # opened by asking for it
+        self.gateway  # noqa: B018  # accessing it opens it
         return self
 
     @contextmanager
@@ -221,13 +221,13 @@ class Catalog:
             config=self._config,
         )
 
-    def _said(self) -> dict[str, Any]:
-        """Return the settings only."""
-        return {name: it for name, it in vars(self).items() if name not in _OF_A_PROCESS}
+    def _state(self) -> dict[str, Any]:
+        """Return the attributes that do not belong to a process."""
+        return {name: it for name, it in vars(self).items() if name not in _PROCESS_STATE}
 
     def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
-        vars(copied).update(self._said())
+        vars(copied).update(self._state())
         copied._begin(self._given_client)
         return copied
 
@@ -248,7 +248,7 @@ class Catalog:
         config: Any = self._config
         is_unsigned = config.signature_version is UNSIGNED  # which cannot be pickled
         config = config.merge(Config(signature_version=None)) if is_unsigned else config
-        return {**self._said(), "_config": config, "is_unsigned": is_unsigned}
+        return {**self._state(), "_config": config, "is_unsigned": is_unsigned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         is_unsigned = state.pop("is_unsigned")

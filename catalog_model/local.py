@@ -1,4 +1,4 @@
-"""Engines on this machine, and handles on their tables: to look, to learn and to test."""
+"""Engines on this machine and handles on their tables, for trying out, learning and testing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ class Engine(local.Engine):
     __slots__ = ()
 
     def catalog(self, table: str = DEFAULT_TABLE) -> Catalog:
-        """Make a handle on a table here. The AWS configuration of this machine is not read."""
+        """Make a handle on a table of this engine.
+
+        The AWS configuration of this machine is not read.
+        """
         return Catalog(table, endpoint_url=self.endpoint_url, client=self.client())
 
 
@@ -31,20 +34,21 @@ def start_engine(
     port: int = 0,
     exposed: bool = False,
 ) -> Iterator[Engine]:
-    """Run an engine as long as the ``with`` block lasts.
+    """Run an engine for the duration of the ``with`` block.
 
     Args:
-        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide where it is found and runs, moto
-            otherwise.
-        folder: Where dynoxide keeps its tables, made if need be; None keeps them in memory. moto
-            keeps nothing.
+        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide if it is found and runs, otherwise
+            moto.
+        folder: Where dynoxide stores its tables, created if necessary; None keeps them in memory.
+            moto stores nothing.
         port: Port on 127.0.0.1; 0 takes a free one.
-        exposed: Answer other machines, too, at every address of this one. Neither engine checks
-            who asks, so do this only within a network of your own, as between containers.
+        exposed: Listen on every address of this machine, not only on 127.0.0.1. Neither engine
+            authenticates clients, so do this only within a private network, such as between
+            containers.
 
     Raises:
         InvalidArgumentError: If there is no engine of that name.
-        ConfigurationError: If it is not installed, cannot be run, or the port is taken.
+        ConfigurationError: If it is not installed or cannot run, or the port is taken.
 
     >>> with start_engine() as engine:
     ...     catalog = engine.catalog()

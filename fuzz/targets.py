@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from itsdangerous.encoding import base64_encode
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import primary_key
 from catalog_model.entities import TITLE_CLASSES
@@ -26,7 +26,7 @@ from catalog_model.errors import (
     UnknownEntityError,
 )
 from catalog_model.files.json_input import JSONInput
-from catalog_model.files.reader import FILE_NAMES, read_title, sample_folder
+from catalog_model.files.reader import FILE_NAMES, each_title, read_title, sample_folder
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import SortKey, name_sort_key, number_sort_key
@@ -123,8 +123,21 @@ def fuzz_files(data: bytes) -> None:
             assert found_lines == sum(1 for line in data.split(b"\n") if line.strip())
 
 
-def _at_once(data: bytes) -> str | None:
-    """Return the members of an object as text; None if `json` rejects it or finds no object."""
+def _explained(error: str, expected: str | None) -> None:
+    """Hold that a document is refused for what `json` refuses, or the package besides."""
+    error.encode()
+    assert expected is None or "occurs twice" in error or "nested too deeply" in error
+
+
+def _read_records(data: bytes, kind: Kind, source: str) -> int:
+    """Read a file of records; return their number."""
+    found = list(each_title(JSONInput(io.BytesIO(data), source), kind))
+    str([each for each in found if isinstance(each, Rejection)]).encode()
+    return len(found)
+
+
+def _as_json_reads(data: bytes) -> str | None:
+    """Return the value as text; None if `json` rejects it."""
     with suppress(ValueError, RecursionError):
         return json.dumps(json.loads(data))
     return None

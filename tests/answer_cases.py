@@ -1,4 +1,4 @@
-"""Calls of every access pattern and operation, to be made while no answer is one."""
+"""Calls of every access pattern and operation, for tests with invalid answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from catalog_model.operations import (
 
 WRITING = "TransactWriteItems"
 TWICE = Config(retries={"mode": "legacy", "total_max_attempts": 2})
-"""Each request is tried twice, however much trouble there was before: no quota of retries."""
+"""Two attempts for each request, without botocore's retry quota."""
 
 STOCK: list[AnyTitle] = [
     movie(number, 18, 28, popularity=number, vote_average=number, vote_count=100 * number)
@@ -92,18 +92,18 @@ LOOKS: dict[str, Call] = {
     "migrate": lambda c: migrate(c, segments=1).items,
     "create_table": lambda c: create_table(c).status,
 }
-"""Operations on a table that is there and in step: they change nothing."""
+"""Operations on an existing table that change nothing."""
 
 
 OPERATIONS = (
     *("BatchGetItem", "CreateTable", "DeleteTable", "DescribeTable", "GetItem", "Query", "Scan"),
     *(WRITING, "UpdateItem"),
 )
-"""All that this package asks of DynamoDB."""
+"""All operations of DynamoDB that this package uses."""
 
 
 def tried_twice(engine: Engine, table: str, *, orjson: bool | None = None) -> Catalog:
-    """Give a handle with a client of its own, and one retry."""
+    """Return a handle with its own client, which retries once."""
     client: Any = boto3.client(
         "dynamodb", endpoint_url=engine.endpoint_url, config=CLIENT_DEFAULTS.merge(TWICE)
     )
@@ -116,7 +116,7 @@ def tried_twice(engine: Engine, table: str, *, orjson: bool | None = None) -> Ca
 
 @contextmanager
 def stocked(engine: Engine) -> Iterator[Catalog]:
-    """Give a handle on a table with a few titles."""
+    """Yield a handle on a table with a few titles."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, STOCK)

@@ -1,7 +1,7 @@
-"""The laws of a table with a spoilt item: what is found, mended and left, and what goes on.
+"""Laws for tables with damaged items: what is found, repaired and left, and what keeps working.
 
-Every attribute of every type of item is spoilt in every way, a few items to a table, each of
-another shard; beside each of them stands a title of the same shard that nothing may happen to.
+Every attribute of every type of item is damaged in every way, a few items per table, each in a
+different shard. Next to each one is a title of the same shard, the witness, which must not change.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ WITNESSES: Final = range(1, SHARDS + 1)
 SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
 GENRES: Final = (28, 18)
 UNTRUE: Final = ("at every attempt", "created or deleted")
-"""What only a race may be left for, and here is none."""
+"""Reasons that only a race can have; there is none here."""
 
 
 def title_of(kind: Kind, title_id: int) -> AnyTitle:
-    """Make a title with all fields that its kind has."""
+    """Make a title with all fields of its kind."""
     record: dict[str, Any] = dict.fromkeys(FIELDS[kind], "Text")
     record |= {"id": title_id, "genre_ids": list(GENRES), "popularity": 7.25 * title_id}
     record |= {"vote_average": 8.0, "vote_count": 12, "adult": False, "video": True}
@@ -45,16 +45,16 @@ def title_of(kind: Kind, title_id: int) -> AnyTitle:
 
 @cache
 def base(kind: Kind) -> dict[ItemKey, Item]:
-    """Give a table in step: in each shard a title to be spoilt, and a witness."""
+    """Return an intact table with a title to damage and a witness in each shard."""
     catalog = MemoryCatalog()
     early, late = WITNESSES[: SHARDS // 2], WITNESSES[SHARDS // 2 :]
-    for ids in (early, SPOILT_IDS, late):  # so that half of the spoilt have slot 0, and half not
+    for ids in (early, SPOILT_IDS, late):  # half of the damaged titles get slot 0
         ap.load_titles(catalog, [title_of(kind, title_id) for title_id in ids])
     return dump(catalog)
 
 
 def own_keys(key: TitleKey, table: Table) -> dict[str, ItemKey]:
-    """Give the keys of a title's items, of its slot and of its tally, by what they are."""
+    """Return the keys of a title's items, slot and tally, by type."""
     shard = keys.shard_of(key)
     slot = read_int(table[keys.title_key(key)], codec.SLOT)
     return {
@@ -71,7 +71,7 @@ Case = tuple[TitleKey, Mutant]
 
 @cache
 def cases(kind: Kind, what: str) -> tuple[Case, ...]:
-    """Give every mutant of one type of item, in turn of the titles of all shards."""
+    """Yield every mutant of one type of item, cycling through the titles of all shards."""
     by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
     changes = dict.fromkeys(change for mutants in by_title for change in mutants)
     turns = [by_title[at % SHARDS] for at in range(len(changes))]
@@ -80,7 +80,7 @@ def cases(kind: Kind, what: str) -> tuple[Case, ...]:
 
 
 def cases_of_all(kind: Kind, what: str, attribute: str) -> list[Case]:
-    """Give every mutant of one attribute, of each title."""
+    """Yield every mutant of one attribute, for each title."""
     by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
     return [c for mutants in by_title for c in mutants.values() if c[1].attribute == attribute]
 
@@ -92,24 +92,24 @@ def _by_change(key: TitleKey, what: str) -> dict[str, Case]:
 
 
 def region(key: TitleKey, table: Table) -> Table:
-    """Give all items of a table that one title decides: with its slot and its tally."""
+    """Return all items that depend on one title, including its slot and tally."""
     shared = set(own_keys(key, base(key.kind)).values())
     return of_partition(keys.title_pk(key), table) | {k: table[k] for k in shared if k in table}
 
 
 def of_partition(partition: str, table: Table) -> Table:
-    """Give the items of one partition."""
+    """Return the items of one partition."""
     return {key: item for key, item in table.items() if partition == key.PK}
 
 
 def concerns(finding: Finding, key: TitleKey) -> bool:
-    """Tell whether a finding is about a title, its slot or its tally."""
+    """Whether a finding is about a title, its slot or its tally."""
     shared = own_keys(key, base(key.kind)).values()
     return finding.title == key or finding.key in shared
 
 
 class Spoilt:
-    """A table with some mutants in it, and a membership of a witness missing."""
+    """A table with some mutants, in which a membership of a witness is missing."""
 
     def __init__(self, kind: Kind, some: Iterable[Case]) -> None:
         self.cases = list(some)
@@ -122,18 +122,18 @@ class Spoilt:
         self.before = dump(self.catalog)
 
     def unreadable(self) -> Iterator[Case]:
-        """Give the cases of titles that cannot be read."""
+        """Return the cases of unreadable titles."""
         for key, mutant in self.cases:
             if isinstance(mutant.name, keys.TitleItem) and not is_readable(mutant):
                 yield key, mutant
 
     def again(self) -> MemoryCatalog:
-        """Give the table as it was, anew."""
+        """Return the table in its original state."""
         return MemoryCatalog(self.before.values())
 
 
 def check(kind: Kind, some: Iterable[Case]) -> None:
-    """The law: what is found, what is mended, what is left, and that all else stays."""
+    """The law: what is found, repaired and left, and that nothing else changes."""
     spoilt = Spoilt(kind, some)
     report = verify(spoilt.catalog)
     check_findings(spoilt, report.findings)
@@ -149,7 +149,7 @@ def check(kind: Kind, some: Iterable[Case]) -> None:
 
 
 def check_findings(spoilt: Spoilt, findings: Iterable[Finding]) -> None:
-    """Each is of a mutant or the damage beside; a title that cannot be read is one, and no more."""
+    """Each finding is about a mutant or the missing membership; an unreadable title has one."""
     others = [f for f in findings if not any(concerns(f, key) for key, _ in spoilt.cases)]
     assert [(each.problem, each.key) for each in others] == [("membership missing", spoilt.missing)]
     unreadable = dict(spoilt.unreadable())
@@ -169,7 +169,7 @@ def check_repaired(
     found: Iterable[Finding],
     left: Iterable[tuple[Finding, str]],
 ) -> None:
-    """What is left is what is still found, for true reasons; all else is complete."""
+    """Left items are still found, with valid reasons; all others are complete."""
     assert {(f.problem, f.key) for f, _ in left} == {(f.problem, f.key) for f in found}
     assert all(reason and not any(map(reason.count, UNTRUE)) for _, reason in left)
     original = base(spoilt.kind)
@@ -183,7 +183,7 @@ def check_repaired(
 
 
 def without_shards(left: set[ItemKey], table: Table) -> Table:
-    """Leave out the shards that something is left in."""
+    """Leave out the shards in which something is left."""
     shards = {_shard_of(key) for key in left}
     return {key: item for key, item in table.items() if _shard_of(key) not in shards}
 
@@ -196,7 +196,7 @@ def _shard_of(key: ItemKey) -> tuple[Kind, int]:
 
 
 def reads(catalog: Catalog, kind: Kind, some: Iterable[int]) -> Iterator[Callable[[], object]]:
-    """Give every read of a kind, and those of some titles."""
+    """Yield every read of a kind, and reads of some titles."""
     for title_id in some:
         yield partial(ap.get_title, catalog, kind, title_id)
         yield partial(ap.get_title_with_genres, catalog, kind, title_id)
@@ -214,7 +214,7 @@ def reads(catalog: Catalog, kind: Kind, some: Iterable[int]) -> Iterator[Callabl
 
 
 def writes(catalog: Catalog, key: TitleKey) -> Iterator[Callable[[], object]]:
-    """Give every write of one title."""
+    """Yield every write of one title."""
     title = title_of(*key)
     yield partial(ap.update_popularity, catalog, *key, 99.5)
     yield partial(ap.update_votes, catalog, *key, vote_average=9, vote_count=99)
@@ -225,7 +225,7 @@ def writes(catalog: Catalog, key: TitleKey) -> Iterator[Callable[[], object]]:
 
 
 def refused(call: Callable[[], object]) -> CatalogError | None:
-    """Give the error of a call; any other than one of the package comes through."""
+    """Return the error of a call; exceptions of other packages are raised."""
     found = None
     try:
         call()

@@ -1,4 +1,4 @@
-"""A pretended AWS account, for pages that tell a reader to type `aws`."""
+"""A simulated AWS account, for pages that tell the reader to run `aws`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packages import ROOT
 
 @contextmanager
 def aws_account() -> Iterator[dict[str, str]]:
-    """Pretend to be AWS; give an environment in which its command line and ours lead there."""
+    """Simulate AWS; yield an environment in which all command lines use it."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -37,6 +37,6 @@ def aws_account() -> Iterator[dict[str, str]]:
 
 
 def client_of(service: str, account: dict[str, str]) -> Any:
-    """Make a client of the pretended AWS."""
+    """Make a client of the simulated account."""
     session: Any = boto3.Session("nobody", "nothing", region_name=account["AWS_REGION"])
     return session.client(service, endpoint_url=account["AWS_ENDPOINT_URL"])

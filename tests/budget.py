@@ -1,4 +1,4 @@
-"""What each access pattern asks of DynamoDB, measured, beside the bound that it has to keep."""
+"""The measured requests of each access pattern, next to its bound."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ NEW_TITLE = Movie(
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an access pattern: the requests it made, and how many titles it gave."""
+    """One call of an access pattern: its requests, and the number of titles it returned."""
 
     requests: tuple[Request, ...]
     returned: int
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """The requests by operation, in their order."""
+        """The operations of the requests, in order."""
         return tuple(request.operation for request in self.requests)
 
     @property
     def units(self) -> float:
-        """Capacity units of all requests together."""
+        """The capacity units of all requests."""
         return sum(request.units for request in self.requests)
 
     @property
     def items_read(self) -> int:
-        """Items that Query read, returned or not."""
+        """The items read by Queries, returned or not."""
         return sum(request.items_read for request in self.requests)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a pattern, the worst of its calls, and its bound."""
+    """A row of the table: a pattern, its most expensive call, and its bound."""
 
     pattern: str
     requests: str
@@ -69,14 +69,14 @@ Law = Callable[[Call], bool]
 
 
 def call(catalog: Catalog, ask: Callable[[], Any]) -> Call:
-    """Make one call and record what it sent."""
+    """Make one call and record its requests."""
     with logged_requests(catalog) as log:
         answer = ask()
     return Call(tuple(log), len(answer) if isinstance(answer, (list, Page)) else 1)
 
 
 def pages(catalog: Catalog, ask: Callable[..., Page[Any]], limit: int = 20) -> Iterator[Call]:
-    """Walk a list to its end and record each page."""
+    """Read a list to its end and record each page."""
     after = None
     while True:
         with logged_requests(catalog) as log:
@@ -88,7 +88,7 @@ def pages(catalog: Catalog, ask: Callable[..., Page[Any]], limit: int = 20) -> I
 
 
 def row(pattern: str, bound: str, calls: Iterable[Call], law: Law) -> Row:
-    """Sum up calls of one pattern by their worst, and tell whether all keep the law; none scans."""
+    """Summarize calls of one pattern by the most expensive one, and check them all; none scans."""
     calls = list(calls)
     most = max(calls, key=lambda each: len(each.requests))
     requests = ", ".join(f"{n} {name}" for name, n in Counter(most.operations).items())
@@ -97,7 +97,7 @@ def row(pattern: str, bound: str, calls: Iterable[Call], law: Law) -> Row:
 
 
 def measure_reads(catalog: Catalog, reference: Reference) -> list[Row]:
-    """Measure every read over the whole catalogue."""
+    """Measure every read of the whole catalogue."""
     return [
         *_reads_by_key(catalog, reference),
         *_lists(catalog, reference),
@@ -136,7 +136,7 @@ def _reads_by_key(catalog: Catalog, reference: Reference) -> Iterator[Row]:
 
 
 def _lists(catalog: Catalog, reference: Reference) -> Iterator[Row]:
-    """Measure every page of 20 of every list there is, in every order."""
+    """Measure every page of 20 of every list, in every order."""
     for order in ORDERS:
         lists = [partial(ap.list_titles, kind=kind, order=order) for kind in KINDS]
         yield _list_row(catalog, "list_titles", order, lists)
@@ -176,7 +176,7 @@ def _several_genres(catalog: Catalog, reference: Reference) -> Iterator[Row]:
 
 
 def _ranges(catalog: Catalog, reference: Reference) -> Iterator[Row]:
-    """Measure many ranges, walking every page."""
+    """Measure many ranges, page by page."""
     rng = random.Random(7)
     rated, released, named = list[Call](), list[Call](), list[Call]()
     for _ in range(60):
@@ -203,7 +203,7 @@ def _ranges(catalog: Catalog, reference: Reference) -> Iterator[Row]:
 
 
 def measure_samples(catalog: Catalog, times: int) -> Row:
-    """Measure the sampler, which must keep to four requests in 99 calls of 100."""
+    """Measure the sampler, which must make at most four requests in 99 of 100 calls."""
     rng = random.Random(7)
     calls = [
         call(catalog, partial(ap.sample_titles, catalog, rng.choice(KINDS), rng=rng))
@@ -226,7 +226,7 @@ def _counts(catalog: Catalog) -> Iterator[Row]:
 
 
 def measure_writes(catalog: Catalog) -> list[Row]:
-    """Measure every write of one title: a new one comes, changes and goes; the table stays."""
+    """Measure every write of a title that is created, changed and deleted."""
     key = NEW_TITLE.key
     votes: dict[str, Any] = {"vote_average": 6.5, "vote_count": 2000}
     put = partial(ap.put_title, catalog, NEW_TITLE)
@@ -260,7 +260,7 @@ def _write_row(catalog: Catalog, name: str, ask: Callable[[], Any], wanted: tupl
 
 
 def as_table(rows: Iterable[Row]) -> str:
-    """Write rows as a table of Markdown."""
+    """Return rows as a Markdown table."""
     head = ("pattern", "requests of the longest call", "units, most", "bound", "kept")
     lines = [(r.pattern, r.requests, f"{r.units:g}", r.bound, _yes(r.is_within)) for r in rows]
     ruled = [head, ("---",) * len(head), *lines]

@@ -1,4 +1,4 @@
-"""The command line as the tests use it: in this process, on a table of an embedded engine."""
+"""The command line in tests: in this process, on a table of an embedded engine."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class CommandLine:
     def __call__(
         self, *words: str, answers: str = "", env: dict[str, str | None] | None = None
     ) -> Result:
-        """Run a command, whatever comes of it."""
+        """Run a command, whether it succeeds or fails."""
         runner = CliRunner(env={**self.environment, **(env or {})})
         return runner.invoke(program, words, input=answers)
 
     def done(self, *words: str) -> str:
-        """Run a command that must succeed, and give what it printed."""
+        """Run a command that must succeed; return its output."""
         result = self(*words)
         assert result.exit_code == 0, result.output
         return result.stdout
 
     def json(self, *words: str) -> Any:
-        """Run a command that must succeed, and give its JSON."""
+        """Run a command that must succeed; return its JSON."""
         return json.loads(self.done("--output", "json", *words))

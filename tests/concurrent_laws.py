@@ -1,13 +1,13 @@
-"""The titles that concurrent callers meet on, and the laws that readers of them judge by.
+"""The titles that concurrent callers share, and the laws for their readers.
 
-These laws hold anywhere: no page holds a title twice; one that is not the last is full; a title
-that nobody touches is in every complete walk, once; a sample holds distinct titles; a count lies
-between the titles that are always there and all that there can be.
+These laws hold on every engine: no page contains a title twice; every page but the last is full; an
+untouched title appears exactly once in every complete walk; a sample contains distinct titles; a
+count lies between the number of permanent titles and the number of all possible ones.
 
-One law is of these engines: a consistent Query of a title's items sees the title, its listing and
-its memberships of one moment. DynamoDB does not promise it, as a Query is no snapshot there. moto
-answers one request at a time behind the lock that the tests put before it, and dynoxide answers
-from a database in which a transaction is seen whole or not at all.
+One law is specific to these engines: a strongly consistent Query of a title's items sees the title,
+its listing and its memberships at the same moment. DynamoDB does not guarantee this, as its Query
+is not a snapshot. moto answers one request at a time behind the tests' lock, and dynoxide answers
+from a database in which a transaction is visible completely or not at all.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ GENRES: Final = (12, 16, 18, 28, 35)
 
 CONTESTED: Final = (
     TitleKey("movie", 1),
-    TitleKey("movie", 9),  # of one shard with movie 1, and with movie 105 of the settled ones
+    TitleKey("movie", 9),  # in one shard with movie 1, and with the settled movie 105
     TitleKey("movie", 2),
     TitleKey("tv", 1),
 )
-"""The titles that are written to."""
+"""The titles that callers write."""
 
 HOT: Final = tuple(TitleKey("movie", 8 * number) for number in range(1, 6))
-"""Titles of one shard, with movie 104 of the settled ones: all that write meet at its counts."""
+"""Titles of one shard, including the settled movie 104: all writers share its counts."""
 
 
 def title_of(key: TitleKey, **fields: Any) -> AnyTitle:
@@ -57,21 +57,21 @@ def _settled(kind: Kind, number: int) -> AnyTitle:
 
 
 SETTLED: Final = tuple(_settled(kind, number) for kind in KINDS for number in range(10))
-"""The titles that nobody touches; those that are written to come and go between them."""
+"""The titles that callers do not write; the others are created and deleted between them."""
 
 
 def settled_of(kind: Kind) -> list[AnyTitle]:
-    """Give the titles of a kind that nobody touches."""
+    """Return the titles of a kind that callers do not write."""
     return [title for title in SETTLED if title.kind == kind]
 
 
 def contested_of(kind: Kind) -> list[TitleKey]:
-    """Give the titles of a kind that are written to."""
+    """Return the titles of a kind that callers write."""
     return [key for key in CONTESTED + HOT if key.kind == kind]
 
 
 def torn_pair(found: TitleWithGenres) -> Iterator[str]:
-    """Find a title and memberships that are of different moments."""
+    """Return a problem if a title and its memberships are from different moments."""
     own = list(codec.unique_genres(found.title))
     seen = [membership.genre_id for membership in found.memberships]
     if own != seen:
@@ -79,7 +79,7 @@ def torn_pair(found: TitleWithGenres) -> Iterator[str]:
 
 
 def torn_collection(catalog: Catalog, key: TitleKey) -> Iterator[str]:
-    """Find copies that are of another moment than their title, in one consistent Query."""
+    """Return a problem if copies are older or newer than their title, in one consistent Query."""
     items = catalog.gateway.query(keys.title_pk(key), EVERYTHING, consistent=True)
     return (f"torn collection: {finding}" for finding in check_collection(items))
 
@@ -87,7 +87,7 @@ def torn_collection(catalog: Catalog, key: TitleKey) -> Iterator[str]:
 def walk_problems(
     walk: Sequence[Page[AnyTitle]], limit: int, always: Iterable[AnyTitle]
 ) -> Iterator[str]:
-    """Judge the pages of a list that was read from its beginning to its end."""
+    """Check the pages of a list that was read from beginning to end."""
     for page in walk:
         if len({title.key for title in page}) < len(page):
             yield f"a page holds a title twice: {page.items}"
@@ -100,7 +100,7 @@ def walk_problems(
 
 
 def count_problems(catalog: Catalog, kind: Kind, genre: int | None) -> Iterator[str]:
-    """Judge a count by the titles that are always there, and all that can be."""
+    """Check a count against the permanent titles and all possible ones."""
     counted = ap.count_titles(catalog, kind, genre)
     least = sum(genre is None or genre in title.genre_ids for title in settled_of(kind))
     most = least + len(contested_of(kind))
@@ -109,7 +109,7 @@ def count_problems(catalog: Catalog, kind: Kind, genre: int | None) -> Iterator[
 
 
 def sample_problems(kind: Kind, sample: Sequence[AnyTitle], count: int) -> Iterator[str]:
-    """Judge titles that were picked at random."""
+    """Check titles that were picked at random."""
     picked = [title.key for title in sample]
     known = {*contested_of(kind), *(title.key for title in settled_of(kind))}
     if len(set(picked)) < len(picked) or len(picked) > count or not known.issuperset(picked):

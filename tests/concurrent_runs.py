@@ -1,8 +1,8 @@
-"""Callers that meet on few titles, as threads of this process or as processes of their own.
+"""Callers that share a few titles, as threads of this process or as separate processes.
 
-`run_threads` and `run_processes` let them write and read at random, and give what they saw to
-`history.check`. They want a table in which nothing else is; run again on the same one, they go on
-with what they find. Which calls a caller makes follows from the seed; how they meet does not.
+`run_threads` and `run_processes` let them write and read at random, and pass what they saw to
+`history.check`. They need a table of their own; on a second run they continue with its contents.
+The calls of a caller depend only on the seed; their interleaving does not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from catalog_model.maintenance.verify import verify
 
 SECONDS: Final = 120.0
 PATIENCE: Final = 60.0
-"""Seconds until the other callers are there, too."""
+"""Seconds to wait until all callers have started."""
 
 
 def run_threads(
@@ -48,13 +48,13 @@ def run_threads(
 
     Args:
         catalog: A handle on a table of its own.
-        seed: Another one gives other calls.
-        threads: How many.
-        operations: How many each of them does.
-        mix: How often which, see `MIX`.
-        contested: The titles that they meet on.
-        seconds: After so long nothing more is begun.
-        meanwhile: What surrounds them while they are at it, such as `inject_faults`.
+        seed: Determines the calls.
+        threads: The number of threads.
+        operations: The number of operations of each thread.
+        mix: The frequency of each operation, see `MIX`.
+        contested: The titles that they share.
+        seconds: No operation starts after this time.
+        meanwhile: A context manager around the run, such as `inject_faults`.
     """
     histories = _begin(catalog, contested)
     ready = threading.Barrier(threads)
@@ -86,22 +86,22 @@ def run_processes(
     contested: Sequence[TitleKey] = CONTESTED,
     seconds: float = SECONDS,
 ) -> Histories:
-    """Let processes, each with a client of its own, write and read at random.
+    """Let processes, each with its own client, write and read at random.
 
     Args:
-        engine: An engine that all of them reach.
-        table: Name of a table there, of its own.
-        seed: Another one gives other calls.
-        processes: How many.
-        operations: How many each of them does.
-        mix: How often which, see `MIX`.
-        contested: The titles that they meet on.
-        seconds: After so long nothing more is begun.
+        engine: An engine that all of them can reach.
+        table: Name of a separate table there.
+        seed: Determines the calls.
+        processes: The number of processes.
+        operations: The number of operations of each process.
+        mix: The frequency of each operation, see `MIX`.
+        contested: The titles that they share.
+        seconds: No operation starts after this time.
     """
     catalog = engine.catalog(table)
     histories = _begin(catalog, contested)
     where = engine.name, engine.endpoint_url, table
-    context = multiprocessing.get_context("spawn")  # as on every system, and no thread is copied
+    context = multiprocessing.get_context("spawn")  # on every system, and copies no thread
     ready = context.Barrier(processes)
     with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
         tasks = [
@@ -122,7 +122,7 @@ def run_processes(
 
 
 def _meet_at(ready: Barrier) -> None:
-    """Remember, in a new process, where it waits for the others."""
+    """Store, in a new process, the barrier at which it waits for the others."""
     _meeting.append(ready)
 
 
@@ -150,7 +150,7 @@ def _work_in_process(
 
 @contextmanager
 def _lost_races(catalog: Catalog) -> Iterator[list[Request]]:
-    """Collect the transactions that were cancelled."""
+    """Collect the cancelled transactions."""
     races: list[Request] = []
 
     def hook(request: Request) -> None:
@@ -172,7 +172,7 @@ def _begin(catalog: Catalog, contested: Sequence[TitleKey]) -> Histories:
 
 
 def _finish(catalog: Catalog, histories: Histories, contested: Sequence[TitleKey]) -> Histories:
-    """Read what is left, which ends each history, and judge the table as a whole."""
+    """Read the final state, which completes each history, and check the whole table."""
     gets = [observe_get(catalog, key) for key in contested]
     report = verify(catalog)
     histories.calls += gets

@@ -1,7 +1,7 @@
-"""What one caller does among others: it writes and reads a few titles at random, and looks on.
+"""A concurrent caller: it writes and reads a few titles at random, and checks what it sees.
 
-Each write and each consistent read of a title becomes a `Call` of that title's history. What such
-a history cannot tell, the caller judges on the spot, by `concurrent_laws`.
+Each write and each consistent read of a title becomes a `Call` in that title's history. What a
+history cannot check, the caller checks immediately, with `concurrent_laws`.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ MIX: Final[Mix] = {
     "count": 6,
     "sample": 6,
 }
-"""How often callers do what, by the names of the methods of `Caller`."""
+"""The frequency of each action, by the names of the methods of `Caller`."""
 
 DAMAGED: Final = "the table is damaged"
-"""What a write says that meets a damage: no caller may be the one who did it."""
+"""The message of a write that finds damage, which no caller may have caused."""
 
 HOT_MIX: Final[Mix] = {
     "put": 8,
@@ -73,11 +73,11 @@ HOT_MIX: Final[Mix] = {
     "load": 4,
     "get": 2,
 }
-"""Writes of every kind, and mostly such as take and leave a place in the shard."""
+"""Writes of every kind, mostly ones that add titles to the shard or remove them."""
 
 
 def observe_get(catalog: Catalog, key: TitleKey) -> Call:
-    """Get a title consistently."""
+    """Get a title with strong consistency."""
     return observe(key, "get", partial(ap.get_title, catalog, *key, consistent=True))
 
 
@@ -89,9 +89,9 @@ def observe(
     before: AnyTitle | None = None,
     **fields: Any,
 ) -> Call:
-    """Make a call about a title, and note when and with what outcome.
+    """Make a call about a title, and record its time and outcome.
 
-    A swap is refused by a conflict that no race has caused.
+    A swap is rejected by a conflict without a race.
     """
     refusal = TitleExistsError if action == "create" else TitleNotFoundError
     title = None
@@ -113,13 +113,13 @@ def observe(
 
 
 def _check_race(error: CatalogError) -> None:
-    """Accept an error that others may have caused; a damage is one that they have done."""
+    """Check that an error may be caused by other callers; damage would be caused by them, too."""
     if DAMAGED in str(error):
         raise AssertionError(str(error)) from error
 
 
 class Caller:
-    """Somebody who writes and reads at random, and notes what came of it in ``seen``."""
+    """A caller that writes and reads at random, and records the results in ``seen``."""
 
     def __init__(
         self, catalog: Catalog, name: str, contested: Sequence[TitleKey] = CONTESTED
@@ -133,7 +133,7 @@ class Caller:
         self._turn = 0
 
     def run(self, operations: int, mix: Mix, seconds: float) -> Histories:
-        """Do so many operations, or less where the time is over before."""
+        """Do the given number of operations, or fewer if the time is over."""
         end = time.monotonic() + seconds
         for self._turn in range(operations):
             if time.monotonic() > end:
@@ -149,13 +149,13 @@ class Caller:
         self._observe(title.key, "put", act, **title.to_json())
 
     def create(self) -> None:
-        """Create a title, if it is not there."""
+        """Create a title if it does not exist."""
         title = self._title()
         act = partial(ap.put_title, self._catalog, title, if_absent=True)
         self._observe(title.key, "create", act, **title.to_json())
 
     def swap(self) -> None:
-        """Replace a title as it was read, just now or some time ago; at first read it."""
+        """Replace a title that was read just now or earlier; read it the first time."""
         title = self._title()
         before = self._read.pop(title.key, None)
         if before is not None:
@@ -178,7 +178,7 @@ class Caller:
         self._observe(key, "change", act, **fields)
 
     def load(self) -> None:
-        """Load two titles; of one that fails, each may be there."""
+        """Load two titles; if this fails, each of them may exist."""
         some = {title.key: title for title in (self._title(), self._title())}
         began = time.monotonic_ns()
         outcome: Outcome = "ok"
@@ -199,21 +199,21 @@ class Caller:
         self._observe(key, "delete", partial(ap.delete_title, self._catalog, *key))
 
     def change_popularity(self) -> None:
-        """Give a title another popularity."""
+        """Change the popularity of a title."""
         key = self._key()
         fields: dict[str, Any] = {"popularity": self._popularity()}
         act = partial(ap.update_popularity, self._catalog, *key, **fields)
         self._observe(key, "change", act, **fields)
 
     def change_votes(self) -> None:
-        """Give a title other votes."""
+        """Change the votes of a title."""
         key, fields = self._key(), self._votes()
         self._observe(
             key, "change", partial(ap.update_votes, self._catalog, *key, **fields), **fields
         )
 
     def change_genres(self) -> None:
-        """Give a title other genres."""
+        """Change the genres of a title."""
         key = self._key()
         fields: dict[str, Any] = {"genre_ids": self._genres()}
         act = partial(ap.set_genres, self._catalog, *key, **fields)
@@ -224,7 +224,7 @@ class Caller:
         self.seen.calls.append(observe_get(self._catalog, self._key()))
 
     def look(self) -> None:
-        """Look at a title with its memberships, and at all of its items together."""
+        """Read a title with its memberships, and all of its items together."""
         key = self._key()
         found: list[TitleWithGenres] = []
 
@@ -237,7 +237,7 @@ class Caller:
         self._judge(partial(torn_collection, self._catalog, key))
 
     def walk(self) -> None:
-        """Read a list from its beginning to its end: of a kind, of a genre or of two genres."""
+        """Read a list to its end: of a kind, of a genre or of two genres."""
         rng, handle, kind = self._rng, self._catalog, self._rng.choice(KINDS)
         way: dict[str, Any] = {"limit": rng.randint(2, 6)}
         directed = {**way, "descending": rng.choice((True, False))}
@@ -279,7 +279,7 @@ class Caller:
     ) -> None:
         try:
             self.seen.calls.append(observe(key, action, act, **fields))
-        except UnknownEntityError as error:  # counts that no title makes: nothing was sent
+        except UnknownEntityError as error:  # counts that no title can cause: nothing was sent
             self.seen.violations.append(f"damage: {error}")
 
     def _judge(self, read: Callable[[], Iterable[str]]) -> None:
@@ -295,7 +295,7 @@ class Caller:
         return self._rng.choice(self._contested)
 
     def _title(self) -> AnyTitle:
-        """Make a title that nobody made before."""
+        """Make a title that was not made before."""
         return title_of(
             self._key(),
             genre_ids=self._genres(),

@@ -25,7 +25,7 @@ from examples.netflix_movie_catalog.app import create_app
 
 settings.register_profile(
     "default",
-    deadline=None,  # an engine's answer is not the property under test
+    deadline=None,  # the speed of an engine is not the property under test
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
@@ -34,14 +34,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c() -> None:
-    """A run in the background of a shell ignores Ctrl-C, and so would all that it starts."""
+    """Enable Ctrl-C: background jobs of a shell ignore it, and so would their child processes."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _aws_environment() -> Iterator[None]:
-    """No test can reach an account: credentials are dummies, and no configuration is read."""
+    """Prevent access to AWS: credentials are dummies, and no configuration is read."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "CATALOG_"))]:
             if name != "CATALOG_DATA":
@@ -57,7 +57,7 @@ def _aws_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def records() -> Records:
-    """The records of both kinds in file order: the real ones where CATALOG_DATA says so."""
+    """The records of both kinds in file order; the real ones if CATALOG_DATA is set."""
     folder = os.environ.get("CATALOG_DATA")
     if not folder:
         return generated_records()
@@ -77,14 +77,14 @@ def titles(records: Records) -> list[Movie | TVShow]:
 
 @pytest.fixture(scope="session", params=ENGINES)
 def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[Engine]:
-    """Each engine in turn, running as long as the session."""
+    """Each engine in turn, running for the session."""
     with running_engine(request.param) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def local_engine(request: pytest.FixtureRequest) -> Iterator[LocalEngine]:
-    """Each engine in turn as a server, for programs in processes of their own."""
+    """Each engine in turn as a server, for programs in other processes."""
     with running_server(request.param) as engine:
         yield engine
 
@@ -100,7 +100,7 @@ def catalog(engine: Engine) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="session")
 def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
-    """A handle on a table with the whole catalogue in it; nobody writes to it."""
+    """A handle on a table with the whole catalogue, for reading only."""
     catalog = engine.catalog("full-catalogue")
     create_table(catalog)
     report = ap.load_titles(catalog, titles)
@@ -110,13 +110,13 @@ def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
 
 @pytest.fixture
 def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no pause take time: for tests in which nobody else is at work."""
+    """Remove all pauses, for tests without concurrent writers."""
     monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def attacked(engine: Engine) -> Iterator[Catalog]:
-    """A handle on a table of some titles, whose secret is the default, which anybody can know."""
+    """A handle on a table with some titles and the default cursor secret, which is public."""
     catalog = engine.catalog()
     create_table(catalog)
     generated = generated_records()
@@ -132,14 +132,14 @@ def attacked(engine: Engine) -> Iterator[Catalog]:
 
 @pytest.fixture
 def table(engine: Engine) -> Iterator[Catalog]:
-    """A handle on an empty table, with a client of its own for faults to hit."""
+    """A handle on an empty table, with its own client for fault injection."""
     with fresh_table(engine) as catalog:
         yield catalog
 
 
 @pytest.fixture(scope="module")
 def stocked(engine: Engine) -> Iterator[Catalog]:
-    """A table with 120 movies in it, and a client of its own; nobody writes to it."""
+    """A table with 120 movies and its own client, for reading only."""
     with fresh_table(engine) as catalog:
         stock(catalog)
         yield catalog
@@ -147,7 +147,7 @@ def stocked(engine: Engine) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="module")
 def table_for_few(engine: Engine) -> Iterator[Catalog]:
-    """A table that the tests of a module use in turn."""
+    """A table shared by the tests of a module."""
     catalog = engine.catalog()
     create_table(catalog)
     yield catalog
@@ -156,7 +156,7 @@ def table_for_few(engine: Engine) -> Iterator[Catalog]:
 
 @pytest.fixture
 def few(table_for_few: Catalog) -> Catalog:
-    """The few titles that the rows about updates need, as if nothing had been updated."""
+    """The few titles for the rows about updates, in their original state."""
     for title in FEW_TITLES:
         ap.put_title(table_for_few, title)
     return own_handle(table_for_few)
@@ -164,5 +164,5 @@ def few(table_for_few: Catalog) -> Catalog:
 
 @pytest.fixture
 def dead() -> Flask:
-    """The application before an endpoint where nobody listens."""
+    """The application with an endpoint that does not respond."""
     return create_app(Catalog("t", region="us-east-1", endpoint_url=NOT_EVEN_A_PORT))

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BASE = os.environ.get("BASE") or "docker.io/library/python:3.13-slim"
 VERSION = "1.2.3.post4+g0123abc"
-"""That images are built with."""
+"""The version of built images."""
 
 PATIENCE = 120.0
 BUILDING = 900.0
@@ -32,7 +32,7 @@ ON_ENGINE = (
 
 
 def run(*words: str, timeout: float = PATIENCE, **more: Any) -> str:
-    """Run a program; give what it printed."""
+    """Run a program; return its output."""
     done: subprocess.CompletedProcess[str] = subprocess.run(
         words, capture_output=True, text=True, timeout=timeout, check=False, **more
     )
@@ -41,7 +41,7 @@ def run(*words: str, timeout: float = PATIENCE, **more: Any) -> str:
 
 
 def works(*words: str, timeout: float = PATIENCE) -> bool:
-    """Tell whether a program is there and does that."""
+    """Whether a program exists and runs with these arguments."""
     try:
         subprocess.run(words, capture_output=True, timeout=timeout, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -51,7 +51,7 @@ def works(*words: str, timeout: float = PATIENCE) -> bool:
 
 @cache
 def runner() -> str:
-    """Name the program that builds and runs; skip the test where there is none, or no base."""
+    """Return the program that builds and runs images; skip without one, or without a base."""
     for each in ("docker", "podman"):
         if works(each, "version") and works(each, "info"):
             break
@@ -63,12 +63,12 @@ def runner() -> str:
 
 
 def build(target: str, image: str, **variables: str) -> None:
-    """Build a target with what can run it."""
+    """Build a target with the available program."""
     build_with(runner(), target, image, **variables)
 
 
 def build_with(builder: str, target: str, image: str, **variables: str) -> None:
-    """Build a target as `make image` does."""
+    """Build a target like `make image`."""
     settings = {"BUILDER": builder, "TARGETS": target, "IMAGE": image, "BASE": BASE, **variables}
     run(
         str(ROOT / "deploy" / "build_image.sh"),
@@ -78,14 +78,14 @@ def build_with(builder: str, target: str, image: str, **variables: str) -> None:
 
 
 def inspected(name: str) -> Any:
-    """Give what is known of an image or a container."""
+    """Return the details of an image or a container."""
     (found,) = json.loads(run(runner(), "inspect", name))
     return found
 
 
 @contextmanager
 def network(name: str) -> Iterator[None]:
-    """Make a network that containers share and nobody else."""
+    """Make a network that only the containers of a test share."""
     run(runner(), "network", "create", name)
     try:
         yield
@@ -104,17 +104,17 @@ def container(name: str, *words: str) -> Iterator[str]:
 
 
 def inside(name: str, code: str) -> Any:
-    """Run Python in a container; give what it printed, as JSON."""
+    """Run Python in a container; return its output as JSON."""
     return json.loads(run(runner(), "exec", name, "python", "-c", code))
 
 
 def port_of(name: str) -> int:
-    """Give the port of this machine that leads to the container's."""
+    """Return the port of this machine that is mapped to the container's."""
     return int(run(runner(), "port", name, "8080").split()[0].rpartition(":")[2])
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
-    """Ask the application once."""
+    """Send one request to the application."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -122,13 +122,13 @@ def ask(port: int, path: str) -> tuple[int, bytes]:
 
 
 def expect(port: int, path: str, status: int) -> None:
-    """See that an answer has this status."""
+    """Check the status of an answer."""
     found, body = ask(port, path)
     assert found == status, body
 
 
 def eventually(law: Callable[[], object]) -> None:
-    """Try until it holds."""
+    """Retry until it holds."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What the titles must be after a crash, as the journal of the process that was killed has it."""
+"""The expected titles after a crash, from the journal of the killed process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog_model.errors import ConflictError
 
 
 class Model:
-    """The titles as they must be: of each all that it may be, where an answer is missing."""
+    """The expected titles: for each, all possible values if an answer is missing."""
 
     def __init__(self, titles: list[AnyTitle]) -> None:
         self._states: dict[TitleKey, set[AnyTitle | None]] = {t.key: {t} for t in titles}
@@ -24,7 +24,7 @@ class Model:
         self.contradictions: list[str] = []
 
     def replay(self, journal: list[dict[str, Any]]) -> None:
-        """Follow the journal of one process, from its start to its end."""
+        """Replay the journal of one process from beginning to end."""
         for entry in journal:
             match entry:
                 case {"engine": state}:
@@ -44,7 +44,7 @@ class Model:
         self._is_down = False
 
     def _leave_open(self, act: Act) -> None:
-        """Whole or not at all."""
+        """Applied completely or not at all."""
         before = self._before(act)
         after = {act.outcome(state)[0] for state in before}
         self._states[act.key] = before | after
@@ -52,7 +52,7 @@ class Model:
 
     def _follow(self, act: Act, answer: str, *, shaken: bool) -> None:
         before = self._before(act)
-        if shaken:  # an engine that was killed forgot the token: a repetition may meet itself
+        if shaken:  # the killed engine forgot the token, so a retry may meet its own first attempt
             before = before | {act.outcome(state)[0] for state in before}
         if answer == ConflictError.__name__:
             self._states[act.key] = before
@@ -68,9 +68,9 @@ class Model:
         return self._states.get(act.key, {None})
 
     def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
-        """Compare with the table, and go on from there.
+        """Compare with the table, and continue from its state.
 
-        Gives what was lost, how many writes were unanswered, and how many of them are there.
+        Returns what was lost, the number of unanswered writes, and how many of them were applied.
         """
         lost = [
             f"{tuple(key)} is {there.get(key)}, not of {self._states.get(key)}"

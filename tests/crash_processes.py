@@ -1,4 +1,4 @@
-"""The processes that are killed: an engine that keeps its tables, and who works on it."""
+"""The processes that are killed: an engine with persistent tables, and its workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KILLED: Final = -signal.SIGKILL
 
 
 class PersistentEngine:
-    """dynoxide with its tables in a file, that can be killed and started again."""
+    """dynoxide with its tables in a file; it can be killed and restarted."""
 
     def __init__(self, folder: Path) -> None:
         binary = local.find_dynoxide()
@@ -35,7 +35,7 @@ class PersistentEngine:
         self.start()
 
     def start(self) -> None:
-        """Run it, again on the same file."""
+        """Start it with the same file."""
         with ExitStack() as stack:
             complaints = stack.enter_context(tempfile.TemporaryFile())
             self._process = stack.enter_context(local._started(self._command, complaints))
@@ -46,24 +46,24 @@ class PersistentEngine:
         self._catalogs: dict[str, Catalog] = {}
 
     def catalog(self, table: str) -> Catalog:
-        """Give a handle whose connections are of this run of the engine."""
+        """Return a handle whose connections are to this run of the engine."""
         if table not in self._catalogs:
             self._catalogs[table] = self._engine.catalog(table)
         return self._catalogs[table]
 
     def kill(self) -> None:
-        """As `kill -9` does."""
+        """Kill it like `kill -9`."""
         self._process.kill()
         self._process.wait()
         self.stop()
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Stop it if it is running."""
         self._running.close()
 
 
 class Worker:
-    """The process that is killed, ready for its work, and its journal."""
+    """The process to kill, waiting for its orders, and its journal."""
 
     def __init__(self, orders: Orders, complaints: IO[bytes]) -> None:
         self._journal = Path(orders.journal)
@@ -81,43 +81,43 @@ class Worker:
             self._fail()
 
     def note(self, **entry: Any) -> None:
-        """Write into the journal between what the process itself writes."""
+        """Add an entry to the journal, between those of the process itself."""
         with self._journal.open("ab", buffering=0) as file:
             file.write(json.dumps(entry).encode() + b"\n")
 
     def kill(self) -> bool:
-        """Kill it, and tell whether it was still at work."""
+        """Kill it; return whether it was still working."""
         self._process.kill()
         return self.was_killed()
 
     def was_killed(self) -> bool:
-        """Wait for its end, and tell whether it was killed, by itself or by us."""
+        """Wait for its end; return whether it was killed, by itself or by this process."""
         code = self._process.wait(PATIENCE)
         if code not in (0, KILLED):
             self._fail()
         return code == KILLED
 
     def await_answers(self, number: int) -> None:
-        """Wait until so many of its writes are answered."""
+        """Wait until the given number of its writes are answered."""
         deadline = time.monotonic() + PATIENCE
         while sum("done" in entry for entry in self.journal()) < number:
             assert time.monotonic() < deadline, "nothing is written"
             time.sleep(0.01)
 
     def finish(self) -> None:
-        """Let it end what it has begun, and nothing more."""
+        """Let it complete the current operation, then end."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         assert not self.was_killed()
 
     def end(self) -> None:
-        """See to it that nothing is left of it."""
+        """Make sure that the process and its files are gone."""
         self._process.kill()
         with self._process:
             self._process.wait()
 
     def journal(self) -> list[dict[str, Any]]:
-        """Read what it wrote; of a line without an end nobody knows what it says."""
+        """Read its entries; an incomplete last line is ignored."""
         *lines, _ = self._journal.read_bytes().split(b"\n")
         return [json.loads(line) for line in lines]
 

@@ -1,8 +1,8 @@
-"""The process that is killed: it loads titles, or writes without end, and keeps a journal.
+"""The process that is killed: it loads titles, or writes endlessly, and keeps a journal.
 
-What stands in the journal was handed to the operating system, which keeps it when this process is
-killed: an act before its first request is sent, and what came of it before the next act.
-Run by `crashes`, with its orders as JSON.
+Journal entries are passed to the operating system, which keeps them when this process is killed: an
+act before its first request is sent, and its result before the next act. `crashes` runs it with its
+orders as JSON.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from catalog_model.files.reader import read_folder
 from catalog_model.local import Engine
 
 Moment = Literal["before", "sent", "answered"]
-"""Before a request is sent; when it is on its way and nobody reads the answer; or after that."""
+"""Before a request is sent; after it is sent, with the answer unread; or after the answer."""
 
 ACTS = {"put": 4, "popularity": 3, "votes": 2, "genres": 3, "delete": 2}
-"""What a writer does, and how often."""
+"""The acts of a writer, with their frequency."""
 
 GENRES = (12, 16, 18, 28, 35, 80, 99_999)
 NOT_FOUND = TitleNotFoundError.__name__
@@ -43,7 +43,7 @@ NOT_FOUND = TitleNotFoundError.__name__
 
 @dataclass(frozen=True)
 class Orders:
-    """What the process has to do, and when it has to kill itself."""
+    """The tasks of the process, and when it kills itself."""
 
     work: Literal["load", "write"]
     endpoint_url: str
@@ -57,13 +57,13 @@ class Orders:
     splits: bool = False
 
     def to_json(self) -> str:
-        """Give the orders as an argument of the process."""
+        """Return the orders as a command line argument."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
 class Act:
-    """One change of one title: the worker performs it, and the model knows what must come of it."""
+    """One change of one title: the worker performs it, and the model knows the expected result."""
 
     name: str
     kind: Kind
@@ -72,11 +72,11 @@ class Act:
 
     @property
     def key(self) -> TitleKey:
-        """The title it is about."""
+        """The key of the title."""
         return TitleKey(self.kind, self.id)
 
     def perform(self, catalog: Catalog) -> AnyTitle:
-        """Write it."""
+        """Perform the write."""
         match self.name:
             case "put":
                 return ap.put_title(catalog, self._new())
@@ -90,7 +90,7 @@ class Act:
                 return ap.delete_title(catalog, *self.key)
 
     def outcome(self, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
-        """Tell what it makes of a title, and what it answers."""
+        """Return the resulting title, and the answer."""
         if self.name == "put":
             return self._new(), self._new().to_json_text()
         if before is None:
@@ -105,7 +105,7 @@ class Act:
 
 
 def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
-    """Think of something to do to one of the titles."""
+    """Make up an act on one of the titles."""
     title = rng.choice(titles)
     name = rng.choices(list(ACTS), list(ACTS.values()))[0]
     popularity = round(rng.uniform(0, 1000), 3)
@@ -123,7 +123,7 @@ def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
 
 
 class Journal:
-    """What was begun and what came of it, a line each."""
+    """The acts and their results, one per line."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -138,7 +138,7 @@ class Journal:
 
 
 def main() -> None:
-    """Do as ordered; a writer ends when its standard input does."""
+    """Follow the orders; a writer ends when its standard input does."""
     orders = Orders(**json.loads(sys.argv[1]))
     catalog = Engine("dynoxide", orders.endpoint_url, is_persistent=True).catalog(orders.table)
     titles = [title for title in read_folder(Path(orders.data)) if not isinstance(title, Rejection)]
@@ -153,12 +153,12 @@ def main() -> None:
 
 
 def load(catalog: Catalog, titles: list[AnyTitle], journal: Journal) -> None:
-    """Load all titles, and note how far it came."""
+    """Load all titles, and record the progress."""
     ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
 
 
 def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Journal) -> None:
-    """Let each writer change titles of its own until the standard input ends."""
+    """Let each writer change its own titles until the standard input ends."""
     stop, numbers = threading.Event(), count(1)
 
     def work(writer: int) -> None:
@@ -177,7 +177,7 @@ def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Jou
 
 
 def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
-    """Perform an act, and note what came of it before anything else is done."""
+    """Perform an act, and record its result before doing anything else."""
     journal.note(begun=number, act=asdict(act))
     try:
         answer = act.perform(catalog).to_json_text()
@@ -190,12 +190,12 @@ def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
 
 
 def ending(work: Any) -> Any:
-    """Let the whole process end with an error that nobody expects in a thread."""
+    """End the whole process after an unexpected error in a thread."""
 
     def run(*args: Any) -> None:
         try:
             work(*args)
-        except BaseException:  # noqa: BLE001  # whatever it is, the process that waits must hear it
+        except BaseException:  # noqa: BLE001  # the waiting process must be informed of every error
             traceback.print_exc()
             os._exit(1)
 
@@ -203,7 +203,7 @@ def ending(work: Any) -> Any:
 
 
 def arm(catalog: Catalog, orders: Orders) -> None:
-    """See to it that this process ends at its request, and breaks the product where it shall."""
+    """Set up the kill at the chosen request, and the planted defect."""
     if orders.splits:
         _patch(Gateway, "transact", in_two(Gateway.transact))
     numbers = count(1)
@@ -227,7 +227,7 @@ def _patch(owner: type, name: str, method: Any) -> None:
 
 
 def in_two(transact: Any) -> Any:
-    """Make a defect: what belongs together is sent as two transactions."""
+    """Plant a defect: send one transaction as two."""
 
     def send(gateway: Gateway, operations: Plan) -> None:
         half = len(operations) // 2
@@ -238,7 +238,7 @@ def in_two(transact: Any) -> Any:
 
 
 def before(strike: Any, method: Any) -> Any:
-    """Call *strike* each time before a method."""
+    """Call *strike* before each call of a method."""
 
     def struck(*args: Any, **kwargs: Any) -> Any:
         strike()
@@ -248,7 +248,7 @@ def before(strike: Any, method: Any) -> Any:
 
 
 def kill_this_process() -> NoReturn:
-    """End at once, as by `kill -9`."""
+    """End immediately, like `kill -9`."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("nobody survives that")
 

@@ -1,7 +1,7 @@
-"""Kills for real: loaders, writers and the engine, at random points; then nothing may be missing.
+"""Real kills of loaders, writers and the engine at random points; no data may be lost.
 
-After each kill the table is verified, and compared with what a model makes of the journal of the
-process that was killed. Run it as ``python tests/crashes.py --kills 100``; it needs dynoxide.
+After each kill, the table is verified, and compared with the model of the killed process's journal.
+Run it as ``python tests/crashes.py --kills 100``; it needs dynoxide.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SCHEDULE: Final = (
     "writer after an answer",
     "loader before a request",
 )
-"""What is killed, in turn."""
+"""The targets of the kills, in order."""
 
 MOMENTS: Final[dict[str, Moment]] = {
     "before a request": "before",
@@ -56,7 +56,7 @@ MOMENTS: Final[dict[str, Moment]] = {
     "after an answer": "answered",
 }
 LOADED: Final = 150
-"""How many titles a load has, unless it is told which: some 25 requests."""
+"""The default number of titles of a load: about 25 requests."""
 
 WRITTEN: Final = 30
 WRITERS: Final = 3
@@ -66,42 +66,42 @@ MOST_REQUESTS: Final = 100
 
 @dataclass
 class Figures:
-    """What was killed, and what was found then."""
+    """The kills and their findings."""
 
     kills: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
-    """Writes whose answer stands in a journal, refusals not counted."""
+    """Writes with an answer in a journal, without refusals."""
     unanswered: int = 0
-    """Writes that a kill left without an answer."""
+    """Writes left without an answer by a kill."""
     applied: int = 0
-    """How many of these were found in the table."""
+    """The number of these that were found in the table."""
     loaded: int = 0
-    """Titles that loaders said were done."""
+    """Titles that loaders reported as loaded."""
     repeated_loads: int = 0
     lost: int = 0
     findings: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
-    """What was lost or found, in words."""
+    """Descriptions of losses and findings."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether all is as it should be."""
+        """Whether there are no losses and findings."""
         return not (self.lost or self.findings or self.notes)
 
     def lose(self, lost: list[str]) -> None:
-        """Note what is not as it was acknowledged."""
+        """Record a difference from what was acknowledged."""
         self.lost += len(lost)
         self.notes += lost
 
     def find(self, findings: list[str]) -> None:
-        """Note what does not follow from the titles."""
+        """Record an inconsistency with the titles."""
         self.findings += len(findings)
         self.notes += findings
 
 
 class Crashes:
-    """A table that writers change, tables that loaders fill, and kills."""
+    """A table changed by writers, tables filled by loaders, and kills."""
 
     def __init__(
         self, folder: Path, titles: list[AnyTitle], seed: int, engine: PersistentEngine
@@ -125,7 +125,7 @@ class Crashes:
         return self.engine.catalog("written")
 
     def _undisturbed(self) -> tuple[float, int]:
-        """Load without a kill, to know what a kill has to fall into."""
+        """Load without a kill, to find out what a kill can interrupt."""
         with self._table_to_load() as table:
             catalog, began = self.engine.catalog(table), time.monotonic()
             with catalog.trace() as trace:
@@ -141,7 +141,7 @@ class Crashes:
 
     @contextmanager
     def worker(self, **orders: Any) -> Iterator[Worker]:
-        """Run a worker that nothing is left of in the end."""
+        """Run a worker, and clean up after it."""
         number = next(self._numbers)
         journal = self._folder / f"journal-{number}"
         endpoint = self.engine.endpoint_url
@@ -154,7 +154,7 @@ class Crashes:
                 worker.end()
 
     def kill(self, what: str) -> None:
-        """Kill what is next in the schedule, look at what is left, and note it all."""
+        """Perform the next kill of the schedule, check the result, and record it."""
         victim, when = what.split(maxsplit=1)
         if victim == "engine":
             self._kill_engine(what)
@@ -165,7 +165,7 @@ class Crashes:
             self.kill_writer(what, MOMENTS.get(when), request)
 
     def kill_writer(self, what: str, moment: Moment | None, request: int, **more: Any) -> None:
-        """Kill writers at the moment of a request, or after some time where there is no moment."""
+        """Kill writers at a chosen request or, without one, after some time."""
         at = {"kill_moment": moment, "kill_request": request}
         given = {"writers": self._rng.choice((1, WRITERS)), **at, **more}
         with self.writers(**given) as worker:
@@ -180,13 +180,13 @@ class Crashes:
             yield worker
 
     def _strike(self, what: str, worker: Worker, moment: Moment | None, seconds: float) -> None:
-        """Let the worker kill itself, or kill it; one that was done before was not killed."""
+        """Let the worker kill itself, or kill it; a worker that ended earlier was not killed."""
         if moment is None:
             time.sleep(self._rng.uniform(0, seconds))
         self.figures.kills[what] += worker.was_killed() if moment else worker.kill()
 
     def _kill_engine(self, what: str) -> None:
-        """Kill the engine, and start it again, while writers go on or when they are dead, too."""
+        """Kill the engine and restart it, while writers continue or after they were killed, too."""
         with self.writers(writers=WRITERS) as worker:
             time.sleep(self._rng.uniform(0, WRITING_SECONDS))
             worker.note(engine="down")
@@ -200,7 +200,7 @@ class Crashes:
             self.look_at_writes(worker.journal())
 
     def _start_under(self, worker: Worker) -> None:
-        """Start the engine, at once or late, and let the writers find it and go on."""
+        """Start the engine, immediately or later, and let the writers continue."""
         time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
         self.engine.start()
         worker.note(engine="up")
@@ -208,7 +208,7 @@ class Crashes:
         worker.finish()
 
     def look_at_writes(self, journal: list[dict[str, Any]]) -> None:
-        """Compare the table with what was acknowledged."""
+        """Compare the table with the acknowledged writes."""
         self.model.replay(journal)
         lost, unanswered, applied = self.model.settle(titles_in(self._verified(self.written)))
         self.figures.acknowledged = self.model.acknowledged
@@ -217,7 +217,7 @@ class Crashes:
         self.figures.lose(lost)
 
     def _verified(self, catalog: Catalog) -> Table:
-        """Verify once the engine is through with what the dead sent it; give the table."""
+        """Verify once the engine has processed requests of killed processes; return the table."""
         before: Table | None = None
         table = dump(catalog)
         deadline = time.monotonic() + PATIENCE
@@ -229,7 +229,7 @@ class Crashes:
         return table
 
     def _kill_loader(self, what: str, moment: Moment | None) -> None:
-        """Kill a load, and at times its repetition; then let one come to its end."""
+        """Kill a load, and sometimes its repetition; then let one complete."""
         with self._table_to_load() as table:
             left = 1.0
             for _ in range(self._rng.choice((1, 1, 2))):
@@ -237,7 +237,7 @@ class Crashes:
             self._repeat(self.engine.catalog(table))
 
     def _kill_load(self, what: str, table: str, moment: Moment | None, left: float) -> float:
-        """Kill a load of which this share is left to do; tell what share is left then."""
+        """Kill a load when this share of it is left; return the share that is actually left."""
         request = self._rng.randint(1, max(1, round(self._requests * left)))
         orders = {"kill_moment": moment, "kill_request": request}
         data = str(self._folder / "loaded")
@@ -253,7 +253,7 @@ class Crashes:
         return 1 - len(there) / len(given)
 
     def _repeat(self, catalog: Catalog) -> None:
-        """Load once more: it has to add what is missing, and to leave alone what is there."""
+        """Load again: it must add the missing titles and leave the existing ones unchanged."""
         before = len(titles_in(dump(catalog)))
         report = ap.load_titles(catalog, self._titles)
         expected = LoadReport(created=len(self._titles) - before, unchanged=before)
@@ -265,7 +265,7 @@ class Crashes:
 
 @contextmanager
 def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashes]:
-    """Make the tables and run the engine, until all kills are done."""
+    """Create the tables and run the engine until all kills are done."""
     engine = PersistentEngine(folder / "engine")
     try:
         yield Crashes(folder, titles, seed, engine)
@@ -274,10 +274,10 @@ def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashe
 
 
 def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None = None) -> Figures:
-    """Kill so often at the least, each kind in its turn, and tell what was found.
+    """Perform at least this many kills, of each kind in turn, and return the findings.
 
-    *folder* has to be empty; the engine keeps its tables there. *titles* are loaded and written,
-    a part of the generated catalogue unless they are given.
+    *folder* must be empty; the engine stores its tables there. *titles* are loaded and written; the
+    default is a part of the generated catalogue.
     """
     some = titles or random.Random(seed).sample(_generated(), LOADED)
     began = time.monotonic()
@@ -302,7 +302,7 @@ def _generated() -> list[AnyTitle]:
 
 
 def main() -> None:
-    """Kill as often as asked, print the figures, and end with 1 where something is wrong."""
+    """Perform the requested kills, print the figures, and return 1 if there are findings."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
@@ -315,7 +315,7 @@ def main() -> None:
 
 
 def table_of(figures: Figures) -> list[tuple[str, object]]:
-    """Give the rows of a table of the figures."""
+    """Return the figures as rows of a table."""
     return [
         ("what", "how often"),
         ("---", "---"),
@@ -340,7 +340,7 @@ def _write_titles(folder: Path, titles: list[AnyTitle]) -> None:
 
 
 def _wrong_counts(catalog: Catalog, table: Table) -> list[str]:
-    """Compare the counts that readers get with the titles that are there."""
+    """Compare the counts that readers get with the existing titles."""
     wrong = []
     for kind in KINDS:
         own = [title for title in titles_in(table).values() if title.kind == kind]

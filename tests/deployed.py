@@ -1,4 +1,4 @@
-"""What tests of the files in deploy/ ask of the code: its routes, variables and times."""
+"""What the code requires of the files in deploy/: routes, variables and times."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ LOOKS_SECRET = re.compile(
 
 
 class Stage:
-    """One stage of the Dockerfile: its name, what it starts from, its instructions."""
+    """A stage of the Dockerfile: its name, base and instructions."""
 
     def __init__(self, start: str) -> None:
         self.base, _, self.name = start.partition(" AS ")
         self.steps: list[tuple[str, str]] = []
 
     def all(self, instruction: str) -> list[str]:
-        """Give what stands behind each of these instructions."""
+        """Return the arguments of all these instructions."""
         return [value for found, value in self.steps if found == instruction]
 
     def one(self, instruction: str) -> str:
-        """Give what stands behind the only one of these instructions."""
+        """Return the argument of the only such instruction."""
         (value,) = self.all(instruction)
         return value
 
 
 def stages() -> dict[str, Stage]:
-    """Read the Dockerfile, in its order."""
+    """Read the stages of the Dockerfile, in order."""
     parsed = DockerfileParser(fileobj=BytesIO((ROOT / "Dockerfile").read_bytes())).structure
     found: list[Stage] = []
     for step in parsed:
@@ -64,7 +64,7 @@ def compose() -> Any:
 
 
 def manifests() -> dict[str, Any]:
-    """Read what Kubernetes is given, by kind and name."""
+    """Read the Kubernetes manifests, by kind and name."""
     found = {}
     for path in sorted(KUBERNETES.glob("*/*.yaml")):
         each = yaml.safe_load(path.read_text())
@@ -74,18 +74,18 @@ def manifests() -> dict[str, Any]:
 
 
 def kustomizations() -> dict[str, Any]:
-    """Read how they are put together, by folder."""
+    """Read the kustomizations, by folder."""
     files = KUBERNETES.glob("*/kustomization.yaml")
     return {path.parent.name: yaml.safe_load(path.read_text()) for path in files}
 
 
 def routes() -> set[str]:
-    """List the paths that the example application answers."""
+    """Return the paths of the example application."""
     return {rule.rule for rule in create_app(Catalog("t")).url_map.iter_rules()}
 
 
 def variables_read() -> set[str]:
-    """List the variables that the package and the example look up in their environment."""
+    """Return the environment variables that the package and the example read."""
     paths = [
         *(ROOT / "catalog_model").glob("*.py"),
         EXAMPLE / "app.py",
@@ -105,7 +105,7 @@ def _looked_up(module: ast.AST) -> Iterator[str]:
 
 
 def seconds_to_end() -> float:
-    """Say how long gunicorn may take from SIGTERM, besides what CATALOG_DRAIN_SECONDS says."""
+    """Return the seconds that gunicorn may take after SIGTERM, without CATALOG_DRAIN_SECONDS."""
     module = ast.parse((EXAMPLE / "gunicorn_conf.py").read_text())
     found: dict[str, Any] = {}
     for node in module.body:

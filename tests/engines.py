@@ -1,9 +1,8 @@
-"""The engines that the tests run on.
+"""The engines for tests.
 
-moto runs in this process, and is lenient: a strict client stands before it. dynoxide is a separate
-program, and strict by itself. Where dynoxide's binary cannot be had, its tests are skipped and say
-so. What dynoxide answers is read with orjson
-where that is installed, what moto answers never.
+moto runs in this process and is lenient; tests put a strict client in front of it. dynoxide is a
+separate program and strict by itself. If its binary is not available, its tests are skipped with a
+message. Answers of dynoxide are parsed with orjson if that is installed, those of moto never.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _numbers = count(1)
 
 
 class Engine:
-    """A running engine, and a client for it that all handles share."""
+    """A running engine, and the client that all handles share."""
 
     def __init__(self, name: str, endpoint_url: str | None) -> None:
         self.name = name
@@ -51,17 +50,17 @@ class Engine:
 
     @property
     def measures(self) -> bool:
-        """Whether its capacity figures are those of DynamoDB; moto's are constants."""
+        """Whether its capacity figures are DynamoDB's; moto's are constants."""
         return self.name != "moto"
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
-        """Make a handle on a table of its own."""
+        """Make a handle on a new table."""
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)
 
 
 @contextmanager
 def running_engine(name: str) -> Iterator[Engine]:
-    """Run an engine; its tables last as long as it runs."""
+    """Run an engine; its tables exist as long as it runs."""
     if name == "moto":
         hasten()
         with mock_aws(), _one_request_at_a_time():
@@ -73,7 +72,7 @@ def running_engine(name: str) -> Iterator[Engine]:
 
 @contextmanager
 def running_server(name: str) -> Iterator[LocalEngine]:
-    """Run an engine as a server, moto too, as programs of their own need it."""
+    """Run an engine as a server (including moto), for other programs."""
     if name == "dynoxide" and not has_dynoxide():
         pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
     with start_engine(cast("EngineChoice", name)) as engine:
@@ -82,7 +81,7 @@ def running_server(name: str) -> Iterator[LocalEngine]:
 
 @contextmanager
 def _one_request_at_a_time() -> Iterator[None]:
-    """Keep moto, which knows no locks, from losing writes of parallel requests."""
+    """Make moto, which has no locks, process parallel requests one at a time."""
     stubber = moto.core.botocore_stubber.BotocoreStubber
     original, lock = stubber.__call__, threading.RLock()
 
@@ -99,5 +98,5 @@ def _one_request_at_a_time() -> Iterator[None]:
 
 @cache
 def has_dynoxide() -> bool:
-    """Tell whether the strict engine can be run."""
+    """Whether the strict engine is available."""
     return local.find_dynoxide() is not None

@@ -1,4 +1,4 @@
-"""The example application in tests: a few titles for it, and ways to ask it."""
+"""The example application in tests: a few titles, and helpers for requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_EVEN_A_PORT = "http://127.0.0.1:1"
 
 
 def movie(title_id: int, title: str, genre_ids: list[int], popularity: float) -> Movie:
-    """Give a small movie for the rows that update one."""
+    """Return a small movie for the rows about updates."""
     return Movie(
         adult=False,
         genre_ids=genre_ids,
@@ -29,7 +29,7 @@ def movie(title_id: int, title: str, genre_ids: list[int], popularity: float) ->
 
 
 def show(title_id: int, name: str, genre_ids: list[int], popularity: float) -> TVShow:
-    """Give a small show whose id is a movie's, or nobody's."""
+    """Return a small show, with the id of a movie or an unused one."""
     return TVShow(
         genre_ids=genre_ids,
         id=title_id,
@@ -58,11 +58,11 @@ def post(app: Flask, movie_id: object, popularity: object) -> Any:
 
 
 def serving_of(app: Flask) -> Serving:
-    """What the extension keeps for an application."""
+    """Return what the extension stores for an application."""
     serving: Serving = app.extensions["catalog_model"]
     return serving
 
 
 def own_handle(catalog: Catalog) -> Catalog:
-    """Another handle on the same table: what observes it ends with the test."""
+    """Another handle on the same table, whose observers end with the test."""
     return Catalog(catalog.table, client=catalog.client)

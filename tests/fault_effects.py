@@ -1,4 +1,4 @@
-"""What operations may do and answer, in plain Python; `fault_laws` holds a catalogue against it."""
+"""The effects and answers of operations, in plain Python, for `fault_laws`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Model = dict[TitleKey, Value]
 READ: Final = "a read answers right and in full, or raises an error"
 
 
-class Violation(AssertionError):  # noqa: N818  # it is what a law knows, not an error
-    """A law that does not hold, and how that showed."""
+class Violation(AssertionError):  # noqa: N818  # named for what it shows; not an error of the program
+    """A law that was violated, with the evidence."""
 
     def __init__(self, law: str, how: str) -> None:
         super().__init__(f"{law}: {how}")
@@ -39,7 +39,7 @@ INVALID: Final = {"too large": InvalidTitleError, "no number": InvalidArgumentEr
 
 
 def effect(write: Write, before: Value) -> tuple[Value, object]:
-    """Tell what a title is after a write, and the answer: a title, or the class of an error."""
+    """Return the title after a write, and the answer: a title, or the class of an error."""
     if write.name in INVALID:
         return before, INVALID[write.name]
     if write.name in ("put", "create"):
@@ -58,7 +58,7 @@ MAY_BE_DONE: Final = "may be done"
 
 
 def explained(before: Iterable[Value], seen: Iterable[tuple[Write, object]]) -> set[Value]:
-    """Give what a title may be after writes, one by one, that were answered so."""
+    """Return the possible titles after consecutive writes with these answers."""
     values = set(before)
     for write, answer in seen:
         following: set[Value] = set()
@@ -91,7 +91,7 @@ def _reference(model: Model) -> Reference:
 
 
 def is_right(read: Read, answer: Any, model: Model) -> bool:
-    """Tell whether an answer is that of these titles."""
+    """Whether an answer is correct for these titles."""
     given = read.arguments
     if read.name in LISTS:
         asked = {name: value for name, value in given.items() if name != "limit"}
@@ -114,12 +114,12 @@ def is_right(read: Read, answer: Any, model: Model) -> bool:
 
 
 def text_of(records: object) -> str:
-    """Write records down, so that 7 and 7.0 differ."""
+    """Return records as text in which 7 and 7.0 differ."""
     return json.dumps(records)
 
 
 def ask(catalog: Catalog, read: Read) -> Any:
-    """Make a read, a list page by page to its end; give the answer in plain values."""
+    """Make a read, of a list page by page; return the answer in plain values."""
     function, given = getattr(ap, read.name), dict(read.arguments)
     if read.name in LISTS:
         return _all_pages(lambda after: function(catalog, **given, after=after), given["limit"])
@@ -150,20 +150,20 @@ def _all_pages(page_after: Callable[[str | None], Page[AnyTitle]], limit: int) -
 
 
 def _check_each_once(page: Page[AnyTitle]) -> None:
-    """Let no page have a title twice, though its requests see different moments."""
+    """Check that no page contains a title twice, though its requests see different moments."""
     if len({title.id for title in page}) < len(page.items):
         raise Violation(READ, f"a page holds a title twice: {page.items}")
 
 
 def _vote(catalog: Catalog, key: TitleKey, votes: dict[str, Any]) -> AnyTitle:
-    """Change the votes in one of the two ways that there are."""
+    """Change the votes, in one of the two available ways."""
     if votes["vote_count"] % 2:
         return ap.update_title(catalog, *key, **votes)
     return ap.update_votes(catalog, *key, **votes)
 
 
 def perform(catalog: Catalog, write: Write) -> AnyTitle:
-    """Make a write to one title."""
+    """Perform a write on one title."""
     key, value = write.key, write.value
     calls: dict[str, Callable[[], AnyTitle]] = {
         "put": lambda: ap.put_title(catalog, value),

@@ -1,4 +1,4 @@
-"""What happens in a history under faults: operations and faults, from the seed alone."""
+"""The events of a history under faults: operations and faults, derived from the seed alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAGS: Final = (1, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write to one title; *rival* comes between its read and its *at*-th try to write."""
+    """A write to one title; *rival* writes between its read and its *at*-th attempt to write."""
 
     name: str
     key: TitleKey
@@ -35,7 +35,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Many titles at once."""
+    """A load of many titles."""
 
     titles: tuple[AnyTitle, ...]
 
@@ -50,7 +50,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A look at the whole table, with faults or without."""
+    """A check of the whole table, with or without faults."""
 
     with_faults: bool
 
@@ -59,9 +59,9 @@ Operation = Write | Load | Read | Checkpoint
 
 
 def operations_of(seed: int, *, lags: bool) -> Iterator[Operation]:
-    """Make the operations of a history, without end; rivals only where no index lags.
+    """Yield the operations of a history, endlessly; rivals only if no index lags.
 
-    The copy that lags sees only what goes through its own client.
+    The lagging copy sees only writes through its own client.
     """
     rng = random.Random(f"operations {seed}")
     while True:
@@ -95,7 +95,7 @@ def _write(rng: random.Random, key: TitleKey, *, rivals: bool = False) -> Write:
 
 
 def title_of(rng: random.Random, key: TitleKey) -> AnyTitle:
-    """Make up a title, often with values that others have, too."""
+    """Make up a title, often with values of other titles."""
     name = rng.choice(("Heat", "heat", "Amélie", "Up!", "!!!"))
     released = rng.choice(("", "1999-12-31", "2000-01-01", "2020-02-29"))
     fields: dict[str, Any] = {
@@ -151,7 +151,7 @@ def _read(rng: random.Random) -> Read:
 
 
 def faults_of(seed: int) -> tuple[Fault, ...]:
-    """Give the faults of a history: few or many of all kinds, mostly one kind, or with a lag."""
+    """Return the faults of a history: few or many of all kinds, mostly one kind, or a lag."""
     lag = LAGS[seed // 6 % len(LAGS)]
     lagging = [Fault("slow_answer", 0.05, operations=NOT_QUERY), *_faults(0.02)[:-1]]
     mixes: Sequence[Iterable[Fault]] = (

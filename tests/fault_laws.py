@@ -1,9 +1,9 @@
-"""The laws of the model under faults: a random history of operations, held against what may be.
+"""The laws of the model under faults: random histories, compared with what is possible.
 
-A write that is acknowledged is there; one that is refused is not; one whose answer never came is
-there whole or not at all. So each title has a set of values that it may have, mostly one. Reads
-answer as the titles would in plain Python, or raise an error that a fault has caused. All follows
-from the seed: the operations from it alone, so that a shorter history is the beginning of a longer.
+An acknowledged write is applied; a rejected one is not; one without an answer is applied completely
+or not at all. So each title has a set of possible values, usually one. Reads answer like plain
+Python would, or raise an error caused by a fault. Everything depends only on the seed, and the
+operations of a shorter history are the beginning of a longer one.
 """
 
 from __future__ import annotations
@@ -70,15 +70,15 @@ BEHIND: Final = "a stale index is exactly so many writes behind"
 IN_STEP: Final = "everything in the table follows from its titles, and verify says so"
 
 LENGTH: Final = 80
-"""How many operations a history has."""
+"""The number of operations in a history."""
 
 MOST_MODELS: Final = 16
-"""With more models that may be, the table is asked which is."""
+"""If more models than this are possible, the table is read to decide."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What histories did and met."""
+    """The operations and events of histories."""
 
     histories: int = 0
     operations: Counter[str] = field(default_factory=Counter)
@@ -86,14 +86,14 @@ class Tally:
     faults: Counter[FaultKind] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
-        """Add what others did and met."""
+        """Add the figures of other histories."""
         self.histories += other.histories
         self.operations += other.operations
         self.outcomes += other.outcomes
         self.faults += other.faults
 
     def missing(self) -> list[str]:
-        """Name the kinds of faults and the outcomes that never came: they prove nothing."""
+        """Return the kinds of faults and the outcomes that never occurred, and so prove nothing."""
         outcomes = set(OUTCOMES) - set(self.outcomes)
         return sorted(FAULT_KINDS.keys() - self.faults.keys()) + sorted(outcomes)
 
@@ -108,7 +108,7 @@ OUTCOMES: Final = (
 
 
 class Trial:
-    """A catalogue under faults, beside it one that no fault hits, and what the titles may be."""
+    """A catalogue under faults, the same one without faults, and the possible titles."""
 
     def __init__(self, catalog: Catalog, fresh: Catalog, tally: Tally) -> None:
         self.catalog = catalog
@@ -117,17 +117,17 @@ class Trial:
         self.lag = 0
         self.may_be: dict[TitleKey, set[Value]] = {key: {None} for key in KEYS}
         self.timeline: list[Model] = []
-        """What the titles were after each write, where an index lags."""
+        """The titles after each write, for a lagging index."""
         self._injector: FaultInjector | None = None
         self._law = dict.fromkeys(KEYS, ACKNOWLEDGED)
         self._before: dict[TitleKey, set[Value]] = {}
-        """What titles were before writes of which nobody knows."""
+        """The titles before writes with an unknown outcome."""
         self._seen = 0
         self._queries = 0
 
     @contextmanager
     def under(self, faults: tuple[Fault, ...], seed: int) -> Iterator[None]:
-        """Let these faults happen in this block."""
+        """Inject these faults in this block."""
         self.lag = max((each.lag for each in faults if each.kind == "stale_index"), default=0)
         self.timeline = [self.stored()]
         with ExitStack() as stack:
@@ -145,19 +145,19 @@ class Trial:
         self._queries += http_response.status_code == 200
 
     def _note_state(self, now: Model) -> None:
-        """Keep what the titles are, where that is new: an index may be as far behind."""
+        """Store new states of the titles, because an index may lag that far behind."""
         if now != self.timeline[-1]:
             self.timeline.append(now)
 
     def stored(self) -> Model:
-        """Read what each title is, consistently and undisturbed."""
+        """Read all titles with strong consistency and without faults."""
         own = {keys.title_key(key): key for key in KEYS}
         found = self.fresh.gateway.batch_get(own, consistent=True)
         titles = {own[at]: codec.decode_title(item) for at, item in found.items()}
         return {key: titles.get(key) for key in KEYS}
 
     def do(self, operation: Operation) -> None:
-        """Do one operation, and hold the outcome against the laws."""
+        """Perform one operation, and check its outcome against the laws."""
         self._seen = len(self._injector.injected) if self._injector else 0
         self._queries = 0
         match operation:
@@ -183,7 +183,7 @@ class Trial:
         return Counter((each.kind, each.operation) for each in injected)
 
     def _answer(self, act: Callable[[], object]) -> object:
-        """Give what a write answered: a title, the class of a refusal, or that it is unknown."""
+        """Return the answer of a write: a title, the class of a rejection, or "unknown"."""
         try:
             return act()
         except ServiceError as error:
@@ -221,7 +221,7 @@ class Trial:
         self.tally.outcomes["overtaken"] += len(rival.answers)
 
     def _note(self, key: TitleKey, law: str, before: set[Value]) -> None:
-        """Keep what would be broken if a title were not what it may be."""
+        """Record what would be violated if a title had an impossible value."""
         self._law[key] = law
         if law == UNKNOWN:
             self._before.setdefault(key, before)
@@ -229,7 +229,7 @@ class Trial:
             self._before.pop(key, None)
 
     def _counted(self, answer: object, *, rivals: int) -> object:
-        """Count an outcome of a write; a conflict must have come in every try of it."""
+        """Count an outcome of a write; a conflict requires a cause in every attempt."""
         if answer is ConflictError:
             conflicts = sum(n for (kind, _), n in self._hits().items() if kind == "conflict")
             if conflicts + rivals < TRIES:
@@ -249,14 +249,14 @@ class Trial:
             found = report.created, report.changed, report.unchanged, report.rejected
             if found != (wanted := self._expected_report(titles)):
                 raise Violation(REPORTED, f"{report}, not {wanted}")
-        for title in titles:  # of a load that failed, some titles may be there
+        for title in titles:  # some titles of a failed load may exist
             before = self.may_be[title.key]
             self._note(title.key, ACKNOWLEDGED if is_done else UNKNOWN, before)
             self.may_be[title.key] = {title} if is_done else {*before, title}
         self.tally.outcomes["acknowledged" if is_done else "unknown"] += 1
 
     def _each_write_noted(self) -> Any:
-        """Keep what the titles are after each transaction of a load in this block."""
+        """In this block, record the titles after each transaction of a load."""
 
         def note(**_: Any) -> None:
             self._note_state(self.stored())
@@ -273,7 +273,7 @@ class Trial:
         return counts["created"], counts["changed"], counts["same"], []
 
     def resolve(self) -> Model:
-        """Ask the undisturbed table what each title is, which must be one that it may be."""
+        """Read all titles without faults; each must have one of its possible values."""
         now = self.stored()
         for key, title in now.items():
             if title not in self.may_be[key]:
@@ -305,7 +305,7 @@ class Trial:
             self._check_fresh(read, answer)
 
     def _check_fresh(self, read: Read, answer: Any) -> None:
-        """Hold an answer against all models that may be, and keep those that it is right for."""
+        """Check an answer against all possible models, and keep those for which it is correct."""
         right = [model for model in self._models() if is_right(read, answer, model)]
         if not right:
             raise Violation(READ, f"{read} gave {answer}; titles may be {self.may_be}")
@@ -326,7 +326,7 @@ class Trial:
         now = self.timeline[-1]
         then = self.timeline[max(0, len(self.timeline) - 1 - self.lag)]
         if not is_mixed:
-            counted_empty = answer == [] and read.name == "list_titles_in_genres"  # by now's counts
+            counted_empty = answer == [] and read.name == "list_titles_in_genres"  # counts are new
             models = [then, now] if counted_empty else [then]
             if not any(is_right(read, answer, model) for model in models):
                 raise Violation(BEHIND, f"{read} gave {answer}, {self.lag} writes ago {then}")
@@ -341,7 +341,7 @@ class Trial:
             raise Violation(BEHIND, f"{read} gave {answer}, now {now}, {self.lag} ago {then}")
         self.tally.outcomes["read mixed"] += 1
 
-    # Looks at the whole table
+    # Checks of the whole table
 
     def _verify(self, *, with_faults: bool) -> None:
         try:
@@ -356,7 +356,7 @@ class Trial:
         self.tally.outcomes["verified"] += 1
 
     def end(self) -> None:
-        """Look at everything there is, undisturbed."""
+        """Check the whole table, without faults."""
         now = self.resolve()
         self._verify(with_faults=False)
         there = {key: title for key, title in now.items() if title}
@@ -369,7 +369,7 @@ class Trial:
 
 
 class _Rival:
-    """Somebody else, who writes once, at the worst moment."""
+    """A concurrent writer that writes once, at the worst moment."""
 
     def __init__(self, fresh: Catalog, write: Write) -> None:
         self.answers: list[tuple[Write, object]] = []
@@ -378,7 +378,7 @@ class _Rival:
         self._waits = write.at
 
     def lurking(self, catalog: Catalog) -> Any:
-        """Wait in this block for the moment."""
+        """Wait in this block for that moment."""
         return hooked(catalog, f"request-created.dynamodb.{WRITING}", self._act)
 
     def _act(self, **_: Any) -> None:
@@ -401,10 +401,10 @@ def _key_of(read: Read, record: Mapping[str, Any]) -> TitleKey:
 
 
 def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
-    """Run the history of a seed, or its beginning, on a table and with a client of its own.
+    """Run the history of a seed, or its beginning, on a table with its own client.
 
     Raises:
-        Violation: Of the first law that does not hold.
+        Violation: For the first violated law.
     """
     catalog = Engine(engine.name, engine.endpoint_url).catalog()
     fresh = Catalog(catalog.table, client=engine.client)
@@ -423,7 +423,7 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
 
 
 def shortest(engine: Engine, seed: int, length: int = LENGTH) -> tuple[int, Violation]:
-    """Find the shortest beginning of a history that breaks a law, by doing it again."""
+    """Find the shortest beginning of a history that violates a law, by running it again."""
     broken = _broken(engine, seed, length)
     if broken is None:
         raise RuntimeError(f"seed {seed} breaks no law when it is run again")
@@ -448,7 +448,7 @@ def run_histories(engine: Engine, seeds: Iterable[int], length: int = LENGTH) ->
     """Run the histories of many seeds.
 
     Raises:
-        Violation: With the seed, the shortest beginning that breaks a law, and its last operations.
+        Violation: With the seed, the shortest violating beginning, and its last operations.
     """
     tally = Tally()
     for seed in seeds:
@@ -460,7 +460,7 @@ def run_histories(engine: Engine, seeds: Iterable[int], length: int = LENGTH) ->
 
 
 def described(engine: Engine, seed: int, length: int = LENGTH) -> Violation:
-    """Tell of a seed that breaks a law how to break it again, and what happens last."""
+    """Describe how to reproduce the violation of a seed, and its last operations."""
     fewest, violation = shortest(engine, seed, length)
     lags = any(each.kind == "stale_index" for each in faults_of(seed))
     operations = [each for _, each in zip(range(fewest), operations_of(seed, lags=lags))]  # noqa: B905

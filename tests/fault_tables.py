@@ -1,4 +1,4 @@
-"""Tables for tests with faults: each has a client of its own, with all its retries yet to make."""
+"""Tables for tests with faults; each has its own client, with fresh retry quotas."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import FaultInjector, FaultKind, without_pauses
 
 TRIES = 4
-"""How often botocore asks DynamoDB at the most."""
+"""The maximum number of attempts of botocore."""
 
 
 @contextmanager
 def fresh_table(engine: Engine) -> Iterator[Catalog]:
-    """Give an empty table, and delete it at the end of the block."""
+    """Yield an empty table, and delete it at the end of the block."""
     catalog = Engine(engine.name, engine.endpoint_url).catalog()
     create_table(catalog)
     with without_pauses():
@@ -47,10 +47,10 @@ def stock(catalog: Catalog) -> None:
 
 
 def other_handle(engine: Engine, catalog: Catalog) -> Catalog:
-    """Give a handle on the same table that no fault hits."""
+    """Return a handle on the same table, without faults."""
     return Catalog(catalog.table, client=engine.client)
 
 
 def kinds_of(injector: FaultInjector) -> list[FaultKind]:
-    """List the kinds of the faults that happened."""
+    """Return the kinds of the faults that occurred."""
     return [each.kind for each in injector.injected]

@@ -1,4 +1,4 @@
-"""Every exception class that the libraries below this one, and Python, can raise; one of each."""
+"""One exception of every class that the libraries below this package, and Python, can raise."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MODULES = (
     urllib3.exceptions,
 )
 PASS_THROUGH = (MemoryError, Warning)
-"""Not ours to explain; and a warning is an exception only where somebody made it one."""
+"""Exceptions that pass through; a warning is only raised if the user configured it."""
 
 
 def classes() -> list[type[Exception]]:
-    """Give each class once: what the modules define, and all that was derived from it."""
+    """Yield each class once: those that the modules define, and their subclasses."""
     found: dict[type[Exception], None] = {}
     for module in MODULES:
         for kind in vars(module).values():
@@ -49,7 +49,7 @@ def classes() -> list[type[Exception]]:
 
 def _with_derived(kind: type[Exception]) -> Iterator[type[Exception]]:
     yield kind
-    if kind.__module__ != "builtins":  # all the world derives from those
+    if kind.__module__ != "builtins":  # the base of most other classes
         for derived in kind.__subclasses__():
             yield from _with_derived(derived)
 
@@ -59,7 +59,7 @@ def _is_theirs(kind: type[Exception]) -> bool:
 
 
 def made(kind: type[Exception]) -> Exception:
-    """Make an exception, as its library does where that can be known."""
+    """Make an exception, with the arguments of its library if they are known."""
     fields = [name for _, name, _, _ in string.Formatter().parse(getattr(kind, "fmt", "")) if name]
     attempts: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
         ((), dict.fromkeys(fields, "what was given")),

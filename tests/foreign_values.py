@@ -1,6 +1,6 @@
-"""Values of other libraries, Python's and numpy's, that say the same as Python's own types.
+"""Values of other libraries, of Python's and numpy's, that are equivalent to Python's own types.
 
-numpy itself is asked where it is installed; elsewhere, classes that behave as its scalars do.
+numpy is used if it is installed; otherwise, classes that behave like its scalars.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 
 class Text(str):
-    """A text of a class of its own, which shows itself otherwise."""
+    """A subclass of `str` with a different representation."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class Text(str):
 
 
 class Int(int):
-    """A whole number of a class of its own."""
+    """A subclass of `int`."""
 
     def __str__(self) -> str:
         return "another number"
@@ -40,7 +40,7 @@ class Int(int):
 
 
 class Float(float):
-    """A number of a class of its own, such as numpy's float64."""
+    """A subclass of `float`, like numpy's float64."""
 
     def __repr__(self) -> str:
         return "another number"
@@ -48,7 +48,7 @@ class Float(float):
 
 @numbers.Integral.register
 class Index:
-    """A whole number that is no `int`, such as numpy's int64."""
+    """A whole number that is not an `int`, like numpy's int64."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -62,7 +62,7 @@ class Index:
 
 @numbers.Real.register
 class Single:
-    """A number that is no `float`, such as numpy's float32."""
+    """A number that is not a `float`, like numpy's float32."""
 
     def __init__(self, value: float) -> None:
         self.value = value
@@ -78,13 +78,13 @@ class Single:
 
 
 class Array:
-    """What gives its value as Python's own, such as numpy's bool and its arrays."""
+    """An object that converts itself to Python's types, like numpy's bool and arrays."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
     def tolist(self) -> Any:
-        """Give it."""
+        """Return the value."""
         return self.value
 
 
@@ -103,17 +103,17 @@ class Pair(NamedTuple):
 
 
 def member(kind: Any, value: Any, **mixed: type) -> Any:
-    """Make the member of an enumeration of a kind."""
+    """Make an enumeration member of a kind."""
     return kind("Member", {"ONE": value}, **mixed)["ONE"]
 
 
 def whole_numbers(value: int) -> Iterator[Any]:
-    """Write a whole number in every other way there is."""
+    """Yield a whole number in all other representations."""
     yield from (Int(value), Decimal(value), Fraction(value), Index(value))
     yield member(enum.IntEnum, value)
     yield member(enum.Enum, value, type=int)
     if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
         yield from (
             kind(value) for kind in (np.int64, np.uint64, np.longlong) if 0 <= value < 2**62
@@ -121,14 +121,14 @@ def whole_numbers(value: int) -> Iterator[Any]:
 
 
 def floats(value: float) -> Iterator[Any]:
-    """Write a float in every other way there is; a Decimal that is whole is a whole number."""
+    """Yield a float in all other representations; a whole Decimal is a whole number."""
     yield from (Float(value), Single(value), member(enum.Enum, value, type=float))
     if Decimal(repr(value)).as_tuple().exponent < 0:  # type: ignore[operator]  # it is finite
         yield Decimal(repr(value))
     if not value.is_integer():
         yield from (Decimal(value), Fraction(value))
     if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
         yield from (np.float64(value), np.longdouble(value))
         if abs(value) < float(np.finfo(np.float16).max):
@@ -137,52 +137,52 @@ def floats(value: float) -> Iterator[Any]:
 
 
 def texts(value: str) -> Iterator[Any]:
-    """Write a text in every other way there is."""
+    """Yield a text in all other representations."""
     yield Text(value)
     yield member(enum.StrEnum, value)
     yield member(enum.Enum, value, type=str)
     if find_spec("numpy") is not None and not value.endswith("\0"):
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
         yield np.str_(value)
 
 
 def flags(value: bool) -> Iterator[Any]:
-    """Write True or False in every other way there is."""
+    """Yield True or False in all other representations."""
     yield Array(value)
     if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
         yield np.bool_(value)
 
 
 def days(value: str) -> Iterator[Any]:
-    """Write a day in every other way there is."""
+    """Yield a day in all other representations."""
     yield date.fromisoformat(value)
     yield from texts(value)
     yield Array(date.fromisoformat(value))
     if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
         yield np.datetime64(value)
 
 
 def lists(value: list[Any]) -> Iterator[Any]:
-    """Write a list in every other way there is, and its elements, too."""
+    """Yield a list in all other representations, and those of its elements."""
     yield from (tuple(value), UserList(value), deque(value), Many(value))
     for others in zip(*map(others_of, value), strict=False):
         yield from (list(others), tuple(others))
     if len(value) == len(Pair._fields):
         yield Pair(*value)
     if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
-        import numpy as np  # noqa: PLC0415  # where it is there
+        import numpy as np  # noqa: PLC0415  # if it is installed
 
-        if not any(str(each).endswith("\0") for each in value):  # which it drops
+        if not any(str(each).endswith("\0") for each in value):  # numpy drops it
             yield np.array(value)
 
 
 def objects(value: dict[str, Any]) -> Iterator[Any]:
-    """Write an object in every other way there is, its keys and its values, too."""
+    """Yield an object in all other representations, and those of its keys and values."""
     yield from (MappingProxyType(value), OrderedDict(value), {Text(n): e for n, e in value.items()})
     for others in zip(*map(others_of, value.values()), strict=False):
         yield dict(zip(value, others, strict=True))
@@ -199,12 +199,12 @@ _OTHERS: dict[type, Callable[[Any], Iterator[Any]]] = {
 
 
 def others_of(value: Any) -> list[Any]:
-    """Write a value in every other way there is."""
+    """Yield a value in all other representations."""
     return list(_OTHERS[type(value)](value)) if value is not None else [None]
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value is Python's own, through and through."""
+    """Whether a value consists only of Python's own types."""
     if type(value) is dict:
         return all(type(name) is str and is_plain(each) for name, each in value.items())
     if type(value) is list:

@@ -1,9 +1,8 @@
-"""The command line in processes that are forked, not started: hundreds of them in seconds.
+"""The command line in forked processes: hundreds of runs in seconds.
 
-Reads a case a line from stdin, as JSON, and answers each with a line: the exit code, and what
-stdout and stderr held. A case has the words of the command and, for each stream, its state:
-``whole`` unless it says ``closed``, ``full`` (a disk that takes no more) or ``cut`` (a reader who
-is gone).
+Reads one case per line from stdin, as JSON, and answers each with a line: the exit code and the
+contents of stdout and stderr. A case has the words of the command, and the state of each stream:
+``whole`` by default, ``closed``, ``full`` (a full disk) or ``cut`` (a reader that has ended).
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from functools import cache
 from typing import IO, Any
 
 import rich.progress
-import rich.table  # noqa: F401  # so that what is forked has it
+import rich.table  # noqa: F401  # loaded before the fork
 from botocore.loaders import JSONFileLoader
 
-import catalog_model.cli.program  # noqa: F401  # likewise
+import catalog_model.cli.program  # noqa: F401  # also before the fork
 from catalog_model import Catalog, __main__
 
 STREAMS = ("stdin", "stdout", "stderr")
@@ -31,12 +30,12 @@ _load = JSONFileLoader().load_file
 
 @cache
 def _loaded(path: str) -> Any:
-    """Read botocore's model of the service once for all that are forked."""
+    """Read botocore's model of the service once for all forked processes."""
     return _load(path)
 
 
 def run(case: dict[str, Any], held: Mapping[str, IO[bytes]]) -> int:
-    """Run a command in a child whose streams are as the case says; give its exit code."""
+    """Run a command in a child process with the streams of the case; return its exit code."""
     child = os.fork()
     if child == 0:
         _become(case, held)
@@ -51,7 +50,7 @@ def _become(case: dict[str, Any], held: Mapping[str, IO[bytes]]) -> None:
         else:
             os.dup2(_opened(state, name, held), descriptor)
         mode = "r" if name == "stdin" else "w"
-        # What Python itself does at its start.
+        # What Python does at its start.
         whole = None if state == "closed" else open(descriptor, mode, closefd=False)  # noqa: SIM115
         setattr(sys, name, whole)
     sys.argv = ["catalog-model", *case["words"]]
@@ -60,9 +59,9 @@ def _become(case: dict[str, Any], held: Mapping[str, IO[bytes]]) -> None:
         __main__.main()
     except SystemExit as ended:
         code = ended.code or 0
-    except BaseException as error:  # noqa: BLE001  # a traceback is what these tests look for
+    except BaseException as error:  # noqa: BLE001  # these tests look for tracebacks
         sys.excepthook(type(error), error, error.__traceback__)
-    try:  # and at its end
+    try:  # what Python does at its end
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001

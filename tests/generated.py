@@ -1,7 +1,7 @@
-"""A generated catalogue of the same shape as the real one, for where the real files are not.
+"""A generated catalogue of the same shape as the real one, for use without the real files.
 
-580 movies and 580 shows with what makes the real data awkward: ids in both kinds, ties, nulls,
-unsorted genres, whole numbers that are floats, empty texts, names that differ only in accents.
+580 movies and 580 shows with the awkward features of the real data: ids in both kinds, ties, nulls,
+unsorted genres, whole numbers stored as floats, empty texts, names that differ only in accents.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ SIZE = 580
 SHARED_IDS = (105, 106, 121, 141, 155, 607, 655, 954, 1705, 1930, 210479)
 MOVIE_GENRES = (28, 18, 12, 53, 878, 35, 27, 14, 80, 9648, 10751, 10749, 16, 10752, 36, 10402, 37)
 TV_GENRES = (18, 35, 10759, 10765, 80, 9648, 10751, 16, 10764, 10767, 10762, 10766, 99, 37)
-WORDS = (  # noqa: SIM905  # a sentence reads better
+WORDS = (  # noqa: SIM905  # easier to read as a sentence
     "the Night É Œuvre Spider-Man love amélie AMELIE dawn Planet of Wall·E war 7 Story 千と千尋 "
     "Straße Łódź O'Brien & Naïve !!! #1 Время Rise"
 ).split()
 
 Record = dict[str, Any]
 Records = dict[str, dict[str, Record]]
-"""Records of both kinds by the text of their ids, in the order of the file."""
+"""Records of both kinds by the text of their ids, in file order."""
 
 
 def generated_records(seed: int = 7) -> Records:
-    """Make the records of both kinds, by the text of their ids, the most popular first."""
+    """Return the records of both kinds by the text of their ids, the most popular first."""
     rng = random.Random(seed)
     return {
         "movie": _by_popularity(_movie(rng, id_) for id_ in _ids(rng)),

@@ -1,14 +1,15 @@
-"""Histories of titles under concurrent callers, and whether one caller at a time explains them.
+"""Histories of titles under concurrent callers, and a check that they are linearizable.
 
-A history is linearizable when each of its calls can be given one moment between its beginning and
-its end, so that the same calls carried out at these moments, one after the other, give the answers
-that were given. What each call does to one title is said here once more, in `carry_out`, on the
-record's JSON text, and knows nothing of the table.
+A history is linearizable if each of its calls can be assigned a moment between its beginning and
+its end, such that the same calls, executed one after the other at these moments, give the same
+answers. `carry_out` defines the effect of each call on one title, on the record's JSON text and
+independently of the table.
 
-The search is Wing and Gong's, breadth first: it goes through the beginnings and ends in the order
-of time, and keeps every configuration that explains all calls that have ended: the title's state,
-and which of the open calls have happened already. A configuration is looked at once, by whichever
-way it is reached. When none is left at the end of a call, no order explains that call's answer.
+The search is that of Wing and Gong, breadth first. It processes the beginnings and ends of calls in
+order of time, and keeps every configuration that explains all completed calls: the title's state,
+and the open calls that have already taken effect. Each configuration is explored once, even if it
+is reached in several ways. If none is left at the end of a call, no order explains that call's
+answer.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ Outcome = Literal["ok", "refused", "conflict", "unknown"]
 Record = Mapping[str, Any]
 
 State = str | None
-"""A title: its record as JSON text, as `to_json_text` writes it; None where there is none."""
+"""A title: its record as JSON text, as `to_json_text` writes it; None if it does not exist."""
 
 Configuration = tuple[State, frozenset[int], frozenset[int]]
-"""The state, the open calls that have happened, and the unknown ones that were used."""
+"""The state, the open calls that have taken effect, and the unknown calls that were used."""
 
 _NOTHING: frozenset[int] = frozenset()
 
@@ -39,12 +40,13 @@ _NOTHING: frozenset[int] = frozenset()
 class Call:
     """One call about one title, as its caller saw it.
 
-    ``began`` and ``ended`` are nanoseconds of a clock that all callers share. A "put", a "create"
-    (`put_title` with ``if_absent``) and a "swap" (with ``if_unchanged``, the title ``before``) have
-    the whole record as their ``fields``, a "change" those that it sets. The ``answer`` is the title
-    that came back; a call that was refused, as the title was there, was not or was another, has
-    none. A "conflict" changed nothing, says its contract. Of an "unknown" outcome, an error that
-    leaves open what happened, the call may have taken effect, or may do so at any later time.
+    ``began`` and ``ended`` are nanoseconds of a clock shared by all callers. The ``fields`` of a
+    "put", a "create" (`put_title` with ``if_absent``) and a "swap" (with ``if_unchanged``, the
+    title ``before``) are the whole record; those of a "change" are the fields that it sets. The
+    ``answer`` is the returned title; a call that was rejected because the title existed, did not
+    exist or had changed has none. A "conflict" changed nothing, by its contract. A call with an
+    "unknown" outcome, an error that leaves its effect open, may have taken effect, or may do so at
+    any later time.
     """
 
     key: TitleKey
@@ -66,9 +68,9 @@ class Call:
 class Histories:
     """What the callers of one run saw.
 
-    ``start`` has the titles as they were before the first call. ``violations`` are those that a
-    reader saw on the spot. ``races`` are transactions that lost against others and were planned
-    anew, ``failures`` reads that the service answered with an error.
+    ``start`` are the titles before the first call. ``violations`` are those detected by readers.
+    ``races`` are transactions that lost against others and were planned again, ``failures`` are
+    reads that the service answered with an error.
     """
 
     start: dict[TitleKey, State] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class Histories:
     failures: int = 0
 
     def add(self, other: Histories) -> None:
-        """Take in what another caller of the same run saw."""
+        """Add the observations of another caller of the same run."""
         self.calls += other.calls
         self.violations += other.violations
         self.reads += other.reads
@@ -89,11 +91,11 @@ class Histories:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `check` found, and how much it looked at.
+    """The findings of `check`, and the size of its search.
 
-    ``steps`` is how often the longest search carried out a call, ``widest`` the most
-    configurations that were kept at one time, ``open_calls`` the most calls of one title that were
-    under way at one time.
+    ``steps`` is the number of calls executed by the longest search, ``widest`` the maximum number
+    of configurations kept at a time, ``open_calls`` the maximum number of concurrent calls about
+    one title.
     """
 
     violations: tuple[str, ...]
@@ -111,7 +113,7 @@ class Verdict:
 
 
 def check(histories: Histories) -> Verdict:
-    """Judge a run: each title's history by itself, and what its readers saw on the spot."""
+    """Check a run: the history of each title, and the violations that readers detected."""
     by_title: dict[TitleKey, list[Call]] = defaultdict(list)
     outcomes: dict[Outcome, int] = defaultdict(int)
     for call in histories.calls:
@@ -131,12 +133,12 @@ def check(histories: Histories) -> Verdict:
 
 
 def is_linearizable(calls: Iterable[Call], start: State = None) -> bool:
-    """Tell whether some order of the calls on one title explains all of their answers."""
+    """Whether some order of the calls about one title explains all of their answers."""
     return not Search(list(calls), start).problem
 
 
 def carry_out(call: Call, state: State) -> tuple[State, State]:
-    """Say what becomes of a title, and what the call answers: None if it is refused."""
+    """Return the title after a call, and the call's answer; None if it is rejected."""
     match call.action:
         case "put":
             return text_of(call.fields), text_of(call.fields)
@@ -155,14 +157,14 @@ def carry_out(call: Call, state: State) -> tuple[State, State]:
 
 
 def text_of(record: Record) -> str:
-    """Write a record as the compact text that states are compared by."""
+    """Return a record as compact text, for comparing states."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 
 class Search:
     """The search for an order that explains one title's history.
 
-    ``problem`` says which call nothing explains; it is empty where there is an order.
+    ``problem`` names the call without an explanation; it is empty if there is an order.
     """
 
     def __init__(self, calls: Sequence[Call], start: State) -> None:
@@ -183,7 +185,7 @@ class Search:
                 break
 
     def _events(self) -> Iterator[tuple[bool, int]]:
-        """Give beginnings and ends in their order; of one moment, beginnings come first."""
+        """Return beginnings and ends in order; at the same moment, beginnings come first."""
         events = [(call.began, False, number) for number, call in enumerate(self._calls)]
         events += [
             (call.ended, True, number)
@@ -193,7 +195,7 @@ class Search:
         return ((is_end, number) for _, is_end, number in sorted(events))
 
     def _end(self, number: int) -> None:
-        """Keep what explains that this call has ended, with its answer."""
+        """Keep the configurations that explain the end of this call, with its answer."""
         before = self._front
         self._front = _Front()
         useful = self._useful()
@@ -215,11 +217,11 @@ class Search:
     def _next(
         self, state: State, done: frozenset[int], used: frozenset[int], useful: Sequence[int]
     ) -> Iterator[Configuration]:
-        """Let one more of the open calls happen."""
+        """Let one more of the open calls take effect."""
         unused = [number for number in useful if number not in used]
         deletions = [number for number in unused if self._calls[number].action == "delete"]
         for number in [*sorted(self._known() - done), *unused]:
-            if number in deletions[1:]:  # as good as the first
+            if number in deletions[1:]:  # equivalent to the first
                 continue
             self.steps += 1
             call = self._calls[number]
@@ -233,11 +235,11 @@ class Search:
         return {number for number in self._open if self._calls[number].outcome != "unknown"}
 
     def _useful(self) -> list[int]:
-        """Find the open unknown calls whose effect the answer of another open call may show.
+        """Return the open unknown calls whose effect the answer of another open call may show.
 
-        The others can as well happen later. This takes changes to set either the same fields or
-        none in common, as those of a catalogue do: then one that an answer does not show was
-        overwritten whole, or came after it.
+        The others can take effect later as well. This requires that changes set either the same
+        fields or disjoint ones, as those of a catalogue do: a change that is not visible in an
+        answer was then overwritten completely, or came later.
         """
         known = [self._calls[number] for number in self._known()]
         unknown = {number: self._calls[number] for number in sorted(self._open - self._known())}
@@ -253,11 +255,11 @@ class Search:
             useful |= {number for number, call in unknown.items() if call.action == "delete"}
         swaps = [call for call in known if call.action == "swap"]
         if swaps or any(unknown[number].action == "swap" for number in useful):
-            return sorted(unknown)  # any of them may make what a swap wants to find
+            return sorted(unknown)  # any of them may produce the title that a swap expects
         return sorted(useful)
 
     def _is_shown(self, call: Call, records: Iterable[Record]) -> bool:
-        """Tell whether one of the records has what the call writes, but for later changes."""
+        """Whether one of the records contains what the call writes, apart from later changes."""
         if call.action == "delete":
             return False
         lasting = set(call.fields) - (set() if call.action == "change" else self._changed)
@@ -267,10 +269,10 @@ class Search:
 
 
 class _Front:
-    """Configurations, none of them twice.
+    """Configurations without duplicates.
 
-    One that has used more unknown calls than another, and is the same otherwise, can explain
-    nothing more than that one, and is left out.
+    One that has used more unknown calls than another, and is otherwise the same, cannot explain
+    more than that one, and is dropped.
     """
 
     def __init__(self) -> None:
@@ -283,7 +285,7 @@ class _Front:
         return sum(map(len, self._kept.values()))
 
     def add(self, state: State, done: frozenset[int], used: frozenset[int]) -> bool:
-        """Keep a configuration; tell whether it is new."""
+        """Add a configuration; return whether it is new."""
         ways = self._kept.setdefault((state, done), [])
         if any(way <= used for way in ways):
             return False
@@ -293,5 +295,5 @@ class _Front:
 
 
 def _can_matter(call: Call) -> bool:
-    """Tell whether a call says anything: one that had no effect and no answer does not."""
+    """Whether a call is relevant: one without an effect and an answer is not."""
     return call.outcome != "conflict" and (call.outcome != "unknown" or call.action != "get")

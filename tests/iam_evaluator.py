@@ -1,4 +1,4 @@
-"""Decides about a request as IAM does, by AWS's documentation, on the context that it documents."""
+"""Evaluates requests like IAM, by AWS's documentation, in the context that it documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Policy = dict[str, Any]
 
 @dataclass(frozen=True)
 class Need:
-    """What one authorisation is asked for: an action on a resource, and the request's context."""
+    """The subject of one authorization: an action on a resource, and the request's context."""
 
     action: str
     resource: str = ARN
@@ -25,7 +25,7 @@ class Need:
 
     @property
     def shapes(self) -> frozenset[tuple[str, str, str]]:
-        """The action, the resource and each partition key, ids and numbers taken out."""
+        """The action, the resource and each partition key, without ids and numbers."""
         keys = self.context.get("dynamodb:LeadingKeys", ())
         return frozenset((self.action, self.resource, re.sub(r"#\d+", "#*", key)) for key in keys)
 
@@ -34,7 +34,7 @@ class Need:
 
 
 def allows(policy: Policy, need: Need) -> bool:
-    """Decide: some statement is for the action and the resource, and its conditions hold."""
+    """Return whether a statement matches the action and the resource, and its conditions hold."""
     return any(_allows(statement, need) for statement in policy["Statement"])
 
 
@@ -58,8 +58,8 @@ def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -
     matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
     met = [any(matches(each, value) for each in wanted) for value in found or ()]
     if quantifier == "ForAllValues":
-        return all(met)  # also where the key is missing
-    assert quantifier == "ForAnyValue" or len(met) < 2  # without either, a key has one value
+        return all(met)  # also if the key is missing
+    assert quantifier == "ForAnyValue" or len(met) < 2  # without a quantifier, a key has one value
     return any(met)
 
 
@@ -81,7 +81,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def needs(request: Request) -> Iterator[Need]:
-    """Tell what a request has to be allowed."""
+    """Return the authorizations that a request needs."""
     asked = request.asked
     match request.operation:
         case "GetItem":
@@ -106,9 +106,10 @@ def _read(action: str, keys: Iterable[Any], asked: Mapping[str, Any]) -> Need:
 
 
 def _query(asked: Mapping[str, Any]) -> Need:
-    """Read a Query; what it names are the keys of the table and of the index, too.
+    """Read a Query; its attributes include the keys of the table and of the index.
 
-    AWS's examples have `dynamodb:Select` as a key that may be missing: it is there if it is said.
+    In AWS's examples, `dynamodb:Select` is a key that may be missing; it is present if the request
+    specifies it.
     """
     partition = asked["ExpressionAttributeValues"][":pk"]["S"]
     names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
@@ -122,7 +123,7 @@ def _query(asked: Mapping[str, Any]) -> Need:
 
 
 def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
-    """Authorise each action of a transaction, and all of a verb at once: AWS does not say which."""
+    """Authorize each action of a transaction, and all actions of a verb; AWS leaves it open."""
     keys: dict[str, set[str]] = {}
     for action in actions:
         for verb, asked in action.items():
@@ -135,7 +136,7 @@ def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
 
 
 def context(keys: set[str], names: set[str], **single: str) -> dict[str, frozenset[str]]:
-    """Give the context of a request: keys and names of attributes, and what has one value."""
+    """Return the context of a request: keys, attribute names, and keys with a single value."""
     several = {"LeadingKeys": keys, "Attributes": names}
     values = several | {name: {value} for name, value in single.items()}
     return {f"dynamodb:{name}": frozenset(found) for name, found in values.items()}

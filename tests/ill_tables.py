@@ -1,5 +1,6 @@
-"""Endpoints of tables that are ill: one that says nothing, one that takes no connection, one that
-refuses what is over its throughput. Each on this machine, as long as its ``with`` block lasts.
+"""Endpoints of failing tables on this machine, for the duration of a ``with`` block.
+
+One never answers, one accepts no connections, and one throttles requests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HOST = "127.0.0.1"
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """Accept every connection, and answer none."""
+    """Accept every connection, and never answer."""
     with closing(socket.create_server((HOST, 0), backlog=512)) as listener:
         held: list[socket.socket] = []
 
@@ -43,9 +44,9 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def deaf() -> Iterator[str]:
-    """Let the packet that asks for a connection go unanswered, as behind a firewall that drops it.
+    """Ignore connection attempts, like a firewall that drops their packets.
 
-    Linux drops it where the queue of those who wait to be accepted is full.
+    Linux drops them if the queue of pending connections is full.
     """
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
@@ -59,13 +60,13 @@ def deaf() -> Iterator[str]:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Give the address of a socket that listens."""
+    """Return the URL of a listening socket."""
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 @dataclass
 class Throughput:
-    """Units that a table gives out: so many a second, and no more saved than one second's."""
+    """A limited number of units per second; unused ones are kept for one second."""
 
     units: float
     left: float = field(init=False)
@@ -78,7 +79,7 @@ class Throughput:
         self.left = self.units
 
     def admits(self) -> bool:
-        """Tell whether there is anything left; what a request takes is known afterwards."""
+        """Whether any units are left; the cost of a request is known only afterwards."""
         with self._lock:
             now = time.monotonic()
             self.left = min(self.units, self.left + (now - self._since) * self.units)
@@ -89,7 +90,7 @@ class Throughput:
             return is_admitted
 
     def take(self, units: float) -> None:
-        """Note what a request took."""
+        """Record the cost of a request."""
         with self._lock:
             self.left -= units
 
@@ -102,7 +103,7 @@ REFUSAL = json.dumps({
 
 @contextmanager
 def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
-    """Stand before an engine, and refuse what is over so many units a second."""
+    """Run a proxy in front of an engine that throttles above a number of units per second."""
     throughput = Throughput(units)
     engine = urlsplit(endpoint_url).netloc
 
@@ -144,7 +145,7 @@ def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
 
 
 def units_in(answer: Any) -> float:
-    """Add up what an answer says it took."""
+    """Add up the consumed units in an answer."""
     consumed = answer.get("ConsumedCapacity") or []
     parts = consumed if isinstance(consumed, list) else [consumed]
     return float(sum(part["CapacityUnits"] for part in parts))

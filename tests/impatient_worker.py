@@ -1,4 +1,4 @@
-"""The worker of production with less patience, for tests: a request has to be there in a second."""
+"""The production worker with a shorter limit, for tests: requests must arrive within a second."""
 
 from __future__ import annotations
 

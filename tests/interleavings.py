@@ -1,9 +1,9 @@
-"""Every interleaving of the requests of a few writers, on a table in memory.
+"""Every interleaving of the requests of a few writers, on an in-memory table.
 
-A writer is a call on a handle. Its requests are the points at which others may come between: each
-item of a batch is read at a moment of its own, as DynamoDB does it. A writer is deterministic, so
-that it is known by the answers that it got so far: to find its next request, it is run again on
-these. States that are reached by several ways are gone on with once, and every way is counted.
+A writer is a call on a handle. Other writers may act between its requests; each item of a batch is
+read separately, as in DynamoDB. A writer is deterministic, so its state is determined by the
+answers it has received: to find its next request, it is run again with these. A state that is
+reached in several ways is explored once, and every way is counted.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from catalog_model.table import evolution
 
 Answer = Any
 History = tuple[int, ...]
-"""The answers that a writer got, each by its number in the world."""
+"""The answers that a writer received, each as its number in the world."""
 
 MOST_REQUESTS: Final = 300
-"""A writer that makes more does not end."""
+"""A writer with more requests is considered endless."""
 
 
-class Pending(BaseException):  # no error: nothing may catch it
+class Pending(BaseException):  # not an error: it must not be caught
     """The writer waits for the answer to a request."""
 
     def __init__(self, request: Request) -> None:
@@ -46,7 +46,7 @@ class Pending(BaseException):  # no error: nothing may catch it
 
 @dataclass(frozen=True)
 class Request:
-    """What a writer asks of the table."""
+    """A request of a writer to the table."""
 
     kind: str
     keys: tuple[Any, ...] = ()
@@ -55,16 +55,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a writer: a value that can be compared."""
+    """The result of a writer, as a value that can be compared."""
 
     result: Any
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A call, and what it does to titles and answers if nobody comes between.
+    """A call, and its effect on titles and its answer without interference.
 
-    ``effect`` takes the titles by their keys, changes them, and gives the answer.
+    ``effect`` receives the titles by key, changes them, and returns the answer.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Writer:
 
 
 class ReplayedGateway(Gateway):
-    """Answers from a history, and stops the writer at the request that has no answer yet."""
+    """Answers from a history, and suspends the writer at the first request without an answer."""
 
     def __init__(self, table_name: str, answers: Iterable[Answer]) -> None:
         self.table_name = table_name
@@ -98,7 +98,7 @@ class ReplayedGateway(Gateway):
     def batch_get(
         self, keys: Iterable[ItemKey], *, consistent: bool = False
     ) -> dict[ItemKey, Item]:
-        """Read many items, each at a moment of its own."""
+        """Read many items, each at a different moment."""
         found = {key: self.get(key, consistent=consistent) for key in dict.fromkeys(keys)}
         return {key: item for key, item in found.items() if item is not None}
 
@@ -110,7 +110,7 @@ class ReplayedGateway(Gateway):
     def scan_after(
         self, last: Item | None, segment: int, segments: int, *, page: int | None = None
     ) -> Iterator[tuple[list[Item], Item | None]]:
-        """Read a part of the table, in one page: the partitions that are dealt out to it."""
+        """Read a segment of the table in one page: the partitions assigned to it."""
         del last, page
         yield self._ask(Request("scan", (segment, segments))), None
 
@@ -132,18 +132,18 @@ class _Handle(Catalog):
 
     @property
     def gateway(self) -> Gateway:
-        """The door that replays."""
+        """The gateway that replays."""
         return self._replayed
 
     @property
     def client(self) -> Any:
-        """No client: no request leaves the process."""
+        """No client, as no request leaves the process."""
         return SimpleNamespace(meta=SimpleNamespace(endpoint_url="memory"))
 
 
 @dataclass
 class Explored:
-    """What an exploration saw: ways through, states and ends, and what was wrong with ends."""
+    """The results of an exploration: ways, states and ends, and problems of the ends."""
 
     ways: int = 0
     states: int = 0
@@ -152,7 +152,7 @@ class Explored:
 
 
 class World:
-    """Writers on one table: explores all of their ways from one state of it."""
+    """Writers on one table: explores all interleavings from one of its states."""
 
     def __init__(self, start: Mapping[ItemKey, Item], writers: Sequence[Writer]) -> None:
         self._writers = writers
@@ -166,7 +166,7 @@ class World:
         self.ends: dict[Any, tuple[Table, tuple[Any, ...], tuple[History, ...]]] = {}
 
     def explore(self) -> Explored:
-        """Go every way; the ends are kept, each once."""
+        """Explore every way; each distinct end is kept once."""
         histories: tuple[History, ...] = ((),) * len(self._writers)
         first_version = "catalog_model.writes.{}.first_version"
         with (
@@ -198,7 +198,7 @@ class World:
         return ways
 
     def _step(self, number: int, history: History) -> Request | Done:
-        """Run a writer on the answers that it got, up to its next request or its end."""
+        """Run a writer with the answers that it received, up to its next request or its end."""
         assert len(history) < MOST_REQUESTS, f"{self._writers[number]} does not end"
         key = number, history
         if key not in self._next:
@@ -255,7 +255,7 @@ class World:
         return after, self._number(None)
 
     def _number(self, value: Answer) -> int:
-        """Number what can be told apart."""
+        """Return a number for each distinct value."""
         is_error = isinstance(value, Exception)
         text = repr(value.__cause__.response) if is_error else json.dumps(value, sort_keys=True)
         if text not in self._numbers:
@@ -265,7 +265,7 @@ class World:
 
 
 def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception:
-    """Make the error for a plan that was refused, as the gateway raises it."""
+    """Return the error for a rejected plan, as raised by the gateway."""
     cause = _cancelled(held, before)
     error = translate(cause, "catalog")
     error.__cause__ = cause
@@ -274,6 +274,6 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
 
 @contextmanager
 def without_waiting() -> Iterator[None]:
-    """Let no write wait before it is tried again."""
+    """Remove the pauses before retries of writes."""
     with patch("catalog_model.dynamodb.retries.rest", lambda _: None):
         yield

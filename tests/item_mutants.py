@@ -1,7 +1,7 @@
-"""Every item of a table with every attribute spoilt in every way: one change at a time.
+"""Every item of a table with every attribute damaged in every way, one change at a time.
 
-Which of them leave a title that can be read is said here by a table of its own, field by field, so
-that the model is held against something that it does not make itself.
+A table in this module defines, field by field, which mutants of a title are still readable, so that
+the model is compared with an independent definition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HUGE: Final = "1" + "0" * 125
 
 
 def nested(levels: int) -> Typed:
-    """Make a value that is nested so deeply: DynamoDB holds 32 levels."""
+    """Return a value with this nesting depth; DynamoDB allows 32 levels."""
     value: Typed = {"N": "1"}
     for level in range(levels - 1):
         value = {"L": [value]} if level % 2 else {"M": {"a": value}}
@@ -51,12 +51,12 @@ VALUES: Final[tuple[Typed, ...]] = (
     {"M": {"PK": {"S": "x"}, "_a": {"BS": [b"x"]}}},
     nested(31),
 )
-"""What an attribute is made to: each type of DynamoDB, empty, negative, huge and nested."""
+"""The values that replace an attribute: each type of DynamoDB, empty, negative, huge and nested."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """An item with one attribute changed; ``value`` is None where the attribute is missing."""
+    """An item with one attribute changed; ``value`` is None if the attribute is removed."""
 
     name: ItemName
     attribute: str
@@ -65,7 +65,7 @@ class Mutant:
 
     @property
     def key(self) -> ItemKey:
-        """Where it stands."""
+        """The key of the item."""
         return keys.item_key(self.name)
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Mutant:
 
 
 def mutants(item: Item, *more: str) -> Iterator[Mutant]:
-    """Give an item with each of its attributes, and with *more* of them, changed in every way."""
+    """Yield an item with each of its attributes, and of *more* attributes, changed in every way."""
     name = keys.parse_key(*primary_key(item))
     for attribute in (*item, *(each for each in more if each not in item)):
         if attribute in ("PK", "SK"):
@@ -89,7 +89,7 @@ def mutants(item: Item, *more: str) -> Iterator[Mutant]:
 
 
 def _can_be_stored(attribute: str, value: Typed | None) -> bool:
-    """Tell whether DynamoDB takes it: keys of indexes must be texts, and not empty."""
+    """Whether DynamoDB accepts it: keys of indexes must be texts that are not empty."""
     return attribute not in INDEX_ATTRIBUTES or value is None or bool(value.get("S"))
 
 
@@ -146,19 +146,19 @@ ACCEPTED: Final[Mapping[str, Callable[[Typed], bool]]] = {
     "vote_count": lambda value: _is_whole(value, 0),
     "genre_ids": _is_genre_list,
     "origin_country": _or_null(_is_text_list),
-    "id": lambda _: False,  # any other id is not that of the key
+    "id": lambda _: False,  # any other id contradicts the key
     "_version": lambda value: _is_whole(value, 0) and Decimal(value["N"]) < 2**62,
     "_form": lambda value: value == {"S": '{"id":0}'},
     **dict.fromkeys(("_schema", "_type", "_slot", "_doc", *INDEX_ATTRIBUTES), lambda _: True),
 }
-"""What may stand in an attribute of a title's item; of those not named, any text or null."""
+"""Valid values of the attributes of a title's item; for attributes not listed, any text or null."""
 
 REQUIRED: Final = {"title", "name", "popularity", "vote_average", "vote_count", "genre_ids", "id"}
 EXTRA: Final = "note"
 
 
 def is_readable(mutant: Mutant) -> bool:
-    """Tell whether a mutant of a title's item can still be read as a title."""
+    """Whether a mutant of a title's item is still readable as a title."""
     if mutant.value is None:
         return mutant.attribute not in REQUIRED
     if mutant.attribute == EXTRA:
@@ -167,7 +167,7 @@ def is_readable(mutant: Mutant) -> bool:
 
 
 def must_be_found(mutant: Mutant) -> bool:
-    """Tell whether the change is one that a verification has to see."""
+    """Whether a verification must detect the change."""
     if mutant.attribute == "_schema":
         return not evolution.is_outdated(mutant.item)
     if mutant.attribute == "_version":
@@ -182,7 +182,7 @@ def must_be_found(mutant: Mutant) -> bool:
 
 
 def mutants_of(item: Item) -> list[Mutant]:
-    """Give every mutant of an item, also with attributes that an item of its type has not."""
+    """Yield every mutant of an item, including attributes that its type does not have."""
     in_a_list = sorted(INDEX_ATTRIBUTES)
     more: dict[type[ItemName], tuple[str, ...]] = {
         keys.TitleItem: ("_form", "_doc", EXTRA, *in_a_list),

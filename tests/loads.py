@@ -1,4 +1,4 @@
-"""Loads on an application that is served as in production, and what its clients see of them."""
+"""Loads on an application served as in production, and the observations of its clients."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Served:
     port: int
 
     def workers(self) -> list[int]:
-        """List the worker processes."""
+        """Return the worker processes."""
         return children(self.process.pid)
 
 
@@ -52,7 +52,7 @@ def served(
     application: str = EXAMPLE,
     variables: dict[str, str] | None = None,
 ) -> Iterator[Served]:
-    """Run an application under gunicorn, as the example is, on a table at an endpoint."""
+    """Run an application under gunicorn, like the example, with a table at an endpoint."""
     port = free_port(0)
     engine = Engine("moto", endpoint_url, is_persistent=False)
     environment = environment_without_aws() | engine.environment() | (variables or {})
@@ -87,14 +87,14 @@ def await_answer(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 class Seen:
-    """What clients saw: for each path the seconds until each answer, by its status."""
+    """The observations of clients: for each path, the seconds until each answer, by status."""
 
     def __init__(self) -> None:
         self.took: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self._lock = threading.Lock()
 
     def ask(self, port: int, path: str) -> None:
-        """Ask once, over a connection of its own."""
+        """Send one request over a new connection."""
         began = time.monotonic()
         try:
             with closing(http.client.HTTPConnection(HOST, port, timeout=PATIENCE)) as connection:
@@ -108,13 +108,13 @@ class Seen:
             self.took[path][status].append(time.monotonic() - began)
 
     def of(self, path: str, status: str | None = None) -> list[float]:
-        """List how long the answers took, in order; those of one status, or all."""
+        """Return the sorted response times, of one status or of all."""
         with self._lock:
             found = dict(self.took[path])
         return sorted(s for key, each in found.items() if status in (None, key) for s in each)
 
     def lines(self) -> Iterator[str]:
-        """Say it, a line for each path."""
+        """Return the observations as text, one line per path."""
         for path, by_status in self.took.items():
             everything = sorted(s for each in by_status.values() for s in each)
             parts = [
@@ -129,7 +129,7 @@ class Seen:
 
 
 def memory(pids: list[int]) -> float:
-    """Add up the resident memory of processes, in MB."""
+    """Return the total resident memory of processes, in MB."""
     pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
 
@@ -138,7 +138,7 @@ def memory(pids: list[int]) -> float:
 def asked_beside(
     port: int, seen: Seen, path: str = "/status", *, every: float = 1.0
 ) -> Iterator[None]:
-    """Ask for a path again and again, whether or not the answers before have come."""
+    """Request a path repeatedly, without waiting for earlier answers."""
     stop = threading.Event()
     asking: list[threading.Thread] = []
 
@@ -161,7 +161,7 @@ def asked_beside(
 
 
 def closed_loop(port: int, seen: Seen, clients: int, seconds: float, pause: float) -> None:
-    """So many clients that each ask again a while after their answer."""
+    """Run clients that each send the next request some time after the answer to the last one."""
     end = time.monotonic() + seconds
 
     def client() -> None:
@@ -177,7 +177,7 @@ def closed_loop(port: int, seen: Seen, clients: int, seconds: float, pause: floa
 
 
 def open_loop(port: int, seen: Seen, rate: float, seconds: float) -> None:
-    """So many requests a second, whether or not the answers before have come."""
+    """Send a number of requests per second, without waiting for earlier answers."""
     threads = []
     for _ in range(int(rate * seconds)):
         threads.append(threading.Thread(target=seen.ask, args=(port, "/discover")))
@@ -188,17 +188,17 @@ def open_loop(port: int, seen: Seen, rate: float, seconds: float) -> None:
 
 
 def half_headers(port: int, count: int) -> list[socket.socket]:
-    """Open connections that each send half a header, and stop."""
+    """Open connections that each send half of the headers, and stop."""
     opened = []
     for _ in range(count):
         opened.append(socket.create_connection((HOST, port), 5))
         opened[-1].sendall(HALF_A_HEADER)
-        time.sleep(0.02)  # so that each worker gets some
+        time.sleep(0.02)  # spreads them over the workers
     return opened
 
 
 def large_body(port: int, megabytes: int, answers: list[str]) -> None:
-    """Send an update whose body is so large, and note what was answered."""
+    """Send an update with a body of this size, and record the answer."""
     try:
         with closing(socket.create_connection((HOST, port), PATIENCE)) as connection:
             head = (

@@ -1,4 +1,4 @@
-"""A program on a port that is not DynamoDB: it answers as a test wants, byte by byte if need be."""
+"""A server on a port that is not DynamoDB: it answers as a test requires, down to single bytes."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from catalog_model.dynamodb.faults.garbled_answers import Garbled
 MODES: Final = ("legacy", "standard", "adaptive")
 PAGE: Final = Garbled(b"<!DOCTYPE html><html><title>Sign in</title></html>")
 LONGEST: Final = 30.0
-"""Seconds after which a server gives up a connection: no test takes so long."""
+"""Seconds after which a server closes a connection; no test takes this long."""
 
 Act = Callable[[socket.socket, int], None]
-"""What happens on a connection, after a request was read: the *n*-th of the server, from 1 on."""
+"""The reaction to a request on a connection, the *n*-th of the server, starting at 1."""
 
 
 @contextmanager
 def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = None) -> Iterator[str]:
-    """Run a server in threads of this process; give its address."""
+    """Run a server in threads of this process; yield its address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
     if context and certificate:
         context.load_cert_chain(certificate)
@@ -48,7 +48,7 @@ def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = Non
     def serve(plain: socket.socket) -> None:
         plain.settimeout(LONGEST)
         with (
-            suppress(OSError),  # who asked has gone: there is no one to tell
+            suppress(OSError),  # the client has closed the connection
             context.wrap_socket(plain, server_side=True) if context else plain as connection,
         ):
             if not is_reading:
@@ -70,7 +70,7 @@ def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = Non
 
 
 def read_request(connection: socket.socket) -> bool:
-    """Read a request with its body; tell whether there was one."""
+    """Read a request with its body; return whether there was one."""
     received = b""
     while b"\r\n\r\n" not in received:
         part = connection.recv(65536)
@@ -89,7 +89,7 @@ def read_request(connection: socket.socket) -> bool:
 
 
 def saying(*sent: bytes) -> Act:
-    """Send one of these to each request, the last one to all that follow, and hang up."""
+    """Send one of these to each request, the last one to all others, and close the connection."""
 
     def act(connection: socket.socket, number: int) -> None:
         connection.sendall(sent[min(number, len(sent)) - 1])
@@ -99,7 +99,7 @@ def saying(*sent: bytes) -> Act:
 
 
 def response(came: Garbled) -> bytes:
-    """Write a response as HTTP/1.1 has it."""
+    """Return a response in the format of HTTP/1.1."""
     length = str(len(came.body))
     headers = {"Content-Type": came.kind, "Content-Length": length, "Connection": "close"}
     headers |= came.headers
@@ -109,21 +109,21 @@ def response(came: Garbled) -> bytes:
 
 
 def real_answer(content: object) -> bytes:
-    """Write an answer as DynamoDB does."""
+    """Return an answer in the form of DynamoDB."""
     body = json.dumps(content).encode()
     headers = {"x-amz-crc32": str(crc32(body)), "x-amzn-RequestId": "R1"}
     return response(Garbled(body, kind="application/x-amz-json-1.0", headers=headers))
 
 
 def drip(connection: socket.socket, sent: bytes, *, pause: float = 0.05) -> None:
-    """Send a byte at a time."""
+    """Send one byte at a time."""
     for byte in sent:
         connection.sendall(bytes([byte]))
         time.sleep(pause)
 
 
 def make_certificate(path: Path) -> Path:
-    """Write a key, and a certificate of its own for 127.0.0.1."""
+    """Write a key and a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -147,9 +147,9 @@ def handle_on(
     *,
     verify: str | None = None,
 ) -> Catalog:
-    """Give a handle with a client of its own that tries twice."""
+    """Return a handle with its own client, which makes two attempts."""
     retries: Any = {"mode": mode, "total_max_attempts": 2}
     config = CLIENT_DEFAULTS.merge(Config(retries=retries))
-    # Of the default session, which reads botocore's files but once.
+    # The default session reads botocore's files only once.
     client = boto3.client("dynamodb", endpoint_url=address, config=config, verify=verify)
     return Catalog("titles", client=client, deadline=deadline)

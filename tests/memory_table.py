@@ -1,4 +1,4 @@
-"""A table in memory that can be read and written as a whole: for laws of very many tables."""
+"""An in-memory table that can be read and written as a whole, for laws on very many tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from catalog_model.table.indexes import SCHEMA
 
 
 class MemoryClient(OfflineClient):
-    """Besides what an offline table answers: Scan, PutItem and DeleteItem."""
+    """An offline table that also supports Scan, PutItem and DeleteItem."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         super().__init__(SCHEMA, items)
@@ -29,7 +29,7 @@ class MemoryClient(OfflineClient):
             return {"Items": [{**self._items[key]} for key in found]}
 
     def get_paginator(self, operation: str) -> Any:
-        """Give what pages through a Scan."""
+        """Return a paginator for Scan."""
         assert operation == "scan"
         return SimpleNamespace(paginate=self._pages)
 
@@ -37,27 +37,27 @@ class MemoryClient(OfflineClient):
         yield self.scan(**request)
 
     def put_item(self, *, TableName: str, Item: Item) -> None:  # noqa: N803  # boto3's names
-        """Write an item past the model."""
+        """Write an item without the model."""
         del TableName
         with self._lock:
             self._write(primary_key(Item), Item)
 
     def delete_item(self, *, TableName: str, Key: Item) -> None:  # noqa: N803  # boto3's names
-        """Delete an item past the model."""
+        """Delete an item without the model."""
         del TableName
         with self._lock:
             self._write(primary_key(Key), None)
 
 
 class MemoryGateway(OfflineGateway):
-    """A gateway whose updates are plans of one operation, too."""
+    """A gateway that applies an update as a plan of one operation."""
 
     def update(self, operation: Update) -> None:
         self.transact((operation,))
 
 
 class MemoryCatalog(OfflineCatalog):
-    """A handle on such a table."""
+    """A handle on an in-memory table."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         super().__init__("memory")
@@ -66,5 +66,5 @@ class MemoryCatalog(OfflineCatalog):
 
 
 def raw(catalog: MemoryCatalog) -> Any:
-    """Give the client, to write past the model."""
+    """Return the client, for writes without the model."""
     return cast("Any", catalog.client)

@@ -1,4 +1,4 @@
-"""Tables as older versions of the package left them."""
+"""Tables in the state in which older versions of the package left them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGES: tuple[Age, ...] = ("old", "mixed", "new")
 
 
 def fold_name_of_version_2(name: str) -> str:
-    """Fold a name as versions 1 and 2 did."""
+    """Fold a name like versions 1 and 2."""
 
     def fold(character: str) -> str:
         if character.isspace():
@@ -35,7 +35,7 @@ def fold_name_of_version_2(name: str) -> str:
 
 
 def as_version_2(item: Item) -> Item:
-    """Give an item as version 2 had it."""
+    """Return an item in the form of version 2."""
     old = item | {"_schema": {"N": "2"}}
     if item["SK"] == {"S": "ALL"}:
         record = json.loads(item["_doc"]["S"])
@@ -46,7 +46,7 @@ def as_version_2(item: Item) -> Item:
 
 
 def as_version_1(item: Item) -> Item:
-    """Give an item as version 1 had it."""
+    """Return an item in the form of version 1."""
     old = {name: value for name, value in as_version_2(item).items() if name != "_type"}
     if item["SK"] == {"S": "TALLY"}:
         old.pop("_version", None)
@@ -54,15 +54,15 @@ def as_version_1(item: Item) -> Item:
 
 
 def put(catalog: Catalog, item: Item) -> None:
-    """Write an item past the model."""
+    """Write an item without the model."""
     client: Any = catalog.client
     client.put_item(TableName=catalog.table, Item=item)
 
 
 def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
-    """Turn all items of a table back, or a mix of them; give what it then holds.
+    """Convert all items of a table to older versions; return its contents.
 
-    Those of an old table are of version 1, those of a mixed one of any.
+    An old table has version 1 everywhere, a mixed one any version.
     """
     rng = random.Random(seed)
     for item in dump(catalog).values():
@@ -74,16 +74,16 @@ def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
 
 
 def change(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
-    """Change attributes of an item past the model."""
+    """Change attributes of an item without the model."""
     put(catalog, {**dump(catalog)[key], **attributes})
 
 
 def versions(catalog: Catalog) -> set[int | None]:
-    """Tell of which versions the items of a table are."""
+    """Return the versions of the items of a table."""
     return {evolution.version_of(item) for item in dump(catalog).values()}
 
 
 def types(table: Table) -> Iterator[tuple[object, object]]:
-    """Give what each item says to be, and what its key says."""
+    """Return the type in each item, and the type of its key."""
     for key, item in table.items():
         yield item.get("_type"), {"S": evolution.type_of(keys.parse_key(*key))}

@@ -1,7 +1,7 @@
-"""What the original application answers, observed row by row, and where ours differs on purpose.
+"""The answers of the original application, observed row by row, and the deliberate differences.
 
-A row is a request and the answer that the original gave. Where that answer was wrong, the row
-names the difference (a key of `DIFFERENCES`) and carries the answer that is right.
+A row is a request and the answer of the original. If that answer was wrong, the row names the
+difference (a key of `DIFFERENCES`) and contains the correct answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTHING: Final = b"[]\n"
 
 @dataclass(frozen=True)
 class First:
-    """The first 20 records of a kind, in the file's order, that have the genre."""
+    """The first 20 records of a kind with the genre, in file order."""
 
     kind: str
     genre_id: int
@@ -30,14 +30,14 @@ class First:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Any 20 records of a kind, each once."""
+    """Any 20 distinct records of a kind."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, a content type, and a body; None stands for a body that is not compared."""
+    """A status, a content type and a body; None stands for a body that is not compared."""
 
     status: int
     content_type: str
@@ -49,9 +49,9 @@ class Answer:
 class Row:
     """One request and its answer.
 
-    ``wire`` holds the bytes of a request that only a socket can send. ``stored`` is the popularity
-    of movie 699280 afterwards where the request changes it. ``now`` is the answer that replaces
-    the original's, for the reason that ``difference`` names.
+    ``wire`` are the bytes of a request that only a socket can send. ``stored`` is the popularity of
+    movie 699280 after a request that changes it. ``now`` is the answer that replaces the
+    original's, for the reason named by ``difference``.
     """
 
     label: str
@@ -67,7 +67,7 @@ class Row:
 
     @property
     def expected(self) -> Answer:
-        """The answer of our application."""
+        """The answer of this application."""
         return self.now or self.original
 
 
@@ -89,11 +89,11 @@ DIFFERENCES: Final = {
     "readiness": "`GET /readyz`",
     "series": "the labels `path` and `method` at `/metrics`",
 }
-"""Every deliberate difference, in the words of the application's README."""
+"""Every deliberate difference, as described in the application's README."""
 
 
 def page(status: int, title: str, heading: str, text: str) -> Answer:
-    """Give Flask's page for an error."""
+    """Return Flask's page for an error."""
     body = f"<!doctype html>\n<html lang=en>\n<title>{status} {title}</title>\n"
     body += f"<h1>{heading}</h1>\n<p>{text}</p>\n"
     return Answer(status, HTML, body.encode())
@@ -135,7 +135,7 @@ E500: Final = page(
 
 
 def error(message: str) -> Answer:
-    """Give the application's own 400."""
+    """Return the application's own answer with status 400."""
     return Answer(400, JSON, json.dumps({"error": message}, separators=(",", ":")).encode() + b"\n")
 
 
@@ -150,7 +150,7 @@ TOO_DEEP: Final = error("The body is nested too deeply")
 
 
 def _discover() -> Iterator[Row]:
-    """Give the rows of GET /discover."""
+    """Return the rows of GET /discover."""
     for query, kind in _SAMPLED:
         yield _get("/discover" + query, Answer(200, JSON, AnyOf(kind)))
     for query, kind, genre_id in _LISTED:
@@ -249,7 +249,7 @@ FIRST_PAGES: Final = {
     ("tv", 10765): ("533881302fc0", 14899, 20),
     ("tv", 10749): ("c066a34e603a", 587, 1),
 }
-"""Of the real catalogue: how the SHA-256 of the answer begins, its size, and its records."""
+"""For the real catalogue: the beginning of the answer's SHA-256, its size, and its records."""
 
 
 # -- Methods and paths ----------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def _not_allowed(method: str, target: str) -> Row:
 def _wire(
     method: str, target: str, headers: str = "", body: bytes = b"", *, version: str = "1.1"
 ) -> bytes:
-    """Give a request as the bytes that go over a socket."""
+    """Return a request as bytes for a socket."""
     head = f"{method} {target} HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\n{headers}"
     return head.encode() + b"\r\n" + body
 
@@ -329,7 +329,7 @@ AS_JSON: Final = (("Content-Type", JSON),)
 
 
 def updated(shown: str) -> Answer:
-    """Give the answer to an update that was made."""
+    """Return the answer to a successful update."""
     text = f'{{"message":"Popularity updated successfully","new_popularity":{shown}}}\n'
     return Answer(200, JSON, text.encode())
 
@@ -337,13 +337,13 @@ def updated(shown: str) -> Answer:
 def _popularity(
     label: str, value: str, original: Answer | str, now: Answer | str = "", difference: str = ""
 ) -> Row:
-    """Give the row for a popularity, as it stands in the JSON of the body."""
+    """Return the row for a popularity, given as it appears in the JSON of the body."""
     body = f'{{"movieId":"699280","popularity":{value}}}'
     return _update(f"popularity {label}", body, original, now, difference)
 
 
 def _movie(label: str, value: str, original: Answer | str, **more: Any) -> Row:
-    """Give the row for a movie's id, as it stands in the JSON of the body."""
+    """Return the row for a movie's id, given as it appears in the JSON of the body."""
     body = f'{{"movieId":{value},"popularity":6.5}}'
     return _update(f"movieId {label}", body, original, **more)
 
@@ -356,7 +356,7 @@ def _update(
     difference: str = "",
     **more: Any,
 ) -> Row:
-    """Give the row for a body; an answer that is a text is the popularity which it shows."""
+    """Return the row for a body; an answer given as text is the popularity that it shows."""
     body = body.encode() if isinstance(body, str) else body
     expected = now or original
     more.setdefault("headers", AS_JSON)
@@ -394,7 +394,7 @@ MINUS_INF: Final = _not_finite("-inf")
 
 
 def _reset(number: int) -> Row:
-    """Give the row that stands between those which leave no number behind."""
+    """Return the row that resets the number after rows that change it."""
     body = '{"movieId":"699280","popularity":5.5}'
     return _update(f"valid again (reset) {number}", body, "5.5")
 

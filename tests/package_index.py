@@ -1,4 +1,4 @@
-"""Indexes of packages on this machine, and a shell that knows no other."""
+"""Package indexes on this machine, and a shell that uses no others."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from packages import NAME, ROOT
 PAGE = ROOT / "docs" / "install.md"
 HOST = "packages.example.com"
 USER, PASSWORD = "ci", "secret"
-"""As the page has them."""
+"""The credentials on the page."""
 
 START_SECONDS = 30
 
 
 def block(name: str) -> str:
-    """Give a block of the page by its name."""
+    """Return a block of the page by name."""
     marked = rf"<!-- index test: {re.escape(name)} -->\n```\w*\n(.*?)```"
     (found,) = re.findall(marked, PAGE.read_text("utf-8"), re.DOTALL)
     return str(found)
 
 
 def named_blocks() -> set[str]:
-    """Name the blocks that some test has to run."""
+    """Return the names of the blocks that tests must run."""
     return set(re.findall(r"<!-- index test: (.+?) -->", PAGE.read_text("utf-8")))
 
 
 @contextmanager
 def serving(*folders: Path, password_file: Path | None = None) -> Iterator[str]:
-    """Serve folders of packages as an index, with a password for everything, or for nothing."""
+    """Serve folders of packages as an index, protected by a password or public."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -78,7 +78,7 @@ def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 def fetch(pinned: Iterable[str], into: Path) -> Path:
-    """Get wheels from wherever pip finds them; skip where it finds them nowhere."""
+    """Download wheels from pip's index; skip if they are not available."""
     options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(into))
     fetched = subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, *pinned],
@@ -92,14 +92,14 @@ def fetch(pinned: Iterable[str], into: Path) -> Path:
 
 
 def write_password_file(path: Path) -> Path:
-    """Write who may use an index, as Apache has it."""
+    """Write the users of an index, in Apache's format."""
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     path.write_text(f"{USER}:{{SHA}}{digest}\n", encoding="utf-8")
     return path
 
 
 def write_attack(folder: Path, version: str) -> Path:
-    """Write the source of a package with our name that is none of ours."""
+    """Write the source of a foreign package with this package's name."""
     (folder / NAME).mkdir(parents=True)
     (folder / NAME / "__init__.py").write_text("raise SystemExit('attacked')\n", encoding="utf-8")
     (folder / "pyproject.toml").write_text(
@@ -112,9 +112,9 @@ def write_attack(folder: Path, version: str) -> Path:
 
 @dataclass
 class Shell:
-    """Somebody's shell: a home with a password in it, some tools, and no settings from outside.
+    """The shell of a user: a home with a password, some tools, and no settings from outside.
 
-    What the page says of its index is taken to be of *url*.
+    The index on the page is replaced by the one at *url*.
     """
 
     home: Path
@@ -144,11 +144,11 @@ class Shell:
         (self.home / ".netrc").chmod(0o600)
 
     def said(self, text: str) -> str:
-        """Put the index where the page has its own."""
+        """Replace the index on the page by this one."""
         return text.replace(f"https://{HOST}", self.url).replace(HOST, "127.0.0.1")
 
     def run(self, script: str, cwd: Path | None = None, **more: str) -> str:
-        """Run commands as a person would type them, up to the first that fails."""
+        """Run commands as a user would type them, up to the first failure."""
         done = self.attempt(script, cwd, **more)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout

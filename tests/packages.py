@@ -1,4 +1,4 @@
-"""Builds and copies of the project for the tests, each in a folder of its own."""
+"""Builds and copies of the project for tests, each in a separate folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATIENCE = 300
 
 
 def _release() -> str:
-    """Give the version to build: any, but a source distribution has one already."""
+    """Return an arbitrary version for the build; a source distribution already has one."""
     about = ROOT / "PKG-INFO"
     return (
         str(Parser().parsestr(about.read_text("utf-8"))["Version"]) if about.exists() else "1.2.3"
@@ -38,14 +38,14 @@ RELEASE = _release()
 
 
 def need(*modules: str) -> None:
-    """Skip where the dependency group ``package`` is not installed."""
+    """Skip if the dependency group ``package`` is not installed."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed: pip install --group package")
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
-    """Run a command with further variables, and give what it printed; it must succeed."""
+    """Run a command with additional variables; it must succeed. Return its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -59,7 +59,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
 
 
 def build(source: Path, into: Path, *options: str, version: str = RELEASE) -> Path:
-    """Build what *options* say (``--wheel``, ``--sdist``), and give the file."""
+    """Build with *options* (``--wheel``, ``--sdist``); return the file."""
     need("build", "hatchling", "hatch_vcs")
     into.mkdir(parents=True, exist_ok=True)
     pretended = {"SETUPTOOLS_SCM_PRETEND_VERSION": version} if version else {}
@@ -69,7 +69,7 @@ def build(source: Path, into: Path, *options: str, version: str = RELEASE) -> Pa
 
 
 def files_of_the_repository() -> set[str]:
-    """Name the files that git knows of; skip where there is no git."""
+    """Return the files tracked by git; skip without git."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("this is not a git repository")
     names = run("git", "ls-files", "-z").split("\0")
@@ -77,7 +77,7 @@ def files_of_the_repository() -> set[str]:
 
 
 def copy_of_the_tree(into: Path) -> Path:
-    """Copy what belongs to the project, without git."""
+    """Copy the files of the project, without git."""
     selected = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["only-include"]
     always = ("LICENSE", "README.md", "pyproject.toml", ".gitignore")
     made = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -91,7 +91,7 @@ def copy_of_the_tree(into: Path) -> Path:
 
 
 def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run Python on a copy of the project, and give what it said."""
+    """Run Python on a copy of the project; return its output."""
     found = {"DYNOXIDE": str(find_dynoxide())} if has_dynoxide() else {}
     environment = {**environment_without_aws(), "PYTHONPATH": str(folder), **found, **more}
     for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
@@ -108,13 +108,13 @@ def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProces
 
 
 def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run some of a copy's tests, in one process."""
+    """Run some tests of a copy in one process."""
     plain = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     return run_in(folder, "-m", "pytest", *plain, *words)
 
 
 def closure(names: set[str]) -> dict[str, str]:
-    """Name what installed distributions need, and what that needs, with versions; no extras."""
+    """Return the dependencies of installed distributions, recursively, with versions; no extras."""
     found: dict[str, str] = {}
     todo = [canonicalize_name(name) for name in names]
     while todo:
@@ -132,7 +132,7 @@ def closure(names: set[str]) -> dict[str, str]:
 
 
 def environment_with(wheel: Path, folder: Path) -> Path:
-    """Install a wheel into an environment that has all else from this one; give its Python."""
+    """Install a wheel into an environment with this one's other packages; return its Python."""
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     install = ("install", "--quiet", "--no-deps", "--no-index", wheel)

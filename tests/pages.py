@@ -1,4 +1,4 @@
-"""Pages of the documentation, followed to the letter: their blocks, and their diffs applied."""
+"""Documentation pages, followed exactly: their code blocks are run, and their diffs are applied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def blocks(page: str | Path, language: str) -> list[str]:
-    """Give the blocks of code in a language, in order, of a page in docs/ or elsewhere."""
+    """Return the code blocks in a language, in order, of a page in docs/ or elsewhere."""
     text = (DOCS / page).read_text("utf-8")
     marked = rf"^( *)```{language}\n(.*?)^\1```$"
     found = re.finditer(marked, text, re.MULTILINE | re.DOTALL)
@@ -26,13 +26,13 @@ def blocks(page: str | Path, language: str) -> list[str]:
 
 
 def commands_of(block: str) -> list[tuple[str, str]]:
-    """Give the commands that a console shows, in order, each with what it shows to be printed."""
+    """Return the commands of a console block, in order, each with the output that it shows."""
     found = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     return [(command.replace("\\\n", ""), shown) for command, shown in found]
 
 
 def is_as_shown(shown: str, printed: str) -> bool:
-    """Compare, where ``...`` stands for anything and space for any space.
+    """Compare texts, where ``...`` stands for anything and a space for any white space.
 
     The bytes and milliseconds at the end of an explanation's lines are not compared.
     """
@@ -41,7 +41,7 @@ def is_as_shown(shown: str, printed: str) -> bool:
 
 
 def apply_diffs(page: str, folder: Path) -> list[str]:
-    """Apply every diff of the page to the files in a folder, and give their lines of change."""
+    """Apply every diff of the page to the files in a folder; return the changed lines."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed, and it applies the page's diffs")
     changed = []

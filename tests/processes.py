@@ -1,4 +1,4 @@
-"""Other processes of this machine: who started whom; Linux only."""
+"""Processes of this machine and their children; Linux only."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 
 
 def children(pid: int) -> list[int]:
-    """List the processes that a process started, by any of its threads; none if it is gone."""
+    """Return the child processes of all threads of a process; none if it has ended."""
     if not list(Path("/proc/self/task").glob("*/children")):
         pytest.skip("this system does not list children")
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # the thread has ended since
+        with suppress(OSError):  # the thread has ended
             found += [int(each) for each in path.read_text().split()]
     return found
 
 
 def first_children(pid: int, seconds: float) -> list[int]:
-    """Wait until a process has started some."""
+    """Wait until a process has child processes."""
     deadline = time.monotonic() + seconds
     while not (found := children(pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -29,7 +29,7 @@ def first_children(pid: int, seconds: float) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """List the children of a process, and theirs, parents first."""
+    """Return the descendants of a process, parents first."""
     found = children(pid)
     for each in found:
         found += children(each)
@@ -37,5 +37,5 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """Give the words that a process was started with."""
+    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""What every read must answer, in plain Python: sort, filter and slice the JSON records."""
+"""The expected answers of every read, in plain Python: sort, filter and slice the JSON records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Reference:
         }
 
     def genre_counts(self, kind: Kind) -> dict[int, int]:
-        """Count the titles of each genre that has any."""
+        """Count the titles of each genre with titles."""
         genres = (set(record["genre_ids"]) for record in self.records[kind])
         return dict(sorted(Counter(genre for of_title in genres for genre in of_title).items()))
 
@@ -44,7 +44,7 @@ class Reference:
         order: str = "popularity",
         descending: bool = True,
     ) -> list[Record]:
-        """Sort by (value, id); descending turns both."""
+        """Sort by (value, id); descending reverses both."""
         value = VALUES[order]
         return sorted(
             (r for r in self.records[kind] if genre_id is None or genre_id in r["genre_ids"]),
@@ -53,7 +53,7 @@ class Reference:
         )
 
     def in_genres(self, kind: Kind, genre_ids: Iterable[int], match: str) -> list[Record]:
-        """Keep what is in all, or any, of the genres."""
+        """Return the records in all of the genres, or in any of them."""
         wanted, rule = set(genre_ids), {"all": all, "any": any}[match]
         listed = self.listed(kind)
         return [r for r in listed if rule(genre in r["genre_ids"] for genre in wanted)]
@@ -61,7 +61,7 @@ class Reference:
     def top_rated(
         self, kind: Kind, *, min_votes: int, min_rating: float, genre_id: int | None = None
     ) -> list[Record]:
-        """Keep what has more votes and a better rating, the best first."""
+        """Return the records with more votes and a better rating, best first."""
         listed = self.listed(kind, genre_id, order="rating")
         enough = [record for record in listed if record["vote_count"] > min_votes]
         return [record for record in enough if record["vote_average"] > min_rating]
@@ -75,23 +75,23 @@ class Reference:
         genre_id: int | None = None,
         descending: bool = True,
     ) -> list[Record]:
-        """Keep what has a date from the first day to the last."""
+        """Return the records with a date from the first day to the last."""
         listed = self.listed(kind, genre_id, order="release", descending=descending)
         date = DATES[kind]
         return [r for r in listed if r.get(date) and since <= r[date] <= until]
 
     def named(self, kind: Kind, prefix: str) -> list[Record]:
-        """Keep what has a folded name that begins with the folded prefix."""
+        """Return the records whose folded name begins with the folded prefix."""
         listed = self.listed(kind, order="name", descending=False)
         name, wanted = NAMES[kind], fold_name(prefix)
         return [record for record in listed if fold_name(record[name]).startswith(wanted)]
 
 
 def walk(page_after: Callable[[str | None], Page[Title]], limit: int) -> list[Record]:
-    """Read a list to its end, page by page; each page is as the contract wants it.
+    """Read a list to its end, page by page, and check the contract for each page.
 
-    A page that is not the last is full, the last is not empty unless the whole list is, and
-    `next` is None on the last page alone.
+    Every page but the last is full, the last one is not empty unless the whole list is, and `next`
+    is None on the last page only.
     """
     records: list[Record] = []
     after = None

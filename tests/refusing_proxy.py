@@ -1,4 +1,4 @@
-"""A proxy before an engine that refuses some operations for want of throughput."""
+"""A proxy in front of an engine that throttles some operations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REFUSAL = json.dumps(
 
 @dataclass
 class RefusingProxy:
-    """Where it answers, what it refuses, and how often it did."""
+    """Its address, the throttled operations, and the number of throttled requests."""
 
     endpoint_url: str = ""
     operations: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class RefusingProxy:
 
 @contextmanager
 def refusing_proxy(engine_url: str) -> Iterator[RefusingProxy]:
-    """Stand before an engine as long as the block lasts."""
+    """Run the proxy in front of an engine for the duration of the block."""
     proxy = RefusingProxy()
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,7 +54,7 @@ def refusing_proxy(engine_url: str) -> Iterator[RefusingProxy]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Records the requests that a handle makes, as DynamoDB gets and charges them."""
+"""Records the requests of a handle as DynamoDB receives and charges them."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Request:
 
     @property
     def index(self) -> str | None:
-        """The index that was asked."""
+        """The index that was queried."""
         return self.params.get("IndexName")
 
     @property
     def units(self) -> float:
-        """The capacity units that the engine charged, on the table and all indexes."""
+        """The capacity units charged by the engine, on the table and all indexes."""
         consumed = self.answer.get("ConsumedCapacity", [])
         each = consumed if isinstance(consumed, list) else [consumed]
         return float(sum(part["CapacityUnits"] for part in each))
 
     @property
     def items_read(self) -> int:
-        """How many items were read, returned or not."""
+        """The number of items read, returned or not."""
         return int(self.answer.get("ScannedCount", 0))
 
 

@@ -1,4 +1,4 @@
-"""The example application, loaded and used before gunicorn forks; answers say by whose client.
+"""The example application, used before gunicorn forks; answers contain the client's owner.
 
 For `test_serving`: gunicorn imports it as ``served_after_fork:create_app()``.
 """
@@ -15,19 +15,19 @@ from catalog_model import access_patterns as ap
 from examples.netflix_movie_catalog import app as application
 
 makers: dict[int, int] = {}
-"""Which process made which client, by its id."""
+"""The process that created each client, by the client's id."""
 
 clients: list[Any] = []
 senders: list[tuple[int, int]] = []
-"""Of each request of this process to the table: who made the client, and who sent."""
+"""For each request of this process to the table: the client's creator, and the sender."""
 
 
 class Observed(Catalog):
-    """A handle that notes who makes its clients, and who sends with them."""
+    """A handle that records who creates its clients, and who sends with them."""
 
     def _make_client(self) -> Any:
         client, maker = super()._make_client(), os.getpid()
-        clients.append(client)  # kept, so that no other client gets its id
+        clients.append(client)  # kept alive, so that its id is not reused
         makers[id(client)] = maker
         client.meta.events.register(
             "before-send.dynamodb", lambda **_: senders.append((maker, os.getpid()))
@@ -36,7 +36,7 @@ class Observed(Catalog):
 
 
 def create_app() -> Flask:
-    """Make the application, and open a connection to the table before anybody forks."""
+    """Make the application, and open a connection to the table before the fork."""
     catalog = Observed.from_env()
     app = application.create_app(catalog)
     ap.count_titles(catalog, "movie")

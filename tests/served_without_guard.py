@@ -1,4 +1,4 @@
-"""The example application with bugs planted: without its breaker, and without its guard.
+"""The example application with planted bugs: without its breaker, or without its guard.
 
 For `test_outage`: gunicorn imports it as ``served_without_guard:without_breaker()``.
 """
@@ -14,7 +14,7 @@ from examples.netflix_movie_catalog import app as application
 
 
 class NeverOpens(breaker.Breaker):
-    """A breaker that is off."""
+    """A disabled breaker."""
 
     def _open(self, cause: breaker.Outcome, pause: float) -> None:
         pass
@@ -28,7 +28,7 @@ def without_breaker() -> Flask:
 
 
 def without_guard() -> Flask:
-    """Make the application with nothing before its handle."""
+    """Make the application without a guard in front of its handle."""
     app = application.create_app()
     app.extensions["catalog_model"].catalog._observers.guard = lambda _: nullcontext()
     return app

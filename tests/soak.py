@@ -1,9 +1,11 @@
-"""The long run, once and outside of the suite: the laws under faults, for hundreds of thousands of
-operations; then writers in threads and processes, and processes that are killed.
+"""The long run, separate from the suite: the laws for as many operations as wanted.
 
-``python tests/soak.py --operations 200000 --seed 0``. A history of 80 operations follows from its
-seed alone, and histories have consecutive seeds: a run can be cut into several, and one that was
-cut off tells the seed to go on with. Most of them run on dynoxide, every 25th batch on moto.
+First, histories under faults; then writers in threads and processes, and processes that are killed.
+
+``python tests/soak.py --operations 200000 --seed 0``. A history of 80 operations depends only on
+its seed, and histories have consecutive seeds. A run can be split into several, and an interrupted
+one prints the seed with which to continue. Most histories run on dynoxide, every 25th batch on
+moto.
 """
 
 from __future__ import annotations
@@ -40,13 +42,13 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
 
 BATCH: Final = 6
-"""How many histories are handed to a process at a time: one of each mix of faults."""
+"""The histories passed to a process at a time: one for each mix of faults."""
 
 MOTO_EACH: Final = 25
-"""moto is several times as slow as dynoxide: one batch in so many runs on it."""
+"""moto is several times slower than dynoxide, so only one in this many batches runs on it."""
 
 HOT_THREADS: Final = (2, 3, 4, 6, 8)
-"""How many threads meet on one shard; the histories of more are too wide to be searched."""
+"""The threads that share one shard; the search takes too long for histories of more threads."""
 
 INTERRUPTED: Final = 130
 
@@ -62,29 +64,29 @@ DUMMY: Final = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What batches of histories came to."""
+    """The results of batches of histories."""
 
     tally: Tally = field(default_factory=Tally)
     violations: list[str] = field(default_factory=list)
     is_cut_off: bool = False
 
     def add(self, other: Outcome) -> None:
-        """Add another's."""
+        """Add the results of another batch."""
         self.tally.add(other.tally)
         self.violations += other.violations
 
     @property
     def operations(self) -> int:
-        """How many there were."""
+        """The number of operations."""
         return self.tally.operations.total()
 
 
 _endpoint: dict[str, str] = {}
-"""Where this process finds dynoxide."""
+"""The endpoint of dynoxide for this process."""
 
 
 def _begin(endpoints: Queue[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began it ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends it
     _endpoint["dynoxide"] = endpoints.get()
 
 
@@ -110,7 +112,7 @@ def _engine_for(batch: int) -> Iterator[Engine]:
 
 
 def run_batches(first: int, count: int, jobs: int) -> Outcome:
-    """Run batches in several processes, each with an engine of its own; tell how far it came."""
+    """Run batches in several processes, each with its own engine; return the progress."""
     whole, began = Outcome(), time.monotonic()
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
@@ -131,7 +133,7 @@ def run_batches(first: int, count: int, jobs: int) -> Outcome:
 
 
 def _dynoxide(stack: ExitStack) -> str:
-    """Start one more dynoxide; "" where there is none."""
+    """Start another dynoxide; "" if it is not available."""
     if not has_dynoxide():
         return ""
     return stack.enter_context(running_engine("dynoxide")).endpoint_url or ""
@@ -146,7 +148,7 @@ def _progress(outcome: Outcome, began: float, batch: int) -> None:
 
 
 def table(outcome: Outcome, seconds: float) -> list[tuple[str, int]]:
-    """List what was done, met and found."""
+    """Return the operations, events and findings as a table."""
     tally = outcome.tally
     return [
         ("histories", tally.histories),
@@ -161,7 +163,7 @@ def table(outcome: Outcome, seconds: float) -> list[tuple[str, int]]:
 
 
 def run_laws(operations: int, seed: int, jobs: int) -> bool:
-    """Run the histories, and tell whether every law held and every kind of fault came."""
+    """Run the histories; return whether all laws held and every kind of fault occurred."""
     count = -(-operations // (LENGTH * BATCH))
     began = time.monotonic()
     outcome = run_batches(seed // BATCH, count, jobs)
@@ -173,9 +175,10 @@ def run_laws(operations: int, seed: int, jobs: int) -> bool:
 
 
 def run_callers(runs: int, seed: int) -> bool:
-    """Let callers meet, as threads, as threads under faults and as processes; tell if it is well.
+    """Run concurrent callers as threads, as threads under faults, and as processes.
 
-    Each title's history has to be linearizable, and the table in step at the end.
+    Each title's history must be linearizable, and the table intact at the end. Returns whether all
+    is well.
     """
     figures: Counter[str] = Counter()
     violations: list[str] = []
@@ -226,7 +229,7 @@ def _disturbed(catalog: Catalog, seed: int) -> Iterator[None]:
 
 
 def run_crashes(kills: int, seed: int) -> bool:
-    """Kill loaders, writers and the engine, and tell whether nothing was lost."""
+    """Kill loaders, writers and the engine; return whether nothing was lost."""
     if not has_dynoxide():
         _tell("nothing is killed: only dynoxide keeps its tables")
         return True
@@ -253,7 +256,7 @@ def _show(rows: Iterable[tuple[str, int]], problems: Iterable[str] = ()) -> None
 
 
 def main() -> int:
-    """Run everything; 0 where all laws hold."""
+    """Run everything; return 0 if all laws hold."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--operations", type=int, default=200_000, help="under faults")
     parser.add_argument("--seed", type=int, default=0, help="of the first history")

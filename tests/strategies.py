@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog_model import Movie, TitleKey, TVShow
 
 ids = st.one_of(st.integers(1, 300), st.integers(1, 10**7), st.integers(1, 10**38 - 1))
-"""Ids: some that meet, some of the usual size, some of all the digits there are."""
+"""Ids: some that collide, some of the usual size, some with the maximum number of digits."""
 
 small_ids = st.integers(1, 12)
 
@@ -21,7 +21,7 @@ title_keys = st.builds(TitleKey, kinds, ids)
 
 @st.composite
 def decimals(draw: st.DrawFn) -> Decimal:
-    """Any number that DynamoDB holds: 38 digits, exponents from -130 to 125, both signs, zero."""
+    """Any number in DynamoDB's range: 38 digits, exponents from -130 to 125, both signs, zero."""
     digits = draw(st.integers(1, 10**38 - 1))
     exponent = draw(st.integers(-130, 125))
     number = Decimal(digits).scaleb(exponent - len(str(digits)) + 1)
@@ -70,7 +70,7 @@ json_values = st.recursive(
     ),
     max_leaves=12,
 )
-"""Anything that JSON and DynamoDB hold."""
+"""Any value that both JSON and DynamoDB support."""
 
 json_values = json_values.filter(lambda value: not _has_surrogates(value))
 
@@ -81,7 +81,7 @@ def _has_surrogates(value: Any) -> bool:
 
 @st.composite
 def full_titles(draw: st.DrawFn) -> Movie | TVShow:
-    """Any title with every field of the model, nulls among them, in any order, and extras."""
+    """Any title with every field of the model, including nulls, in any order, and extra fields."""
     title = draw(titles())
     texts = st.none() | st.sampled_from(("", "en", "A text."))
     record = title.to_json()

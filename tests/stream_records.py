@@ -1,4 +1,4 @@
-"""The stream of a table, read as Lambda does, and the events that a function gets of it."""
+"""The stream of a table, read like Lambda does, and the events for a Lambda function."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from catalog_model import Catalog
 
 Record = dict[str, Any]
 
-_CONFIG = Config(account_id_endpoint_mode="disabled")  # moto answers at no account's own endpoint
+_CONFIG = Config(account_id_endpoint_mode="disabled")  # no account-specific endpoints
 
 
 class TableStream:
-    """The stream of a table, from the moment it is made."""
+    """The stream of a table, from its creation on."""
 
     def __init__(
         self, catalog: Catalog, endpoint_url: str | None, view: str = "NEW_AND_OLD_IMAGES"
@@ -33,7 +33,7 @@ class TableStream:
         self._iterators: dict[str, str] = {}
 
     def read(self) -> list[Record]:
-        """Return the records that came since the last time."""
+        """Return the records since the last call."""
         description = self._client.describe_stream(StreamArn=self.arn)["StreamDescription"]
         found = []
         for shard in description["Shards"]:
@@ -41,7 +41,7 @@ class TableStream:
         return found
 
     def event(self) -> dict[str, Any]:
-        """Return the records that came since the last time as a function gets them."""
+        """Return the records since the last call in the form of a function's event."""
         return event_of(self.read(), self.arn)
 
     def _read_shard(self, shard_id: str) -> list[Record]:
@@ -59,7 +59,7 @@ class TableStream:
 
 
 def event_of(records: list[Record], arn: str = "arn:aws:dynamodb:::stream") -> dict[str, Any]:
-    """Return the JSON that Lambda makes of records: seconds for times, base64 for bytes."""
+    """Return Lambda's JSON of records: times in seconds, bytes in base64."""
     told = [{**record, "eventSourceARN": arn} for record in records]
     event: dict[str, Any] = json.loads(json.dumps({"Records": told}, default=_as_json))
     return event
@@ -73,7 +73,7 @@ def _as_json(value: object) -> float | str:
 
 
 def passes(pattern: Any, event: Any) -> bool:
-    """Whether an event matches a pattern of EventBridge: of its operators, equality and prefix."""
+    """Whether an event matches an EventBridge pattern; supports equality and prefix only."""
     if isinstance(pattern, list):
         return any(_matches(rule, event) for rule in pattern)
     assert isinstance(pattern, dict), pattern

@@ -1,4 +1,4 @@
-"""Requests that break the rules of DynamoDB, one rule each, and some that just do not."""
+"""Requests that each break one of DynamoDB's rules, and some that only just do not."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ MOTO_REFUSES: dict[str, set[int]] = {
     "global_indexes_answer_with_what_they_project": {1},
     "an_item_is_named_once": {2, 3},
 }
-"""The cases that moto refuses, too, with an error of its own sort at times."""
+"""The cases that moto also rejects, sometimes with a different error."""
 
 DYNOXIDE_ACCEPTS: dict[str, set[int]] = {
     "lists_have_at_most_100_operands": {0},

@@ -1,4 +1,4 @@
-"""Requests to a table of the tests' own, as boto3 takes them, well-formed or not."""
+"""Requests to a separate table in boto3's form, valid or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a whole table, whether all of it is in step, and disturbs who writes to it."""
+"""Reads a whole table, checks that it is intact, and disturbs its writers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_THE_ORDER_OF_WRITES = {codec.VERSION, codec.SLOT, codec.TITLE_ID}
 
 
 def dump(catalog: Catalog) -> Table:
-    """Read every item of the table, consistently."""
+    """Read every item of the table with strong consistency."""
     pages = catalog.client.get_paginator("scan").paginate(
         TableName=catalog.table, ConsistentRead=True
     )
@@ -33,7 +33,7 @@ def dump(catalog: Catalog) -> Table:
 
 
 def comparable(table: Table) -> Table:
-    """Leave out what the order of writes decides: versions, who owns which slot, zeros."""
+    """Leave out what depends on the order of writes: versions, owners of slots, zeros."""
     return {
         key: {
             name: value
@@ -45,18 +45,18 @@ def comparable(table: Table) -> Table:
 
 
 def is_tally(key: ItemKey) -> bool:
-    """Tell whether the item counts titles."""
+    """Whether the item counts titles."""
     return key.SK == keys.TALLY_SK
 
 
 def titles_in(table: Table) -> dict[TitleKey, AnyTitle]:
-    """Read all titles that have an item of their own: those that get_title finds."""
+    """Read all titles that have a title item, which are those that get_title finds."""
     own = (codec.decode_title(item) for key, item in table.items() if key.PK == key.SK)
     return {title.key: title for title in own}
 
 
 def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
-    """Each title has its copies and its slot, slots are dense, tallies exact; give the titles."""
+    """Check that each title has its copies and slot, without gaps, and that tallies are exact."""
     there = titles_in(table)
     copies = {_key(copy): copy for title in there.values() for copy in codec.encode_copies(title)}
     assert {key: table.get(key) for key in copies} == copies
@@ -67,7 +67,7 @@ def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
 
 
 def assert_in_step(catalog: Catalog) -> dict[TitleKey, AnyTitle]:
-    """The table is complete, holds nothing else, and every read answers so; give the titles."""
+    """Check that the table is complete, has no other items, and that all reads agree."""
     table = dump(catalog)
     there = assert_complete(table)
     tallies = sum(map(is_tally, table))
@@ -78,7 +78,7 @@ def assert_in_step(catalog: Catalog) -> dict[TitleKey, AnyTitle]:
 
 
 def assert_counts_are_of_what_can_be_got(catalog: Catalog, some: list[AnyTitle]) -> None:
-    """However far a load came: whole titles, each found or not, and counts that say how many."""
+    """Check titles and counts after a partial load: each title is complete or missing."""
     there = assert_complete(dump(catalog))
     for title in some:
         if title.key in there:
@@ -96,7 +96,7 @@ def assert_counts_are_of_what_can_be_got(catalog: Catalog, some: list[AnyTitle])
 def assert_a_repetition_completes(
     catalog: Catalog, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """The second run finds what is missing, and no item tells that there was a first."""
+    """Check that a second run adds what is missing, and leaves no trace of the first."""
     before = len(titles_in(dump(catalog)))
     report = ap.load_titles(catalog, some)
     assert report == LoadReport(created=len(some) - before, unchanged=before)
@@ -126,13 +126,13 @@ def hooked(catalog: Catalog, event: str, hook: Callable[..., None]) -> Iterator[
         events.unregister(event, hook)
 
 
-class Killed(BaseException):  # no error: nothing may catch it
+class Killed(BaseException):  # not an error: it must not be caught
     """The process ends here."""
 
 
 @contextmanager
 def killed_at(catalog: Catalog, event: str, number: int = 1) -> Iterator[None]:
-    """End the process at the event of this *number*; outside of this block it is up again."""
+    """End the process at the *number*-th event; after this block it runs again."""
     left = number
 
     def kill(**_: Any) -> None:
@@ -146,7 +146,7 @@ def killed_at(catalog: Catalog, event: str, number: int = 1) -> Iterator[None]:
 
 
 def once(act: Callable[[], Any]) -> Callable[..., None]:
-    """Make a hook that acts at its first event only: what it does itself may be such an event."""
+    """Make a hook that acts only at its first event, as its own actions may be such events."""
     acts = iter([act])
 
     def hook(**_: Any) -> None:
@@ -163,12 +163,12 @@ def movie(title_id: int, *genre_ids: int, **fields: Any) -> Movie:
 
 
 def by_key(titles: Iterable[AnyTitle]) -> dict[TitleKey, AnyTitle]:
-    """Give what a table holds after loading *titles*: of each key the last."""
+    """Return the expected table after loading *titles*: the last title of each key."""
     return {title.key: title for title in titles}
 
 
 def changed_at_random(title: AnyTitle, rng: random.Random) -> AnyTitle:
-    """Give a title with some of its fields changed."""
+    """Return a title with some of its fields changed."""
     changes: dict[str, Any] = {
         "popularity": rng.random() * 100,
         "vote_average": rng.random() * 10,
@@ -181,7 +181,7 @@ def changed_at_random(title: AnyTitle, rng: random.Random) -> AnyTitle:
 
 
 class Withholding:
-    """A client that leaves parts of batches undone, as DynamoDB does when it is out of units."""
+    """A client that leaves parts of batches unprocessed, like DynamoDB without enough units."""
 
     def __init__(self, client: Any, holds_back: Callable[[], bool]) -> None:
         self._client = client

@@ -1,7 +1,8 @@
-"""What is no answer is never taken for one: every form, at every access pattern and operation.
+"""Invalid answers are never accepted: every form, for every access pattern and operation.
 
-A request whose first response is none is tried again, and succeeds; one that gets no answer at all
-ends with an error that says what came. Neither is a title missing then, nor a write done.
+If the first response to a request is invalid, the request is retried and succeeds. A request
+without any valid answer raises an error that describes the response. It is not treated as a missing
+title, nor as a completed write.
 """
 
 from __future__ import annotations
@@ -44,23 +45,23 @@ from catalog_model.testing import (
 )
 
 FEW = {"get_title", "get_titles", "list_titles", "verify", "table_status", "update_popularity"}
-"""A call for each operation of DynamoDB: what `json` reads is held against these, and against all
-what orjson does."""
+"""One call for each operation of DynamoDB, for answers parsed by `json`; those parsed by orjson are
+tested with all calls."""
 
 ON_MOTO = ("html", "empty", "empty_object", "cut", "wrong_checksum", "redirect", "error_html")
-"""moto is slow: these forms have to do."""
+"""moto is slow, so it is tested with these forms only."""
 
 
 @pytest.fixture(scope="module")
 def sound(engine: Engine) -> Iterator[Catalog]:
-    """A table with a few titles, by a handle that no fault hits."""
+    """A table with a few titles, through a handle without faults."""
     with stocked(engine) as catalog, without_pauses():
         yield catalog
 
 
 @pytest.fixture(scope="module")
 def handles(engine: Engine, sound: Catalog) -> dict[str, Catalog]:
-    """Handles on that table whose requests are hit, and tried twice: by how answers are read."""
+    """Handles on that table with faults and two attempts, by the parser of their answers."""
     ways = ("json",) if engine.name == "moto" else ("orjson", "json")
     return {way: tried_twice(engine, sound.table, orjson=way == "orjson") for way in ways}
 
@@ -68,7 +69,7 @@ def handles(engine: Engine, sound: Catalog) -> dict[str, Catalog]:
 def calls_of(
     handles: dict[str, Catalog], calls: dict[str, Call]
 ) -> Iterator[tuple[str, Call, Catalog, bool]]:
-    """Pair handles with calls, and with whether the request was carried out all the same."""
+    """Pair handles with calls, and with whether the request is carried out nevertheless."""
     for way, handle in handles.items():
         for name, call in calls.items():
             if way == "orjson" or name in FEW:
@@ -90,14 +91,14 @@ def garbled(
     operations: Sequence[str] = OPERATIONS,
     carried_out: bool = False,
 ) -> Fault:
-    """Let no answer be one, or the first of each operation."""
+    """Replace every answer, or the first one of each operation, by an invalid one."""
     where = None if at is None else [at]
     return Fault("garbled_answer", 1, where, operations, form=form, carried_out=carried_out)
 
 
 def fails(handle: Catalog, call: Call, fault: Fault, *, seed: int = 0) -> FaultInjector:
-    """Make a call that must fail because of what it was answered, and say so."""
-    said = "got no answer of DynamoDB but status"
+    """Make a call that must fail because of the invalid answer, and report it."""
+    said = "got no answer from DynamoDB but status"
     with (
         inject_faults(handle, [fault], seed=seed) as injector,
         pytest.raises(ServiceError, match=said) as caught,
@@ -112,7 +113,7 @@ def fails(handle: Catalog, call: Call, fault: Fault, *, seed: int = 0) -> FaultI
 
 
 def test_every_pattern_is_among_the_calls() -> None:
-    """By its name."""
+    """The calls include every access pattern, by name."""
     for role, calls in {"read": READS, "write": WRITES}.items():
         assert set(calls) == {each.name for each in ap.PATTERNS.values() if each.role == role}
 
@@ -120,14 +121,14 @@ def test_every_pattern_is_among_the_calls() -> None:
 def test_a_read_is_right_after_a_retry_or_an_error(
     sound: Catalog, handles: dict[str, Catalog], form: str
 ) -> None:
-    """Never empty, never "not found", and never a foreign exception."""
+    """A read never returns nothing, never raises "not found", and never a foreign exception."""
     right = {name: call(sound) for name, call in (READS | LOOKS).items()}
     calls = calls_of(handles, READS | LOOKS)
     for seed, (name, call, handle, carried_out) in enumerate(calls):
         once = garbled(form, at=1, carried_out=carried_out)
         with inject_faults(handle, [once], seed=seed) as injector:
             assert call(handle) == right[name]
-        if name == "get_title" and form == "empty_object":  # which is how it says: no such item
+        if name == "get_title" and form == "empty_object":  # the valid answer for a missing item
             assert not injector.injected
             continue
         assert injector.injected
@@ -137,7 +138,7 @@ def test_a_read_is_right_after_a_retry_or_an_error(
 def test_a_write_is_done_once_after_a_retry_or_an_error(
     sound: Catalog, handles: dict[str, Catalog], form: str
 ) -> None:
-    """An error where its own answer is none: it is done or not, as it was carried out or not."""
+    """A write raises an error if its own answer is invalid; it is applied if it was carried out."""
     if form == "empty_object":
         pytest.skip("a transaction that is done is answered with just that")
     for name, call, handle, carried_out in calls_of(handles, WRITES):
@@ -156,7 +157,7 @@ def test_a_write_is_done_once_after_a_retry_or_an_error(
 
 
 def stored(catalog: Catalog) -> object:
-    """Read the title that is written to; None where it is not there."""
+    """Return the title that is written; None if it does not exist."""
     try:
         return ap.get_title(catalog, *HER, consistent=True)
     except TitleNotFoundError:
@@ -166,7 +167,7 @@ def stored(catalog: Catalog) -> object:
 def test_a_table_is_made_and_deleted_once_after_a_retry_or_an_error(
     engine: Engine, form: str
 ) -> None:
-    """Also where the first try did it, and its answer was none."""
+    """Even if the first attempt succeeded, and its answer was invalid."""
     sound = engine.catalog()
     handle = tried_twice(engine, sound.table)
     with without_pauses():
@@ -187,7 +188,7 @@ def test_a_table_is_made_and_deleted_once_after_a_retry_or_an_error(
 
 
 def test_a_table_that_is_not_there_is_not_deleted(engine: Engine) -> None:
-    """And that is an error, also where something else answered first."""
+    """Deleting a missing table is an error, even if another answer came first."""
     handle = tried_twice(engine, "nowhere")
     with (
         inject_faults(handle, [garbled("html", at=1)]),

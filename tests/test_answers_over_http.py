@@ -1,6 +1,6 @@
-"""Programs on a wrong port, over real connections: whatever they send, it is no answer.
+"""Programs on the wrong port, over real connections: none of their responses is a valid answer.
 
-As with every mode of retries that botocore has.
+Tested with each of botocore's retry modes.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ CALLS: dict[str, Callable[[Catalog], object]] = {
     "Query": lambda c: ap.list_titles(c, "movie"),
     "DescribeTable": table_status,
 }
-"""Calls by the operation that they begin with."""
+"""Calls by their first operation."""
 
 
 def garble(form: str, operation: str, answer: bytes = b'{"Item": {}}') -> bytes:
-    """Write what comes in place of an answer."""
+    """Return the response that replaces an answer."""
     return response(garbled(form, Place(operation, answer, random.Random(form))))
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_answer_is_tried_again(form: str, mode: str) -> None:
-    """In each mode: the second response is an answer, and right."""
+    """In each mode: the second response is a valid answer, and is used."""
     came = [garble(form, "GetItem"), real_answer({"Item": ITEM})]
     with serving(saying(*came)) as address, without_pauses():
         assert ap.get_title(handle_on(address, mode), *HER.key) == HER
@@ -51,7 +51,7 @@ def test_no_answer_is_tried_again(form: str, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("form", FORMS)
 def test_where_nothing_is_an_answer_it_is_an_error(form: str, mode: str) -> None:
-    """Of the class for what cannot be reached, or for what is busy; it says what came."""
+    """The error is that of an unreachable or busy service; it describes the response."""
     sent: list[bytes] = []
     with (
         serving(lambda connection, _: saying(sent[-1])(connection, 1)) as address,
@@ -94,7 +94,7 @@ OTHER_PROTOCOLS = {
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", OTHER_PROTOCOLS)
 def test_another_protocol_is_no_answer(name: str, mode: str) -> None:
-    """Nor is a broken one; `{}` within it is not what GetItem says of a title that is not there."""
+    """A broken protocol is invalid, too; a `{}` in it does not mean that the item is missing."""
     with serving(saying(OTHER_PROTOCOLS[name])) as address, without_pauses():
         handle = handle_on(address, mode)
         for call in CALLS.values():
@@ -103,7 +103,7 @@ def test_another_protocol_is_no_answer(name: str, mode: str) -> None:
 
 
 def test_an_item_that_was_not_asked_for_is_no_answer() -> None:
-    """As of a cache between, or of a connection whose answers have got out of step."""
+    """It may come from a cache, or from a connection whose answers are out of step."""
     other: AnyTitle = movie(2, 18)
     item = codec.encode_title(other, version=7, slot=0)
     batch = {"Responses": {"titles": [item]}, "UnprocessedKeys": {}}
@@ -138,13 +138,13 @@ ANSWERS["a name twice"] = (
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_believed(name: str) -> None:
-    """Also one that is unusual; of a name that comes twice the last one counts, as in all JSON."""
+    """Unusual answers are accepted; of a duplicate name the last one counts, as usual in JSON."""
     with serving(saying(ANSWERS[name])) as address:
         assert ap.get_title(handle_on(address), *HER.key) == HER
 
 
 def test_a_request_of_somebody_else_is_left_alone() -> None:
-    """What does not go through the handle is answered as ever, on the same client too."""
+    """Requests outside the handle get their answers unchanged, even through the same client."""
     with serving(saying(response(PAGE))) as address:
         catalog = handle_on(address)
         answer = catalog.client.get_item(TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "b"}})

@@ -1,4 +1,4 @@
-"""Answers of the right shape and checksum that say nothing, or lead round in a circle."""
+"""Answers with valid shape and checksum but without content, or that lead to endless loops."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALLS: Final[dict[str, Call]] = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
 def test_an_error_is_none_less_with_status_200(name: str, code: str) -> None:
-    """A gateway that loses the status hands on an error: a title is not missing by it."""
+    """A gateway that loses the status passes on an error, which does not mean a missing title."""
     error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Try later."}
     with (
         serving(saying(real_answer(error))) as address,
@@ -49,7 +49,7 @@ def test_an_error_is_none_less_with_status_200(name: str, code: str) -> None:
 
 @pytest.mark.parametrize("last", [{}, ITEM])
 def test_pages_without_end_are_no_answer(last: dict[str, Any]) -> None:
-    """A page goes on from a key, and from another one than it was asked to go on from."""
+    """The next page starts from a key, and from a different one than the last page."""
     page = real_answer({**PAGE, "LastEvaluatedKey": last})
     calls: dict[Call, tuple[bytes, ...]] = {verify: (NO_TALLIES, page), CALLS["list"]: (page,)}
     for call, answers in calls.items():
@@ -62,7 +62,7 @@ def test_pages_without_end_are_no_answer(last: dict[str, Any]) -> None:
 
 
 def test_keys_that_are_left_over_are_named() -> None:
-    """A batch that leaves something over without saying what has not found the title missing."""
+    """A batch that leaves keys unprocessed without listing them does not mean missing titles."""
     batch = real_answer({"Responses": {}, "UnprocessedKeys": {"titles": {}}})
     with (
         serving(saying(batch)) as address,
@@ -73,7 +73,7 @@ def test_keys_that_are_left_over_are_named() -> None:
 
 
 def test_a_transaction_is_cancelled_for_reasons_that_have_names() -> None:
-    """DynamoDB gives a code for each action; one that is missing says nothing of the others."""
+    """DynamoDB returns a code for each action; a missing one makes the list invalid."""
     reasons: list[dict[str, str]] = [{}, {"Code": "ThrottlingError"}]
     content = {"__type": "a#TransactionCanceledException", "CancellationReasons": reasons}
     cancelled = real_answer(content).replace(b"200 OK", b"400 Bad Request")

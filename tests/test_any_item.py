@@ -1,4 +1,4 @@
-"""Whatever stands in one item: verify names it, repair mends it or leaves it, all else goes on."""
+"""Any content of one item: verify reports it, repair repairs or leaves it, all else works."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from catalog_model.writes.load import LoadReport
 
 @pytest.fixture(autouse=True)
 def _hurry(in_no_time: None) -> None:
-    """Nobody else writes, so nothing need wait."""
+    """Remove pauses, as there are no concurrent writers."""
 
 
 @pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
 def test_any_attribute_of_any_item_may_be_anything(what: str) -> None:
-    """Found by name, mended or left with a reason; neighbours, slots and counts stay right."""
+    """It is found by name, repaired or left with a reason; all other items stay correct."""
     for some in chunks(cases("movie", what), SHARDS):
         check("movie", some)
 
 
 def test_any_attribute_of_a_show_may_be_anything() -> None:
-    """Those that a movie has not."""
+    """The attributes that movies do not have."""
     own = {*FIELDS["tv"]} - {*FIELDS["movie"]}
     some = [case for case in cases("tv", "title") if case[1].attribute in own]
     assert len(some) > 80
@@ -53,7 +53,7 @@ def test_any_attribute_of_a_show_may_be_anything() -> None:
 
 @pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
 def test_every_call_answers_or_raises_an_error_of_the_package(what: str) -> None:
-    """Reads, writes and a migration of a table with one item spoilt in any way."""
+    """Reads, writes and a migration of a table with one item damaged in any way."""
     for some in chunks(cases("movie", what), SHARDS):
         spoilt = Spoilt("movie", some)
         for call in reads(spoilt.catalog, "movie", SPOILT_IDS):
@@ -66,7 +66,7 @@ def test_every_call_answers_or_raises_an_error_of_the_package(what: str) -> None
 
 
 def refusal(call: Callable[[], object]) -> str:
-    """Give the words in which a write refuses a title; a load may report it."""
+    """Return the message with which a write rejects a title; a load may report it."""
     try:
         done = call()
     except UnknownEntityError as error:
@@ -76,7 +76,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def test_no_write_touches_a_title_that_cannot_be_read() -> None:
-    """Each is refused with an error that names the title, and nothing is written."""
+    """Each write is rejected with an error that names the title; nothing is written."""
     for some in chunks(cases("movie", "title"), SHARDS):
         spoilt = Spoilt("movie", some)
         for key, mutant in spoilt.unreadable():
@@ -90,7 +90,7 @@ def test_no_write_touches_a_title_that_cannot_be_read() -> None:
 
 
 def test_the_cases_are_as_many_as_one_thinks() -> None:
-    """Of each type of item, with every attribute that it has, and some that it has not."""
+    """For each type of item, with all of its attributes and some foreign ones."""
     counts = {
         what: len(cases("movie", what)) for what in own_keys(TitleKey("movie", 1), base("movie"))
     }

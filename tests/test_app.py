@@ -1,4 +1,4 @@
-"""The example application: every observed answer of the original, every deliberate difference."""
+"""The example application: the observed answers of the original, and the differences."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 README = Path(application.__file__).with_name("README.md")
 
 
-# -- What is compared -----------------------------------------------------------------------------
+# -- Comparisons ----------------------------------------------------------------------------------
 
 
 def compact(records: list[Any]) -> bytes:
-    """Write records as the original writes them."""
+    """Return records in the original's format."""
     return json.dumps(records, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 def first_of(records: Records, kind: str, genre_id: int) -> list[Any]:
-    """Apply the original's rule: the first 20 in the file's order that have the genre."""
+    """Apply the original's rule: the first 20 in file order that have the genre."""
     return [record for record in records[kind].values() if genre_id in record["genre_ids"]][:20]
 
 
 class Received(NamedTuple):
-    """What came back, whichever way the request went."""
+    """A response, received in either way."""
 
     status: int
     content_type: str | None
@@ -83,7 +83,7 @@ def over_socket(app: Flask, row: Row) -> Received:
 
 
 def received(status: int, headers: Any, body: bytes) -> Received:
-    """Gather what is compared of an answer."""
+    """Return the parts of an answer that are compared."""
     allow = frozenset(name.strip() for name in headers.get("Allow", "").split(",") if name)
     length = headers.get("Content-Length")
     return Received(
@@ -106,12 +106,12 @@ def serving(app: Flask) -> Iterator[int]:
 
 
 def send(app: Flask, row: Row) -> Received:
-    """Send a row's request, over a socket where nothing else can."""
+    """Send a row's request, over a socket if necessary."""
     return over_socket(app, row) if row.wire else over_test_client(app, row)
 
 
 def assert_is(got: Received, expected: Answer, records: Records, *, method: str = "GET") -> None:
-    """Compare an answer byte for byte, or a random one as far as it is fixed."""
+    """Compare an answer byte for byte, or the fixed parts of a random one."""
     assert (got.status, got.content_type) == (expected.status, expected.content_type)
     assert not expected.allow or got.allow == expected.allow
     body = expected.body
@@ -127,7 +127,7 @@ def assert_is(got: Received, expected: Answer, records: Records, *, method: str 
 
 
 def assert_sample(body: bytes, known: Mapping[str, Any]) -> None:
-    """Accept 20 records of one kind, each once and each as it is in the file."""
+    """Check for 20 distinct records of one kind, each as in the file."""
     answered = json.loads(body)
     assert body == compact(answered)
     assert len({record["id"] for record in answered}) == len(answered) == 20
@@ -135,7 +135,7 @@ def assert_sample(body: bytes, known: Mapping[str, Any]) -> None:
 
 
 def by_label(row: Row) -> str:
-    """Name a row in the report."""
+    """Return a row's label for the report."""
     return row.label
 
 
@@ -144,19 +144,19 @@ def by_label(row: Row) -> str:
 
 @pytest.fixture
 def app(full_catalog: Catalog) -> Flask:
-    """The application on the whole catalogue, which no test changes."""
+    """The application on the whole catalogue, which tests do not change."""
     return create_app(own_handle(full_catalog))
 
 
 @pytest.mark.parametrize("row", DISCOVER, ids=by_label)
 def test_discover_answers_as_the_original(app: Flask, records: Records, row: Row) -> None:
-    """Byte for byte; only a genre that is no whole number is told so, instead of a 500."""
+    """Byte for byte; only a genre that is not a whole number gets an explanation, not a 500."""
     assert_is(send(app, row), row.expected, records)
 
 
 @pytest.mark.parametrize("row", METHODS_AND_PATHS, ids=by_label)
 def test_methods_and_paths_answer_as_the_original(app: Flask, records: Records, row: Row) -> None:
-    """Every method on every path, and paths that look like one."""
+    """Every method on every path, including similar paths."""
     assert_is(send(app, row), row.expected, records, method=row.method)
 
 
@@ -172,7 +172,7 @@ def test_updates_answer_as_the_original(few: Catalog, records: Records, row: Row
 
 
 def test_every_type_and_genre_has_the_bytes_of_the_original(app: Flask, records: Records) -> None:
-    """The rule: the first 20 in the file's order, as sorted compact JSON."""
+    """The rule: the first 20 in file order, as sorted compact JSON."""
     client = app.test_client()
     genres = {
         genre_id
@@ -194,7 +194,7 @@ def test_every_type_and_genre_has_the_bytes_of_the_original(app: Flask, records:
 @pytest.mark.skipif(not os.environ.get("CATALOG_DATA"), reason="figures of the real catalogue")
 @pytest.mark.parametrize(("kind", "genre_id"), FIRST_PAGES, ids=str)
 def test_the_real_pages_have_the_observed_digest(app: Flask, kind: str, genre_id: int) -> None:
-    """Not only our reading of the rule: the digest of what the original sent."""
+    """Compares with the digest of the original's answers, independently of the rule."""
     body = app.test_client().get(f"/discover?type={kind}&genre={genre_id}").data
     digest, size, count = FIRST_PAGES[kind, genre_id]
     assert (len(body), len(json.loads(body))) == (size, count)
@@ -213,7 +213,7 @@ def test_a_number_that_can_be_no_genre_is_not_asked_for(app: Flask, full_catalog
 
 
 def test_a_refused_genre_is_quoted_safely(app: Flask) -> None:
-    """The value is named, but never as markup, and never at length."""
+    """The value is shown, but never as markup, and is truncated."""
     for value in ("<script>alert(1)</script>", "a&b", "x" * 100_000, '"', "\r\nA:b", "\u2028" * 99):
         response = app.test_client().get("/discover", query_string={"genre": value})
         assert (response.status_code, response.content_type) == (400, "application/json")
@@ -226,7 +226,7 @@ def test_a_refused_genre_is_quoted_safely(app: Flask) -> None:
 def test_without_a_genre_every_answer_is_another_sample(
     app: Flask, records: Records, kind: str
 ) -> None:
-    """20 different titles of the type each time, and soon most of the catalogue was seen."""
+    """Each answer has 20 different titles of the type; together they soon cover the catalogue."""
     client = app.test_client()
     seen: set[int] = set()
     for _ in range(60):
@@ -237,7 +237,7 @@ def test_without_a_genre_every_answer_is_another_sample(
 
 
 def test_fewer_titles_than_a_page_are_all_answered(few: Catalog) -> None:
-    """Where the original needs 20 and fails with 500, all there are come back."""
+    """The original needs 20 and otherwise fails with 500; this application returns all of them."""
     client = create_app(few).test_client()
     for kind, ids in (("movie", {105, 699280}), ("tv", {105, 1433})):
         answered = client.get(f"/discover?type={kind}").get_json()
@@ -246,14 +246,14 @@ def test_fewer_titles_than_a_page_are_all_answered(few: Catalog) -> None:
 
 
 def test_an_empty_table_answers_an_empty_array(catalog: Catalog) -> None:
-    """Nothing is no error."""
+    """An empty result is not an error."""
     client = create_app(catalog).test_client()
     assert client.get("/discover").data == b"[]\n"
     assert client.get("/discover?genre=28").data == b"[]\n"
 
 
 def test_debug_mode_changes_no_byte(app: Flask, records: Records) -> None:
-    """Flask writes indented JSON while debugging; this application does not."""
+    """Flask indents JSON in debug mode; this application does not."""
     app.debug = True
     assert app.test_client().get("/discover?genre=28").data == compact(
         first_of(records, "movie", 28)
@@ -272,13 +272,13 @@ def test_concurrent_requests_get_the_same_answer(app: Flask, records: Records) -
 
 
 def listed(app: Flask, genre_id: int, kind: str = "movie") -> list[tuple[int, float]]:
-    """Read the ids and popularities of a genre, in their order."""
+    """Return the ids and popularities of a genre, in order."""
     found = app.test_client().get(f"/discover?type={kind}&genre={genre_id}").get_json()
     return [(record["id"], record["popularity"]) for record in found]
 
 
 def test_an_update_moves_the_movie_in_the_order_of_its_genres(catalog: Catalog) -> None:
-    """Most popular first, at once; on equal popularity the higher id comes first."""
+    """Immediately, most popular first; on equal popularity the higher id comes first."""
     for title_id, popularity in ((1, 30.0), (2, 20.0), (3, 10.0)):
         ap.put_title(catalog, movie(title_id, "A film", [28, 35], popularity))
     app = create_app(catalog)
@@ -291,7 +291,7 @@ def test_an_update_moves_the_movie_in_the_order_of_its_genres(catalog: Catalog) 
 
 
 def test_an_update_lasts_and_every_process_sees_it(few: Catalog) -> None:
-    """Two applications on one table, and a third that starts afterwards, answer the same."""
+    """Two applications on one table, and a third one started later, return the same."""
     one, other = create_app(few), create_app(few)
     assert post(one, "699280", 5.5).status_code == 200
     assert listed(other, 99) == [(699280, 5.5)]
@@ -300,7 +300,7 @@ def test_an_update_lasts_and_every_process_sees_it(few: Catalog) -> None:
 
 
 def test_an_id_of_both_kinds_means_the_movie(few: Catalog) -> None:
-    """The show that has the same id keeps its popularity."""
+    """The show with the same id keeps its popularity."""
     app = create_app(few)
     assert post(app, "105", 6.5).get_json()["new_popularity"] == 6.5
     assert listed(app, 878) == [(105, 6.5)]
@@ -308,7 +308,7 @@ def test_an_id_of_both_kinds_means_the_movie(few: Catalog) -> None:
 
 
 def test_minus_zero_is_stored_as_zero(few: Catalog) -> None:
-    """DynamoDB knows one zero; the answer shows what is stored."""
+    """DynamoDB has only one zero; the answer shows what is stored."""
     app = create_app(few)
     assert b'"new_popularity":0.0}' in post(app, "699280", -0.0).data
     assert b'"popularity":0.0,' in app.test_client().get("/discover?genre=99").data
@@ -318,7 +318,7 @@ def test_minus_zero_is_stored_as_zero(few: Catalog) -> None:
 def test_an_unknown_movie_is_reported_before_a_bad_popularity(
     few: Catalog, popularity: object
 ) -> None:
-    """The order of the original's checks, for one request at the most."""
+    """The checks are in the original's order, and cost at most one request."""
     app = create_app(few)
     nobody: list[object] = ["1", "x", "9" * 38, "9" * 39, "9" * 5000, "0", "-5", "1433", 5, []]
     for movie_id in nobody:
@@ -333,7 +333,7 @@ def test_an_unknown_movie_is_reported_before_a_bad_popularity(
     ("popularity", "most"), [(6.5, 2), ("abc", 1), (None, 1), (1e130, 1), (float("inf"), 1)]
 )
 def test_an_update_needs_few_requests(few: Catalog, popularity: object, most: int) -> None:
-    """One read and one transaction; a bad popularity costs the look for the movie."""
+    """One read and one transaction; an invalid popularity costs only the read."""
     app = create_app(few)
     with logged_requests(few) as sent:
         post(app, "699280", popularity)
@@ -341,7 +341,7 @@ def test_an_update_needs_few_requests(few: Catalog, popularity: object, most: in
 
 
 def test_concurrent_updates_all_count_or_say_so(few: Catalog) -> None:
-    """Each answer is 200, or 503 when others won every time; the last one stands everywhere."""
+    """Each answer is 200, or 503 if other writers won every time; the last value is stored."""
     app = create_app(few)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda n: post(app, "699280", n).status_code, range(12)))
@@ -351,13 +351,13 @@ def test_concurrent_updates_all_count_or_say_so(few: Catalog) -> None:
     assert listed(app, 99) == [(699280, stored)]
 
 
-# -- The application as a piece of code -----------------------------------------------------------
+# -- The application's code -----------------------------------------------------------------------
 
 
 def test_the_application_takes_its_table_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """``CATALOG_TABLE`` names the table; nothing is opened before the first request."""
+    """``CATALOG_TABLE`` names the table; no connection is opened before the first request."""
     monkeypatch.setenv("CATALOG_TABLE", "another-table")
     assert serving_of(create_app()).catalog.table == "another-table"
     monkeypatch.delenv("CATALOG_TABLE")
@@ -365,7 +365,7 @@ def test_the_application_takes_its_table_from_the_environment(
 
 
 def test_the_application_knows_of_the_table_through_the_package_alone() -> None:
-    """No client, no key, no index in it: only `catalog_model`, Flask and the exporter."""
+    """It has no client, key or index, and imports only `catalog_model`, Flask and the exporter."""
     tree = ast.parse(Path(application.__file__).read_text(encoding="utf-8"))
     names = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     for node in ast.walk(tree):
@@ -382,14 +382,14 @@ def test_the_application_knows_of_the_table_through_the_package_alone() -> None:
 
 
 def test_the_readme_lists_every_deliberate_difference() -> None:
-    """One row of its table each, in the words that the rows here use, and no row more."""
+    """One row of its table for each, with the same text, and no others."""
     text = README.read_text(encoding="utf-8").split("## Where it differs")[1].split("\n## ")[0]
     rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if " | " in line]
     assert rows[1:] == list(DIFFERENCES.values())
 
 
 def test_every_difference_of_a_row_is_one_of_the_list() -> None:
-    """A row has another answer than the original's exactly when it says why."""
+    """A row's answer differs from the original's exactly if the row names a difference."""
     for row in DISCOVER + METHODS_AND_PATHS + UPDATES:
         assert bool(row.difference) == (row.now is not None)
         assert not row.difference or row.difference in DIFFERENCES

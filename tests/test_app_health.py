@@ -1,4 +1,4 @@
-"""The example application while the table is not there, does not answer, or is not ready."""
+"""The example application while the table is missing, unreachable or not ready."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ASKING: Mapping[str, Callable[[FlaskClient], Any]] = {
 
 
 def assert_unavailable(response: Any) -> None:
-    """Accept a 503 that says when to come back, and nothing about the inside."""
+    """Check for a 503 with a time to retry, and without internal details."""
     assert (response.status_code, response.content_type) == (503, "application/json")
     assert int(response.headers["Retry-After"]) > 0
     assert set(response.get_json()) <= {"error", "status", "reason"}
@@ -39,7 +39,7 @@ def assert_unavailable(response: Any) -> None:
 
 @pytest.mark.parametrize("what", ASKING)
 def test_a_database_that_does_not_answer_is_a_503(dead: Flask, what: str) -> None:
-    """As JSON, with a time to come back, soon, and without a stack trace."""
+    """As JSON, with a short time to retry, and without a stack trace."""
     started = time.monotonic()
     assert_unavailable(ASKING[what](dead.test_client()))
     assert time.monotonic() - started < 10
@@ -47,12 +47,12 @@ def test_a_database_that_does_not_answer_is_a_503(dead: Flask, what: str) -> Non
 
 @pytest.mark.parametrize("what", ASKING)
 def test_a_missing_table_is_a_503(engine: Engine, what: str) -> None:
-    """The table can still come: whoever asks may ask again."""
+    """The table may still be created, so clients may retry."""
     assert_unavailable(ASKING[what](create_app(engine.catalog("not-there")).test_client()))
 
 
 def test_pages_that_need_no_table_answer_without_one(dead: Flask) -> None:
-    """The process is alive, and says so; the database has no part in it."""
+    """They report that the process is alive, independently of the database."""
     client = dead.test_client()
     assert client.get("/status").data == b"OK"
     assert client.get("/").status_code == 200
@@ -68,7 +68,7 @@ def test_pages_that_need_no_table_answer_without_one(dead: Flask) -> None:
 def test_other_errors_of_the_catalogue_are_json_too(
     few: Catalog, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
-    """What may pass is a 503 with a time to come back, what will not is a 500."""
+    """Temporary errors are a 503 with a time to retry, permanent ones a 500."""
 
     def fail(*_: object) -> None:
         raise error
@@ -84,7 +84,7 @@ def test_other_errors_of_the_catalogue_are_json_too(
 
 
 def test_readiness_is_200_while_the_table_can_be_used(few: Catalog) -> None:
-    """And it asks the service once for many probes."""
+    """Many probes cost only one request to the service."""
     client = create_app(few).test_client()
     with logged_requests(few) as sent:
         responses = [client.get("/readyz") for _ in range(5)]
@@ -95,7 +95,7 @@ def test_readiness_is_200_while_the_table_can_be_used(few: Catalog) -> None:
 def test_readiness_gives_the_reason_and_recovers(
     catalog: Catalog,
 ) -> None:
-    """A table that is gone is not ready; once it is back, so is the application."""
+    """The application is not ready without its table, and ready again when the table is back."""
     app = create_app(catalog)
     serving_of(app).ready_seconds = 0.0
     client = app.test_client()
@@ -109,7 +109,7 @@ def test_readiness_gives_the_reason_and_recovers(
 
 
 def test_a_table_of_another_kind_is_not_ready(catalog: Catalog) -> None:
-    """A table of that name that is not this model's is told apart."""
+    """A table with this name but another schema is distinguished."""
     operations.delete_table(catalog)
     catalog.client.create_table(
         TableName=catalog.table,
@@ -125,7 +125,7 @@ def test_a_table_of_another_kind_is_not_ready(catalog: Catalog) -> None:
 def test_a_table_that_is_being_changed_is_ready_and_one_that_is_being_made_is_not(
     few: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table answers while it is updated; while it, or an index, is created it does not."""
+    """A table can be used while it is updated, but not while it, or an index, is created."""
     found = operations.table_status(few)
     index = {**found.indexes, "by_popularity": "CREATING"}
     for status, indexes, expected in (
@@ -141,7 +141,7 @@ def test_a_table_that_is_being_changed_is_ready_and_one_that_is_being_made_is_no
 
 
 def test_readiness_says_when_the_database_does_not_answer(dead: Flask) -> None:
-    """The reason is the class of the error; the rest is for the log."""
+    """The answer contains only the class of the error; the details are logged."""
     response = dead.test_client().get("/readyz")
     assert_unavailable(response)
     assert "cannot be checked" in response.get_json()["reason"]

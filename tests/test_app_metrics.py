@@ -1,4 +1,4 @@
-"""What the example application tells at `/metrics`: requests, and what they ask of the table."""
+"""The example application's `/metrics`: requests, and their requests to the table."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def families(text: str) -> set[str]:
-    """Read the names of the families in a page of metrics."""
+    """Return the names of the metric families on a page."""
     return set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
 
 
 def requests_counted(app: Flask) -> list[str]:
-    """Read the lines that count requests by label."""
+    """Return the lines that count requests, by label."""
     text = app.test_client().get("/metrics").text
     names = "flask_http_request_duration_seconds_count|flask_http_request_total"
     return re.findall(rf"^(?:{names}){{.*", text, re.MULTILINE)
 
 
 def test_metrics_have_the_families_of_the_original(dead: Flask) -> None:
-    """Dashboards that were made for the original still find what they show."""
+    """Existing dashboards for the original keep working."""
     client = dead.test_client()
     client.get("/status")
     assert families(client.get("/metrics").text) >= {
@@ -55,7 +55,7 @@ def test_metrics_have_the_families_of_the_original(dead: Flask) -> None:
 
 
 def test_metrics_count_every_application_of_a_process(dead: Flask) -> None:
-    """A registry for each: requests are counted by method, path and status, scrapes are not."""
+    """Each has a registry: requests are counted by method, path and status, without scrapes."""
     other = create_app(serving_of(dead).catalog)
     for app in (dead, other):
         client = app.test_client()
@@ -73,7 +73,7 @@ def test_metrics_count_every_application_of_a_process(dead: Flask) -> None:
 
 
 def test_unknown_paths_and_methods_make_no_new_series(dead: Flask) -> None:
-    """However many are tried, the number of series stays."""
+    """The number of series is constant, whatever is requested."""
     client = dead.test_client()
     for number in range(20):
         client.get(f"/nope/{number}")
@@ -90,7 +90,7 @@ Labels = tuple[str, str]
 
 
 def figures(app: Flask, name: str) -> dict[Labels, float]:
-    """Read the samples of a name that are labelled by access pattern and operation."""
+    """Return the samples of a metric with the labels of access pattern and operation."""
     text = app.test_client().get("/metrics").text
     return {
         (sample.labels["pattern"], sample.labels["operation"]): sample.value
@@ -101,7 +101,7 @@ def figures(app: Flask, name: str) -> dict[Labels, float]:
 
 
 def summed(trace: Trace, figure: Callable[[TracedRequest], float]) -> dict[Labels, float]:
-    """Add up a figure of the requests by what labels them."""
+    """Add up a figure of the requests by label."""
     sums: dict[Labels, float] = {}
     for request in trace:
         labels = (request.pattern or "(none)", request.operation)
@@ -110,7 +110,7 @@ def summed(trace: Trace, figure: Callable[[TracedRequest], float]) -> dict[Label
 
 
 def test_metrics_say_what_each_access_pattern_costs(few: Catalog) -> None:
-    """The same figures as a trace of the same requests."""
+    """The figures are those of a trace of the same requests."""
     app = create_app(few)
     client = app.test_client()
     assert figures(app, "catalog_request_duration_seconds_count") == {}
@@ -139,7 +139,7 @@ def test_metrics_say_what_each_access_pattern_costs(few: Catalog) -> None:
 
 
 def test_requests_that_fail_are_counted_and_timed(dead: Flask) -> None:
-    """They cost a user time, and nobody units."""
+    """They cost users time, but no units."""
     dead.test_client().get("/discover?genre=28")
     asked = ("list_titles_in_genre", "Query")
     assert figures(dead, "catalog_request_errors_total") == {asked: 1}
@@ -148,7 +148,7 @@ def test_requests_that_fail_are_counted_and_timed(dead: Flask) -> None:
 
 
 def test_what_a_client_sends_makes_no_new_series_of_the_table(few: Catalog) -> None:
-    """The labels are access patterns and operations, and nothing else."""
+    """The only labels are access patterns and operations."""
     app = create_app(few)
     client = app.test_client()
     client.get("/discover?genre=99")
@@ -161,7 +161,7 @@ def test_what_a_client_sends_makes_no_new_series_of_the_table(few: Catalog) -> N
 
 
 def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
-    """Where ``PROMETHEUS_MULTIPROC_DIR`` says so, whichever process answers tells of them all."""
+    """With ``PROMETHEUS_MULTIPROC_DIR``, every process returns the figures of all."""
     code = (
         "from catalog_model import Catalog\n"
         "from examples.netflix_movie_catalog.app import create_app\n"

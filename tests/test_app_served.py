@@ -1,7 +1,7 @@
-"""The example application as it is served in production: every answer of the original.
+"""The example application served as in production: every answer of the original.
 
-The other tests ask it through Flask's test client. What stands before it in production, gunicorn
-with waitress, reads requests and writes answers in its own way, and must change no byte of them.
+Other tests use Flask's test client. In production, gunicorn with waitress parses requests and
+writes answers in a different way, and must not change any byte of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IMPOSSIBLE = frozenset(map(chr, range(33))) | {"\x7f"}
 
 @pytest.fixture(scope="module")
 def table(titles: list[Movie | TVShow]) -> Iterator[Catalog]:
-    """A table with the whole catalogue in it, on an engine of its own."""
+    """A table with the whole catalogue, on a separate engine."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         catalog = engine.catalog()
         create_table(catalog)
@@ -39,7 +39,7 @@ def table(titles: list[Movie | TVShow]) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="module")
 def app(table: Catalog) -> Iterator[Served]:
-    """The application on it."""
+    """The application on that table."""
     assert table.endpoint_url is not None
     with served(table.endpoint_url) as app:
         yield app
@@ -55,7 +55,7 @@ def over_the_wire(app: Served, row: Row) -> Received:
 
 
 def written(row: Row) -> bytes:
-    """Write a request as a browser does."""
+    """Return a request in the form of a browser's."""
     if IMPOSSIBLE & set(row.target) or not row.target.isascii():
         pytest.skip("no client can send this target")
     fields = [f"{name}: {value}" for name, value in row.headers]
@@ -75,7 +75,7 @@ def test_every_answer_is_that_of_the_original(app: Served, records: Records, row
 def test_every_update_is_answered_as_by_the_original(
     app: Served, table: Catalog, records: Records, row: Row
 ) -> None:
-    """And stored as by it."""
+    """The stored data is the original's, too."""
     ap.put_title(table, BECOMING)
     assert_is(over_the_wire(app, row), row.expected, records)
     stored: Any = ap.get_title(table, "movie", BECOMING.id, consistent=True).popularity

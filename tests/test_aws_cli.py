@@ -1,4 +1,4 @@
-"""What a person sees who looks at the table with the AWS command line."""
+"""The table as seen with the AWS command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN = ("996154", "1094844")
 
 
 def _documented_arguments() -> list[str]:
-    """Take the command out of docs/data-model.md."""
+    """Extract the command from docs/data-model.md."""
     page = (ROOT / "docs" / "data-model.md").read_text("utf-8")
     command = re.search(r"```sh\naws (dynamodb get-item .*?)\n```", page, re.DOTALL)
     assert command is not None
@@ -40,7 +40,7 @@ def _native(value: dict[str, Any]) -> Any:
 def test_the_documented_command_shows_a_title_as_typed_attributes(
     full_catalog: Catalog, engine: Engine, records: Records
 ) -> None:
-    """`aws dynamodb get-item --consistent-read` on the key that the docs give."""
+    """`aws dynamodb get-item --consistent-read` with the key given in the docs."""
     if engine.endpoint_url is None:
         pytest.skip("moto runs inside this process: no other program can ask it")
     movies = records["movie"]

@@ -1,4 +1,4 @@
-"""The breaker, the room and the guard before a table that may be ill."""
+"""The breaker, the room and the guard in front of a table that may be failing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from hypothesis.stateful import (
 
 from catalog_model import errors
 from catalog_model.dynamodb.breaker import (
+    FAILING,
     FAILURES,
     FIRST_PAUSE,
-    ILL,
     LONGEST_PAUSE,
     SUCCESSES,
     Breaker,
@@ -47,7 +47,7 @@ OUTCOMES = st.sampled_from(Outcome)
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that changes only when it is moved."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -57,12 +57,12 @@ class Clock:
 
 
 def longest(_: float, most: float) -> float:
-    """Take the whole of a pause."""
+    """Return the maximum of a pause."""
     return most
 
 
 def made(clock: Clock, **settings: Any) -> Breaker:
-    """Make a breaker whose pauses are whole."""
+    """Make a breaker with pauses of maximum length."""
     return Breaker(clock=clock, spread=longest, **settings)
 
 
@@ -76,7 +76,7 @@ def opened(clock: Clock, cause: Outcome = Outcome.FAILED) -> Breaker:
 
 
 def is_let_through(breaker: Breaker) -> bool:
-    """Tell whether a request is sent now; it ends without a word."""
+    """Whether a request is sent now; it ends without an outcome."""
     try:
         breaker.leave(breaker.enter(), Outcome.NOT_ASKED)
     except RefusedError:
@@ -84,14 +84,15 @@ def is_let_through(breaker: Breaker) -> bool:
     return True
 
 
-# -- The breaker, step by step beside a model of it -----------------------------------------------
+# -- The breaker, step by step, compared with a model of it
+# -----------------------------------------
 
 
 class BreakerMachine(RuleBasedStateMachine):
-    """Any requests, with any ends, in any order and at any time, beside what the rules say."""
+    """Random requests, outcomes and waits, compared with the rules."""
 
     breaker_class: type[Breaker] = Breaker
-    failures = 2  # so that histories of some twenty steps go through all states
+    failures = 2  # so that 20 steps reach all states
     successes = 2
 
     def __init__(self) -> None:
@@ -100,7 +101,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.breaker = self.breaker_class(
             failures=self.failures, successes=self.successes, clock=self.clock, spread=longest
         )
-        self.under_way: list[tuple[Ticket, int]] = []  # with the period they were let through in
+        self.under_way: list[tuple[Ticket, int]] = []  # with their period
         self.period = 0
         self.state = State.CLOSED
         self.in_a_row = 0
@@ -116,7 +117,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @property
     def probes(self) -> int:
-        """How many of those under way were let through while it tries."""
+        """The number of current requests that were let through while probing."""
         return sum(period == self.period for _, period in self.under_way)
 
     @rule()
@@ -140,10 +141,10 @@ class BreakerMachine(RuleBasedStateMachine):
         if period != self.period or outcome is Outcome.NOT_ASKED:
             return
         if self.state is State.CLOSED:
-            self.in_a_row = self.in_a_row + 1 if outcome in ILL else 0
+            self.in_a_row = self.in_a_row + 1 if outcome in FAILING else 0
             if self.in_a_row == self.failures:
                 self.open(FIRST_PAUSE)
-        elif outcome in ILL:
+        elif outcome in FAILING:
             self.open(FIRST_PAUSE if self.in_a_row else min(2 * self.pause, LONGEST_PAUSE))
         else:
             self.in_a_row += 1
@@ -161,7 +162,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert self.breaker.remaining == (max(0, self.until - self.clock.now) if is_waiting else 0)
 
     def teardown(self) -> None:
-        """Whatever went before: a table that is well again is found so, by itself."""
+        """After any history, a table that has recovered is detected automatically."""
         for ticket, _ in self.under_way:
             self.breaker.leave(ticket, Outcome.NOT_ASKED)
         self.clock.now += LONGEST_PAUSE
@@ -171,14 +172,14 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 def test_the_breaker_is_its_model() -> None:
-    """In any history of requests, ends and waits; and it closes at the end of each of them."""
+    """For any history of requests, outcomes and waits; the breaker closes after each of them."""
     run_state_machine_as_test(
         BreakerMachine, settings=settings(max_examples=100, stateful_step_count=40)
     )
 
 
 class LetsAllTry(Breaker):
-    """A planted bug: while it tries, any number of requests is let through."""
+    """A planted bug: while probing, all requests are let through."""
 
     def enter(self) -> Ticket:
         ticket = super().enter()
@@ -187,21 +188,21 @@ class LetsAllTry(Breaker):
 
 
 class HearsTheLate(Breaker):
-    """A planted bug: a request of an earlier period has a say."""
+    """A planted bug: outcomes of requests from earlier periods count."""
 
     def leave(self, ticket: Ticket, outcome: Outcome) -> None:
         super().leave(ticket._replace(period=self._period), outcome)
 
 
 class NeverOpens(Breaker):
-    """A planted bug: the breaker is off."""
+    """A planted bug: the breaker is disabled."""
 
     def _open(self, cause: Outcome, pause: float) -> None:
         pass
 
 
 class NeverTries(Breaker):
-    """A planted bug: once open it stays so."""
+    """A planted bug: once open, it never probes."""
 
     def enter(self) -> Ticket:
         if self.state is State.OPEN:
@@ -210,7 +211,7 @@ class NeverTries(Breaker):
 
 
 class CountsForgetfully(Breaker):
-    """A planted bug: an answer in between does not start the count anew."""
+    """A planted bug: an answer does not reset the count of failures."""
 
     def leave(self, ticket: Ticket, outcome: Outcome) -> None:
         is_closed = self.state is State.CLOSED
@@ -222,7 +223,7 @@ class CountsForgetfully(Breaker):
     "bug", [LetsAllTry, HearsTheLate, NeverOpens, NeverTries, CountsForgetfully]
 )
 def test_the_model_sees_a_planted_bug(bug: type[Breaker]) -> None:
-    """So it can be broken."""
+    """The model can fail."""
     machine = type("Planted", (BreakerMachine,), {"breaker_class": bug})
     found = settings(
         max_examples=400,
@@ -237,7 +238,7 @@ def test_the_model_sees_a_planted_bug(bug: type[Breaker]) -> None:
 
 @given(st.lists(st.sampled_from((Outcome.ANSWERED, Outcome.NOT_ASKED))))
 def test_a_table_that_is_well_is_always_asked(outcomes: list[Outcome]) -> None:
-    """Nothing but failures in a row opens it."""
+    """Only consecutive failures open the breaker."""
     breaker = made(Clock())
     for outcome in outcomes:
         breaker.leave(breaker.enter(), outcome)
@@ -262,7 +263,7 @@ def test_the_pauses_grow_while_no_try_succeeds_and_start_anew_once_one_has() -> 
 
 
 def test_processes_that_opened_at_once_do_not_try_again_at_once() -> None:
-    """Each takes three quarters of the pause to all of it."""
+    """Each waits between three quarters of the pause and the whole pause."""
     clock = Clock()
     remaining = set()
     for _ in range(50):
@@ -274,7 +275,7 @@ def test_processes_that_opened_at_once_do_not_try_again_at_once() -> None:
 
 
 def test_of_many_threads_one_tries() -> None:
-    """Those beside it are refused at once."""
+    """The others are rejected immediately."""
     clock = Clock()
     breaker = opened(clock)
     clock.now += LONGEST_PAUSE
@@ -292,15 +293,15 @@ def test_of_many_threads_one_tries() -> None:
         assert sum(pool.map(ask, range(16))) == 1
 
 
-# -- What an error shows of the table -------------------------------------------------------------
+# -- The table's state as shown by an error -------------------------------------------------------
 
 
 def test_only_an_outage_and_throttling_count_as_failures() -> None:
-    """Every class of ours; what the caller or the operator has to mend is the table's answer."""
+    """For every exception class; errors of the caller or the operator are answers of the table."""
     failing = {
         kind
         for kind in map(errors.__dict__.__getitem__, errors.__all__)
-        if outcome_of(kind("x")) in ILL
+        if outcome_of(kind("x")) in FAILING
     }
     expected = {
         kind
@@ -319,11 +320,11 @@ def test_only_an_outage_and_throttling_count_as_failures() -> None:
 
 
 def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
-    """The next one is refused, and says when to come again."""
+    """The next one is rejected, with a time to retry."""
     room = Room(2, patience=0.0)
     room.enter()
     room.enter()
-    with pytest.raises(RefusedError, match="2 requests wait") as refused:
+    with pytest.raises(RefusedError, match="2 requests are already waiting") as refused:
         room.enter()
     assert (refused.value.reason, refused.value.retry_after > 0) == ("full", True)
     room.leave()
@@ -331,7 +332,7 @@ def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
 
 
 def test_room_is_waited_for_while_others_come_to_their_end() -> None:
-    """So a table that is well, if only slow, refuses nobody."""
+    """So a slow but healthy table does not reject requests."""
     room = Room(2, patience=5.0)
 
     def visit(_: int) -> None:
@@ -344,7 +345,7 @@ def test_room_is_waited_for_while_others_come_to_their_end() -> None:
 
 
 def test_nothing_is_waited_for_once_one_is_stuck() -> None:
-    """All after it are refused at once, and those that wait are let go then."""
+    """Later requests are rejected immediately, and those that are waiting, too."""
     room = Room(1, patience=0.3)
     room.enter()
     began = time.monotonic()
@@ -363,18 +364,18 @@ def test_nothing_is_waited_for_once_one_is_stuck() -> None:
 
 
 def guard_of(clock: Clock, places: int = 3) -> Guard:
-    """Make a guard that waits for no room."""
+    """Make a guard without waits for a place."""
     return Guard(made(clock), Room(places, patience=0.0), clock)
 
 
 def fail(guard: Guard, error: Exception, operation: str = "GetItem") -> None:
-    """Have a request end with an error."""
+    """Make a request end with an error."""
     with pytest.raises(type(error)), guard(operation):
         raise error
 
 
 def test_a_guard_opens_after_so_many_failures_in_a_row() -> None:
-    """Nothing is sent then; and a refusal is no failure of its own."""
+    """Then nothing is sent, and a rejection does not count as a failure."""
     clock = Clock()
     guard = guard_of(clock)
     refusals: list[str] = []
@@ -392,7 +393,7 @@ def test_a_guard_opens_after_so_many_failures_in_a_row() -> None:
 
 
 def test_what_the_table_answers_opens_nothing() -> None:
-    """A title that is not there, a lost race, an argument that it refused."""
+    """A missing title, a lost race, an invalid argument."""
     guard = guard_of(Clock())
     for error in (TitleNotFoundError("x"), ConflictError("x"), ServiceError("x"), KeyError("x")):
         for _ in range(3 * FAILURES):
@@ -401,7 +402,7 @@ def test_what_the_table_answers_opens_nothing() -> None:
 
 
 def test_what_is_asked_about_the_table_itself_is_not_guarded() -> None:
-    """It is asked while the breaker is open, and does not close it."""
+    """They are sent while the breaker is open, and do not close it."""
     guard = guard_of(Clock())
     for _ in range(FAILURES):
         fail(guard, UnavailableError("x"))
@@ -412,7 +413,7 @@ def test_what_is_asked_about_the_table_itself_is_not_guarded() -> None:
 
 
 def test_every_place_is_given_back_however_a_request_ends() -> None:
-    """By an answer, any error, or a refusal of the breaker."""
+    """After an answer, any error, or a rejection by the breaker."""
     clock = Clock()
     guard = guard_of(clock, places=1)
     for error in (UnavailableError("x"), ValueError("x"), ThrottledError("x")):
@@ -427,7 +428,7 @@ def test_every_place_is_given_back_however_a_request_ends() -> None:
 
 
 def test_requests_for_one_answer_are_let_through_together() -> None:
-    """While one answer at a time is tried, the second request of it is no second answer."""
+    """While probing, the second request of the same visit is let through, too."""
     clock = Clock()
     guard = guard_of(clock)
     for _ in range(FAILURES):
@@ -436,7 +437,7 @@ def test_requests_for_one_answer_are_let_through_together() -> None:
     guard.begin_visit(2.0)
     with guard("BatchGetItem"):
         pass
-    with ThreadPoolExecutor(1) as pool:  # another thread, another answer
+    with ThreadPoolExecutor(1) as pool:  # a separate thread for a separate visit
         asked = pool.submit(guard("Query").__enter__)
         assert isinstance(asked.exception(30), RefusedError)
     with guard("BatchGetItem"):
@@ -448,7 +449,7 @@ def test_requests_for_one_answer_are_let_through_together() -> None:
 
 
 def test_a_visit_counts_once_and_a_failure_of_it_at_once() -> None:
-    """Ten requests for one answer are one answer; a failure is known before the answer is given."""
+    """Ten requests of a visit count as one success; a failure is recorded before the visit ends."""
     clock = Clock()
     guard = guard_of(clock)
     for _ in range(FAILURES):
@@ -469,7 +470,7 @@ def test_a_visit_counts_once_and_a_failure_of_it_at_once() -> None:
 
 
 def test_no_more_requests_are_sent_once_an_answer_is_late() -> None:
-    """And the next answer has its own time."""
+    """The next visit has a new time limit."""
     clock = Clock()
     guard = guard_of(clock)
     guard.begin_visit(2.0)
@@ -487,7 +488,7 @@ def test_no_more_requests_are_sent_once_an_answer_is_late() -> None:
 
 
 def test_a_visit_in_which_nothing_was_asked_frees_its_turn() -> None:
-    """Credentials that are missing say nothing of the table: the next one may try."""
+    """Missing credentials do not show the table's state, so the next request may probe."""
     clock = Clock()
     guard = guard_of(clock)
     for _ in range(FAILURES):

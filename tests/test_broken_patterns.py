@@ -1,6 +1,6 @@
-"""Access patterns that are broken on purpose: each break is noticed, and by the check it should be.
+"""Deliberately broken access patterns: each defect is detected, and by the expected check.
 
-So the proof in test_declarations is one that can fail. It also says which check sees what.
+This shows that the proof in test_declarations can fail, and what each of its checks detects.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def asks_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def filters_instead_of_ranging(patch: pytest.MonkeyPatch) -> None:
-    """The days in a filter: the whole list is read, and paid for."""
+    """The days are a filter, so the whole list is read and charged."""
     query = Gateway.query
 
     def filtered(self: Gateway, partition: str, _: Any, **kwargs: Any) -> Any:
@@ -59,7 +59,7 @@ def filters_instead_of_ranging(patch: pytest.MonkeyPatch) -> None:
 
 
 def filters_besides(patch: pytest.MonkeyPatch) -> None:
-    """A filter behind the right key condition, which drops what was paid for."""
+    """A filter in addition to the correct key condition, which drops items that were charged."""
     made = gateway._query
 
     def with_filter(*args: Any, **more: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def filters_besides(patch: pytest.MonkeyPatch) -> None:
 
 
 def scans(patch: pytest.MonkeyPatch) -> None:
-    """Counting by looking at everything."""
+    """Counting by scanning the table."""
 
     def by_scan(door: Gateway, kind: str, **_: Any) -> tuple[list[int], Counter[int]]:
         asked = {"TableName": door.table_name}
@@ -93,7 +93,7 @@ def has_no_limit(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_consistently(patch: pytest.MonkeyPatch) -> None:
-    """Twice as dear, and not asked for."""
+    """Strong consistency, at twice the price, without being declared."""
     parts = Gateway.batch_get_parts
 
     def consistently(self: Gateway, keys: Any, only: Any, **_: Any) -> Any:
@@ -108,17 +108,17 @@ def reads_one_by_one(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_another_partition(patch: pytest.MonkeyPatch) -> None:
-    """All of a kind, to find one genre's titles among them."""
+    """All titles of a kind are read to find those of one genre."""
     patch.setattr(lists, "list_source", lambda kind, _=None: orders.list_source(kind))
 
 
 def forgets_the_condition(patch: pytest.MonkeyPatch) -> None:
-    """A write that overwrites what somebody wrote in the meantime."""
+    """A write that overwrites concurrent changes."""
     patch.setattr(gateway, "_condition", lambda _: None)
 
 
 def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
-    """A change of popularity that counts, too."""
+    """A change of popularity that also changes counts."""
     planned = plan.plan_change
 
     def counting(before: Stored, after: AnyTitle) -> Plan:
@@ -128,7 +128,7 @@ def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
 
 
 def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:
-    """Sort keys that change with each write: every entry is deleted and inserted anew."""
+    """Sort keys change with each write, so every entry is deleted and inserted again."""
     copies = codec.encode_copies
 
     def moving(title: AnyTitle) -> list[Item]:
@@ -145,7 +145,7 @@ def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_the_whole_collection(patch: pytest.MonkeyPatch) -> None:
-    """A title with its memberships, and the copy for all lists besides."""
+    """A title with its memberships, and also its listing."""
     query = Gateway.query
 
     def whole(self: Gateway, partition: str, _: Any, **kwargs: Any) -> Any:
@@ -156,13 +156,13 @@ def reads_the_whole_collection(patch: pytest.MonkeyPatch) -> None:
 
 
 def draws_too_many(patch: pytest.MonkeyPatch) -> None:
-    """A sample that reads more slots than it shows."""
+    """A sample that reads more slots than it returns."""
     draw = _Lottery.draw
     patch.setattr(_Lottery, "draw", lambda self, count: draw(self, max(0, 3 * count)))
 
 
 def writes_in_two_steps(patch: pytest.MonkeyPatch) -> None:
-    """The title first, its copies later: a reader may see one without the other."""
+    """The title first, its copies later; a reader may see only one of them."""
     transact = Gateway.transact
 
     def twice(self: Gateway, operations: Plan) -> None:
@@ -232,7 +232,7 @@ def filled(engine: Engine, titles: list[Movie | TVShow]) -> Iterator[Catalog]:
 
 
 def _arguments(function: Callable[..., Any], given: dict[str, Any], title: AnyTitle) -> Any:
-    """Complete the arguments of a case by those that name titles."""
+    """Return the complete arguments of a case, with those that name titles."""
     if function is ap.get_titles:
         return {"keys": [title.key, ("tv", 10**9)]}
     return given if "kind" in given else {"kind": title.kind, "title_id": title.id, **given}
@@ -252,7 +252,7 @@ def test_a_broken_pattern_is_noticed(
     given: dict[str, Any],
     caught_by: set[Check],
 ) -> None:
-    """By these checks and no others; the same call unbroken keeps to its declaration."""
+    """Exactly these checks detect it; without the defect, the call conforms to its declaration."""
     arguments = _arguments(function, given, titles[0])
     ap.put_title(filled, titles[0])
     assert explain(filled, function, **arguments).comparison.departures == ()
@@ -265,7 +265,7 @@ def test_a_broken_pattern_is_noticed(
 
 
 def test_requests_for_something_else_are_not_taken_for_what_was_asked(filled: Catalog) -> None:
-    """The arguments belong to what is declared: another kind, another title, another genre."""
+    """Arguments are part of the declaration: another kind, title or genre is detected."""
     for function, asked, other in (
         (ap.count_titles, {"kind": "movie"}, {"kind": "tv"}),
         (ap.list_titles_in_genre, {"kind": "tv", "genre_id": 18}, {"genre_id": 1}),

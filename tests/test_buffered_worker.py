@@ -1,4 +1,4 @@
-"""The worker for gunicorn: what gunicorn promises of its workers holds for this one."""
+"""The worker for gunicorn has the properties that gunicorn requires of its workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def app(environ, start_response):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """A connection over a socket that is a file."""
+    """A connection over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=PATIENCE)
@@ -47,10 +47,10 @@ class UnixConnection(http.client.HTTPConnection):
 
 @contextmanager
 def gunicorn(folder: Path, *options: str) -> Iterator[Path]:
-    """Run a small application, no Flask in it, behind a socket that is a file."""
+    """Run a small application without Flask behind a Unix socket."""
     (folder / "small.py").write_text(APP)
     conf = folder / "gunicorn_conf.py"
-    conf.write_text("control_socket_disable = True\n")  # an option of gunicorn 25.1 and newer
+    conf.write_text("control_socket_disable = True\n")  # an option since gunicorn 25.1
     path = folder / "socket"
     command = [sys.executable, "-m", "gunicorn", "--bind", f"unix:{path}", "--threads", "4"]
     command += ["--worker-class", "catalog_model.gunicorn.BufferedWorker", "--chdir", str(folder)]
@@ -75,7 +75,7 @@ def gunicorn(folder: Path, *options: str) -> Iterator[Path]:
 
 
 def ask(connection: http.client.HTTPConnection, path: str, method: str = "GET") -> tuple[int, str]:
-    """Ask once."""
+    """Send one request."""
     connection.request(method, path, headers={"X-My": "own"})
     response = connection.getresponse()
     return response.status, response.read().decode()
@@ -83,13 +83,13 @@ def ask(connection: http.client.HTTPConnection, path: str, method: str = "GET") 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the application is asked."""
+    """The address of the application."""
     with gunicorn(tmp_path_factory.mktemp("small")) as path:
         yield path
 
 
 def test_many_requests_go_over_one_connection_of_any_kind(path: Path) -> None:
-    """A socket that is a file, too; the body of an answer may come in pieces."""
+    """Including Unix sockets; the body of an answer may be sent in parts."""
     with closing(UnixConnection(path)) as connection:
         for _ in range(3):
             status, text = ask(connection, "/x?y=1")
@@ -99,7 +99,7 @@ def test_many_requests_go_over_one_connection_of_any_kind(path: Path) -> None:
 
 
 def test_requests_that_are_sent_together_are_answered_in_their_order(path: Path) -> None:
-    """None waits for the client to have read the one before."""
+    """No answer waits until the client has read the previous one."""
     with closing(socket.socket(socket.AF_UNIX)) as connection:
         connection.settimeout(PATIENCE)
         connection.connect(str(path))
@@ -113,7 +113,7 @@ def test_requests_that_are_sent_together_are_answered_in_their_order(path: Path)
 
 
 def test_a_bug_of_the_application_is_a_500_and_costs_nobody_else(path: Path) -> None:
-    """It is logged, and shown to nobody."""
+    """It is logged, and not shown to clients."""
     with closing(UnixConnection(path)) as connection:
         status, text = ask(connection, "/fail")
         assert (status, "a bug" in text) == (500, False)
@@ -134,7 +134,7 @@ def test_the_access_log_tells_what_gunicorns_does(path: Path) -> None:
 
 
 def test_a_worker_ends_after_so_many_requests_and_none_is_lost(tmp_path: Path) -> None:
-    """Another one takes its place."""
+    """A new one replaces it."""
     with gunicorn(tmp_path, "--max-requests", "5") as path:
         workers = set()
         for _ in range(20):
@@ -146,7 +146,7 @@ def test_a_worker_ends_after_so_many_requests_and_none_is_lost(tmp_path: Path) -
 
 
 def test_what_is_being_answered_at_the_end_is_answered(tmp_path: Path) -> None:
-    """Whole, and the connection is said to close."""
+    """Completely, with a header that closes the connection."""
     with gunicorn(tmp_path) as path:
         connection = UnixConnection(path)
         connection.request("GET", "/slow")

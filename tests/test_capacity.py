@@ -1,4 +1,4 @@
-"""The cost model: what it predicts is what the engine charges, on the table and on each index."""
+"""The cost model predicts the engine's charges, for the table and each index."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ some = settings(max_examples=settings().max_examples * 2 // 5)
 
 @pytest.fixture
 def metered(catalog: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    """A handle on an empty table whose engine measures; its view of numbers is taken over."""
+    """A handle on an empty table of an engine that measures, with its representation of numbers."""
     if engine.name == "moto":
         pytest.skip("moto's capacity figures are constants")
     monkeypatch.setattr(sizes, "_number_size", engine_number_size)
@@ -56,14 +56,14 @@ def metered(catalog: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch) -
 
 
 def contents(catalog: Catalog) -> Table:
-    """Read everything there is."""
+    """Read all items."""
     pages = catalog.client.get_paginator("scan").paginate(TableName=catalog.table)
     items: list[Item] = [item for page in pages for item in page["Items"]]
     return {ItemKey(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
 
 def consumed(request: Request) -> Units:
-    """Give what the engine reports."""
+    """Return the figures of the engine."""
     report = request.answer["ConsumedCapacity"]
     (part,) = report if isinstance(report, list) else [report]
     shares = part.get("GlobalSecondaryIndexes", {})
@@ -75,7 +75,7 @@ def consumed(request: Request) -> Units:
 
 @contextmanager
 def predicted(catalog: Catalog) -> Iterator[list[Request]]:
-    """Predict every request of this block from what was there before, and compare to the unit."""
+    """Predict every request of this block from the previous items; compare to the unit."""
     offline = OfflineClient(SCHEMA, contents(catalog).values())
     plans, transact = [], Gateway.transact
 
@@ -92,7 +92,7 @@ def predicted(catalog: Catalog) -> Iterator[list[Request]]:
 
 
 def _predict(request: Request, offline: OfflineClient, plans: list[Plan]) -> Units:
-    """Predict one request on the offline table, which changes as the engine's did."""
+    """Predict one request on the offline table, which changes like the engine's."""
     if request.operation == "TransactWriteItems":
         answer = offline.transact(plans.pop(0), request.params)
     else:
@@ -105,7 +105,7 @@ def _key(item: Mapping[str, Any]) -> ItemKey:
 
 
 def _measures(title: AnyTitle) -> tuple[int, ...]:
-    """Size the title's own item, a membership or listing, and an entry of an index."""
+    """Return the sizes of the title item, of a membership or listing, and of an index entry."""
     listing, *memberships = codec.encode_copies(title)
     entry = index_entry(listing, "by_popularity") or {}
     item = codec.encode_title(title, version=2**47 + 1, slot=0)
@@ -114,7 +114,7 @@ def _measures(title: AnyTitle) -> tuple[int, ...]:
 
 @st.composite
 def edgy_titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = few_ids) -> AnyTitle:
-    """Titles whose item, copy or index entry is about as long as one unit takes."""
+    """Titles whose item, copy or index entry is close to the size of a unit."""
     title = draw(titles(some_ids)).replace(overview="")
     size = draw(st.sampled_from(_measures(title)))
     length = draw(st.sampled_from((0, 1024, 2048, 3072, 4096))) + draw(st.integers(-2, 2))
@@ -123,7 +123,7 @@ def edgy_titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = few_ids) -> 
 
 @st.composite
 def edits(draw: st.DrawFn) -> Callable[[Catalog, AnyTitle], object]:
-    """Any change of a title that is there."""
+    """Any change of an existing title."""
     popularity, rating, genres = draw(floats), draw(floats), draw(genre_lists)
     votes, name, length = draw(st.integers(0, 20_000)), draw(st.text(max_size=9)), draw(few_ids)
     changes: tuple[Callable[[Catalog, AnyTitle], object], ...] = (
@@ -146,7 +146,7 @@ def edits(draw: st.DrawFn) -> Callable[[Catalog, AnyTitle], object]:
 def test_what_a_write_costs_is_predicted_to_the_unit(
     metered: Catalog, title: AnyTitle, edit: Callable[..., object], leaves: bool
 ) -> None:
-    """Creations, replacements, edits and deletions, with and without another title's slot."""
+    """Creations, replacements, changes and deletions, with and without a move of another slot."""
     with predicted(metered) as log:
         ap.put_title(metered, title)
         edit(metered, title)
@@ -161,7 +161,7 @@ def test_what_a_write_costs_is_predicted_to_the_unit(
 def test_what_a_title_will_cost_follows_from_titles_alone(
     metered: Catalog, title: AnyTitle, other: AnyTitle
 ) -> None:
-    """No item is read for it: only the tally, the versions and the slots have to be known."""
+    """No items are read for it; only the tally, the versions and the slots must be known."""
     assume(title.kind == other.kind)
     one, two = title.replace(id=8), title.replace(id=16)
     tally = keys.tally_key(title.kind, 0)
@@ -193,7 +193,7 @@ def test_what_a_title_will_cost_follows_from_titles_alone(
 def test_what_a_read_costs_is_predicted_to_the_unit(
     metered: Catalog, titles: list[AnyTitle]
 ) -> None:
-    """Every question, in every order, and the batches and transactions of a load before it."""
+    """Every read, in every order, after the batches and transactions of a load."""
     chosen = random.Random(3).sample(titles, 180)
     with predicted(metered) as log:
         ap.load_titles(metered, chosen)
@@ -231,7 +231,7 @@ def _ask_for_pages(catalog: Catalog, limit: int) -> None:
 def test_a_single_item_is_read_and_written_at_the_predicted_price(
     metered: Catalog, size: int, consistent: bool
 ) -> None:
-    """Around each step of 4 KB, an item that is not there, and an entry that stays as it is."""
+    """Around each step of 4 KB, for a missing item, and for an unchanged entry."""
     item = _item_of(size, **{name: {"S": "k"} for name in INDEX_KEYS["by_name"]})
     key: Any = {"TableName": metered.table, "Key": key_attributes(_key(item))}
     with logged_requests(metered) as log:
@@ -258,16 +258,16 @@ def _item_of(size: int, **more: Value) -> Item:
 @some
 @given(decimals())
 def test_numbers_are_as_long_as_the_engine_says(metered: Catalog, number: Decimal) -> None:
-    """An item with the number fills one unit; with one byte more it takes two."""
+    """An item with the number fills one unit; with one more byte it takes two."""
     with logged_requests(metered) as log:
-        for size in (1, 1024, 1025):  # the first makes room: what is replaced counts, too
+        for size in (1, 1024, 1025):  # the first makes room: the replaced item counts, too
             item = _item_of(size, n={"N": str(number)})
             metered.client.put_item(TableName=metered.table, Item=item)
     assert [consumed(request).table for request in log][1:] == [1, 2]
 
 
 def test_of_a_failed_condition_the_engine_reports_nothing(metered: Catalog) -> None:
-    """So the price of a failure is the guide's word; the items it is made of stay as they were."""
+    """The price of a failure follows the guide; the items concerned do not change."""
     title = Movie(id=8, title="Up", genre_ids=[], popularity=1, vote_average=1, vote_count=1)
     ap.put_title(metered, title)
     before = contents(metered)

@@ -1,4 +1,4 @@
-"""The command line: every access pattern, what it prints, and the code that it ends with."""
+"""The command line: every access pattern, its output, and its exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TITLES = ("kind", "id", "name", "released", "popularity", "rating", "votes", "ge
 
 @pytest.fixture(scope="module")
 def reader(local_engine: Engine) -> CommandLine:
-    """The command line on a table with the sample data that nobody changes."""
+    """The command line on a table with the sample data, for reading only."""
     return CommandLine(local_engine).filled(read_folder(sample_folder()))
 
 
@@ -41,7 +41,7 @@ def cli(local_engine: Engine) -> CommandLine:
 
 @pytest.fixture
 def in_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with the sample data in files."""
+    """A working directory with the sample data in files."""
     for name in FILE_NAMES.values():
         (tmp_path / name).write_bytes((sample_folder() / name).read_bytes())
     movies = json.loads((tmp_path / FILE_NAMES["movie"]).read_bytes())
@@ -52,7 +52,7 @@ def in_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", BY_TITLE)
 def test_the_example_of_each_reading_command_answers(reader: CommandLine, name: str) -> None:
-    """As a table with something in it, and as JSON."""
+    """As a table with content, and as JSON."""
     words = [name.replace("_", "-"), *shlex.split(EXAMPLES[name])]
     assert reader.done(*words).strip()
     assert reader.json(*words)
@@ -69,7 +69,7 @@ def test_the_documented_commands_run(local_engine: Engine, in_samples: Path) -> 
     for line in lines:
         words, _, target = line.partition(" > ")
         if words.startswith("explain") and local_engine.name == "moto":
-            assert cli(*shlex.split(words)).exit_code in (0, 1)  # moto makes its units up
+            assert cli(*shlex.split(words)).exit_code in (0, 1)  # moto invents its capacity figures
             continue
         printed = cli.done(*shlex.split(words))
         if target:
@@ -78,7 +78,7 @@ def test_the_documented_commands_run(local_engine: Engine, in_samples: Path) -> 
         assert f"{command_name(ap.PATTERNS[name])} {EXAMPLES[name]}" in lines
 
 
-# --- what they print
+# --- output
 
 
 def test_a_title_as_json_is_its_record(reader: CommandLine) -> None:
@@ -89,7 +89,7 @@ def test_a_title_as_json_is_its_record(reader: CommandLine) -> None:
 
 
 def test_pages_can_be_walked(reader: CommandLine) -> None:
-    """What is next goes into --after; at the end it is null."""
+    """The next cursor is passed with --after; on the last page it is null."""
     words = ["list-titles", "movie", "--limit", "25"]
     walked: list[Any] = []
     page: dict[str, Any] = {"next": ""}
@@ -101,7 +101,7 @@ def test_pages_can_be_walked(reader: CommandLine) -> None:
 
 
 def test_a_table_tells_on_stderr_how_the_list_goes_on(reader: CommandLine) -> None:
-    """So that stdout has titles only; on the last page there is nothing to tell."""
+    """So that stdout contains only titles; on the last page there is no hint."""
     result = reader("list-titles", "movie", "--limit", "2")
     following = ap.list_titles(reader.catalog, "movie", limit=2).next
     assert result.stderr == f"More: --after={following}\n"
@@ -120,13 +120,13 @@ def test_a_table_shows_what_identifies_and_ranks_a_title(reader: CommandLine) ->
 
 
 def test_a_table_in_a_pipe_is_as_wide_as_it_needs_to_be(reader: CommandLine) -> None:
-    """No name is cut or folded where no terminal is."""
+    """Names are not truncated or wrapped without a terminal."""
     name = "Dr. Strangelove or: How I Learned to Stop Worrying and Love the Bomb"
     assert name in reader.done("find-titles-by-name", "movie", "dr")
 
 
 def test_titles_that_are_not_there_are_told_in_their_place(reader: CommandLine) -> None:
-    """As null in JSON, by their key in a table; that is an answer, not an error."""
+    """As null in JSON, by key in a table; this is a result, not an error."""
     words = ["get-titles", "movie:34", "tv:999", "movie:34"]
     alien = ap.get_title(reader.catalog, "movie", 34).to_json()
     assert reader.json(*words) == [alien, None, alien]
@@ -135,7 +135,7 @@ def test_titles_that_are_not_there_are_told_in_their_place(reader: CommandLine) 
 
 
 def test_memberships_genres_and_counts_are_json_objects(reader: CommandLine) -> None:
-    """With the names of their attributes in Python."""
+    """With the names of their Python attributes."""
     found = reader.json("get-title-with-genres", "movie", "34")
     assert found["title"]["title"] == "Alien"
     assert found["memberships"][1] == {
@@ -152,21 +152,21 @@ def test_memberships_genres_and_counts_are_json_objects(reader: CommandLine) -> 
 
 
 def test_the_same_seed_picks_the_same_titles(reader: CommandLine) -> None:
-    """And all of them when fewer exist."""
+    """All titles if there are fewer."""
     words = ["sample-titles", "movie", "--count", "5", "--seed"]
     assert reader.json(*words, "7") == reader.json(*words, "7") != reader.json(*words, "8")
     assert len(reader.json("sample-titles", "tv", "--count", "100")) == 40
 
 
 def test_nothing_found_prints_nothing(reader: CommandLine) -> None:
-    """On stdout; and it is no error."""
+    """Nothing on stdout; it is not an error."""
     result = reader("find-titles-by-name", "movie", "zzz")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No titles.\n")
     assert reader.json("find-titles-by-name", "movie", "zzz") == {"items": [], "next": None}
 
 
 def test_names_cannot_steer_a_terminal(cli: CommandLine) -> None:
-    """Control characters and changes of direction are shown as escapes."""
+    """Control characters and direction marks are escaped."""
     movie = ap.get_title(cli.catalog, "movie", 34).replace(title="a\x1b[2J\u202eb\nc\x00")
     ap.put_title(cli.catalog, movie)
     row = cli.done("get-title", "movie", "34").splitlines()[1]
@@ -178,7 +178,7 @@ def test_names_cannot_steer_a_terminal(cli: CommandLine) -> None:
 
 
 def test_writing_commands_do_what_their_functions_do(cli: CommandLine) -> None:
-    """Each prints the title as it now is."""
+    """Each prints the title after the change."""
     assert cli.json("update-popularity", "movie", "34", "87")["popularity"] == 87.0
     votes = cli.json("update-votes", "movie", "34", "--vote-average", "8", "--vote-count", "3")
     assert (votes["vote_average"], votes["vote_count"]) == (8.0, 3)
@@ -189,7 +189,7 @@ def test_writing_commands_do_what_their_functions_do(cli: CommandLine) -> None:
 
 
 def test_negative_numbers_are_values(cli: CommandLine) -> None:
-    """And no options, wherever a number may stand."""
+    """They are not options, wherever a number is allowed."""
     assert cli.json("update-popularity", "movie", "34", "-3.5")["popularity"] == -3.5
     assert cli.json("update-popularity", "movie", "34", "-.5")["popularity"] == -0.5
     assert cli.json("update-popularity", "--output", "json", "movie", "34", "-1e-5")
@@ -199,7 +199,7 @@ def test_negative_numbers_are_values(cli: CommandLine) -> None:
 
 
 def test_put_title_takes_a_record_from_a_file_or_stdin(cli: CommandLine, tmp_path: Path) -> None:
-    """Both replace, unless told not to."""
+    """Both replace an existing title, unless told not to."""
     record = ap.get_title(cli.catalog, "tv", 73).replace(name="Simpsons").to_json()
     (tmp_path / "record.json").write_text(json.dumps(record))
     assert cli.json("put-title", "tv", str(tmp_path / "record.json")) == record
@@ -214,7 +214,7 @@ def test_put_title_takes_a_record_from_a_file_or_stdin(cli: CommandLine, tmp_pat
 
 
 def test_genres_are_only_emptied_when_that_is_said(cli: CommandLine) -> None:
-    """A command that was sent off too early changes nothing."""
+    """An incomplete command changes nothing."""
     assert cli("set-genres", "movie", "34").exit_code == 2
     assert cli("set-genres", "movie", "34", "27", "--none").exit_code == 2
     assert ap.get_title(cli.catalog, "movie", 34, consistent=True).genre_ids == (27, 878)
@@ -224,7 +224,7 @@ def test_genres_are_only_emptied_when_that_is_said(cli: CommandLine) -> None:
 @pytest.mark.parametrize("words", [["delete-title", "movie", "34"], ["delete"]])
 @pytest.mark.parametrize(("answers", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 1), ("", 1)])
 def test_deleting_asks_first(cli: CommandLine, words: list[str], answers: str, code: int) -> None:
-    """On stderr, saying what; only a yes deletes, and silence is none."""
+    """On stderr, with what it deletes; only a yes deletes, silence does not."""
     result = cli(*words, answers=answers)
     assert result.exit_code == code, result.output
     assert "[y/N]" in result.stderr
@@ -241,7 +241,7 @@ def test_deleting_asks_first(cli: CommandLine, words: list[str], answers: str, c
 
 
 def test_shared_options_stand_before_or_behind(cli: CommandLine, local_engine: Engine) -> None:
-    """And go before the variable."""
+    """They take precedence over the variable."""
     other = CommandLine(local_engine)
     env: dict[str, str | None] = {"CATALOG_TABLE": other.table}
     for words in (

@@ -54,18 +54,18 @@ rates = st.floats(1e-3, 1e9)
 
 
 def run(*words: str) -> Result:
-    """Run the command where AWS cannot be used."""
+    """Run the command without access to AWS."""
     return CliRunner(env={"AWS_PROFILE": "no-such-profile"}).invoke(program, ["cost", *words])
 
 
 def asked(calls: dict[str, float]) -> list[str]:
-    """Write patterns with their rates as options."""
+    """Return patterns with their rates as options."""
     pairs = (("--pattern", text, "--per-second", f"{rate}") for text, rate in calls.items())
     return [word for pair in pairs for word in pair]
 
 
 def priced(calls: dict[str, float], *words: str) -> Any:
-    """Price calls, and give the JSON."""
+    """Price calls; return the JSON."""
     result = run(*asked(calls), *words, "--output", "json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -73,7 +73,7 @@ def priced(calls: dict[str, float], *words: str) -> Any:
 
 @pytest.fixture
 def in_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with the sample data in files, and what the examples talk of."""
+    """A working directory with the sample data in files, and the files in the examples."""
     for name in FILE_NAMES.values():
         (tmp_path / name).write_bytes((sample_folder() / name).read_bytes())
     (tmp_path / "alien.json").write_text(json.dumps(NEW))
@@ -89,19 +89,19 @@ def one_movie(tmp_path: Path) -> list[str]:
     return ["--movies", str(path)]
 
 
-# --- the figures
+# --- figures
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_call_costs_what_the_engine_charges_for_it(
     engine: Engine, in_samples: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Requests, and units on the table and each index, beside what `explain` sees on dynoxide."""
+    """Requests, and units on the table and each index, compared with `explain` on dynoxide."""
     if engine.endpoint_url is None or not engine.measures:
         pytest.skip("moto's capacity figures are constants")
     monkeypatch.setattr(sizes, "_number_size", engine_number_size)
     there = LocalEngine("dynoxide", engine.endpoint_url, is_persistent=False)
-    example = "movie 34 878 27" if name == "set_genres" else EXAMPLES[name]  # that changes nothing
+    example = "movie 34 878 27" if name == "set_genres" else EXAMPLES[name]  # which changes nothing
     words = [command_name(ap.PATTERNS[name]), *shlex.split(example)]
     random.seed(SEED)
     cli = CommandLine(there).filled(() if name == "load_titles" else read_folder(sample_folder()))
@@ -127,7 +127,7 @@ def test_a_call_costs_what_the_engine_charges_for_it(
 def test_twice_the_rate_is_twice_the_units_and_on_demand_twice_the_dollars(
     one_movie: list[str], calls: dict[str, float]
 ) -> None:
-    """And a call costs what it costs, however often it comes."""
+    """The cost of a call does not depend on its rate."""
     once = priced(calls, *one_movie)
     twice = priced({text: 2 * rate for text, rate in calls.items()}, *one_movie)
     for single, double in zip(once["patterns"], twice["patterns"], strict=True):
@@ -141,7 +141,7 @@ def test_twice_the_rate_is_twice_the_units_and_on_demand_twice_the_dollars(
 
 
 def test_a_bill_is_the_sum_of_its_patterns(one_movie: list[str]) -> None:
-    """On demand: nothing of one call depends on the others, not even on what they change."""
+    """On demand, the cost of a call is independent of other calls, even to the same title."""
     calls = {"delete-title movie 34": 3.0, "get-title movie 34": 70.0, CHANGE: 5.0}
     alone = [priced({text: rate}, *one_movie) for text, rate in calls.items()]
     together = priced(calls, *one_movie)
@@ -152,7 +152,7 @@ def test_a_bill_is_the_sum_of_its_patterns(one_movie: list[str]) -> None:
 
 
 def test_capacity_covers_the_load_at_the_utilisation_asked_for(one_movie: list[str]) -> None:
-    """Of the table and of each index, and not a unit more."""
+    """For the table and each index, and not a unit more."""
     for use in (0.7, 0.35, 1.0):
         found = priced({CHANGE: 11}, *one_movie, "--utilisation", str(use))
         for how, units in (("read", "read_units"), ("write", "write_units")):
@@ -166,7 +166,7 @@ def test_capacity_covers_the_load_at_the_utilisation_asked_for(one_movie: list[s
 
 
 def test_storage_is_that_of_the_items_and_grows_with_the_scale(one_movie: list[str]) -> None:
-    """A larger catalogue stores more; its calls cost the same, and the output says so."""
+    """A larger catalogue needs more storage; its calls cost the same, and the output says so."""
     small, large = (priced({PAGE: 1}, *one_movie, "--scale", scale) for scale in ("1", "10000"))
     items = offline_catalog([Movie.from_json({**NEW, "id": 34})]).items()
     most_varies = 8  # the bytes of a version
@@ -178,7 +178,7 @@ def test_storage_is_that_of_the_items_and_grows_with_the_scale(one_movie: list[s
 
 
 def test_the_same_input_has_the_same_output() -> None:
-    """Though versions and samples are random; and the program's own chance is left alone."""
+    """Although versions and samples are random; the caller's random state is not changed."""
     calls = {"sample-titles movie --count 9": 1.0, "put-title movie -": 1.0}
     words = ["cost", *asked(calls), "--output", "json"]
     outputs = set()
@@ -192,7 +192,7 @@ def test_the_same_input_has_the_same_output() -> None:
 
 
 def test_nothing_of_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No client is made, and neither credentials nor a region are looked for."""
+    """No client is created, and no credentials or region are looked up."""
 
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError
@@ -205,18 +205,18 @@ def test_nothing_of_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert priced({PAGE: 1})["prices"]["region"] == "us-east-1"
 
 
-# --- what is worth a word
+# --- notes
 
 
 def test_a_page_that_is_not_full_is_told(one_movie: list[str]) -> None:
-    """It costs less than others will; a full one is not told."""
+    """It costs less than a full page; full pages have no note."""
     note = "list-titles movie: finds 1 titles, not 20; with more of them a call costs more."
     assert note in priced({"list-titles movie": 1}, *one_movie)["notes"]
     assert len(priced({"list-titles movie --limit 1": 1}, *one_movie)["notes"]) == 3
 
 
 def test_a_write_that_changes_nothing_is_told(one_movie: list[str]) -> None:
-    """It only reads, and that may not be what was meant to be planned."""
+    """It only reads, which may not be intended."""
     text = "update-popularity movie 34 7"
     found = priced({text: 1}, *one_movie)
     assert found["patterns"][0]["per_call"]["write_units"] == {}
@@ -224,7 +224,7 @@ def test_a_write_that_changes_nothing_is_told(one_movie: list[str]) -> None:
 
 
 def test_records_that_cannot_be_loaded_are_left_out_and_listed(tmp_path: Path) -> None:
-    """As by `load`: the others count, and the exit code is 1."""
+    """As with `load`: the others count, and the exit code is 1."""
     path = tmp_path / "some.json"
     path.write_text(json.dumps({"5": {"id": 5}, "34": {**NEW, "id": 34}}))
     words = [*asked({CHANGE: 1}), "--movies", str(path)]
@@ -240,7 +240,7 @@ def test_records_that_cannot_be_loaded_are_left_out_and_listed(tmp_path: Path) -
 
 @pytest.mark.parametrize("region", PRICES)
 def test_the_region_chooses_the_prices(region: str) -> None:
-    """Before the command or behind it; the month they are of is told."""
+    """Before or after the command; the output has the month of the prices."""
     found = priced({PAGE: 100}, "--region", region)
     assert found["prices"] == asdict(PRICES[region])
     units = found["per_second"]["read_units"]["by_popularity"]
@@ -251,7 +251,7 @@ def test_the_region_chooses_the_prices(region: str) -> None:
 
 
 def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> None:
-    """Written as in the JSON output; twice the prices are twice the dollars."""
+    """In the format of the JSON output; twice the prices are twice the dollars."""
     known = priced({CHANGE: 2}, *one_movie)
     own = {
         name: 2 * value if isinstance(value, float) else "mine"
@@ -266,7 +266,7 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
         assert found["dollars_a_month"][name] == pytest.approx(2 * before)
 
 
-# --- what is wrong
+# --- mistakes
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
 )
 @pytest.mark.usefixtures("in_samples")
 def test_what_is_wrong_is_told(words: list[str], code: int, message: str) -> None:
-    """With the exit code that says what, and nothing on stdout."""
+    """With the exit code for it, and nothing on stdout."""
     result = run(*words)
     assert (result.exit_code, result.stdout) == (code, ""), result.output
     assert message in result.stderr
@@ -326,7 +326,7 @@ def test_what_is_wrong_is_told(words: list[str], code: int, message: str) -> Non
     ],
 )
 def test_wrong_arguments_are_told_as_by_the_command_of_the_pattern(text: str) -> None:
-    """The same usage and the same message; the pattern and its example stand beside it."""
+    """The same usage and message; the pattern and its example are shown, too."""
     name, *words = shlex.split(text.replace("_", "-"))
     own = CliRunner().invoke(program, [name, *words]).stderr.rstrip("\n")
     result = run(*asked({text: 1}))
@@ -336,12 +336,12 @@ def test_wrong_arguments_are_told_as_by_the_command_of_the_pattern(text: str) ->
 
 
 def test_options_within_a_pattern_are_its_own(one_movie: list[str]) -> None:
-    """They neither change what is printed nor lead anywhere."""
+    """They change neither the output nor the endpoint."""
     text = "get-title movie 34 --output table --table other --endpoint-url http://127.0.0.1:1"
     assert priced({text: 1}, *one_movie)["patterns"][0]["per_call"]["requests"] == 1
 
 
-# --- what is shown
+# --- output
 
 
 def figures_in(table: str) -> list[list[float]]:
@@ -351,7 +351,7 @@ def figures_in(table: str) -> list[list[float]]:
 
 
 def figures_of(call: dict[str, Any]) -> Iterator[list[float]]:
-    """Give what the first table should show of a pattern."""
+    """Return the expected figures of a pattern in the first table."""
     once, rated = call["per_call"], call["per_second"]
     head = [call["calls_per_second"], once["requests"], rated["requests"]]
     places = [TABLE, *INDEXES]
@@ -364,7 +364,7 @@ def figures_of(call: dict[str, Any]) -> Iterator[list[float]]:
 
 
 def test_both_outputs_say_the_same() -> None:
-    """Each figure of the tables is in the JSON, and each note."""
+    """Each figure and note of the tables is in the JSON."""
     calls = {PAGE: 1234.5, "get-title movie 34": 0.25, CHANGE: 3.0}
     found = priced(calls, "--scale", "7e5")
     result = run(*asked(calls), "--scale", "7e5")
@@ -395,7 +395,7 @@ def test_both_outputs_say_the_same() -> None:
 
 
 def test_the_documented_output_is_what_is_printed() -> None:
-    """In docs/costs.md, to the letter."""
+    """In docs/costs.md, exactly."""
     (block,) = re.findall(r"```console\n\$ catalog-model cost (.*?)```", DOCS, re.DOTALL)
     command, _, printed = block.replace("\\\n", "").partition("\n")
     assert run(*shlex.split(command)).stdout == printed

@@ -1,4 +1,4 @@
-"""The command that prints policies: those of the functions, for the table in question."""
+"""The command that prints policies returns those of the functions, for the chosen table."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def printed(*words: str, **settings: Any) -> Policy:
 
 @pytest.mark.parametrize("role", iam.ROLES)
 def test_the_command_prints_the_policy_of_a_role(role: iam.Role) -> None:
-    """That of the function."""
+    """The policy of the function."""
     operations = iam.TABLE_ACTIONS if role == "operator" else ()
     wanted = iam.policy(iam.patterns_of(role), table_arn=ARN, operations=operations)
     assert printed("--role", role, "--arn", ARN) == wanted
 
 
 def test_patterns_are_named_with_dashes_or_underscores() -> None:
-    """With a role or without."""
+    """With or without a role."""
     chosen = [ap.PATTERNS["get_title"], ap.PATTERNS["list_titles"]]
     wanted = iam.policy(chosen, table_arn=ARN)
     words = ["--patterns", "list_titles", "--patterns", "get-title", "--arn", ARN]
@@ -44,7 +44,7 @@ def test_patterns_are_named_with_dashes_or_underscores() -> None:
 
 
 def test_an_operator_tags_only_where_that_was_said() -> None:
-    """As `create --tag` does."""
+    """As with `create --tag`."""
     actions = printed("--role", "operator", "--arn", ARN, "--tags")["Statement"][0]["Action"]
     assert "dynamodb:TagResource" in actions
     without = printed("--role", "operator", "--arn", ARN)["Statement"][0]["Action"]
@@ -55,7 +55,7 @@ def test_an_operator_tags_only_where_that_was_said() -> None:
     "words", [("--role", "reader"), ("--patterns", "get-title"), ("--role", "operator")]
 )
 def test_anybody_may_be_let_ask_how_the_table_is(words: tuple[str, ...]) -> None:
-    """An operator may anyway: nothing is said twice."""
+    """An operator always may, so the statement is not duplicated."""
     *_, table = printed(*words, "--arn", ARN, "--health")["Statement"]
     without = printed(*words, "--arn", ARN)["Statement"]
     if "operator" in words:
@@ -66,7 +66,7 @@ def test_anybody_may_be_let_ask_how_the_table_is(words: tuple[str, ...]) -> None
 
 
 def test_an_operator_sees_items_only_where_that_was_said() -> None:
-    """To verify, repair and migrate them."""
+    """For verify, repair and migrate."""
     table, items = printed("--role", "operator", "--arn", ARN, "--integrity")["Statement"]
     assert (table["Sid"], items["Sid"]) == ("Table", "Integrity")
     assert "dynamodb:Scan" in items["Action"]
@@ -91,7 +91,7 @@ def test_an_operator_sees_items_only_where_that_was_said() -> None:
 def test_the_arn_is_that_of_the_table_in_question(
     words: tuple[str, ...], settings: dict[str, Any], arn: str
 ) -> None:
-    """Its region as for any command, any account unless one is named."""
+    """The region is that of any command, the account is arbitrary unless it is given."""
     document = printed("--patterns", "get-title", *words, **settings)
     assert [each["Resource"] for each in document["Statement"]] == [arn]
 

@@ -1,4 +1,4 @@
-"""The command line when something is wrong: one line, and the exit code that says what."""
+"""Errors of the command line: one line, and a specific exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RECORD = {
 }
 
 NOWHERE = CommandLine(Engine("moto", "http://127.0.0.1:1", is_persistent=False))
-"""The command line where nobody answers."""
+"""The command line with an endpoint that does not respond."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def cli(local_engine: Engine) -> CommandLine:
 
 @pytest.fixture(scope="module")
 def idle(local_engine: Engine) -> CommandLine:
-    """The command line on an empty table that stays so."""
+    """The command line on an empty table that tests do not change."""
     return CommandLine(local_engine).filled([])
 
 
@@ -80,7 +80,7 @@ def idle(local_engine: Engine) -> CommandLine:
     ],
 )
 def test_every_error_has_its_exit_code(error: type[CatalogError], code: int) -> None:
-    """As docs/command-line.md lists them."""
+    """As listed in docs/command-line.md."""
     assert exit_code_of(error("it")) == code
 
 
@@ -122,7 +122,7 @@ def test_every_error_has_its_exit_code(error: type[CatalogError], code: int) -> 
 def test_a_mistake_is_one_line_and_a_code(
     idle: CommandLine, words: str, code: int, message: str
 ) -> None:
-    """On stderr; nothing on stdout, and no traceback."""
+    """On stderr, with nothing on stdout and no traceback."""
     result = idle(*words.split())
     assert (result.exit_code, result.stdout) == (code, ""), result.output
     assert result.stderr.startswith("Error: ")
@@ -159,7 +159,7 @@ def test_a_mistake_is_one_line_and_a_code(
     ],
 )
 def test_wrong_usage_is_told_with_the_right_one(words: str, message: str) -> None:
-    """And ends with 2, before anything is sent."""
+    """The exit code is 2, before anything is sent."""
     result = NOWHERE(*words.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
@@ -170,7 +170,7 @@ def test_wrong_usage_is_told_with_the_right_one(words: str, message: str) -> Non
 def test_a_denied_access_says_where_the_policy_is(
     idle: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the operator's to give."""
+    """The operator must grant it."""
 
     def denied(**_: Any) -> None:
         raise AccessDeniedError("no", code="AccessDeniedException")
@@ -182,7 +182,7 @@ def test_a_denied_access_says_where_the_policy_is(
 
 
 def test_a_missing_region_or_credentials_are_configuration(idle: CommandLine) -> None:
-    """With a hint at what is missing."""
+    """With a hint at the missing setting."""
     result = idle("status", env={"AWS_DEFAULT_REGION": None})
     assert result.exit_code == 253
     assert result.stderr == "Error: You must specify a region. (--region or AWS_REGION does)\n"
@@ -194,7 +194,7 @@ def test_a_missing_region_or_credentials_are_configuration(idle: CommandLine) ->
 def test_a_bug_shows_its_traceback_and_ends_with_255(
     idle: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not taken for a finding."""
+    """It is not reported as a finding."""
     monkeypatch.setattr(Catalog, "from_env", lambda **_: 1 // 0)
     result = idle("count-titles", "movie")
     assert result.exit_code == 255
@@ -202,7 +202,7 @@ def test_a_bug_shows_its_traceback_and_ends_with_255(
 
 
 def test_an_interruption_ends_with_130(idle: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it comes."""
+    """At any time."""
 
     def interrupted(**_: Any) -> None:
         raise KeyboardInterrupt
@@ -212,7 +212,7 @@ def test_an_interruption_ends_with_130(idle: CommandLine, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stderr) == (130, "\nInterrupted.\n")
 
 
-# --- the table's life
+# --- creation and deletion of the table
 
 
 def test_a_table_is_created_shown_and_deleted(local_engine: Engine) -> None:
@@ -241,7 +241,7 @@ def test_a_table_can_be_provisioned(local_engine: Engine) -> None:
 
 
 def test_another_table_is_told_apart(local_engine: Engine) -> None:
-    """`status` finds it wanting, `create` does not touch it."""
+    """`status` reports the difference, `create` does not change the table."""
     cli = CommandLine(local_engine)
     cli.catalog.client.create_table(
         TableName=cli.table,
@@ -267,7 +267,7 @@ def written(folder: Path, name: str, content: Any) -> str:
 
 
 def test_load_reports_what_it_did(cli: CommandLine, tmp_path: Path) -> None:
-    """And when run again, that there was nothing to do."""
+    """A second run reports that nothing had to be done."""
     movies = {str(n): {**RECORD, "id": n} for n in (1, 2, 3)}
     path = written(tmp_path, "movies.json", movies)
     assert cli.done("load", "--movies", path) == ("3 created, 0 changed, 0 unchanged, 0 rejected\n")
@@ -280,7 +280,7 @@ def test_load_reports_what_it_did(cli: CommandLine, tmp_path: Path) -> None:
 
 
 def test_load_lists_rejected_records_and_loads_the_others(cli: CommandLine, tmp_path: Path) -> None:
-    """With file, key and reason, whether the record or the table cannot take it."""
+    """With file, key and reason, whether the record is invalid or does not fit the table."""
     show = {**RECORD, "name": "B", "overview": "x" * 410_000}
     movies = written(tmp_path, "movies.json", {"5": RECORD, "6": RECORD, "\x1b[1m": 3})
     shows = written(tmp_path, "shows.json", {"5": show})
@@ -307,7 +307,7 @@ def test_load_lists_rejected_records_and_loads_the_others(cli: CommandLine, tmp_
 def test_a_bad_file_stops_a_load_before_it_begins(
     cli: CommandLine, tmp_path: Path, content: str
 ) -> None:
-    """Also the second one: nothing of the first is written."""
+    """Even in the second file: nothing of the first one is written."""
     movies = written(tmp_path, "movies.json", {"5": RECORD})
     (tmp_path / "shows.json").write_text(content)
     result = cli("load", "--movies", movies, "--tv", str(tmp_path / "shows.json"))
@@ -317,7 +317,7 @@ def test_a_bad_file_stops_a_load_before_it_begins(
 
 
 def test_load_needs_a_table(local_engine: Engine, tmp_path: Path) -> None:
-    """And says how to make one."""
+    """The message says how to create one."""
     movies = written(tmp_path, "movies.json", {"5": RECORD})
     result = CommandLine(local_engine)("load", "--movies", movies)
     assert result.exit_code == 254

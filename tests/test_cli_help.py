@@ -1,4 +1,4 @@
-"""The commands there are: one for each access pattern, each described, none differing from it."""
+"""The commands: one for each access pattern, each with a description and the same parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_access_pattern_has_a_command() -> None:
 
 @pytest.mark.parametrize("command", program.commands.values(), ids=list(program.commands))
 def test_every_command_and_all_it_takes_is_described(command: click.Command) -> None:
-    """In its help, and the command in docs/command-line.md."""
+    """In its help, and the command in docs/command-line.md, too."""
     assert command.help
     assert command.name
     shown = [each for each in command.params if not getattr(each, "hidden", False)]
@@ -44,7 +44,7 @@ def test_every_command_and_all_it_takes_is_described(command: click.Command) -> 
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"load_titles", "put_title", "set_genres"}))
 def test_options_are_the_arguments_of_the_function(name: str) -> None:
-    """With the same names and the same defaults."""
+    """With the same names and defaults."""
     command = program.commands[name.replace("_", "-")]
     arguments = list(inspect.signature(ap.PATTERNS[name].function).parameters.values())[1:]
     parameters = {each.name: each for each in command.params if not getattr(each, "hidden", False)}
@@ -61,7 +61,7 @@ def test_options_are_the_arguments_of_the_function(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"load_titles"}))
 def test_help_is_for_people_on_a_terminal(name: str) -> None:
-    """Arguments, options and an example; functions by the names of their commands."""
+    """It shows arguments, options and an example, and functions by the names of their commands."""
     result = CliRunner().invoke(program, [name.replace("_", "-"), "--help"])
     assert result.exit_code == 0
     assert "Arguments:" in result.output
@@ -71,7 +71,7 @@ def test_help_is_for_people_on_a_terminal(name: str) -> None:
 
 
 def test_the_patterns_are_shown_without_a_table() -> None:
-    """Nothing of AWS is needed for them."""
+    """They require no AWS settings."""
     runner = CliRunner(env={"AWS_PROFILE": "no-such-profile"})
     result = runner.invoke(program, ["patterns", "--output", "json"])
     shown = {each["name"]: each for each in json.loads(result.stdout)}
@@ -89,7 +89,7 @@ def test_the_patterns_are_shown_without_a_table() -> None:
 def test_the_console_script_names_the_extra_it_lacks(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, with the exit code of a matter of configuration."""
+    """In one line, with the exit code for configuration."""
     monkeypatch.setattr(entry, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as ended:
         entry.main()

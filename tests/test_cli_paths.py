@@ -1,4 +1,4 @@
-"""Every option that takes a path, given what is no such file: one line with it, exit code 2."""
+"""Every option that takes a path, with unusable paths: one line with the path, exit code 2."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WRITING = {"migrate --checkpoint": ["migrate", "--checkpoint"]}
 
 
 def folder(at: Path) -> Path:
-    """A folder where a file should be."""
+    """A folder instead of a file."""
     at.mkdir()
     return at
 
 
 def beneath_a_file(at: Path) -> Path:
-    """A path that goes on where a file is."""
+    """A path below a file."""
     at.write_text("{}")
     return at / "file.json"
 
@@ -61,25 +61,25 @@ def ring(at: Path) -> Path:
 
 
 def link_to_nothing(at: Path) -> Path:
-    """A link whose end is missing, and so is the folder that it would be in."""
+    """A link whose target and its folder do not exist."""
     at.symlink_to(at.parent / "none" / "file.json")
     return at
 
 
 def too_long(at: Path) -> Path:
-    """A name that no file can have."""
+    """A name that is too long for a file."""
     return at.with_name("n" * 300)
 
 
 def not_readable(at: Path) -> Path:
-    """A file that nobody may read; root, who may, is told apart by the test."""
+    """An unreadable file; tests recognize root, who can read it."""
     at.write_text("{}")
     at.chmod(0)
     return at
 
 
 def pipe(at: Path) -> Path:
-    """A pipe that nobody writes to."""
+    """A pipe without a writer."""
     os.mkfifo(at)
     return at
 
@@ -91,8 +91,8 @@ UNREADABLE: list[Callable[[Path], Path]] = [
     link_to_nothing,
     too_long,
     not_readable,
-    lambda at: at.parent / "none" / "file.json",  # in a folder that is not there
-    lambda at: at,  # not there itself
+    lambda at: at.parent / "none" / "file.json",  # in a missing folder
+    lambda at: at,  # missing
     lambda _: Path("/dev/zero"),
     lambda _: Path(),
 ]
@@ -112,7 +112,7 @@ UNWRITABLE: list[Callable[[Path], Path]] = [
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One engine: what is held here does not come so far as to differ by it."""
+    """A single engine: these errors occur before the engine matters."""
     with start_engine() as engine:
         yield engine
 
@@ -124,7 +124,7 @@ def cli(engine: Engine) -> CommandLine:
 
 
 def refused(cli: CommandLine, words: list[str], path: Path) -> None:
-    """Hold how a command has to end."""
+    """Check how a command fails."""
     result = cli(*words, str(path))
     assert (result.exit_code, result.stdout) == (USAGE, ""), result.output
     last = result.stderr.splitlines()[-1]
@@ -134,7 +134,7 @@ def refused(cli: CommandLine, words: list[str], path: Path) -> None:
 
 
 def can_read_all(path: Path) -> bool:
-    """Tell whether this process is one that no permission stops."""
+    """Whether this process can read files without permission."""
     is_closed = os.path.isfile(path) and not stat.S_IMODE(path.stat().st_mode)  # noqa: PTH113  # never raises
     return is_closed and os.access(path, os.R_OK)
 
@@ -144,7 +144,7 @@ def can_read_all(path: Path) -> bool:
 def test_a_file_to_read_is_none(
     cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
-    """Nothing is written to the table, and the path is in the line."""
+    """Nothing is written to the table, and the message contains the path."""
     path = make(tmp_path / "file.json")
     if can_read_all(path):
         pytest.skip("no permission stops this user")
@@ -158,7 +158,7 @@ def test_a_file_to_read_is_none(
 def test_a_file_to_keep_is_none(
     cli: CommandLine, make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
-    """Before anything is brought up."""
+    """Before anything is started."""
     path = make(tmp_path / "file.json")
     if can_read_all(path):
         pytest.skip("no permission stops this user")
@@ -168,7 +168,7 @@ def test_a_file_to_keep_is_none(
 
 
 def test_every_option_that_takes_a_path_is_tried() -> None:
-    """One that is added is to be added here."""
+    """New options must be added here."""
     found = {
         f"{name} {parameter.opts[0]}" if parameter.opts[0].startswith("-") else name
         for name, command in commands(program)
@@ -180,7 +180,7 @@ def test_every_option_that_takes_a_path_is_tried() -> None:
 
 
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Give each command with its words."""
+    """Yield each command as its words."""
     for name, command in group.commands.items():
         words = f"{path} {name}".strip()
         if isinstance(command, click.Group):
@@ -192,7 +192,7 @@ def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Co
 def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is done stays done, and no half of a checkpoint is left."""
+    """Completed work is kept, and no incomplete checkpoint is left."""
     place = tmp_path / "place"
     saves = count()
 
@@ -212,5 +212,5 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
 
 
 def no_space(**_: str) -> None:
-    """Fail as a full disk does."""
+    """Fail like a full disk."""
     raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""The command line as a process of its own: terminals, pipes, signals, and what is imported."""
+"""The command line as a separate process: terminals, pipes, signals and imports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE = 30
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give what a process needs to find this package, and nothing of AWS."""
+    """Return the environment of a process that finds this package, without AWS settings."""
     colours = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONIOENCODING")
     kept = {name: value for name, value in environment_without_aws().items() if name not in colours}
     return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
@@ -56,7 +56,7 @@ def run(cli: CommandLine, *words: str, **more: str) -> subprocess.CompletedProce
 
 
 def run_on_terminal(cli: CommandLine, *words: str, **more: str) -> tuple[int, str]:
-    """Run a command on a terminal of 100 columns; give its code and what the terminal showed."""
+    """Run a command on a terminal of 100 columns; return its code and the terminal's contents."""
     ours, its = pty.openpty()
     process = subprocess.Popen(
         [*PROGRAM, *words],
@@ -74,7 +74,7 @@ def run_on_terminal(cli: CommandLine, *words: str, **more: str) -> tuple[int, st
 
 
 def read_terminal(descriptor: int) -> bytes:
-    """Read what there is; Linux reports the end of a terminal as an error."""
+    """Read all output; Linux reports the end of a terminal as an error."""
     try:
         return os.read(descriptor, 65_536)
     except OSError:
@@ -82,7 +82,7 @@ def read_terminal(descriptor: int) -> bytes:
 
 
 def test_a_terminal_gets_colour_and_a_pipe_none(cli: CommandLine) -> None:
-    """NO_COLOR takes it away, FORCE_COLOR forces none on a pipe."""
+    """NO_COLOR disables it; FORCE_COLOR does not enable it on a pipe."""
     words = ["get-title", "movie", "34"]
     code, shown = run_on_terminal(cli, *words)
     assert (code, ESCAPE in shown) == (0, True)
@@ -94,7 +94,7 @@ def test_a_terminal_gets_colour_and_a_pipe_none(cli: CommandLine) -> None:
 def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
     cli: CommandLine, tmp_path: Path
 ) -> None:
-    """And it is gone when the report comes."""
+    """It is removed before the report."""
     path = tmp_path / FILE_NAMES["tv"]
     path.write_bytes((sample_folder() / FILE_NAMES["tv"]).read_bytes())
     report = "0 created, 0 changed, 40 unchanged, 0 rejected"
@@ -147,7 +147,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(cli: CommandLine) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_disk_is_one_line(cli: CommandLine) -> None:
-    """And no success."""
+    """It is not reported as a success."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*PROGRAM, "list-titles", "movie"],
@@ -161,7 +161,7 @@ def test_a_full_disk_is_one_line(cli: CommandLine) -> None:
 
 
 def test_an_output_that_is_not_utf_8_still_gets_everything(cli: CommandLine) -> None:
-    """What it cannot hold is escaped: JSON stays JSON."""
+    """Other characters are escaped, and JSON stays valid."""
     words = ["get-title", "tv", "44"]
     as_json = [*words, "--output", "json"]
     done = run(cli, *as_json, PYTHONIOENCODING="latin-1")
@@ -171,12 +171,12 @@ def test_an_output_that_is_not_utf_8_still_gets_everything(cli: CommandLine) -> 
 
 
 def _heed_ctrl_c() -> None:
-    """Undo what shells do to jobs in the background, and these tests may be one: ignore it."""
+    """Enable Ctrl-C, which shells disable for background jobs."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
-    """In the middle of a request, with a word and without a traceback."""
+    """During a request, with a message and without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -186,11 +186,11 @@ def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  # does nothing that a thread could hold
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  # it does nothing that could block in a thread
         )
         with process:
             silent.accept()[0].close()
-            connection, _ = silent.accept()  # it tries again, and waits now
+            connection, _ = silent.accept()  # it is retrying, and waits now
             with connection:
                 process.send_signal(signal.SIGINT)
                 printed, told = process.communicate(timeout=PATIENCE)
@@ -204,7 +204,7 @@ def test_the_version_is_told(cli: CommandLine) -> None:
 
 
 def test_only_what_is_needed_is_imported() -> None:
-    """JSON needs no rich, and nothing but an engine needs moto."""
+    """JSON does not need rich, and only an engine needs moto."""
     code = (
         "import sys, catalog_model.cli.program; "
         "print([name for name in ('rich', 'moto', 'flask') if name in sys.modules])"
@@ -225,7 +225,7 @@ def test_only_what_is_needed_is_imported() -> None:
 
 @contextmanager
 def serving(*words: str, **more: str) -> Iterator[subprocess.Popen[str]]:
-    """Start `serve` on a free port; a test that fails meanwhile does not wait for its end."""
+    """Start `serve` on a free port; a failing test does not wait for its end."""
     if has_dynoxide():
         more["DYNOXIDE"] = str(find_dynoxide())
     with subprocess.Popen(
@@ -254,7 +254,7 @@ def read_until(process: subprocess.Popen[str], last: str) -> list[str]:
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> None:
-    """With the lines that it prints; it ends cleanly when told to."""
+    """With the printed settings; it ends cleanly when it is told to."""
     if signal.getsignal(told) == signal.SIG_IGN:
         pytest.skip(f"{told.name} is ignored here, as under nohup, and serve keeps to that")
     with serving(CATALOG_TABLE="my-table") as process:
@@ -279,7 +279,7 @@ def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> 
 
 
 def test_serve_tells_programs_all_of_it_as_json() -> None:
-    """Endpoint, table and environment; also with moto."""
+    """Endpoint, table and environment, with moto as well."""
     words = ("--output", "json", "--table", "some-table", "--engine", "moto")
     with serving(*words) as process:
         told = json.loads("".join(read_until(process, "}")))
@@ -292,7 +292,7 @@ def test_serve_tells_programs_all_of_it_as_json() -> None:
 
 
 def test_serve_can_be_empty_and_exposed_as_a_container_of_its_own_wants_it() -> None:
-    """The table is somebody else's to make, and is not there before."""
+    """Another program creates the table; it does not exist before."""
     with serving("--empty", "--expose", "--engine", "moto") as process:
         lines = read_until(process, "Ctrl-C stops it")
         assert lines[0].endswith(", with no table\n")
@@ -327,7 +327,7 @@ def test_serve_says_when_its_port_is_taken() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_serve_ends_where_nobody_can_be_told_how_to_reach_it() -> None:
-    """And its engine with it."""
+    """Its engine ends as well."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*PROGRAM, "serve", "--empty", "--port", "0", "--engine", "moto"],
@@ -341,7 +341,7 @@ def test_serve_ends_where_nobody_can_be_told_how_to_reach_it() -> None:
 
 
 def test_serve_ends_when_its_engine_does() -> None:
-    """It says so; nothing is left that looks alive."""
+    """With a message, and without processes that seem alive."""
     with serving("--output", "json") as process:
         told = json.loads("".join(read_until(process, "}")))
         (child,) = first_children(process.pid, PATIENCE)

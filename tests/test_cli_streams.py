@@ -56,7 +56,7 @@ OTHERS: dict[str, str] = {
     "status": "",
     "verify": "",
 }
-"""Words behind the commands that are no access patterns; `serve` would not end."""
+"""Arguments for commands that are not access patterns; `serve` would not end."""
 
 WITHOUT_COMMAND = ("", "--help", "--version", "no-such-command", "--output yaml")
 
@@ -68,7 +68,7 @@ ALIEN = Movie.from_json(
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     stdout: str
@@ -76,14 +76,14 @@ class Ended(NamedTuple):
 
 
 class Programs:
-    """Runs commands, each in a process of its own, on one table."""
+    """Runs commands, each in a separate process, on one table."""
 
     def __init__(self, cli: CommandLine, process: subprocess.Popen[str]) -> None:
         self.cli = cli
         self._process = process
 
     def run(self, words: list[str], streams: dict[str, str]) -> Ended:
-        """Run a command with streams in some states, on the table as it always is before."""
+        """Run a command with streams in some states, on the table in its original state."""
         if "delete" in words:
             create_table(other_one(self.cli))
         if "delete-title" in words:
@@ -96,13 +96,13 @@ class Programs:
 
 
 def other_one(cli: CommandLine) -> Catalog:
-    """Give a handle on the table that is made to be deleted."""
+    """Return a handle on the table that exists to be deleted."""
     return Catalog("other-one", client=cli.catalog.client)
 
 
 @contextmanager
 def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
-    """Run the process that forks, in a folder with the files of the examples."""
+    """Run the forking process in a folder with the files of the examples."""
     for name in FILE_NAMES.values():
         (folder / name).write_bytes((sample_folder() / name).read_bytes())
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
@@ -121,7 +121,7 @@ def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """A table with the sample data, and whatever runs commands on it."""
+    """A table with the sample data, and the runner of commands on it."""
     with start_engine() as engine:
         cli = CommandLine(engine).filled(read_folder(sample_folder()))
         with running(cli, tmp_path_factory.mktemp("streams")) as programs:
@@ -129,7 +129,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Give the words of each command that does something."""
+    """Return the words of every command that does something."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             yield from leaves(inner, (*path, name))
@@ -141,7 +141,7 @@ COMMANDS = sorted(" ".join(path) for path in leaves(program))
 
 
 def words_of(command: str) -> list[str]:
-    """Give a command with arguments that fit the sample data."""
+    """Return a command with arguments for the sample data."""
     name = command.removeprefix("explain ")
     pattern = "load_titles" if name == "load" else name.replace("-", "_")
     behind = OTHERS[command] if command in OTHERS else EXAMPLES[pattern]
@@ -149,7 +149,7 @@ def words_of(command: str) -> list[str]:
 
 
 def hold(programs: Programs, words: list[str], states: list[dict[str, str]]) -> None:
-    """Hold a command with whole streams beside itself with others."""
+    """Compare a command with intact streams to itself with other ones."""
     whole = programs.run(words, {})
     assert "Traceback" not in whole.stderr
     for streams in states:
@@ -165,7 +165,7 @@ def hold(programs: Programs, words: list[str], states: list[dict[str, str]]) -> 
 
 
 def is_timed(words: list[str]) -> bool:
-    """Tell whether a command does not print the same twice."""
+    """Whether the output of a command differs between runs."""
     return not words or words[0] in ("explain", "create", "load", "sample-titles", "status")
 
 
@@ -175,7 +175,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full
 @needs_full
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_ends_alike_whatever_its_streams_are(programs: Programs, command: str) -> None:
-    """Closed is as /dev/null, a reader who is gone wants no more, a full stdout is 255."""
+    """Closed is like /dev/null, a gone reader ends the output, and a full stdout is 255."""
     is_explained = command.startswith("explain ")
     hold(programs, words_of(command), STATES[1:3] if is_explained else STATES)
 
@@ -183,7 +183,7 @@ def test_a_command_ends_alike_whatever_its_streams_are(programs: Programs, comma
 @needs_full
 @pytest.mark.parametrize("command", COMMANDS)
 def test_its_help_too(programs: Programs, command: str) -> None:
-    """It is printed while click still reads the words."""
+    """It is printed while click is still parsing the words."""
     for state in ("cut", "full"):
         ended = programs.run([*command.split(), "--help"], {"stdout": state})
         assert ended.code == (UNEXPECTED if state == "full" else 0), ended
@@ -193,12 +193,12 @@ def test_its_help_too(programs: Programs, command: str) -> None:
 @needs_full
 @pytest.mark.parametrize("words", WITHOUT_COMMAND)
 def test_so_does_the_program_without_a_command(programs: Programs, words: str) -> None:
-    """And with one that there is not."""
+    """With an unknown command, too."""
     hold(programs, words.split(), [*STATES, *TOGETHER])
 
 
 def test_what_was_written_is_whole(programs: Programs) -> None:
-    """After all of it: every write was made as a whole, whoever could read about it."""
+    """After all commands, every write is complete, even if its output was lost."""
     assert len(COMMANDS) > 40
     assert verify(programs.cli.catalog).is_clean
     ended = programs.run(words_of("delete"), {"stdout": "full", "stderr": "full"})

@@ -1,6 +1,6 @@
-"""Requests and capacity units of every access pattern, against the contract's bounds.
+"""Requests and capacity units of every access pattern, compared with the contract's bounds.
 
-On dynoxide alone, which charges as DynamoDB documents it. ``-s`` shows the tables.
+On dynoxide only, which charges like DynamoDB's documentation. ``-s`` shows the tables.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _charged(engine: Engine) -> None:
 
 @pytest.fixture(scope="module")
 def reads(_charged: None, full_catalog: Catalog, records: Records) -> list[Row]:
-    """What the reads cost over the whole catalogue."""
+    """The costs of the reads over the whole catalogue."""
     rows = measure_reads(full_catalog, Reference(records))
     sys.stdout.write(f"\n{as_table(rows)}\n")
     return rows
 
 
 def test_every_read_keeps_its_bound(reads: list[Row]) -> None:
-    """Each call that was measured, not only their average, is within the contract."""
+    """Every measured call, not only the average, is within the contract."""
     assert [row for row in reads if not row.is_within] == []
 
 
@@ -48,7 +48,7 @@ def test_every_read_was_measured(reads: list[Row]) -> None:
 def test_every_write_is_a_read_and_one_transaction(
     catalog: Catalog, titles: list[Movie | TVShow]
 ) -> None:
-    """The requests are those that the docstrings state; a write of nothing new sends no write."""
+    """The requests are those in the docstrings; a write that changes nothing sends no write."""
     ap.load_titles(catalog, titles[:20])
     rows = measure_writes(catalog)
     sys.stdout.write(f"\n{as_table(rows)}\n")
@@ -58,7 +58,7 @@ def test_every_write_is_a_read_and_one_transaction(
 
 
 def test_a_load_takes_few_requests(catalog: Catalog, titles: list[Movie | TVShow]) -> None:
-    """A read for 100 titles; for new ones a read and a transaction each time it is filled."""
+    """A read for 100 titles; for new ones, a read and a transaction each time the batch is full."""
     some = titles[:300]
     first = call(catalog, lambda: ap.load_titles(catalog, some))
     again = call(catalog, lambda: ap.load_titles(catalog, some))
@@ -73,7 +73,7 @@ def test_a_load_takes_few_requests(catalog: Catalog, titles: list[Movie | TVShow
 def test_a_sample_stays_cheap_after_most_titles_are_gone(
     catalog: Catalog, titles: list[Movie | TVShow]
 ) -> None:
-    """Deleting leaves no gaps that a sampler would have to probe."""
+    """Deletions leave no gaps that a sampler would have to probe."""
     movies = [title for title in titles if title.kind == "movie"][:300]
     ap.load_titles(catalog, movies)
     for title in movies[20:]:

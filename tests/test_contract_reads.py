@@ -1,4 +1,4 @@
-"""Every read against the plain-Python reference, over the whole catalogue, walking every page."""
+"""Every read compared with the plain-Python reference, over the whole catalogue, on every page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ BOUNDARIES = (0, 1, 3, 4, 15, 16, 63, 64, 255, 256, 1023, 1024, 4095, 4096, 16_3
 MATCHES = ("all", "any")
 EXAMPLES = {"moto": 2, "dynoxide": 60}
 MOST_PAGES = {"moto": 2, "dynoxide": 30}
-"""moto looks through the whole table for every Query, so it gets fewer questions."""
+"""moto scans the whole table for every Query, so it gets fewer questions."""
 
 _T = TypeVar("_T")
 Law = Callable[[_T], None]
 
 
 class Asking:
-    """Asks the table and the reference the same, as often as the engine allows."""
+    """Compares the table with the reference, as often as the engine's speed allows."""
 
     def __init__(self, engine: Engine, catalog: Catalog, reference: Reference) -> None:
         self.catalog = catalog
@@ -42,15 +42,15 @@ class Asking:
         self._most_pages = MOST_PAGES[engine.name]
 
     def holds(self, questions: st.SearchStrategy[_T], law: Law[_T], *, cost: int = 1) -> None:
-        """Check the law on random questions, on fewer where each costs much."""
+        """Check the law on random questions; on fewer if they are expensive."""
         settings(max_examples=max(1, self._examples // cost))(given(questions)(law))()
 
     def agrees(
         self, function: Callable[..., Page[Title]], expected: list[Record], limit: int, **asked: Any
     ) -> None:
-        """Check that walking all pages gives what the reference expects.
+        """Check that the pages together are what the reference expects.
 
-        Where the list is too long for the engine, the pages get longer.
+        If the list is too long for the engine, the pages are longer.
         """
         limit = max(limit, len(expected) // self._most_pages)
 
@@ -62,7 +62,7 @@ class Asking:
 
 @pytest.fixture(scope="session")
 def reference(records: Records) -> Reference:
-    """The records as the reference holds them."""
+    """The records in the form of the reference."""
     return Reference(records)
 
 
@@ -78,19 +78,19 @@ directions = st.booleans()
 
 
 def genres_of(reference: Reference, kind: Kind) -> list[int]:
-    """Name the genres of a kind, and some that have no titles."""
+    """Return the genres of a kind, and some without titles."""
     return [*reference.genre_counts(kind), *UNKNOWN_GENRES]
 
 
 def values_of(reference: Reference, kind: Kind, name: str) -> list[Any]:
-    """Name the values that a field has in the data, each once."""
+    """Return the distinct values of a field in the data."""
     found = {record[name] for record in reference.records[kind] if record.get(name)}
     return sorted(found)
 
 
 @st.composite
 def top_rated_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
-    """Draw bounds where they matter: at magnitudes of votes, at the data's own values, beside."""
+    """Draw bounds at magnitudes of votes, at values in the data, and next to them."""
     kind = draw(kinds)
     votes = st.sampled_from(BOUNDARIES) | st.sampled_from(values_of(reference, kind, "vote_count"))
     ratings = st.sampled_from(values_of(reference, kind, "vote_average"))
@@ -104,7 +104,7 @@ def top_rated_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]
 
 @st.composite
 def release_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
-    """Draw days that titles were released on, in either order, and others."""
+    """Draw days with releases, in either order, and other days."""
     kind = draw(kinds)
     own = st.sampled_from(values_of(reference, kind, DATES[kind]))
     days = own | st.dates().map(str)
@@ -119,7 +119,7 @@ def release_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
 
 @st.composite
 def prefix_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
-    """Draw the beginning of a name, and write it otherwise: case, accents, punctuation, space."""
+    """Draw a prefix of a name, with different case, accents, punctuation and spaces."""
     kind = draw(kinds)
     name = draw(st.sampled_from(values_of(reference, kind, NAMES[kind])))
     prefix = name[: draw(st.integers(0, len(name)))]
@@ -129,7 +129,7 @@ def prefix_questions(draw: st.DrawFn, reference: Reference) -> dict[str, Any]:
 
 
 def disguised(prefix: str, manner: int) -> str:
-    """Write a prefix so that it still folds to the same."""
+    """Rewrite a prefix without changing its folded form."""
     return (
         prefix,
         prefix.replace("e", "e\u0301"),
@@ -140,7 +140,7 @@ def disguised(prefix: str, manner: int) -> str:
 
 @st.composite
 def key_lists(draw: st.DrawFn, reference: Reference) -> list[TitleKey]:
-    """Draw keys of titles that are there, of some that are not, and some twice."""
+    """Draw keys of existing titles, missing ones and duplicates."""
     kind = draw(kinds)
     there = st.sampled_from([record["id"] for record in reference.records[kind]])
     keys = st.builds(TitleKey, kinds, there | st.integers(1, 10**38 - 1))
@@ -149,14 +149,14 @@ def key_lists(draw: st.DrawFn, reference: Reference) -> list[TitleKey]:
 
 
 def test_every_title_is_got_by_its_key(asking: Asking) -> None:
-    """get_titles gives all titles in any order asked, however many."""
+    """get_titles returns all titles in the requested order, however many."""
     every = [(kind, r) for kind in KINDS for r in reversed(asking.reference.records[kind])]
     found = ap.get_titles(asking.catalog, [TitleKey(kind, r["id"]) for kind, r in every])
     assert [title and title.to_json() for title in found] == [record for _, record in every]
 
 
 def test_keys_are_answered_in_their_order_with_none_for_missing_titles(asking: Asking) -> None:
-    """A list as long as the keys, duplicates included."""
+    """A list as long as the keys, including duplicates."""
     by_key = {
         TitleKey(kind, record["id"]): record
         for kind in KINDS
@@ -172,7 +172,7 @@ def test_keys_are_answered_in_their_order_with_none_for_missing_titles(asking: A
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_title_comes_alone_or_with_its_memberships(asking: Asking, kind: Kind) -> None:
-    """get_title and get_title_with_genres agree; memberships stand in the order of genre_ids."""
+    """get_title and get_title_with_genres agree; memberships are in the order of genre_ids."""
 
     def law(record: Record) -> None:
         for consistent in (False, True):
@@ -192,7 +192,7 @@ def test_a_title_comes_alone_or_with_its_memberships(asking: Asking, kind: Kind)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_id_of_no_title_is_not_found_by_either_read(asking: Asking, kind: Kind) -> None:
-    """Also one that belongs to a title of the other kind only."""
+    """Including ids of titles of the other kind only."""
     own, others = ({r["id"] for r in asking.reference.records[k]} for k in (kind, _other(kind)))
     for title_id in (min(others - own), max(others - own), 10**38 - 1):
         with pytest.raises(TitleNotFoundError, match=str(title_id)):
@@ -207,7 +207,7 @@ def _other(kind: Kind) -> Kind:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_genre_begins_with_the_most_popular_of_it(asking: Asking, kind: Kind) -> None:
-    """The first page of every list by popularity is the files' order, which is its reference."""
+    """The first page of every list by popularity is in file order, the reference for it."""
     for genre_id in genres_of(asking.reference, kind):
         page = ap.list_titles_in_genre(asking.catalog, kind, genre_id)
         in_file_order = [r for r in asking.reference.records[kind] if genre_id in r["genre_ids"]]
@@ -218,7 +218,7 @@ def test_each_genre_begins_with_the_most_popular_of_it(asking: Asking, kind: Kin
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_titles_of_a_kind_come_in_every_order(asking: Asking, kind: Kind, order: str) -> None:
-    """(value, id), both turned when descending; no title is missed or repeated over the pages."""
+    """(value, id), both reversed when descending; the pages neither miss nor repeat a title."""
 
     def law(question: tuple[bool, int]) -> None:
         descending, limit = question
@@ -232,7 +232,7 @@ def test_all_titles_of_a_kind_come_in_every_order(asking: Asking, kind: Kind, or
 @pytest.mark.parametrize("order", GENRE_ORDERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_titles_of_a_genre_come_in_every_order(asking: Asking, kind: Kind, order: str) -> None:
-    """As all of a kind; an empty or unknown genre is an empty page."""
+    """Like all of a kind; an empty or unknown genre is an empty page."""
 
     def law(question: tuple[int, bool, int]) -> None:
         genre_id, descending, limit = question
@@ -261,7 +261,7 @@ def test_several_genres_are_met_in_all_or_in_any(asking: Asking, kind: Kind, mat
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_genres_that_titles_share_are_met_together(asking: Asking, kind: Kind) -> None:
-    """With the genres of one title asked for, that title is among the answers."""
+    """A title is found by all of its own genres."""
 
     def law(question: tuple[Record, int]) -> None:
         record, limit = question
@@ -275,7 +275,7 @@ def test_genres_that_titles_share_are_met_together(asking: Asking, kind: Kind) -
 
 
 def test_top_rated_titles_are_above_both_bounds(asking: Asking) -> None:
-    """Both strict, the best first, of all or of one genre."""
+    """Both bounds are exclusive, best first, for all titles or one genre."""
 
     def law(question: tuple[dict[str, Any], int]) -> None:
         asked, limit = question
@@ -285,7 +285,7 @@ def test_top_rated_titles_are_above_both_bounds(asking: Asking) -> None:
 
 
 def test_every_boundary_of_a_magnitude_is_strict(engine: Engine, asking: Asking) -> None:
-    """One vote less, as many, one more: the partition that is filtered changes, the rule never."""
+    """One vote less, equal, one more: the filtered partition changes, the rule does not."""
     around = [bound + step for bound in BOUNDARIES for step in (-1, 0, 1)]
     for min_votes in around if engine.name == "dynoxide" else around[-4:]:
         asked: dict[str, Any] = {"kind": "movie", "min_votes": min_votes, "min_rating": 7}
@@ -295,7 +295,7 @@ def test_every_boundary_of_a_magnitude_is_strict(engine: Engine, asking: Asking)
 
 
 def test_titles_released_between_two_days_include_both_days(asking: Asking) -> None:
-    """Never one without a date; nothing when the days are the wrong way round."""
+    """Without titles that have no date; empty if the days are reversed."""
 
     def law(question: tuple[dict[str, Any], int]) -> None:
         asked, limit = question
@@ -306,7 +306,7 @@ def test_titles_released_between_two_days_include_both_days(asking: Asking) -> N
 
 
 def test_names_are_found_by_their_beginning_however_it_is_written(asking: Asking) -> None:
-    """Without regard to case, accents or punctuation, in the order of the names."""
+    """Ignoring case, accents and punctuation, sorted by name."""
 
     def law(question: tuple[dict[str, Any], int]) -> None:
         asked, limit = question
@@ -327,14 +327,14 @@ def test_names_are_found_by_their_beginning_however_it_is_written(asking: Asking
     ],
 )
 def test_the_reference_folds_names_as_people_do(written: str, same: str) -> None:
-    """What the reference takes from the package is checked here by example."""
+    """The reference uses the package's folding, which is checked here by examples."""
     assert fold_name(written) == fold_name(same)
     assert fold_name(written) != fold_name(same[:-1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_counts_are_exact(asking: Asking, kind: Kind) -> None:
-    """All genres that have titles, by id, with their names; the total; 0 for an unknown genre."""
+    """All genres with titles, by id, with their names; the total; 0 for an unknown genre."""
     counts = asking.reference.genre_counts(kind)
     found = [(g.id, g.kind, g.name, g.title_count) for g in ap.list_genres(asking.catalog, kind)]
     assert found == [(id_, kind, genre_name(kind, id_), counts[id_]) for id_ in counts]
@@ -344,7 +344,7 @@ def test_counts_are_exact(asking: Asking, kind: Kind) -> None:
 
 
 def test_samples_are_titles_of_the_kind(asking: Asking) -> None:
-    """Distinct ones, as many as asked for or as there are."""
+    """Distinct ones, as many as requested or as exist."""
     for kind in KINDS:
         records = asking.reference.records[kind]
         for count in (0, 1, 20, 101, len(records), 10**37):
@@ -358,7 +358,7 @@ def test_samples_are_titles_of_the_kind(asking: Asking) -> None:
 def test_the_real_catalogue_has_so_many_good_titles(
     asking: Asking, kind: Kind, how_many: int
 ) -> None:
-    """More than 100 votes and better than 6, walked over pages."""
+    """More than 100 votes and better than 6, page by page."""
 
     def page_after(after: str | None) -> Page[Title]:
         bounds: dict[str, Any] = {"min_votes": 100, "min_rating": 6, "limit": 250}

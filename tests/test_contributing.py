@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and the how-to pages, followed to the letter on a copy of the project."""
+"""CONTRIBUTING.md and the how-to pages, followed exactly on a copy of the project."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
 
 
 def well_kept(folder: Path) -> str:
-    """Say what the linter and the rule for imports find in a copy; "" where that is nothing."""
+    """Return the findings of the linter and the import rules in a copy; "" if there are none."""
     commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
     if find_spec("ruff") is None:
         pytest.skip("ruff is not installed: it comes with the dependency group lint")
@@ -39,7 +39,7 @@ def well_kept(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with everything that the page on access patterns changes, its tables written anew."""
+    """A copy with all changes from the page on access patterns, and regenerated tables."""
     folder = copy_of_the_tree(tmp_path_factory.mktemp("pattern") / "project")
     apply_diffs(PATTERN_PAGE, folder)
     made = run_in(folder, "-m", "docs.generate")
@@ -48,7 +48,7 @@ def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) -> None:
-    """Its own test passes, and so do those that want to know of every access pattern."""
+    """Its own test passes, and so do those that cover every access pattern."""
     files = ("hidden_gems", "public_api", "cli_help", "declarations", "refusals", "fault_laws")
     chosen = f"(gems or every_access or documentation) and not {OTHER_ENGINE}"
     names = [f"tests/test_{name}.py" for name in files]
@@ -59,7 +59,7 @@ def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) ->
 
 
 def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -> None:
-    """So the one on the page is no ornament."""
+    """So the one on the page has an effect."""
     folder = Path(shutil.copytree(with_pattern, tmp_path / "project", ignore=LEFT_OUT))
     path = folder / "catalog_model" / "reads" / "ranges.py"
     before, after = path.read_text().split("def list_hidden_gems")
@@ -73,7 +73,7 @@ def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -
 
 
 def test_the_new_pattern_is_in_the_tables_and_well_kept(with_pattern: Path) -> None:
-    """The README has its row, in its place; style is as everywhere."""
+    """The README has its row in the right place; the style is that of the project."""
     rows = re.findall(
         r"^\| [^|]+ \| `(\w+)` \|", (with_pattern / "README.md").read_text(), re.MULTILINE
     )
@@ -83,7 +83,7 @@ def test_the_new_pattern_is_in_the_tables_and_well_kept(with_pattern: Path) -> N
 
 @pytest.fixture(scope="module")
 def sample(with_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine with the sample data, of the kind that `catalog-model serve` would take."""
+    """An engine with the sample data, of the kind that `catalog-model serve` chooses."""
     folder = tmp_path_factory.mktemp("data")
     for name in FILE_NAMES.values():
         (folder / name).write_bytes((sample_folder() / name).read_bytes())
@@ -102,11 +102,11 @@ def sample(with_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -> None:
-    """The new command is there, and each request is within what was declared."""
+    """The new command exists, and each request is within its declaration."""
     ((command, shown),) = [each for b in blocks(PATTERN_PAGE, "console") for each in commands_of(b)]
     words = command.split()[1:]
     done = run_in(with_pattern, "-m", "catalog_model", *words, **sample.environment())
-    if sample.name == "moto":  # it makes its units up
+    if sample.name == "moto":  # it invents its capacity figures
         assert done.stdout.count("ALL#movie#") == shown.count("ALL#movie#")
         return
     assert done.returncode == 0, done.stderr
@@ -118,14 +118,14 @@ def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -
 
 @pytest.fixture(scope="module")
 def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with everything that the page on attributes changes."""
+    """A copy with all changes from the page on attributes."""
     folder = copy_of_the_tree(tmp_path_factory.mktemp("attribute") / "project")
     apply_diffs(ATTRIBUTE_PAGE, folder)
     return folder
 
 
 def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) -> None:
-    """By every write and by a migration; and every rule on versions holds for one more."""
+    """By every write and by a migration; the rules on versions hold for the new one, too."""
     names = [f"tests/test_{name}.py" for name in ("decade", "evolution")]
     quick = "" if has_dynoxide() else " and not every_write and not newer"  # slow on moto
     chosen = f"not {OTHER_ENGINE}{quick}"
@@ -144,7 +144,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_the_map_has_one_line_for_each_package() -> None:
-    """In the order of the layers that `lint-imports` enforces, with what it says of itself."""
+    """In the order of the layers that `lint-imports` enforces, with their docstrings."""
     package = Path(catalog_model.__file__).parent
     listed = re.findall(r"^\| \d+ \| \[`(\w+)`\]\(\S+\) \| \S", GUIDE, re.MULTILINE)
     assert listed == [name for layer in layers() for name in layer]
@@ -154,7 +154,7 @@ def test_the_map_has_one_line_for_each_package() -> None:
 
 
 def test_what_the_guide_names_exists() -> None:
-    """Modules, targets of make, tests, and where links lead."""
+    """Modules, make targets, tests, and targets of links."""
     listed = GUIDE.partition("| to change | look in |")[2].partition("<!--")[0]
     modules = re.findall(r"`([a-z_/]+)`", listed)
     assert len(modules) > 15
@@ -173,7 +173,7 @@ def test_what_the_guide_names_exists() -> None:
 
 
 def test_people_and_machines_run_the_same_check() -> None:
-    """The workflow calls `.ci/run`, and that `make check`, on every Python; then `make oldest`."""
+    """The workflow calls `.ci/run`, which runs `make check` on every Python, then `make oldest`."""
     workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text("utf-8")
     assert re.findall(r"run: (.*)", workflow) == [".ci/run", "make oldest"]
     assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith("\nmake check")

@@ -1,4 +1,4 @@
-"""Processes and the engine are killed for real: nothing acknowledged is lost, nothing is half."""
+"""Processes and the engine are killed: no acknowledged write is lost, none is incomplete."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="only dynoxide ke
 
 @pytest.fixture
 def some(titles: list[AnyTitle]) -> list[AnyTitle]:
-    """Titles enough for a load of several transactions."""
+    """Enough titles for a load of several transactions."""
     return random.Random(9).sample(titles, 80)
 
 
 @pytest.fixture
 def crashes(tmp_path: Path, some: list[AnyTitle]) -> Iterator[Crashes]:
-    """A table that writers change, on an engine that keeps it."""
+    """A table that writers change, on a persistent engine."""
     with crashing(tmp_path, some, seed=2) as crashes:
         yield crashes
 
@@ -44,7 +44,7 @@ def crashes(tmp_path: Path, some: list[AnyTitle]) -> Iterator[Crashes]:
 def test_whatever_is_killed_nothing_is_lost_and_nothing_is_half(
     tmp_path: Path, some: list[AnyTitle]
 ) -> None:
-    """Writers, loaders and the engine, each at once or at a request; `make soak` has many more."""
+    """Writers, loaders and the engine, at any time or at a request; `make soak` has many more."""
     figures = run(8, 4, tmp_path, some)
     assert figures.notes == []
     assert figures.is_clean
@@ -57,7 +57,7 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_is_half(
 
 @needs_dynoxide
 def test_a_product_that_writes_in_two_requests_is_found_out(crashes: Crashes) -> None:
-    """Killed between them, it leaves half of a title: what the kills above would find."""
+    """Killed in between, it leaves an incomplete title, which the tests above would detect."""
     crashes.kill_writer("broken", "answered", 2, writers=1, splits=True)
     assert crashes.figures.kills["broken"] == 1
     assert crashes.figures.findings > 0
@@ -67,7 +67,7 @@ def test_a_product_that_writes_in_two_requests_is_found_out(crashes: Crashes) ->
 
 @needs_dynoxide
 def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> None:
-    """Here somebody undoes it; the table is in step, so only the journal knows."""
+    """Another writer undoes it; the table is intact, so only the journal shows the loss."""
     with crashes.writers() as worker:
         worker.await_answers(20)
         worker.finish()
@@ -82,12 +82,12 @@ def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> No
 
 
 def by_act(acts: list[Act]) -> dict[Any, Act]:
-    """Give the last act on each title."""
+    """Return the last act on each title."""
     return {act.key: act for act in acts}
 
 
 def entries(act: Act, *after: dict[str, Any]) -> list[dict[str, Any]]:
-    """Make the journal of one act."""
+    """Return the journal of one act."""
     return [{"begun": 1, "act": asdict(act)}, *after]
 
 
@@ -98,7 +98,7 @@ def entries(act: Act, *after: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_write_without_an_answer_is_there_whole_or_not_at_all(
     there: AnyTitle, applied: int, lost: int, last: list[dict[str, Any]]
 ) -> None:
-    """Its process was killed, or the engine was; the title is one of two, and no third."""
+    """The process or the engine was killed; the title has one of two values, and no other."""
     model = Model([HEAT])
     model.replay(entries(CHANGE, *last))
     missing, unanswered, found = model.settle(by_key([there]))
@@ -107,7 +107,7 @@ def test_a_write_without_an_answer_is_there_whole_or_not_at_all(
 
 @pytest.mark.parametrize(("there", "lost"), [(HEAT, 1), (RENAMED, 0), (None, 1)])
 def test_a_write_with_an_answer_is_there(there: AnyTitle | None, lost: int) -> None:
-    """Neither what was before nor nothing will do."""
+    """Neither the previous title nor none is accepted."""
     model = Model([HEAT])
     model.replay(entries(CHANGE, {"done": 1, "answer": RENAMED.to_json_text()}))
     missing, unanswered, _ = model.settle(by_key([there] if there else []))
@@ -120,7 +120,7 @@ def test_a_write_with_an_answer_is_there(there: AnyTitle | None, lost: int) -> N
 def test_only_a_killed_engine_may_say_that_a_deletion_found_nothing(
     was_killed: bool, lost: int
 ) -> None:
-    """It forgets the token of a request, so that the client's repetition meets its own work."""
+    """The engine forgets the token of a request, so the client's retry meets its own write."""
     meanwhile = [{"engine": "down"}, {"engine": "up"}] if was_killed else []
     model = Model([HEAT])
     model.replay(entries(DELETION, *meanwhile, {"done": 1, "answer": NOT_FOUND}))
@@ -129,7 +129,7 @@ def test_only_a_killed_engine_may_say_that_a_deletion_found_nothing(
 
 
 def test_only_the_process_that_saw_the_engine_killed_is_excused() -> None:
-    """The next one has to be told the truth."""
+    """The next process must get the correct answer."""
     model = Model([HEAT])
     model.replay([{"engine": "down"}])
     model.replay(entries(DELETION, {"done": 1, "answer": NOT_FOUND}))
@@ -138,7 +138,7 @@ def test_only_the_process_that_saw_the_engine_killed_is_excused() -> None:
 
 
 def test_an_answer_that_cannot_be_is_noted() -> None:
-    """Even where the table is right."""
+    """Even if the table is correct."""
     model = Model([HEAT])
     model.replay(entries(CHANGE, {"done": 1, "answer": HEAT.to_json_text()}))
     missing, _, _ = model.settle(by_key([RENAMED]))

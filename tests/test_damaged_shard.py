@@ -1,6 +1,6 @@
-"""A shard that contradicts itself: writes say so at once, and deletions are made all the same.
+"""An inconsistent shard: writes report it immediately, and deletions still work.
 
-And what once damaged it does so no more: see `test_interleavings` for all that can come between.
+The cause of such damage was removed: see `test_interleavings` for all possible interleavings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TALLY = keys.tally_key("movie", 0)
 
 
 def slot(number: int) -> ItemKey:
-    """Give the key of a slot of the shard."""
+    """Return the key of a slot of the shard."""
     return keys.slot_key("movie", 0, number)
 
 
@@ -39,22 +39,22 @@ def fill(catalog: Catalog, *ids: int) -> None:
 
 
 def erase(catalog: Catalog, key: ItemKey) -> None:
-    """Delete an item past the model."""
+    """Delete an item without the model."""
     client: Any = catalog.client
     client.delete_item(TableName=catalog.table, Key=key_attributes(key))
 
 
 def alter(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
-    """Change an item past the model."""
+    """Change an item without the model."""
     client: Any = catalog.client
     item = {**key_attributes(key), **dump(catalog).get(key, {}), **attributes}
     client.put_item(TableName=catalog.table, Item=item)
 
 
 def test_a_deletion_that_others_come_between_leaves_no_gap(catalog: Catalog) -> None:
-    """A starts to delete 8; B deletes 24; A reads the last slot: nothing; B puts 32; A commits.
+    """A starts to delete 8; B deletes 24; A finds the last slot missing; B puts 32; A commits.
 
-    The total is what A has read, and slot 0 must not stay empty for that.
+    A has read the old total, which must not leave slot 0 empty.
     """
     fill(catalog, 8, 16, 24)
 
@@ -80,7 +80,7 @@ def test_a_deletion_that_others_come_between_leaves_no_gap(catalog: Catalog) -> 
 
 
 def test_a_last_owner_that_is_the_title_itself_by_now_is_read_again(catalog: Catalog) -> None:
-    """It is deleted and put again between two readings: no plan names its slot twice."""
+    """It is deleted and put again between two reads: no plan contains its slot twice."""
     fill(catalog, 8, 16)
 
     def again() -> None:
@@ -93,7 +93,7 @@ def test_a_last_owner_that_is_the_title_itself_by_now_is_read_again(catalog: Cat
 
 
 def gap(catalog: Catalog) -> None:
-    """Slot 0 is empty, and the last slot lies beyond the total: what the old deletion left."""
+    """Slot 0 is empty, and the last slot is beyond the total, as after the old deletion."""
     fill(catalog, 8, 16, 24)
     table = dump(catalog)
     for key in [slot(0), *(at for at in table if keys.title_pk(TitleKey("movie", 8)) == at.PK)]:
@@ -103,7 +103,7 @@ def gap(catalog: Catalog) -> None:
 
 
 def missing_last(catalog: Catalog) -> None:
-    """The last slot is not there."""
+    """The last slot is missing."""
     fill(catalog, 8, 16, 24)
     erase(catalog, slot(2))
 
@@ -115,31 +115,31 @@ def unreadable_last(catalog: Catalog) -> None:
 
 
 def taken(catalog: Catalog) -> None:
-    """A title's slot names another."""
+    """A title's slot names another one."""
     fill(catalog, 8, 16, 24)
     alter(catalog, slot(0), title_id={"N": "24"})
 
 
 def last_is_its_own(catalog: Catalog) -> None:
-    """The last slot names a title that has another."""
+    """The last slot names a title with a different slot."""
     fill(catalog, 8, 16, 24)
     alter(catalog, slot(2), title_id={"N": "8"})
 
 
 def last_is_elsewhere(catalog: Catalog) -> None:
-    """The owner of the last slot says that it has another."""
+    """The owner of the last slot has a different slot number."""
     fill(catalog, 8, 16, 24)
     alter(catalog, keys.title_key(TitleKey("movie", 24)), _slot={"N": "7"})
 
 
 def without_tally(catalog: Catalog) -> None:
-    """The counts are gone."""
+    """The counts are missing."""
     fill(catalog, 8, 16, 24)
     erase(catalog, TALLY)
 
 
 def beyond(catalog: Catalog) -> None:
-    """A slot beyond the last, where the next title would go."""
+    """A slot after the last one, where the next title would be placed."""
     fill(catalog, 8, 16, 24)
     alter(catalog, slot(3), **codec.encode_slot(TitleKey("movie", 32), 3))
 
@@ -160,7 +160,7 @@ DAMAGES: list[Callable[[Catalog], None]] = [
 def test_a_title_of_a_damaged_shard_is_deleted_all_the_same(
     catalog: Catalog, damage: Callable[[Catalog], None]
 ) -> None:
-    """Each of its titles in turn, at once, and a repair then leaves nothing."""
+    """Each title in turn, immediately; a repair afterwards finds nothing."""
     damage(catalog)
     ids = sorted(key.id for key in _titles(dump(catalog)))
     for number in ids[:-1]:
@@ -169,7 +169,7 @@ def test_a_title_of_a_damaged_shard_is_deleted_all_the_same(
         assert ap.delete_title(catalog, "movie", number).id == number
         assert time.monotonic() - began < 5
         assert TitleKey("movie", number) not in _titles(dump(catalog))
-        assert _broken(catalog) <= before + 1  # a gap where nothing could be moved to
+        assert _broken(catalog) <= before + 1  # a gap if there was nothing to move into it
     assert not repair(catalog).left
     assert {key.id for key in assert_in_step(catalog)} == {ids[-1]}
 
@@ -180,7 +180,7 @@ def _titles(table: Table) -> list[TitleKey]:
 
 
 def _broken(catalog: Catalog) -> int:
-    """Count the titles that their slot does not name."""
+    """Count the titles whose slot names another one."""
     table = dump(catalog)
     owned = 0
     for key in _titles(table):
@@ -195,7 +195,7 @@ def _broken(catalog: Catalog) -> int:
 def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
     catalog: Catalog, damage: Callable[[Catalog], None], way: str
 ) -> None:
-    """Not that others were faster: nobody was. It is said at once, and a repair is the way out."""
+    """The error names the damage instead of a conflict, and is immediate; a repair resolves it."""
     damage(catalog)
     new = movie(40, 18)
     writes: dict[str, Callable[[], object]] = {
@@ -217,7 +217,7 @@ def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
 
 
 def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
-    """No condition on it could hold: nothing is sent."""
+    """No condition on it could hold, so nothing is sent."""
     fill(catalog, 8)
     alter(catalog, keys.title_key(TitleKey("movie", 8)), _version={"N": "1.5"})
     writes = 0
@@ -228,7 +228,7 @@ def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
 
     with (
         hooked(catalog, "before-call.dynamodb.TransactWriteItems", count),
-        pytest.raises(UnknownEntityError, match="_version is no whole number"),
+        pytest.raises(UnknownEntityError, match="_version is not a whole number"),
     ):
         ap.update_popularity(catalog, "movie", 8, 5.0)
     assert writes == 0
@@ -237,7 +237,7 @@ def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
 def test_a_race_that_is_lost_every_time_is_called_one(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody changes the title before each try: that is no damage, and it takes all tries."""
+    """The title changes before each attempt: this is not damage, and it takes all attempts."""
     fill(catalog, 8)
     rival = Catalog(catalog.table, client=catalog.client)
     tries = 0
@@ -261,7 +261,7 @@ def test_a_race_that_is_lost_every_time_is_called_one(
 
 
 def test_a_slot_of_a_newer_version_is_not_deleted(catalog: Catalog) -> None:
-    """What a newer version of this package wrote is no damage."""
+    """Items of a newer version of this package are not damage."""
     fill(catalog, 8, 16)
     alter(catalog, slot(1), _schema={"N": "99"})
     with pytest.raises(SchemaMismatchError):
@@ -271,7 +271,7 @@ def test_a_slot_of_a_newer_version_is_not_deleted(catalog: Catalog) -> None:
 def test_a_title_that_cannot_be_read_is_rejected_by_a_load_and_the_rest_is_loaded(
     catalog: Catalog,
 ) -> None:
-    """Nothing is put in its place: who put it there has to say what it is."""
+    """It is not overwritten; its author must decide what it is."""
     fill(catalog, 8)
     alter(catalog, keys.title_key(TitleKey("movie", 8)), title={"L": []}, popularity={"L": []})
     alter(catalog, keys.title_key(TitleKey("movie", 8)), _slot={"S": "first"})
@@ -282,7 +282,7 @@ def test_a_title_that_cannot_be_read_is_rejected_by_a_load_and_the_rest_is_loade
 
 
 def test_the_refused_items_are_named_as_the_service_lists_them(catalog: Catalog) -> None:
-    """Its reasons are in the order of the actions that were sent, which is not that of the plan."""
+    """The reasons are in the order of the actions sent, which is not that of the plan."""
     fill(catalog, 8)
     own, other = (codec.encode_title(movie(n, 18), version=1, slot=0) for n in (8, 16))
     planned = (
@@ -302,7 +302,7 @@ def test_the_refused_items_are_named_as_the_service_lists_them(catalog: Catalog)
 def test_a_plan_that_names_an_item_twice_is_not_sent(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is ours, and names the item; the service would refuse the transaction."""
+    """The error is one of this package and names the item, before the service rejects it."""
     monkeypatch.setattr(Gateway, "_send", None)
     with pytest.raises(ConflictError, match=r"nothing was sent.*SLOT#movie#0 \| SLOT#"):
         catalog.gateway.transact((Delete(slot(0)), Put(codec.encode_slot(TitleKey("movie", 8), 0))))

@@ -1,4 +1,4 @@
-"""A request ends at its deadline, however slowly its answer comes, and whatever it waits for."""
+"""A request ends at its deadline, however slow the answer and whatever it waits for."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ THROTTLED = response(
 
 
 def wait(_: socket.socket) -> None:
-    """Say nothing."""
+    """Send nothing."""
     time.sleep(10 * DEADLINE)
 
 
 def after(sent: bytes, then: Callable[[socket.socket], None]) -> Act:
-    """Send the beginning at once."""
+    """Send the beginning immediately."""
 
     def act(connection: socket.socket, _: int) -> None:
         connection.sendall(sent)
@@ -75,7 +75,7 @@ def after(sent: bytes, then: Callable[[socket.socket], None]) -> Act:
 
 
 def endless(part: bytes) -> Callable[[socket.socket], None]:
-    """Send the same again and again, a byte at a time."""
+    """Send the same bytes repeatedly, one at a time."""
 
     def go_on(connection: socket.socket) -> None:
         while True:
@@ -85,7 +85,7 @@ def endless(part: bytes) -> Callable[[socket.socket], None]:
 
 
 def lines(connection: socket.socket) -> None:
-    """Send whole lines of a head that does not end."""
+    """Send complete header lines without end."""
     for number in range(90):
         connection.sendall(b"X-%d: a\r\n" % number)
         time.sleep(0.05)
@@ -105,12 +105,12 @@ WAYS: dict[str, Act] = {
     "trouble": after(response(Garbled(b"", 503)), lambda _: time.sleep(DEADLINE / 3)),
     "no answer": after(response(Garbled(b"<html>")), lambda _: time.sleep(DEADLINE / 3)),
 }
-"""Ways in which an endpoint lets a request wait; each would take many times the deadline."""
+"""Ways in which an endpoint delays a request, each by many times the deadline."""
 
 
 @contextmanager
 def ends_in_time(kind: type[CatalogError] = UnreachableError) -> Iterator[None]:
-    """Expect an error, of this class, at the deadline."""
+    """Expect an error of this class at the deadline."""
     began = time.monotonic()
     with pytest.raises(kind) as caught:
         yield
@@ -123,7 +123,7 @@ def ends_in_time(kind: type[CatalogError] = UnreachableError) -> Iterator[None]:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
-    """In each mode of retries; a read, a write and an operation."""
+    """In each retry mode; a read, a write and an operation."""
     calls: dict[str, Callable[[Catalog], object]] = {
         "legacy": table_status,
         "standard": lambda c: ap.get_title(c, *HER.key),
@@ -139,7 +139,7 @@ def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
     "way", ["silence", "head drips", "body drips", "chunks drip", "body stops"]
 )
 def test_a_call_ends_at_its_deadline_over_tls(way: str, certificate: Path) -> None:
-    """As the service has it: each record is one more wait."""
+    """As with the service; each TLS record is another wait."""
     with serving(WAYS[way], certificate=certificate) as address:
         handle = handle_on(address, deadline=DEADLINE, verify=str(certificate)).warm()
         with ends_in_time():
@@ -147,7 +147,7 @@ def test_a_call_ends_at_its_deadline_over_tls(way: str, certificate: Path) -> No
 
 
 def test_a_handshake_that_is_not_answered_is_not_waited_for() -> None:
-    """A port that accepts, and does not speak TLS."""
+    """The port accepts connections, and does not speak TLS."""
     with serving(lambda c, _: wait(c), is_reading=False) as address:
         handle = handle_on(address.replace("http:", "https:"), deadline=DEADLINE).warm()
         with ends_in_time():
@@ -155,7 +155,7 @@ def test_a_handshake_that_is_not_answered_is_not_waited_for() -> None:
 
 
 def test_an_answer_over_tls_is_read(certificate: Path) -> None:
-    """In parts, too, and on a connection that is used again."""
+    """In parts, too, and on a reused connection."""
 
     def act(connection: socket.socket, _: int) -> None:
         for part in (ANSWER[:40], ANSWER[40:].replace(b"Connection: close\r\n", b"")):
@@ -169,13 +169,13 @@ def test_an_answer_over_tls_is_read(certificate: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key with a certificate of its own for 127.0.0.1, as a client would trust it."""
+    """A key with a self-signed certificate for 127.0.0.1, trusted by a client."""
     return make_certificate(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 @pytest.mark.parametrize("seconds", [0.25, 0.0005])
 def test_it_says_that_it_was_the_deadline(seconds: float) -> None:
-    """With its seconds as they were said, and what was asked."""
+    """With the configured seconds and the operation."""
     with serving(WAYS["body drips"]) as address, pytest.raises(UnreachableError) as caught:
         ap.get_title(handle_on(address, deadline=seconds), *HER.key)
     assert f"GetItem was given up at its deadline of {seconds} s: no answer" in str(caught.value)
@@ -183,15 +183,15 @@ def test_it_says_that_it_was_the_deadline(seconds: float) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_no_retry_is_begun_whose_pause_would_go_beyond_the_deadline(mode: str) -> None:
-    """It is over at once then; a request that was throttled last says so."""
+    """The call ends immediately; a request that was throttled last is reported as throttled."""
 
     def refuse(connection: socket.socket, _: int) -> None:
         connection.sendall(THROTTLED)
 
     with serving(refuse) as address:
         handle = handle_on(address, mode, DEADLINE)
-        # All modes but the first do as the service wishes: it is to be nine seconds.
-        longest: Any = lambda **_: 9.0  # noqa: E731  # botocore-stubs have no answer of a handler
+        # All modes but the first use the service's advice, which is nine seconds here.
+        longest: Any = lambda **_: 9.0  # noqa: E731  # botocore-stubs lack the return value of a handler
         handle.client.meta.events.register_first("needs-retry.dynamodb", longest)
         began = time.monotonic()
         with ends_in_time(ThrottledError):
@@ -200,7 +200,7 @@ def test_no_retry_is_begun_whose_pause_would_go_beyond_the_deadline(mode: str) -
 
 
 def test_a_connection_that_is_not_accepted_is_not_waited_for() -> None:
-    """Where a connect hangs, as before a firewall that says nothing."""
+    """The connect hangs, as with a firewall that drops packets."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(8)]
@@ -215,7 +215,7 @@ def test_a_connection_that_is_not_accepted_is_not_waited_for() -> None:
 
 
 def test_an_endpoint_that_does_not_read_is_not_waited_for() -> None:
-    """A large request is not sent for longer than the request may take."""
+    """Sending a large request ends at the deadline, too."""
     large = HER.replace(overview="x" * 390_000, genre_ids=list(range(1, 9)))
     found: Any = {"Responses": {"titles": []}, "UnprocessedKeys": {}}
 
@@ -232,7 +232,7 @@ def test_an_endpoint_that_does_not_read_is_not_waited_for() -> None:
 
 
 def test_an_answer_that_is_slow_but_in_time_is_right() -> None:
-    """And the connection serves the next request, with its timeouts as they were."""
+    """The connection serves the next request, with its original timeouts."""
 
     def act(connection: socket.socket, _: int) -> None:
         connection.sendall(ANSWER[:40])
@@ -246,7 +246,7 @@ def test_an_answer_that_is_slow_but_in_time_is_right() -> None:
 
 
 def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
-    """Also on connections that it has open already."""
+    """Including connections that are already open."""
     is_dripping = threading.Event()
 
     def act(connection: socket.socket, _: int) -> None:
@@ -267,7 +267,7 @@ ITEM = codec.encode_title(HER, version=7, slot=0)
 
 
 def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
-    """And what goes through the client itself has none."""
+    """Requests of the client itself have no deadline."""
 
     def act(connection: socket.socket, _: int) -> None:
         time.sleep(DEADLINE)
@@ -284,7 +284,7 @@ def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
 
 
 def test_threads_have_deadlines_of_their_own() -> None:
-    """Of many that share a handle each ends in time."""
+    """Each of many threads that share a handle ends in time."""
     with serving(WAYS["body drips"]) as address:
         handle = handle_on(address, deadline=DEADLINE).warm()
         took: list[float] = []
@@ -304,9 +304,9 @@ def test_threads_have_deadlines_of_their_own() -> None:
     assert max(took) < DEADLINE + 2 * GRACE
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forks beside threads
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # about forks with threads
 def test_a_child_process_has_deadlines_too() -> None:
-    """After a fork, on the client that its parent made."""
+    """After a fork, with the client of the parent process."""
     with serving(WAYS["head drips"]) as address:
         handle = handle_on(address, deadline=DEADLINE).warm()
         child = os.fork()
@@ -321,7 +321,7 @@ def test_a_child_process_has_deadlines_too() -> None:
 
 
 def test_botocore_has_what_a_deadline_hangs_on() -> None:
-    """Its names are private: where a release has others, deadlines would not be kept."""
+    """These attributes are private; without them in a release, deadlines would not be enforced."""
     client: Any = Catalog("t").client
     endpoint = client._endpoint
     assert type(endpoint._event_emitter).__module__ == "catalog_model.dynamodb.deadline"
@@ -333,7 +333,7 @@ def test_botocore_has_what_a_deadline_hangs_on() -> None:
 
 
 def test_the_deadline_is_half_a_minute_unless_it_is_said() -> None:
-    """As an argument, or None for no limit."""
+    """Or an argument; None for no limit."""
     assert Catalog("t").deadline == DEFAULT_DEADLINE == 30
     assert Catalog("t", deadline=None).deadline is None
     assert Catalog("t", deadline=2).deadline == 2.0
@@ -341,7 +341,7 @@ def test_the_deadline_is_half_a_minute_unless_it_is_said() -> None:
 
 @pytest.mark.parametrize("deadline", [0, -1, 0.0, float("nan"), float("inf"), "5", True, [5], b"1"])
 def test_a_deadline_is_a_number_of_seconds(deadline: Any) -> None:
-    """Above 0, and finite; refused when the handle is made, with its value."""
+    """Above 0 and finite; otherwise it is rejected when the handle is made, with its value."""
     with pytest.raises(InvalidArgumentError, match="deadline must be"):
         Catalog("t", deadline=deadline)
 
@@ -353,7 +353,7 @@ def test_a_deadline_is_a_number_of_seconds(deadline: Any) -> None:
 def test_the_environment_says_the_deadline(
     monkeypatch: pytest.MonkeyPatch, text: str, deadline: float | None
 ) -> None:
-    """CATALOG_DEADLINE; an argument goes before it."""
+    """CATALOG_DEADLINE; an argument takes precedence."""
     monkeypatch.setenv("CATALOG_DEADLINE", text)
     assert Catalog.from_env().deadline == deadline
     assert Catalog.from_env(deadline=3).deadline == 3.0
@@ -370,7 +370,7 @@ def test_a_deadline_of_the_environment_that_is_none_is_refused(
 
 
 def test_an_error_before_the_deadline_is_what_it_was() -> None:
-    """A deadline changes nothing where it is not reached."""
+    """The deadline has no effect before it is reached."""
     with (
         strict_catalog() as catalog,
         without_pauses(),

@@ -1,4 +1,4 @@
-"""What an access pattern declares is what it asks for: every request of it, and what it costs."""
+"""Access patterns make exactly the requests that they declare, at the declared costs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from docs import calls
 
 ROOT = Path(__file__).parents[1]
 DIFF = re.compile(r"^```diff$.*?^```$", re.DOTALL | re.MULTILINE)
-"""What a how-to would add, and so is not there yet."""
+"""Additions of a how-to page, which do not exist yet."""
 
 
 def departures(explanations: Iterable[Explanation], engine: Engine) -> list[str]:
-    """Say where calls depart from what their patterns declare; moto's units are constants."""
+    """Return where calls differ from their declarations; moto's units are constants."""
     return [
         f"{each.comparison.pattern.name}{dict(each.comparison.arguments)}: {departure.what}"
         for each in explanations
@@ -36,20 +36,20 @@ def departures(explanations: Iterable[Explanation], engine: Engine) -> list[str]
 
 
 def steps_made(explanations: Iterable[Explanation]) -> set[int]:
-    """Give which steps made a request, by identity."""
+    """Return the steps that made a request, by identity."""
     lines = (line for each in explanations for line in each.comparison.lines)
     return {id(line.step) for line in lines if line.requests}
 
 
 @pytest.fixture(scope="module")
 def many_titles(engine: Engine, titles: list[Movie | TVShow]) -> list[Movie | TVShow]:
-    """The whole catalogue; part of it where each Query looks at all there is, as moto's does."""
+    """The whole catalogue; a part of it on moto, where each Query scans the table."""
     return titles if engine.measures else titles[::16]
 
 
 @pytest.fixture(scope="module")
 def filled(engine: Engine, many_titles: list[Movie | TVShow]) -> Iterator[Catalog]:
-    """A handle on a table with these titles; nobody writes to it."""
+    """A handle on a table with these titles, for reading only."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, many_titles)
@@ -61,9 +61,9 @@ def filled(engine: Engine, many_titles: list[Movie | TVShow]) -> Iterator[Catalo
 def test_a_read_asks_for_what_it_declares(
     filled: Catalog, engine: Engine, many_titles: list[Movie | TVShow], name: str
 ) -> None:
-    """Operation, index, key condition and consistency; at most so many requests, items and units.
+    """Operation, index, key condition and consistency; the maximum of requests, items and units.
 
-    And every request that is declared is made by some call.
+    Every declared request is made by some call.
     """
     asked = [call for call in calls.reads(many_titles) if call.pattern == name]
     explained = [each for call in asked for each in call.explained(filled)]
@@ -74,9 +74,9 @@ def test_a_read_asks_for_what_it_declares(
 def test_a_write_asks_for_what_it_declares(
     catalog: Catalog, engine: Engine, many_titles: list[Movie | TVShow]
 ) -> None:
-    """The same for creations, changes, deletions and loads, each on what the ones before left.
+    """The same for creations, changes, deletions and loads, each after the previous ones.
 
-    But for the steps of unusual cases, which `test_update_title` has.
+    Without the steps of unusual cases, which `test_update_title` covers.
     """
     explained = [each for call in calls.writes(many_titles) for each in call.explained(catalog)]
     assert departures(explained, engine) == []
@@ -87,7 +87,7 @@ def test_a_write_asks_for_what_it_declares(
 
 
 def test_every_access_pattern_is_called_here() -> None:
-    """One that is added without calls that prove it fails here; so does a call of none."""
+    """A new pattern without calls fails here, and so do calls of an unknown one."""
     assert {*calls.READS, *calls.WRITES} == set(ap.PATTERNS)
     for name, declared in ap.PATTERNS.items():
         assert (name in calls.WRITES) == (declared.role == "write")
@@ -95,7 +95,7 @@ def test_every_access_pattern_is_called_here() -> None:
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
 def test_every_access_pattern_is_declared_in_full(name: str) -> None:
-    """A question in one line, steps with keys on indexes that there are, and what they read."""
+    """A question in one line, steps with keys of existing indexes, and their reads."""
     pattern = ap.PATTERNS[name]
     assert pattern.question
     assert "\n" not in pattern.question
@@ -108,7 +108,7 @@ def test_every_access_pattern_is_declared_in_full(name: str) -> None:
 
 
 def test_what_the_documentation_names_exists() -> None:
-    """Every function in its tables is an access pattern, and every `ap.` in it is one to import."""
+    """Every function in its tables is an access pattern, and every `ap.` in it can be imported."""
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     for page in pages:
         text = DIFF.sub("", page.read_text("utf-8"))
@@ -120,7 +120,7 @@ def test_what_the_documentation_names_exists() -> None:
 
 
 def test_a_declared_pattern_is_the_function_itself() -> None:
-    """Its signature, types and docstring are untouched: the decorator gives back what it got."""
+    """Signature, types and docstring are unchanged: the decorator returns its argument."""
 
     def ask(catalog: Catalog, kind: str, *, limit: int = 20) -> list[str]:
         """Ask."""

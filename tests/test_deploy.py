@@ -1,4 +1,4 @@
-"""The Dockerfile, compose.yaml and the task for ECS agree with the code, and with each other."""
+"""The Dockerfile, compose.yaml and the ECS task agree with the code and with each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SERVICES = compose()["services"]
 
 
 def hadolint() -> str:
-    """Find the linter of Dockerfiles, beside this Python or elsewhere."""
+    """Return the path of hadolint, next to this Python or elsewhere."""
     here = Path(sysconfig.get_path("scripts"))
     found = shutil.which("hadolint", path=str(here)) or shutil.which("hadolint")
     if found is None:
@@ -50,7 +50,7 @@ def hadolint() -> str:
 
 
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
-    """Not even where it only informs."""
+    """Not even at the level of information."""
     done = subprocess.run(
         [hadolint(), "--no-color", str(ROOT / "Dockerfile")],
         capture_output=True,
@@ -61,7 +61,7 @@ def test_the_linter_of_dockerfiles_finds_nothing() -> None:
 
 
 def test_every_stage_starts_from_the_one_base_and_the_last_is_the_application() -> None:
-    """So that one argument replaces it, and `docker build .` builds what the file is for."""
+    """So one argument replaces it, and `docker build .` builds the application."""
     found = stages()
     for stage in found.values():
         assert stage.base == "${BASE}" or stage.base in found
@@ -71,7 +71,7 @@ def test_every_stage_starts_from_the_one_base_and_the_last_is_the_application() 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_an_image_is_run_by_a_numbered_nobody_without_a_shell(name: str) -> None:
-    """Kubernetes refuses a named user as perhaps root; a shell would keep SIGTERM to itself."""
+    """Kubernetes rejects a named user, who may be root; a shell would not pass on SIGTERM."""
     found = stages()
     stage = found[name]
     user, _, group = found[stage.base].one("USER").partition(":")
@@ -86,7 +86,7 @@ def test_an_image_is_run_by_a_numbered_nobody_without_a_shell(name: str) -> None
 
 
 def test_nothing_in_the_dockerfile_holds_a_secret() -> None:
-    """No argument and no variable; the index comes by a mount wherever pip asks for one."""
+    """Neither in arguments nor in variables; the index comes from a mount wherever pip needs it."""
     for stage in stages().values():
         for value in (*stage.all("ARG"), *stage.all("ENV")):
             assert not LOOKS_SECRET.search(value), value
@@ -98,8 +98,8 @@ def test_nothing_in_the_dockerfile_holds_a_secret() -> None:
 
 
 def test_what_is_copied_is_there_and_nothing_else_leaves_the_tree() -> None:
-    """.dockerignore leaves out everything, and takes back what the Dockerfile names."""
-    copied = {"deploy/wheelhouse"}  # by mounts
+    """.dockerignore excludes everything, except what the Dockerfile names."""
+    copied = {"deploy/wheelhouse"}  # mounted
     for stage in stages().values():
         for words in stage.all("COPY"):
             if "--from=" not in words:
@@ -115,7 +115,7 @@ def test_what_is_copied_is_there_and_nothing_else_leaves_the_tree() -> None:
 
 
 def test_what_the_build_of_the_wheel_reads_is_copied() -> None:
-    """The files that pyproject.toml names."""
+    """The files named in pyproject.toml."""
     copied = " ".join(stages()["wheel"].all("COPY"))
     project = PROJECT["project"]
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
@@ -125,7 +125,7 @@ def test_what_the_build_of_the_wheel_reads_is_copied() -> None:
 
 @pytest.mark.parametrize("name", ["build", *PINNED])
 def test_what_an_image_installs_is_pinned_and_what_the_project_asks_for(name: str) -> None:
-    """`make pins` makes them anew; each has hashes, so that an index cannot put in others."""
+    """`make pins` updates them; each has hashes, so an index cannot replace them."""
     text = (ROOT / "deploy" / "requirements" / f"{name}.txt").read_text()
     pins = re.findall(r"^([a-z0-9-]+)==(\S+)[^\n]*?\\\n    --hash=sha256:", text, re.MULTILINE)
     assert len(pins) == len(re.findall("^[a-z]", text, re.MULTILINE))
@@ -141,7 +141,7 @@ def test_what_an_image_installs_is_pinned_and_what_the_project_asks_for(name: st
 
 
 def test_the_ports_and_paths_are_the_applications() -> None:
-    """The same everywhere; health is asked at a path that it answers."""
+    """The same everywhere; health checks use a path that exists."""
     stage = stages()["app"]
     (healthy,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", stage.one("HEALTHCHECK"))
     assert healthy[1] in routes()
@@ -156,7 +156,7 @@ def test_the_ports_and_paths_are_the_applications() -> None:
 
 
 def test_compose_is_what_its_schema_allows() -> None:
-    """The published one, which comes with check-jsonschema."""
+    """The published schema, which is part of check-jsonschema."""
     schema = get_builtin_schema("vendor.compose-spec")
     errors = [error.message for error in Draft7Validator(schema).iter_errors(compose())]
     assert errors == []
@@ -164,7 +164,7 @@ def test_compose_is_what_its_schema_allows() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_of_compose_may_do_nothing_that_it_need_not(name: str) -> None:
-    """Read-only, without capabilities, reached from this machine alone."""
+    """Read-only, without capabilities, reachable from this machine only."""
     service = SERVICES[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
@@ -187,7 +187,7 @@ def test_compose_starts_each_service_when_what_it_needs_is_done() -> None:
 
 
 def environments() -> dict[str, dict[str, Any]]:
-    """Give the variables that each file sets."""
+    """Return the variables that each file sets."""
     found = {f"compose {name}": each.get("environment", {}) for name, each in SERVICES.items()}
     found["ecs"] = {each["name"]: each["value"] for each in TASK_APP["environment"]}
     return found
@@ -195,7 +195,7 @@ def environments() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("where", environments())
 def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(where: str) -> None:
-    """What looks like a secret is the dummy of an engine that checks none."""
+    """Apparent secrets are dummies for an engine that does not check them."""
     values = environments()[where]
     assert set(values) <= variables_read() | UNDERSTOOD_BY_BOTOCORE
     for name, value in values.items():
@@ -205,7 +205,7 @@ def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(where: s
 
 
 def test_images_set_no_variable_but_pythons() -> None:
-    """Which table, and as whom, is said where they run."""
+    """The table and the identity are set where they run."""
     found = stages()
     for name in SHIPPED:
         for stage in (found[name], found[found[name].base]):
@@ -214,7 +214,7 @@ def test_images_set_no_variable_but_pythons() -> None:
 
 
 def test_there_is_time_to_end() -> None:
-    """Longer than gunicorn may take from SIGTERM, or work would be lost."""
+    """More than gunicorn may take after SIGTERM, so no work is lost."""
     drain = SERVICES["app"]["environment"]["CATALOG_DRAIN_SECONDS"]
     grace = float(SERVICES["app"]["stop_grace_period"].removesuffix("s"))
     assert grace > drain + seconds_to_end()
@@ -225,21 +225,21 @@ def test_there_is_time_to_end() -> None:
 @pytest.mark.parametrize("words", [SERVICES["create"]["command"], SERVICES["load"]["command"],
                                    json.loads(stages()["engine"].one("CMD"))])  # fmt: skip
 def test_the_commands_are_the_programs(words: list[str]) -> None:
-    """With options that it has; files are looked for only when it runs."""
+    """With valid options; files are needed only at runtime."""
     command = program.commands[words[0]]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_page_permits_what_the_application_calls() -> None:
-    """Each access pattern of `app.py` and no other, in the narrower of its policies."""
+    """Exactly the access patterns of `app.py`, in the narrower of its policies."""
     called = set(re.findall(r"\bap\.(\w+)\(", (EXAMPLE / "app.py").read_text()))
     page = (ROOT / "docs" / "deployment.md").read_text()
     assert {name.replace("_", "-") for name in called} == set(re.findall("--patterns (\\S+)", page))
 
 
 def test_the_task_is_what_ecs_takes() -> None:
-    """By the service's own description, which comes with botocore."""
+    """Checked with botocore's description of the service."""
     model = botocore.session.get_session().get_service_model("ecs")
     shape: Any = model.operation_model("RegisterTaskDefinition").input_shape
     assert not ParamValidator().validate(TASK, shape).has_errors()

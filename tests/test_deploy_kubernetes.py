@@ -1,4 +1,4 @@
-"""The manifests for Kubernetes: valid, careful, and in step with the application and its image."""
+"""The Kubernetes manifests are valid, restrictive, and consistent with the application."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ each_container = pytest.mark.parametrize("name", CONTAINERS)
 
 @pytest.mark.parametrize("name", FOUND)
 def test_a_manifest_is_what_kubernetes_takes(name: str) -> None:
-    """By its own schemas, without a field that it does not know."""
+    """By Kubernetes' own schemas, without unknown fields."""
     version = kubernetes_validate.latest_version()
     kubernetes_validate.validate(FOUND[name], version, strict=True)
 
 
 def test_the_folders_put_together_all_of_them() -> None:
-    """Each file is named once, and each that is named is there."""
+    """Each file is listed once, and each listed file exists."""
     named = []
     for folder, each in kustomizations().items():
         assert each["namespace"] == FOUND[f"Namespace/{each['namespace']}"]["metadata"]["name"]
@@ -59,7 +59,7 @@ def test_the_folders_put_together_all_of_them() -> None:
 
 @pytest.mark.parametrize("folder", ["app", "table"])
 def test_kustomize_renders_them(folder: str) -> None:
-    """With the images and the settings in their places."""
+    """With the images and settings filled in."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     done = subprocess.run(
@@ -80,7 +80,7 @@ def test_kustomize_renders_them(folder: str) -> None:
 
 @each_pod
 def test_a_pod_may_do_nothing_that_it_need_not(pod: str) -> None:
-    """What the Pod Security Standard `restricted` demands, and the namespace enforces."""
+    """The requirements of the Pod Security Standard `restricted`, which the namespace enforces."""
     spec = PODS[pod]["spec"]
     user = stages()["final"].one("USER")
     context = spec["securityContext"]
@@ -95,7 +95,7 @@ def test_a_pod_may_do_nothing_that_it_need_not(pod: str) -> None:
 
 @each_container
 def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
-    """A read-only root, no capability, memory that it may not exceed."""
+    """A read-only root file system, no capabilities, and a memory limit."""
     container = CONTAINERS[name]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -108,7 +108,7 @@ def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
 
 @each_pod
 def test_a_pod_is_somebody_in_aws_and_nobody_in_kubernetes(pod: str) -> None:
-    """Its account names a role of IAM, and is handed no token for the cluster."""
+    """Its account names an IAM role, and gets no token for the cluster."""
     spec = PODS[pod]["spec"]
     account = FOUND[f"ServiceAccount/{spec['serviceAccountName']}"]
     role = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
@@ -117,7 +117,7 @@ def test_a_pod_is_somebody_in_aws_and_nobody_in_kubernetes(pod: str) -> None:
 
 
 def test_each_pod_has_a_role_of_its_own() -> None:
-    """What serves may not delete the table."""
+    """The serving pod may not delete the table."""
     roles = [
         each["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
         for name, each in FOUND.items()
@@ -128,7 +128,7 @@ def test_each_pod_has_a_role_of_its_own() -> None:
 
 @pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
 def test_a_probe_asks_what_the_application_answers(probe: str) -> None:
-    """Only readiness asks the table: a pod is not restarted because DynamoDB is away."""
+    """Only readiness depends on the table: pods are not restarted when DynamoDB is unavailable."""
     asked = APP[probe]["httpGet"]
     assert asked["path"] in routes()
     assert asked["port"] in [port["name"] for port in APP["ports"]]
@@ -137,14 +137,14 @@ def test_a_probe_asks_what_the_application_answers(probe: str) -> None:
 
 
 def test_there_are_two_and_one_of_them_stays() -> None:
-    """While nodes are drained, and while a new version comes."""
+    """While nodes are drained, and during an update."""
     assert DEPLOYMENT["replicas"] == 2
     assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert FOUND["PodDisruptionBudget/app"]["spec"]["maxUnavailable"] == 1
 
 
 def test_what_selects_pods_selects_these() -> None:
-    """The deployment, the service, the budget and the spreading, and not the job's."""
+    """The deployment, the service, the budget and the spreading, but not the job."""
     labels = PODS["app"]["metadata"]["labels"]
     selectors: list[dict[str, str]] = [
         DEPLOYMENT["selector"]["matchLabels"],
@@ -159,7 +159,7 @@ def test_what_selects_pods_selects_these() -> None:
 
 
 def test_the_port_is_the_images() -> None:
-    """And the service and Prometheus find it."""
+    """The service and Prometheus use it, too."""
     (port,) = APP["ports"]
     assert str(port["containerPort"]) == stages()["app"].one("EXPOSE")
     assert FOUND["Service/app"]["spec"]["ports"][0]["targetPort"] == port["name"]
@@ -169,7 +169,7 @@ def test_the_port_is_the_images() -> None:
 
 
 def test_there_is_time_to_end() -> None:
-    """A hook before SIGTERM, if there is one, the drain, and what gunicorn may take afterwards."""
+    """The hook before SIGTERM, if any, the drain, and gunicorn's time afterwards."""
     before = APP.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     drain = float(variables_of(APP)["CATALOG_DRAIN_SECONDS"])
     grace = PODS["app"]["spec"]["terminationGracePeriodSeconds"]
@@ -177,13 +177,13 @@ def test_there_is_time_to_end() -> None:
 
 
 def variables_of(container: Any) -> dict[str, str]:
-    """Give what a container sets itself."""
+    """Return the variables that a container sets."""
     return {each["name"]: each["value"] for each in container.get("env", [])}
 
 
 @each_container
 def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(name: str) -> None:
-    """Credentials come from the role, not from here."""
+    """Credentials come from the role."""
     literals = kustomizations()["common"]["configMapGenerator"][0]["literals"]
     shared = dict(literal.split("=", 1) for literal in literals)
     variables = shared | variables_of(CONTAINERS[name])
@@ -194,7 +194,7 @@ def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(name: st
 
 @each_container
 def test_an_image_is_one_that_is_built_and_its_command_one_that_it_has(name: str) -> None:
-    """With options that it has; where a tag is said, it is not `latest`."""
+    """With valid options; a tag, if given, is not `latest`."""
     container = CONTAINERS[name]
     folder = "app" if name == "app" else "table"
     (image,) = kustomizations()[folder]["images"]

@@ -1,8 +1,8 @@
-"""Items that somebody duplicated under another key, as the console does: damage, and no more.
+"""Items duplicated under another key, as with the console: this is damage, but nothing worse.
 
-Each item of a table is put again, as it is, under the key of each type of item: of another title
-or the same, of an item that is there or is not. What comes of it is found, mended or left; the
-titles beside it stay, and nothing is written twice.
+Each item of a table is put again, unchanged, under the key of each type of item: of another title
+or the same one, of an existing item or a missing one. The result is found, repaired or left; the
+other titles stay, and nothing is written twice.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ SHOW = TitleKey("tv", 949)
 
 
 def titles() -> list[Movie | TVShow]:
-    """Give what is in the table."""
+    """Return the contents of the table."""
     show = TVShow(**{**movie(949, 18).to_json(), "name": "Oz"})
     return [movie(949, 28, 80), movie(950, 28), movie(957, 18, 80), movie(16, 18), show]
 
 
 def targets() -> dict[str, ItemKey]:
-    """Give keys of each type, of items that are there and of such that are not."""
+    """Return keys of each type, of existing and missing items."""
     found: dict[str, ItemKey] = {}
     for name, key in (("next", NEXT), ("neighbour", NEIGHBOUR), ("nobody", NOBODY), ("show", SHOW)):
         found |= {
@@ -59,7 +59,7 @@ def targets() -> dict[str, ItemKey]:
 
 
 def sources(table: Table) -> dict[str, Item]:
-    """Give an item of each type."""
+    """Return an item of each type."""
     slot = read_int(table[keys.title_key(HEAT)], codec.SLOT)
     return {
         "title": table[keys.title_key(HEAT)],
@@ -74,7 +74,7 @@ SOURCES: Final = ("title", "listing", "membership", "slot", "tally")
 
 
 def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:
-    """Give a table for each key that the item is put under."""
+    """Yield a table for each key under which the item is put."""
     catalog = MemoryCatalog()
     ap.load_titles(catalog, titles())
     whole = dump(catalog)
@@ -97,7 +97,7 @@ def of_others(table: Table, *partitions: str) -> Table:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str, in_no_time: None) -> None:
-    """Under any key: mended or left with a reason, once and for all."""
+    """Under any key: repaired, or left with a reason, at the first attempt."""
     del in_no_time
     for key, catalog in damaged(source):
         before = dump(catalog)
@@ -117,7 +117,7 @@ def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str, in_no_
 
 
 def test_a_title_duplicated_under_another_id_writes_to_neither(in_no_time: None) -> None:
-    """Every write of the duplicate names it, and the memberships of the original survive."""
+    """Every write of the duplicate names it, and the memberships of the original are kept."""
     del in_no_time
     for key, catalog in damaged("title"):
         name = keys.parse_key(*key) if key.PK != "TITLE#movie#0949" else None

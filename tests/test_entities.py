@@ -1,4 +1,4 @@
-"""The catalogue's values: frozen, exact, and honest about what they cannot be."""
+"""The catalogue's values: immutable, exact, and with clear errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_record_of_the_files_comes_back_byte_for_byte(records: Records) ->
 
 
 def test_a_title_is_read_by_the_names_of_its_record() -> None:
-    """Fields carry the record's own names; lists are tuples; what is missing is None."""
+    """Fields have the names in the record; lists are tuples; missing fields are None."""
     heat = Movie.from_json(RECORD)
     assert (heat.id, heat.title, heat.genre_ids) == (949, "Heat", (80, 28))
     assert (heat.overview, heat.video) == (None, None)
@@ -63,7 +63,7 @@ def test_attributes_that_the_model_does_not_know_are_kept() -> None:
 
 @given(titles())
 def test_a_title_cannot_be_changed(title: Movie) -> None:
-    """Neither by setting an attribute, nor through what was handed in or out."""
+    """Neither by setting an attribute, nor through arguments or results."""
     before = title.to_json_text()
     with pytest.raises(AttributeError, match="frozen"):
         title.popularity = 1
@@ -78,7 +78,7 @@ def test_a_title_cannot_be_changed(title: Movie) -> None:
 
 @given(titles())
 def test_copies_of_a_title_are_equal_to_it(title: Movie) -> None:
-    """Equal, of equal hash, through copy, pickle and JSON."""
+    """Equal, with equal hashes, through copy, pickle and JSON."""
     for other in (
         copy.deepcopy(title),
         pickle.loads(pickle.dumps(title)),
@@ -90,7 +90,7 @@ def test_copies_of_a_title_are_equal_to_it(title: Movie) -> None:
 
 @pytest.mark.parametrize("changes", [{"popularity": 7}, {"genre_ids": [28, 80]}, {"tagline": None}])
 def test_titles_of_different_records_differ(changes: dict[str, Any]) -> None:
-    """Also where Python calls the values equal: 7 is not the JSON text 7.0."""
+    """Even if Python considers the values equal: the JSON texts 7 and 7.0 differ."""
     heat = Movie.from_json(RECORD)
     assert heat != heat.replace(**changes)
     assert heat != object()
@@ -102,7 +102,7 @@ def test_a_title_shows_what_it_is() -> None:
 
 
 def test_minus_zero_becomes_zero() -> None:
-    """DynamoDB knows only one zero."""
+    """DynamoDB has only one zero."""
     assert json.dumps(Movie(**{**RECORD, "popularity": -0.0}).popularity) == "0.0"
 
 
@@ -114,6 +114,6 @@ def test_tmdbs_genres_have_names() -> None:
 
 
 def test_a_page_is_the_sequence_of_its_items() -> None:
-    """It can be counted and walked."""
+    """It has a length and can be iterated over."""
     page = Page((1, 2))
     assert (len(page), list(page), page.next) == (2, [1, 2], None)

@@ -24,9 +24,9 @@ from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.orjson_answers import (
     READS,
-    hand_out,
     has_binary,
     parse_answer,
+    pass_on,
     read_with_orjson,
 )
 
@@ -106,7 +106,7 @@ def read_with_json(
     body = response_dict["body"]
     if response_dict["status_code"] == 200 and not has_binary(body):
         content = json.loads(body.decode())
-        hand_out(content, operation_model, response_dict, customized_response_dict)
+        pass_on(content, operation_model, response_dict, customized_response_dict)
 
 
 class Wire:

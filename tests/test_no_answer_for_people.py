@@ -63,7 +63,7 @@ def run(address: str, *words: str) -> Result:
 def assert_said(result: Result, address: str) -> None:
     """Accept one line about what came, and the exit code of a service that fails."""
     assert (result.exit_code, result.stdout) == (254, "")
-    assert "got no answer of DynamoDB but status 200, text/html" in result.stderr
+    assert "got no answer from DynamoDB but status 200, text/html" in result.stderr
     assert f"is a proxy or another program at {address}?" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -80,7 +80,7 @@ def test_explain_shows_the_request_that_got_no_answer() -> None:
     with serving(saying(HTML)) as address, without_pauses():
         result = run(address, "--output", "json", "explain", "get-title", "movie", "7")
     assert result.exit_code == 254
-    assert "got no answer of DynamoDB" in result.stderr
+    assert "got no answer from DynamoDB" in result.stderr
     [request] = json.loads(result.stdout)["requests"]
     assert request["retries"] == 1
 
@@ -96,7 +96,7 @@ def test_a_title_is_not_put_by_a_page(tmp_path: Path, before: tuple[bytes, ...])
         with serving(saying(*before, HTML)) as address, without_pauses():
             result = run(address, *words)
         assert result.exit_code == 254, result.output
-        assert "got no answer of DynamoDB" in result.stderr
+        assert "got no answer from DynamoDB" in result.stderr
         assert "created" not in result.stdout
 
 

@@ -212,7 +212,7 @@ def shown(figures: str) -> None:
     sys.stdout.write(f"\n{figures}")
 
 
-# -- What is not started ---------------------------------------------------------------------------
+# -- What is not started --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])

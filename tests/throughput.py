@@ -1,9 +1,9 @@
-"""A provisioned table's throughput, on engines that have none: `limited_throughput`.
+"""The throughput of a provisioned table, for engines without one: `limited_throughput`.
 
-Each table and each index has a bucket of read units and one of write units that holds what was not
-used in the last five minutes, as DynamoDB's burst capacity does. A request that finds too little
-is refused in the service's own ways. Time is that of a `Clock`, which only waiting moves, so that
-hours pass in seconds.
+Each table and index has a bucket of read units and one of write units that store the unused units
+of the last five minutes, like DynamoDB's burst capacity. A request without enough units is
+throttled with the service's own errors. Time is that of a `Clock`, which advances only by waiting,
+so hours pass in seconds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _EXCEEDED: Final = "The level of configured provisioned throughput for the table
 
 
 class Clock:
-    """A clock that only waiting moves."""
+    """A clock that advances only by waiting."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -55,13 +55,13 @@ class Clock:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Advance the time immediately."""
         with self._lock:
             self._now += max(0.0, seconds)
 
     @contextmanager
     def ruling(self) -> Iterator[None]:
-        """Let this package and botocore go by this clock in this block."""
+        """Make this package and botocore use this clock in this block."""
         ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
         with ExitStack() as stack:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
@@ -75,32 +75,32 @@ class Clock:
 
 @dataclass
 class Bucket:
-    """So many units a second, and what was left of the last five minutes."""
+    """A number of units per second, and the unused ones of the last five minutes."""
 
     rate: float
     level: float
     filled: float = 0.0
 
     def refill(self, now: float) -> None:
-        """Let units come in for the time that passed."""
+        """Add the units for the time that has passed."""
         self.level = min(self.most, self.level + (now - self.filled) * self.rate)
         self.filled = now
 
     @property
     def most(self) -> float:
-        """All that it can hold."""
+        """Its capacity."""
         return self.rate * BURST_SECONDS
 
     def has(self, units: float) -> bool:
-        """Tell whether so much is there; of more than it can hold, whether it is full."""
+        """Whether it contains this many units, or is full if that exceeds its capacity."""
         return self.level >= min(units, self.most)
 
 
 @dataclass
 class Throughput:
-    """The buckets of a table and its indexes, and how it went.
+    """The buckets of a table and its indexes, and their statistics.
 
-    ``refused`` counts refusals by operation, ``units`` what was charged, by resource and
+    ``refused`` counts throttled requests by operation, ``units`` what was charged, by resource and
     direction.
     """
 
@@ -124,7 +124,7 @@ class Throughput:
         }
 
     def admits(self, way: str, wanted: Mapping[str, float]) -> bool:
-        """Tell whether a request may be carried out, that wants so much of each resource."""
+        """Whether a request that needs these units of each resource may be carried out."""
         for (name, direction), bucket in self._buckets.items():
             bucket.refill(self.clock())
             if direction == way and not bucket.has(wanted.get(name, 0)):
@@ -132,13 +132,13 @@ class Throughput:
         return True
 
     def charge(self, way: str, units: Mapping[str, float]) -> None:
-        """Take what was consumed."""
+        """Subtract what was consumed."""
         for name, share in units.items():
             self._buckets[name, way].level -= share
             self.units[name, way] += share
 
     def scale(self, write_units: float) -> None:
-        """Give the table and its indexes other write units from now on."""
+        """Change the write units of the table and its indexes from now on."""
         for (_, way), bucket in self._buckets.items():
             if way == "write":
                 bucket.refill(self.clock())
@@ -149,10 +149,10 @@ class Throughput:
 def limited_throughput(
     catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
 ) -> Iterator[Throughput]:
-    """Refuse in this block what a table with so many units would refuse.
+    """Throttle requests in this block like a table with this throughput.
 
-    All that goes through the handle's client is counted, by the units that the engine reports:
-    dynoxide's are those of DynamoDB. *burst* is how full the buckets are at the beginning.
+    All requests through the handle's client are counted, by the units that the engine reports:
+    dynoxide's are DynamoDB's. *burst* is the initial fill level of the buckets.
     """
     clock = Clock()
     throughput = Throughput(clock, read_units, write_units, seed=seed, burst=burst)
@@ -169,7 +169,7 @@ def limited_throughput(
 
 
 class _Gate:
-    """Stands between the client and the engine."""
+    """The gate between the client and the engine."""
 
     def __init__(self, catalog: Catalog, throughput: Throughput) -> None:
         self._client: Any = catalog.client
@@ -178,7 +178,7 @@ class _Gate:
         self._lock = threading.Lock()
 
     def prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
-        """Ask for the units, before the request is signed."""
+        """Request the units, before the request is signed."""
         self._thread.coming = None
         if operation_name in READS | WRITES:
             body = json.loads(request.data or "{}")
@@ -187,7 +187,7 @@ class _Gate:
             self._thread.coming = operation_name, body
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        """Answer, or refuse."""
+        """Answer or throttle the request."""
         coming = getattr(self._thread, "coming", None)
         if coming is None or request.url == _NOWHERE:
             return None
@@ -214,7 +214,7 @@ class _Gate:
         return answer
 
     def _read(self, operation: str, body: dict[str, Any], request: Any) -> AWSResponse:
-        """Ask the engine what it costs: nothing comes of an answer that is not given."""
+        """Ask the engine for the cost; an answer that is not returned has no effect."""
         throughput = self._throughput
         answer = self._ask(request)
         if answer.status_code != 200:
@@ -230,7 +230,7 @@ class _Gate:
         return refusal(operation, body, throughput._rng)
 
     def _read_in_part(self, body: dict[str, Any], content: dict[str, Any]) -> AWSResponse:
-        """Give those items of a batch for which there are units."""
+        """Return those items of a batch for which there are units."""
         throughput = self._throughput
         ((table, asked),) = body["RequestItems"].items()
         found = {_key(item): item for item in content["Responses"][table]}
@@ -258,7 +258,7 @@ class _Gate:
 
 
 def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
-    """Tell what a write takes at the least, of the table and of each index, by what it brings."""
+    """Return the minimum cost of a write for the table and each index, by the items in it."""
     units: Counter[str] = Counter()
     for action in actions_of(operation, body):
         item = action.get("Item", {})
@@ -271,7 +271,7 @@ def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
 
 
 def actions_of(operation: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """List the single writes of a request."""
+    """Return the single writes of a request."""
     if operation == "TransactWriteItems":
         return [action for each in body["TransactItems"] for action in each.values()]
     if operation == "BatchWriteItem":
@@ -281,7 +281,7 @@ def actions_of(operation: str, body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def consumed(content: dict[str, Any]) -> Counter[str]:
-    """Read what the engine charges."""
+    """Return the units that the engine charges."""
     units: Counter[str] = Counter()
     reported = content.get("ConsumedCapacity", [])
     for each in reported if isinstance(reported, list) else [reported]:
@@ -292,7 +292,7 @@ def consumed(content: dict[str, Any]) -> Counter[str]:
 
 
 def refusal(operation: str, body: dict[str, Any], rng: random.Random) -> AWSResponse:
-    """Refuse as DynamoDB does: a transaction in one of three ways."""
+    """Throttle like DynamoDB; a transaction in one of three ways."""
     way = rng.choice(("ThrottlingError", "ProvisionedThroughputExceeded", "plain"))
     if operation != "TransactWriteItems" or way == "plain":
         return make_error("ProvisionedThroughputExceededException", _EXCEEDED)
@@ -300,7 +300,7 @@ def refusal(operation: str, body: dict[str, Any], rng: random.Random) -> AWSResp
 
 
 def cancellation(body: dict[str, Any], codes: Iterable[str], rng: random.Random) -> AWSResponse:
-    """Cancel a transaction for reasons at as many of its items, and at no other."""
+    """Cancel a transaction, with these reasons for as many of its items."""
     codes = list(codes)
     reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in body["TransactItems"]]
     for at, code in zip(rng.sample(range(len(reasons)), len(codes)), codes, strict=True):

@@ -1,4 +1,4 @@
-"""What TMDB's API answers: every form of it that a title comes in, and what comes beside them."""
+"""Answers of TMDB's API: every form of a title, and other objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ELEMENT: dict[str, Any] = {
     "vote_average": 7.9,
     "vote_count": 7351,
 }
-"""An element of a list of movies: as the application's files have it."""
+"""An element of a list of movies, as in the application's files."""
 
 SHOW: dict[str, Any] = {
     "adult": False,
@@ -38,7 +38,7 @@ SHOW: dict[str, Any] = {
     "vote_average": 9,
     "vote_count": 0,
 }
-"""An element of a list of shows; TMDB writes whole numbers without a point."""
+"""An element of a list of shows; TMDB writes whole numbers without a decimal point."""
 
 GENRES = {
     28: {"id": 28, "name": "Action"},
@@ -48,12 +48,12 @@ GENRES = {
 
 
 def without(record: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Leave some keys out."""
+    """Remove some keys."""
     return {name: value for name, value in record.items() if name not in names}
 
 
 def in_order(record: dict[str, Any]) -> dict[str, Any]:
-    """Sort the keys, as TMDB's details have them."""
+    """Sort the keys as in TMDB's details."""
     return dict(sorted(record.items()))
 
 
@@ -78,7 +78,7 @@ MOVIE_DETAIL = in_order(
         "tagline": "A Los Angeles crime saga",
     }
 )
-"""A detail with much appended to it."""
+"""A detail with many appended parts."""
 
 SHOW_DETAIL = in_order(
     without(SHOW, "genre_ids")
@@ -182,4 +182,4 @@ NO_MOVIES: dict[str, tuple[Any, str]] = {
     "nothing": (None, "must be a JSON object"),
     "an empty object": ({}, "neither genre_ids nor genres"),
 }
-"""What is no movie, and what of it must be in the message."""
+"""Values that are not movies, and the part of each that the message must contain."""

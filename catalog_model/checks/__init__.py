@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the value, or refuses it with an error that names it."""
+"""Argument checks: each returns the value, or raises an error that names it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from catalog_model.checks.plain import how_to_convert, plain, plain_text
 from catalog_model.errors import InvalidArgumentError
 
 SHOWN: Final = 80
-"""Characters of a value that an error message shows."""
+"""Maximum number of characters of a value in an error message."""
 
 _LEVELS: Final = 200
-_LONG: Final = 10_000  # longer texts take time to write out
+_LONG: Final = 10_000  # formatting longer texts takes too long
 
 _Choice = TypeVar("_Choice", bound=str)
 
 
 def shown(value: object) -> str:
-    """Show *value* in an error message: as Python writes it, cut where it gets long."""
+    """Return the `repr` of *value* for an error message, truncated if it is long."""
     if isinstance(value, (str, bytes)) and len(value) > _LONG:
         return f"{shown(value[:SHOWN])[:SHOWN]}... ({len(value):,} characters)"
     try:
         text = _too_large(value) if _is_deep(value) else repr(value)
-    except (ValueError, RecursionError):  # an int of too many digits
+    except (ValueError, RecursionError):  # an int with too many digits
         text = _too_large(value)
-    except Exception:  # noqa: BLE001  # a class's own: what is wrong is the value, not its words
+    except Exception:  # noqa: BLE001  # from the value's class: report the value, not this error
         text = f"{type(value).__name__} that cannot be shown"
     text = text.encode("ascii", "backslashreplace").decode() if _has_surrogates(text) else text
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"
@@ -38,7 +38,7 @@ def _too_large(value: object) -> str:
 
 
 def _is_deep(value: object) -> bool:
-    """Whether a value has more levels than every Python can show."""
+    """Whether a value is nested more deeply than every Python version can format."""
     level, seen = [value], set[int]()
     for _ in range(_LEVELS):
         containers = [each for each in level if isinstance(each, (dict, list, tuple))]
@@ -52,7 +52,7 @@ def _is_deep(value: object) -> bool:
 
 
 def refuse(name: str, value: object, wanted: str, kind: type | None = None) -> NoReturn:
-    """Raise the one error for a bad argument; with the *kind* that it is to have, how to convert.
+    """Raise the error for an invalid argument; with *kind*, the message suggests a conversion.
 
     Raises:
         InvalidArgumentError: Always.
@@ -61,7 +61,7 @@ def refuse(name: str, value: object, wanted: str, kind: type | None = None) -> N
 
 
 def advice(value: object, kind: type | None) -> str:
-    """Say how *value* is converted to *kind* where that is not done here, as it is not exact.
+    """Return advice on converting *value* to *kind*, for conversions that may lose information.
 
     >>> advice(7.0, int)
     '; convert it with int(...)'
@@ -71,7 +71,7 @@ def advice(value: object, kind: type | None) -> str:
 
 
 def check_many(values: object, name: str, wanted: str) -> Iterator[Any]:
-    """Accept several values; a text is one, and so is numpy's array of no dimension."""
+    """Return an iterator over *values*; a text or a numpy array without dimensions is rejected."""
     if not isinstance(values, (str, bytes)) and isinstance(values, Iterable):
         with suppress(TypeError):
             return iter(values)
@@ -79,7 +79,7 @@ def check_many(values: object, name: str, wanted: str) -> Iterator[Any]:
 
 
 def check_within(value: object, name: str, least: int, most: int) -> int:
-    """Accept a whole number from *least* to *most*."""
+    """Check for a whole number from *least* to *most*."""
     number = plain(value)
     if type(number) is not int or not least <= number <= most:
         refuse(name, value, f"a whole number from {least} to {most}", int)
@@ -87,7 +87,7 @@ def check_within(value: object, name: str, least: int, most: int) -> int:
 
 
 def check_choice(value: object, name: str, choices: tuple[_Choice, ...]) -> _Choice:
-    """Accept one of a few words."""
+    """Check for one of *choices*."""
     for choice in choices:
         if isinstance(value, str) and value == choice:
             return choice
@@ -95,7 +95,7 @@ def check_choice(value: object, name: str, choices: tuple[_Choice, ...]) -> _Cho
 
 
 def check_flag(value: object, name: str) -> bool:
-    """Accept True or False, and nothing that merely behaves like them."""
+    """Check for True or False; other values are not interpreted as flags."""
     flag = plain(value)
     if not isinstance(flag, bool):
         refuse(name, value, "True or False")
@@ -103,7 +103,7 @@ def check_flag(value: object, name: str) -> bool:
 
 
 def check_text(value: object, name: str) -> str:
-    """Accept a text that can be written as UTF-8."""
+    """Check for a text that can be encoded as UTF-8."""
     if not isinstance(value, str):
         refuse(name, value, "a text", str)
     if _has_surrogates(value):
@@ -112,7 +112,7 @@ def check_text(value: object, name: str) -> str:
 
 
 def check_progress(on_progress: Callable[[int], None] | None) -> Callable[[int], None]:
-    """Accept a function of how much is done; for None give one that does nothing."""
+    """Check a callback for progress; None becomes a function that does nothing."""
     if on_progress is None:
         return lambda _: None
     if not callable(on_progress):
@@ -121,7 +121,7 @@ def check_progress(on_progress: Callable[[int], None] | None) -> Callable[[int],
 
 
 def check_instance(value: object, name: str, kind: type[Any]) -> None:
-    """Accept an instance of *kind*."""
+    """Check for an instance of *kind*."""
     if not isinstance(value, kind):
         refuse(name, value, f"a {kind.__name__}")
 

@@ -1,7 +1,7 @@
-"""How deep JSON may be nested: one bound for every Python.
+"""The maximum nesting depth of JSON, the same for every Python version.
 
-Each Python's parser gives up at a depth of its own, which also depends on how deep the caller is:
-about 950 levels in 3.11, some thousands in 3.13. An answer must not.
+The parser of each Python version fails at a different depth, which also depends on the depth of the
+call stack: about 950 levels in 3.11, several thousand in 3.13. Results must not depend on that.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import re
 from typing import Any, Final
 
 MAX_NESTING: Final = 850
-"""Levels of arrays and objects; the least that a Python has, 1,000, is shared with its callers."""
+"""Levels of arrays and objects. The lowest recursion limit, 1,000, also covers the callers' frames.
+"""
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
-"""A string, whole, also where its end is missing; or a bracket outside of strings."""
+"""A complete string, or one without its closing quote; or a bracket outside of strings."""
 
 _NO_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++', re.DOTALL)
 _USUAL_LEVELS: Final = 12
-"""Times that pairs are taken away before a text is read bracket by bracket; two levels each."""
+"""Rounds that remove pairs of brackets, two levels each, before the text is scanned in full."""
 
 _DECODER: Final = json.JSONDecoder()
 
@@ -26,7 +27,7 @@ _DECODER: Final = json.JSONDecoder()
 def nests_too_deeply(text: str, at: int = 0, end: int | None = None) -> bool:
     """Return whether the JSON value that begins at *at* has more than `MAX_NESTING` levels.
 
-    The text may be malformed or cut at *end*; what is there counts.
+    The text may be malformed or cut at *end*; only the characters up to there count.
 
     >>> nests_too_deeply("[" * 850 + "]" * 850), nests_too_deeply("[" * 851)
     (False, True)
@@ -51,13 +52,13 @@ def nests_too_deeply(text: str, at: int = 0, end: int | None = None) -> bool:
 
 
 def parse_json(text: str, decoder: json.JSONDecoder = _DECODER) -> Any:
-    """Parse JSON as *decoder* does, whatever its depth, and never by a `RecursionError`.
+    """Parse JSON with *decoder*; deep nesting raises `ValueError`, never `RecursionError`.
 
-    A parser that runs out of stack takes what happens to run inside of it along, such as the
-    finalizers that a garbage collection calls.
+    A parser that exhausts the stack also breaks unrelated code that runs inside it, such as
+    finalizers called by the garbage collector.
 
     Raises:
-        ValueError: If it is no JSON, or nested too deeply.
+        ValueError: If the text is not JSON, or is nested too deeply.
     """
     if nests_too_deeply(text):
         raise ValueError("it is nested too deeply")
@@ -65,7 +66,7 @@ def parse_json(text: str, decoder: json.JSONDecoder = _DECODER) -> Any:
 
 
 def _is_shallow(text: str, at: int, end: int) -> bool:
-    """Return True where counting is enough to see it, as it is for nearly every text."""
+    """Return True if counting brackets is enough to show it, which is so for nearly every text."""
     if text.count("[", at, end) + text.count("{", at, end) <= MAX_NESTING:
         return True
     brackets = _NO_BRACKETS.sub("", text[at:end])

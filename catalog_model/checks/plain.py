@@ -1,9 +1,9 @@
-"""Other libraries' values as Python's own: converted where nothing is lost, and else left.
+"""Conversion of other libraries' values to Python's own, where nothing is lost.
 
-A whole number may be an `enum.IntEnum` or numpy's, a number a `decimal.Decimal` as boto3 gives it,
-a list a tuple or an array. What is kept is an exact `int`, `float`, `str`, `bool`, `list` or
-`dict`, so that JSON and DynamoDB see what Python sees. No other library is imported for it: values
-are known by what they can do.
+A whole number may be an `enum.IntEnum` or a numpy integer, a number may be a `decimal.Decimal` from
+boto3, and a list may be a tuple or an array. The result is an exact `int`, `float`, `str`, `bool`,
+`list` or `dict`, so that JSON and DynamoDB see what Python sees. Values are recognized by their
+interfaces; no other library is imported.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from numbers import Complex, Integral, Rational, Real
 from typing import Any, Final
 
 MAX_DEPTH: Final = 32
-"""How many levels deep DynamoDB nests, the innermost value counted."""
+"""DynamoDB's maximum nesting depth, including the innermost value."""
 
 _LARGEST: Final = 125
-"""The exponent of the largest number that DynamoDB holds."""
+"""The exponent of the largest number in DynamoDB."""
 
 _SMALLEST: Final = 1e-130
 
@@ -31,7 +31,7 @@ _BYTES: Final = (bytes, bytearray, memoryview)
 _NO_LISTS: Final = (str, UserString, *_BYTES)
 
 _OWN: Final = frozenset({str, int, bool, type(None)})
-"""Classes of values that are as they are to be."""
+"""Classes of values that need no conversion."""
 
 _TEXTS: Final = (str, date, object)
 _CONVERSIONS: Final[Sequence[tuple[Any, Mapping[type, str]]]] = (
@@ -42,14 +42,15 @@ _CONVERSIONS: Final[Sequence[tuple[Any, Mapping[type, str]]]] = (
     (datetime, dict.fromkeys(_TEXTS, ".isoformat()") | {date: ".date()"}),
     (date, dict.fromkeys(_TEXTS, ".isoformat()")),
 )
-"""How to convert what is of a class to another; the first that fits counts."""
+"""Conversions from a class to others; the first matching row counts."""
 
 
 def plain(value: Any, depth: int = 1) -> Any:
-    """Convert *value*, through and through, as far as nothing is lost; -0.0 becomes 0.0.
+    """Convert *value* and everything in it, where nothing is lost; -0.0 becomes 0.0.
 
-    What cannot be converted comes back as it is, for a check to refuse: text as bytes, a number
-    that no float holds, a set, which has no order. Deeper than DynamoDB nests nothing is converted.
+    Values that cannot be converted are returned unchanged, for a check to reject: bytes, a number
+    that does not fit a float exactly, a set, which has no order. Values deeper than DynamoDB's
+    nesting limit are not converted.
 
     >>> plain((1, Decimal("7.5"), Decimal("7"), -0.0))
     [1, 7.5, 7, 0.0]
@@ -73,14 +74,15 @@ def plain(value: Any, depth: int = 1) -> Any:
 
 
 def plain_text(value: Any) -> Any:
-    """Convert a text of a class derived from `str`, such as an `enum.StrEnum`, to a `str`."""
+    """Convert an instance of a subclass of `str`, such as an `enum.StrEnum`, to `str`."""
     return str.__str__(value) if isinstance(value, str) else value
 
 
 def plain_float(value: Any) -> Any:
-    """Convert a number to the float that holds it exactly; one that none holds comes back as it is.
+    """Convert a number to a float if the float is exact; otherwise return it unchanged.
 
-    A float is taken for the number that its shortest digits say, as JSON and DynamoDB take it.
+    A float stands for the number that its shortest decimal digits describe, as in JSON and
+    DynamoDB.
 
     >>> plain_float(Decimal("8.1")), plain_float(7), plain_float(2**53 + 1)
     (8.1, 7.0, 9007199254740993)
@@ -95,12 +97,12 @@ def plain_float(value: Any) -> Any:
     if exact is None:
         is_held = converted == value
     else:
-        is_held = exact in (Decimal(repr(converted)), Decimal.from_float(converted))  # noqa: FURB164  # in any context
+        is_held = exact in (Decimal(repr(converted)), Decimal.from_float(converted))  # noqa: FURB164  # independent of the decimal context
     return converted + 0.0 if is_held else value
 
 
 def how_to_convert(value: Any, wanted: type) -> str:
-    """Name the conversion to *wanted* that loses something, or has to be asked for; "" for none.
+    """Return the explicit conversion to *wanted* that the caller could use; "" if there is none.
 
     >>> how_to_convert(Decimal("8.123456789012345678"), float), how_to_convert({28}, list)
     ('float(...)', 'list(...)')
@@ -125,7 +127,7 @@ def _how_to_number(value: str | Decimal | Real, wanted: type) -> str:
 
 
 def _elements(value: Any) -> Iterable[Any] | None:
-    """Give the elements of what is a list in another form; None for everything else."""
+    """Return the elements of a value that is a list in another form; None for all other values."""
     if isinstance(value, _NO_LISTS):
         return None
     if isinstance(value, Sequence):
@@ -135,7 +137,7 @@ def _elements(value: Any) -> Iterable[Any] | None:
 
 
 def _as_python(value: Any) -> Any:
-    """Ask an array, or a scalar of one, for its value as Python's own."""
+    """Convert an array, or a scalar of an array library, to Python's own types."""
     to_list = getattr(value, "tolist", None)
     return to_list() if callable(to_list) and not isinstance(value, type) else value
 
@@ -152,11 +154,11 @@ def _plain_scalar(value: Any) -> Any:
 
 
 def _plain_real(value: Real) -> Any:
-    """Convert a whole number of another class, a fraction, or another float."""
+    """Convert an integer of another class, a fraction, or a float of another class."""
     if isinstance(value, Integral):
         try:
             return operator.index(value)
-        except TypeError:  # numpy counts its time spans among whole numbers
+        except TypeError:  # numpy counts its time spans as integers
             return value
     if isinstance(value, Rational) and value.denominator == 1:
         return int(value.numerator)
@@ -168,7 +170,7 @@ def _plain_real(value: Real) -> Any:
 
 
 def _plain_decimal(value: Decimal) -> Any:
-    """Convert to a whole number what is written as one, and to a float what one holds exactly."""
+    """Convert a decimal to int if it is written as a whole number, to float if that is exact."""
     if not value.is_finite():
         return float("inf") if value.is_infinite() else float("nan")
     is_whole = int(value.as_tuple().exponent) >= 0
@@ -180,7 +182,7 @@ def _plain_decimal(value: Decimal) -> Any:
 
 
 def _is_in_range(number: Decimal | Real) -> bool:
-    """Tell whether DynamoDB holds the float that is nearest."""
+    """Whether DynamoDB supports the nearest float."""
     try:
         size = abs(float(number))
     except (OverflowError, TypeError, ValueError):

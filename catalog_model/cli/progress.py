@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from catalog_model.cli.output import console
-from catalog_model.dynamodb.retries import told_of_throttling
+from catalog_model.dynamodb.retries import on_throttling
 from catalog_model.errors import CatalogError
 
 TICK: Final = 0.5
@@ -113,7 +113,7 @@ def progress(
     over = threading.Event()
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
     show = _bar if has_terminal else _lines
-    with told_of_throttling(shown.throttled), show(shown) as look:
+    with on_throttling(shown.throttled), show(shown) as look:
         thread = threading.Thread(target=_look_again, args=(look, over), daemon=True)
         thread.start()
         try:

@@ -1,1 +1,1 @@
-"""Access patterns as data: the requests, costs and words that each declares."""
+"""Access patterns as data: each declares its requests, its costs and its terms."""

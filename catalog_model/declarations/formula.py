@@ -1,8 +1,9 @@
-"""Formulas: what the documentation says of a cost is the text that is evaluated.
+"""Formulas: the documented text of a cost is also the expression that is evaluated.
 
-A formula is a line of arithmetic over named quantities, with a few functions. ``rcu(bytes)`` and
-``wcu(bytes)`` are the units that DynamoDB charges to read so many bytes in one go consistently,
-and to write them: steps of 4 KB and of 1 KB, 1 at the least.
+A formula is a line of arithmetic over named quantities, with a few functions. ``rcu(bytes)`` is the
+number of units that DynamoDB charges for reading this many bytes at once with strong consistency,
+in steps of 4 KB; ``wcu(bytes)`` is the number for writing them, in steps of 1 KB. Both are at least
+1.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Formula:
     """A line of arithmetic over named quantities.
 
     Raises:
-        ValueError: If *text* is anything else.
+        ValueError: If *text* is not a formula.
 
     >>> pages = Formula("ceil(keys / 100)")
     >>> pages(keys=101), pages.names
@@ -55,7 +56,7 @@ class Formula:
         self(**dict.fromkeys(self.names, 1))
 
     def __call__(self, /, **quantities: float) -> float:
-        """Give the value for these quantities; those that it does not name are ignored."""
+        """Return the value for these quantities; unused quantities are ignored."""
         return _value(self._tree, quantities)
 
     def __str__(self) -> str:

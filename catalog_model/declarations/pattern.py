@@ -1,8 +1,8 @@
-"""The catalogue of access patterns: each function declares beside its code what it asks for.
+"""Declarations of access patterns: each function declares its requests next to its code.
 
-A declaration is a list of steps, and a step says which requests are made: with which operation,
-on the table or which index, under which key condition, how many at the most, and what they may be
-charged. `catalog_model.analysis.explain` holds the requests that were made against it.
+A declaration is a list of steps. A step declares requests: the operation, the table or index, the
+key condition, the maximum number of requests, and the maximum charge.
+`catalog_model.analysis.explain` compares these with the requests that a call makes.
 """
 
 from __future__ import annotations
@@ -24,57 +24,57 @@ WRITING: Final = "TransactWriteItems"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The requests of one kind that an access pattern makes.
+    """Requests of one kind in an access pattern.
 
-    In a key condition ``<kind>`` stands for the argument of that name, and for any value where
-    there is no such argument; a part in brackets may be missing; ``beyond`` is ``<=`` or ``>=``.
+    In a key condition, ``<kind>`` stands for the argument of that name, or for any value if there
+    is no such argument. A part in brackets is optional; ``beyond`` is ``<=`` or ``>=``.
 
-    The formulas are over the numbers among the arguments (of several values: how many they are),
-    the sizes in bytes of `analysis.sizing.Sizes`, and ``read`` and ``returned``, the items
-    that were. ``requests`` in the two others is what the first gives. They hold while nobody
-    disturbs: not for what is asked again after a conflict, or because the service was too busy.
+    Formulas use the numeric arguments (for a collection, its length), the sizes in bytes of
+    `analysis.sizing.Sizes`, and the numbers of items ``read`` and ``returned``. In ``units`` and
+    ``items``, ``requests`` is the result of the first formula. They hold without interference: they
+    do not include requests repeated after a conflict or because the service was too busy.
     """
 
     operation: str
     key_conditions: tuple[str, ...]
     index: str = "table"
     requests: Formula = field(default_factory=lambda: Formula("1"))
-    """The most requests."""
+    """The maximum number of requests."""
     units: Formula = field(default_factory=lambda: Formula("0"))
-    """The most capacity units of all of them, on the table and the indexes together."""
+    """The maximum capacity units of all requests, on the table and the indexes together."""
     items: Formula | None = None
-    """The most items that a Query reads; None where that is as many as there are."""
+    """The maximum number of items read by a Query; None if it is unlimited."""
     strong: bool | str = False
-    """Whether the read is strongly consistent; or the name of the argument that says so."""
+    """Whether the read is strongly consistent, or the name of the argument that decides it."""
     when: Mapping[str, object] = field(default_factory=dict)
-    """Values of arguments that the step is for; for all values where there is none."""
+    """Argument values to which the step applies; empty if it applies to all."""
     unless: Mapping[str, object] = field(default_factory=dict)
-    """Values of arguments that the step is not for."""
+    """Argument values to which the step does not apply."""
     rarely: str = ""
-    """The unusual case that the step is for; such a step is not in the costs of its pattern."""
+    """The unusual case in which the step is taken; the pattern's costs exclude such steps."""
 
     @property
     def choice(self) -> str:
-        """Name the arguments that the step is for; "" where it is for all."""
+        """The arguments to which the step applies; "" if it applies to all."""
         only = [f"{name}={value}" for name, value in self.when.items()]
         return ", ".join([*only, *(f"{name}!={value}" for name, value in self.unless.items())])
 
     @property
     def is_write(self) -> bool:
-        """Whether its units are write units."""
+        """Whether the units are write units."""
         return self.operation == WRITING
 
     def applies(self, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether the step may be part of a call with these arguments."""
+        """Return whether the step may be part of a call with these arguments."""
         meets = all(arguments[name] == value for name, value in self.when.items())
         return meets and not any(arguments[name] == value for name, value in self.unless.items())
 
     def is_strong(self, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether a call with these arguments reads consistently here."""
+        """Return whether the step reads with strong consistency in a call with these arguments."""
         return bool(arguments[self.strong] if isinstance(self.strong, str) else self.strong)
 
 
-def step(  # described at `Step`
+def step(  # documented at `Step`
     operation: str,
     *key_conditions: str,
     index: str = "table",
@@ -86,7 +86,7 @@ def step(  # described at `Step`
     unless: Mapping[str, object] | None = None,
     rarely: str = "",
 ) -> Step:
-    """Declare a step, its formulas as text.
+    """Make a step from formulas in text form.
 
     >>> step("GetItem", "PK = <a> AND SK = <b>", units="0.5 * rcu(title)").requests
     Formula('1')
@@ -106,7 +106,7 @@ def step(  # described at `Step`
 
 
 class Cost(NamedTuple):
-    """What a call may cost at the most, as formulas; ``when`` says for which arguments."""
+    """The maximum cost of a call, as formulas; ``when`` names the arguments to which it applies."""
 
     when: str
     requests: str
@@ -116,7 +116,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AccessPattern:
-    """One question that the table answers, or one change that it takes."""
+    """A question that the table answers, or a change that it accepts."""
 
     name: str
     question: str
@@ -127,32 +127,32 @@ class AccessPattern:
 
     @property
     def usual(self) -> tuple[Step, ...]:
-        """The steps, but for those of unusual cases."""
+        """The steps, without those of unusual cases."""
         return tuple(step for step in self.steps if not step.rarely)
 
     @property
     def role(self) -> Role:
-        """Whether it only reads."""
+        """``"read"`` if the pattern only reads, otherwise ``"write"``."""
         return "write" if any(step.is_write for step in self.steps) else "read"
 
     @property
     def operation(self) -> str:
-        """The operations, each once, in the order of the steps."""
+        """The operations without duplicates, in the order of the steps."""
         return _listed(step.operation for step in self.usual)
 
     @property
     def index(self) -> str:
-        """The indexes, each once; ``table`` for the table itself."""
+        """The indexes without duplicates; ``table`` stands for the table itself."""
         return _listed(step.index for step in self.usual)
 
     @property
     def key_condition(self) -> str:
-        """The key conditions of all steps, each once."""
+        """The key conditions of all steps, without duplicates."""
         return _listed((each for step in self.usual for each in step.key_conditions), "; ")
 
     @property
     def costs(self) -> tuple[Cost, ...]:
-        """What a call costs at the most, for each choice of arguments where that differs."""
+        """The maximum cost of a call, for each choice of arguments that makes a difference."""
         choices: dict[tuple[str, str, str], list[str]] = {}
         always = [step for step in self.usual if not step.choice]
         for choice in dict.fromkeys(step.choice for step in self.usual if step.choice) or [""]:
@@ -167,12 +167,12 @@ class AccessPattern:
         )
 
     def bind(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Give the arguments of a call by their names, without the catalogue.
+        """Return the arguments of a call by name, without the catalogue.
 
-        What a function takes under any name comes under that name.
+        Arguments collected by ``**`` are returned under their own names.
 
         Raises:
-            TypeError: If the function does not take them.
+            TypeError: If the function does not accept them.
         """
         signature = inspect.signature(self.function)
         bound = signature.bind(None, *args, **kwargs)
@@ -184,12 +184,12 @@ class AccessPattern:
         return arguments
 
     def steps_for(self, arguments: Mapping[str, Any]) -> tuple[Step, ...]:
-        """Give the steps that a call with these arguments may take."""
+        """Return the steps that a call with these arguments may take."""
         return tuple(step for step in self.steps if step.applies(arguments))
 
 
 def quantities(arguments: Mapping[str, Any]) -> dict[str, float]:
-    """Give the numbers among the arguments of a call, and how many there are of several values.
+    """Return the numeric arguments of a call, and the lengths of its collections.
 
     >>> quantities({"kind": "movie", "limit": 20, "keys": ["a", "b"], "after": None})
     {'limit': 20, 'keys': 2}
@@ -205,7 +205,7 @@ _declared: Final[dict[str, AccessPattern]] = {}
 def access_pattern(
     question: str, *steps: Step, order: str = "", consistency: str
 ) -> Callable[[_F], _F]:
-    """Declare a function to be an access pattern, and give it back as it is."""
+    """Declare a function to be an access pattern, and return it unchanged."""
 
     def register(function: _F) -> _F:
         name = function.__name__
@@ -217,17 +217,17 @@ def access_pattern(
 
 
 def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
-    """Give the declarations of *functions* by their names, in this order."""
+    """Return the declarations of *functions* by name, in the given order."""
     return MappingProxyType({each.__name__: _declared[each.__name__] for each in functions})
 
 
 def declared_names() -> frozenset[str]:
-    """Name every function that was declared to be an access pattern."""
+    """Return the names of all functions declared to be access patterns."""
     return frozenset(_declared)
 
 
 def _sum(formulas: Iterable[Formula]) -> str:
-    """Write a sum, what is constant in it worked out."""
+    """Return the sum of formulas as text, with the constants added up."""
     listed = list(formulas)
     constant = sum(formula() for formula in listed if not formula.names)
     named = [formula.text for formula in listed if formula.names]

@@ -1,6 +1,6 @@
-"""What declarations of access patterns have in common: keys, key conditions and their costs.
+"""The terms that declarations of access patterns share: keys, key conditions and their costs.
 
-`catalog_model.declarations.pattern.Step` says how they are read.
+`catalog_model.declarations.pattern.Step` explains how to read them.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ CREATION: Final = (
     f"{TALLY} {TALLY_AS_READ}",
     f"{TALLY} {KNOWN}",
 )
-"""What is written where a title is created, or replaced."""
+"""The items written when a title is created or replaced."""
 
 PAGE_UNITS: Final = "0.5 * rcu(limit * mean_entry) + 0.5"
-"""A page reads one title more than it shows, so as to know whether there is a next one."""
+"""A page reads one title more than it returns, to find out whether there is a next page."""
 
 SEVERAL_QUERIES: Final = "0.5 * (requests + read * mean_entry / 4096)"
-"""Each of several Queries is rounded up by itself."""
+"""The units of each of several Queries are rounded up separately."""
 
 SPLIT_REQUESTS: Final = "9 + (limit + 1) // 9"
-"""One for each of nine partitions, and as many again as the page needs more of some of them."""
+"""One for each of nine partitions, plus as many again if the page needs more of some of them."""
 
 SPLIT_ITEMS: Final = "2 * returned + 20 * requests"
 
 REWRITTEN: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 3 * wcu(entry)) + wcu(entry)"
-"""The title and its copies: in a transaction twice on the table, once in each index.
+"""The title and its copies: in a transaction, twice on the table and once in each index.
 
-Copies are in three indexes, that for the lists of all of a kind in a fourth.
+Copies are in three indexes; the one for the lists of a whole kind is also in a fourth.
 """
 
 MOVED_ONCE: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 4 * wcu(entry)) + wcu(entry)"
-"""The same where the place in one order changes: there an entry is deleted and another inserted."""
+"""The same if the position in one order changes: one entry is deleted and another inserted."""
 
 REPLACED: Final = "2 * (wcu(title) + (1 + genres) * (wcu(copy) + 3 * wcu(entry)) + wcu(entry))"
-"""The same where the place in every order may change."""
+"""The same if the position in every order may change."""
 
 
 OF_ANOTHER_PROGRAM: Final = "a title that another program put"
@@ -80,7 +80,7 @@ ENROLMENT: Final = step(
     units=f"{REPLACED} + 2 + 2 * wcu(tally)",
     rarely=OF_ANOTHER_PROGRAM,
 )
-"""What a change of a title writes where the title has no slot: it gets one, and is counted."""
+"""The writes of a change to a title without a slot: it is given one, and is counted."""
 
 UNCOUNTED_DELETION: Final = step(
     WRITING,
@@ -126,7 +126,7 @@ def tallies_step(*, strong: bool) -> Step:
 
 
 def write_step(*key_conditions: str, units: str, requests: str = "1") -> Step:
-    """Declare the transaction that ends a write."""
+    """Declare the transaction that completes a write."""
     return step(WRITING, *key_conditions, units=units, requests=requests)
 
 

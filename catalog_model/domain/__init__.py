@@ -1,1 +1,1 @@
-"""The catalogue's words and rules: kinds, genres, the fields of a record."""
+"""The catalogue's vocabulary and rules: kinds, genres, and the fields of a record."""

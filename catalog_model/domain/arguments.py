@@ -1,4 +1,4 @@
-"""The catalogue's arguments: kinds, ids, keys, genres, dates and limits, checked."""
+"""Checks of the catalogue's arguments: kinds, ids, keys, genres, dates and limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def check_kind(kind: object) -> Kind:
-    """Accept ``"movie"`` or ``"tv"``."""
+    """Check for ``"movie"`` or ``"tv"``."""
     known = next((each for each in KINDS if isinstance(kind, str) and kind == each), None)
     if known is None:
         refuse("kind", kind, " or ".join(map(repr, KINDS)))
@@ -25,7 +25,7 @@ def check_kind(kind: object) -> Kind:
 
 
 def check_id(value: object, name: str = "title_id") -> int:
-    """Accept a positive whole number of up to 38 digits."""
+    """Check for a positive whole number of up to 38 digits."""
     number = plain(value)
     if type(number) is not int:
         refuse(name, value, "a positive whole number", int)
@@ -35,14 +35,14 @@ def check_id(value: object, name: str = "title_id") -> int:
 
 
 def check_key(key: object) -> TitleKey:
-    """Accept a `TitleKey`, or a pair that could be one."""
+    """Check for a `TitleKey`, or a pair of a kind and an id."""
     if not isinstance(key, tuple) or len(key) != len(TitleKey._fields):
         refuse("key", key, "a TitleKey")
     return TitleKey(check_kind(key[0]), check_id(key[1]))
 
 
 def check_genre_ids(genre_ids: object, *, most: int) -> tuple[int, ...]:
-    """Accept ids of genres, in their order."""
+    """Check the ids of genres; their order is kept."""
     several = check_many(genre_ids, "genre_ids", "the ids of genres")
     checked = tuple(check_id(genre_id, "genre_id") for genre_id in several)
     if len(set(checked)) > most:
@@ -51,12 +51,12 @@ def check_genre_ids(genre_ids: object, *, most: int) -> tuple[int, ...]:
 
 
 def check_limit(limit: object) -> int:
-    """Accept how many titles a page may hold: 1 to 1,000."""
+    """Check the maximum number of titles on a page: 1 to 1,000."""
     return check_within(limit, "limit", 1, MAX_LIMIT)
 
 
 def check_date(value: object, name: str) -> str:
-    """Accept a `date`, or its text as ``YYYY-MM-DD``; give the text."""
+    """Check for a `date`, or its text as ``YYYY-MM-DD``; return the text."""
     day = plain_date(value)
     if not isinstance(day, str) or not is_date(day):
         refuse(name, value, "a date as YYYY-MM-DD", date)
@@ -64,14 +64,14 @@ def check_date(value: object, name: str) -> str:
 
 
 def plain_date(value: object) -> Any:
-    """Write a `date` as its text; a moment, which says more, comes back as it is."""
+    """Convert a `date` to its text; a `datetime`, which contains more, is returned unchanged."""
     day = plain(value)
     is_day = isinstance(day, date) and not isinstance(day, datetime)
     return day.isoformat() if is_day else day
 
 
 def is_date(text: str) -> bool:
-    """Tell whether *text* is a day of the calendar, written as ``YYYY-MM-DD``."""
+    """Whether *text* is a valid date in the form ``YYYY-MM-DD``."""
     if not _DATE.fullmatch(text):
         return False
     try:

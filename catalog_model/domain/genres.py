@@ -1,4 +1,4 @@
-"""The names of TMDB's genres. Genres of movies and of shows share ids, not always names."""
+"""The names of TMDB's genres. An id may mean different genres for movies and for shows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _NAMES: Final[Mapping[Kind, Mapping[int, str]]] = {"movie": MOVIE_GENRES, "tv": 
 
 
 def genre_name(kind: Kind, genre_id: int) -> str:
-    """Name a genre of *kind*; one that TMDB does not list is ``Genre <id>``.
+    """Return the name of a genre of *kind*; ``Genre <id>`` if TMDB does not list it.
 
     >>> genre_name("movie", 28), genre_name("tv", 10749)
     ('Action', 'Genre 10749')

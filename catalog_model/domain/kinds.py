@@ -1,4 +1,4 @@
-"""The two kinds of title, and the key that tells titles apart."""
+"""The two kinds of titles, and the key that identifies a title."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Kind = Literal["movie", "tv"]
 KINDS: Final[tuple[Kind, ...]] = ("movie", "tv")
 
 END_OF_IDS: Final = 10**MAX_DIGITS
-"""Ids are positive whole numbers of up to 38 digits: all that DynamoDB keeps of a number."""
+"""Ids are positive whole numbers of up to 38 digits, the precision of numbers in DynamoDB."""
 
 
 class TitleKey(NamedTuple):
-    """The identity of a title. Ids of movies and shows overlap, so the kind is part of it."""
+    """The identity of a title. It includes the kind because ids of movies and shows overlap."""
 
     kind: Kind
     id: int

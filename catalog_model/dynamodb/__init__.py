@@ -1,1 +1,1 @@
-"""DynamoDB as a client sees it: requests, retries, capacity, limits. It knows no movie."""
+"""DynamoDB from the client's side, independent of the catalogue: requests, retries, capacity."""

@@ -1,6 +1,6 @@
 """The actions of a write: puts, deletions, updates and checks, each with its condition.
 
-A plan is the actions of one transaction. Nothing is read or sent here.
+A plan is the actions of one transaction. This module neither reads nor sends anything.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from catalog_model.errors import ConflictError
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Holds when there is no item with the key."""
+    """True if there is no item with the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """Holds when the item's *attribute* is this value.
+    """True if the item's *attribute* has this value.
 
-    ``or_absent``: or the attribute is not there, as in an item that is not there; with
-    ``must_exist`` there has to be an item.
+    With ``or_absent``, also true if the item has no such attribute or does not exist; with
+    ``must_exist`` as well, the item must exist.
     """
 
     attribute: str
@@ -42,9 +42,9 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class NotNewer:
-    """Holds when *condition* does, and no newer version of this package wrote the item.
+    """True if *condition* is, and the item was not written by a newer version of this package.
 
-    For items that are written without having been read first.
+    For items that are written without being read first.
     """
 
     condition: Absent | Equals | None = None
@@ -55,7 +55,7 @@ Condition = Absent | Equals | NotNewer | None
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Writes a whole item in place of what is there."""
+    """Writes a whole item, replacing the existing one."""
 
     item: Item
     condition: Condition = None
@@ -63,7 +63,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Deletes an item; one that is not there is fine."""
+    """Deletes an item; does nothing if it does not exist."""
 
     key: ItemKey
     condition: Condition = None
@@ -71,7 +71,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Sets attributes of an item, adds to others, and makes the item where it is not there."""
+    """Sets attributes of an item and adds to others; creates the item if it does not exist."""
 
     key: ItemKey
     sets: tuple[tuple[str, int | str], ...]
@@ -82,7 +82,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Changes nothing, and lets the others happen only where the condition holds."""
+    """Changes nothing; the transaction fails if the condition does not hold."""
 
     key: ItemKey
     condition: Absent | Equals
@@ -91,25 +91,25 @@ class Check:
 Operation = Put | Delete | Update | Check
 Plan = tuple[Operation, ...]
 
-SENT: Final = (Check, Delete, Put, Update)
-"""The kinds of operations in the order in which PynamoDB has them in a transaction."""
+SEND_ORDER: Final = (Check, Delete, Put, Update)
+"""The kinds of operations, in the order in which PynamoDB sends them in a transaction."""
 
 
 def key_of(operation: Operation) -> ItemKey:
-    """Give the key of the item that an operation is about."""
+    """Return the key of the item that an operation reads or writes."""
     return primary_key(operation.item) if isinstance(operation, Put) else operation.key
 
 
 def as_sent(plan: Plan) -> Plan:
-    """Give the operations in the order in which they are sent, and so in that of the answer."""
-    return tuple(each for kind in SENT for each in plan if isinstance(each, kind))
+    """Return the operations in the order in which they are sent, which is that of the answer."""
+    return tuple(each for kind in SEND_ORDER for each in plan if isinstance(each, kind))
 
 
 def check_distinct(plan: Plan) -> Plan:
-    """Accept a plan that names each item once, as a transaction may.
+    """Check that a plan names each item only once, as transactions require.
 
     Raises:
-        ConflictError: Naming the item: the plan was made of readings that do not fit together.
+        ConflictError: If it does not: the reads that the plan is based on are inconsistent.
     """
     seen: set[ItemKey] = set()
     for key in map(key_of, plan):
@@ -121,12 +121,12 @@ def check_distinct(plan: Plan) -> Plan:
 
 
 def plan_size(plan: Plan) -> int:
-    """Give the bytes of all items that a plan writes."""
+    """Return the total size in bytes of the items that a plan puts."""
     return sum(item_size(operation.item) for operation in plan if isinstance(operation, Put))
 
 
 def outcome(operation: Operation, before: Item | None) -> Item | None:
-    """Give the item as it is after *operation*; None where there is none."""
+    """Return the item after *operation*; None if it does not exist then."""
     match operation:
         case Put(item):
             return item

@@ -1,7 +1,7 @@
-"""What an answer of DynamoDB must have, by its operation. Pure: JSON in, and whether it is one.
+"""The required parts of DynamoDB's answers, by operation. Pure: JSON in, valid or not.
 
-Types and names are those of botocore's model of the service; that has no word on which of them an
-answer always has, so that is said here.
+Types and names come from botocore's model of the service. The model does not declare which members
+an answer always has, so they are listed here.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _NEEDED: Final[Mapping[str, Names]] = {
     "TransactGetItemsOutput": ("Responses",),
     "UpdateTableOutput": ("TableDescription",),
 }
-"""What structures of the service's model always have. Of an item that is not there, or of a write
-that is done, an answer may say nothing at all."""
+"""The members that are always present in structures of the service's model. Answers about an item
+that does not exist, or to a successful write, may be empty."""
 
-_TABLE_THERE: Final = ("AttributeDefinitions", "KeySchema")
-"""What the description of a table has that is not being deleted."""
+_EXISTING_TABLE: Final = ("AttributeDefinitions", "KeySchema")
+"""The members that the description of a table has, unless it is being deleted."""
 
 _NUMBER: Final = (int, float)
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -56,20 +56,20 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "structure": (dict,),
     "timestamp": (int, float, str),
 }
-"""How values of the service's types come in JSON."""
+"""The JSON types of the service's types."""
 
 CHECKSUM: Final = "x-amz-crc32"
 
 ERROR: Final = "__type"
-"""What names the error in a response that is one."""
+"""The member that contains the error type in an error response."""
 
 _ATTRIBUTE: Final = "AttributeValue"
 _ONLY_OBJECTS: Final = frozenset({dict})
 _ONE: Final = frozenset({1})
 
 
-class NoAnswerError(Exception):
-    """A response is no answer of DynamoDB, for this reason."""
+class InvalidAnswerError(Exception):
+    """A response is not a valid answer of DynamoDB; the message is the reason."""
 
 
 def check_answer(
@@ -78,48 +78,49 @@ def check_answer(
     request: Mapping[str, Any],
     headers: Mapping[str, str],
 ) -> None:
-    """Accept what a request that was carried out can be answered.
+    """Check the answer to a request that was carried out.
 
     Args:
-        content: The answer, as read from JSON.
-        request: What was asked.
-        headers: Those of the response, whose checksum is right where there is one. Then it comes
-            from the service, and may have parts that the installed botocore does not know.
+        content: The answer, parsed as JSON.
+        request: The parameters of the request.
+        headers: The response headers. The checksum, if any, has been verified. An answer with a
+            checksum comes from the service, and may have members that the installed botocore does
+            not know.
 
     Raises:
-        NoAnswerError: If it is something else.
+        InvalidAnswerError: If it cannot be the answer to this request.
     """
     shape: Any = operation_model.output_shape
     if not isinstance(content, dict):
-        raise NoAnswerError("it is no JSON object")
+        raise InvalidAnswerError("it is not a JSON object")
     if ERROR in content:
-        raise NoAnswerError(f"it is an error with status 200: {shown(content[ERROR])}")
+        raise InvalidAnswerError(f"it is an error with status 200: {shown(content[ERROR])}")
     if shape is None:
         return
     unknown = content.keys() - shape.members.keys()
     if unknown and CHECKSUM not in headers:
-        raise NoAnswerError(f"no answer to {operation_model.name} has {_listed(unknown)}")
+        raise InvalidAnswerError(f"no answer to {operation_model.name} has {_listed(unknown)}")
     if request.get("Select") == "COUNT":
         content = {"Items": [], **content}
     _check(content, shape, "it")
     matches = _MATCHES.get(operation_model.name)
     if matches is not None and not matches(content, request):
-        raise NoAnswerError("it answers another request")
+        raise InvalidAnswerError("it answers another request")
 
 
 def check_error(content: object, operation_model: OperationModel) -> None:
-    """Accept an error as the service writes it.
+    """Check an error response of the service.
 
     Raises:
-        NoAnswerError: If it is something else.
+        InvalidAnswerError: If it is not one.
     """
     code = content.get(ERROR) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(code, str) or not code:
-        raise NoAnswerError("it is no error of a service")
+        raise InvalidAnswerError("it is not an error of a service")
     content = {name: value for name, value in content.items() if value is not None}
     for name in ("message", "Message"):
         if not isinstance(content.get(name, ""), str):
-            raise NoAnswerError(f"its {name} is no text")
+            raise InvalidAnswerError(f"its {name} is not a text")
     service: Any = operation_model.service_model
     shape = service.shape_for_error_code(code.rpartition("#")[2])
     if shape is not None:
@@ -127,10 +128,10 @@ def check_error(content: object, operation_model: OperationModel) -> None:
 
 
 def _check(value: Any, shape: Any, name: str) -> None:
-    """Accept a value that is as the service's model has it, and has what it needs."""
+    """Check the type of a value against the service's model, and its required members."""
     kind = shape.type_name
     if type(value) not in _TYPES[kind]:
-        raise NoAnswerError(f"{name} is {shown(value)}, and no {kind}")
+        raise InvalidAnswerError(f"{name} is {shown(value)}, not of type {kind}")
     if kind == "structure":
         _check_structure(value, shape, name)
     elif kind == "list":
@@ -151,7 +152,7 @@ def _check(value: Any, shape: Any, name: str) -> None:
 def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
     missing = set(_NEEDED.get(shape.name, ())) - value.keys()
     if missing:
-        raise NoAnswerError(f"{name} has no {_listed(missing)}")
+        raise InvalidAnswerError(f"{name} has no {_listed(missing)}")
     for member, part in value.items():
         member_shape = shape.members.get(member)
         if member_shape is not None:
@@ -163,18 +164,18 @@ def _holds_attributes(shape: Any) -> bool:
 
 
 def check_item(item: Any) -> None:
-    """Accept an item: names, each with one value under its type.
+    """Check an item: attribute names, each with one typed value.
 
-    What the values are is left to whoever decodes items: a page has thousands of them.
+    The values themselves are checked when items are decoded, because a page has thousands of them.
 
     Raises:
-        NoAnswerError: If it is something else.
+        InvalidAnswerError: If it is not an item.
     """
     if type(item) is not dict:
-        raise NoAnswerError(f"{shown(item)} is no item")
+        raise InvalidAnswerError(f"{shown(item)} is not an item")
     values = item.values()
     if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
-        raise NoAnswerError(f"{shown(item)} has values without a type")
+        raise InvalidAnswerError(f"{shown(item)} has values without a type")
 
 
 def _is_item_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
@@ -186,7 +187,7 @@ def _is_item_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> b
 
 
 def _are_items_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
-    """Tell whether each table asked for is in the answer, and no item that was not asked for."""
+    """Whether the answer covers the requested tables and contains no other items."""
     found, left = content["Responses"], content.get("UnprocessedKeys", {})
     asked = request["RequestItems"]
     return found.keys() | left.keys() == asked.keys() and all(
@@ -196,9 +197,9 @@ def _are_items_asked_for(content: dict[str, Any], request: Mapping[str, Any]) ->
 
 
 def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) -> bool:
-    """Tell whether items and keys left over can be those wanted of a table.
+    """Whether items and unprocessed keys can be the answer for one table.
 
-    Of the items the first one is looked at: the answer to another request has others from there on.
+    Only the first item is compared: the answer to a different request already differs there.
     """
     keys: list[Mapping[str, Any]] = wanted["Keys"]
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
@@ -215,13 +216,13 @@ def _is_page_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> b
         return False
     last = content.get("LastEvaluatedKey")
     if last is not None and (not last or last == request.get("ExclusiveStartKey")):
-        return False  # it would lead round in a circle
+        return False  # it would cause an endless loop of pages
     return 0 <= count <= int(request.get("Limit", count))
 
 
 def _is_table_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
     table = content["Table"]
-    is_whole = table["TableStatus"] == "DELETING" or all(name in table for name in _TABLE_THERE)
+    is_whole = table["TableStatus"] == "DELETING" or all(name in table for name in _EXISTING_TABLE)
     asked: str = request["TableName"]
     return is_whole and asked.endswith(table["TableName"])
 
@@ -233,7 +234,7 @@ _MATCHES: Final[Mapping[str, Callable[[dict[str, Any], Mapping[str, Any]], bool]
     "Query": _is_page_asked_for,
     "Scan": _is_page_asked_for,
 }
-"""Whether an answer can be the answer to this request, and not to another."""
+"""Whether an answer can belong to this request, and not to a different one."""
 
 
 def _listed(names: set[str]) -> str:

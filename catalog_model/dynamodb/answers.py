@@ -1,12 +1,12 @@
-"""What is an answer of DynamoDB, and what is not: a response is believed only if it is one.
+"""Validation of responses: only valid answers of DynamoDB are used.
 
-Proxies, captive portals, maintenance pages and programs on the wrong port answer, too, often with
-status 200. What they send is none of DynamoDB's answers, and means nothing: neither that a title
-is missing nor that a write is done. It is tried again like a broken connection, and in the end it
-is `UnreachableError`.
+Proxies, captive portals, maintenance pages and programs on the wrong port also respond, often with
+status 200. Their responses mean nothing: neither that an item is missing nor that a write is
+complete. Such a request is retried, as after a broken connection, and finally raises
+`UnreachableError`.
 
-It hangs on the events of the client, also of one that was handed in, and looks only at requests
-that this package makes.
+The validation uses botocore's events, also those of a client that was passed in, and applies only
+to requests of this package.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from botocore.parsers import create_parser
 
 from catalog_model.checks import shown
 from catalog_model.checks.nesting import parse_json
-from catalog_model.dynamodb.answer_shapes import CHECKSUM, NoAnswerError, check_answer, check_error
+from catalog_model.dynamodb.answer_shapes import (
+    CHECKSUM,
+    InvalidAnswerError,
+    check_answer,
+    check_error,
+)
 from catalog_model.dynamodb.calls import Call, current
-from catalog_model.dynamodb.orjson_answers import CONTENT, READS, hand_out, has_binary
+from catalog_model.dynamodb.orjson_answers import CONTENT, READS, has_binary, pass_on
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
 
 if TYPE_CHECKING:
@@ -36,16 +41,16 @@ _TOO_MANY: Final = 429
 _BAD_GATEWAY: Final = 502
 _UNAVAILABLE: Final = 503
 _REPEATED: Final = frozenset({500, _BAD_GATEWAY, _UNAVAILABLE, 504})
-"""The statuses after which botocore tries again, in each of its modes."""
+"""The statuses after which botocore retries, in each of its modes."""
 
 _EXCERPT: Final = 60
 
 
 def check_answers(client: DynamoDBClient) -> None:
-    """Let a client believe only answers; a second time does nothing."""
+    """Make a client accept only valid answers; a second call does nothing."""
     meta = getattr(client, "meta", None)
     events = getattr(meta, "events", None)
-    if events is None:  # a table in memory
+    if events is None:  # an in-memory table
         return
     watch = _Watch(str(getattr(meta, "endpoint_url", "")))
     own = "catalog-model-answers"
@@ -55,7 +60,7 @@ def check_answers(client: DynamoDBClient) -> None:
 
 
 class _Watch:
-    """Looks at each response of a client between its arrival and its use."""
+    """Checks each response of a client before it is used."""
 
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
@@ -67,7 +72,7 @@ class _Watch:
         customized_response_dict: dict[str, Any],
         **_event: object,
     ) -> None:
-        """Read a response; of one that is no answer, hand nothing on but that it is none."""
+        """Check a response; replace an invalid one by an error that botocore retries."""
         call = _call_of(operation_model)
         if call is None:
             return
@@ -75,7 +80,7 @@ class _Watch:
         response = {**response_dict, "body": body}
         try:
             read = _believed(response, content, operation_model, call)
-        except NoAnswerError as reason:
+        except InvalidAnswerError as reason:
             call.problem = self._problem(call, response, reason)
             customized_response_dict.clear()
             error = {"Code": call.problem.code, "Message": str(call.problem)}
@@ -84,7 +89,7 @@ class _Watch:
             return
         call.problem = None
         if read is not None:
-            hand_out(read, operation_model, response_dict, customized_response_dict)
+            pass_on(read, operation_model, response_dict, customized_response_dict)
 
     def needs_retry(
         self,
@@ -92,38 +97,40 @@ class _Watch:
         response: tuple[AWSResponse, Any] | None,
         **_event: object,
     ) -> None:
-        """Let botocore take what is no answer for what it would be called by a proxy."""
+        """Make botocore treat an invalid answer like an error response of a proxy."""
         call = _call_of(operation)
         if call is not None and call.problem is not None and response is not None:
             http, _ = response
             http.status_code = _status_for(http.status_code)
-            http.headers.pop(CHECKSUM, None)  # or botocore fails by it in its own way
+            http.headers.pop(CHECKSUM, None)  # otherwise botocore raises its own checksum error
 
     def after_call(self, model: OperationModel, parsed: Any, **_event: object) -> None:
-        """End a request whose last response is no answer."""
+        """Fail a request whose last response was invalid."""
         call = _call_of(model)
         if call is not None and call.problem is not None:
             raise call.problem from ClientError(parsed, call.operation)
 
-    def _problem(self, call: Call, response: dict[str, Any], reason: NoAnswerError) -> ServiceError:
+    def _problem(
+        self, call: Call, response: dict[str, Any], reason: InvalidAnswerError
+    ) -> ServiceError:
         status = response["status_code"]
-        what = f"{call.operation} got no answer of DynamoDB but {_described(response)}: {reason}"
+        what = f"{call.operation} got no answer from DynamoDB but {_described(response)}: {reason}"
         if status == _TOO_MANY:
             return ThrottledError(what, code="TooManyRequestsException")
         if status >= _TROUBLE:
-            where = f"{self._endpoint_url}, or a proxy before it, is in trouble"
+            where = f"{self._endpoint_url}, or a proxy in front of it, is failing"
             return UnreachableError(f"{what}; {where}")
         return UnreachableError(f"{what}; is a proxy or another program at {self._endpoint_url}?")
 
 
 def _call_of(operation_model: OperationModel) -> Call | None:
-    """Find the request of this package that this is a part of; None for one of somebody else."""
+    """Return the request of this package that this is part of; None for requests of other code."""
     call = current()
     return call if call is not None and call.operation == operation_model.name else None
 
 
 def _status_for(status: int) -> int:
-    """Return the status by which botocore tries again."""
+    """Return the status that makes botocore retry."""
     if status == _TOO_MANY:
         return _UNAVAILABLE
     return status if status in _REPEATED else _BAD_GATEWAY
@@ -132,10 +139,10 @@ def _status_for(status: int) -> int:
 def _believed(
     response: dict[str, Any], content: Any, operation_model: OperationModel, call: Call
 ) -> dict[str, Any] | None:
-    """Accept an answer; return what is to be handed out of it, None where botocore does that.
+    """Check an answer. Return its content, or None if botocore parses it.
 
     Raises:
-        NoAnswerError: If it is none.
+        InvalidAnswerError: If it is not an answer.
     """
     _check_transfer(response)
     status, body = response["status_code"], response["body"]
@@ -144,7 +151,7 @@ def _believed(
         check_error(_json_of(body), operation_model)
         return None
     if status != _OK:
-        raise NoAnswerError("DynamoDB has no such status")
+        raise InvalidAnswerError("DynamoDB has no such status")
     if shape is None and not body:
         return None
     is_read = content is not None
@@ -157,37 +164,37 @@ def _believed(
 
 
 def _check_transfer(response: dict[str, Any]) -> None:
-    """Accept a body that is whole and as it was sent."""
+    """Check that a body is complete and unchanged."""
     headers, body = response["headers"], response["body"]
     length = headers.get("content-length")
     if length not in (None, str(len(body))) and "transfer-encoding" not in headers:
-        raise NoAnswerError(f"{shown(length)} bytes were announced")
+        raise InvalidAnswerError(f"{shown(length)} bytes were announced")
     checksum = headers.get(CHECKSUM)
     if checksum is not None and checksum.strip() != str(crc32(body)):
-        raise NoAnswerError(f"its checksum is not {shown(checksum)}")
+        raise InvalidAnswerError(f"its checksum is not {shown(checksum)}")
 
 
 def _json_of(body: bytes) -> Any:
     if not body:
-        raise NoAnswerError("it is empty")
+        raise InvalidAnswerError("it is empty")
     try:
         return parse_json(body.decode())
     except (ValueError, RecursionError) as error:
-        raise NoAnswerError("it is no JSON") from error
+        raise InvalidAnswerError("it is not JSON") from error
 
 
 def _check_parsing(response: dict[str, Any], shape: Any) -> None:
-    """Accept what botocore's parser reads, which fails in many ways by what is of another form."""
+    """Check that botocore can parse the answer, as its parser fails in many ways on other data."""
     if response["body"] == b"{}":
         return
     try:
         create_parser("json").parse(response, shape)
     except Exception as error:
-        raise NoAnswerError(f"it cannot be read: {error!r}") from error
+        raise InvalidAnswerError(f"it cannot be read: {error!r}") from error
 
 
 def _described(response: dict[str, Any]) -> str:
-    """Say what came: its status, its type, its size and, unless it is data, its beginning."""
+    """Describe a response: its status, type and size and, unless it is data, its beginning."""
     headers, body = response["headers"], response["body"]
     kind = headers.get("content-type", "no content type")
     encoding = headers.get("content-encoding", "")

@@ -1,7 +1,8 @@
-"""A circuit breaker: it stops asking a table that is ill, and tries again by itself.
+"""A circuit breaker: it stops requests to a failing table, and probes the table until it recovers.
 
-Why none of the libraries: `pybreaker` holds its lock while a request is under way; `purgatory` and
-`circuitbreaker` let any number of requests through while they try; no pause of theirs grows.
+Existing libraries do not fit: `pybreaker` holds its lock while a request is in progress;
+`purgatory` and `circuitbreaker` let any number of requests through while they probe; none of them
+increases its pauses.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ Reason = Literal["ill", "full", "late"]
 REASONS: Final[tuple[Reason, ...]] = ("ill", "full", "late")
 
 FAILURES: Final = 5
-"""How many requests in a row have to fail until the table counts as ill."""
+"""The number of consecutive failures after which the breaker opens."""
 
 SUCCESSES: Final = 3
-"""How many in a row have to succeed, one at a time, until it counts as well again."""
+"""The number of consecutive successes, one request at a time, after which it closes."""
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
 
 
 class RefusedError(UnavailableError):
-    """A request was not sent, as the table is ill or others wait for it already.
+    """A request was not sent because the table is failing or too many requests are waiting for it.
 
-    ``retry_after`` is the number of seconds after which it may be sent again.
+    ``retry_after`` is the number of seconds after which to retry.
     """
 
     def __init__(self, message: str, retry_after: float, reason: Reason) -> None:
@@ -48,19 +49,19 @@ class RefusedError(UnavailableError):
 
 
 class Outcome(Enum):
-    """What a request showed of the table."""
+    """The state of the table, as shown by a request."""
 
-    ANSWERED = "it is well, even if it refused"
-    THROTTLED = "it is over its throughput"
-    FAILED = "it is out of order or out of reach"
+    ANSWERED = "it is healthy, even if it rejected the request"
+    THROTTLED = "it is throttling"
+    FAILED = "it is failing or unreachable"
     NOT_ASKED = "nothing"
 
 
-ILL: Final = frozenset((Outcome.THROTTLED, Outcome.FAILED))
+FAILING: Final = frozenset((Outcome.THROTTLED, Outcome.FAILED))
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """Judge a request by the error that it ended with."""
+    """Classify a request by the error that it raised."""
     match error:
         case ThrottledError():
             return Outcome.THROTTLED
@@ -74,7 +75,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 class State(Enum):
-    """Whether requests are sent: all, one at a time, or none."""
+    """Whether all requests are sent, or one at a time, or none."""
 
     CLOSED = "closed"
     PROBING = "probing"
@@ -82,22 +83,23 @@ class State(Enum):
 
 
 class Ticket(NamedTuple):
-    """A request that was let through, and in which period of the breaker."""
+    """A request that was let through, and the period of the breaker in which it was."""
 
     number: int
     period: int
 
 
 class Breaker:
-    """Lets requests through while the table is well, and few while it is ill.
+    """Lets requests through while the table is healthy, and few while it is failing.
 
-    *failures* in a row open it: requests are refused for a pause. Then one at a time is let
-    through, those beside it are refused. *successes* in a row close it; a failure opens it again.
-    The pause doubles with each failure that no success came before. Requests of a period that has
-    ended have no say: an answer that comes late neither opens nor closes anything.
+    *failures* in a row open the breaker: requests are rejected during a pause. After it, one
+    request at a time is let through, and concurrent ones are rejected. *successes* in a row close
+    the breaker; a failure opens it again. The pause doubles with each failure unless a success came
+    before it. Requests of an earlier period are ignored: a late answer neither opens nor closes the
+    breaker.
 
-    A table that refuses some of the requests, as its throughput is too low, so gets one at a
-    time, which is what it can serve; the others learn at once that there is no room for them.
+    If a table throttles some requests, it gets one at a time, which it can serve; the others fail
+    immediately.
 
     >>> breaker = Breaker(failures=1, clock=lambda: 0.0)
     >>> breaker.leave(breaker.enter(), Outcome.FAILED)
@@ -129,35 +131,35 @@ class Breaker:
         self._until = 0.0
         self._probe: Ticket | None = None
         self.state = State.CLOSED
-        self.cause = Outcome.ANSWERED  # of the last time it opened
-        self.on_change: list[Callable[[State], None]] = []  # to be called with each new state
+        self.cause = Outcome.ANSWERED  # when it last opened
+        self.on_change: list[Callable[[State], None]] = []  # called with each new state
 
     @property
     def remaining(self) -> float:
-        """For how many seconds nothing is sent; 0 if the next request may be."""
+        """The seconds until the next request may be sent; 0 if it may be sent now."""
         return max(0.0, self._until - self._clock()) if self.state is State.OPEN else 0.0
 
     def enter(self) -> Ticket:
-        """Let a request through; `leave` has to be called at its end, whatever that is.
+        """Let a request through. The caller must call `leave` when it ends, whatever its outcome.
 
         Raises:
-            RefusedError: If it shall not be sent.
+            RefusedError: If it must not be sent.
         """
         with self._lock:
             if self.state is State.OPEN:
                 remaining = self._until - self._clock()
                 if remaining > 0:
-                    raise RefusedError("not sent: the table is ill", remaining, "ill")
+                    raise RefusedError("not sent: the table is failing", remaining, "ill")
                 self._change(State.PROBING)
             if self._probe is not None:
-                raise RefusedError("not sent: the table is being tried", self._pause, "ill")
+                raise RefusedError("not sent: the table is being probed", self._pause, "ill")
             ticket = Ticket(next(self._numbers), self._period)
             if self.state is State.PROBING:
                 self._probe = ticket
             return ticket
 
     def leave(self, ticket: Ticket, outcome: Outcome) -> None:
-        """Take note of how a request ended."""
+        """Record the outcome of a request."""
         with self._lock:
             if ticket == self._probe:
                 self._probe = None
@@ -169,12 +171,12 @@ class Breaker:
                 self._noted_while_probing(outcome)
 
     def _noted_while_closed(self, outcome: Outcome) -> None:
-        self._in_a_row = self._in_a_row + 1 if outcome in ILL else 0
+        self._in_a_row = self._in_a_row + 1 if outcome in FAILING else 0
         if self._in_a_row >= self._failures_to_open:
             self._open(outcome, self._first_pause)
 
     def _noted_while_probing(self, outcome: Outcome) -> None:
-        if outcome in ILL:
+        if outcome in FAILING:
             grown = min(self._longest_pause, 2 * self._pause)
             self._open(outcome, self._first_pause if self._in_a_row else grown)
             return
@@ -183,7 +185,7 @@ class Breaker:
             self._change(State.CLOSED)
 
     def _open(self, cause: Outcome, pause: float) -> None:
-        # Processes that found out at the same time shall not try again at the same time.
+        # Spread the retries of processes that opened their breakers at the same time.
         self._pause, self.cause = pause, cause
         self._until = self._clock() + self._spread(0.75, 1.0) * pause
         self._change(State.OPEN)

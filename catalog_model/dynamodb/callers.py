@@ -1,4 +1,4 @@
-"""The names under which requests are traced: those of the functions that are being called."""
+"""The names that traces give to requests: those of the functions in progress."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _callers: Final[dict[CodeType, str]] = {}
 
 
 def name_caller(function: Callable[..., Any], name: str) -> None:
-    """Trace the requests made while *function* runs under this name; the outermost one counts.
+    """Trace requests under this name while *function* runs; the outermost named function counts.
 
-    The function stays as it is, so that a call costs nothing where nobody listens.
+    The function is not wrapped, so calls cost nothing without a listener.
     """
     _callers[function.__code__] = name
 
 
 def outermost_caller(frame: FrameType | None) -> str | None:
-    """Find the outermost function with a name that is being called."""
+    """Return the name of the outermost named function on the stack."""
     found = None
     while frame is not None:
         found = _callers.get(frame.f_code) or found

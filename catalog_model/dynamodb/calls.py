@@ -1,7 +1,7 @@
-"""The request to DynamoDB that is under way in this thread: what it asks, and how long it may take.
+"""The request to DynamoDB that this thread is making: its parameters and its remaining time.
 
-`answers` and `deadline` work inside of botocore, where neither the handle nor its request is
-known. They find both here, and leave alone what other code sends through the same client.
+`answers` and `deadline` run inside botocore, which does not pass them the handle or its request.
+They find both here, and ignore requests of other code through the same client.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import ConfigurationError, ServiceError, ThrottledError, UnreachableError
 
 DEFAULT_DEADLINE: Final = 30.0
-"""Seconds for one request; long enough for all retries of botocore's standard mode."""
+"""Seconds for one request: enough for all retries of botocore's standard mode."""
 
 NO_DEADLINE: Final = "none"
-"""What CATALOG_DEADLINE says for no deadline."""
+"""The value of CATALOG_DEADLINE for no deadline."""
 
 
 class Call:
-    """A request of a handle, from before its first try until after its last.
+    """A request of a handle, including all its retries.
 
-    As a context manager it is the `current` one of its thread.
+    As a context manager, it makes itself the `current` one of its thread.
 
     Args:
-        operation: What is asked.
+        operation: The operation.
         request: Its parameters.
-        seconds: How long it may take; None for no limit.
-        deadline: What was said to be the deadline, of which *seconds* may be the rest.
+        seconds: The time that it may take; None for no limit.
+        deadline: The configured deadline; *seconds* may be the rest of it.
     """
 
     __slots__ = ("_deadline", "_ends", "_token", "is_given_up", "operation", "problem", "request")
@@ -48,9 +48,9 @@ class Call:
         self.operation = operation
         self.request = request
         self.problem: ServiceError | None = None
-        """What is wrong with the answer of the last try; None if it can be believed."""
+        """The reason why the last answer is invalid; None if it is valid."""
         self.is_given_up = False
-        """Whether there was no time left for another try."""
+        """Whether there was no time left for a retry."""
         self._deadline = deadline
         self._ends = math.inf if seconds is None else time.monotonic() + seconds
 
@@ -66,11 +66,11 @@ class Call:
             raise self._late(error) from error.__cause__ or error
 
     def seconds_left(self) -> float:
-        """Return how long the request may still take; 0 or less after its deadline."""
+        """Return the remaining seconds; 0 or less after the deadline."""
         return self._ends - time.monotonic()
 
     def give_up(self) -> None:
-        """Note that there is no time for another try."""
+        """Record that there is no time for a retry."""
         self.is_given_up = True
 
     def _ended_by_deadline(self, error: ServiceError) -> bool:
@@ -85,11 +85,11 @@ class Call:
 _current: ContextVar[Call | None] = ContextVar("catalog_model_call", default=None)
 
 current = _current.get
-"""Return the request that is under way in this thread, or None."""
+"""Return the request that this thread is making, or None."""
 
 
 def check_deadline(deadline: object) -> float | None:
-    """Accept a number of seconds above 0, or None for no deadline."""
+    """Check for a number of seconds above 0, or None for no deadline."""
     if deadline is None:
         return None
     seconds = check_number(deadline, "deadline")
@@ -99,7 +99,7 @@ def check_deadline(deadline: object) -> float | None:
 
 
 def deadline_from_env() -> float | None:
-    """Read CATALOG_DEADLINE: seconds, or ``none``; `DEFAULT_DEADLINE` where it is not set.
+    """Read CATALOG_DEADLINE: seconds, or ``none``; `DEFAULT_DEADLINE` if it is not set.
 
     Raises:
         ConfigurationError: If it is neither.

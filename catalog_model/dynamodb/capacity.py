@@ -1,11 +1,11 @@
-"""The offline cost model: the capacity units that DynamoDB charges, from items and plans alone.
+"""The cost model: the capacity units that DynamoDB charges, computed from items and plans.
 
-Pure: it reads nothing and sends nothing. The rules are those of the AWS developer guide, "Read
-and write operations" (capacity unit consumption), "Using global secondary indexes" (throughput
+Pure: nothing is read or sent. The rules are those of the AWS developer guide, "Read and write
+operations" (capacity unit consumption), "Using global secondary indexes" (throughput
 considerations), "Transactions" (capacity management) and "Item sizes and formats".
 
-One rule is in no document of AWS that was checked, and is as the strict local engine has it; it is
-the constant `TRANSACTION_INDEX_FACTOR`.
+One rule is not documented in any AWS document that was checked, and follows the strict local
+engine: the constant `TRANSACTION_INDEX_FACTOR`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ EVENTUAL_FACTOR: Final = 0.5
 TRANSACTION_FACTOR: Final = 2
 
 TRANSACTION_INDEX_FACTOR: Final = 1
-"""How often a transaction is charged for an index. The developer guide says "two underlying
-writes of every item" and is silent on indexes; the engine counts one, and so does the cost script
-of AWS's agent toolkit, which says that it was measured."""
+"""The number of times that a transaction is charged for an index. The developer guide says "two
+underlying writes of every item" and does not mention indexes. The engine counts one, and so does
+the cost script of AWS's agent toolkit, which says that this was measured."""
 
 STORAGE_OVERHEAD: Final = 100
-"""Bytes that DynamoDB bills besides for each item and each index entry it stores."""
+"""Additional bytes that DynamoDB bills for each stored item and index entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Read or write units: on the table, and on each index that has a share.
+    """Read or write units: of the table, and of each index with a share.
 
     >>> Units(2, {"by_name": 1}) + Units(1, {"by_name": 1, "by_rating": 3})
     Units(table=3, indexes={'by_name': 2, 'by_rating': 3})
@@ -48,7 +48,7 @@ class Units:
 
     @property
     def total(self) -> float:
-        """The units of the table and of all indexes."""
+        """The units of the table and all indexes."""
         return self.table + sum(self.indexes.values())
 
     def __add__(self, other: Units) -> Units:
@@ -58,7 +58,7 @@ class Units:
         return Units(self.table + other.table, shares)
 
     def times(self, count: float) -> Units:
-        """Give the units of so many."""
+        """Return the units of *count* such requests."""
         shares = {index: units * count for index, units in self.indexes.items()}
         return Units(self.table * count, shares)
 
@@ -67,7 +67,7 @@ NOTHING: Final = Units()
 
 
 def rcu(size: float) -> int:
-    """Give the read units of *size* bytes read in one go, strongly consistently.
+    """Return the read units for *size* bytes read at once with strong consistency.
 
     >>> rcu(0), rcu(4096), rcu(4097)
     (1, 1, 2)
@@ -76,7 +76,7 @@ def rcu(size: float) -> int:
 
 
 def wcu(size: float) -> int:
-    """Give the write units of *size* bytes written outside of a transaction.
+    """Return the write units for *size* bytes written outside a transaction.
 
     >>> wcu(0), wcu(1024), wcu(1025)
     (1, 1, 2)
@@ -85,15 +85,15 @@ def wcu(size: float) -> int:
 
 
 def get_units(item: Item | None, *, consistent: bool = False) -> Units:
-    """Predict a GetItem: its size in steps of 4 KB, half if eventually consistent.
+    """Predict a GetItem: the item's size in steps of 4 KB, half if eventually consistent.
 
-    Guide, "Read operations". An item that is not there costs as the smallest one.
+    Guide, "Read operations". A missing item costs as much as the smallest one.
     """
     return Units(_read_units(item_size(item) if item else 0, consistent=consistent))
 
 
 def batch_get_units(items: Iterable[Item | None], *, consistent: bool = False) -> Units:
-    """Predict BatchGetItem: each item is rounded by itself; None is a key without an item."""
+    """Predict a BatchGetItem: each item is rounded up separately; None is a key without an item."""
     return sum((get_units(item, consistent=consistent) for item in items), NOTHING)
 
 
@@ -104,10 +104,10 @@ def query_units(
     index: str | None = None,
     consistent: bool = False,
 ) -> Units:
-    """Predict one Query that reads *items* of the table: their sizes are added, then rounded.
+    """Predict one Query that reads *items* of the table: their sizes are added, then rounded up.
 
-    Guide, "Read operations". What counts is what is read, in the index its entries, whatever a
-    projection or a filter leaves of it; to read nothing costs the least there is.
+    Guide, "Read operations". The charge is for the data read (in an index, for its entries), before
+    a projection or a filter reduces it. Reading nothing costs the minimum.
     """
     if index is None:
         return Units(_read_units(sum(map(item_size, items)), consistent=consistent))
@@ -117,27 +117,28 @@ def query_units(
 
 
 def write_units(schema: TableSchema, before: Item | None, after: Item | None) -> Units:
-    """Predict PutItem, UpdateItem or DeleteItem: from the item that was to the item that is.
+    """Predict a PutItem, UpdateItem or DeleteItem, from the item before and the item after it.
 
-    Guide, "Write operations": the larger of the two in steps of 1 KB, on the table at least 1 even
-    where nothing is deleted. On each index nothing where its entry stays; an entry that changes in
-    place costs as the larger; one whose key moves is deleted and inserted.
+    Guide, "Write operations": the larger of the two in steps of 1 KB; on the table at least 1, even
+    if nothing is deleted. An index costs nothing if its entry does not change. An entry that
+    changes in place costs as much as the larger version; an entry whose key changes is deleted and
+    inserted.
     """
     shares = {index: _index_units(schema, before, after, index) for index in schema.indexes}
     return Units(_item_units(before, after), {index: n for index, n in shares.items() if n})
 
 
 def failed_write_units(before: Item | None) -> Units:
-    """Predict one write whose condition does not hold: the size of what is there, at least 1.
+    """Predict a write whose condition fails: the size of the existing item, at least 1.
 
-    Guide, "Working with items", conditional writes. Indexes are not touched. The engine
-    reports nothing for it.
+    Guide, "Working with items", conditional writes. Indexes are not charged. The engine reports no
+    units for it.
     """
     return Units(_item_units(before, None))
 
 
 def predict_plan(schema: TableSchema, planned: Plan, before: Mapping[ItemKey, Item]) -> Units:
-    """Predict TransactWriteItems of a plan, where *before* holds the items that are there.
+    """Predict a TransactWriteItems of a plan, where *before* contains the existing items.
 
     Guide, "Transactions", capacity management: each item is written twice, to prepare and to
     commit. For indexes see `TRANSACTION_INDEX_FACTOR`.
@@ -146,19 +147,19 @@ def predict_plan(schema: TableSchema, planned: Plan, before: Mapping[ItemKey, It
 
 
 def predict_failed_plan(planned: Plan, before: Mapping[ItemKey, Item]) -> Units:
-    """Predict a transaction that is cancelled: twice the size of what is there, for each item.
+    """Predict a cancelled transaction: twice the size of the existing item, for each item.
 
-    Unconfirmed: the guide says for a single write that a failed condition costs, and for
-    transactions only that they do work twice; the engine reports nothing.
+    Unconfirmed: the guide says that a failed condition of a single write is charged, and of
+    transactions only that they write twice; the engine reports no units.
     """
     failed = (failed_write_units(before.get(key_of(each))) for each in planned)
     return sum(failed, NOTHING).times(TRANSACTION_FACTOR)
 
 
 def stored_bytes(schema: TableSchema, items: Iterable[Item]) -> int:
-    """Give the bytes that are billed for storing *items* and their entries in the indexes.
+    """Return the bytes billed for storing *items* and their index entries.
 
-    Guide, "Item sizes and formats": 100 bytes for each besides its size.
+    Guide, "Item sizes and formats": 100 bytes for each in addition to its size.
     """
     return sum(_stored_bytes(schema, item) for item in items)
 

@@ -1,6 +1,6 @@
-"""Makes the client of a handle out of what was said: by argument, `Config`, profile, environment.
+"""Creates the client of a handle from arguments, `Config`, the profile and the environment.
 
-docs/settings.md has which of them counts, setting by setting.
+docs/settings.md lists the precedence of each setting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from catalog_model._version import __version__
 from catalog_model.checks import check_instance, check_text, refuse, shown
-from catalog_model.dynamodb.failures import making_a_client
+from catalog_model.dynamodb.failures import client_errors_translated
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
 
@@ -33,18 +33,19 @@ CLIENT_DEFAULTS: Final = Config(
     read_timeout=5,
     max_pool_connections=50,
     tcp_keepalive=True,
-    # Rebuilding botocore's long user agent for each request costs an eighth of a GetItem.
+    # Rebuilding botocore's long user agent for each request takes an eighth of the time of a
+    # GetItem.
     user_agent=USER_AGENT,
-    # Arguments are checked here already, with better errors.
+    # Arguments are checked by this package, with better error messages.
     parameter_validation=False,
 )
-"""Settings for a service; retries stay as botocore and the AWS_* variables have them."""
+"""Settings for a service; retries are left to botocore and the AWS_* variables."""
 
 PLACEHOLDER: Final = "t"
-"""What examples call a table that is never asked; too short for a table that can be made."""
+"""The table name in examples without requests; too short for a real table."""
 
 ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
-"""The nearer first."""
+"""The more specific one first."""
 
 _NAME: Final = r"[A-Za-z0-9_.-]{3,255}"
 _ARN: Final = rf"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]+:\d{{12}}:table/{_NAME}"
@@ -55,7 +56,7 @@ _NOT_OF_A_TOKEN: Final = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~#-]", re.ASCII)
 
 
 def check_table(table: object) -> str:
-    """Accept the name or the ARN of a table that can be made.
+    """Check for the name or the ARN of a table.
 
     >>> check_table("films")
     'films'
@@ -66,33 +67,33 @@ def check_table(table: object) -> str:
     return table
 
 
-def check_said(value: object, name: str) -> None:
-    """Accept None, or a text that says something."""
+def check_not_blank(value: object, name: str) -> None:
+    """Check for None, or a text that is not blank."""
     if value is not None and not check_text(value, name).strip():
         refuse(name, value, "a text that is not empty, or None")
 
 
 def check_region(region: str) -> None:
-    """Accept what can be the name of a region.
+    """Check that *region* can be the name of a region.
 
     Raises:
         ConfigurationError: If it cannot.
     """
     if not _REGION.fullmatch(region):
-        wanted = "letters, digits and hyphens, as eu-west-1"
+        wanted = "letters, digits and hyphens, such as eu-west-1"
         raise ConfigurationError(f"region must be {wanted}, not {shown(region)}")
 
 
 def check_endpoint(url: str, name: str = "endpoint_url") -> None:
-    """Accept where requests can be sent.
+    """Check that *url* can be the endpoint of a service.
 
     Raises:
-        ConfigurationError: If they cannot.
+        ConfigurationError: If it cannot.
 
     >>> check_endpoint("http://127.0.0.1:abc")
     Traceback (most recent call last):
     catalog_model.errors.ConfigurationError: endpoint_url must be a URL such as \
-http://127.0.0.1:8000, not 'http://127.0.0.1:abc'
+    http://127.0.0.1:8000, not 'http://127.0.0.1:abc'
     """
     if not _is_endpoint(url):
         raise ConfigurationError(f"{name} must be {_ENDPOINT}, not {shown(url)}")
@@ -101,7 +102,7 @@ http://127.0.0.1:8000, not 'http://127.0.0.1:abc'
 def _is_endpoint(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # ValueError where it is no number from 0 to 65535
+        _ = parts.port  # ValueError unless it is a number from 0 to 65535
         names_a_host = is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)
     except ValueError:
         return False
@@ -110,11 +111,11 @@ def _is_endpoint(url: str) -> bool:
 
 
 def check_config(config: Config | None) -> Config:
-    """Accept settings of a client, and give them with `CLIENT_DEFAULTS` behind them."""
+    """Check the settings of a client, and merge them with `CLIENT_DEFAULTS`."""
     if config is None:
         return CLIENT_DEFAULTS
     check_instance(config, "config", Config)
-    given: Any = config  # its attributes are made at run time
+    given: Any = config  # its attributes are created at runtime
     for name in ("connect_timeout", "read_timeout"):
         value = getattr(given, name)
         if value is not None and not _is_duration(value):
@@ -124,7 +125,7 @@ def check_config(config: Config | None) -> Config:
     pool = given.max_pool_connections
     if type(pool) is not int or pool < 1:
         refuse("config's max_pool_connections", pool, "a whole number from 1 on")
-    check_said(given.region_name, "config's region_name")
+    check_not_blank(given.region_name, "config's region_name")
     if given.region_name is not None:
         check_region(given.region_name)
     return CLIENT_DEFAULTS.merge(config)
@@ -135,13 +136,13 @@ def _is_duration(value: object) -> bool:
 
 
 def check_client(client: Any, *, region: str | None, endpoint_url: str | None) -> None:
-    """Accept a client of DynamoDB that goes where the arguments beside it say."""
+    """Check for a DynamoDB client that matches the other arguments."""
     if not callable(getattr(client, "transact_write_items", None)):
-        refuse("client", client, 'a client of DynamoDB, as boto3.client("dynamodb") is')
+        refuse("client", client, 'a client of DynamoDB, such as boto3.client("dynamodb")')
     meta = client.meta
     if region is not None and region != meta.region_name:
         refuse("region", region, f"left to the client, whose region is {meta.region_name!r},")
-    theirs = str(getattr(meta, "endpoint_url", ""))  # a table in memory has none
+    theirs = str(getattr(meta, "endpoint_url", ""))  # an in-memory table has none
     if endpoint_url is not None and endpoint_url.rstrip("/") != theirs.rstrip("/"):
         refuse("endpoint_url", endpoint_url, f"left to the client, which has {theirs!r},")
 
@@ -154,13 +155,13 @@ def make_client(
     profile: str | None,
     config: Config,
 ) -> DynamoDBClient:
-    """Make a client; sends nothing, but for what botocore asks to find credentials.
+    """Create a client. Sends nothing, except for botocore's requests for credentials.
 
     Raises:
-        ConfigurationError: If a setting is missing or cannot be used.
+        ConfigurationError: If a setting is missing or invalid.
     """
-    said: Any = config  # its attributes are made at run time
-    with making_a_client(table, profile):
+    said: Any = config  # its attributes are created at runtime
+    with client_errors_translated(table, profile):
         session = boto3.session.Session(
             profile_name=profile, region_name=region or said.region_name
         )
@@ -171,7 +172,7 @@ def make_client(
         own: Any = session._session
         if not own.get_config_variable("ignore_configured_endpoint_urls"):
             _check_variables(endpoint_url)
-        own.set_config_variable("region", found)  # who gives credentials is asked there, too
+        own.set_config_variable("region", found)  # services for credentials use this region, too
         client = session.client(
             "dynamodb",
             region_name=found,
@@ -186,7 +187,7 @@ def make_client(
 
 
 def _check_variables(endpoint_url: str | None) -> None:
-    """Accept the endpoint that the environment names, where no argument goes before it."""
+    """Check the endpoint in the environment, unless an argument takes precedence."""
     for name in () if endpoint_url else ENDPOINT_VARIABLES:
         if os.environ.get(name):
             check_endpoint(os.environ[name], name)
@@ -194,10 +195,10 @@ def _check_variables(endpoint_url: str | None) -> None:
 
 
 def _check_certificates(authorities: str | None, own: str | tuple[str, str] | None) -> None:
-    """Accept files of certificates; later on it would look as if the service were at fault.
+    """Check the certificate files; an error in them would later look like a failing service.
 
     Raises:
-        ConfigurationError: If they cannot be read, or hold none.
+        ConfigurationError: If they cannot be read or contain no certificate.
     """
     context = ssl.create_default_context() if authorities or own else None
     if context is None:
@@ -216,7 +217,7 @@ def _check_certificates(authorities: str | None, own: str | tuple[str, str] | No
 
 
 def _with_application(config: Config, configured: str | None) -> Config:
-    """Let the user agent name the application as botocore's own would, and stay as short."""
+    """Add the application to the short user agent, in the form that botocore uses."""
     said: Any = config
     application = said.user_agent_appid or configured
     if not application or said.user_agent != USER_AGENT:

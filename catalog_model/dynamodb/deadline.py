@@ -1,12 +1,12 @@
-"""The deadline of a request: no try, no pause and no slow answer goes on beyond it.
+"""The deadline of a request: it limits its attempts, its pauses and slow answers.
 
-botocore's timeouts are about silence: an answer that comes a few bytes at a time never meets them,
-and retries begin them anew. Here each wait on a socket is cut to what is left of the request's
-deadline, and no retry is begun whose pause would go beyond it. There is no thread for it, and no
-clock is read while nothing has to be waited for.
+botocore's timeouts limit silence: an answer that arrives a few bytes at a time never exceeds them,
+and each retry restarts them. This module limits each wait on a socket to the time left until the
+request's deadline, and prevents retries whose pause would exceed it. It needs no thread, and reads
+the clock only when there is something to wait for.
 
-botocore has no public place for either. Where the installed botocore has no such attributes, a
-deadline only keeps the rest of a request from being waited for; a test notices.
+botocore has no public interface for either. If the installed botocore lacks the attributes used
+here, a deadline only ends the waits between attempts; a test detects this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEEDS_RETRY: Final = "needs-retry."
 
 
 def keep_deadlines(client: DynamoDBClient) -> None:
-    """Make a client keep the deadlines of requests of this package; a second time does nothing."""
+    """Make a client enforce the deadlines of this package's requests; a second call is ignored."""
     endpoint: Any = getattr(client, "_endpoint", None)
     emitter = getattr(endpoint, "_event_emitter", None)
     if emitter is not None and not isinstance(emitter, _Retries):
@@ -45,7 +45,7 @@ def keep_deadlines(client: DynamoDBClient) -> None:
 
 
 class _Retries:
-    """botocore's events; whether a request is tried again depends on the time that is left."""
+    """botocore's events; retries depend on the remaining time."""
 
     def __init__(self, emitter: Any) -> None:
         self._emitter = emitter
@@ -64,7 +64,7 @@ class _Retries:
 
 
 class _TimedPool:
-    """What connection pools have in common whose connections keep deadlines."""
+    """The base class of connection pools whose connections enforce deadlines."""
 
 
 @cache
@@ -79,7 +79,7 @@ def _timed_pool(pool_class: type) -> type:
 @cache
 def _timed_connection(connection_class: Any) -> type:
     class Connection(connection_class):  # type: ignore[misc]
-        """A connection that waits for its peer no longer than the request may take."""
+        """A connection whose waits end at the deadline of the request."""
 
         response_class = _Response
 
@@ -103,7 +103,7 @@ def _timed_connection(connection_class: Any) -> type:
 
 
 class _Response(HTTPResponse):
-    """An answer whose head and body are read as long as the request may take."""
+    """An answer whose headers and body must arrive before the deadline of the request."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -113,7 +113,7 @@ class _Response(HTTPResponse):
 
 
 class _TimedSocket(SocketIO):
-    """The bytes that a socket receives, each wait for them cut to what is left."""
+    """The bytes received by a socket; each wait ends at the deadline."""
 
     def readinto(self, buffer: Any) -> int | None:
         sock: Any = self._sock  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ class _TimedSocket(SocketIO):
 
 
 def _within_deadline(sock: Any, wait: Callable[[Any], _T], argument: Any) -> _T:
-    """Wait with a timeout that is cut, where need be, and put back."""
+    """Wait with a timeout shortened to the deadline, then restore the timeout."""
     own = sock.gettimeout()
     shortened = _shortened(own)
     if shortened == own:
@@ -135,10 +135,10 @@ def _within_deadline(sock: Any, wait: Callable[[Any], _T], argument: Any) -> _T:
 
 
 def _shortened(timeout: Any) -> Any:
-    """Cut a timeout to what is left of the request that is under way.
+    """Shorten a timeout to the time left for the current request.
 
     Raises:
-        TimeoutError: If nothing is left.
+        TimeoutError: If no time is left.
     """
     call: Call | None = current()
     if call is None:
@@ -154,7 +154,7 @@ def _proxies_of(session: Any) -> tuple[Any, ...]:
 
 
 def _replace_connections(manager: Any) -> None:
-    """Let pools that are open already, of a client that was handed in, connect anew."""
+    """Make open pools of a client that was passed in reconnect."""
     pools: Any = getattr(manager, "pools", None)
     for key in [] if pools is None else pools.keys():
         pool = pools.get(key)

@@ -1,4 +1,4 @@
-"""From the errors of other libraries to ours: `foreign_errors` has the classes, this the words."""
+"""Translates errors of other libraries: `foreign_errors` has the classes, this the messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog_model.dynamodb.foreign_errors import (
     RACE,
     class_for_code,
     class_of,
-    finder_of_credentials,
+    credential_provider_in,
     innermost,
 )
 from catalog_model.dynamodb.schema import Versions
@@ -35,59 +35,59 @@ from catalog_model.errors import (
 
 
 class LostRaceError(ConflictError):
-    """A concurrent change was faster: what was read is out of date. Writers try again."""
+    """A concurrent change came first: what was read is outdated. Writers retry."""
 
 
-OTHER_SCHEMA: Final = (
-    "Invalid index",  # moto's words
+SCHEMA_MESSAGES: Final = (
+    "Invalid index",  # moto's message
     "key element",
     "key schema",
     "match the schema",
     "specified index",
 )
-"""What the service says of a table with other keys or indexes."""
+"""Parts of the service's messages about a table with other keys or indexes."""
 
-LONGEST: Final = 500
-"""Characters of a message that may be a whole page of somebody else's."""
+MAX_CHARS: Final = 500
+"""Maximum length of a message; it may be a whole page from another server."""
 
-PLACES_OF_CREDENTIALS: Final = (
+CREDENTIAL_VARIABLES: Final = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_PROFILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
-"""Variables that say where credentials are; none of them is a secret."""
+"""Variables with the location of credentials; none of them is secret."""
 
 
 _LOGIN_ERRORS: Final = tuple(kind for name, kind in vars(botocore).items() if name == "LoginError")
-"""Not every botocore that this package allows knows `aws login`."""
+"""Older versions of botocore that this package supports do not have `aws login`."""
 
 
-_NOTHING: Final = ("''", '""', "()", "empty")
-"""How errors show the value of a variable that is set to nothing."""
+_EMPTY: Final = ("''", '""', "()", "empty")
+"""How errors show the value of a variable that is set but empty."""
 
 
 @contextmanager
 def translated(
     table_name: str, profile: str | None = None, versions: Versions | None = None
 ) -> Iterator[None]:
-    """Let no error of another library through: raise ours in its place, from it.
+    """Raise errors of this package in place of those of other libraries, which become their cause.
 
-    With *versions*, an item that a newer version wrote is told from a lost race.
+    With *versions*, an item written by a newer version is distinguished from a lost race.
     """
     try:
         yield
     except (CatalogError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  # whatever it is, it comes out as one of ours
-        cause = _underneath(error)
+    except Exception as error:  # noqa: BLE001  # every exception is translated
+        cause = _botocore_error(error)
         raise translate(cause, table_name, profile, versions) from cause
 
 
 @contextmanager
-def making_a_client(table_name: str, profile: str | None = None) -> Iterator[None]:
-    """Take whatever has no class of its own for a setting: nothing was asked of the service."""
+def client_errors_translated(table_name: str, profile: str | None = None) -> Iterator[None]:
+    """Treat errors without a specific class as configuration errors: no request was sent."""
     try:
         with translated(table_name, profile):
             yield
@@ -100,24 +100,24 @@ def making_a_client(table_name: str, profile: str | None = None) -> Iterator[Non
 
 
 def _variables_in(text: str) -> str:
-    """Name the variables whose value an error shows, as botocore does not say where it is from."""
+    """Return the variables whose values an error shows; botocore does not name its source."""
     names = sorted(name for name in os.environ if name.startswith("AWS_") and name not in text)
     found = [name for name in names if _shows(text, os.environ[name])]
     empty = [name for name in names if not os.environ[name]]
     if found:
         return f" (set by {' and '.join(found)})"
-    is_of_nothing = any(nothing in text for nothing in _NOTHING)
+    is_of_nothing = any(nothing in text for nothing in _EMPTY)
     return f" ({' and '.join(empty)}: set, and empty)" if empty and is_of_nothing else ""
 
 
 def _shows(text: str, value: str) -> bool:
-    if len(value) >= SHOWN:  # a message has its beginning
+    if len(value) >= SHOWN:  # the message contains its beginning
         return value[: SHOWN - 1] in text
     return bool(value) and bool(re.search(rf"(?<![\w.:/-]){re.escape(value)}(?![\w:/-])", text))
 
 
-def _underneath(error: Exception) -> Exception:
-    """Find the error that botocore raised: PynamoDB wraps it twice, and drops parts of it."""
+def _botocore_error(error: Exception) -> Exception:
+    """Return botocore's error; PynamoDB wraps it twice, and drops parts of it."""
     wrapped = error.cause if isinstance(error, PynamoDBException) else None
     if not isinstance(wrapped, Exception):
         return error
@@ -125,13 +125,13 @@ def _underneath(error: Exception) -> Exception:
 
 
 def answer_in(error: Exception) -> Any:
-    """Give the service's answer that an error came of; {} where there was none."""
-    cause = _underneath(error)
+    """Return the service's answer behind an error; {} if there was none."""
+    cause = _botocore_error(error)
     return cause.response if isinstance(cause, botocore.ClientError) else {}
 
 
 def code_of(error: Exception) -> str:
-    """Name an error by the service's code or, where the service did not answer, by its class."""
+    """Return the service's error code or, if the service did not answer, the error's class name."""
     code = answer_in(error).get("Error", {}).get("Code")
     return str(code or type(error).__name__)
 
@@ -142,29 +142,29 @@ def translate(
     profile: str | None = None,
     versions: Versions | None = None,
 ) -> CatalogError:
-    """Give our error for one of theirs; *profile* is what a person may have to log in to."""
+    """Translate an error to one of this package; *profile* may need a new login."""
     if isinstance(error, botocore.ClientError):
-        return _refused(error, table_name, versions)
+        return _translate_response(error, table_name, versions)
     kind = class_of(error)
-    text = _words(innermost(error))
+    text = _message(innermost(error))
     if issubclass(kind, UnreachableError):
         return kind(f"no answer for table {table_name!r}: {text}")
     if issubclass(kind, UnavailableError):
         return kind(f"the answer for table {table_name!r} cannot be read: {text}")
-    if kind is ConfigurationError and finder_of_credentials(error):
-        text = f"no credentials from {finder_of_credentials(error)}{_places()}: {text}"
-    return kind(text + _way_to_log_in(error, profile))
+    if kind is ConfigurationError and credential_provider_in(error):
+        text = f"no credentials from {credential_provider_in(error)}{_variables_set()}: {text}"
+    return kind(text + _login_command(error, profile))
 
 
-def _words(error: BaseException) -> str:
-    """Say what an error says, and what it leaves out: its class, or the file."""
+def _message(error: BaseException) -> str:
+    """Return an error's message, with its class or file if the message lacks it."""
     try:
         text = _cut(str(error))
-    except Exception:  # noqa: BLE001  # an exception that cannot even say what it is
+    except Exception:  # noqa: BLE001  # its text is unavailable
         text = ""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{_cut(str(error.filename))}: {error.strerror}"
-    if text.startswith("Invalid header value"):  # it goes on with all of it, secrets included
+    if text.startswith("Invalid header value"):  # it contains the value, which may be secret
         return "a header cannot be sent, as a setting or a credential in it holds a line break"
     if isinstance(error, botocore.BotoCoreError) and text:
         return text
@@ -172,17 +172,17 @@ def _words(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"
+    return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]}... ({len(text):,} characters)"
 
 
-def _places() -> str:
-    """Show the variables that say where credentials are."""
-    found = [f"{name}={os.environ[name]!r}" for name in PLACES_OF_CREDENTIALS if name in os.environ]
+def _variables_set() -> str:
+    """Return the variables with the location of credentials, with their values."""
+    found = [f"{name}={os.environ[name]!r}" for name in CREDENTIAL_VARIABLES if name in os.environ]
     return f" ({', '.join(found)})" if found else ""
 
 
-def _way_to_log_in(error: Exception, profile: str | None) -> str:
-    """Say which command logs a person in again, where that is what is missing."""
+def _login_command(error: Exception, profile: str | None) -> str:
+    """Return the command that renews the login, if the login is missing."""
     is_sso = isinstance(error, botocore.SSOError) or (
         isinstance(error, botocore.TokenRetrievalError) and "SSO" in str(error).upper()
     )
@@ -193,10 +193,10 @@ def _way_to_log_in(error: Exception, profile: str | None) -> str:
     return f" (`aws {'sso login' if is_sso else 'login'}{named}` does)"
 
 
-def _refused(
+def _translate_response(
     error: botocore.ClientError, table_name: str, versions: Versions | None
 ) -> CatalogError:
-    """Give our error for an answer of the service, or of one that was asked for credentials."""
+    """Translate an error response of the service, or of a credential provider."""
     answer: Any = error.response
     details, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, message = str(details.get("Code") or ""), str(details.get("Message") or error)
@@ -207,25 +207,25 @@ def _refused(
             return newer
     message = _cut(message)
     kind = class_for_code(code, metadata.get("HTTPStatusCode", 0))
-    if finder_of_credentials(error) and kind not in (ThrottledError, UnavailableError):
-        return ConfigurationError(f"no credentials{_places()}: {_cut(str(error))}")
+    if credential_provider_in(error) and kind not in (ThrottledError, UnavailableError):
+        return ConfigurationError(f"no credentials{_variables_set()}: {_cut(str(error))}")
     if kind is ConfigurationError:
         return ConfigurationError(f"the credentials were refused ({code}): {message}")
     request_id = metadata.get("RequestId", "")
-    return _of_the_table(code, message, table_name) or _service_error(kind)(
+    return _table_error(code, message, table_name) or _service_error(kind)(
         f"{code} from table {table_name!r}: {message} (request {request_id or 'without id'})",
         code=code,
         request_id=request_id,
     )
 
 
-def _of_the_table(code: str, message: str, table_name: str) -> CatalogError | None:
-    """Give our error for what is the matter with the table, or with an item in it."""
+def _table_error(code: str, message: str, table_name: str) -> CatalogError | None:
+    """Translate errors about the table or one of its items."""
     if code in RACE:
         return LostRaceError(f"a concurrent change of table {table_name!r} won: {message}")
     if code in NO_TABLE and "Invalid index" not in message:
         return TableNotFoundError(f"there is no table {table_name!r} here: {message}")
-    if any(words in message for words in OTHER_SCHEMA):
+    if any(words in message for words in SCHEMA_MESSAGES):
         return SchemaMismatchError(f"table {table_name!r} is not of this model: {message}")
     return None
 
@@ -235,10 +235,10 @@ def _service_error(kind: type[CatalogError] | None) -> type[ServiceError]:
 
 
 def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:
-    """Give the reason of a cancelled transaction that decides what can be done about it.
+    """Return the decisive reason of a cancelled transaction.
 
-    What no repetition gets over comes first; then a condition that does not hold, as the same
-    transaction would not be taken later either; then throttling; a conflict last.
+    Reasons that a retry cannot resolve come first; then failed conditions, as the same transaction
+    would fail later, too; then throttling; conflicts last.
     """
     reasons = [reason for reason in response.get("CancellationReasons", []) if _is_real(reason)]
     for reason in sorted(reasons, key=lambda reason: _weight(reason["Code"])):
@@ -255,7 +255,7 @@ def _weight(code: str) -> int:
 
 
 def _newer_item(response: Any, versions: Versions) -> SchemaMismatchError | None:
-    """Find what no repetition gets over: an item that a newer version of this package wrote."""
+    """Return the error for an item written by a newer version, which no retry can resolve."""
     for reason in response.get("CancellationReasons", []):
         try:
             versions.check_not_newer(reason.get("Item") or {})

@@ -1,8 +1,9 @@
-"""Which class of ours stands for an exception of another library, or of Python: for every one.
+"""The exception class of this package for each exception of another library or of Python.
 
-By the closest of its classes, by the service's code, and by where it was raised: what goes wrong
-while botocore looks for credentials is a setting, what goes wrong while it reads an answer is an
-answer that is none. A class that no table lists is a `ServiceError`.
+It depends on the closest listed base class, on the service's error code, and on where the exception
+was raised: an error while botocore looks for credentials is a configuration error, and an error
+while it parses an answer means an invalid answer. Exceptions without a more specific entry become
+`ServiceError`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from catalog_model.errors import (
 
 CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     Exception: ServiceError,
-    # Settings: wrong, missing, or of a part of botocore that is not installed.
+    # Settings: invalid, missing, or for a part of botocore that is not installed.
     Boto3Error: ConfigurationError,
     botocore.BotoCoreError: ConfigurationError,
     botocore.MissingServiceIdError: ConfigurationError,
@@ -43,7 +44,7 @@ CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     urllib3.ProxySchemeUnknown: ConfigurationError,
     urllib3.ProxySchemeUnsupported: ConfigurationError,
     urllib3.URLSchemeUnknown: ConfigurationError,
-    # Files that settings name.
+    # Files named in settings.
     ChildProcessError: ConfigurationError,
     FileExistsError: ConfigurationError,
     FileNotFoundError: ConfigurationError,
@@ -56,9 +57,9 @@ CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     botocore.ConnectionError: UnreachableError,
     botocore.HTTPClientError: UnreachableError,
     http.client.HTTPException: UnreachableError,
-    ssl.SSLError: UnreachableError,  # a certificate that does not fit is a ValueError, too
+    ssl.SSLError: UnreachableError,  # a certificate mismatch is also a ValueError
     urllib3.HTTPError: UnreachableError,
-    # An answer that is none.
+    # An invalid answer.
     ResponseParserError: UnavailableError,
     UnicodeDecodeError: UnavailableError,
     botocore.ChecksumError: UnavailableError,
@@ -66,9 +67,9 @@ CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     botocore.IncompleteReadError: UnavailableError,
     json.JSONDecodeError: UnavailableError,
     urllib3.DecodeError: UnavailableError,
-    # The retries are used up.
+    # Retries are exhausted.
     botocore.CapacityNotAvailableError: ThrottledError,
-    # What was asked is at fault, or who asked.
+    # An error in the request or in the code that made it.
     botocore.AliasConflictParameterError: ServiceError,
     botocore.OperationNotPageableError: ServiceError,
     botocore.PaginationError: ServiceError,
@@ -82,7 +83,7 @@ CLASSES: Final[Mapping[type[BaseException], type[CatalogError]]] = {
     botocore.UnseekableStreamError: ServiceError,
     botocore.WaiterError: ServiceError,
 }
-"""The closest class of an exception that stands here decides."""
+"""The closest listed base class of an exception determines its class."""
 
 THROTTLED: Final = frozenset(
     {
@@ -180,12 +181,12 @@ CODES: Final[Mapping[type[CatalogError], frozenset[str]]] = {
     AccessDeniedError: DENIED,
 }
 
-FINDS_CREDENTIALS: Final = frozenset({"botocore.credentials", "botocore.tokens"})
-READS_ANSWERS: Final = frozenset({"botocore.parsers", "catalog_model.dynamodb.orjson_answers"})
+CREDENTIAL_MODULES: Final = frozenset({"botocore.credentials", "botocore.tokens"})
+PARSER_MODULES: Final = frozenset({"botocore.parsers", "catalog_model.dynamodb.orjson_answers"})
 
 
 def class_of(error: BaseException) -> type[CatalogError]:
-    """Give the class for an exception that is no answer of the service.
+    """Return the class for an exception that is not an error response of the service.
 
     >>> class_of(botocore.NoCredentialsError()).__name__
     'ConfigurationError'
@@ -194,13 +195,13 @@ def class_of(error: BaseException) -> type[CatalogError]:
     """
     inner = innermost(error)
     found = next(CLASSES[kind] for kind in type(inner).__mro__ if kind in CLASSES)
-    if inner is not error and found is ServiceError:  # nothing that botocore's HTTP client knows
+    if inner is not error and found is ServiceError:  # unknown to botocore's HTTP client
         found = UnreachableError
     if isinstance(inner, OSError) and inner.filename is not None:
         found = ConfigurationError
     if isinstance(inner, botocore.ProxyConnectionError) and _has_two_schemes(inner):
         found = ConfigurationError
-    if finder_of_credentials(error):
+    if credential_provider_in(error):
         return found if found is UnreachableError else ConfigurationError
     if found in (ServiceError, ConfigurationError) and _reads_answers(error):
         return UnavailableError
@@ -208,7 +209,7 @@ def class_of(error: BaseException) -> type[CatalogError]:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Find what botocore's HTTP client met and had no error for: its own says less."""
+    """Return the error behind one that botocore's HTTP client could not classify."""
     inner = getattr(error, "kwargs", {}).get("error")
     if type(error) is botocore.HTTPClientError and isinstance(inner, Exception):
         return inner
@@ -216,10 +217,10 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def class_for_code(code: str, status: int) -> type[CatalogError] | None:
-    """Give the class for a code of the service; None for one that has none of its own.
+    """Return the class for an error code of the service; None if there is no specific one.
 
-    An answer without a code has its HTTP status for one: a proxy, a load balancer or a page that
-    announces maintenance gave it.
+    The code of an answer without one is its HTTP status: it came from a proxy, a load balancer or a
+    maintenance page.
 
     >>> class_for_code("Throttling", 400).__name__, class_for_code("503", 503).__name__
     ('ThrottledError', 'UnavailableError')
@@ -244,25 +245,25 @@ def _class_for_status(status: int) -> type[CatalogError]:
     return UnavailableError
 
 
-def finder_of_credentials(error: BaseException) -> str:
-    """Name the part of botocore that was looking for credentials; "" if none was."""
-    names = [name for module, name in _callers(error) if module in FINDS_CREDENTIALS]
+def credential_provider_in(error: BaseException) -> str:
+    """Return the credential provider of botocore that failed; "" if none did."""
+    names = [name for module, name in _callers(error) if module in CREDENTIAL_MODULES]
     classes = [name.partition(".")[0] for name in names]
     named = [name for name in classes if name.endswith(("Fetcher", "Provider"))]
     return (named or classes or [""])[-1]
 
 
 def _has_two_schemes(error: botocore.ProxyConnectionError) -> bool:
-    """Tell whether a proxy's URL has a scheme that botocore does not know, and put its before."""
+    """Whether botocore did not recognize the scheme of a proxy's URL, and prefixed another one."""
     return str(error.kwargs.get("proxy_url", "")).count("://") > 1
 
 
 def _reads_answers(error: BaseException) -> bool:
-    return any(module in READS_ANSWERS for module, _ in _callers(error))
+    return any(module in PARSER_MODULES for module, _ in _callers(error))
 
 
 def _callers(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Give the module and the qualified name of each function between us and the error."""
+    """Yield the module and qualified name of each function between this package and the error."""
     at = error.__traceback__
     while at is not None:
         frame = at.tb_frame

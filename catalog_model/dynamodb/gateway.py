@@ -1,7 +1,7 @@
-"""The only door to DynamoDB: requests out, items in, and every error as one of ours.
+"""The only interface to DynamoDB: it sends requests and returns items; all errors are translated.
 
-Reads go through boto3's client, whose answers the codec takes as they come. Writes go through
-PynamoDB's low-level connection, which builds conditions and transactions, on the same client.
+Reads use boto3's client, and the codec decodes its answers as they are. Writes use PynamoDB's
+low-level connection, which builds conditions and transactions, with the same client.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ _ACTIONS: Final[dict[type[Operation], str]] = {
     Put: "Put",
     Update: "Update",
 }
-"""The kinds of operations of a plan in a transaction, in the order in which PynamoDB has them."""
+"""The operations of a plan and their names in a transaction, in PynamoDB's order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The sort keys from *lower* to *upper*, both included; None leaves that side open."""
+    """The sort keys from *lower* to *upper*, both inclusive; None means unbounded."""
 
     lower: str | None = None
     upper: str | None = None
 
     def is_empty(self) -> bool:
-        """Tell whether no sort key can be in it; DynamoDB refuses to be asked for such."""
+        """Return whether no sort key can be in the range; DynamoDB rejects such a condition."""
         return self.lower is not None and self.upper is not None and self.lower > self.upper
 
 
@@ -79,9 +79,9 @@ EVERYTHING: Final = Range()
 
 
 class SharedConnection(Connection):
-    """PynamoDB's connection on a client that is already made.
+    """PynamoDB's connection with an existing client.
 
-    Left to itself, PynamoDB makes a client for each thread that comes first.
+    By default, PynamoDB creates a client for each thread.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str, schema: TableSchema) -> None:
@@ -91,12 +91,12 @@ class SharedConnection(Connection):
 
     @property
     def client(self) -> Any:
-        """The client that the reads use, too."""
+        """The client, which reads use as well."""
         return self._shared_client
 
 
 class Gateway:
-    """Requests to one table. Thread-safe, as botocore's clients are."""
+    """Requests to one table. Thread-safe, like botocore's clients."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Gateway:
         self.connection = SharedConnection(client, table_name, schema)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
-        """Read one item; None where there is none."""
+        """Read one item; None if it does not exist."""
         request = {
             "TableName": self.table_name,
             "Key": key_attributes(key),
@@ -131,14 +131,14 @@ class Gateway:
     def batch_get(
         self, keys: Iterable[ItemKey], *, consistent: bool = False
     ) -> dict[ItemKey, Item]:
-        """Read many items, 100 a request; keys without an item are missing in the answer."""
+        """Read many items, 100 per request; keys without an item are missing from the result."""
         found = self.batch_get_parts(keys, (), consistent=consistent)
         return {primary_key(item): item for item in found}
 
     def batch_get_parts(
         self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
     ) -> Iterator[Item]:
-        """Read some attributes of many items, in no order; what costs time is their number."""
+        """Yield some attributes of many items, unordered."""
         projection = _projection(only) if only else {}
         for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET):
             wanted = {"Keys": [key_attributes(key) for key in chunk], "ConsistentRead": consistent}
@@ -152,7 +152,7 @@ class Gateway:
             answer = self._send("BatchGetItem", request, lambda r: self.client.batch_get_item(**r))
             yield from answer["Responses"].get(self.table_name, [])
             asked = answer.get("UnprocessedKeys", {}).get(self.table_name, {})
-            if asked and len(asked["Keys"]) < wanted:  # also where none of the keys has an item
+            if asked and len(asked["Keys"]) < wanted:  # even if no key has an item
                 retries.progressed()
             elif asked:
                 retries.wait_for_the_rest()
@@ -169,10 +169,10 @@ class Gateway:
         only: str | None = None,
         with_place: bool = False,
     ) -> list[Item]:
-        """Read items of one partition in the order of their sort keys, *limit* at the most.
+        """Read at most *limit* items of one partition, in the order of their sort keys.
 
-        One request, unless an answer is cut at DynamoDB's 1 MB. *only* reads one attribute,
-        *with_place* the sort key besides.
+        This is one request, unless DynamoDB ends an answer at its limit of 1 MB. *only* reads a
+        single attribute, *with_place* the sort key as well.
         """
         if within.is_empty():
             return []
@@ -191,15 +191,15 @@ class Gateway:
                 return items
 
     def scan(self, segment: int, segments: int, *, page: int | None = None) -> Iterator[list[Item]]:
-        """Read one of several parts of the whole table consistently, page by page."""
+        """Read one segment of the whole table page by page, with strong consistency."""
         return (items for items, _ in self.scan_after(None, segment, segments, page=page))
 
     def scan_after(
         self, last: Item | None, segment: int, segments: int, *, page: int | None = None
     ) -> Iterator[tuple[list[Item], Item | None]]:
-        """Read such a part from behind the key *last* on; each page with the last key it saw.
+        """Read a segment, starting after the key *last*; each page comes with its last key.
 
-        The key of the last page is None: nothing follows.
+        The key of the last page is None.
         """
         request: dict[str, Any] = {
             "TableName": self.table_name,
@@ -219,23 +219,23 @@ class Gateway:
                 return
 
     def update(self, operation: Update) -> None:
-        """Apply one operation by itself: at half the price of a transaction.
+        """Apply a single operation, at half the price of a transaction.
 
         Raises:
-            LostRaceError: If its condition did not hold, or a transaction was at the item.
+            LostRaceError: If its condition failed, or a transaction was writing the item.
         """
         request = self._action(operation)
         self._send("UpdateItem", request, lambda r: self.client.update_item(**r))
 
     def transact(self, operations: Plan) -> None:
-        """Apply all operations of a plan or none.
+        """Apply all operations of a plan, or none.
 
-        What is throttled is tried again. All tries have one token: a cancelled transaction applied
+        Retries after throttling. All attempts have the same token: a cancelled transaction applied
         nothing, and one whose answer was lost is not applied again.
 
         Raises:
-            LostRaceError: If a condition did not hold, or another transaction was at an item.
-            ThrottledError: If it was throttled every time.
+            LostRaceError: If a condition failed, or another transaction was writing an item.
+            ThrottledError: If every attempt was throttled.
         """
         listed = self._listed(operations)
         actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}
@@ -257,7 +257,7 @@ class Gateway:
         self._send("TransactWriteItems", {"TransactItems": listed}, send)
 
     def _listed(self, operations: Plan) -> list[dict[str, Any]]:
-        """Write a plan as the actions of a transaction, in the order in which PynamoDB has them."""
+        """Convert a plan to the actions of a transaction, in PynamoDB's order."""
         return [
             {name: self._action(operation)}
             for kind, name in _ACTIONS.items()
@@ -266,14 +266,14 @@ class Gateway:
         ]
 
     def describe_table(self) -> dict[str, Any]:
-        """Ask how the table is."""
+        """Return the description of the table."""
         request = {"TableName": self.table_name}
         answer = self._send("DescribeTable", request, lambda r: self.client.describe_table(**r))
         described: dict[str, Any] = answer["Table"]
         return described
 
     def create_table(self, declared: dict[str, Any]) -> None:
-        """Begin to make the table; *declared* as PynamoDB's connection takes it."""
+        """Start creating the table; *declared* is in the form of PynamoDB's connection."""
         request = {"TableName": self.table_name, **declared}
         self._send(
             "CreateTable",
@@ -282,7 +282,7 @@ class Gateway:
         )
 
     def delete_table(self) -> None:
-        """Begin to delete the table."""
+        """Start deleting the table."""
         request = {"TableName": self.table_name}
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
@@ -291,7 +291,7 @@ class Gateway:
             return self._send_until_taken(operation, request, send)
 
     def _send_until_taken(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        """Send a request, again where the table had no throughput left for it."""
+        """Send a request; retry while the table has insufficient throughput."""
         retries = Retries(operation, self.table_name, self._deadline)
         while True:
             try:
@@ -304,7 +304,7 @@ class Gateway:
                 if not retries.wait_after(error):
                     raise
             else:
-                if operation != "BatchGetItem":  # which may have got nothing done
+                if operation != "BatchGetItem":  # it may have made no progress
                     note_progress()
                 return answer
 
@@ -335,7 +335,7 @@ class Gateway:
 
 
 def _meta_table(table_name: str, schema: TableSchema) -> MetaTable:
-    """Tell PynamoDB the keys of a table, so that it need not ask the service for them."""
+    """Return the table's keys in PynamoDB's form, so that it need not ask the service for them."""
     declared = schema.declaration()
     return MetaTable(
         {
@@ -347,7 +347,7 @@ def _meta_table(table_name: str, schema: TableSchema) -> MetaTable:
 
 
 def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Cut *values* into lists of *size*; the last may be shorter."""
+    """Split *values* into lists of *size*; the last one may be shorter."""
     iterator = iter(values)
     while chunk := list(islice(iterator, size)):
         yield chunk
@@ -380,7 +380,7 @@ def _query(
         request["IndexName"] = index
     if only:
         request["ProjectionExpression"] = "#only"
-        request["Select"] = "SPECIFIC_ATTRIBUTES"  # implied, but a policy may demand it
+        request["Select"] = "SPECIFIC_ATTRIBUTES"  # the default, but a policy may require it
         names["#only"] = only
         if with_place:
             request["ProjectionExpression"] += ",#sk"

@@ -1,6 +1,6 @@
-"""What stands before each request of a handle: it is sent, or refused at once if it would be stuck.
+"""The guard in front of each request of a handle: sends it, or rejects it if it would get stuck.
 
-`Guard` has a breaker, and `Room` for so many requests that wait for the table at the same time.
+`Guard` has a breaker, and a `Room` that limits the requests waiting for the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from catalog_model.dynamodb.breaker import (
-    ILL,
+    FAILING,
     Breaker,
     Clock,
     Outcome,
@@ -25,22 +25,22 @@ from catalog_model.dynamodb.breaker import (
 )
 
 PATIENCE: Final = 0.5
-"""For how many seconds room is waited for while no request ends: then all of them are stuck."""
+"""Seconds to wait for a place while no request ends; after that, all of them are stuck."""
 
 LONGEST_WAIT: Final = 1.0
-"""For how many seconds it is waited for in any case."""
+"""Maximum seconds to wait for a place."""
 
 ITEM_OPERATIONS: Final = frozenset(
     ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
 )
-"""What is guarded. DescribeTable has no part in the table's throughput, and asks for health."""
+"""Guarded operations. DescribeTable does not use the table's throughput, and checks health."""
 
 
 class Room:
-    """Room for so many requests at once, so that not all threads of a server wait for the table.
+    """A limit on concurrent requests, so that not all threads of a server wait for the table.
 
-    One for which there is none waits a moment while others come to their end. Once none has ended
-    for *patience* seconds all that come are refused at once.
+    A request without a place waits briefly while others end. If none has ended for *patience*
+    seconds, further requests are rejected immediately.
     """
 
     def __init__(
@@ -54,24 +54,24 @@ class Room:
         self._moved = 0.0
 
     def enter(self) -> None:
-        """Take a place; `leave` gives it back.
+        """Take a place; `leave` returns it.
 
         Raises:
-            RefusedError: If there is none, and none is to be had in a moment.
+            RefusedError: If none is free, or becomes free soon.
         """
         with self._freed:
             until = self._clock() + min(2 * self._patience, LONGEST_WAIT)
             while self._taken >= self._places:
                 wait = min(until, self._moved + self._patience) - self._clock()
                 if wait <= 0:
-                    text = f"not sent: {self._places} requests wait for the table already"
+                    text = f"not sent: {self._places} requests are already waiting for the table"
                     raise RefusedError(text, 1.0, "full")
                 self._freed.wait(wait)
             self._taken += 1
             self._moved = self._clock()
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Return a place."""
         with self._freed:
             self._taken -= 1
             self._moved = self._clock()
@@ -79,10 +79,10 @@ class Room:
 
 
 class Visit:
-    """All requests to a table that are made for one answer: they are let through together, or not.
+    """All requests to a table for one answer: they are let through together, or not at all.
 
-    Of several requests for one answer the last would otherwise find no room, and those before it
-    would have been for nothing, just when the table has little to give.
+    Otherwise, the last of several requests might find no place, and the earlier ones would be
+    wasted, at a time when the table's capacity is scarce.
     """
 
     def __init__(self, until: float = math.inf) -> None:
@@ -93,7 +93,7 @@ class Visit:
 
 
 class Guard:
-    """What stands before each request of a handle to the items of its table.
+    """Guards each request of a handle to the items of its table.
 
     >>> from catalog_model.dynamodb.breaker import Breaker
     >>> from catalog_model.dynamodb.guard import Guard, Room
@@ -107,19 +107,19 @@ class Guard:
     def __init__(self, breaker: Breaker, room: Room, clock: Clock = time.monotonic) -> None:
         self.breaker = breaker
         self.room = room
-        self.on_refusal: list[Callable[[Reason], None]] = []  # to be called with each
+        self.on_refusal: list[Callable[[Reason], None]] = []  # called with each refusal
         self._clock = clock
         self._visit: ContextVar[Visit | None] = ContextVar("visit", default=None)
 
     def begin_visit(self, seconds: float) -> None:
-        """Take all requests of this thread for one answer, until `end_visit`.
+        """Treat all requests of this thread as parts of one answer, until `end_visit`.
 
-        After so many seconds no more of them are sent.
+        After *seconds*, no more of them are sent.
         """
         self._visit.set(Visit(self._clock() + seconds))
 
     def end_visit(self) -> None:
-        """End the visit of this thread, if there is one."""
+        """End this thread's visit, if there is one."""
         visit = self._visit.get()
         self._visit.set(None)
         if visit is not None:
@@ -127,10 +127,10 @@ class Guard:
 
     @contextmanager
     def __call__(self, operation: str) -> Iterator[None]:
-        """Let a request through, and judge the table by how it ends.
+        """Let a request through, and derive the table's state from its outcome.
 
         Raises:
-            RefusedError: If the request shall not be sent.
+            RefusedError: If the request must not be sent.
         """
         if operation not in ITEM_OPERATIONS:
             yield
@@ -162,16 +162,16 @@ class Guard:
 
     def _admit(self, visit: Visit) -> None:
         if self._clock() > visit.until:
-            raise RefusedError("not sent: the time for this answer is over", 1.0, "late")
+            raise RefusedError("not sent: the time limit of this answer has passed", 1.0, "late")
         with visit.lock:
             if visit.ticket is None:
                 visit.ticket = self.breaker.enter()
 
     def _judge(self, visit: Visit, outcome: Outcome) -> None:
-        """Take note of a failure at once, and of an answer at the end of the visit."""
+        """Record a failure immediately, and an answer at the end of the visit."""
         if outcome is Outcome.ANSWERED:
             visit.is_answered = True
-        elif outcome in ILL:
+        elif outcome in FAILING:
             self._leave(visit, outcome)
 
     def _end(self, visit: Visit) -> None:

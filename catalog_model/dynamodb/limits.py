@@ -1,4 +1,4 @@
-"""DynamoDB's limits, each once. Source: developer guide, "Quotas" and "Constraints"."""
+"""The limits of DynamoDB. Source: developer guide, "Quotas" and "Constraints"."""
 
 from __future__ import annotations
 

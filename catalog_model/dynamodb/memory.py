@@ -1,7 +1,4 @@
-"""A table in this process's memory that answers a gateway as boto3's client does.
-
-`catalog_model.analysis.offline` makes a catalogue of it.
-"""
+"""An in-memory table that answers a gateway like boto3's client."""
 
 from __future__ import annotations
 
@@ -44,25 +41,25 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PAGE_BYTES: Final = 1024 * 1024
-"""What a Query reads at the most; the item that goes beyond it begins the next page."""
+"""The maximum that a Query reads; the item that exceeds it starts the next page."""
 
 BATCH_BYTES: Final = 16 * 1024 * 1024
-"""What a BatchGetItem reads at the most; keys from there on are left unprocessed."""
+"""The maximum that a BatchGetItem reads; the remaining keys are left unprocessed."""
 
 _DIGITS: Final = Context(prec=38)
 _CONDITION: Final = re.compile(
     r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|>= (:\w+)|<= (:\w+)))?"
 )
 _SELECT: Final = "SPECIFIC_ATTRIBUTES"
-"""What a projection implies, and the one selection that is understood."""
+"""The selection that a projection implies, and the only one supported."""
 
 Place = tuple[str, str, str]
-"""Where an item stands in a partition: the sort key, and the table's key where that is equal."""
+"""The place of an item in a partition: its sort key, then its primary key as the tie-breaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What a Query asks for."""
+    """The parameters of a Query."""
 
     index: str | None
     partition: str
@@ -73,7 +70,7 @@ class _Question:
     start: Place | None
 
     def find(self, partition: Sequence[Place]) -> list[Place]:
-        """Find what lies in the range and beyond the start, in the order asked for."""
+        """Return the places in the range and after the start, in the requested order."""
         first, end = 0, len(partition)
         if self.lower is not None:
             first = bisect_left(partition, self.lower, key=itemgetter(0))
@@ -88,9 +85,10 @@ class _Question:
 
 
 class OfflineClient:
-    """Answers a gateway's reads as boto3's client does, and applies its plans. Thread-safe.
+    """Answers the reads of a gateway like boto3's client, and applies its plans. Thread-safe.
 
-    Items are kept as DynamoDB gives them back, and are never changed, only replaced.
+    Items are stored in the form in which DynamoDB returns them, and are only replaced, never
+    changed.
     """
 
     def __init__(self, schema: TableSchema, items: Iterable[Item] = ()) -> None:
@@ -106,7 +104,7 @@ class OfflineClient:
                 refuse("items", item, "items of typed JSON, each with its keys")
 
     def items(self) -> list[Item]:
-        """Copy every item, in the order of their keys."""
+        """Return copies of all items, sorted by key."""
         with self._lock:
             return [deepcopy(self._items[key]) for key in sorted(self._items)]
 
@@ -122,7 +120,7 @@ class OfflineClient:
         return answer
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        """Answer a BatchGetItem; what goes beyond 16 MB is left unprocessed."""
+        """Answer a BatchGetItem; keys beyond 16 MB are left unprocessed."""
         ((table, asked),) = request["RequestItems"].items()
         with self._lock:
             found = [self._items.get(primary_key(key)) for key in asked["Keys"]]
@@ -139,7 +137,7 @@ class OfflineClient:
         return answer
 
     def query(self, **request: Any) -> dict[str, Any]:
-        """Answer a Query; what goes beyond 1 MB begins the next page."""
+        """Answer a Query; items beyond 1 MB are left for the next page."""
         asked = _question(request, self.schema)
         index = asked.index
         with self._lock:
@@ -166,10 +164,10 @@ class OfflineClient:
         return answer
 
     def transact(self, planned: Plan, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a plan, and answer as a TransactWriteItems that asks for it.
+        """Apply a plan, and return the answer to its TransactWriteItems.
 
         Raises:
-            ClientError: If a condition did not hold.
+            ClientError: If a condition failed.
         """
         answer: dict[str, Any] = {}
         with self._lock:
@@ -187,7 +185,7 @@ class OfflineClient:
         return answer
 
     def _write(self, key: ItemKey, item: Item | None) -> None:
-        """Put an item in place of what is there, in the table and in each index."""
+        """Replace an item in the table and in each index."""
         before = self._items.pop(key, None)
         if item is not None:
             self._items[key] = {name: _normal(value) for name, value in item.items()}
@@ -207,11 +205,11 @@ class OfflineClient:
             insort(self._partitions[index, new[0]], new[1])
 
     def _make_api_call(self, operation: str, _: object) -> NoReturn:
-        """Refuse what PynamoDB's connection asks for."""
+        """Reject requests of PynamoDB's connection."""
         raise _unknown(operation)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
-        if name.startswith("__"):  # Python asks for these, nobody else
+        if name.startswith("__"):  # special methods, looked up by Python only
             raise AttributeError(name)
 
         def unknown(*_: object, **__: object) -> NoReturn:
@@ -262,7 +260,7 @@ def _question(request: Mapping[str, Any], schema: TableSchema) -> _Question:
 
 
 def _as_far_as(most: int, items: Iterable[Item | None]) -> list[Item | None]:
-    """Take items until the next would make it more than so many bytes."""
+    """Return the items before the one that exceeds *most* bytes in total."""
     taken: list[Item | None] = []
     size = 0
     for item in items:
@@ -286,14 +284,14 @@ def _is_asked_for_units(request: Mapping[str, Any]) -> bool:
 
 
 def _report(units: Units) -> dict[str, Any]:
-    """Write units as DynamoDB reports them."""
+    """Return units in the form in which DynamoDB reports them."""
     shares = {index: {"CapacityUnits": share} for index, share in units.indexes.items()}
     report = {"CapacityUnits": units.total, "Table": {"CapacityUnits": units.table}}
     return report | ({"GlobalSecondaryIndexes": shares} if shares else {})
 
 
 def _holds(operation: Operation, item: Item | None, versions: Versions) -> bool:
-    """Tell whether the condition of an operation holds for the item that is there."""
+    """Whether the condition of an operation holds for the existing item."""
     return _is_met(operation.condition, item, versions)
 
 
@@ -312,7 +310,7 @@ def _is_met(condition: Condition, item: Item | None, versions: Versions) -> bool
 
 
 def _cancelled(held: Sequence[bool], before: Iterable[Item | None]) -> ClientError:
-    """Make the error for conditions of which not all held, as botocore raises it."""
+    """Return the error of botocore for a transaction with failed conditions."""
     codes = ["None" if each else "ConditionalCheckFailed" for each in held]
     message = f"the conditions of the transaction: {', '.join(codes)}"
     reasons: list[Any] = [
@@ -329,12 +327,12 @@ def _cancelled(held: Sequence[bool], before: Iterable[Item | None]) -> ClientErr
 
 
 def _unknown(what: str) -> ServiceError:
-    message = f"an offline table answers the access patterns' reads and writes; it knows no {what}"
+    message = f"a table in memory serves the access patterns only: it does not support {what}"
     return ServiceError(message, code="UnknownOperationException")
 
 
 def _place(item: Item | None, own: tuple[str, str]) -> tuple[str, Place] | None:
-    """Tell in which partition of the table or an index an item is, and where in it."""
+    """Return the partition and place of an item in the table or an index."""
     pk, sk = own
     if item is None or pk not in item or sk not in item:
         return None
@@ -342,7 +340,7 @@ def _place(item: Item | None, own: tuple[str, str]) -> tuple[str, Place] | None:
 
 
 def _normal(value: Value) -> Value:
-    """Copy a value, numbers as DynamoDB gives them back: in full, without needless zeros."""
+    """Copy a value, with numbers as DynamoDB returns them: in full, without redundant zeros."""
     ((kind, content),) = value.items()
     match kind:
         case "N":

@@ -1,4 +1,4 @@
-"""Numbers that DynamoDB can hold."""
+"""Checks of numbers against DynamoDB's limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
-    """Accept a whole number from *least* on that DynamoDB can hold."""
+    """Check for a whole number, at least *least*, in DynamoDB's range."""
     number = plain(count)
     if type(number) is not int or number < least:
         refuse(name, count, f"a whole number from {least} on", int)
@@ -23,7 +23,7 @@ def check_count(count: object, name: str, *, least: int = 0) -> int:
 
 
 def check_number(value: object, name: str) -> float:
-    """Accept a number that DynamoDB and a float can hold, and give the float; -0.0 becomes 0.0."""
+    """Check for a number that fits DynamoDB and a float; return the float, with -0.0 as 0.0."""
     number = plain(value)
     if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
         refuse(name, value, "a number", float)
@@ -37,9 +37,9 @@ def check_number(value: object, name: str) -> float:
 
 
 def number_problem(value: Any) -> str:
-    """Say what a number must be that DynamoDB could hold instead of *value*; "" if it can.
+    """Return what a number must be, if DynamoDB does not support *value*; "" if it does.
 
-    The bounds are the service's: magnitude 1E-130 to 9.99E+125, or 0, and 38 digits.
+    DynamoDB's limits are a magnitude from 1E-130 to 9.99E+125, or 0, and 38 digits.
     """
     is_decimal = isinstance(value, Decimal)
     if not (value.is_finite() if is_decimal else isinstance(value, int) or math.isfinite(value)):

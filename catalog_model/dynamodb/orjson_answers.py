@@ -1,9 +1,9 @@
-"""How answers to reads are handed out: without botocore's walk, and by orjson where it is there.
+"""Fast parsing of answers to reads: without botocore's traversal, and by orjson if installed.
 
-botocore parses an answer with `json` and then walks through all of it by the service's model. The
-answers to reads need no such walk: a number travels as text, and what else is in them means the
-same in JSON and in Python, binary attributes apart. The extra ``fast`` brings orjson, which parses
-them faster, too. docs/decisions/0010-fast.md has what it gains and where it ends.
+botocore parses an answer with `json` and then traverses all of it according to the service's model.
+Answers to reads do not need this: numbers are transferred as text, and everything else except
+binary attributes means the same in JSON and in Python. The extra ``fast`` installs orjson, which
+also parses faster. docs/decisions/0010-fast.md describes the gain and the limits.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 READS: Final = ("BatchGetItem", "GetItem", "Query", "Scan")
 
 CONTENT: Final = "catalog_model.content"
-"""Where `parse_answer` leaves what it has read, for whoever looks at the answer next."""
+"""Where `parse_answer` stores the parsed content for later handlers."""
 
 _OK: Final = 200
 _BINARY: Final = (b'"B"', b'"BS"')
-"""What a binary attribute shows: it is base64 in JSON, and `bytes` as botocore hands it out."""
+"""The marks of binary attributes, which are base64 in JSON and `bytes` in botocore's results."""
 
 
 def read_with_orjson(client: DynamoDBClient) -> bool:
-    """Let orjson read what *client* is answered; tells whether it is installed.
+    """Make *client* parse answers with orjson; return whether it is installed.
 
-    What the client gives stays the same, and so do its errors, checksums and retries.
+    The results of the client stay the same, and so do its errors, checksums and retries.
     """
     try:
-        import orjson  # noqa: F401, PLC0415  # an extra brings it
+        import orjson  # noqa: F401, PLC0415  # installed by an extra
     except ImportError:
         return False
     for operation in READS:
@@ -44,11 +44,11 @@ def parse_answer(
     customized_response_dict: dict[str, Any],
     **_event: object,
 ) -> None:
-    """Read an answer before botocore does, and leave it the head; or leave it everything.
+    """Parse an answer before botocore does, and leave only its headers; or leave all of it.
 
-    Errors are left to it, and so is all that orjson refuses, such as a lone surrogate.
+    Errors are left to botocore, and so is everything that orjson rejects, such as a lone surrogate.
     """
-    import orjson  # noqa: PLC0415  # it was there when this was registered
+    import orjson  # noqa: PLC0415  # it was installed when this was registered
 
     body = response_dict["body"]
     if response_dict["status_code"] != _OK or has_binary(body):
@@ -58,23 +58,23 @@ def parse_answer(
     except orjson.JSONDecodeError:
         return
     if isinstance(answer, dict):
-        hand_out(answer, operation_model, response_dict, customized_response_dict)
+        pass_on(answer, operation_model, response_dict, customized_response_dict)
 
 
 def has_binary(body: bytes) -> bool:
-    """Return whether an answer may hold binary attributes, which only botocore decodes."""
+    """Return whether an answer may contain binary attributes, which only botocore decodes."""
     return any(mark in body for mark in _BINARY)
 
 
-def hand_out(
+def pass_on(
     answer: dict[str, Any],
     operation_model: OperationModel,
     response_dict: dict[str, Any],
     customized_response_dict: dict[str, Any],
 ) -> None:
-    """Give out what was read, and leave botocore the status, the headers and an empty body.
+    """Return the parsed content, and leave botocore the status, the headers and an empty body.
 
-    botocore puts what is in *customized_response_dict* into what it has read itself.
+    botocore merges *customized_response_dict* into its own result.
     """
     shape = operation_model.output_shape
     if shape is None:

@@ -1,4 +1,4 @@
-"""Keeps work on the whole table from taking the capacity that readers and writers need."""
+"""Limits on the pace of work on the whole table, to leave capacity for readers and writers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from catalog_model.checks import refuse
 from catalog_model.checks.plain import plain
 
 SLOWER: Final = 0.7
-"""What is left of a pace after a refusal."""
+"""The factor for the pace after a throttled write."""
 
 FASTER: Final = 0.002
 FASTEST: Final = 0.1
-"""By how much a pace grows with each write since the last refusal, and at the most."""
+"""The growth of the pace per successful write since the last throttled one, and its maximum."""
 
 SLOWEST: Final = 0.1
-"""Units a second that any table takes."""
+"""Units per second that any table provides."""
 
 
 class StoppedError(Exception):
-    """A wait in a thread was ended because the work as a whole ends."""
+    """A wait in a thread ended because the work as a whole is ending."""
 
 
 class Pace:
-    """Holds threads back so that together they spend at most so many units a second.
+    """Delays threads so that together they spend at most a given number of units per second.
 
     Args:
-        units_per_second: Above 0; None does not hold anybody back.
+        units_per_second: Above 0; None means no limit.
 
     Raises:
-        InvalidArgumentError: If it is another value.
+        InvalidArgumentError: If it has another value.
     """
 
     def __init__(
@@ -51,23 +51,23 @@ class Pace:
 
     @property
     def is_limited(self) -> bool:
-        """Whether anybody is held back."""
+        """Whether there is a limit."""
         return self._rate is not None
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the work as a whole ends."""
+        """Whether the work as a whole is ending."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End all waits, those that have begun too: whoever waits gets a `StoppedError`."""
+        """End all waits, including current ones; they raise `StoppedError`."""
         self._stopped.set()
 
     def spend(self, units: float) -> None:
-        """Count what was spent, and wait until it is paid for.
+        """Record spent units, and wait until they are paid for.
 
         Raises:
-            StoppedError: If the work ended meanwhile.
+            StoppedError: If the work ended during the wait.
         """
         if self._rate is None:
             return
@@ -78,10 +78,10 @@ class Pace:
         self.rest(wait)
 
     def rest(self, seconds: float) -> None:
-        """Wait so long.
+        """Wait for some seconds.
 
         Raises:
-            StoppedError: If the work ended meanwhile.
+            StoppedError: If the work ended during the wait.
         """
         self._sleep(seconds)
         if self._stopped.is_set():
@@ -89,14 +89,14 @@ class Pace:
 
 
 class AdaptivePace:
-    """A pace of writing that follows what the table takes, and is never above a bound.
+    """A pace of writing that adapts to the table's throughput, up to a limit.
 
-    Until the first refusal it holds nobody back, unless there is a bound. A refusal slows it down,
-    each write that is taken makes it a little faster, so that it also follows a table whose
+    Without a limit, there is no delay until the first throttled write. A throttled write reduces
+    the pace, and each successful one increases it slightly, so it also follows a table whose
     capacity grows.
 
     Args:
-        most: Units a second, above 0; None has no bound.
+        most: Units per second, above 0; None means no limit.
     """
 
     def __init__(
@@ -113,13 +113,13 @@ class AdaptivePace:
         self._taken = 0
 
     def await_turn(self) -> None:
-        """Wait until all that was taken is paid for."""
+        """Wait until all recorded units are paid for."""
         wait = self._paid_until - self._clock()
         if wait > 0:
             self._sleep(wait)
 
     def taken(self, units: float) -> None:
-        """Count a write that the table took, and go on a little faster."""
+        """Record a successful write, and increase the pace slightly."""
         if self.rate is None:
             return
         self._paid_until = max(self._paid_until, self._clock()) + units / self.rate
@@ -127,15 +127,15 @@ class AdaptivePace:
         self.rate = min(self.rate * (1 + min(FASTER * self._taken, FASTEST)), self._most)
 
     def seconds_for(self, units: float) -> float:
-        """Tell how long so many units take."""
+        """Return how many seconds *units* take at this pace."""
         return units / self.rate if self.rate else 0.0
 
     def refused(self, *, capacity: float | None, guess: float) -> None:
-        """Go on slower.
+        """Reduce the pace after a throttled write.
 
         Args:
-            capacity: What the table says that it takes, if it does.
-            guess: Where to begin if it does not, and no pace is known yet.
+            capacity: The table's declared capacity, if any.
+            guess: The initial pace, if there is neither a capacity nor a pace.
         """
         if capacity is not None and (self.rate is None or self.rate > capacity):
             rate = capacity
@@ -146,7 +146,7 @@ class AdaptivePace:
 
 
 def check_rate(units_per_second: float | None, name: str) -> float | None:
-    """Accept a number of units a second; None is no bound."""
+    """Check for a number of units per second; None means no limit."""
     if units_per_second is None:
         return None
     rate = plain(units_per_second)

@@ -1,4 +1,4 @@
-"""Reads for work on the whole table: consistent, and at a pace that leaves others their share."""
+"""Strongly consistent reads of the whole table, at a pace that leaves capacity for others."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 
 SEGMENTS: Final = 4
-MOST_SEGMENTS: Final = 64
+MAX_SEGMENTS: Final = 64
 
 PACED_PAGE: Final = 100
-"""How many items a page has where somebody is held back: the less, the evener."""
+"""The items of a page if the pace is limited: smaller pages spread the load more evenly."""
 
 
 class PacedReads:
-    """Reads items and pays for each answer before the next is asked for."""
+    """Reads items, and pays for each answer before the next request."""
 
     def __init__(self, gateway: Gateway, pace: Pace) -> None:
         self._gateway = gateway
         self._pace = pace
 
     def stop(self) -> None:
-        """Let threads that read page by page end at once, with a `StoppedError`."""
+        """End threads that read page by page, with a `StoppedError`."""
         self._pace.stop()
 
     def pages(self, segment: int, segments: int) -> Iterator[list[Item]]:
-        """Read one of several parts of the whole table, page by page."""
+        """Read one segment of the whole table, page by page."""
         page = PACED_PAGE if self._pace.is_limited else None
         for items in self._gateway.scan(segment, segments, page=page):
             if self._pace.is_stopped:
@@ -41,7 +41,7 @@ class PacedReads:
     def pages_after(
         self, last: Item | None, segment: int, segments: int, *, page: int
     ) -> Iterator[tuple[list[Item], Item | None]]:
-        """Read such a part from behind the key *last* on; each page with the last key it saw."""
+        """Read a segment, starting after the key *last*; each page comes with its last key."""
         for items, reached in self._gateway.scan_after(last, segment, segments, page=page):
             yield self._paid(items), reached
 
@@ -50,13 +50,13 @@ class PacedReads:
         return self._paid(self._gateway.query(partition, EVERYTHING, consistent=True))
 
     def batch_get(self, keys: Iterable[ItemKey]) -> dict[ItemKey, Item]:
-        """Read many items; keys without an item are missing in the answer."""
+        """Read many items; keys without an item are missing from the result."""
         found = self._gateway.batch_get(keys, consistent=True)
         self._paid(list(found.values()))
         return found
 
     def get(self, key: ItemKey) -> Item | None:
-        """Read one item, if it is there."""
+        """Read one item; None if it does not exist."""
         item = self._gateway.get(key, consistent=True)
         self._paid([item or {}])
         return item
@@ -67,13 +67,13 @@ class PacedReads:
 
 
 def check_segments(segments: object) -> int:
-    """Accept into how many parts a table is cut: 1 to 64."""
-    return check_within(segments, "segments", 1, MOST_SEGMENTS)
+    """Check the number of segments of a table: 1 to 64."""
+    return check_within(segments, "segments", 1, MAX_SEGMENTS)
 
 
 def _size_of(item: Item) -> int:
-    """Size an item that may be anything."""
+    """Return the size of an item, which may have values of any type."""
     try:
         return item_size(item)
-    except ValueError:  # a kind of value that no item of this model has
+    except ValueError:  # a type of value that this package does not write
         return len(repr(item))

@@ -1,4 +1,4 @@
-"""Parts of one work in threads that end together, and soon after Ctrl-C."""
+"""Parts of a task in parallel threads that end together, and soon after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Final, TypeVar
 _T = TypeVar("_T")
 
 GRACE: Final = 0.2
-"""Seconds that threads have to end after an interruption; a thread that waits for the service may
-take longer, and is left behind: it ends with the process, if not before."""
+"""Seconds that threads have to end after an interruption. A thread that waits for the service may
+take longer; it is abandoned and ends with the process at the latest."""
 
 
 def in_parallel(work: Callable[[int], _T], parts: int, stop: Callable[[], None]) -> list[_T]:
-    """Do *work* for each of the parts 0, 1, 2 ... in a thread of its own; give what they gave.
+    """Call *work* with each of the parts 0, 1, 2 ... in separate threads; return the results.
 
-    The first error comes out, once all threads have ended; an interruption of the caller, as by
-    Ctrl-C, comes out within `GRACE`. *stop* is called before, so that no thread begins anything
-    new. Threads have the context of the caller.
+    The first error is raised after all threads have ended. An interruption of the caller, such as
+    Ctrl-C, is raised within `GRACE`. *stop* is called first, so that threads start nothing new.
+    Threads have the context of the caller.
     """
     ended: SimpleQueue[tuple[int, _T | BaseException]] = SimpleQueue()
     results: dict[int, _T] = {}
@@ -29,7 +29,7 @@ def in_parallel(work: Callable[[int], _T], parts: int, stop: Callable[[], None])
     def run(part: int) -> None:
         try:
             ended.put((part, work(part)))
-        except BaseException as error:  # noqa: BLE001  # raised again where all threads are awaited
+        except BaseException as error:  # noqa: BLE001  # raised again after all threads have ended
             ended.put((part, error))
 
     threads = [
@@ -57,7 +57,7 @@ def in_parallel(work: Callable[[int], _T], parts: int, stop: Callable[[], None])
 
 
 def _await(threads: list[threading.Thread], seconds: float) -> None:
-    """Wait until they have ended, or the time is over."""
+    """Wait until all threads have ended, or the time is over."""
     over = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, over - time.monotonic()))

@@ -1,8 +1,7 @@
-"""Tries again what the table refused for want of throughput: how long, how often, and until when.
+"""Retries after throttling: the pauses, the number of attempts, and the time limit.
 
-An ordinary call gives up after some seconds. Work on many items, in a block of `persistent`, goes
-on at the table's pace, and gives up only where nothing at all came through for a quarter of an
-hour.
+An ordinary call gives up after a few seconds. Work on many items, in a block of `persistent`,
+continues at the table's pace, and gives up only if no request succeeds for a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -18,47 +17,47 @@ from catalog_model.dynamodb.failures import code_of
 from catalog_model.errors import ServiceError, ThrottledError
 
 MAX_STALLED_RETRIES: Final = 8
-"""How often an ordinary request is repeated without any progress: some 8 seconds in all."""
+"""Retries of an ordinary request without any progress, about 8 seconds in all."""
 
 MAX_STALLED_SECONDS: Final = 900.0
-"""How long work on many items waits without any progress before it gives up."""
+"""Seconds that work on many items waits without any progress before it gives up."""
 
 MAX_STALLED_WORK_RETRIES: Final = 400
-"""How often it repeats a request meanwhile; with usual pauses the seconds are over first."""
+"""Its retries in that time; with the usual pauses the seconds expire first."""
 
 BRIEF_RETRIES: Final = 3
-"""How often it repeats a request to which it has a better answer."""
+"""Its retries of a request when it has a better reaction than retrying."""
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 
 IN_PROGRESS: Final = "TransactionInProgressException"
-"""An earlier try of the same transaction is not finished: the next one tells how it ended."""
+"""An earlier attempt of the same transaction is not finished; the next one returns its outcome."""
 
 REPEATED_WRITES: Final = frozenset({"TransactWriteItems", "UpdateItem"})
-"""What is repeated in an ordinary call, too. botocore repeats no cancelled transaction, and other
-throttled writes for a fraction of a second only. Reads it repeats well enough."""
+"""Operations that are also retried in ordinary calls. botocore does not retry cancelled
+transactions, and retries other throttled writes for a fraction of a second only. Its retries of
+reads are sufficient."""
 
 ADVICE: Final = (
-    "raise the capacity of the table, or make it on demand, or ask less of it at a time "
+    "raise the capacity of the table, switch it to on-demand, or reduce the load "
     "(`load --write-units N`)"
 )
 
 
 def pause(tries: int) -> float:
-    """Give a random time to wait, in seconds, that grows with the number of tries (full jitter)."""
-    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # no secret
+    """Return a random pause in seconds that grows with the number of attempts (full jitter)."""
+    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # not security-relevant
 
 
 class Persistence:
-    """Work on many items that goes on at the table's pace.
+    """Work on many items that continues at the table's pace.
 
-    ``refusals`` counts what was refused for want of throughput, ``answers`` the requests that got
-    something done. ``is_brief`` while the work has a better answer to a refusal than to repeat the
-    same request for long.
+    ``refusals`` counts throttled requests, ``answers`` those that made progress. ``is_brief`` is
+    True while the work has a better reaction to throttling than many retries of the same request.
 
     Args:
-        sleep: Waits so many seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(self, sleep: Callable[[float], None] | None = None) -> None:
@@ -68,13 +67,13 @@ class Persistence:
         self._sleep = sleep
 
     def wait(self, operation: str, tries: int) -> float:
-        """Wait before a request is sent again that was refused so often; give the seconds."""
+        """Wait before retrying a request after *tries* attempts; return the seconds."""
         seconds = self.pause_after(operation, tries)
         (self._sleep or rest)(seconds)
         return seconds
 
     def pause_after(self, _: str, tries: int) -> float:
-        """Tell how long to wait."""
+        """Return the seconds to wait."""
         return pause(tries)
 
 
@@ -84,9 +83,9 @@ _listener: ContextVar[Callable[[], None]] = ContextVar("listener", default=lambd
 
 @contextmanager
 def persistent(work: Persistence | None) -> Iterator[None]:
-    """Repeat in this block, and in threads that take over its context, as *work* has it.
+    """Retry as *work* requires in this block, and in threads that inherit its context.
 
-    None repeats as in an ordinary call.
+    None retries as in an ordinary call.
     """
     token = _work.set(work)
     try:
@@ -96,8 +95,8 @@ def persistent(work: Persistence | None) -> Iterator[None]:
 
 
 @contextmanager
-def told_of_throttling(listener: Callable[[], None]) -> Iterator[None]:
-    """Call *listener* in this block each time that a request waits to be repeated."""
+def on_throttling(listener: Callable[[], None]) -> Iterator[None]:
+    """Call *listener* in this block whenever a request waits for a retry."""
     token = _listener.set(listener)
     try:
         yield
@@ -106,20 +105,20 @@ def told_of_throttling(listener: Callable[[], None]) -> Iterator[None]:
 
 
 def note_progress() -> None:
-    """Note that a request got something done: nothing of the work is stalled."""
+    """Record that a request succeeded, so that the work is not considered stalled."""
     work = _work.get()
     if work is not None:
         work.answers += 1
 
 
 class Retries:
-    """The waits between the tries of one request.
+    """The pauses between the attempts of one request.
 
     Args:
-        operation: What is asked.
-        table_name: Of which table.
-        deadline: How many seconds all tries of an ordinary call may take, with the pauses between
-            them; None for no limit. Work on many items has none.
+        operation: The operation.
+        table_name: The table.
+        deadline: Maximum seconds for all attempts of an ordinary call, including pauses; None for
+            no limit. Work on many items has no limit.
     """
 
     __slots__ = ("_answers", "_began", "_deadline", "_operation", "_seconds", "_table", "_tries")
@@ -134,16 +133,16 @@ class Retries:
         self._answers = 0
 
     def progressed(self) -> None:
-        """Begin to count anew: the request is done in part. Waits a moment."""
+        """Restart counting after partial progress. Waits a moment."""
         note_progress()
         self._tries, self._seconds = 0, 0.0
         rest(pause(0))
 
     def wait_after(self, error: ServiceError) -> bool:
-        """Wait before the next try; tell whether there shall be one.
+        """Wait before the next attempt; return whether there is one.
 
         Raises:
-            ServiceError: After too many tries without any progress: of the kind of *error*.
+            ServiceError: After too many attempts without any progress, with the class of *error*.
         """
         if not is_passing(error):
             return False
@@ -154,16 +153,18 @@ class Retries:
         return self._is_repeated(error, work) and self._wait(error, work)
 
     def wait_for_the_rest(self) -> None:
-        """Wait before a batch is asked again of which nothing was done.
+        """Wait before retrying a batch of which no part was processed.
 
         Raises:
-            ThrottledError: After too many tries without any progress.
+            ThrottledError: After too many attempts without any progress.
         """
         _listener.get()()
-        self._wait(ThrottledError("nothing of the batch was done", code="Unprocessed"), _work.get())
+        self._wait(
+            ThrottledError("none of the batch was processed", code="Unprocessed"), _work.get()
+        )
 
     def seconds_left(self) -> float | None:
-        """Tell how long the next try may take; None for no limit."""
+        """Return the maximum seconds of the next attempt; None for no limit."""
         if self._deadline is None or _work.get() is not None:
             return self._deadline
         return self._deadline - (time.monotonic() - self._began)
@@ -173,8 +174,9 @@ class Retries:
             return self._operation in REPEATED_WRITES
         if not work.is_brief or error.code == IN_PROGRESS:
             return True
-        # A cancelled transaction applied nothing, for sure. Of one that was refused otherwise an
-        # earlier try may have been applied and its answer lost: only its token can tell.
+        # A cancelled transaction certainly applied nothing. After any other error, an earlier
+        # attempt may have been applied and its answer lost; only a retry with the same token can
+        # tell.
         return not is_cancelled(error) and self._tries < BRIEF_RETRIES
 
     def _wait(self, error: ServiceError, work: Persistence | None) -> bool:
@@ -199,23 +201,23 @@ class Retries:
         advice = f"; {ADVICE}" if isinstance(error, ThrottledError) else ""
         return type(error)(
             f"{self._operation} on table {self._table!r} was tried {self._tries} times in "
-            f"{seconds:.1f} s and refused each time: {error}{advice}",
+            f"{seconds:.1f} s and rejected each time: {error}{advice}",
             code=error.code,
             request_id=error.request_id,
         )
 
 
 def is_passing(error: ServiceError) -> bool:
-    """Tell whether the same request, sent again with the same token, may be taken."""
+    """Return whether a retry of the same request with the same token may succeed."""
     return isinstance(error, ThrottledError) or error.code == IN_PROGRESS
 
 
 def is_cancelled(error: ServiceError) -> bool:
-    """Tell whether it is a transaction that was cancelled as a whole."""
+    """Return whether the error is the cancellation of a transaction."""
     cause = error.__cause__
     return isinstance(cause, Exception) and code_of(cause) == "TransactionCanceledException"
 
 
 def rest(seconds: float) -> None:
-    """Wait before a request is repeated."""
+    """Wait before a retry."""
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""The schema of a single table: string keys ``PK`` and ``SK``, indexes, versions of items."""
+"""The schema of a single table: string keys ``PK`` and ``SK``, indexes, item versions."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import SchemaMismatchError
 
 TABLE: Final = "table"
-"""The name of the table itself where indexes are called by theirs."""
+"""The name of the table itself in mappings by index."""
 
 PRIMARY_KEY: Final = ("PK", "SK")
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The versions that items carry: the attribute they are in, and the newest one known."""
+    """The versions of items: the attribute that stores them, and the newest known one."""
 
     attribute: str
     newest: int
 
     def of(self, item: Mapping[str, Any]) -> int | None:
-        """Return the version of an item; None where it has none that can be read."""
+        """Return the version of an item; None if it has no readable one."""
         match item.get(self.attribute):
             case {"N": str(digits)} if digits.isdecimal():
                 return int(digits)
         return None
 
     def is_newer(self, item: Mapping[str, Any]) -> bool:
-        """Return whether a newer version of this package wrote an item."""
+        """Return whether an item was written by a newer version of this package."""
         version = self.of(item)
         return version is not None and version > self.newest
 
     def check_not_newer(self, item: Mapping[str, Any]) -> None:
-        """Accept an item unless a newer version of this package wrote it.
+        """Check that an item was not written by a newer version of this package.
 
         Raises:
-            SchemaMismatchError: If it did: overwriting it would lose what this code cannot read.
+            SchemaMismatchError: If it was; overwriting it would lose data that this code cannot
+                read.
         """
         if self.is_newer(item):
             where = " | ".join(item.get(name, {}).get("S", "?") for name in PRIMARY_KEY)
             raise SchemaMismatchError(
                 f"{where} is of version {self.of(item)}, this code writes version {self.newest} "
-                "and must not write over it: update catalog-model"
+                "and must not overwrite it: update catalog-model"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class TableSchema:
-    """The indexes of a table, each with its partition key and sort key, and what they project.
+    """The indexes of a table, their partition keys and sort keys, and their projection.
 
     All keys are strings. Each index projects its own keys, those of the table, and *included*.
     """
@@ -64,10 +65,10 @@ class TableSchema:
         return self.indexes[index] if index else PRIMARY_KEY
 
     def entry(self, item: Mapping[str, Any] | None, index: str) -> Item | None:
-        """Return what *index* holds of *item*; None where it lacks a key (a sparse index).
+        """Return the entry of *item* in *index*; None if it lacks a key (a sparse index).
 
         Guide, "Using global secondary indexes", attribute projections: INCLUDE projects the keys of
-        index and table, and the attributes that were named.
+        index and table, and the listed attributes.
         """
         own = self.indexes[index]
         if item is None or any(name not in item for name in own):
@@ -76,7 +77,7 @@ class TableSchema:
         return {name: value for name, value in item.items() if name in wanted}
 
     def declaration(self) -> dict[str, Any]:
-        """Return the table in the words of `pynamodb.connection.Connection.create_table`."""
+        """Return the arguments of `pynamodb.connection.Connection.create_table`."""
         names = dict.fromkeys([*PRIMARY_KEY, *(n for own in self.indexes.values() for n in own)])
         projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(self.included)}
         return {
@@ -99,7 +100,7 @@ def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
 
 
 def description_of(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Reduce a declaration, or the answer of DescribeTable, to its keys and indexes."""
+    """Return the keys and indexes of a declaration, or of an answer of DescribeTable."""
     indexes = declared.get("global_secondary_indexes", declared.get("GlobalSecondaryIndexes", []))
     return {
         "keys": _key_names(declared.get("key_schema", declared.get("KeySchema", []))),

@@ -1,4 +1,4 @@
-"""The size of items, by the rules DynamoDB charges and refuses by.
+"""The size of items, which determines charges and limits.
 
 Source: AWS developer guide, "DynamoDB item sizes and formats".
 """
@@ -14,12 +14,12 @@ ELEMENT_BYTES: Final = 1
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Give the size of an item of typed JSON in bytes: its names and its values."""
+    """Return the size of a typed JSON item in bytes: its names and its values."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for each type
-    """Give the size of one value of typed JSON in bytes.
+    """Return the size of a typed JSON value in bytes.
 
     >>> value_size({"S": "é"}), value_size({"N": "1070.023"}), value_size({"NULL": True})
     (2, 5, 1)
@@ -44,12 +44,13 @@ def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for eac
 
 
 def _number_size(content: str) -> int:
-    """Size a number: a byte for every two significant digits, and one more."""
+    """Return the size of a number: a byte for every two significant digits, plus one."""
     number = Decimal(content)
     if not number:
         return 1
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    # A pair of digits begins at an even power of 100, so an odd exponent may cost half a byte.
+    # Pairs of digits start at even powers of 10, so an odd exponent may take an additional half
+    # byte.
     highest = number.adjusted()
     lowest = highest - len(digits) + 1
     pairs = highest // 2 - lowest // 2 + 1

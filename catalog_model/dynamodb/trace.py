@@ -1,6 +1,6 @@
-"""What was asked of DynamoDB: each request as it was sent, answered and charged.
+"""Traces of requests to DynamoDB: parameters, answers and charges.
 
-Nothing is recorded, and nothing more is asked of the service, while nobody listens.
+Without a listener, nothing is recorded and no additional data is requested from the service.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
 Guarding = Callable[[str], AbstractContextManager[None]]
-"""What stands around each request, by the name of its operation; it may refuse to have it sent."""
+"""The context manager around each request, by operation; it may reject the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, with what the engine said of it.
+    """One request, with the figures in its answer.
 
-    ``pattern`` is the access pattern that asked (the outermost, where one uses another), None for
-    the operations around the table. ``asked`` are the parameters as they were sent. ``units`` are
-    the capacity units charged on the table and on each index, ``items_read`` what was read to find
-    ``items_returned``. ``began`` is in seconds since 1970. A request that failed has an ``error``,
-    and as its ``error_type`` the service's code or, where the service did not answer, the name of
-    the exception.
+    ``pattern`` is the access pattern that made the request (the outermost one, if patterns call
+    each other); None for operations on the whole table. ``asked`` are the parameters as sent.
+    ``units`` are the capacity units charged to the table and to each index. ``items_read`` is the
+    number of items read to find ``items_returned``. ``began`` is in seconds since 1970. A failed
+    request has an ``error``, and as ``error_type`` the service's code or, if the service did not
+    answer, the name of the exception.
     """
 
     pattern: str | None
@@ -58,21 +58,21 @@ class Request:
 
     @property
     def index(self) -> str:
-        """The index that was asked, or ``table``."""
+        """The index of the request, or ``table``."""
         return str(self.asked.get("IndexName", TABLE))
 
     @property
     def key_conditions(self) -> tuple[str, ...]:
-        """What was asked for, as conditions on the key with their values: one for each item.
+        """The conditions on the key, with their values: one for each item.
 
-        A Query has one condition. In a transaction the verb stands before the key.
+        A Query has one condition. In a transaction, the verb precedes the key.
         """
         conditions = _KEY_CONDITIONS.get(self.operation)
         return tuple(conditions(self.asked)) if conditions else ()
 
     @property
     def key_condition(self) -> str:
-        """All of `key_conditions` in one text; of many the first three, and how many more."""
+        """All of `key_conditions` in one text; of many, the first three, and how many more."""
         conditions = self.key_conditions
         more = len(conditions) - _SHOWN_KEYS
         listed = ", ".join(conditions[:_SHOWN_KEYS])
@@ -80,7 +80,7 @@ class Request:
 
     @property
     def total_units(self) -> float:
-        """The capacity units charged on the table and all indexes."""
+        """The capacity units charged to the table and all indexes."""
         return sum(self.units.values())
 
 
@@ -101,7 +101,7 @@ class Trace:
 
     @property
     def units(self) -> dict[str, float]:
-        """The capacity units charged on the table and on each index."""
+        """The capacity units charged to the table and to each index."""
         total: Counter[str] = Counter()
         for request in self.requests:
             total.update(request.units)
@@ -109,7 +109,7 @@ class Trace:
 
     @property
     def total_units(self) -> float:
-        """The capacity units charged in all."""
+        """The total capacity units charged."""
         return sum(self.units.values())
 
 
@@ -118,7 +118,7 @@ def _unguarded(_: str) -> AbstractContextManager[None]:
 
 
 class Observers:
-    """Who listens to the requests of a handle, and what guards them. Thread-safe."""
+    """The listeners to a handle's requests, and the guard of the requests. Thread-safe."""
 
     def __init__(self) -> None:
         self.guard: Guarding = _unguarded
@@ -126,8 +126,8 @@ class Observers:
         self._lock = threading.Lock()
 
     def add(self, hook: Hook) -> Callable[[], None]:
-        """Call *hook* with each request from now on; gives what ends it."""
-        listener = partial(hook)  # one of its own, as the same hook may be added twice
+        """Call *hook* with each request from now on; return a function that removes it."""
+        listener = partial(hook)  # distinct, because the same hook may be added twice
         with self._lock:
             self._hooks = (*self._hooks, listener)
         return lambda: self._remove(listener)
@@ -137,7 +137,7 @@ class Observers:
             self._hooks = tuple(hook for hook in self._hooks if hook is not listener)
 
     def send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        """Send a request, and tell whoever listens."""
+        """Send a request, and notify the listeners."""
         if not self._hooks:
             return send(request)
         asked = {**request}
@@ -162,7 +162,7 @@ class Observers:
         for hook in self._hooks:
             try:
                 hook(request)
-            except Exception:  # noqa: BLE001  # whoever asked has its answer, and a write is written
+            except Exception:  # noqa: BLE001  # the answer has arrived, and a write is complete
                 _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
 
 
@@ -217,7 +217,7 @@ def _table_first(name: str) -> tuple[bool, str]:
 
 
 def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield _spelt(asked["KeyConditionExpression"], asked)
+    yield _with_values(asked["KeyConditionExpression"], asked)
 
 
 def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -244,12 +244,12 @@ def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_action(verb: str, action: Mapping[str, Any]) -> str:
     condition = action.get("ConditionExpression")
-    on_condition = f" IF {_spelt(condition, action)}" if condition else ""
+    on_condition = f" IF {_with_values(condition, action)}" if condition else ""
     return f"{verb} {_key(action.get('Key') or action['Item'])}{on_condition}"
 
 
-def _spelt(expression: str, asked: Mapping[str, Any]) -> str:
-    """Put the names and values into an expression that stand beside it."""
+def _with_values(expression: str, asked: Mapping[str, Any]) -> str:
+    """Return an expression with its names and values filled in."""
     values = asked.get("ExpressionAttributeValues", {})
     spelt = {
         name: content if kind == "N" else repr(content)
@@ -268,7 +268,7 @@ _KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]
     "TransactWriteItems": _of_transaction,
     "UpdateItem": _of_update,
 }
-"""The operations on items; the service says on demand what they consume."""
+"""The operations on items, for which the service reports consumed capacity on request."""
 
 
 def _key(item: Mapping[str, Any]) -> str:

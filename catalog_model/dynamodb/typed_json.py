@@ -1,9 +1,9 @@
-"""Between JSON values and DynamoDB's typed JSON, both ways.
+"""Conversion between JSON values and DynamoDB's typed JSON.
 
-DynamoDB forgets the order of an object's keys and whether a whole number was written ``7`` or
-``7.0``. A *form* says both: it is as deep as the value, an object of forms in the order of the
-keys, a list of forms, or for anything else whether it is a float. What is read is what is there;
-the form only says how.
+DynamoDB loses the order of an object's keys, and whether a whole number was written ``7`` or
+``7.0``. A *form* records both. It mirrors the value: an object of forms in the order of the keys, a
+list of forms, or, for all other values, whether the value is a float. The content is always that of
+the stored value; the form only affects its representation.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from catalog_model.dynamodb.limits import MAX_EXPONENT
 from catalog_model.errors import UnknownEntityError
 
 Value = Mapping[str, Any]
-"""A value of DynamoDB's typed JSON: ``{"S": "text"}``."""
+"""A typed JSON value of DynamoDB: ``{"S": "text"}``."""
 
 Item = dict[str, Any]
-"""An item of typed JSON: its attributes by name."""
+"""An item in typed JSON: its attributes by name."""
 
 MALFORMED: Final = (
     ArithmeticError,
@@ -39,36 +39,36 @@ AS_IT_READS: Final = 0
 
 
 class ItemKey(NamedTuple):
-    """The primary key of one item of the table."""
+    """The primary key of an item."""
 
     PK: str
     SK: str
 
 
 def text(value: str) -> Value:
-    """Write a string attribute."""
+    """Encode a string attribute."""
     return {"S": value}
 
 
 def number(value: float) -> Value:
-    """Write a number attribute, in the shortest digits that read back as the same value."""
+    """Encode a number attribute, with the shortest digits that are parsed as the same value."""
     return {"N": repr(value).removesuffix(".0")}
 
 
 def escape(name: str) -> str:
-    """Give the name of the attribute for a key of a record: none that the package has itself."""
+    """Return the attribute name for a key of an object, distinct from this package's own names."""
     reserved = not name or name.startswith("_") or name in ("PK", "SK")
     return ESCAPE + name if reserved else name
 
 
 def unescape(name: str) -> str:
-    """Give the key of a record that is stored under *name*; of other programs the name itself."""
+    """Return the key stored under *name*; other programs' names are returned unchanged."""
     plain = name.removeprefix(ESCAPE)
     return plain if escape(plain) == name else name
 
 
 def encode(value: Any) -> Value:
-    """Write a JSON value."""
+    """Encode a JSON value."""
     match value:
         case None:
             return {"NULL": True}
@@ -84,10 +84,10 @@ def encode(value: Any) -> Value:
 
 
 def decode(value: Value, form: Any) -> Any:  # noqa: PLR0911  # one for each type
-    """Read a JSON value; a set is a list in ascending order.
+    """Decode a JSON value; a set becomes a list in ascending order.
 
     Raises:
-        ValueError: If JSON has no such value, or in place of it anything that malformed data does.
+        ValueError: If JSON has no such value; malformed data may raise any of `MALFORMED`.
     """
     ((kind, content),) = value.items()
     match kind:
@@ -105,11 +105,11 @@ def decode(value: Value, form: Any) -> Any:  # noqa: PLR0911  # one for each typ
             return sorted(_number(each, AS_IT_READS) for each in content)
         case "SS":
             return sorted(content)
-    raise ValueError(f"a value of type {kind} is none of a record")
+    raise ValueError(f"JSON has no value of type {kind}")
 
 
 def _forms(form: Any, elements: list[Any]) -> list[Any]:
-    """Give the form of each element of a list; of one that has changed since as they read."""
+    """Return the form of each element of a list; the default form if the list has changed since."""
     is_form = isinstance(form, list) and len(form) == len(elements)
     return form if is_form else [AS_IT_READS] * len(elements)
 
@@ -117,7 +117,7 @@ def _forms(form: Any, elements: list[Any]) -> list[Any]:
 def decode_object(
     content: Mapping[str, Value], form: dict[str, Any], usual: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Read what is there: first what *form* names, in its order, then the rest by name."""
+    """Decode the attributes: first those in *form*, in its order, then the others by name."""
     there = {unescape(n) if n[:1] == "_" else n: value for n, value in content.items()}
     if len(there) < len(content):
         raise ValueError("two attributes have the same name without their escape")
@@ -135,45 +135,45 @@ def _number(content: str, form: Any) -> int | float:
 
 
 def whole(content: str) -> int:
-    """Read a whole number, however it is written.
+    """Parse a whole number in any notation.
 
     Raises:
-        ValueError: If it is none, or in place of it anything that malformed data does.
+        ValueError: If it is not one; malformed data may raise any of `MALFORMED`.
     """
     decimal = _decimal(content)
     if decimal != decimal.to_integral_value():
-        raise ValueError(f"no whole number: {content[:80]}")
+        raise ValueError(f"not a whole number: {content[:80]}")
     return int(decimal)
 
 
 def _decimal(content: str) -> Decimal:
-    """Read a number that DynamoDB can hold; to write out another may take forever."""
+    """Parse a number within DynamoDB's limits; formatting others may take forever."""
     decimal = Decimal(content)
     if not decimal.is_finite() or decimal.adjusted() > MAX_EXPONENT:
-        raise ValueError(f"no number that DynamoDB holds: {content[:80]}")
+        raise ValueError(f"not a number in DynamoDB's range: {content[:80]}")
     return decimal
 
 
 def own_value(value: str | int) -> Value:
-    """Write an attribute of our own."""
+    """Encode an attribute of this package."""
     return text(value) if isinstance(value, str) else number(value)
 
 
 def key_attributes(key: ItemKey) -> Item:
-    """Write the primary key of an item."""
+    """Encode the primary key of an item."""
     return {"PK": text(key.PK), "SK": text(key.SK)}
 
 
 def primary_key(item: Mapping[str, Any]) -> ItemKey:
-    """Read the primary key of an item: `key_attributes` turned round."""
+    """Return the primary key of an item, the reverse of `key_attributes`."""
     return ItemKey(item["PK"]["S"], item["SK"]["S"])
 
 
 def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Read a whole number of our own.
+    """Return a whole number written by this package.
 
     Raises:
-        UnknownEntityError: If it is none.
+        UnknownEntityError: If it is not one.
     """
     if name not in item:
         return default
@@ -181,12 +181,12 @@ def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
         return whole(item[name]["N"])
     except MALFORMED as error:
         raise UnknownEntityError(
-            f"{name} is no whole number but {shown(item[name])}: {place_of(item)}"
+            f"{name} is not a whole number but {shown(item[name])}: {place_of(item)}"
         ) from error
 
 
 def place_of(item: Mapping[str, Any]) -> str:
-    """Show where an item stands, or all of it where it does not say."""
+    """Return the key of an item as text, or the whole item if it has none."""
     try:
         return shown(" | ".join(primary_key(item)))
     except MALFORMED:
@@ -194,7 +194,7 @@ def place_of(item: Mapping[str, Any]) -> str:
 
 
 def form_of(value: Any) -> Any:
-    """Describe what DynamoDB forgets of a JSON value: key order, and which numbers are floats."""
+    """Return what DynamoDB loses of a JSON value: the key order, and which numbers are floats."""
     if isinstance(value, dict):
         return {name: form_of(element) for name, element in value.items()}
     if isinstance(value, list):
@@ -204,8 +204,8 @@ def form_of(value: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant)
-"""Reads JSON as it is defined: without NaN and infinities."""
+"""Parses standard JSON, without NaN and infinities."""

@@ -1,1 +1,1 @@
-"""The one table: its keys, its indexes, its items and the plans of its writes."""
+"""The single table: its keys, indexes and items, and the plans of its writes."""

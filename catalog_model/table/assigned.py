@@ -1,9 +1,9 @@
-"""The code points that names are folded by: those that Unicode 14.0 assigns, frozen.
+"""The code points that folding considers: those assigned in Unicode 14.0, frozen.
 
-Each Python brings a Unicode of its own, and a newer one knows more characters. What is stored must
-not depend on the Python that stored it, so all of them leave out what the oldest does not know.
-Nothing is left out in the planes that are set aside for ideographs, 2 and 3: those that are still
-to come have no case, no marks and no other form.
+Each Python version includes its own version of Unicode, and newer ones have more characters. Stored
+data must not depend on the Python version, so all versions ignore the characters that the oldest
+one does not have. Nothing is ignored in planes 2 and 3, which are reserved for ideographs: future
+characters there have no case, no marks and no other forms.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ e 22 7b 5 3 4 2d 3 58 1 d 3 1 2f 2e 82 1d 3 31 f 1c 4 24 9 1e 5 2b 5 1e 1 25 4 e
 8 a 6 28 8 1e 2 2 4e 154 c e 2 5 3 5 3 7 9 1d 3 b 5 6 a a 6 8 8 7 9 93 1 37 25 a 406 fffe 2 fffe
 a0003 1 1e 60 80 f0 fe10 fffe 2 fffe 2
 """
-"""How many code points are assigned, how many after them are not, and so on, in hexadecimal."""
+"""The number of assigned code points, then of unassigned ones, and so on, in hexadecimal."""
 
 _BOUNDS: Final = tuple(accumulate(int(length, 16) for length in _LENGTHS.split()))
 
 
 def is_assigned(character: str) -> bool:
-    """Whether Unicode 14.0 assigns *character*, or it is in a plane of ideographs.
+    """Whether *character* is assigned in Unicode 14.0, or is in a plane of ideographs.
 
     >>> is_assigned("a"), is_assigned("\N{CJK UNIFIED IDEOGRAPH-20000}"), is_assigned("\U0001fae8")
     (True, True, False)

@@ -1,14 +1,14 @@
-"""How stored items changed from version to version, and how older ones are read. Pure.
+"""The versions of stored items, and the conversion of older ones. Pure.
 
-Each item says in ``_schema`` of which version it is. This is the one place that knows what each
-version brought; `docs/evolution.md` tells how the next one is added.
+Each item has its version in ``_schema``. The differences between versions are defined only here;
+`docs/evolution.md` describes how to add the next one.
 
 =======  ================================================================
-version  what it brought
+version  its changes
 =======  ================================================================
-1        the five kinds of item, as `catalog_model.table.keys` lists them
+1        the five kinds of item in `catalog_model.table.keys`
 2        ``_type`` in every item, and ``_version`` in every tally
-3        names folded as `catalog_model.table.folding` says, so other places by name
+3        names folded by `catalog_model.table.folding`, so different places by name
 =======  ================================================================
 """
 
@@ -25,7 +25,7 @@ from catalog_model.table import keys
 from catalog_model.table.keys import ItemName, SortKey
 
 SCHEMA_VERSION: Final = 3
-"""What this code writes; what it reads reaches from `OLDEST_VERSION` to here."""
+"""The version that this code writes; it reads versions from `OLDEST_VERSION` to this one."""
 
 SCHEMA: Final = "_schema"
 TYPE: Final = "_type"
@@ -52,7 +52,7 @@ _TYPES: Final[Mapping[type[ItemName], ItemType]] = {
 
 
 def type_of(name: ItemName) -> ItemType:
-    """Give the ``_type`` of the item that *name* names.
+    """Return the ``_type`` of the item called *name*.
 
     >>> type_of(keys.TallyItem("movie", 3))
     'tally'
@@ -61,12 +61,12 @@ def type_of(name: ItemName) -> ItemType:
 
 
 def is_known(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item is of a version that this code reads and may write over."""
+    """Return whether an item has a version that this code reads and may overwrite."""
     return item.get(SCHEMA) == _CURRENT or version_of(item) in _STEPS
 
 
 def is_outdated(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item is of a known version before the current one.
+    """Return whether an item has a known version older than the current one.
 
     >>> is_outdated({"_schema": {"N": "1"}}), is_outdated({"_schema": {"N": "0"}})
     (True, False)
@@ -75,10 +75,10 @@ def is_outdated(item: Mapping[str, Any]) -> bool:
 
 
 def upgraded(item: Mapping[str, Any]) -> Item:
-    """Give an item as the current version has it, step by step from the version that it is of.
+    """Return an item in the form of the current version, converted step by step from its own.
 
-    An item of the current version, or of none that this code knows, or only a part of an item that
-    does not say of which version it is, comes back as it is.
+    Returned unchanged are items of the current version or of an unknown one, and partial items
+    without their version.
 
     Raises:
         UnknownEntityError: If an older item has a key that no item of this model has.
@@ -101,7 +101,7 @@ def upgraded(item: Mapping[str, Any]) -> Item:
 
 
 def _with_type(name: ItemName, item: Item) -> Item:
-    """Lead from version 1 to 2: say what it is; in a tally no version means that it is 0."""
+    """Convert from version 1 to 2: add the type; a tally without a version has version 0."""
     after = {**item, TYPE: {"S": type_of(name)}}
     if isinstance(name, keys.TallyItem):
         after.setdefault(VERSION, {"N": "0"})
@@ -109,13 +109,13 @@ def _with_type(name: ItemName, item: Item) -> Item:
 
 
 def _with_folded_name(name: ItemName, item: Item) -> Item:
-    """Lead from version 2 to 3: a listing is placed by its name as that is folded now."""
+    """Convert from version 2 to 3: place a listing by its name in the current folding."""
     place = _place_by_name(name, item) if isinstance(name, keys.ListingItem) else None
     return item if place is None else {**item, NAME_SK: {"S": place}}
 
 
 def _place_by_name(name: keys.ListingItem, item: Item) -> SortKey | None:
-    """Give the place of a listing by the name in its record; None if that cannot be read."""
+    """Return the place of a listing by the name in its record; None if that cannot be read."""
     try:
         title = parse_json(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
@@ -127,6 +127,6 @@ _STEPS: Final[Mapping[int, Callable[[ItemName, Item], Item]]] = {
     1: _with_type,
     2: _with_folded_name,
 }
-"""From each older version to the one after it."""
+"""The conversion from each older version to the next."""
 
 OLDEST_VERSION: Final = min(_STEPS)

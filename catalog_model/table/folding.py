@@ -1,27 +1,28 @@
-"""How names are folded: what counts when they are compared, in Unicode's words.
+"""Folding of names for comparison, in Unicode's terms.
 
-Each character is folded by itself, whatever stands beside it, so what begins a name begins its
-folded form, too. In this order:
+Each character is folded independently of its neighbours. Therefore a prefix of a name, once folded,
+is a prefix of the folded name. In this order:
 
-1. *White space* becomes a space. Runs of it, with all that is dropped in between, are written as
-   one ``-``; at the beginning of a name they are dropped.
-2. Dropped are *punctuation* and *symbols* (general categories P and S, ``-`` as well as
-   U+2122 TRADE MARK SIGN, before their compatibility mapping makes letters of them), *controls,
-   formats, private and unassigned* code points (C), *default ignorable* ones (variation selectors
-   and joiners, fillers of Hangul), and *modifier letters that stand for an apostrophe or a stroke
-   of the pen* (U+02B9 to U+02FF without a mapping, and the tatweel).
-3. Dropped are *marks*: enclosing ones (Me), and those whose canonical combining class places them
-   at a letter (accents, points, harakat, tones, nukta, the voicing of kana). Marks that are vowels
-   or kill one stay: class 0, viramas (9), and the vowel signs of Telugu, Thai, Lao and Tibetan; so
-   does the iota subscript, which is an iota.
-4. *Full case folding* and *compatibility decomposition* (NFKD), again until nothing changes:
-   ligatures, full-width letters, superior and circled digits, roman numerals, ``ß``, final sigma.
-   No language has rules of its own: ``I``, the dotted ``İ`` and dotless i (U+0131) all are ``i``.
+1. *White space* becomes a space. A run of it, including characters dropped in between, is written
+   as one ``-``; at the beginning of a name it is dropped.
+2. These are dropped: *punctuation* and *symbols* (general categories P and S, including ``-`` and
+   U+2122 TRADE MARK SIGN, before their compatibility mapping turns them into letters); *controls,
+   formats, private and unassigned* code points (C); *default ignorable* ones (variation selectors
+   and joiners, fillers of Hangul); and *modifier letters that stand for an apostrophe or a pen
+   stroke* (U+02B9 to U+02FF without a mapping, and the tatweel).
+3. *Marks* are dropped: enclosing ones (Me), and those whose canonical combining class attaches them
+   to a letter (accents, points, harakat, tones, nukta, the voicing of kana). Marks that are vowels
+   or suppress one are kept: class 0, viramas (9), and the vowel signs of Telugu, Thai, Lao and
+   Tibetan. So is the iota subscript, which is an iota.
+4. *Full case folding* and *compatibility decomposition* (NFKD) are repeated until nothing changes:
+   ligatures, full-width letters, superscript and circled digits, roman numerals, ``ß``, final
+   sigma. There are no rules for specific languages: ``I``, the dotted ``İ`` and dotless i (U+0131)
+   all become ``i``.
 5. *Latin letters with a stroke*, a bar, a hook or the like, which Unicode does not decompose,
-   become the letter that their name says (``LATIN SMALL LETTER L WITH STROKE``), and the few that
-   are letters of their own what people write in their place: ``æ œ ð þ ŋ`` are ``ae oe d th n``.
+   become the letter in their Unicode name (``LATIN SMALL LETTER L WITH STROKE``). The few letters
+   without a base letter become their usual transcription: ``æ œ ð þ ŋ`` are ``ae oe d th n``.
 
-Unicode is that of version 14.0, whatever Python's is (`catalog_model.table.assigned`).
+The Unicode version is 14.0, independent of Python's (`catalog_model.table.assigned`).
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from typing import Final
 from catalog_model.table.assigned import is_assigned
 
 _VOWEL_CLASSES: Final = frozenset({0, 9, 84, 91, 103, 118, 129, 130, 132})
-"""Canonical combining classes of marks without which a word is another one."""
+"""Canonical combining classes of marks that distinguish words."""
 
 _IOTA_SUBSCRIPT: Final = "\u0345"
-"""The one mark that case folding makes a letter of."""
+"""The only mark that case folding turns into a letter."""
 
 _DROPPED: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Me"})
 _DEFAULT_IGNORABLE: Final = re.compile(
@@ -62,13 +63,13 @@ _WRITTEN_AS: Final[Mapping[str, str]] = {
 }
 _SPACES: Final = re.compile(" +")
 _CACHED: Final = 2**14
-"""So many characters are folded once: more than the names of a catalogue have."""
+"""The number of characters whose folding is cached, more than the names of a catalogue contain."""
 
 
 def fold_name(name: str) -> str:
     """Drop case, accents and punctuation from *name*, and write runs of white space as ``-``.
 
-    What begins a name also begins its folded form, so a folded prefix finds it.
+    A folded prefix of a name is a prefix of the folded name, so a search by prefix finds it.
 
     >>> fold_name("Amélie's  Wall·E")
     'amelies-walle'
@@ -80,7 +81,7 @@ def fold_name(name: str) -> str:
 
 @lru_cache(_CACHED)
 def fold_character(character: str) -> str:
-    """Fold one character: to nothing, a space, itself or others."""
+    """Fold one character: to nothing, a space, itself or other characters."""
     if character.isspace():
         return " "
     if _is_dropped(character):
@@ -103,7 +104,7 @@ def _is_dropped(character: str) -> bool:
 
 
 def _plain_letter(letter: str) -> str:
-    """Give the letter that a small Latin one is a variant of, or what is written in its place."""
+    """Return the base letter of a small Latin letter, or its usual transcription."""
     named = _WITH.match(unicodedata.name(letter, ""))
     if named is None:
         return _WRITTEN_AS.get(letter, letter)

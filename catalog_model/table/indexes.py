@@ -1,4 +1,4 @@
-"""The indexes, declared once: their names, their keys, and what each entry projects."""
+"""The indexes, declared in one place: their names, their keys, and their projections."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ INDEX_KEYS: Final[Mapping[IndexName, tuple[str, str]]] = MappingProxyType(
 )
 """The partition key and the sort key of each index.
 
-Lists by popularity and by release hold all titles of a kind, and those of each genre. Lists by
-rating are split by the magnitude of the number of votes. Lists by name hold all of a kind only:
-memberships lack the attribute (a sparse index).
+Lists by popularity and by release contain all titles of a kind, or those of one genre. Lists by
+rating are divided by the magnitude of the number of votes. Lists by name exist for whole kinds
+only: memberships lack the attribute (a sparse index).
 """
 
 INCLUDED: Final = (codec.DOC,)
-"""The attributes that each index projects besides keys: what a list shows."""
+"""The attributes that each index projects in addition to keys: what a list returns."""
 
 SCHEMA: Final = TableSchema(INDEX_KEYS, INCLUDED, evolution.VERSIONS)
-"""The schema of the table, as `dynamodb` needs it."""
+"""The schema of the table, in the form that `dynamodb` uses."""

@@ -1,21 +1,21 @@
-"""The grammar of every key in the table: made here, parsed here, and nowhere else.
+"""The formats of all keys in the table. No other module makes or parses keys.
 
 ======================  =========================  ==============================
 item                    PK                         SK
 ======================  =========================  ==============================
 title                   ``TITLE#movie#996154``     ``TITLE#movie#996154``
-its copy for all lists  ``TITLE#movie#996154``     ``ALL``
+its listing             ``TITLE#movie#996154``     ``ALL``
 its membership          ``TITLE#movie#996154``     ``GENRE#28``
 tally of a kind         ``GENRE#movie#2``          ``TALLY``
 slot of the sampler     ``SLOT#movie#2``           ``SLOT#0241``
 ======================  =========================  ==============================
 
-``ALL`` < ``GENRE#`` < ``TITLE#``, so one key condition takes a title with its memberships and
-leaves the copy out. Tallies and slots are spread over shards by the title's id.
+``ALL`` < ``GENRE#`` < ``TITLE#``, so one key condition selects a title with its memberships,
+without the listing. Tallies and slots are spread over shards by title id.
 
-Copies and memberships carry the keys of the indexes: a *list* is all of a kind (``ALL#movie``)
-or one genre of it (``GENRE#movie#28``), and a sort key is the sortable text of a value followed
-by ``#`` and the id, so that no two titles tie.
+Listings and memberships have the keys of the indexes. A *list* is all titles of a kind
+(``ALL#movie``) or of one of its genres (``GENRE#movie#28``). A sort key is the sortable text of a
+value, ``#`` and the id, so no two titles have the same one.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ ListKey = NewType("ListKey", str)
 """Partition key of a list: all titles of a kind, or those of one genre."""
 
 SortKey = NewType("SortKey", str)
-"""Place of a title in a list: the sortable value, ``#``, the sortable id."""
+"""Place of a title in a list: the sortable value, ``#``, and the sortable id."""
 
 SHARDS: Final = 8
-"""Over how many items the counts of a kind are spread. Stored data depends on it."""
+"""The number of tallies of each kind. Stored data depends on it."""
 
 TOP_MAGNITUDE: Final = 8
-"""The last magnitude of votes is open: 4 to the 7th, 16,384 votes, and more."""
+"""The highest magnitude of votes has no upper limit: 4 to the 7th, 16,384 votes, and more."""
 
 MAX_SORT_KEY: Final = "\U0010fffd"
-"""Above every sort key: the last character there is, of no letter, mark or number."""
+"""Higher than every sort key: the last valid code point, which is not a letter, mark or number."""
 
 _PLACE: Final = re.compile(r"[^#\ud800-\udfff]*#(\d{2})([1-9]\d*)", re.ASCII)
 
@@ -60,21 +60,21 @@ TALLY_SK: Final = "TALLY"
 
 @dataclass(frozen=True, slots=True)
 class TitleItem:
-    """Names the item that holds a title."""
+    """The name of the item that stores a title."""
 
     key: TitleKey
 
 
 @dataclass(frozen=True, slots=True)
 class ListingItem:
-    """Names the copy of a title that the lists of all of its kind show."""
+    """The name of a title's copy in the lists of its kind."""
 
     key: TitleKey
 
 
 @dataclass(frozen=True, slots=True)
 class MembershipItem:
-    """Names the copy of a title that the lists of one genre show."""
+    """The name of a title's copy in the lists of one genre."""
 
     key: TitleKey
     genre_id: int
@@ -82,7 +82,7 @@ class MembershipItem:
 
 @dataclass(frozen=True, slots=True)
 class TallyItem:
-    """Names one shard of the counts of a kind."""
+    """The name of one shard of the counts of a kind."""
 
     kind: Kind
     shard: int
@@ -90,7 +90,7 @@ class TallyItem:
 
 @dataclass(frozen=True, slots=True)
 class SlotItem:
-    """Names one place of the sampler."""
+    """The name of one slot of the sampler."""
 
     kind: Kind
     shard: int
@@ -101,50 +101,50 @@ ItemName = TitleItem | ListingItem | MembershipItem | TallyItem | SlotItem
 
 
 def shard_of(key: TitleKey) -> int:
-    """Tell which tally counts the title, and in which shard of the sampler it has its slot."""
+    """Return the shard of a title: that of the tally that counts it, and of its slot."""
     return key.id % SHARDS
 
 
 def title_pk(key: TitleKey) -> str:
-    """Give the partition key of the title's item collection."""
+    """Return the partition key of the title's item collection."""
     return f"TITLE#{key.kind}#{key.id}"
 
 
 def kind_of(pk: str) -> Kind:
-    """Tell the kind of the title whose item collection has this partition key."""
+    """Return the kind of the title whose item collection has this partition key."""
     return _KIND[pk.split("#")[1]]
 
 
 def title_key(key: TitleKey) -> ItemKey:
-    """Give the key of the item that holds the title."""
+    """Return the key of the item that stores the title."""
     return ItemKey(title_pk(key), title_pk(key))
 
 
 def listing_key(key: TitleKey) -> ItemKey:
-    """Give the key of the title's copy in the lists of all of its kind."""
+    """Return the key of the title's copy in the lists of its kind."""
     return ItemKey(title_pk(key), ALL_SK)
 
 
 def membership_key(key: TitleKey, genre_id: int) -> ItemKey:
-    """Give the key of the title's membership in a genre."""
+    """Return the key of the title's membership in a genre."""
     return ItemKey(title_pk(key), f"GENRE#{genre_id}")
 
 
 def tally_key(kind: Kind, shard: int) -> ItemKey:
-    """Give the key of one shard of the counts of *kind*."""
+    """Return the key of one shard of the counts of *kind*."""
     return ItemKey(f"GENRE#{kind}#{shard}", TALLY_SK)
 
 
 def slot_key(kind: Kind, shard: int, number: int) -> ItemKey:
-    """Give the key of one place of the sampler; slots of a shard are numbered from 0."""
+    """Return the key of one slot of the sampler; the slots of a shard are numbered from 0."""
     return ItemKey(f"SLOT#{kind}#{shard}", f"SLOT#{sortable_id(number)}")
 
 
 def parse_key(pk: str, sk: str) -> ItemName:
-    """Name the item that has this primary key.
+    """Return the name of the item that has this primary key.
 
     Raises:
-        UnknownEntityError: If no maker of this module can have made the key.
+        UnknownEntityError: If no function of this module can have made the key.
     """
     try:
         name = _parse(pk.split("#"), sk.split("#"))
@@ -199,7 +199,7 @@ _KIND: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}
 
 
 def item_key(name: ItemName) -> ItemKey:
-    """Give the primary key of the item that *name* names: `parse_key` turned round."""
+    """Return the primary key of the item called *name*, the reverse of `parse_key`."""
     match name:
         case TitleItem(key):
             return title_key(key)
@@ -214,17 +214,17 @@ def item_key(name: ItemName) -> ItemKey:
 
 
 def list_key(kind: Kind, genre_id: int | None = None) -> ListKey:
-    """Give the partition of an index that lists all of *kind*, or one genre of it."""
+    """Return the index partition that lists all of *kind*, or one of its genres."""
     return ListKey(f"ALL#{kind}" if genre_id is None else f"GENRE#{kind}#{genre_id}")
 
 
 def rating_list_key(kind: Kind, genre_id: int | None, magnitude: int) -> ListKey:
-    """Give the partition of the rating index for the titles with so many votes."""
+    """Return the partition of the rating index for titles with this magnitude of votes."""
     return ListKey(f"{list_key(kind, genre_id)}#{magnitude}")
 
 
 def magnitude_of(vote_count: int) -> int:
-    """Tell the class of *vote_count*, each four times the one before: 0, 1-3, 4-15, 16-63, ...
+    """Return the magnitude of *vote_count*; by factors of four: 0, 1-3, 4-15, 16-63, ...
 
     >>> [magnitude_of(n) for n in (0, 1, 3, 4, 15, 16, 16_383, 16_384, 10**9)]
     [0, 1, 1, 2, 2, 3, 7, 8, 8]
@@ -233,22 +233,22 @@ def magnitude_of(vote_count: int) -> int:
 
 
 def number_sort_key(value: float | Decimal, title_id: int) -> SortKey:
-    """Give the place of a title in a list by a number: popularity or rating."""
+    """Return the place of a title in a list sorted by a number: popularity or rating."""
     return SortKey(f"{sortable_number(value)}#{sortable_id(title_id)}")
 
 
 def date_sort_key(date: str, title_id: int) -> SortKey:
-    """Give the place of a title in a list by date; one without a date (``""``) comes first."""
+    """Return the place of a title in a list by date; without a date (``""``) it comes first."""
     return SortKey(f"{date}#{sortable_id(title_id)}")
 
 
 def name_sort_key(name: str, title_id: int) -> SortKey:
-    """Give the place of a title in a list by name."""
+    """Return the place of a title in a list sorted by name."""
     return SortKey(f"{sortable_name(name)}#{sortable_id(title_id)}")
 
 
 def is_place(text: object) -> bool:
-    """Tell whether *text* can be the place of a title in a list: any value, and an id."""
+    """Return whether *text* can be the place of a title in a list: any value, and an id."""
     found = _PLACE.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return False
@@ -257,5 +257,5 @@ def is_place(text: object) -> bool:
 
 
 def above(value: str) -> SortKey:
-    """Give a bound above every place that has this sortable value, and below the next value's."""
+    """Return a bound above all places with this sortable value, and below those of the next."""
     return SortKey(f"{value}#{MAX_SORT_KEY}")

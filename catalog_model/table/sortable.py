@@ -1,18 +1,18 @@
-"""Text that sorts as the value it stands for.
+"""Text that sorts in the order of the values it represents.
 
-DynamoDB compares string keys by their UTF-8 bytes, which is the order of code points and so the
-order of Python strings. Each maker here keeps the order of its values in that order, and each
-parser gives the value back:
+DynamoDB compares string keys by their UTF-8 bytes, which is the order of code points, and therefore
+of Python strings. Each maker here preserves the order of its values, and each parser returns the
+original value:
 
 ========  =======================================  ==============================
 value     text                                     example
 ========  =======================================  ==============================
 id        two digits of length, then the digits    ``996154`` -> ``06996154``
 number    sign, exponent, significant digits       ``1070.023`` -> ``p1331070023``
-name      `catalog_model.table.folding` of it            ``Ápe vs. Ape`` -> ``ape-vs-ape``
+name      folded (`catalog_model.table.folding`)   ``Ápe vs. Ape`` -> ``ape-vs-ape``
 ========  =======================================  ==============================
 
-None of them can hold ``#``, so a value never reaches past its place in a key.
+None of them can contain ``#``, so a value never extends beyond its part of a key.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ SortableNumber = NewType("SortableNumber", str)
 SortableName = NewType("SortableName", str)
 
 NEGATIVE, ZERO, POSITIVE = "n", "o", "p"
-"""The signs, in the order of the alphabet as of the numbers."""
+"""The signs; their alphabetical order is the order of the numbers."""
 
 EXPONENT_OFFSET = 130
-"""The smallest magnitude DynamoDB holds is 1E-130: shifted by this, no exponent is negative."""
+"""The smallest magnitude in DynamoDB is 1E-130; with this offset, no exponent is negative."""
 
 AFTER_DIGITS = "~"
-"""Ends a negative number: above every digit, so that fewer digits mean a larger number."""
+"""Ends a negative number. It sorts after every digit, so fewer digits mean a larger number."""
 
 NAME_BYTES = 900
-"""A sort key holds 1,024 bytes; a longer name is cut here, and the id after it still differs."""
+"""A sort key has at most 1,024 bytes. Longer names are truncated; their ids still differ."""
 
 _NINES_COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 def sortable_id(number: int) -> SortableId:
-    """Give the text of a positive id of up to 38 digits: shorter numbers are smaller ones."""
+    """Return the text of a positive id of up to 38 digits; longer numbers sort later."""
     digits = str(number)
     return SortableId(f"{len(digits):02}{digits}")
 
 
 def parse_id(text: str) -> int:
-    """Give back the id that *text* stands for."""
+    """Return the id that *text* represents."""
     return int(text[2:])
 
 
 def sortable_number(value: float | Decimal) -> SortableNumber:
-    """Give the text of a number that DynamoDB can hold.
+    """Return the text of a number in DynamoDB's range.
 
-    The shortest digits that read back as the same float are used, as in JSON.
+    It uses the shortest digits that are parsed as the same float, as JSON does.
     """
     decimal = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not decimal:
@@ -68,7 +68,7 @@ def sortable_number(value: float | Decimal) -> SortableNumber:
 
 
 def parse_number(text: str) -> Decimal:
-    """Give back the number that *text* stands for."""
+    """Return the number that *text* represents."""
     sign, magnitude = text[0], text[1:]
     if sign == ZERO:
         return Decimal(0)
@@ -80,6 +80,6 @@ def parse_number(text: str) -> Decimal:
 
 
 def sortable_name(name: str) -> SortableName:
-    """Fold *name* to what counts when names are compared, cut to what a key can hold."""
+    """Fold *name* for comparison, and truncate it to the size of a key."""
     folded = fold_name(name).encode()
     return SortableName(folded[:NAME_BYTES].decode(errors="ignore"))

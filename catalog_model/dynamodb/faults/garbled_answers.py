@@ -1,6 +1,6 @@
-"""What comes in place of DynamoDB's answers, by proxies, portals and programs on a wrong port.
+"""Responses that replace DynamoDB's answers, from proxies, portals and programs on the wrong port.
 
-Each form is no answer, and must not be taken for one. `fault_kinds` lets them happen.
+None of the forms is a valid answer, or may be accepted as one. `faults.kinds` injects them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ANSWERS: Final[Mapping[str, Any]] = {
     "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
     "Scan": {"Items": [], "Count": 0, "ScannedCount": 0},
 }
-"""Answers with nothing in them, of the operations that always say something."""
+"""Empty answers, for the operations whose answers always have content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Garbled:
-    """A response as it comes in place of an answer."""
+    """A response that replaces an answer."""
 
     body: bytes
     status: int = _OK
@@ -45,7 +45,7 @@ class Garbled:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a response comes: in place of this answer to this operation."""
+    """The answer that is replaced, and its operation."""
 
     operation: str
     answer: bytes
@@ -111,7 +111,7 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[[Place], Garbled]]]] = {
     "html": ("a page, with status 200", _page(_OK)),
     "empty": ("nothing, with status 200", _same(b"")),
     "blank": ("white space, with status 200", _same(b" \r\n")),
-    "empty_object": ("`{}`, where more is due", _same(b"{}")),
+    "empty_object": ("`{}`, without required members", _same(b"{}")),
     "list": ("`[]`", _same(b"[]")),
     "null": ("`null`", _same(b"null")),
     "number": ("`7`", _same(b"7")),
@@ -124,12 +124,12 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[[Place], Garbled]]]] = {
         "an error of the service, with status 200",
         _same(b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
     ),
-    "cut": ("the answer, cut off within its JSON", _cut),
+    "cut": ("the answer, truncated within its JSON", _cut),
     "cut_short": ("the answer, shorter than its Content-Length", _without_end),
-    "not_utf8": ("bytes that are no UTF-8", _same(b'{"Item": "\xff\xfe"}')),
+    "not_utf8": ("bytes that are not UTF-8", _same(b'{"Item": "\xff\xfe"}')),
     "utf16": ("UTF-16", _same('{"Items": []}'.encode("utf-16"))),
     "byte_order_mark": (
-        "the answer behind a byte order mark",
+        "the answer after a byte order mark",
         lambda p: _data(b"\xef\xbb\xbf" + p.answer),
     ),
     "gzip": (
@@ -137,9 +137,9 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[[Place], Garbled]]]] = {
         lambda p: _data(gzip.compress(p.answer), Content_Encoding="gzip"),
     ),
     "deep": (f"JSON, {_DEPTH:,} levels deep", _same(b'{"a":' * _DEPTH + b"1" + b"}" * _DEPTH)),
-    "not_a_number": ("`NaN`, which is no JSON", _same(b'{"Items": [], "Count": NaN}')),
-    "wrong_checksum": ("the answer, with another's checksum", _wrong_checksum),
-    "changed": ("the answer, a byte changed on the way", _bytes_changed),
+    "not_a_number": ("`NaN`, which is not JSON", _same(b'{"Items": [], "Count": NaN}')),
+    "wrong_checksum": ("the answer, with a wrong checksum", _wrong_checksum),
+    "changed": ("the answer, with one byte changed", _bytes_changed),
     "created": (
         "the answer, with status 201 or 202",
         lambda p: Garbled(p.answer, p.rng.choice((201, 202)), JSON),
@@ -163,32 +163,32 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[[Place], Garbled]]]] = {
         _error_of({"message": "Forbidden"}),
     ),
     "error_list": ("a list, with an error's status", _error_of([1])),
-    "error_untyped": ("an error whose type is no text", _error_of({"__type": 7, "message": []})),
+    "error_untyped": ("an error whose type is not a text", _error_of({"__type": 7, "message": []})),
     "error_not_utf8": (
-        "no UTF-8, with an error's status",
+        "not UTF-8, with an error's status",
         _page(*_TEMPORARY, *_FINAL, body=b"\xff\xfe", kind=JSON),
     ),
     "error_reasons": (
-        "a transaction cancelled for reasons that are none",
+        "a cancelled transaction with invalid reasons",
         _error_of({"__type": "x#TransactionCanceledException", "CancellationReasons": [None, "a"]}),
     ),
 }
 
 GARBLED_FORMS: Final[Mapping[str, str]] = {name: what for name, (what, _) in _FORMS.items()}
-"""All forms of a ``garbled_answer``, and what each is."""
+"""All forms of a ``garbled_answer``, with their descriptions."""
 
 
 def forms_for(operation: str) -> list[str]:
-    """List the forms that can be told from an answer to an operation."""
+    """Return the forms that can be distinguished from an answer to an operation."""
     return [name for name in _FORMS if name != "empty_object" or operation in _ANSWERS]
 
 
 def nothing_of(operation: str) -> bytes:
-    """Write an answer with nothing in it."""
+    """Return an empty answer."""
     return json.dumps(_ANSWERS.get(operation, {})).encode()
 
 
 def garbled(form: str, place: Place) -> Garbled:
-    """Make what comes in place of an answer."""
+    """Return the response that replaces an answer."""
     _, make = _FORMS[form]
     return make(place)

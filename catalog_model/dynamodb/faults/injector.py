@@ -1,7 +1,7 @@
-"""Faults on the way to DynamoDB, on engines that have none: `inject_faults`.
+"""Fault injection between a client and DynamoDB, for engines without faults: `inject_faults`.
 
-It hangs on botocore's events and hits each try of a request by itself, beneath botocore's own
-retries and beneath PynamoDB, as the service and the network do. For tests.
+It uses botocore's events and affects each attempt of a request separately, below the retries of
+botocore and PynamoDB, like the service and the network. For tests.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ from catalog_model.dynamodb.strict.request import OPERATIONS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CREATED: Final = "request-created.dynamodb"  # not signed yet
-_SENDING: Final = "before-send.dynamodb"  # not with moto yet, nor on the wire
+_CREATED: Final = "request-created.dynamodb"  # before it is signed
+_SENDING: Final = "before-send.dynamodb"  # before moto sees it, or it is sent
 
 _NOWHERE: Final = "http://answered.invalid/"
-"""Where a request leads that is answered already: no other handler, such as moto's, knows it."""
+"""The URL of requests that the injector answers; unknown to other handlers such as moto's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What shall go wrong, and how often: always, unless the arguments narrow it down.
+    """A fault to inject; it affects all requests unless the arguments restrict it.
 
     Args:
         kind: One of `FAULT_KINDS`.
-        probability: The share of requests that it hits, 0 to 1.
-        at: Only the requests of these numbers: ``[3]`` is the third of its operation in the
-            block. Each try counts, those of botocore's retries, too.
-        operations: Only these, such as ``["TransactWriteItems"]``. None: all operations on items
-            that this kind can hit.
-        seconds: How long a ``slow_answer`` takes.
-        lag: How many writes a ``stale_index`` is behind, 1 or more.
-        form: How a ``garbled_answer`` looks, one of `GARBLED_FORMS`. None: any, by chance.
-        carried_out: Whether a ``garbled_answer`` comes after the request was carried out. None:
-            either, by chance.
+        probability: The share of affected requests, 0 to 1.
+        at: Only the requests with these numbers: ``[3]`` is the third of its operation in the
+            block. Every attempt counts, including botocore's retries.
+        operations: Only these, such as ``["TransactWriteItems"]``. None means all operations on
+            items that this kind can affect.
+        seconds: The delay of a ``slow_answer``.
+        lag: The number of writes that a ``stale_index`` lags behind, 1 or more.
+        form: The form of a ``garbled_answer``, one of `GARBLED_FORMS`. None means a random one.
+        carried_out: Whether the request of a ``garbled_answer`` is carried out. None means at
+            random.
 
     Raises:
-        InvalidArgumentError: If an argument is out of its bounds, or the fault could hit nothing.
+        InvalidArgumentError: If an argument is invalid, or the fault could not affect any request.
 
     >>> Fault("throttling", 0.1)
     Fault(kind='throttling', probability=0.1, at=None, operations=None, seconds=1.0, lag=1, ...)
@@ -97,7 +97,7 @@ class Fault:
             refuse("operations", self.operations, f"among {', '.join(sorted(possible))}")
 
     def may_hit(self, operation: str, number: int) -> bool:
-        """Tell whether it may hit the request of this number."""
+        """Return whether it may affect the request with this number."""
         usual = HIT_BY.get(self.kind, OPERATIONS)
         operations = usual if self.operations is None else self.operations
         is_told = self.form is None or self.form in forms_for(operation)
@@ -106,7 +106,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault that happened: its kind, and the try that it hit, the *number*-th of *operation*.
+    """An injected fault: its kind, and the affected attempt, the *number*-th of *operation*.
 
     ``form`` is that of a ``garbled_answer``.
     """
@@ -126,13 +126,13 @@ def inject_faults(
     seed: int = 0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[FaultInjector]:
-    """Let requests of a client fail as long as the ``with`` block lasts.
+    """Inject faults into requests of a client during the ``with`` block.
 
     `catalog_model.testing.inject_faults` describes the arguments.
 
     Raises:
-        InvalidArgumentError: If a fault names an operation that there is not, or two have
-            different lags.
+        InvalidArgumentError: If a fault names an unknown operation, or two faults have different
+            lags.
     """
     check_instance(seed, "seed", int)
     wanted = _checked(client, faults)
@@ -146,7 +146,7 @@ def inject_faults(
 
 
 class FaultInjector:
-    """Decides what goes wrong; ``injected`` lists what went wrong, in its order."""
+    """Selects the faults; ``injected`` lists the injected ones, in order."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class FaultInjector:
         self.injected: list[Injection] = []
         self._client = client
         self._faults = faults
-        self._rng = random.Random(seed)  # noqa: S311  # no secret
+        self._rng = random.Random(seed)  # noqa: S311  # not security-relevant
         self._sleep = sleep
         self._copy = copy
         self._numbers: Counter[str] = Counter()
@@ -169,7 +169,7 @@ class FaultInjector:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hang on the client's events in this block."""
+        """Handle the client's events in this block."""
         events = self._client.meta.events
         events.register_first(_CREATED, self._prepare)
         events.register_first(_SENDING, self._send)
@@ -180,7 +180,7 @@ class FaultInjector:
             events.unregister(_SENDING, self._send)
 
     def _prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
-        """Decide what shall happen to this try, while its body may still be changed."""
+        """Select a fault for this attempt, while its body can still be changed."""
         if self._thread.is_own:
             return
         body = json.loads(request.data or "{}")
@@ -193,7 +193,7 @@ class FaultInjector:
         if fault and fault.kind == "unprocessed":
             hold_back(attempt)
         elif fault and fault.kind == "stale_index" and self._copy:
-            self._copy.lead_astray(attempt)
+            self._copy.redirect(attempt)
         if attempt.body is not body:
             request.data = json.dumps(attempt.body).encode()
         self._thread.coming = attempt, fault
@@ -201,7 +201,7 @@ class FaultInjector:
     def _decide(self, operation: str, body: dict[str, Any]) -> tuple[Attempt, Fault | None]:
         with self._lock:
             self._numbers[operation] += 1
-            rng = random.Random(self._rng.getrandbits(64))  # noqa: S311  # no secret
+            rng = random.Random(self._rng.getrandbits(64))  # noqa: S311  # not security-relevant
             is_done = body.get("ClientRequestToken") in self._done
             attempt = Attempt(operation, self._numbers[operation], body, rng, is_done)
             for fault in self._faults:
@@ -217,7 +217,7 @@ class FaultInjector:
         return fault.kind != "conflict" or not attempt.is_done
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
-        """Answer in the engine's place, or raise, or let the request pass."""
+        """Answer in place of the engine, raise an exception, or let the request pass."""
         coming, self._thread.coming = self._thread.coming, None
         if coming is None or request.url == _NOWHERE:
             return None
@@ -241,21 +241,21 @@ class FaultInjector:
     def _deliver(
         self, attempt: Attempt, request: AWSPreparedRequest, event_name: str
     ) -> AWSResponse:
-        """Give the request to the engine; where a copy follows its writes, one at a time."""
+        """Send the request to the engine; one at a time if a copy follows its writes."""
         if self._copy is None or attempt.is_done:
             return self._ask(attempt, request, event_name)
         is_write = attempt.operation in WRITES
         with self._copy.lock:
             try:
                 answer = self._ask(attempt, request, event_name)
-                is_write &= not 400 <= answer.status_code < 500  # noqa: PLR2004  # as HTTP has it
+                is_write &= not 400 <= answer.status_code < 500  # noqa: PLR2004  # by the HTTP standard
             finally:
                 if is_write:
                     self._bring_up(self._copy, attempt)
             return answer
 
     def _bring_up(self, copy: LaggingCopy, attempt: Attempt) -> None:
-        self._thread.is_own = True  # what the copy asks is not to be hit
+        self._thread.is_own = True  # the copy's own requests are not affected
         try:
             copy.follow(attempt)
         finally:
@@ -269,22 +269,22 @@ class FaultInjector:
         emitted = self._client.meta.events.emit(event_name, request=request)
         played: AWSResponse | None = first_non_none_response(emitted)
         answer = played or self._client._endpoint.http_session.send(request)
-        if token and answer.status_code == 200:  # noqa: PLR2004  # as HTTP has it
-            # What plays the engine in this process is moto, which knows no tokens; and a strict
-            # client, which does, sees only calls, not botocore's repetition of a lost answer.
+        if token and answer.status_code == 200:  # noqa: PLR2004  # by the HTTP standard
+            # The engine in this process is moto, which ignores tokens. A strict client honours
+            # them, but sees only calls, not botocore's retries after a lost answer.
             self._done[token] = attempt.body, played
         return answer
 
 
 class _Thread(threading.local):
-    """What a thread is about to send, and whether that is the injector's own business."""
+    """The attempt that a thread is sending, and whether it is a request of the injector."""
 
     coming: tuple[Attempt, Fault | None] | None = None
     is_own = False
 
 
 def _listed(values: object, name: str) -> Collection[Any]:
-    """Accept several values, not one; None is none."""
+    """Check for a collection rather than a single value; None becomes an empty one."""
     if values is None:
         return ()
     if isinstance(values, (str, bytes)) or not isinstance(values, Collection):
@@ -293,7 +293,7 @@ def _listed(values: object, name: str) -> Collection[Any]:
 
 
 def _checked(client: DynamoDBClient, faults: object) -> tuple[Fault, ...]:
-    """Accept faults in operations that there are."""
+    """Check the faults, and that their operations exist."""
     if isinstance(faults, Fault) or not isinstance(faults, Iterable):
         refuse("faults", faults, "a list of Fault")
     known = set(client.meta.service_model.operation_names)

@@ -1,7 +1,7 @@
-"""What a fault of each kind does to one try of a request; `fault_injector` says which are hit.
+"""The effect of each kind of fault on one attempt of a request; `faults.injector` chooses attempts.
 
-Errors look as the service writes them, down to the bytes, so that botocore's own reading and
-retrying of them is exercised.
+Errors are byte for byte those of the service, so that botocore's own parsing and retries are
+exercised.
 """
 
 from __future__ import annotations
@@ -45,36 +45,36 @@ FaultKind = Literal[
 FAULT_KINDS: Final[Mapping[FaultKind, str]] = {
     "throttling": (
         "ProvisionedThroughputExceededException or ThrottlingException; for a transaction also "
-        "TransactionCanceledException, because of ThrottlingError at one action."
+        "TransactionCanceledException with ThrottlingError at one action."
     ),
     "conflict": (
-        "A transaction meets another: TransactionCanceledException, because of TransactionConflict "
+        "A conflict with a transaction: TransactionCanceledException with TransactionConflict "
         "at one action; a single write: TransactionConflictException."
     ),
     "internal_error": "InternalServerError, with status 500.",
     "connection_reset": "The connection breaks before the request is sent.",
     "lost_answer": (
-        "The request is carried out, but the caller waits in vain or sees the connection break."
+        "The request is carried out, but its answer is lost: a time-out or a broken connection."
     ),
     "garbled_answer": (
-        "Something else comes in place of the answer, in one of `GARBLED_FORMS`: a page, nothing, "
-        "cut JSON, another's answer. The request is carried out, or it is not."
+        "The answer is replaced by another response, one of `GARBLED_FORMS`: a page, nothing, "
+        "truncated JSON, another answer. The request is carried out, or not."
     ),
     "unprocessed": (
-        "A part of a batch, at least one and possibly all, is not carried out and comes back in "
+        "A part of a batch, from one action to all of them, is not carried out but returned in "
         "UnprocessedKeys or UnprocessedItems."
     ),
     "slow_answer": "The request is sent after a pause of `seconds`.",
-    "stale_index": "A Query of an index answers as the index was `lag` writes before.",
+    "stale_index": "A Query of an index returns its state `lag` writes ago.",
 }
-"""All kinds of faults, and what each does."""
+"""All kinds of faults, and their effects."""
 
 HIT_BY: Final[Mapping[FaultKind, frozenset[str]]] = {
     "conflict": TRANSACTIONS | {"DeleteItem", "PutItem", "UpdateItem"},
     "unprocessed": frozenset({"BatchGetItem", "BatchWriteItem"}),
     "stale_index": frozenset({"Query"}),
 }
-"""The operations that a kind of fault can hit, where it is not any; by default those on items."""
+"""The operations that a kind of fault can affect; if not listed, all operations on items."""
 
 WRITES: Final = HIT_BY["conflict"] - {"TransactGetItems"} | {"BatchWriteItem"}
 
@@ -84,11 +84,11 @@ _SLOW_DOWN: Final = "Throughput exceeds the current capacity of your table or in
 
 @dataclass(slots=True)
 class Attempt:
-    """One try of a request, the *number*-th of its operation; *body* is what the engine gets.
+    """One attempt of a request, the *number*-th of its operation; *body* is sent to the engine.
 
-    ``is_done``: it is a transaction that was carried out before; the service only answers again.
-    ``form`` and ``carried_out`` say how a ``garbled_answer`` looks, and whether it comes after the
-    request was carried out.
+    ``is_done``: a transaction that was carried out before; the service only repeats its answer.
+    ``form`` and ``carried_out`` are the form of a ``garbled_answer``, and whether the request was
+    carried out before it.
     """
 
     operation: str
@@ -106,7 +106,7 @@ Effect = Callable[[Attempt, Deliver], AWSResponse]
 
 
 def make_answer(status: int, content: Mapping[str, Any]) -> AWSResponse:
-    """Write an answer as the service does."""
+    """Return an answer in the form of the service."""
     body = json.dumps(content).encode()
     headers = HTTPHeaders()
     headers["x-amzn-RequestId"] = f"FAULT-{uuid4()}"
@@ -116,19 +116,19 @@ def make_answer(status: int, content: Mapping[str, Any]) -> AWSResponse:
 
 
 def make_error(code: str, message: str, *, status: int = 400, **more: Any) -> AWSResponse:
-    """Write an error as the service does."""
+    """Return an error in the form of the service."""
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
     return make_answer(status, {"__type": kind, "message": message, **more})
 
 
 def mismatch() -> AWSResponse:
-    """Refuse a token that stands for another request."""
+    """Return the error for a token that was used for another request."""
     text = "The ClientRequestToken was used before with other parameters"
     return make_error("IdempotentParameterMismatchException", text)
 
 
 def throttle(attempt: Attempt, _: Deliver) -> AWSResponse:
-    """Refuse for want of throughput, in one of the service's ways."""
+    """Throttle the request, with one of the service's errors."""
     ways = ["ProvisionedThroughputExceededException", "ThrottlingException"]
     if attempt.operation in TRANSACTIONS and not attempt.is_done:
         ways.append("TransactionCanceledException")
@@ -139,7 +139,7 @@ def throttle(attempt: Attempt, _: Deliver) -> AWSResponse:
 
 
 def conflict(attempt: Attempt, _: Deliver) -> AWSResponse:
-    """Refuse because another transaction is at one of the items."""
+    """Fail because of a conflict with another transaction."""
     if attempt.operation in TRANSACTIONS:
         return _cancel(attempt, "TransactionConflict", "Transaction is ongoing for the item")
     return make_error("TransactionConflictException", "Transaction is ongoing for the item")
@@ -153,7 +153,7 @@ def _cancel(attempt: Attempt, code: str, message: str) -> AWSResponse:
 
 
 def fail(_: Attempt, __: Deliver) -> AWSResponse:
-    """Fail inside of the service."""
+    """Fail with an internal error."""
     return make_error("InternalServerError", "Internal server error", status=500)
 
 
@@ -163,14 +163,14 @@ def break_off(_: Attempt, __: Deliver) -> AWSResponse:
 
 
 def lose(attempt: Attempt, deliver: Deliver) -> AWSResponse:
-    """Carry the request out, and lose the answer."""
+    """Carry out the request, and lose the answer."""
     deliver()
     error = attempt.rng.choice((ConnectionClosedError, ReadTimeoutError))
     raise error(endpoint_url="injected fault: lost_answer")
 
 
 def garble(attempt: Attempt, deliver: Deliver) -> AWSResponse:
-    """Let something else come in place of the answer."""
+    """Replace the answer by another response."""
     answer = deliver().content if attempt.carried_out else nothing_of(attempt.operation)
     came = garbled(attempt.form, Place(attempt.operation, answer, attempt.rng))
     headers = HTTPHeaders()
@@ -181,7 +181,7 @@ def garble(attempt: Attempt, deliver: Deliver) -> AWSResponse:
 
 
 def hold_back(attempt: Attempt) -> None:
-    """Take a part of a batch out of the request, before it is signed."""
+    """Remove a part of a batch from the request, before it is signed."""
     whole = attempt.body["RequestItems"]
     asked = [(table, part) for table, each in whole.items() for part in _parts_of(each)]
     chosen = set(attempt.rng.sample(range(len(asked)), attempt.rng.randint(1, len(asked))))
@@ -193,12 +193,12 @@ def hold_back(attempt: Attempt) -> None:
 
 
 def answer_in_part(attempt: Attempt, deliver: Deliver) -> AWSResponse:
-    """Ask the engine for what was not held back, if anything, and say what was."""
+    """Send the rest of the batch, if any, to the engine, and report the removed part."""
     is_read = attempt.operation == "BatchGetItem"
     content: dict[str, Any] = {}
     if attempt.body["RequestItems"]:
         answer = deliver()
-        if answer.status_code != 200:  # noqa: PLR2004  # the engine has its own trouble
+        if answer.status_code != 200:  # noqa: PLR2004  # an error of the engine itself
             return answer
         content = json.loads(answer.content)
     elif is_read:
@@ -211,7 +211,7 @@ def answer_in_part(attempt: Attempt, deliver: Deliver) -> AWSResponse:
 
 
 def _parts_of(each: Any) -> list[Any]:
-    """Give the keys to read, or the writes, that a batch has for one table."""
+    """Return the keys or writes of a batch for one table."""
     parts: list[Any] = each if isinstance(each, list) else each["Keys"]
     return parts
 
@@ -229,14 +229,14 @@ EFFECTS: Final[Mapping[FaultKind, Effect]] = {
     "garbled_answer": garble,
     "unprocessed": answer_in_part,
 }
-"""What answers in the engine's place; the other two kinds need more than the request."""
+"""Functions that answer in place of the engine; the other two kinds need more than the request."""
 
 
 class LaggingCopy:
     """A copy of the table that is *lag* writes behind.
 
-    An index that lags is the index of a table that lags: so a Query of it is led to the copy, and
-    the engine itself finds what it answers.
+    A lagging index is the index of a lagging table: a Query of it is redirected to the copy, and
+    the engine itself computes the answer.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, lag: int) -> None:
@@ -250,7 +250,7 @@ class LaggingCopy:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Make the copy, and delete it at the end of the block."""
+        """Create the copy, and delete it at the end of the block."""
         with translated(self._table):
             self._client.create_table(**self._declaration())
         try:
@@ -265,15 +265,15 @@ class LaggingCopy:
                 self._client.delete_table(TableName=self._copy)
 
     def can_answer(self, attempt: Attempt) -> bool:
-        """Tell whether this asks for an index of the table."""
+        """Return whether the request reads an index of the table."""
         return "IndexName" in attempt.body and self._is_ours(attempt.body)
 
-    def lead_astray(self, attempt: Attempt) -> None:
-        """Ask the copy in place of the table, before the request is signed."""
+    def redirect(self, attempt: Attempt) -> None:
+        """Redirect the request to the copy, before it is signed."""
         attempt.body = {**attempt.body, "TableName": self._copy}
 
     def answer(self, deliver: Deliver) -> AWSResponse:
-        """Let the copy answer, in the name of the table."""
+        """Let the copy answer, under the name of the table."""
         answer = deliver()
         content = json.loads(answer.content)
         if "ConsumedCapacity" not in content:
@@ -282,7 +282,7 @@ class LaggingCopy:
         return make_answer(answer.status_code, content)
 
     def follow(self, attempt: Attempt) -> None:
-        """Read what a write left behind, and bring the write to the copy whose turn it now is."""
+        """Read the items after a write, and apply the oldest pending write to the copy."""
         ours = [request for request in _writes_in(attempt) if self._is_ours(request)]
         written = [request.get("Key") or request["Item"] for request in ours]
         keys = [primary_key(item) for item in written]
@@ -299,7 +299,7 @@ class LaggingCopy:
                     batch.put_item(Item=item)
 
     def _declaration(self) -> Any:
-        """Declare the copy: as the table is, but on demand."""
+        """Return the declaration of the copy: that of the table, but on-demand."""
         described = self._client.describe_table(TableName=self._named)["Table"]
         indexes = [
             {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
@@ -314,7 +314,7 @@ class LaggingCopy:
         }
 
     def _read(self, keys: list[ItemKey]) -> dict[ItemKey, Item]:
-        """Read the items of one write as they are now."""
+        """Read the current items of one write."""
         found: dict[ItemKey, Item] = {}
         asked: Any = {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": True}
         while asked and asked["Keys"]:

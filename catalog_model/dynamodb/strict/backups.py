@@ -1,4 +1,4 @@
-"""What DynamoDB refuses about point-in-time recovery, and engines that have it accept.
+"""Rules of point-in-time recovery that engines do not enforce.
 
 Sources: AWS's API reference (UpdateContinuousBackups, RestoreTableToPointInTime) and developer
 guide ("Point-in-time recovery").
@@ -14,14 +14,14 @@ MOST_DAYS: Final = 35
 
 
 class Breach(NamedTuple):
-    """What the service would answer: its code, and what is wrong."""
+    """The error of the service: its code and message."""
 
     code: str
     message: str
 
 
 def of_recovery_period(params: Mapping[str, Any], _: Any) -> Breach | None:
-    """Find a recovery period that is not of 1 to 35 days."""
+    """Return the breach if a recovery period is not 1 to 35 days."""
     wanted = params.get("PointInTimeRecoverySpecification", {})
     days = wanted.get("RecoveryPeriodInDays", MOST_DAYS)
     if 1 <= days <= MOST_DAYS:
@@ -31,7 +31,7 @@ def of_recovery_period(params: Mapping[str, Any], _: Any) -> Breach | None:
 
 
 def of_restore(params: Mapping[str, Any], client: Any) -> Breach | None:
-    """Find a restore of a table that is not recoverable, or to a moment that is out of reach."""
+    """Return the breach if a table cannot be restored, or not to the requested time."""
     source = params.get("SourceTableName") or params.get("SourceTableArn", "").rpartition("/")[2]
     described = client.describe_continuous_backups(TableName=source)
     recovery = described["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
@@ -52,7 +52,7 @@ CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Any], Breach | None]]] =
     "RestoreTableToPointInTime": of_restore,
     "UpdateContinuousBackups": of_recovery_period,
 }
-"""What looks at which operation; each is given its parameters, and a client to ask with."""
+"""The check for each operation; it receives the parameters, and a client for further requests."""
 
 
 def _utc(moment: datetime | float) -> datetime:

@@ -1,7 +1,7 @@
-"""A client that refuses what DynamoDB refuses, on engines that accept more: `strict`.
+"""A client that rejects what DynamoDB rejects, for engines that accept more: `strict`.
 
-It hangs on botocore's events, so boto3's clients and resources and PynamoDB are covered alike.
-PartiQL and the parameters of before 2014 (``Expected``, ``KeyConditions`` ...) are not looked at.
+It uses botocore's events, and therefore works for boto3's clients and resources and for PynamoDB.
+PartiQL and the parameters from before 2014 (``Expected``, ``KeyConditions`` ...) are not checked.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ PATIENCE_SECONDS: Final = 30.0
 RULE_HEADER: Final = "x-strict-rule"
 BEHAVIOURS: Final = {
     "tokens_are_honoured": (
-        "A ClientRequestToken is good for 10 minutes: one payload, applied once, answered again."
+        "A ClientRequestToken is valid for 10 minutes: one payload, applied once, answered again."
     ),
     "recovery_has_its_bounds": (
-        "Recovery periods are 1 to 35 days; a restore is to a moment that can be recovered."
+        "Recovery periods are 1 to 35 days; the time of a restore must be recoverable."
     ),
     "numbers_come_back_normal": (
-        "Numbers come back in full and without needless zeros: 5.0 as 5, 1E3 as 1000, -0 as 0."
+        "Numbers are returned in full, without redundant zeros: 5.0 as 5, 1E3 as 1000, -0 as 0."
     ),
 }
-"""What a strict client does besides refusing by `RULES`."""
+"""What a strict client does in addition to enforcing `RULES`."""
 
 _ASKED: Final = "catalog-model.asked"
-_TOKEN: Final = "catalog-model.token"  # noqa: S105  # no secret
+_TOKEN: Final = "catalog-model.token"  # noqa: S105  # not a secret
 
 
 def strict(
@@ -64,23 +64,23 @@ def strict(
     tables: Mapping[str, TableDescriptionTypeDef] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> _Client:
-    """Make a DynamoDB client refuse what the service refuses, and answer as it does.
+    """Make a DynamoDB client reject what the service rejects, and answer like the service.
 
-    A request that breaks one of `RULES` is not sent: the error is the service's, with the value
+    A request that breaks one of `RULES` is not sent. It raises the service's error, with the value
     in its message and the rule's name in the header ``x-strict-rule``. The schemas of tables are
-    learnt from the answers that pass, or by one DescribeTable. Thread-safe; a second call on the
-    same client changes nothing.
+    taken from answers that pass, or from one DescribeTable. Thread-safe; a second call on the same
+    client has no effect.
 
     Args:
-        tables: Descriptions of tables by their names, as DescribeTable answers.
-        clock: Tells the seconds by which tokens get old.
+        tables: Descriptions of tables by name, in the form of DescribeTable's answer.
+        clock: Returns seconds; tokens expire by it.
     """
     guard = _Guard(client, clock)
     for name, description in (tables or {}).items():
         guard.schemas[name] = Schema.of(description)
     events, own = client.meta.events, "catalog-model-strict"
-    # Last, so that a resource has made its arguments typed JSON before, and so that no token is
-    # taken for a request that another handler answers.
+    # Last, so that a resource has already converted its arguments to typed JSON, and no token is
+    # recorded for a request that another handler answers.
     events.register_last("before-parameter-build.dynamodb", guard.note, own)
     events.register_last("before-call.dynamodb", guard.before_call, own + "-before")
     events.register_first("after-call.dynamodb", guard.after_call, own + "-after")
@@ -89,7 +89,7 @@ def strict(
 
 
 class RefusalError(Exception):
-    """What the service would answer instead of doing what it is asked."""
+    """The error with which the service would answer a request."""
 
     def __init__(
         self, code: str, message: str, *, rule: str, reasons: list[dict[str, str]] | None = None
@@ -115,7 +115,7 @@ class _Use:
 
 
 class Tokens:
-    """The ClientRequestTokens that were used, and what was answered."""
+    """The ClientRequestTokens used so far, and their answers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -123,10 +123,10 @@ class Tokens:
         self._uses: dict[str, _Use] = {}
 
     def begin(self, token: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Give the answer of a token's first use; None if this is the first, to be applied.
+        """Return the answer of a token's first use; None if this is the first use.
 
         Raises:
-            RefusalError: If it was used for something else, or the first use does not end.
+            RefusalError: If it was used with other parameters, or the first use does not end.
         """
         payload = hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).digest()
         while True:
@@ -143,7 +143,7 @@ class Tokens:
                 return copy.deepcopy(use.answer)
 
     def end(self, token: str, answer: dict[str, Any] | None) -> None:
-        """Keep the answer of a first use; None if it failed: the next use is the first then."""
+        """Store the answer of a first use; after a failure (None), the next use is the first."""
         with self._lock:
             use = self._uses[token]
             if answer is None:
@@ -153,7 +153,7 @@ class Tokens:
         use.done.set()
 
     def _forget_old(self, token: str) -> None:
-        oldest = list(islice(self._uses, 2))  # a few each time keep pace with the new ones
+        oldest = list(islice(self._uses, 2))  # deleting two per call keeps pace with one new token
         for each in {token, *oldest} & self._uses.keys():
             use = self._uses[each]
             if use.answer is not None and self._clock() - use.finished >= TOKEN_SECONDS:
@@ -166,7 +166,7 @@ def _refuse_token(code: str, how: str) -> NoReturn:
 
 
 class _Guard:
-    """What is known for one client: the schemas of its tables, and the tokens."""
+    """The state for one client: the schemas of its tables, and the tokens."""
 
     def __init__(self, client: Any, clock: Callable[[], float]) -> None:
         self.schemas: dict[str, Schema | None] = {}
@@ -175,11 +175,11 @@ class _Guard:
         self._lock = threading.RLock()
 
     def note(self, params: Any, context: dict[str, Any], **_: Any) -> None:
-        """Keep the arguments as they stand before they become bytes."""
+        """Store the parameters before they are serialized."""
         context[_ASKED] = params
 
     def before_call(self, model: Any, context: dict[str, Any], **_: Any) -> Any:
-        """Answer in the engine's place where a rule is broken or a token repeated."""
+        """Answer in place of the engine if a rule is broken or a token is repeated."""
         params = context.pop(_ASKED, None)
         if params is None:
             return None
@@ -197,8 +197,8 @@ class _Guard:
     def after_call(
         self, parsed: dict[str, Any], http_response: Any, model: Any, context: Any, **_: Any
     ) -> None:
-        """Learn from an answer and make its numbers normal."""
-        is_good = http_response.status_code < 300  # noqa: PLR2004  # as botocore tells
+        """Read schemas from an answer, and normalize its numbers."""
+        is_good = http_response.status_code < 300  # noqa: PLR2004  # as in botocore
         if model.name in OPERATIONS:
             normalise(parsed)
         elif is_good:
@@ -207,7 +207,7 @@ class _Guard:
             self._tokens.end(context.pop(_TOKEN), parsed if is_good else None)
 
     def after_error(self, context: dict[str, Any], **_: Any) -> None:
-        """Free the token of a request that was not answered."""
+        """Release the token of a request without an answer."""
         if _TOKEN in context:
             self._tokens.end(context.pop(_TOKEN), None)
 
@@ -246,7 +246,7 @@ class _Guard:
 
     def _ask(self, name: str) -> None:
         try:
-            self._client.describe_table(TableName=name)  # its answer passes `after_call`
+            self._client.describe_table(TableName=name)  # `after_call` receives its answer
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 self.schemas[name] = None
@@ -287,12 +287,12 @@ def _cancel(rule: Rule, problem: str, at: int, count: int) -> NoReturn:
 
 
 def rules() -> dict[str, str]:
-    """Give the names of all rules, and what each says."""
+    """Return the names of all rules, with their texts."""
     return {rule.name: rule.text for rule in RULES} | BEHAVIOURS
 
 
 def normalise(part: Any) -> None:
-    """Write all numbers in an answer as DynamoDB gives them back."""
+    """Rewrite all numbers in an answer as DynamoDB formats them."""
     if isinstance(part, list):
         for inner in part:
             normalise(inner)

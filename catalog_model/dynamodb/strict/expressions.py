@@ -1,4 +1,4 @@
-"""What an expression of DynamoDB says: the names and values in it, and what an update assigns."""
+"""Parses DynamoDB's expressions: their names and values, and the assignments of an update."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _VERBS: Final = frozenset({"ADD", "DELETE", "REMOVE", "SET"})
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression of any kind; its names are as written, such as ``#a``."""
+    """An expression of any kind; its names are in their original form, such as ``#a``."""
 
     tokens: tuple[str, ...]
     names: frozenset[str]
     values: frozenset[str]
     attributes: tuple[str, ...]
-    """The first names of all paths: in ``#a.b = :c`` that is ``#a``."""
+    """The first names of all paths: ``#a`` in ``#a.b = :c``."""
     longest_list: int
-    """The most operands of an ``IN``."""
+    """The number of operands of the longest ``IN``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One action of an UpdateExpression: what is done to which attribute, and with what."""
+    """One action of an UpdateExpression: the operation, the attribute and the operands."""
 
     verb: str
     path: tuple[str, ...]
@@ -36,14 +36,14 @@ class Assignment:
 
     @property
     def kind(self) -> str:
-        """The type that the operand has whatever its values are; "" if that depends on them."""
+        """The operand's type if it is fixed; "" if it depends on the values."""
         if "+" in self.operand or "-" in self.operand:
             return "N"
         return "L" if self.operand[:1] == ("list_append",) else ""
 
     @property
     def value(self) -> str:
-        """The one value written: ``:v`` or ``if_not_exists(.., :v)``; "" if none or more."""
+        """The only value written: ``:v`` or ``if_not_exists(.., :v)``; "" if none or several."""
         if self.operand[:1] == ("if_not_exists",):
             return self.operand[-2]
         return self.operand[0] if len(self.operand) == 1 else ""
@@ -51,7 +51,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a KeyConditionExpression says of one attribute."""
+    """The condition on one attribute in a KeyConditionExpression."""
 
     attribute: str
     operator: str
@@ -60,7 +60,7 @@ class Comparison:
 
 @lru_cache(4096)
 def parsed(text: str) -> Expression:
-    """Take an expression apart. What is no expression comes apart somehow: engines refuse it."""
+    """Parse an expression. Invalid ones are also parsed somehow; engines reject them."""
     tokens = tuple(_TOKEN.findall(text))
     return Expression(
         tokens,
@@ -88,7 +88,7 @@ def _list_lengths(tokens: Sequence[str]) -> Iterator[int]:
 
 @lru_cache(1024)
 def assignments(text: str) -> tuple[Assignment, ...]:
-    """Give the actions of an UpdateExpression in order."""
+    """Return the actions of an UpdateExpression in order."""
     found: list[Assignment] = []
     verb, depth = "", 0
     part: list[str] = []
@@ -114,7 +114,7 @@ def _assignment(verb: str, part: tuple[str, ...]) -> Assignment:
 
 @lru_cache(1024)
 def comparisons(text: str) -> tuple[Comparison, ...]:
-    """Give the conditions of a KeyConditionExpression in order."""
+    """Return the conditions of a KeyConditionExpression in order."""
     found: list[Comparison] = []
     part: list[str] = []
     is_between = False
@@ -139,5 +139,5 @@ def _comparison(part: Sequence[str]) -> Iterator[Comparison]:
 
 
 def resolved(name: str, names: Mapping[str, Any]) -> str:
-    """Give the attribute's own name for one in an expression."""
+    """Return the attribute name for a name in an expression."""
     return str(names.get(name, name))

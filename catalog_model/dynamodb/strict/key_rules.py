@@ -1,4 +1,4 @@
-"""What DynamoDB refuses of keys: the table's, those of its indexes, and those of conditions."""
+"""Rules about keys: those of the table, of its indexes, and in conditions."""
 
 # ruff: noqa: D401  # a docstring states its rule
 
@@ -26,7 +26,7 @@ NOT_VALID: Final = "One or more parameter values are not valid."
 
 
 def keys_match_the_schema(action: Action) -> str | None:
-    """A Key is exactly the table's key; an item holds it; all of it of the declared types."""
+    """A Key contains exactly the table's key; an item contains it; both have the declared types."""
     if action.schema is None:
         return None
     wanted, types = action.schema.table.attributes, action.schema.types
@@ -43,7 +43,7 @@ def keys_match_the_schema(action: Action) -> str | None:
 
 
 def keys_are_not_empty(action: Action) -> str | None:
-    """A text or binary value of a key is not empty, in a key condition neither."""
+    """A text or binary key value is not empty, including in key conditions."""
     for name, value, _ in [*_table_key_values(action), *_conditions(action)]:
         if _is_empty(value):
             return f"{NOT_VALID} {NOT_EMPTY} Key: {name}"
@@ -60,7 +60,7 @@ def keys_are_not_too_long(action: Action) -> str | None:
 
 
 def keys_are_not_updated(action: Action) -> str | None:
-    """UpdateItem leaves the table's key alone."""
+    """UpdateItem does not change the table's key."""
     if action.schema is None or "UpdateExpression" not in action.expressions:
         return None
     for assigned in assignments(action.body["UpdateExpression"]):
@@ -71,7 +71,7 @@ def keys_are_not_updated(action: Action) -> str | None:
 
 
 def index_keys_have_their_type(action: Action) -> str | None:
-    """What a put or an update writes to the key of an index is of the declared type."""
+    """A value that a put or an update writes to an index key has the declared type."""
     types = action.schema.types if action.schema else {}
     for index, name, kind, _ in _index_key_values(action):
         if kind != types[name]:
@@ -81,7 +81,7 @@ def index_keys_have_their_type(action: Action) -> str | None:
 
 
 def index_keys_are_not_empty(action: Action) -> str | None:
-    """What a put or an update writes to the key of an index is not empty."""
+    """A value that a put or an update writes to an index key is not empty."""
     for index, name, _, value in _index_key_values(action):
         if value is not None and _is_empty(value):
             what = "A value specified for a secondary index key is not supported."
@@ -118,7 +118,7 @@ def key_conditions_have_the_keys_type(action: Action) -> str | None:
 
 
 def filters_leave_the_key_alone(action: Action) -> str | None:
-    """The FilterExpression of a Query names no key attribute of the table or index queried."""
+    """The FilterExpression of a Query contains no key attribute of the queried table or index."""
     if action.read is None or action.operation != "Query":
         return None
     for name in action.attributes("FilterExpression"):
@@ -129,7 +129,7 @@ def filters_leave_the_key_alone(action: Action) -> str | None:
 
 
 def global_indexes_are_read_eventually_consistently(action: Action) -> str | None:
-    """ConsistentRead is not for global secondary indexes."""
+    """ConsistentRead is not supported for global secondary indexes."""
     if action.read and action.read.is_global and action.body.get("ConsistentRead"):
         what = "Consistent reads are not supported on global secondary indexes"
         return f"{what}: {action.read.name}"
@@ -137,7 +137,7 @@ def global_indexes_are_read_eventually_consistently(action: Action) -> str | Non
 
 
 def global_indexes_answer_with_what_they_project(action: Action) -> str | None:
-    """A read of a global secondary index asks for no attribute that is not projected to it."""
+    """A read of a global secondary index requests projected attributes only."""
     index = action.read
     if index is None or action.schema is None or not index.is_global or index.projected is None:
         return None
@@ -153,7 +153,7 @@ def global_indexes_answer_with_what_they_project(action: Action) -> str | None:
 
 
 def start_keys_match_the_schema(action: Action) -> str | None:
-    """ExclusiveStartKey is the key of the table and of the index that is read, and no more."""
+    """ExclusiveStartKey is exactly the key of the table and of the index that is read."""
     start, read, schema = action.start, action.read, action.schema
     if start is None or read is None or schema is None:
         return None
@@ -164,7 +164,7 @@ def start_keys_match_the_schema(action: Action) -> str | None:
 
 
 def start_keys_are_of_the_partition(action: Action) -> str | None:
-    """The ExclusiveStartKey of a Query is of the partition that is queried."""
+    """The ExclusiveStartKey of a Query is in the queried partition."""
     start, read = action.start, action.read
     if start is None or read is None:
         return None
@@ -176,7 +176,7 @@ def start_keys_are_of_the_partition(action: Action) -> str | None:
 
 
 def _table_key_values(action: Action) -> Iterator[tuple[str, Value, bool]]:
-    """Give name and value of the table's key wherever it stands, and whether it is the hash."""
+    """Yield name and value of each occurrence of the table's key, and whether it is the hash."""
     if action.schema is None:
         return
     table = action.schema.table
@@ -188,7 +188,7 @@ def _table_key_values(action: Action) -> Iterator[tuple[str, Value, bool]]:
 
 
 def _index_key_values(action: Action) -> Iterator[tuple[KeySet, str, str, Value | None]]:
-    """Give index, attribute, type and (where it is known) value of each index key written."""
+    """Yield index, attribute, type and value (None if unknown) of each index key written."""
     if action.schema is None:
         return
     written = _written(action)
@@ -215,7 +215,7 @@ def _written(action: Action) -> dict[str, tuple[str, Value | None]]:
 
 
 def _conditions(action: Action) -> Iterator[tuple[str, Value, str]]:
-    """Give attribute, value and operator of each part of a key condition."""
+    """Yield attribute, value and operator of each part of a key condition."""
     if "KeyConditionExpression" in action.expressions:
         for comparison in comparisons(action.body["KeyConditionExpression"]):
             name = resolved(comparison.attribute, action.names)

@@ -1,4 +1,4 @@
-"""A request to DynamoDB, taken apart for the rules: its actions, their items, keys and values."""
+"""Splits a request to DynamoDB for the rules: actions, their items, keys and values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OPERATIONS: Final = (
     | TRANSACTIONS
     | frozenset({"DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"})
 )
-"""The requests that rules look at."""
+"""The operations that the rules check."""
 
 _NORMAL: Final = re.compile(r"0|-?[1-9]\d*", re.ASCII)
 _WIDE: Final = Context(prec=400)
@@ -39,18 +39,18 @@ _WIDE: Final = Context(prec=400)
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The key attributes of a table or index, and what comes along in the index."""
+    """The key attributes of a table or index, and the index's projection."""
 
     name: str
     hashes: tuple[str, ...]
     ranges: tuple[str, ...]
     is_global: bool = False
     projected: frozenset[str] | None = None
-    """None: all attributes."""
+    """None stands for all attributes."""
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """All of the key."""
+        """All attributes of the key."""
         return self.hashes + self.ranges
 
     @classmethod
@@ -74,7 +74,7 @@ class KeySet:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The keys of a table and of its indexes, and the types of all key attributes."""
+    """The keys of a table and its indexes, and the types of all key attributes."""
 
     table: KeySet
     indexes: Mapping[str, KeySet]
@@ -82,7 +82,7 @@ class Schema:
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Schema:
-        """Read what DescribeTable answers as ``Table``, or the arguments of CreateTable."""
+        """Read ``Table`` of a DescribeTable answer, or the arguments of CreateTable."""
         of_globals = described.get("GlobalSecondaryIndexes", ())
         indexes = [KeySet.of(index, is_global=True) for index in of_globals]
         indexes += [KeySet.of(index) for index in described.get("LocalSecondaryIndexes", ())]
@@ -95,7 +95,7 @@ class Schema:
 
 
 class Action:
-    """What is asked of one table: a request, or one part of a batch or transaction."""
+    """A request to one table, or a part of a batch or transaction."""
 
     def __init__(self, operation: str, body: Mapping[str, Any], schema: Schema | None) -> None:
         self.operation = operation
@@ -109,51 +109,51 @@ class Action:
 
     @cached_property
     def keys(self) -> list[Item]:
-        """The keys that are named."""
+        """The keys in the action."""
         return [self.body["Key"]] if "Key" in self.body else list(self.body.get("Keys", ()))
 
     @property
     def start(self) -> Item | None:
-        """Where a page begins."""
+        """The start of a page."""
         return self.body.get("ExclusiveStartKey")
 
     @property
     def names(self) -> Mapping[str, str]:
-        """The names that stand in for attributes."""
+        """The placeholders of attribute names."""
         return self.body.get("ExpressionAttributeNames") or {}
 
     @property
     def values(self) -> Item:
-        """The values that stand in expressions."""
+        """The placeholders of values."""
         return self.body.get("ExpressionAttributeValues") or {}
 
     @cached_property
     def expressions(self) -> dict[str, Expression]:
-        """The expressions that are there."""
+        """The expressions in the action."""
         body = self.body
         return {kind: parsed(body[kind]) for kind in EXPRESSIONS if body.get(kind) is not None}
 
     @cached_property
     def parts(self) -> list[tuple[str, Any, int]]:
-        """Type, content and depth of every value of the action, the nested ones, too."""
+        """Type, content and depth of every value in the action, including nested ones."""
         places = [self.item, self.start, self.values, *self.keys]
         return list(_inside(value for place in places if place for value in place.values()))
 
     @property
     def read(self) -> KeySet | None:
-        """The table or index that is queried or scanned; None where it is not known."""
+        """The table or index that is queried or scanned; None if unknown."""
         if self.schema is None or self.operation not in ("Query", "Scan"):
             return None
         index = self.body.get("IndexName")
         return self.schema.indexes.get(index) if index else self.schema.table
 
     def attributes(self, kind: str) -> list[str]:
-        """Give the attributes that an expression's paths begin with, by their own names."""
+        """Return the attributes that begin an expression's paths, with placeholders resolved."""
         found = self.expressions.get(kind)
         return [resolved(name, self.names) for name in found.attributes] if found else []
 
     def named_items(self) -> list[tuple[Any, ...]]:
-        """Give the keys of the items that are named, so that equal ones are equal."""
+        """Return the keys of the items in the action, so that equal keys compare equal."""
         if self.schema is None:
             return []
         places = [*self.keys, *([self.item] if self.item else ())]
@@ -161,7 +161,7 @@ class Action:
         return [tuple(comparable(place.get(name)) for name in key) for place in places]
 
     def size(self) -> int:
-        """Size what is sent: a lower bound of what is written."""
+        """Return the size of the data sent, a lower bound of what is written."""
         places = [self.item, self.values, *self.keys]
         return sum(item_size(place) for place in places if place)
 
@@ -177,7 +177,7 @@ class Request:
         self.actions = list(_actions(operation, params, schema))
 
     def tables_and_items(self) -> list[tuple[Any, ...]]:
-        """Give the keys of all items that are named, with their tables."""
+        """Return the keys of all items in the request, with their tables."""
         tables = self._tables()
         pairs = zip(tables, self.actions, strict=True)
         return [(table, *key) for table, action in pairs for key in action.named_items()]
@@ -210,7 +210,7 @@ def _actions(
 
 
 def table_name(name: str) -> str:
-    """Give the name of a table for its name or ARN."""
+    """Return the name of a table, given its name or ARN."""
     return name.rsplit("/", 1)[-1] if name.startswith("arn:") else name
 
 
@@ -229,7 +229,7 @@ def _inside(values: Iterable[Value]) -> Iterator[tuple[str, Any, int]]:
 
 
 def item_size(item: Item) -> int:
-    """Size an item as `sizes.item_size` does, sets and binary values among them."""
+    """Return the size of an item like `sizes.item_size`, but also for sets and binary values."""
     return sum(len(name.encode()) + _size(value) for name, value in item.items())
 
 
@@ -248,12 +248,12 @@ def _size(value: Value) -> int:
 
 
 def byte_length(content: Any) -> int:
-    """Give the length of a text in UTF-8, or of binary data."""
+    """Return the length of a text in UTF-8, or of binary data."""
     return len(content.encode() if isinstance(content, str) else content)
 
 
 def normal(number: str) -> str:
-    """Write a number as DynamoDB gives it back: in full, without zeros that say nothing.
+    """Format a number as DynamoDB returns it: in full, without redundant zeros.
 
     >>> [normal(number) for number in ("5.0", "1.50", "1E3", "-0", "007")]
     ['5', '1.5', '1000', '0', '7']
@@ -265,7 +265,7 @@ def normal(number: str) -> str:
 
 
 def comparable(value: Value | None) -> Any:
-    """Give what is equal for equal values of a key."""
+    """Return a value that is equal for equal key values."""
     if not value:
         return None
     ((kind, content),) = value.items()

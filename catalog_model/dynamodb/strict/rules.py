@@ -1,7 +1,7 @@
-"""What DynamoDB refuses, rule by rule: each says what is wrong with a request, or nothing.
+"""The rules of DynamoDB: each is a function that returns the error of a request, or None.
 
-Sources: AWS's API reference (operations and their limits) and developer guide ("Quotas",
-"Naming rules and data types", "Constraints in expressions").
+Sources: AWS's API reference (operations and their limits) and developer guide ("Quotas", "Naming
+rules and data types", "Constraints in expressions").
 """
 
 # ruff: noqa: D401  # a docstring states its rule
@@ -122,7 +122,7 @@ def expressions_have_at_most_4_kb(action: Action) -> str | None:
 
 
 def names_and_values_are_used(action: Action) -> str | None:
-    """Every name and value that is handed in stands in an expression."""
+    """Every name and value passed with an action is used in an expression."""
     for kind, given, used in _placeholders(action):
         unused = sorted(given - used)
         if unused and not action.expressions:
@@ -133,7 +133,7 @@ def names_and_values_are_used(action: Action) -> str | None:
 
 
 def names_and_values_are_defined(action: Action) -> str | None:
-    """Every name and value in an expression is handed in."""
+    """Every name and value in an expression is passed with the action."""
     for kind, given, used in _placeholders(action):
         for missing in sorted(used - given):
             if kind == "ExpressionAttributeNames":
@@ -203,7 +203,7 @@ def _number_problem(number: str) -> str:
 
 
 def sets_hold_different_values(action: Action) -> str | None:
-    """A set has at least one member, and none twice."""
+    """A set has at least one member, and no duplicates."""
     for kind, content, _ in action.parts:
         if kind in ("SS", "NS", "BS"):
             if not content:
@@ -215,7 +215,7 @@ def sets_hold_different_values(action: Action) -> str | None:
 
 
 def values_nest_at_most_32_levels(action: Action) -> str | None:
-    """Lists and maps nest at most 32 levels deep, the innermost value counted."""
+    """Lists and maps nest at most 32 levels deep, including the innermost value."""
     if max((depth for _, _, depth in action.parts), default=0) < MAX_LEVELS:
         return None
     return (
@@ -225,7 +225,7 @@ def values_nest_at_most_32_levels(action: Action) -> str | None:
 
 
 def items_have_at_most_400_kb(action: Action) -> str | None:
-    """An item has at most 400 KB (409,600 bytes), names of attributes included."""
+    """An item has at most 400 KB (409,600 bytes), including attribute names."""
     size = item_size(action.item) if action.item else 0
     if size <= MAX_ITEM_BYTES:
         return None
@@ -245,13 +245,13 @@ def limits_are_positive(action: Action) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: what looks for breaches, and how one shows."""
+    """A rule: its check, and the form of the error."""
 
     check: Callable[[Any], str | None]
     is_of_request: bool = False
-    """Whether it looks at the whole request, not at one action."""
+    """Whether it checks the whole request, instead of a single action."""
     cancels: bool = False
-    """Whether a breach within a transaction shows as the reason of its cancellation."""
+    """Whether a breach in a transaction is reported as a cancellation reason."""
 
     @property
     def name(self) -> str:
@@ -260,7 +260,7 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """What AWS says, in a sentence."""
+        """The rule as one sentence."""
         return (self.check.__doc__ or "").split("\n")[0]
 
 
@@ -294,4 +294,4 @@ RULES: Final = (
     Rule(start_keys_are_of_the_partition),
     Rule(an_item_is_named_once, is_of_request=True),
 )
-"""In the order in which they look: the first breach is the answer."""
+"""In the order of the checks; the first breach is the answer."""
