@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import ENGINES, Engine, running_engine, running_server
+from engines import (
+    ENGINE_FIXTURES,
+    ENGINES,
+    Engine,
+    running_engine,
+    running_server,
+    usual_engine,
+)
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from fault_tables import fresh_table, stock
 from flask import Flask
@@ -28,8 +35,27 @@ settings.register_profile(
     deadline=None,  # an engine's answer is not the property under test
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("quick", settings.get_profile("default"), max_examples=30)
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SLOW = Path(__file__).parent / "slow"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what lies in `tests/slow`, and tests on an engine that is not the usual one."""
+    for item in items:
+        if item.path.is_relative_to(SLOW) or _is_on_another_engine(item):
+            item.add_marker("slow")
+
+
+def _is_on_another_engine(item: pytest.Item) -> bool:
+    if item.get_closest_marker("every_engine") or not isinstance(item, pytest.Function):
+        return False
+    chosen = getattr(item, "callspec", None)
+    names = [chosen.params.get(name) for name in ENGINE_FIXTURES] if chosen else []
+    return any(name not in (None, usual_engine()) for name in names)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,8 +6,9 @@ Some things that moto lacks are added on the way. It knows no locks and would lo
 writes that come together, so requests are served one at a time. And it copies the whole table
 for each action of a transaction, so that a table of thousands of items takes minutes to fill;
 here only the items that a transaction names are set aside. And it sorts the whole table for each
-Query, comparing objects; here plain values are compared. And it answers every web page that a
-browser has open; here those of this machine alone.
+Scan, comparing objects; here plain values are compared. And it walks the whole table for each
+Query; `moto_queries` ends that. And it answers every web page that a browser has open; here those
+of this machine alone.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from catalog_model.dynamodb.engines import keeper
+from catalog_model.dynamodb.engines.moto_queries import hasten_queries
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 _one_transaction: Final = threading.Lock()
@@ -56,6 +58,7 @@ def hasten() -> None:
     """Make moto's transactions and queries quick in this process, where they come one at a time."""
     setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
     setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
+    hasten_queries()
 
 
 def _all_items(table: Table) -> list[Item]:
