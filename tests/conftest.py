@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from engines import (
     ENGINE_FIXTURES,
-    ENGINES,
     Engine,
+    engines_of,
     running_engine,
     running_server,
-    usual_engine,
 )
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from fault_tables import fresh_table, stock
@@ -42,20 +41,30 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 SLOW = Path(__file__).parent / "slow"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each of its engines."""
+    in_memory = metafunc.definition.get_closest_marker("in_memory") is not None
+    for name, scope in ENGINE_FIXTURES.items():
+        if name in metafunc.fixturenames and metafunc.definition.get_closest_marker(name) is None:
+            engines = engines_of(in_memory=in_memory and name == "engine")
+            metafunc.parametrize(name, engines, indirect=True, scope=scope)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what lies in `tests/slow`, and tests on an engine that is not the usual one."""
+    """Mark as slow what lies in `tests/slow`, and tests on an engine that is not their first."""
     for item in items:
         if item.path.is_relative_to(SLOW) or _is_on_another_engine(item):
             item.add_marker("slow")
 
 
 def _is_on_another_engine(item: pytest.Item) -> bool:
-    if item.get_closest_marker("every_engine") or not isinstance(item, pytest.Function):
+    if not isinstance(item, pytest.Function) or item.get_closest_marker("every_engine"):
         return False
-    chosen = getattr(item, "callspec", None)
-    names = [chosen.params.get(name) for name in ENGINE_FIXTURES] if chosen else []
-    return any(name not in (None, usual_engine()) for name in names)
+    chosen = item.callspec.params if hasattr(item, "callspec") else {}
+    first = engines_of(in_memory=item.get_closest_marker("in_memory") is not None)[0]
+    other = (chosen.get("engine", first) != first, chosen.get("local_engine") == "moto")
+    return any(other)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,14 +110,14 @@ def titles(records: Records) -> list[Movie | TVShow]:
     ]
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[Engine]:
     """Each engine in turn, running as long as the session."""
     with running_engine(request.param) as engine:
         yield engine
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module")
 def local_engine(request: pytest.FixtureRequest) -> Iterator[LocalEngine]:
     """Each engine in turn as a server, for programs in processes of their own."""
     with running_server(request.param) as engine:

@@ -2,8 +2,8 @@
 
 moto runs in this process, and is lenient: a strict client stands before it. dynoxide is a separate
 program, and strict by itself. Where dynoxide's binary cannot be had, its tests are skipped and say
-so. What dynoxide answers is read with orjson
-where that is installed, what moto answers never.
+so. What dynoxide answers is read with orjson where that is installed, what moto answers never.
+Tests marked `in_memory` run on a table in this process's memory besides.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, Literal, cast
 
 import boto3
 import moto.core.botocore_stubber
 import pytest
+from memory_engine import MemoryClient
 from moto import mock_aws
 
 from catalog_model import Catalog
@@ -28,8 +29,12 @@ from catalog_model.dynamodb.engines.moto_server import hasten
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
 
-ENGINES = ("moto", "dynoxide")
-ENGINE_FIXTURES = ("engine", "local_engine")
+ENGINES: tuple[str, ...] = ("moto", "dynoxide")
+MEMORY = "memory"
+ENGINE_FIXTURES: Final[dict[str, Literal["session", "module"]]] = {
+    "engine": "session",
+    "local_engine": "module",
+}
 
 _numbers = count(1)
 
@@ -40,9 +45,10 @@ class Engine:
     def __init__(self, name: str, endpoint_url: str | None) -> None:
         self.name = name
         self.endpoint_url = endpoint_url
-        self.client: Any = boto3.client(
-            "dynamodb", endpoint_url=endpoint_url, config=CLIENT_DEFAULTS
-        )
+        if name == MEMORY:
+            self.client: Any = MemoryClient()
+            return
+        self.client = boto3.client("dynamodb", endpoint_url=endpoint_url, config=CLIENT_DEFAULTS)
         if name == "moto":
             strict(self.client)
         else:
@@ -51,6 +57,11 @@ class Engine:
     @property
     def measures(self) -> bool:
         """Whether its capacity figures are those of DynamoDB; moto's are constants."""
+        return self.name == "dynoxide"
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a request takes it so little that it can be asked very much."""
         return self.name != "moto"
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
@@ -65,6 +76,9 @@ def running_engine(name: str) -> Iterator[Engine]:
         hasten()
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
+        return
+    if name == MEMORY:
+        yield Engine(name, None)
         return
     with _unguarded_dynoxide() as endpoint_url:
         yield Engine(name, endpoint_url)
@@ -117,6 +131,7 @@ def has_dynoxide() -> bool:
     return local.find_dynoxide() is not None
 
 
-def usual_engine() -> str:
-    """Return the engine of a test that is slow on every other: dynoxide where it can be run."""
-    return "dynoxide" if has_dynoxide() else "moto"
+def engines_of(*, in_memory: bool) -> tuple[str, ...]:
+    """Return the engines that a test runs on; on all but the first it is slow."""
+    strict = ("dynoxide", "moto") if has_dynoxide() else ("moto", "dynoxide")
+    return (MEMORY, *strict) if in_memory else strict

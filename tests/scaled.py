@@ -1,0 +1,18 @@
+"""How often a law is tried: numbers that are meant for the default profile, and follow the others.
+
+`make test` has the profile ``quick``, `make check` the default; HYPOTHESIS_PROFILE names another.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import settings
+
+USUAL: Final = 100
+"""Hypothesis's own number of examples, which the default profile keeps."""
+
+
+def scaled(number: int) -> int:
+    """Scale a number of examples, steps or seeds to the profile; at least 1."""
+    return max(1, number * settings().max_examples // USUAL)
