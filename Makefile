@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 DYNOXIDE_VERSION := 1.2.1
 
+PYTEST := pytest -q -n auto --dist worksteal
+
 PORT ?= 8080
 ENGINE ?= auto
 DATA ?=
@@ -22,7 +24,7 @@ PLATFORM = $(shell $(BIN)/python -c 'import platform, sys; \
     cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}; \
     print(sys.platform + "-" + cpu.get(platform.machine().lower(), "unknown"))')
 
-.PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
+.PHONY: run test test-all oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,19 +33,22 @@ run: $(VENV)/.app $(if $(filter moto,$(ENGINE)),,engine)  ## serve the example a
 	@$(BIN)/python examples/netflix_movie_catalog/run.py \
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
 
-test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+test: $(VENV)/.dev engine  ## run the tests that take minutes (CATALOG_DATA= runs them on the real files)
+	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(BIN)/python -m $(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.dev engine
+	@$(BIN)/python -m $(PYTEST)
 
 oldest: $(VENV)/.dev engine  ## run the tests on the oldest dependencies that are allowed, in an environment of its own
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
 	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
-	@$(OLDEST)/bin/python -m pytest -q -n auto --dist loadfile
+	@$(OLDEST)/bin/python -m $(PYTEST)
 
 soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
-check: lint types imports docs test  ## everything that CI checks
+check: lint types imports docs test-all  ## everything that CI checks, all tests among it
 
 lint: $(VENV)/.dev  ## style and formatting
 	@$(BIN)/ruff check .

@@ -206,4 +206,6 @@ class CatalogMachine(RuleBasedStateMachine):
 def test_random_writes_keep_the_table_and_the_model_in_step(engine: Engine) -> None:
     """Whatever is written in whatever order, reads answer as a dict of titles would."""
     machine = type("Machine", (CatalogMachine,), {"engine": engine})
-    run_state_machine_as_test(machine, settings=settings(max_examples=scaled(12), stateful_step_count=20))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=scaled(12), stateful_step_count=20)
+    )

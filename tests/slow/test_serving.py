@@ -37,7 +37,7 @@ from catalog_model.dynamodb.engines.local import Engine, environment_without_aws
 from catalog_model.operations import create_table
 from examples.netflix_movie_catalog import app as application
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONF = Path(application.__file__).with_name("gunicorn_conf.py")
 EXAMPLE = "examples.netflix_movie_catalog.app:create_app()"
 HOST = "127.0.0.1"
