@@ -18,6 +18,7 @@ from engines import (
 )
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from fault_tables import fresh_table, stock
+from filling import fill
 from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
@@ -138,8 +139,7 @@ def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
     """A handle on a table with the whole catalogue in it; nobody writes to it."""
     catalog = engine.catalog("full-catalogue")
     create_table(catalog)
-    report = ap.load_titles(catalog, titles)
-    assert (report.created, report.rejected) == (len(titles), [])
+    fill(catalog, titles)
     return catalog
 
 
@@ -160,7 +160,7 @@ def attacked(engine: Engine) -> Iterator[Catalog]:
         for kind in TITLE_CLASSES
         for record in list(generated[kind].values())[:40]
     ]
-    ap.load_titles(catalog, some)
+    fill(catalog, some)
     yield catalog
     delete_table(catalog)
 

@@ -128,6 +128,12 @@ class MemoryClient:
             raise failed(code, "the condition", Item=reason.get("Item", {})) from error
         return {}
 
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+        ((table, writes),) = request["RequestItems"].items()
+        for each in writes:
+            self.put_item(TableName=table, Item=each["PutRequest"]["Item"])
+        return {}
+
     def transact_write_items(self, **request: Any) -> dict[str, Any]:
         actions = [action for each in request["TransactItems"] for action in each.items()]
         (table,) = {action["TableName"] for _, action in actions}

@@ -10,12 +10,12 @@ from codeop import CommandCompiler
 from pathlib import Path
 
 import pytest
+from filling import fill
 from generated import Records
 from packages import ROOT
 from pages import blocks
 
 from catalog_model import Movie, TVShow
-from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.local import Engine, environment_without_aws
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.operations import create_table, delete_table
@@ -92,7 +92,7 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
             for kind, make in (("movie", Movie), ("tv", TVShow))
             for record in list(records[kind].values())[:120]
         ]
-    ap.load_titles(catalog, titles)
+    fill(catalog, titles)
     return local_engine
 
 
