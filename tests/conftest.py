@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -57,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(SLOW) or _is_on_another_engine(item):
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look again at what was collected: thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_on_another_engine(item: pytest.Item) -> bool:

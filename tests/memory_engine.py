@@ -123,7 +123,7 @@ class MemoryClient:
         try:
             self._table(request).write([(verb, request)])
         except ClientError as error:
-            (reason,) = error.response["CancellationReasons"]  # type: ignore[typeddict-item]
+            (reason,) = error.response["CancellationReasons"]
             code = "ConditionalCheckFailedException"
             raise failed(code, "the condition", Item=reason.get("Item", {})) from error
         return {}

@@ -10,6 +10,7 @@ from codeop import CommandCompiler
 from pathlib import Path
 
 import pytest
+from command_line import accepted
 from filling import fill
 from generated import Records
 from packages import ROOT
@@ -92,7 +93,7 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
             for kind, make in (("movie", Movie), ("tv", TVShow))
             for record in list(records[kind].values())[:120]
         ]
-    fill(catalog, titles)
+    fill(catalog, map(accepted, titles))
     return local_engine
 
 

@@ -24,7 +24,7 @@ from pages import blocks
 from catalog_model.dynamodb.engines.local import Engine, environment_without_aws, free_port
 from catalog_model.files.reader import FILE_NAMES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = "move-the-application.md"
 PATIENCE = 60
 SOME = 120
