@@ -68,7 +68,7 @@ class MemoryTable(OfflineClient):
                 for item, (_, _, request) in zip(before, listed, strict=True)
             ]
             if not all(held):
-                raise _cancelled(held, before)
+                raise _cancelled(held, before, [request for _, _, request in listed])
             for item, (verb, key, request) in zip(before, listed, strict=True):
                 if verb != "ConditionCheck":
                     self._write(key, _outcome(verb, item, request))
@@ -170,11 +170,15 @@ def failed(code: str, message: str, **more: Any) -> ClientError:
     return ClientError(response, "Memory")
 
 
-def _cancelled(held: list[bool], before: list[Item | None]) -> ClientError:
-    reasons = [
-        {"Code": "None"} if each else {"Code": "ConditionalCheckFailed", "Item": item or {}}
-        for each, item in zip(held, before, strict=True)
-    ]
+def _cancelled(
+    held: list[bool], before: list[Item | None], requests: list[Mapping[str, Any]]
+) -> ClientError:
+    reasons: list[dict[str, Any]] = []
+    for is_met, item, request in zip(held, before, requests, strict=True):
+        reasons.append({"Code": "None" if is_met else "ConditionalCheckFailed"})
+        is_shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        if not is_met and is_shown and item is not None:
+            reasons[-1]["Item"] = item
     code, message = "TransactionCanceledException", "the conditions of the transaction"
     return failed(code, message, CancellationReasons=reasons)
 
