@@ -17,6 +17,8 @@ from catalog_model.errors import (
 from catalog_model.table import definition
 from catalog_model.table.indexes import INDEX_KEYS
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def no_table(engine: Engine) -> Catalog:
