@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from engines import (
-    ENGINE_FIXTURES,
     Engine,
     engines_of,
     running_engine,
@@ -41,15 +40,17 @@ settings.register_profile("thorough", settings.get_profile("default"), max_examp
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 SLOW = Path(__file__).parent / "slow"
+ENGINE_KINDS = ("engine_kind", "server_kind", "engine")
+"""Parameters that name an engine; the last is that of modules with a fixture of their own."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on each of its engines."""
     in_memory = metafunc.definition.get_closest_marker("in_memory") is not None
-    for name, scope in ENGINE_FIXTURES.items():
-        if name in metafunc.fixturenames and metafunc.definition.get_closest_marker(name) is None:
-            engines = engines_of(in_memory=in_memory and name == "engine")
-            metafunc.parametrize(name, engines, indirect=True, scope=scope)
+    if "engine_kind" in metafunc.fixturenames:
+        metafunc.parametrize("engine_kind", engines_of(in_memory=in_memory), scope="session")
+    if "server_kind" in metafunc.fixturenames:
+        metafunc.parametrize("server_kind", engines_of(in_memory=False), scope="module")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,9 +71,10 @@ def _is_on_another_engine(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function) or item.get_closest_marker("every_engine"):
         return False
     chosen = item.callspec.params if hasattr(item, "callspec") else {}
-    first = engines_of(in_memory=item.get_closest_marker("in_memory") is not None)[0]
-    other = (chosen.get("engine", first) != first, chosen.get("local_engine") == "moto")
-    return any(other)
+    is_in_memory = item.get_closest_marker("in_memory") is not None
+    first = {"engine_kind": engines_of(in_memory=is_in_memory)[0]}
+    other = [name for name in ENGINE_KINDS if name in chosen]
+    return any(chosen[name] != first.get(name, engines_of(in_memory=False)[0]) for name in other)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -119,16 +121,16 @@ def titles(records: Records) -> list[Movie | TVShow]:
 
 
 @pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[Engine]:
+def engine(engine_kind: str, _aws_environment: None) -> Iterator[Engine]:
     """Each engine in turn, running as long as the session."""
-    with running_engine(request.param) as engine:
+    with running_engine(engine_kind) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
-def local_engine(request: pytest.FixtureRequest) -> Iterator[LocalEngine]:
+def local_engine(server_kind: str) -> Iterator[LocalEngine]:
     """Each engine in turn as a server, for programs in processes of their own."""
-    with running_server(request.param) as engine:
+    with running_server(server_kind) as engine:
         yield engine
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, cast
 
 import boto3
 import moto.core.botocore_stubber
@@ -31,10 +31,6 @@ from catalog_model.dynamodb.strict.client import strict
 
 ENGINES: tuple[str, ...] = ("moto", "dynoxide")
 MEMORY = "memory"
-ENGINE_FIXTURES: Final[dict[str, Literal["session", "module"]]] = {
-    "engine": "session",
-    "local_engine": "module",
-}
 
 _numbers = count(1)
 
