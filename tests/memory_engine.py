@@ -15,7 +15,9 @@ from types import SimpleNamespace
 from typing import Any, Final
 from zlib import crc32
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
+from botocore.hooks import HierarchicalEmitter
 
 from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.strict.expressions import assignments, parsed
@@ -75,72 +77,88 @@ class MemoryTable(OfflineClient):
 
 
 class MemoryClient:
-    """Tables by their names, as boto3's client has them."""
+    """Tables by their names, as boto3's client has them; hooks are called as by its events."""
 
     def __init__(self) -> None:
-        self.meta = SimpleNamespace(region_name="memory", endpoint_url="http://memory")
+        events = HierarchicalEmitter()
+        self.meta = SimpleNamespace(
+            region_name="memory", endpoint_url="http://memory", events=events
+        )
         self._tables: dict[str, tuple[dict[str, Any], MemoryTable]] = {}
 
     def _make_api_call(self, operation: str, request: dict[str, Any]) -> Any:
-        """Answer what PynamoDB's connection asks."""
-        calls = {
-            "CreateTable": self._create_table,
-            "DeleteTable": self._delete_table,
-            "TransactWriteItems": self.transact_write_items,
-        }
-        return calls[operation](**request)
+        """Answer a request, also one of PynamoDB's connection."""
+        events, model = self.meta.events, SimpleNamespace(name=operation)
+        events.emit(f"provide-client-params.dynamodb.{operation}", params=request, model=model)
+        events.emit(f"before-call.dynamodb.{operation}", params=request, model=model)
+        try:
+            answer = getattr(self, f"_{xform_name(operation)}")(**request)
+        except ClientError as error:
+            events.emit(f"after-call.dynamodb.{operation}", parsed=error.response, model=model)
+            raise
+        events.emit(f"after-call.dynamodb.{operation}", parsed=answer, model=model)
+        return answer
 
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).get_item(**request)
-
-    def query(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).query(**request)
-
-    def scan(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).scan(**request)
-
-    def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        (table,) = request["RequestItems"]
-        return self._table({"TableName": table}).batch_get_item(**request)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(type(self), f"_{name}"):
+            raise AttributeError(name)
+        operation = "".join(word.capitalize() for word in name.split("_"))
+        return lambda **request: self._make_api_call(operation, request)
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "scan"
         return SimpleNamespace(paginate=self._pages)
 
     def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
-        yield self.scan(**request)
+        yield self._make_api_call("Scan", request)
 
-    def put_item(self, **request: Any) -> dict[str, Any]:
+    def _get_item(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).get_item(**request)
+
+    def _query(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).query(**request)
+
+    def _scan(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).scan(**request)
+
+    def _batch_get_item(self, **request: Any) -> dict[str, Any]:
+        (table,) = request["RequestItems"]
+        return self._table({"TableName": table}).batch_get_item(**request)
+
+    def _put_item(self, **request: Any) -> dict[str, Any]:
         return self._write("Put", request)
 
-    def update_item(self, **request: Any) -> dict[str, Any]:
+    def _update_item(self, **request: Any) -> dict[str, Any]:
         return self._write("Update", request)
 
-    def delete_item(self, **request: Any) -> dict[str, Any]:
+    def _delete_item(self, **request: Any) -> dict[str, Any]:
         return self._write("Delete", request)
 
     def _write(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
             self._table(request).write([(verb, request)])
         except ClientError as error:
-            (reason,) = error.response["CancellationReasons"]
+            reasons: Any = error.response.get("CancellationReasons")
+            if not reasons:
+                raise
             code = "ConditionalCheckFailedException"
-            raise failed(code, "the condition", Item=reason.get("Item", {})) from error
+            raise failed(code, "the condition", Item=reasons[0].get("Item", {})) from error
         return {}
 
-    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+    def _batch_write_item(self, **request: Any) -> dict[str, Any]:
         ((table, writes),) = request["RequestItems"].items()
         for each in writes:
-            self.put_item(TableName=table, Item=each["PutRequest"]["Item"])
+            ((verb, write),) = each.items()
+            self._write(verb.removesuffix("Request"), {"TableName": table, **write})
         return {}
 
-    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+    def _transact_write_items(self, **request: Any) -> dict[str, Any]:
         actions = [action for each in request["TransactItems"] for action in each.items()]
         (table,) = {action["TableName"] for _, action in actions}
         self._table({"TableName": table}).write(actions)
         return {}
 
-    def describe_table(self, **request: Any) -> dict[str, Any]:
+    def _describe_table(self, **request: Any) -> dict[str, Any]:
         self._table(request)
         return {"Table": self._tables[request["TableName"]][0]}
 
