@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 DYNOXIDE_VERSION := 1.2.1
 
+PYTEST := pytest -q -n auto --dist worksteal
+
 PORT ?= 8080
 ENGINE ?= auto
 DATA ?=
@@ -22,7 +24,7 @@ endif
 SETUP := $(BIN)/python -IS deploy/environment.py
 GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local)
 
-.PHONY: run test oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
+.PHONY: run test test-all oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,19 +38,22 @@ run: $(VENV)/.made  ## serve the example application on 127.0.0.1:8080 (PORT=, E
 	@exec $(BIN)/python examples/netflix_movie_catalog/run.py --with-parent \
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")
 
-test: $(VENV)/.dev engine  ## run the tests (CATALOG_DATA= runs them on the real files)
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+test: $(VENV)/.dev engine  ## run the tests that take minutes (CATALOG_DATA= runs them on the real files)
+	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(BIN)/python -m $(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.dev engine
+	@$(BIN)/python -m $(PYTEST)
 
 oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependencies, in a separate environment
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
 	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
-	@$(OLDEST)/bin/python -m pytest -q -n auto --dist loadfile
+	@$(OLDEST)/bin/python -m $(PYTEST)
 
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
-check: lint types imports docs test  ## run all checks of CI
+check: lint types imports docs test-all  ## run all checks of CI, all tests included
 
 lint: $(VENV)/.dev  ## check style, formatting and prose
 	@$(BIN)/ruff check .

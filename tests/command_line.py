@@ -8,14 +8,20 @@ from itertools import count
 from typing import Any, Self
 
 from click.testing import CliRunner, Result
+from filling import fill
 
 from catalog_model import Catalog, Movie, Rejection, TVShow
-from catalog_model import access_patterns as ap
 from catalog_model.cli.program import program
 from catalog_model.local import Engine
 from catalog_model.operations import create_table
 
 _numbers = count(1)
+
+
+def accepted(title: Movie | TVShow | Rejection) -> Movie | TVShow:
+    """Return a title that was read from a file, and was not rejected."""
+    assert not isinstance(title, Rejection), title
+    return title
 
 
 class CommandLine:
@@ -27,9 +33,9 @@ class CommandLine:
         self.environment = {**engine.environment(), "CATALOG_TABLE": self.table}
 
     def filled(self, titles: Iterable[Movie | TVShow | Rejection]) -> Self:
-        """Create the table and load titles."""
+        """Create the table and put titles into it."""
         create_table(self.catalog)
-        assert not ap.load_titles(self.catalog, titles).rejected
+        fill(self.catalog, [accepted(title) for title in titles])
         return self
 
     def __call__(

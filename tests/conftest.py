@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -9,9 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import ENGINES, Engine, running_engine, running_server
+from engines import (
+    Engine,
+    engines_of,
+    running_engine,
+    running_server,
+)
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from fault_tables import fresh_table, stock
+from filling import fill
 from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
@@ -28,8 +35,46 @@ settings.register_profile(
     deadline=None,  # the speed of an engine is not the property under test
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("quick", settings.get_profile("default"), max_examples=30)
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SLOW = Path(__file__).parent / "slow"
+ENGINE_KINDS = ("engine_kind", "server_kind", "engine")
+"""Parameters that name an engine; the last is that of modules with a fixture of their own."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each of its engines."""
+    in_memory = metafunc.definition.get_closest_marker("in_memory") is not None
+    if "engine_kind" in metafunc.fixturenames:
+        metafunc.parametrize("engine_kind", engines_of(in_memory=in_memory), scope="session")
+    if "server_kind" in metafunc.fixturenames:
+        metafunc.parametrize("server_kind", engines_of(in_memory=False), scope="module")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what lies in `tests/slow`, and tests on an engine that is not their first."""
+    for item in items:
+        if item.path.is_relative_to(SLOW) or _is_on_another_engine(item):
+            item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look again at what was collected: thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
+def _is_on_another_engine(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or item.get_closest_marker("every_engine"):
+        return False
+    chosen = item.callspec.params if hasattr(item, "callspec") else {}
+    is_in_memory = item.get_closest_marker("in_memory") is not None
+    first = {"engine_kind": engines_of(in_memory=is_in_memory)[0]}
+    other = [name for name in ENGINE_KINDS if name in chosen]
+    return any(chosen[name] != first.get(name, engines_of(in_memory=False)[0]) for name in other)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,17 +120,17 @@ def titles(records: Records) -> list[Movie | TVShow]:
     ]
 
 
-@pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest, _aws_environment: None) -> Iterator[Engine]:
+@pytest.fixture(scope="session")
+def engine(engine_kind: str, _aws_environment: None) -> Iterator[Engine]:
     """Each engine in turn, running for the session."""
-    with running_engine(request.param) as engine:
+    with running_engine(engine_kind) as engine:
         yield engine
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def local_engine(request: pytest.FixtureRequest) -> Iterator[LocalEngine]:
+@pytest.fixture(scope="module")
+def local_engine(server_kind: str) -> Iterator[LocalEngine]:
     """Each engine in turn as a server, for programs in other processes."""
-    with running_server(request.param) as engine:
+    with running_server(server_kind) as engine:
         yield engine
 
 
@@ -103,8 +148,7 @@ def full_catalog(engine: Engine, titles: list[Movie | TVShow]) -> Catalog:
     """A handle on a table with the whole catalogue, for reading only."""
     catalog = engine.catalog("full-catalogue")
     create_table(catalog)
-    report = ap.load_titles(catalog, titles)
-    assert (report.created, report.rejected) == (len(titles), [])
+    fill(catalog, titles)
     return catalog
 
 
@@ -125,7 +169,7 @@ def attacked(engine: Engine) -> Iterator[Catalog]:
         for kind in TITLE_CLASSES
         for record in list(generated[kind].values())[:40]
     ]
-    ap.load_titles(catalog, some)
+    fill(catalog, some)
     yield catalog
     delete_table(catalog)
 

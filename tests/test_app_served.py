@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from engines import has_dynoxide
 from example_app import BECOMING, START
+from filling import fill
 from generated import Records
 from loads import HOST, Served, served
 from original_answers import DISCOVER, METHODS_AND_PATHS, UPDATES, Row
@@ -33,7 +34,7 @@ def table(titles: list[Movie | TVShow]) -> Iterator[Catalog]:
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         catalog = engine.catalog()
         create_table(catalog)
-        ap.load_titles(catalog, titles)
+        fill(catalog, titles)
         yield catalog
 
 

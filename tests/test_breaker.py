@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from scaled import scaled
 
 from catalog_model import errors
 from catalog_model.dynamodb.breaker import (
@@ -174,7 +175,7 @@ class BreakerMachine(RuleBasedStateMachine):
 def test_the_breaker_is_its_model() -> None:
     """For any history of requests, outcomes and waits; the breaker closes after each of them."""
     run_state_machine_as_test(
-        BreakerMachine, settings=settings(max_examples=100, stateful_step_count=40)
+        BreakerMachine, settings=settings(max_examples=scaled(100), stateful_step_count=40)
     )
 
 
@@ -226,7 +227,7 @@ def test_the_model_sees_a_planted_bug(bug: type[Breaker]) -> None:
     """The model can fail."""
     machine = type("Planted", (BreakerMachine,), {"breaker_class": bug})
     found = settings(
-        max_examples=400,
+        max_examples=scaled(400),
         stateful_step_count=40,
         database=None,
         phases=[Phase.generate],

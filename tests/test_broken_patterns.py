@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
+from filling import fill
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
@@ -226,7 +227,7 @@ def filled(engine: Engine, titles: list[Movie | TVShow]) -> Iterator[Catalog]:
         pytest.skip("moto's capacity figures are constants")
     catalog = engine.catalog()
     create_table(catalog)
-    ap.load_titles(catalog, titles[::4])
+    fill(catalog, titles[::4])
     yield catalog
     delete_table(catalog)
 

@@ -14,6 +14,7 @@ from engines import Engine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from request_log import Request, logged_requests
+from scaled import scaled
 from strategies import decimals, floats, genre_lists, titles
 from test_prices import engine_number_size
 
@@ -43,7 +44,7 @@ from catalog_model.writes.attempts import read_stored
 
 Table = dict[ItemKey, Item]
 few_ids = st.integers(1, 24)
-some = settings(max_examples=settings().max_examples * 2 // 5)
+some = settings(max_examples=scaled(40))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.filesize import decimal
+from scaled import scaled
 from test_prices import engine_number_size
 
 from catalog_model import Movie
@@ -122,7 +123,7 @@ def test_a_call_costs_what_the_engine_charges_for_it(
     assert bool(charged[True]) == (ap.PATTERNS[name].role == "write")
 
 
-@settings(max_examples=settings().max_examples // 5)
+@settings(max_examples=scaled(20))
 @given(st.fixed_dictionaries({"list-titles movie": rates, CHANGE: rates}))
 def test_twice_the_rate_is_twice_the_units_and_on_demand_twice_the_dollars(
     one_movie: list[str], calls: dict[str, float]

@@ -14,6 +14,7 @@ from engines import Engine
 from generated import Records
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from strategies import dates, floats, genre_lists, names
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
@@ -132,7 +133,7 @@ def test_each_record_of_the_catalogue_comes_out_as_it_went_in(
         assert _text(title) == expected[key.id]
 
 
-@settings(max_examples=500)
+@settings(max_examples=scaled(500))
 @given(any_title)
 def test_any_record_survives_the_codec(drawn: tuple[Movie | TVShow, str]) -> None:
     """Keys of any name and order, numbers of any type, values of any depth: exactly, as JSON."""
@@ -143,7 +144,7 @@ def test_any_record_survives_the_codec(drawn: tuple[Movie | TVShow, str]) -> Non
         assert _text(codec.decode_copy(title.kind, copy)) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(any_title)
 def test_no_attribute_of_a_record_is_one_of_ours(drawn: tuple[Movie | TVShow, str]) -> None:
     """A record's attributes never begin with a single ``_``, and no two share a name."""
@@ -161,7 +162,7 @@ def test_no_attribute_of_a_record_is_one_of_ours(drawn: tuple[Movie | TVShow, st
 def test_any_record_survives_the_table(engine: Engine, catalog: Catalog) -> None:
     """As through the codec, and by every way to read it."""
 
-    @settings(max_examples=60 if engine.name == "dynoxide" else 40)
+    @settings(max_examples=scaled(60 if engine.is_quick else 40))
     @given(any_title, st.booleans())
     def law(drawn: tuple[Movie | TVShow, str], loaded: bool) -> None:
         title = drawn[0].replace(id=next(fresh_ids))
@@ -390,7 +391,7 @@ def test_the_size_of_an_item_is_what_the_engine_charges(engine: Engine, catalog:
     if engine.name != "dynoxide":
         pytest.skip("moto charges each write the same")
 
-    @settings(max_examples=300)
+    @settings(max_examples=scaled(300))
     @example(some={"n": {"N": "102960469122707897762759583989760"}}, units=1, beyond=0)
     @given(
         st.dictionaries(attribute_names.filter(lambda name: name not in OWN), attributes),

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from strategies import decimals
 
 from catalog_model import Catalog
@@ -178,7 +179,7 @@ def _sorted(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@settings(max_examples=150)
+@settings(max_examples=scaled(150))
 @given(data=st.data())
 def test_any_answer_reads_the_same(wire: Wire, call: str, data: st.DataObject) -> None:
     """Attributes of all types and names, however they are escaped: values and types are equal."""

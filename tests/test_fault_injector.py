@@ -16,6 +16,7 @@ from fault_tables import TRIES, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynamodb.exceptions import TransactWriteError
+from scaled import scaled
 from table_dump import assert_in_step, hooked, movie, walk
 
 from catalog_model import Catalog, TitleKey
@@ -342,7 +343,7 @@ def test_a_slow_answer_takes_its_time(table: Catalog) -> None:
 changes = st.tuples(st.integers(1, 3), st.integers(0, 3), st.sampled_from(((), (18,), (18, 28))))
 
 
-@settings(max_examples=5)
+@settings(max_examples=scaled(5))
 @given(
     before=st.lists(changes, max_size=4), after=st.lists(changes, max_size=9), lag=st.integers(1, 4)
 )

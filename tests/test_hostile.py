@@ -13,6 +13,7 @@ from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from open_files import parse_title
+from scaled import scaled
 
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
@@ -85,7 +86,7 @@ def check_message(error: CatalogError, source: str = "") -> None:
 
 
 @pytest.mark.parametrize("name", READS)
-@settings(max_examples=30)
+@settings(max_examples=scaled(30))
 @given(data=st.data())
 def test_any_argument_is_answered_or_refused(
     attacked: Catalog, name: str, data: st.DataObject
@@ -102,7 +103,7 @@ def test_any_argument_is_answered_or_refused(
         check_message(error)
 
 
-@settings(max_examples=30)
+@settings(max_examples=scaled(30))
 @given(kind=some_kinds, name=st.text(max_size=60), changes=st.dictionaries(st.text(), anything))
 def test_any_record_is_kept_or_refused(
     catalog: Catalog, kind: Kind, name: str, changes: dict[str, Any]
@@ -229,7 +230,7 @@ def check_answer(response: Any) -> None:
         assert "<" not in value
 
 
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 @given(
     method=methods,
     path=paths | hostile_texts.map(lambda text: "/" + quote(text, errors="surrogatepass")),

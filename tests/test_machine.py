@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from scaled import scaled
 from strategies import floats, genre_lists, small_ids, title_keys, titles
 
 from catalog_model import Catalog, TitleKey
@@ -201,7 +202,10 @@ class CatalogMachine(RuleBasedStateMachine):
         assert len(found) == sum(per_title) + len(self.tallies)
 
 
+@pytest.mark.in_memory
 def test_random_writes_keep_the_table_and_the_model_in_step(engine: Engine) -> None:
     """Whatever is written in whatever order, reads answer as a dict of titles would."""
     machine = type("Machine", (CatalogMachine,), {"engine": engine})
-    run_state_machine_as_test(machine, settings=settings(max_examples=12, stateful_step_count=20))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=scaled(12), stateful_step_count=20)
+    )

@@ -15,6 +15,7 @@ import pytest
 from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from strategies import floats, genre_lists, small_ids, title_keys, titles
 from table_dump import assert_complete, by_key, dump, movie
 from test_capacity import edgy_titles
@@ -45,7 +46,7 @@ from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA
 Call = Callable[[Catalog], object]
 Ask = Callable[..., Page[AnyTitle]]
 
-some = settings(max_examples=settings().max_examples * 2 // 5)
+some = settings(max_examples=scaled(40))
 KB = 1024
 
 

@@ -16,6 +16,8 @@ from catalog_model.errors import (
 )
 from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def no_table(engine: Engine) -> Catalog:

@@ -10,12 +10,13 @@ from codeop import CommandCompiler
 from pathlib import Path
 
 import pytest
+from command_line import accepted
+from filling import fill
 from generated import Records
 from packages import ROOT
 from pages import blocks
 
 from catalog_model import Movie, TVShow
-from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine
@@ -93,7 +94,7 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
             for kind, make in (("movie", Movie), ("tv", TVShow))
             for record in list(records[kind].values())[:120]
         ]
-    ap.load_titles(catalog, titles)
+    fill(catalog, map(accepted, titles))
     return local_engine
 
 

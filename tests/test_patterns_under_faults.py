@@ -13,6 +13,7 @@ from engines import Engine
 from fault_tables import TRIES, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from table_dump import assert_complete, assert_in_step, dump, movie, walk
 
 from catalog_model import Catalog, TitleKey
@@ -114,7 +115,7 @@ writes = st.tuples(
 )
 
 
-@settings(max_examples=8)
+@settings(max_examples=scaled(8))
 @given(asked=st.lists(writes, min_size=4, max_size=12), seed=st.integers(0, 10**6))
 def test_a_write_under_faults_is_acknowledged_refused_or_unknown(
     engine: Engine, asked: list[tuple[str, int, int]], seed: int

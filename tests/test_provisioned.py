@@ -295,7 +295,7 @@ def test_a_load_that_nothing_comes_of_says_how_far_it_came(
 
 
 @pytest.mark.skipif("CATALOG_DATA" not in os.environ, reason="CATALOG_DATA names no real data")
-@pytest.mark.parametrize("units", [10, 1])
+@pytest.mark.parametrize("units", [10, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_whole_catalogue_is_loaded_by_one_run(
     units: int, provisioned: Any, titles: list[AnyTitle]
 ) -> None:

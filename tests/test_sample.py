@@ -14,6 +14,7 @@ from engines import Engine, running_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from request_log import logged_requests
+from scaled import scaled
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
@@ -95,6 +96,7 @@ def history(engine: Engine) -> History:
     }
 
 
+@pytest.mark.in_memory
 def test_each_title_is_equally_likely_after_inserts_and_deletions(history: History) -> None:
     """60,000 draws in samples of 5, over the slots as the table has them."""
     catalog, there = history
@@ -107,11 +109,12 @@ def test_each_title_is_equally_likely_after_inserts_and_deletions(history: Histo
     assert surprise(drawn, there["movie"], SIZE) < UNLIKELY
 
 
+@pytest.mark.in_memory
 def test_each_title_is_equally_likely_in_the_samples_that_are_given(
     engine: Engine, history: History
 ) -> None:
     """5,000 draws by the access pattern: in the sample as a whole, and at its first place."""
-    if engine.name != "dynoxide":
+    if not engine.is_quick:
         pytest.skip("a thousand samples of moto take long, and its slots are the same")
     catalog, there = history
     rng = random.Random(2)
@@ -161,10 +164,11 @@ def test_the_lottery_draws_each_slot_once_and_all_of_them_in_the_end(
     assert sorted(drawn + rest) == sorted(slots)
 
 
+@pytest.mark.in_memory
 def test_each_order_of_a_sample_is_equally_likely(engine: Engine, catalog: Catalog) -> None:
     """900 samples of all of three titles: the six orders, by the access pattern itself."""
     ap.load_titles(catalog, [title("movie", id_) for id_ in (3, 8, 11)])
-    rng, samples = random.Random(5), 900 if engine.name == "dynoxide" else 300
+    rng, samples = random.Random(5), 900 if engine.is_quick else 300
     orders = [
         tuple(each.id for each in ap.sample_titles(catalog, "movie", 3, rng=rng))
         for _ in range(samples)
@@ -172,6 +176,7 @@ def test_each_order_of_a_sample_is_equally_likely(engine: Engine, catalog: Catal
     assert surprise(orders, permutations((3, 8, 11))) < UNLIKELY
 
 
+@pytest.mark.in_memory
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sample_has_different_titles_of_its_kind_and_all_where_fewer_exist(
     history: History, kind: Kind
@@ -186,12 +191,14 @@ def test_a_sample_has_different_titles_of_its_kind_and_all_where_fewer_exist(
         assert all(isinstance(each, TITLE_CLASSES[kind]) for each in sample)
 
 
+@pytest.mark.in_memory
 def test_a_sample_without_a_seed_is_another_each_time(history: History) -> None:
     """20 of 53 titles are the same, in the same order, once in 10**32 times."""
     catalog, _ = history
     assert ap.sample_titles(catalog, "movie") != ap.sample_titles(catalog, "movie")
 
 
+@pytest.mark.in_memory
 def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
     """Before the first title, while there are only some of the other kind, and after the last."""
     assert ap.sample_titles(catalog, "movie") == []
@@ -203,6 +210,7 @@ def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
     assert ap.sample_titles(catalog, "tv") == [title("tv", 7)]
 
 
+@pytest.mark.in_memory
 def test_a_sample_may_be_larger_than_a_batch(
     full_catalog: Catalog, titles: list[Movie | TVShow]
 ) -> None:
@@ -214,6 +222,7 @@ def test_a_sample_may_be_larger_than_a_batch(
         assert all(each == movies[each.key] for each in sample)
 
 
+@pytest.mark.in_memory
 def test_the_same_seed_gives_the_same_sample(history: History) -> None:
     """Each time, in the same order; another seed gives another."""
     catalog, _ = history
@@ -252,10 +261,11 @@ steps = st.lists(
 )
 
 
+@pytest.mark.in_memory
 def test_slots_are_dense_and_belong_to_one_title_each(engine: Engine) -> None:
     """After any writes the slots of a shard are 0 to total - 1, each title's in its own shard."""
 
-    @settings(max_examples=25 if engine.name == "dynoxide" else 12)
+    @settings(max_examples=scaled(25))
     @given(steps)
     def law(history: list[tuple[str, list[TitleKey]]]) -> None:
         catalog = engine.catalog()

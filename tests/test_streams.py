@@ -12,6 +12,7 @@ from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from older_tables import grow_old, put
+from scaled import scaled
 from strategies import floats, genre_lists, titles
 from stream_records import Record, TableStream, event_of, passes
 
@@ -152,7 +153,7 @@ def test_every_pattern_that_writes_is_replayed() -> None:
     assert writing <= set(WRITES)
 
 
-@settings(max_examples=15)
+@settings(max_examples=scaled(15))
 @given(some=writes)
 def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
     engine: Engine, some: list[tuple[str, Any, int]]

@@ -30,6 +30,8 @@ from catalog_model.local import Engine as LocalEngine
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
 
+pytestmark = pytest.mark.every_engine
+
 HEAT = movie(949, 28, 80, title="Heat", overview="A heist.", popularity=5.0)
 
 BEFORE_WRITING = "before-call.dynamodb.TransactWriteItems"

@@ -2,7 +2,8 @@
 
 moto copies the whole table for each action of a transaction, so that a table of thousands of items
 takes minutes to fill; here only the items that a transaction names are set aside. And it sorts the
-whole table for each Query, comparing objects; here plain values are compared.
+whole table for each Scan, comparing objects; here plain values are compared. It walks the whole
+table for each Query; `moto_queries` ends that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
 from catalog_model.dynamodb.engines.moto_answers import hasten_answers
+from catalog_model.dynamodb.engines.moto_queries import hasten_queries
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 _one_transaction: Final = threading.Lock()
@@ -44,6 +46,7 @@ def hasten() -> None:
     """Make moto's transactions and queries quick in this process, where they come one at a time."""
     setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
     setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
+    hasten_queries()
     hasten_answers()
 
 

@@ -25,7 +25,7 @@ from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.local import start_engine
 from catalog_model.maintenance.verify import verify
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOON = 3.0
 """Seconds that a command may take to end on a busy machine; on another it is a part of one."""
 

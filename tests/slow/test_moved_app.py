@@ -25,7 +25,7 @@ from catalog_model.dynamodb.engines.local import environment_without_aws, free_p
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.local import Engine
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = "move-the-application.md"
 PATIENCE = 60
 SOME = 120

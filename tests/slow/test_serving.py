@@ -38,7 +38,7 @@ from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
 from examples.netflix_movie_catalog import app as application
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONF = Path(application.__file__).with_name("gunicorn_conf.py")
 EXAMPLE = "examples.netflix_movie_catalog.app:create_app()"
 HOST = "127.0.0.1"

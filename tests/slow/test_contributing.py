@@ -18,7 +18,7 @@ from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.local import Engine, start_engine
 from docs.rooms import layers
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATTERN_PAGE = "how-to-add-an-access-pattern.md"
 ATTRIBUTE_PAGE = "how-to-add-an-attribute.md"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")

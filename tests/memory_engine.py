@@ -1,0 +1,293 @@
+"""An engine in this process's memory: tables behind what a gateway and tests call of a client.
+
+It answers requests, not plans: expressions are read as DynamoDB reads them, as far as this package
+writes any. Reads are those of the offline table. It is lenient, and knows no throttling, no lag of
+indexes and no capacity of writes, so it is for laws of what is found, of which it can check very
+many. `test_memory_engine` compares it with the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Final
+from zlib import crc32
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.hooks import HierarchicalEmitter
+
+from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.dynamodb.strict.expressions import assignments, parsed
+from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
+from catalog_model.table.indexes import SCHEMA
+
+Holds = Callable[[Item, Mapping[str, str], Mapping[str, Any]], bool]
+Sought = Callable[[Any, Any], bool]
+"""Compares what an item has with a value; both are what stands in typed JSON."""
+
+OPERATORS: Final[Mapping[str, Sought]] = {
+    "=": lambda found, wanted: bool(found == wanted),
+    "<": lambda found, wanted: bool(found < wanted),
+    "<=": lambda found, wanted: bool(found <= wanted),
+    ">": lambda found, wanted: bool(found > wanted),
+    ">=": lambda found, wanted: bool(found >= wanted),
+    "begins_with": lambda found, wanted: bool(found.startswith(wanted)),
+}
+
+
+class MemoryTable(OfflineClient):
+    """One table: besides what an offline table answers, Scan and writes by expressions."""
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """Answer a Scan of one segment; a page ends at its limit alone."""
+        segments, segment = request.get("TotalSegments", 1), request.get("Segment", 0)
+        start, limit = request.get("ExclusiveStartKey"), request.get("Limit")
+        with self._lock:
+            keys = sorted(k for k in self._items if crc32(k.PK.encode()) % segments == segment)
+            after = [key for key in keys if start is None or key > primary_key(start)]
+            seen = [self._items[key] for key in after[:limit]]
+        answer: dict[str, Any] = {"Items": [{**item} for item in seen if _is_met(request, item)]}
+        if len(seen) == limit:
+            answer["LastEvaluatedKey"] = {name: seen[-1][name] for name in ("PK", "SK")}
+        return answer
+
+    def write(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Carry out all requests or none.
+
+        Raises:
+            ClientError: If a condition did not hold.
+        """
+        listed = [(verb, _key_of(request), request) for verb, request in requests]
+        if len({key for _, key, _ in listed}) < len(listed):
+            raise failed("ValidationException", "one item twice in a transaction")
+        with self._lock:
+            before = [self._items.get(key) for _, key, _ in listed]
+            held = [
+                _is_met(request, item or {}, "ConditionExpression")
+                for item, (_, _, request) in zip(before, listed, strict=True)
+            ]
+            if not all(held):
+                raise _cancelled(held, before, [request for _, _, request in listed])
+            for item, (verb, key, request) in zip(before, listed, strict=True):
+                if verb != "ConditionCheck":
+                    self._write(key, _outcome(verb, item, request))
+
+
+class MemoryClient:
+    """Tables by their names, as boto3's client has them; hooks are called as by its events."""
+
+    def __init__(self) -> None:
+        events = HierarchicalEmitter()
+        self.meta = SimpleNamespace(
+            region_name="memory", endpoint_url="http://memory", events=events
+        )
+        self._tables: dict[str, tuple[dict[str, Any], MemoryTable]] = {}
+
+    def _make_api_call(self, operation: str, request: dict[str, Any]) -> Any:
+        """Answer a request, also one of PynamoDB's connection."""
+        events, model = self.meta.events, SimpleNamespace(name=operation)
+        events.emit(f"provide-client-params.dynamodb.{operation}", params=request, model=model)
+        events.emit(f"before-call.dynamodb.{operation}", params=request, model=model)
+        try:
+            answer = getattr(self, f"_{xform_name(operation)}")(**request)
+        except ClientError as error:
+            events.emit(f"after-call.dynamodb.{operation}", parsed=error.response, model=model)
+            raise
+        events.emit(f"after-call.dynamodb.{operation}", parsed=answer, model=model)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(type(self), f"_{name}"):
+            raise AttributeError(name)
+        operation = "".join(word.capitalize() for word in name.split("_"))
+        return lambda **request: self._make_api_call(operation, request)
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "scan"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
+        yield self._make_api_call("Scan", request)
+
+    def _get_item(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).get_item(**request)
+
+    def _query(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).query(**request)
+
+    def _scan(self, **request: Any) -> dict[str, Any]:
+        return self._table(request).scan(**request)
+
+    def _batch_get_item(self, **request: Any) -> dict[str, Any]:
+        (table,) = request["RequestItems"]
+        return self._table({"TableName": table}).batch_get_item(**request)
+
+    def _put_item(self, **request: Any) -> dict[str, Any]:
+        return self._write("Put", request)
+
+    def _update_item(self, **request: Any) -> dict[str, Any]:
+        return self._write("Update", request)
+
+    def _delete_item(self, **request: Any) -> dict[str, Any]:
+        return self._write("Delete", request)
+
+    def _write(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._table(request).write([(verb, request)])
+        except ClientError as error:
+            reasons: Any = error.response.get("CancellationReasons")
+            if not reasons:
+                raise
+            code = "ConditionalCheckFailedException"
+            raise failed(code, "the condition", Item=reasons[0].get("Item", {})) from error
+        return {}
+
+    def _batch_write_item(self, **request: Any) -> dict[str, Any]:
+        ((table, writes),) = request["RequestItems"].items()
+        for each in writes:
+            ((verb, write),) = each.items()
+            self._write(verb.removesuffix("Request"), {"TableName": table, **write})
+        return {}
+
+    def _transact_write_items(self, **request: Any) -> dict[str, Any]:
+        actions = [action for each in request["TransactItems"] for action in each.items()]
+        (table,) = {action["TableName"] for _, action in actions}
+        self._table({"TableName": table}).write(actions)
+        return {}
+
+    def _describe_table(self, **request: Any) -> dict[str, Any]:
+        self._table(request)
+        return {"Table": self._tables[request["TableName"]][0]}
+
+    def _create_table(self, **request: Any) -> dict[str, Any]:
+        if request["TableName"] in self._tables:
+            raise failed("ResourceInUseException", "the table is there")
+        billing = {"BillingMode": request["BillingMode"]}
+        described = {**request, "TableStatus": "ACTIVE", "BillingModeSummary": billing}
+        self._tables[request["TableName"]] = described, MemoryTable(SCHEMA)
+        return {"TableDescription": described}
+
+    def _delete_table(self, **request: Any) -> dict[str, Any]:
+        self._table(request)
+        described, _ = self._tables.pop(request["TableName"])
+        return {"TableDescription": described}
+
+    def _table(self, request: Mapping[str, Any]) -> MemoryTable:
+        try:
+            return self._tables[request["TableName"]][1]
+        except KeyError as error:
+            raise failed("ResourceNotFoundException", "there is no such table") from error
+
+
+def failed(code: str, message: str, **more: Any) -> ClientError:
+    """Make an error as botocore raises it."""
+    response: Any = {"Error": {"Code": code, "Message": message}, **more}
+    return ClientError(response, "Memory")
+
+
+def _cancelled(
+    held: list[bool], before: list[Item | None], requests: list[Mapping[str, Any]]
+) -> ClientError:
+    reasons: list[dict[str, Any]] = []
+    for is_met, item, request in zip(held, before, requests, strict=True):
+        reasons.append({"Code": "None" if is_met else "ConditionalCheckFailed"})
+        is_shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        if not is_met and is_shown and item is not None:
+            reasons[-1]["Item"] = item
+    code, message = "TransactionCanceledException", "the conditions of the transaction"
+    return failed(code, message, CancellationReasons=reasons)
+
+
+def _key_of(request: Mapping[str, Any]) -> ItemKey:
+    return primary_key(request.get("Key") or request["Item"])
+
+
+def _outcome(verb: str, before: Item | None, request: Mapping[str, Any]) -> Item | None:
+    if verb == "Put":
+        item: Item = request["Item"]
+        return item
+    if verb == "Delete":
+        return None
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    after = {**(before or request["Key"])}
+    for each in assignments(request["UpdateExpression"]):
+        (path,) = each.path
+        name = names[path]
+        match each.verb:
+            case "SET":
+                after[name] = values[each.value]
+            case "ADD":
+                added = Decimal(values[each.value]["N"])
+                after[name] = {"N": str(Decimal(after.get(name, {"N": "0"})["N"]) + added)}
+            case "REMOVE":
+                after.pop(name, None)
+            case verb:
+                raise failed("ValidationException", f"{verb} is not known here")
+    return after
+
+
+def _is_met(request: Mapping[str, Any], item: Item, kind: str = "FilterExpression") -> bool:
+    expression = request.get(kind)
+    if expression is None:
+        return True
+    names = request.get("ExpressionAttributeNames", {})
+    return _condition(expression)(item, names, request.get("ExpressionAttributeValues", {}))
+
+
+@lru_cache(1024)
+def _condition(expression: str) -> Holds:
+    tokens = [*parsed(expression).tokens]
+    holds = _any_of(tokens)
+    assert not tokens, f"{expression!r} is not understood from {tokens} on"
+    return holds
+
+
+def _any_of(tokens: list[str]) -> Holds:
+    """Read conditions with OR between them, which binds less than AND."""
+    parts = [_all_of(tokens)]
+    while tokens[:1] == ["OR"]:
+        tokens.pop(0)
+        parts.append(_all_of(tokens))
+    return lambda *asked: any(part(*asked) for part in parts)
+
+
+def _all_of(tokens: list[str]) -> Holds:
+    parts = [_one(tokens)]
+    while tokens[:1] == ["AND"]:
+        tokens.pop(0)
+        parts.append(_one(tokens))
+    return lambda *asked: all(part(*asked) for part in parts)
+
+
+def _one(tokens: list[str]) -> Holds:
+    match tokens:
+        case ["(", *_]:
+            tokens.pop(0)
+            inner = _any_of(tokens)
+            assert tokens.pop(0) == ")"
+            return inner
+        case ["attribute_exists" | "attribute_not_exists" as function, "(", name, ")", *_]:
+            del tokens[:4]
+            is_wanted = function == "attribute_exists"
+            return lambda item, names, _: (names.get(name, name) in item) is is_wanted
+        case ["begins_with" as operator, "(", name, ",", value, ")", *_]:
+            del tokens[:6]
+        case [name, operator, value, *_]:
+            del tokens[:3]
+    return _comparison(name, OPERATORS[operator], value)
+
+
+def _comparison(name: str, is_so: Sought, value: str) -> Holds:
+    def holds(item: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+        found = item.get(names.get(name, name), {})
+        ((kind, wanted),) = values[value].items()
+        if kind not in found:
+            return False
+        if kind == "N":
+            return is_so(Decimal(found[kind]), Decimal(wanted))
+        return is_so(found[kind], wanted)
+
+    return holds

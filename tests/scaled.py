@@ -1,0 +1,27 @@
+"""How often a law is tried: numbers that are meant for the default profile, and follow the others.
+
+`make test` has the profile ``quick``, `make check` the default; HYPOTHESIS_PROFILE names another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from hypothesis import settings
+
+T = TypeVar("T")
+
+USUAL: Final = 100
+"""Hypothesis's own number of examples, which the default profile keeps."""
+
+
+def scaled(number: int) -> int:
+    """Scale a number of examples, steps or seeds to the profile; at least 1."""
+    return max(1, number * settings().max_examples // USUAL)
+
+
+def some_of(values: Sequence[T], turn: int = 0) -> Sequence[T]:
+    """Return all values, or a third of them for the profile ``quick``: each turn another third."""
+    parts = max(1, USUAL // settings().max_examples)
+    return values[turn % parts :: parts]

@@ -1,0 +1,151 @@
+"""The table in memory answers as other engines do: each condition, each outcome, each page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from engines import Engine, running_engine
+
+from catalog_model import Catalog
+from catalog_model.dynamodb.actions import (
+    Absent,
+    Condition,
+    Delete,
+    Equals,
+    NotNewer,
+    Operation,
+    Put,
+    Update,
+)
+from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, number, text
+from catalog_model.errors import CatalogError, TableNotFoundError
+from catalog_model.operations import create_table, delete_table, table_status
+from catalog_model.table.codec import SCHEMA, SCHEMA_VERSION
+
+KEY, OTHER = ItemKey("TITLE#movie#1", "TITLE#movie#1"), ItemKey("TITLE#movie#2", "TITLE#movie#2")
+
+CONDITIONS: tuple[Condition, ...] = (
+    None,
+    Absent(),
+    Equals("n", 1),
+    Equals("n", 1, or_absent=True),
+    Equals("n", 1, must_exist=True),
+    Equals("n", 1, or_absent=True, must_exist=True),
+    NotNewer(),
+    NotNewer(Absent()),
+    NotNewer(Equals("n", 1, or_absent=True)),
+)
+
+BEFORE: tuple[dict[str, Any] | None, ...] = (
+    None,
+    {},
+    {"n": number(1), "gone": text("soon")},
+    {"n": number(2)},
+    {"n": number(1), SCHEMA: number(SCHEMA_VERSION + 1)},
+    {"n": number(1), SCHEMA: number(SCHEMA_VERSION)},
+)
+
+CHANGES: dict[str, Callable[[Condition], Operation]] = {
+    "put": lambda condition: Put({**key_attributes(KEY), "x": text("y")}, condition),
+    "update": lambda condition: Update(
+        KEY, (("a", "b"), ("c", 3)), (("n", 5), ("m", -1)), condition, removes=("gone", "x")
+    ),
+    "delete": lambda condition: Delete(KEY, condition),
+}
+
+
+@pytest.fixture(scope="module")
+def pair(engine: Engine) -> Iterator[tuple[Catalog, Catalog]]:
+    """Handles on an empty table of an engine, and on one in memory."""
+    with running_engine("memory") as memory:
+        catalogs = engine.catalog(), memory.catalog()
+        for each in catalogs:
+            create_table(each)
+        yield catalogs
+        for each in catalogs:
+            delete_table(each)
+
+
+def outcome(catalog: Catalog, before: dict[str, Any] | None, act: Callable[[], None]) -> Any:
+    """Put an item where it shall be, act, and return the error, if any, and what is there."""
+    client: Any = catalog.client
+    for key in (KEY, OTHER):
+        client.delete_item(TableName=catalog.table, Key=key_attributes(key))
+    if before is not None:
+        client.put_item(TableName=catalog.table, Item={**key_attributes(KEY), **before})
+    error = ""
+    try:
+        act()
+    except CatalogError as refused:
+        error = type(refused).__name__
+    found: list[Item] = client.scan(TableName=catalog.table)["Items"]
+    return error, sorted(found, key=lambda item: str(item["PK"]))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+def test_a_transaction_is_applied_where_its_conditions_hold(
+    pair: tuple[Catalog, Catalog], condition: Condition, change: str
+) -> None:
+    """All of it or nothing, whatever is there before."""
+    planned = (CHANGES[change](condition), Put(key_attributes(OTHER)))
+    for before in BEFORE:
+        one, memory = (
+            outcome(each, before, lambda each=each: each.gateway.transact(planned))  # type: ignore[misc]
+            for each in pair
+        )
+        assert memory == one
+        assert len(one[1]) == 2 or one[0] or change == "delete"
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+def test_an_update_is_applied_where_its_condition_holds(
+    pair: tuple[Catalog, Catalog], condition: Condition
+) -> None:
+    """By itself, too."""
+    change: Any = CHANGES["update"](condition)
+    for before in BEFORE:
+        one, memory = (
+            outcome(each, before, lambda each=each: each.gateway.update(change))  # type: ignore[misc]
+            for each in pair
+        )
+        assert memory == one
+
+
+@pytest.mark.parametrize("page", [None, 1, 2, 7, 8, 9])
+def test_a_scan_in_pages_finds_each_item_once(
+    pair: tuple[Catalog, Catalog], page: int | None
+) -> None:
+    """In as many segments as are asked for, on pages of any size."""
+    names = [f"p{number:02}" for number in range(8)]
+    for catalog in pair:
+        outcome(catalog, None, lambda: None)
+        for name in names:
+            item = key_attributes(ItemKey(name, name))
+            catalog.client.put_item(TableName=catalog.table, Item=item)
+        for segments in (1, 2, 3):
+            found = [
+                item["PK"]["S"]
+                for segment in range(segments)
+                for items in catalog.gateway.scan(segment, segments, page=page)
+                for item in items
+            ]
+            assert sorted(found) == names
+        for name in names:
+            key = key_attributes(ItemKey(name, name))
+            catalog.client.delete_item(TableName=catalog.table, Key=key)
+
+
+def test_a_table_lives_from_its_making_to_its_end() -> None:
+    """Made a second time it is the same; what is asked before and after is refused."""
+    with running_engine("memory") as engine:
+        catalog = engine.catalog()
+        with pytest.raises(TableNotFoundError):
+            table_status(catalog)
+        assert create_table(catalog).is_ready
+        assert create_table(catalog).differences == ()
+        delete_table(catalog)
+        with pytest.raises(CatalogError):
+            catalog.gateway.get(KEY)
