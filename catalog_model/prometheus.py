@@ -96,7 +96,7 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
     ``reason``: ``ill`` (the breaker was open), ``full`` (too many requests were waiting) or
     ``late`` (the deadline of the response had passed). ``catalog_breaker_opened_total`` counts how
     many times the breaker opened, and ``catalog_breaker_open`` is the number of processes whose
-    breaker is open now.
+    breaker is not closed.
 
     >>> from catalog_model.dynamodb.breaker import Breaker
     >>> from catalog_model.dynamodb.guard import Guard, Room
@@ -116,7 +116,7 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
     )
     is_open = prometheus.Gauge(
         "catalog_breaker_open",
-        "Processes whose breaker is open",
+        "Processes whose breaker is not closed",
         multiprocess_mode="livesum",
         registry=registry,
     )

@@ -1,7 +1,8 @@
 """Checks the prose of the project: docstrings, comments, messages and pages.
 
 ``python -m docs.prose`` compares them with the list of substitutions in `docs/prose.toml` and fails
-where a phrase on it is used. The style guide is in CONTRIBUTING.md.
+where a phrase on it is used; ``python -m docs.prose FOLDER`` does so for a folder that is still on
+the list of pending ones. The style guide is in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import re
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -200,13 +201,18 @@ def _in_token(token: tokenize.TokenInfo) -> str:
     return _blanked(_NOT_PROSE, text)
 
 
-def main() -> int:
-    """Print the phrases to replace; return the exit code."""
-    problems = check()
+def main(folders: Sequence[str] = ()) -> int:
+    """Print the phrases to replace, in all revised files or in *folders*; return the exit code."""
+    rules = Rules.read()
+    if folders:
+        found = check(rules=replace(rules, pending={}))
+        problems = [each for each in found if each.startswith(tuple(folders))]
+    else:
+        problems = check(rules=rules)
     for problem in problems:
         print(problem)  # noqa: T201  # its output
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

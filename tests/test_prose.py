@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
+from packages import run_in
 
 from docs import prose
 from docs.prose import Rules, check, prose_of
@@ -79,6 +81,34 @@ def test_code_is_not_prose(tmp_path: Path, name: str, text: str) -> None:
 def test_the_project_itself_passes() -> None:
     """Everything that has been revised, without needless exceptions or pending folders."""
     assert check() == []
+
+
+def test_make_lint_fails_on_a_planted_sentence(tmp_path: Path) -> None:
+    """With its line, the phrase and what to write instead; and passes without it."""
+    lint = (prose.ROOT / "Makefile").read_text("utf-8").partition("\nlint:")[2].partition("\n\n")[0]
+    assert "python -m docs.prose\n" in f"{lint}\n"
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    shutil.copy(prose.__file__, docs)
+    rules = prose.LIST.read_text("utf-8").partition("[pending]")[0]
+    (docs / "prose.toml").write_text(rules, "utf-8")
+    codes = []
+    for text in ("A page.\n", f"A page.\n{PLANTED}\n"):
+        (tmp_path / "README.md").write_text(text, "utf-8")
+        done = run_in(tmp_path, "-m", "docs.prose")
+        codes.append((done.returncode, done.stdout.partition(": write")[0]))
+    assert codes == [(0, ""), (1, 'README.md:2: "nobody"')]
+
+
+def test_a_pending_folder_can_be_checked_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """By its name; a revised one has no findings."""
+    assert prose.main(["docs/"]) == 0
+    assert capsys.readouterr().out == ""
+    (folder, *_) = Rules.read().pending or ("docs/",)
+    code = prose.main([folder])
+    found = capsys.readouterr().out.splitlines()
+    assert code == bool(found)
+    assert all(line.startswith(folder) for line in found)
 
 
 def test_an_exception_covers_its_own_phrase_and_has_a_reason(tmp_path: Path) -> None:
