@@ -82,18 +82,17 @@ def inject_faults(
 ) -> Iterator[FaultInjector]:
     """Let requests of the handle's client fail as long as the ``with`` block lasts.
 
-    All that goes through the client is hit: this package, boto3 and PynamoDB. One try of a request
-    has one fault at the most, the first of *faults* that strikes. The same requests in the same
-    order meet the same faults again. Thread-safe.
+    Every request through the client is subject to faults: those of this package, boto3 and
+    PynamoDB. Each attempt has at most one fault, the first of *faults* that applies. The same
+    requests in the same order meet the same faults. Thread-safe.
 
-    botocore repeats what is throttled, fails inside or breaks off, and pauses before: see
-    `without_pauses`. A ``stale_index`` copies the table for the time of
-    the block.
+    botocore retries throttled, failed and interrupted requests, with pauses: see `without_pauses`.
+    A ``stale_index`` copies the table for the duration of the block.
 
     Args:
-        faults: What shall go wrong.
-        seed: Another one gives other faults.
-        sleep: Waits so many seconds, for a ``slow_answer``.
+        faults: The faults to inject.
+        seed: Different seeds give different faults.
+        sleep: A function that waits for a number of seconds, for a ``slow_answer``.
 
     Raises:
         InvalidArgumentError: If a fault names an operation that there is not, or two have

@@ -141,7 +141,7 @@ def _collect(output: IO[str], lines: deque[str]) -> None:
 
 
 def indented(error: StepError) -> str:
-    """Return a failure as it stands under the line of its step."""
+    """Return a failure, indented for the line of its step."""
     return "\n".join(f"    {line}" for line in str(error).splitlines())
 
 
@@ -219,7 +219,7 @@ def _uv_settings() -> dict[str, str]:
     }
 
 
-# --- What `make run` can know beforehand
+# --- What `make run` can check in advance
 
 
 def check(engine: str, port: str) -> None:

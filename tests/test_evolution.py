@@ -1,4 +1,4 @@
-"""Items of other versions: older ones are read and written as ever, newer ones never written."""
+"""Items of other versions: older ones are read and written, newer ones are never overwritten."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def filled(engine: Engine, some: list[AnyTitle]) -> Iterator[Catalog]:
 def test_every_item_says_what_it_is_and_an_older_one_is_read_as_the_new(
     title: AnyTitle, slot: int
 ) -> None:
-    """Upgrading what version 1 had gives what the current one writes; twice is once."""
+    """Upgrading an item of version 1 gives the current form; upgrading twice changes nothing."""
     for item in (
         codec.encode_title(title, version=7, slot=slot),
         *codec.encode_copies(title),
@@ -69,7 +69,7 @@ def test_every_item_says_what_it_is_and_an_older_one_is_read_as_the_new(
 
 @given(any_titles())
 def test_a_tally_without_a_version_is_read_as_of_version_0(title: AnyTitle) -> None:
-    """And one that has its version keeps it."""
+    """A tally with a version keeps it."""
     offline = offline_catalog([title])
     (tally,) = (item for item in offline.items() if item["SK"]["S"] == "TALLY")
     assert tally["_version"] == {"N": "1"}
@@ -81,7 +81,7 @@ def test_a_tally_without_a_version_is_read_as_of_version_0(title: AnyTitle) -> N
 
 @pytest.mark.parametrize("said", [None, {"N": "0"}, NEWER, {"N": "-1"}, {"N": "1.5"}, {"S": "1"}])
 def test_what_is_of_no_known_version_stays_as_it_is(said: Any) -> None:
-    """It is neither outdated nor known, and comes back unchanged."""
+    """It is neither outdated nor known, and is returned unchanged."""
     item = {"PK": {"S": "SLOT#movie#0"}, "SK": {"S": "SLOT#010"}}
     item |= {} if said is None else {"_schema": said}
     assert (evolution.is_outdated(item), evolution.is_known(item)) == (False, False)
@@ -102,7 +102,7 @@ def test_the_steps_lead_from_each_known_version_to_the_current_one() -> None:
 
 
 def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
-    """What every read says; by name in any order, which older versions have otherwise."""
+    """Return the results of every read; by name in any order, which differs in older versions."""
     found: list[Any] = [ap.get_titles(catalog, [title.key for title in some])]
     for title in some:
         found.append(ap.get_title(catalog, *title.key, consistent=True))
@@ -127,7 +127,7 @@ def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
 def test_every_read_answers_the_same_whatever_the_version(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
-    """Of a table of version 1, of both, and of the current one; and none writes."""
+    """For a table of version 1, a mixed one, and a current one; no read writes."""
     expected = answers(filled, some)
     before = grow_old(filled, age)
     assert answers(filled, some) == expected
@@ -138,11 +138,11 @@ def test_every_read_answers_the_same_whatever_the_version(
 def test_every_write_works_on_every_version_and_leaves_whole_titles_of_the_current(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
-    """What it wrote is of the current version in all its items, and the table is in step."""
+    """All written items have the current version, and the table is intact."""
     grow_old(filled, age)
     a, b, c, d, e, f, *_ = some
     expected = {title.key: title for title in some}
-    newcomer = a.replace(id=a.id + 8 * 10**6)  # of the same shard
+    newcomer = a.replace(id=a.id + 8 * 10**6)  # in the same shard
     changed = {
         a.key: ap.put_title(filled, a.replace(overview="Another.", genre_ids=[16, 35])),
         b.key: ap.update_popularity(filled, *b.key, b.popularity + 1),
@@ -168,7 +168,7 @@ def test_every_write_works_on_every_version_and_leaves_whole_titles_of_the_curre
 def test_an_equal_title_of_an_older_version_is_not_written(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
-    """Not by a load, nor by a put: only a migration writes for the version's sake."""
+    """Neither a load nor a put: only a migration writes just to change the version."""
     before = grow_old(filled, age)
     assert ap.load_titles(filled, some) == LoadReport(unchanged=len(some))
     ap.put_title(filled, some[0])
@@ -178,7 +178,7 @@ def test_an_equal_title_of_an_older_version_is_not_written(
 
 @pytest.mark.parametrize("age", AGES)
 def test_an_older_version_is_no_defect_and_is_counted(filled: Catalog, age: Age) -> None:
-    """`verify` finds nothing and says how many there are; `repair` leaves them."""
+    """`verify` finds nothing and reports their number; `repair` does not change them."""
     before = grow_old(filled, age)
     outdated = sum(map(evolution.is_outdated, before.values()))
     assert outdated == {"old": len(before), "new": 0}.get(age, outdated)
@@ -190,7 +190,7 @@ def test_an_older_version_is_no_defect_and_is_counted(filled: Catalog, age: Age)
 
 @pytest.mark.parametrize("age", AGES)
 def test_a_repair_of_older_items_writes_only_what_is_wrong(filled: Catalog, age: Age) -> None:
-    """One copy, a count and a slot, all of the current version then."""
+    """One copy, a count and a slot, which then have the current version."""
     before = grow_old(filled, age)
     copy = next(key for key in sorted(before) if key.SK.startswith("GENRE#"))
     tally = next(key for key in sorted(before) if key.SK == "TALLY")
@@ -211,7 +211,7 @@ def test_a_repair_of_older_items_writes_only_what_is_wrong(filled: Catalog, age:
 def test_an_item_of_the_current_version_that_does_not_say_what_it_is_is_a_finding(
     filled: Catalog,
 ) -> None:
-    """Whatever lost its `_type` gets it back."""
+    """An item without its `_type` gets it back."""
     for key in ITEMS.values():
         at = key(dump(filled))
         change(filled, at, _type={"S": "other"})
@@ -251,11 +251,11 @@ WRITES: dict[str, Write] = {
     "delete_title": lambda catalog, title: ap.delete_title(catalog, *title.key),
     "load_titles": lambda catalog, title: ap.load_titles(catalog, [_other(title)]),
 }
-"""Every write, each as a change of a title in all that it writes."""
+"""Every write, each as a change that affects all items of a title."""
 
 
 def assert_refused(catalog: Catalog, write: Write, title: AnyTitle) -> None:
-    """At once, naming both versions, and nothing was written."""
+    """Immediately, with both versions in the message, and nothing is written."""
     before = _items(catalog)
     words = f"is of version {CURRENT + 1}, this code writes version {CURRENT}"
     with catalog.trace() as trace, pytest.raises(SchemaMismatchError, match=words):
@@ -269,13 +269,13 @@ def _items(catalog: Catalog) -> Any:
 
 
 def test_every_write_is_among_those_that_are_refused() -> None:
-    """None is forgotten."""
+    """All writes are covered."""
     assert set(WRITES) == {p.name for p in ap.PATTERNS.values() if p.role == "write"}
 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_no_write_goes_over_a_newer_title(filled: Catalog, some: list[AnyTitle], name: str) -> None:
-    """It would lose what the newer version knows; reads still answer."""
+    """It would lose data of the newer version; reads still work."""
     title = some[0]
     change(filled, keys.title_key(title.key), _schema=NEWER)
     assert_refused(filled, WRITES[name], title)
@@ -286,14 +286,14 @@ def test_no_write_goes_over_a_newer_title(filled: Catalog, some: list[AnyTitle],
     "name", ["put_title", "update_title", "set_genres", "delete_title", "load_titles"]
 )
 def test_no_write_goes_over_a_newer_tally(filled: Catalog, some: list[AnyTitle], name: str) -> None:
-    """Also where the title itself is older, and the tally is not read before."""
+    """Even if the title itself is older, and the tally is not read first."""
     title = some[0]
     change(filled, keys.tally_key(title.kind, keys.shard_of(title.key)), _schema=NEWER)
     assert_refused(filled, WRITES[name], title)
 
 
 def test_no_new_title_is_counted_in_a_newer_tally(filled: Catalog, some: list[AnyTitle]) -> None:
-    """Neither by a put, nor by a load."""
+    """Neither by a put nor by a load."""
     title = some[0]
     change(filled, keys.tally_key(title.kind, keys.shard_of(title.key)), _schema=NEWER)
     newcomer = title.replace(id=title.id + 8 * 10**6)
@@ -303,7 +303,7 @@ def test_no_new_title_is_counted_in_a_newer_tally(filled: Catalog, some: list[An
 
 @pytest.mark.parametrize("newer", ["neighbour", "its slot", "the slot that becomes free"])
 def test_no_deletion_goes_over_what_is_newer_around_it(catalog: Catalog, newer: str) -> None:
-    """The title that takes over the slot, its slot, and the slot: none of them is read before."""
+    """The title that takes over the slot, its slot, and the last slot; none is read first."""
     one, other = movie(8, 28), movie(16, 28)
     ap.load_titles(catalog, [one, other])
     at = {
@@ -320,13 +320,13 @@ def test_the_offline_table_refuses_as_the_engines_do() -> None:
     title = movie(8, 28)
     items = offline_catalog([title]).items()
     for at, item in enumerate(items):
-        if item["SK"]["S"] not in ("ALL", "GENRE#28"):  # written with their title only
+        if item["SK"]["S"] not in ("ALL", "GENRE#28"):  # written together with their title
             newer = [*items[:at], item | {"_schema": NEWER}, *items[at + 1 :]]
             assert_refused(OfflineCatalog(items=newer), WRITES["delete_title"], title)
 
 
 def test_a_repair_leaves_what_is_newer(filled: Catalog) -> None:
-    """With the reason; what else is wrong there waits for the newer code."""
+    """With the reason; its other defects are left to newer code."""
     before = dump(filled)
     for what in ("membership", "tally", "slot"):
         change(filled, ITEMS[what](before), _schema=NEWER)

@@ -1,4 +1,4 @@
-"""What goes in comes out: each record exactly, through the codec and through the table."""
+"""Records are stored exactly, through the codec and through the table."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ ALL_DIGITS = Context(prec=200)
 
 @st.composite
 def titles_of_any_shape(draw: st.DrawFn, kind: Kind) -> tuple[Movie | TVShow, str]:
-    """Draw a valid record with unknown attributes, its keys in any order, and its JSON text."""
+    """Draw a valid record with unknown attributes and keys in any order, and its JSON text."""
     known = {name: FIELD_VALUES.get(name, texts) for name in FIELDS[kind]}
     optional = [name for name, field in FIELDS[kind].items() if not field.required]
     left_out = draw(st.sets(st.sampled_from(optional), max_size=3))
@@ -94,7 +94,7 @@ any_title = st.sampled_from(KINDS).flatmap(titles_of_any_shape)
 
 
 def _with_one_zero(value: Any) -> Any:
-    """Make -0.0 to 0.0: the one thing that the table does not keep."""
+    """Replace -0.0 by 0.0, the only difference that the table does not preserve."""
     if isinstance(value, dict):
         return {name: _with_one_zero(element) for name, element in value.items()}
     if isinstance(value, list):
@@ -119,7 +119,7 @@ def _all_of(catalog: Catalog, kind: Kind) -> Iterator[Movie | TVShow]:
 def test_each_record_of_the_catalogue_comes_out_as_it_went_in(
     full_catalog: Catalog, records: Records, kind: Kind
 ) -> None:
-    """By every way to read a title: alone, with genres, in a batch, in a list, in a sample."""
+    """In every read of a title: alone, with genres, in a batch, in a list, in a sample."""
     expected = {record["id"]: json.dumps(record) for record in records[kind].values()}
 
     asked = [TitleKey(kind, title_id) for title_id in expected]
@@ -160,7 +160,7 @@ def test_no_attribute_of_a_record_is_one_of_ours(drawn: tuple[Movie | TVShow, st
 
 
 def test_any_record_survives_the_table(engine: Engine, catalog: Catalog) -> None:
-    """As through the codec, and by every way to read it."""
+    """As through the codec, and in every read."""
 
     @settings(max_examples=scaled(60 if engine.is_quick else 40))
     @given(any_title, st.booleans())
@@ -206,7 +206,7 @@ def _record(**more: Any) -> dict[str, Any]:
     ids=["all_names", "a_list", "a_genre", "the_item", "the_escape"],
 )
 def test_no_record_can_reach_the_keys_of_an_index(catalog: Catalog, extra: dict[str, Any]) -> None:
-    """A record with keys named like ours is in its own lists only, and its item stays ours."""
+    """A record with keys named like index keys is in its own lists only, and its item is intact."""
     title = Movie.from_json(_record(**extra))
     ap.put_title(catalog, title)
 
@@ -229,7 +229,7 @@ def test_no_record_can_reach_the_keys_of_an_index(catalog: Catalog, extra: dict[
 
 
 def test_a_record_as_deep_as_may_be_survives_the_table(catalog: Catalog) -> None:
-    """DynamoDB nests 32 levels; what the model accepts, the engine takes and gives back."""
+    """DynamoDB nests 32 levels; whatever the model accepts, the engine stores and returns."""
     value: Any = 7.0
     for level in range(MAX_DEPTH - 1):
         value = [value] if level % 2 else {"_": value}
@@ -238,7 +238,7 @@ def test_a_record_as_deep_as_may_be_survives_the_table(catalog: Catalog) -> None
 
 
 def test_only_titles_of_unusual_shape_say_so(titles: list[Movie | TVShow]) -> None:
-    """No title of the catalogue's files carries ``_form``."""
+    """No title in the catalogue's files has ``_form``."""
     items = (codec.encode_title(title, version=1, slot=0) for title in titles)
     assert not [item["PK"] for item in items if codec.FORM in item]
 
@@ -259,7 +259,7 @@ def test_only_titles_of_unusual_shape_say_so(titles: list[Movie | TVShow]) -> No
 def test_the_form_tells_keys_order_and_types_where_they_differ(
     record: dict[str, Any], unusual: bool
 ) -> None:
-    """``_form`` is there for another set or order of keys, or a whole number of another type."""
+    """``_form`` records another set or order of keys, or a whole number of another type."""
     item = codec.encode_title(Movie.from_json(record), version=1, slot=0)
     assert (codec.FORM in item) is unusual
     assert json.dumps(codec.decode_title(item).to_json()) == json.dumps(record)
@@ -283,7 +283,7 @@ def test_a_number_has_the_type_the_model_says_whatever_text_the_engine_gives(tex
 
 @given(numbers)
 def test_a_number_is_the_same_in_every_notation(value: float) -> None:
-    """Plain, scientific and with zeros at the end: type and value are those of the record."""
+    """Plain, scientific and with trailing zeros: type and value are those of the record."""
     item = codec.encode_title(Movie.from_json(_record(popularity=value)), version=1, slot=0)
     exact = Decimal(item["popularity"]["N"])
     for text in (f"{exact:f}", f"{exact:E}", str(exact), str(exact.normalize(ALL_DIGITS))):
@@ -308,27 +308,27 @@ TITLE_7 = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "TITLE#movie#7"}}
     ids=["bare", "listing", "membership", "two_ids", "unknown", "padded"],
 )
 def test_an_item_that_is_no_title_is_named_in_the_error(item: Item, words: str) -> None:
-    """`UnknownEntityError`, never a KeyError or half a title."""
+    """`UnknownEntityError`, never a KeyError or an incomplete title."""
     with pytest.raises(UnknownEntityError, match=words):
         codec.decode_title(item)
 
 
 @pytest.mark.parametrize("doc", [None, {"N": "7"}, {"S": "{"}, {"S": "7"}, {"S": "{}"}], ids=str)
 def test_a_copy_without_its_record_is_named_in_the_error(doc: Any) -> None:
-    """`UnknownEntityError` with the item in it."""
+    """`UnknownEntityError` with the item in the message."""
     item = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "ALL"}, **({"_doc": doc} if doc else {})}
     with pytest.raises(UnknownEntityError, match=r"no copy of a movie.*TITLE#movie#7"):
         codec.decode_copy("movie", item)
 
 
 def test_a_slot_without_its_title_is_named_in_the_error() -> None:
-    """As a title or a copy: a sample says which item of the table is wrong."""
+    """Like a title or a copy: a sample reports the damaged item."""
     with pytest.raises(UnknownEntityError, match="SLOT#movie#7"):
         codec.decode_slot("movie", {"PK": {"S": "SLOT#movie#7"}, "SK": {"S": "SLOT#010"}})
 
 
 def test_items_that_the_model_does_not_know_are_named_by_every_read(catalog: Catalog) -> None:
-    """What somebody else wrote under a title's key is reported, not passed over."""
+    """An item of another program under a title's key is reported, not skipped."""
     client, table = catalog.client, catalog.table
     ap.put_title(catalog, Movie.from_json(_record()))
     client.put_item(TableName=table, Item={**TITLE_7, "SK": {"S": "NOTE#1"}})
@@ -382,11 +382,11 @@ def _split_numbers(value: Value) -> int:
 
 
 def test_the_size_of_an_item_is_what_the_engine_charges(engine: Engine, catalog: Catalog) -> None:
-    """One write unit for each 1,024 bytes begun, to the byte.
+    """One write unit for each started 1,024 bytes, exactly.
 
     The documentation gives the size of a number only approximately. The engine counts half a byte
-    for a digit unless there are some on both sides of the point; `item_size` always counts the
-    digits of base 100, which may be a byte more and is never less.
+    per digit unless there are digits on both sides of the point. `item_size` always counts digits
+    of base 100, which may be one byte more and is never less.
     """
     if engine.name != "dynoxide":
         pytest.skip("moto charges each write the same")

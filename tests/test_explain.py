@@ -1,4 +1,4 @@
-"""What explain tells of a call, and how it takes what it cannot call."""
+"""Explanations of calls, and of calls that cannot be made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP = Movie(
 
 
 def test_an_explanation_has_the_answer_and_the_requests_of_the_call(catalog: Catalog) -> None:
-    """The answer is what the function gives; the requests are those that it made, in order."""
+    """The answer is the function's result; the requests are those it made, in order."""
     explained = explain(catalog, ap.put_title, UP)
     assert explained.answer == UP
     asked = [request.operation for request in explained.comparison.requests]
@@ -27,7 +27,7 @@ def test_an_explanation_has_the_answer_and_the_requests_of_the_call(catalog: Cat
 
 
 def test_a_change_is_explained_by_its_own_requests_alone(catalog: Catalog) -> None:
-    """The read that tells how large the title was is not among them."""
+    """The read that determines the title's size is not among them."""
     ap.put_title(catalog, UP)
     explained = explain(catalog, ap.update_popularity, "movie", 1, 8.5)
     assert len(explained.comparison.requests) == 2
@@ -35,7 +35,7 @@ def test_a_change_is_explained_by_its_own_requests_alone(catalog: Catalog) -> No
 
 
 def test_an_error_of_the_call_is_kept_with_what_was_asked_before(catalog: Catalog) -> None:
-    """A title that is not there costs a request, too."""
+    """A missing title costs a request, too."""
     explained = explain(catalog, ap.get_title, "movie", 2)
     assert isinstance(explained.error, TitleNotFoundError)
     assert explained.answer is None
@@ -44,7 +44,7 @@ def test_an_error_of_the_call_is_kept_with_what_was_asked_before(catalog: Catalo
 
 @pytest.mark.parametrize("kind", ["film", None, 7])
 def test_an_argument_that_is_refused_is_the_error_of_the_call(catalog: Catalog, kind: Any) -> None:
-    """Nothing was asked, by reads and by writes."""
+    """No requests are made, by reads or by writes."""
     for explained in (
         explain(catalog, ap.get_title, kind, 1),
         explain(catalog, ap.update_popularity, kind, 1, 8.5),
@@ -63,13 +63,13 @@ def test_what_can_be_read_only_once_is_counted_and_handed_on(catalog: Catalog) -
 
 @pytest.mark.parametrize("pattern", ["list_everything", "", print])
 def test_what_is_no_access_pattern_is_refused(catalog: Catalog, pattern: Any) -> None:
-    """With the names of those that there are."""
+    """With the names of all access patterns."""
     with pytest.raises(InvalidArgumentError, match="get_title, get_titles"):
         explain(catalog, pattern)
 
 
 def test_arguments_that_do_not_fit_are_refused(catalog: Catalog) -> None:
-    """Too many, too few, or of another name."""
+    """Too many, too few, or with another name."""
     for args, kwargs in (((1, 2, 3, 4), {}), ((), {}), (("tv", 1), {"colour": "red"})):
         with pytest.raises(InvalidArgumentError, match="those of get_title"):
             explain(catalog, ap.get_title, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The extra ``fast`` changes how answers are read, and nothing that comes of it."""
+"""The extra ``fast`` changes how answers are parsed, but not their content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CALLS: dict[str, Any] = {
 }
 
 any_text = st.one_of(
-    st.text(st.characters(codec=None), max_size=8),  # lone surrogates, too
+    st.text(st.characters(codec=None), max_size=8),  # including lone surrogates
     st.sampled_from(("B", "BS", '"B"', '{"B":', "null", "é\u0000\u2028", "\U0001f600")),
 )
 base64_texts = st.binary(max_size=6).map(lambda value: b64encode(value).decode())
@@ -103,7 +103,7 @@ answers["query"] = answers["scan"] = st.fixed_dictionaries(
 def read_with_json(
     operation_model: Any, response_dict: Any, customized_response_dict: Any, **_event: object
 ) -> None:
-    """Read an answer as this package reads those to its own requests where orjson does not."""
+    """Parse an answer like this package does for its own requests without orjson."""
     body = response_dict["body"]
     if response_dict["status_code"] == 200 and not has_binary(body):
         content = json.loads(body.decode())
@@ -111,7 +111,7 @@ def read_with_json(
 
 
 class Wire:
-    """Three clients answered the same bytes: as botocore makes it, with orjson, without a walk."""
+    """Three clients that receive the same bytes: botocore's, with orjson, and without traversal."""
 
     def __init__(self) -> None:
         self.status, self.body = 200, b"{}"
@@ -139,7 +139,7 @@ class Wire:
         )
 
     def outcome(self, client: Any, call: str) -> Any:
-        """Give what the call gives, or the error that it raises, as something to compare."""
+        """Return the result of the call, or its error, in comparable form."""
         try:
             return getattr(client, call)(**CALLS[call])
         except ClientError as error:
@@ -149,7 +149,7 @@ class Wire:
 
 
 class _Raw:
-    """The bytes of an answer, as urllib3 would hand them out."""
+    """The bytes of an answer, in the form of urllib3's response."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -182,7 +182,7 @@ def _sorted(value: Any) -> Any:
 @settings(max_examples=scaled(150))
 @given(data=st.data())
 def test_any_answer_reads_the_same(wire: Wire, call: str, data: st.DataObject) -> None:
-    """Attributes of all types and names, however they are escaped: values and types are equal."""
+    """Attributes of all types and names, with any escapes: values and types are equal."""
     answer = data.draw(answers[call])
     wire.status = 200
     wire.body = json.dumps(answer, ensure_ascii=data.draw(st.booleans())).encode(
@@ -210,13 +210,13 @@ def test_any_answer_reads_the_same(wire: Wire, call: str, data: st.DataObject) -
     ],
 )
 def test_what_is_no_answer_fails_the_same(wire: Wire, call: str, status: int, body: bytes) -> None:
-    """Errors of the service, broken answers and answers of somebody else: the same exception."""
+    """Errors of the service, broken answers and foreign ones raise the same exception."""
     wire.status, wire.body = status, body
     _hold_equal(wire, call)
 
 
 def _parsed(status: int, body: bytes) -> tuple[dict[str, Any], bytes]:
-    """Give what orjson took of an answer to GetItem, and what is left for botocore."""
+    """Return what orjson parsed of a GetItem answer, and what is left for botocore."""
     taken: dict[str, Any] = {}
     response = {"status_code": status, "body": body}
     operation = boto3.client("dynamodb").meta.service_model.operation_model("GetItem")
@@ -237,7 +237,7 @@ def _reads_with_orjson(client: Any) -> bool:
 
 
 def test_an_answer_is_read_by_orjson_where_it_can() -> None:
-    """Else all of the above would compare botocore with itself."""
+    """Otherwise the tests above would compare botocore with itself."""
     taken, left = _parsed(200, b'{"Item": {"title": {"S": "Black Lotus"}}, "New": 1}')
     assert taken == {"Item": {"title": {"S": "Black Lotus"}}}
     assert left == b""
@@ -253,7 +253,7 @@ def test_what_orjson_would_read_otherwise_is_left_to_botocore(status: int, body:
 
 
 def test_a_client_of_the_callers_own_is_left_as_it_is() -> None:
-    """Only the client that a handle makes for itself is changed."""
+    """Only clients created by a handle are changed."""
 
     own = boto3.client("dynamodb")
     assert not _reads_with_orjson(Catalog("t", client=own).client)
@@ -261,7 +261,7 @@ def test_a_client_of_the_callers_own_is_left_as_it_is() -> None:
 
 
 def test_without_orjson_everything_works_as_ever() -> None:
-    """And importing the package, or making a client, asks nobody for it."""
+    """Importing the package or creating a client does not require it."""
     code = (
         "import sys; sys.modules['orjson'] = None\n"
         "from catalog_model import Catalog\n"

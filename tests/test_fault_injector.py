@@ -1,4 +1,4 @@
-"""Faults on the way: each kind happens as DynamoDB and networks have it, and can be told of."""
+"""Injected faults: each kind occurs as with DynamoDB and real networks, and can be detected."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def client(table: Catalog) -> Any:
 
 
 def add_one(catalog: Catalog, key: Any = COUNTER) -> dict[str, Any]:
-    """Write the request that adds 1 to a counter."""
+    """Return the request that adds 1 to a counter."""
     return {
         "TableName": catalog.table,
         "Key": key,
@@ -83,7 +83,7 @@ RETRIED: list[tuple[FaultKind, type[CatalogError]]] = [
 def test_a_fault_hits_each_try_and_botocore_tries_again(
     table: Catalog, kind: FaultKind, error: type[CatalogError]
 ) -> None:
-    """Three tries in vain and the fourth answers; where that fails, too, it is our error."""
+    """Three attempts fail and the fourth succeeds; if it fails, too, the error is translated."""
     her = ap.put_title(table, movie(1))
     with table.trace() as trace, inject_faults(table, [Fault(kind, at=[1, 2, 3])]) as injector:
         assert ap.get_title(table, "movie", 1) == her
@@ -96,7 +96,7 @@ def test_a_fault_hits_each_try_and_botocore_tries_again(
 
 
 def test_an_injected_error_looks_like_the_services(table: Catalog, client: Any) -> None:
-    """Code, status, message and the id of the request."""
+    """Code, status, message and request id."""
     with inject_faults(table, [Fault("internal_error")]), pytest.raises(ClientError) as caught:
         client.get_item(TableName=table.table, Key=COUNTER)
     answer = caught.value.response
@@ -161,7 +161,7 @@ def test_a_conflict_names_one_action_in_the_order_of_the_actions(
 
 
 def test_a_write_begins_anew_after_conflicts_and_gives_up_at_last(table: Catalog) -> None:
-    """Eleven conflicts are survived; when every try meets one, nothing was applied."""
+    """Eleven conflicts are survived; if every attempt has one, nothing was applied."""
     ap.put_title(table, movie(1, popularity=1))
     with inject_faults(table, [Fault("conflict", at=range(1, 12))]) as injector:
         assert ap.update_popularity(table, "movie", 1, 2).popularity == 2
@@ -174,7 +174,7 @@ def test_a_write_begins_anew_after_conflicts_and_gives_up_at_last(table: Catalog
 def test_a_request_cut_off_before_it_was_sent_is_not_applied(
     engine: Engine, table: Catalog, client: Any
 ) -> None:
-    """And one whose answer is lost is: a plain update that is repeated then counts twice."""
+    """A lost answer means that it was: a plain update that is retried then counts twice."""
     with inject_faults(table, [Fault("connection_reset", at=[1, 2])]):
         client.update_item(**add_one(table))
     assert counted(engine, table) == 1
@@ -184,7 +184,7 @@ def test_a_request_cut_off_before_it_was_sent_is_not_applied(
 
 
 def test_an_answer_is_lost_in_two_ways(table: Catalog, client: Any) -> None:
-    """The connection breaks, or nobody waits any longer."""
+    """The connection breaks, or the client's time-out expires."""
     seen = set()
     for seed in range(8):
         with (
@@ -200,7 +200,7 @@ def test_an_answer_is_lost_in_two_ways(table: Catalog, client: Any) -> None:
 def test_a_transaction_whose_answer_is_lost_is_applied_once(
     engine: Engine, table: Catalog, client: Any, lost: int
 ) -> None:
-    """The token makes botocore's repetition harmless, however often it is needed."""
+    """The token makes botocore's retry harmless, however often it is needed."""
     sent: list[str] = []
     with (
         hooked(table, "before-send.dynamodb.TransactWriteItems", token_seen(sent)),
@@ -214,7 +214,7 @@ def test_a_transaction_whose_answer_is_lost_is_applied_once(
 
 
 def token_seen(sent: list[str]) -> Callable[..., None]:
-    """Make a hook that notes the tokens of the requests that go out."""
+    """Make a hook that records the tokens of the requests sent."""
 
     def see(request: Any, **_: Any) -> None:
         sent.append(json.loads(request.body)["ClientRequestToken"])
@@ -225,7 +225,7 @@ def token_seen(sent: list[str]) -> Callable[..., None]:
 def test_a_token_is_good_also_when_no_answer_came_at_all(
     engine: Engine, table: Catalog, client: Any
 ) -> None:
-    """The caller may ask again: it is not applied again, and another request is refused."""
+    """The caller may send it again: it is not applied twice; a different request is rejected."""
     request: Any = {"TransactItems": [{"Update": add_one(table)}], "ClientRequestToken": "mine"}
     with inject_faults(table, [Fault("lost_answer", at=range(1, TRIES + 1))]):
         with pytest.raises((ConnectionClosedError, ReadTimeoutError)):
@@ -242,7 +242,7 @@ def test_a_token_is_good_also_when_no_answer_came_at_all(
 def test_a_lost_answer_of_a_write_is_never_taken_for_somebody_elses_write(
     table: Catalog,
 ) -> None:
-    """Who created is not told that it exists already, who deleted not that nothing was there."""
+    """A creation is not answered with "exists", nor a deletion with "does not exist"."""
     lost = [Fault("lost_answer", at=[1, 2], operations=["TransactWriteItems"])]
     her = movie(1, 18, popularity=1)
     with inject_faults(table, lost) as injector:
@@ -256,7 +256,7 @@ def test_a_lost_answer_of_a_write_is_never_taken_for_somebody_elses_write(
 
 
 def test_a_transaction_carried_out_is_not_cancelled_after_that(table: Catalog) -> None:
-    """When its answer was lost, its repetition is answered, or refused before it is looked at."""
+    """If its answer was lost, its retry is answered, or rejected before it is processed."""
     faults = [Fault("lost_answer", at=[1]), Fault("conflict"), Fault("throttling", at=[2])]
     for seed in range(10):
         with inject_faults(table, faults, seed=seed) as injector:
@@ -268,7 +268,7 @@ def test_a_transaction_carried_out_is_not_cancelled_after_that(table: Catalog) -
 def test_parts_of_a_batch_are_left_out_and_not_asked_of_the_engine(
     table: Catalog, client: Any
 ) -> None:
-    """At least one, at times all; what is left out comes back as it was asked for."""
+    """At least one, sometimes all; they are returned in the form of the request."""
     keys: Any = [{"PK": {"S": "P"}, "SK": {"S": str(number)}} for number in range(5)]
     for key in keys:
         client.put_item(TableName=table.table, Item=key)
@@ -289,7 +289,7 @@ def test_parts_of_a_batch_are_left_out_and_not_asked_of_the_engine(
 
 
 def test_writes_of_a_batch_are_left_out(engine: Engine, table: Catalog, client: Any) -> None:
-    """Those that come back are not there; those that do not are."""
+    """The returned writes are not applied; the others are."""
     name, written = table.table, 0
     for seed in range(10):
         keys: Any = [{"PK": {"S": "P"}, "SK": {"S": f"{seed}-{at}"}} for at in range(3)]
@@ -307,7 +307,7 @@ def test_writes_of_a_batch_are_left_out(engine: Engine, table: Catalog, client: 
 
 @contextmanager
 def sending(catalog: Catalog, sent: list[dict[str, Any]]) -> Iterator[None]:
-    """Note what an engine gets to see: no request that is answered before it."""
+    """Record what an engine receives: no request that is answered before it."""
 
     def see(request: Any, **_: Any) -> None:
         if ".invalid" not in request.url:
@@ -318,7 +318,7 @@ def sending(catalog: Catalog, sent: list[dict[str, Any]]) -> Iterator[None]:
 
 
 def test_batches_with_parts_left_out_still_answer_in_full(stocked: Catalog) -> None:
-    """They are asked again for the rest until all is there."""
+    """The rest is requested again until it is complete."""
     keys = [TitleKey("movie", number) for number in range(1, 131)]
     undisturbed = ap.get_titles(stocked, keys)
     with inject_faults(stocked, [Fault("unprocessed", 0.8)], seed=3) as injector:
@@ -329,7 +329,7 @@ def test_batches_with_parts_left_out_still_answer_in_full(stocked: Catalog) -> N
 
 
 def test_a_slow_answer_takes_its_time(table: Catalog) -> None:
-    """By the function that is handed in; the answer is the engine's."""
+    """By the function that was passed in; the answer is the engine's."""
     slept: list[float] = []
     slow = [Fault("slow_answer", at=[2], seconds=7.5)]
     with inject_faults(table, slow, sleep=slept.append) as injector:
@@ -350,7 +350,7 @@ changes = st.tuples(st.integers(1, 3), st.integers(0, 3), st.sampled_from(((), (
 def test_a_stale_index_answers_as_it_was_so_many_writes_before(
     engine: Engine, before: list[Any], after: list[Any], lag: int
 ) -> None:
-    """Every list, page by page, in every order; reads of the table are of now."""
+    """Every list, page by page, in every order; reads of the table are current."""
     with fresh_table(engine) as table:
         for each in before:
             put_or_delete(table, each)
@@ -369,7 +369,7 @@ def test_a_stale_index_answers_as_it_was_so_many_writes_before(
 
 
 def put_or_delete(catalog: Catalog, change: tuple[int, int, tuple[int, ...]]) -> bool:
-    """Put a movie, or delete it where its popularity is 0; tell whether that was a write."""
+    """Put a movie, or delete it if its popularity is 0; return whether that was a write."""
     number, popularity, genres = change
     known = ap.get_titles(catalog, [TitleKey("movie", number)])[0]
     if popularity:
@@ -381,7 +381,7 @@ def put_or_delete(catalog: Catalog, change: tuple[int, int, tuple[int, ...]]) ->
 
 
 def lists_of(catalog: Catalog) -> list[list[AnyTitle]]:
-    """Read lists of all indexes, two titles a page."""
+    """Read lists from all indexes, two titles per page."""
     lists = [ap.list_titles(catalog, "movie", order=order) for order in ("rating", "release")]
     found = [list(page) for page in lists]
     for descending in (True, False):
@@ -397,7 +397,7 @@ def lists_of(catalog: Catalog) -> list[list[AnyTitle]]:
 
 
 def test_a_stale_index_is_charged_as_the_table_it_belongs_to(table: Catalog, client: Any) -> None:
-    """What an answer says of capacity names no copy, and a refused write is none."""
+    """Its reported capacity names no copy, and a rejected write does not count as a write."""
     ap.put_title(table, movie(1, popularity=1))
     query: Any = {
         "TableName": table.table,
@@ -423,7 +423,7 @@ def test_a_stale_index_is_charged_as_the_table_it_belongs_to(table: Catalog, cli
 def test_what_the_injector_asks_itself_is_neither_hit_nor_counted(
     table: Catalog, client: Any
 ) -> None:
-    """To keep up its copy it reads and writes; a user's faults are for the user's requests."""
+    """It reads and writes to maintain its copy; faults are for the user's requests only."""
     faults = [Fault("stale_index"), Fault("unprocessed", at=[1]), Fault("throttling", at=[1])]
     with inject_faults(table, faults) as injector:
         for _ in range(4):
@@ -434,13 +434,13 @@ def test_what_the_injector_asks_itself_is_neither_hit_nor_counted(
 
 
 def handlers(catalog: Catalog) -> list[Any]:
-    """List who listens to the client's events."""
+    """Return the handlers of the client's events."""
     trie = catalog.client.meta.events._emitter._handlers  # type: ignore[attr-defined]
     return [list(trie.prefix_search(event)) for event in EVENTS]
 
 
 def test_nothing_is_left_registered_after_the_block(table: Catalog) -> None:
-    """However it ends; inside of it there is one more who listens to each event."""
+    """However it ends; in the block each event has one more handler."""
     before = handlers(table)
     faults = [Fault("internal_error"), Fault("stale_index")]
     with inject_faults(table, faults):
@@ -454,7 +454,7 @@ def test_nothing_is_left_registered_after_the_block(table: Catalog) -> None:
 
 
 def test_requests_that_are_not_hit_pass_as_they_are(table: Catalog, client: Any) -> None:
-    """Only what is named is hit, and only for the share that is asked for."""
+    """Only what is named is affected, and only the requested share."""
     only = [Fault("internal_error", operations=["Query"]), Fault("throttling", 0.0)]
     with inject_faults(table, only) as injector:
         ap.put_title(table, movie(1))
@@ -474,7 +474,7 @@ def test_requests_that_are_not_hit_pass_as_they_are(table: Catalog, client: Any)
 
 
 def test_one_block_in_another_hits_too(table: Catalog) -> None:
-    """Each with faults of its own, and a try has one of them."""
+    """Each with its own faults; an attempt has one of them."""
     her = ap.put_title(table, movie(1))
     with (
         inject_faults(table, [Fault("throttling", at=[1])]) as outer,
@@ -502,13 +502,13 @@ NONSENSE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("arguments", NONSENSE, ids=repr)
 def test_a_fault_that_makes_no_sense_is_refused(arguments: dict[str, Any]) -> None:
-    """One that could never happen, too: a test with it would prove nothing."""
+    """Including faults that could never occur, with which a test would prove nothing."""
     with pytest.raises(InvalidArgumentError):
         Fault(**arguments)
 
 
 def test_faults_that_make_no_sense_together_are_refused(table: Catalog) -> None:
-    """Operations that there are not, two lags at once, a table that there is not."""
+    """Unknown operations, two lags at once, a missing table."""
     both = [Fault("stale_index", lag=1), Fault("stale_index", lag=2)]
     bad: list[Any] = [[Fault("throttling", operations=["Qurey"])], both, Fault("throttling"), [1]]
     for faults in bad:
@@ -522,7 +522,7 @@ def test_faults_that_make_no_sense_together_are_refused(table: Catalog) -> None:
 
 
 def test_the_documentation_lists_every_kind() -> None:
-    """As it is said in the code."""
+    """With the text in the code."""
     page = (ROOT / "docs" / "testing.md").read_text("utf-8")
     for kind, text in FAULT_KINDS.items():
         assert f"| `{kind}` | {text} |" in page

@@ -1,4 +1,4 @@
-"""The laws of the model under every kind of fault, on histories of a few seeds; see `fault_laws`.
+"""The laws of the model under every kind of fault, for histories of a few seeds; see `fault_laws`.
 
 `make soak` runs many more.
 """
@@ -27,20 +27,20 @@ from catalog_model.table import keys
 from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
 
 HISTORIES = {"moto": (range(6), 25), "dynoxide": (range(12), 30)}
-"""Seeds, of which six in a row have all mixes of faults, and lengths; moto takes its time."""
+"""Seeds, of which six in a row have all mixes of faults, and lengths; moto is slow."""
 
 HER = movie(1, 18, popularity=1)
 
 
 def test_the_laws_hold_under_every_kind_of_fault(engine: Engine) -> None:
-    """Acknowledged, refused, unknown; read right or not at all; and everything in step.
+    """Acknowledged, rejected, unknown; correct reads or errors; and an intact table.
 
-    A kind of fault or an outcome that never came would prove nothing.
+    A kind of fault or an outcome that never occurred would prove nothing.
     """
     seeds, length = HISTORIES[engine.name]
     tally = run_histories(engine, seeds, length)
     assert tally.faults.keys() == FAULT_KINDS.keys()
-    assert set(tally.missing()) <= {"not verified"}  # which has a test of its own
+    assert set(tally.missing()) <= {"not verified"}  # which has a separate test
     assert tally.histories == len(seeds)
 
 
@@ -53,7 +53,7 @@ def test_a_history_follows_from_its_seed(engine: Engine) -> None:
 
 @pytest.mark.parametrize("lags", [True, False])
 def test_a_shorter_history_is_the_beginning_of_a_longer(lags: bool) -> None:
-    """So the shortest that breaks a law is found by running beginnings again."""
+    """So the shortest violation of a law is found by running shorter histories."""
     longer = list(islice(operations_of(5, lags=lags), 60))
     assert list(islice(operations_of(5, lags=lags), 20)) == longer[:20]
     assert longer != list(islice(operations_of(6, lags=lags), 60))
@@ -69,12 +69,12 @@ def test_every_access_pattern_is_among_the_operations() -> None:
     writes = {each.name for each in drawn if isinstance(each, Write)}
     invalid = {"too large", "no number"}
     assert writes - invalid == {"put", "create", "popularity", "votes", "genres", "delete"}
-    others = {"load_titles", "update_title"}  # what histories of their own have
+    others = {"load_titles", "update_title"}  # which other histories cover
     assert len(patterns) == len(reads) + len(writes - invalid - {"create"}) + len(others)
 
 
 def test_every_kind_of_fault_is_in_the_mixes() -> None:
-    """And with each lag; a tally without one of them says which."""
+    """With each lag as well; a tally without one of them reports it."""
     mixes = [faults_of(seed) for seed in range(36)]
     assert {each.kind for mix in mixes for each in mix} == set(FAULT_KINDS)
     lags = [each.lag for mix in mixes for each in mix if each.kind == "stale_index"]
@@ -83,7 +83,7 @@ def test_every_kind_of_fault_is_in_the_mixes() -> None:
 
 
 def test_what_a_title_may_be_follows_from_the_answers() -> None:
-    """One value where the answer is known, two where it is not, none where it is wrong."""
+    """One value if the answer is known, two if it is not, none if it is wrong."""
     put, delete = Write("put", HER.key, HER), Write("delete", HER.key)
     create, votes = Write("create", HER.key, HER), Write("votes", HER.key, {"vote_count": 3})
     voted = HER.replace(vote_count=3)
@@ -102,7 +102,7 @@ def test_what_a_title_may_be_follows_from_the_answers() -> None:
 def test_a_broken_law_is_told_with_its_seed_and_its_shortest_history(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That one breaks it again, and one operation less does not."""
+    """That one violates it again, and one operation less does not."""
     monkeypatch.setattr(ap, "delete_title", ap.get_title)  # which deletes nothing
     with pytest.raises(Violation, match=ACKNOWLEDGED) as caught:
         run_histories(engine, [0], 16)
@@ -117,7 +117,7 @@ def test_a_broken_law_is_told_with_its_seed_and_its_shortest_history(
 
 @pytest.fixture
 def disturbed(engine: Engine) -> Iterator[Catalog]:
-    """A handle, with a client of its own, on a table with some titles."""
+    """A handle, with its own client, on a table with some titles."""
     catalog = Engine(engine.name, engine.endpoint_url).catalog()
     create_table(catalog)
     some: list[AnyTitle] = [movie(number, 18, number % 3 + 1) for number in range(1, 9)]
@@ -127,7 +127,7 @@ def disturbed(engine: Engine) -> Iterator[Catalog]:
 
 
 MOVED = movie(1, 18, 2, popularity=0, vote_average=0, vote_count=100)
-"""The first movie, which goes from the top of each list to the end, and to more votes."""
+"""The first movie, which moves from the top of each list to the end, and to more votes."""
 
 MERGED: dict[str, Callable[[Catalog], Page[AnyTitle]]] = {
     "any": lambda c: ap.list_titles_in_genres(c, "movie", [2, 18], match="any"),
@@ -137,7 +137,7 @@ MERGED: dict[str, Callable[[Catalog], Page[AnyTitle]]] = {
 
 @pytest.mark.parametrize("name", MERGED)
 def test_a_page_of_several_requests_has_each_title_once(disturbed: Catalog, name: str) -> None:
-    """Also one that changes its place while they are made: where the first of them saw it."""
+    """Even one that changes its place during the read: at the place that was read first."""
     ap.put_title(disturbed, MOVED.replace(popularity=9, vote_average=9, vote_count=1))
     for at in range(1, 11):
         with inject_faults(disturbed, [Fault("stale_index", at=[at])]) as injector:
@@ -152,7 +152,7 @@ def test_a_page_of_several_requests_has_each_title_once(disturbed: Catalog, name
 def test_verify_under_faults_reports_what_is_there_or_raises_an_error(
     disturbed: Catalog, is_damaged: bool
 ) -> None:
-    """Never a finding that is none, and never one that is missing."""
+    """It reports no false finding and misses none."""
     if is_damaged:
         key = keys.membership_key(HER.key, 18)
         name = disturbed.table
@@ -178,6 +178,6 @@ def test_verify_under_faults_reports_what_is_there_or_raises_an_error(
 
 
 def findings(report: Report) -> tuple[Finding, ...]:
-    """Give what a report says, which is about all titles."""
+    """Return the problems in a report, which covers all titles."""
     assert (report.titles, report.undecided) == (8, ())
     return report.findings

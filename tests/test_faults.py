@@ -1,4 +1,4 @@
-"""Errors of the service, of the network and of the configuration arrive as ours."""
+"""Errors of the service, of the network and of the configuration are translated."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
             "TransactionCanceledException",
             reasons=("ProvisionedThroughputExceeded", "ConditionalCheckFailed"),
         ),
-        LostRaceError,  # the same transaction would not be taken later, either
+        LostRaceError,  # the same transaction would fail later, too
     ),
     (
         refusal(
@@ -74,7 +74,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
         errors.ServiceError,
     ),
     (refusal("TransactionCanceledException"), errors.ServiceError),
-    (refusal("TransactionInProgressException"), errors.ServiceError),  # our own try, not another's
+    (refusal("TransactionInProgressException"), errors.ServiceError),  # an attempt of the same call
     (botocore.EndpointConnectionError(endpoint_url="http://x"), errors.UnreachableError),
     (botocore.ConnectTimeoutError(endpoint_url="http://x"), errors.UnreachableError),
     (botocore.ReadTimeoutError(endpoint_url="http://x"), errors.UnreachableError),
@@ -89,12 +89,12 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
 def test_each_error_of_botocore_has_one_of_ours(
     theirs: Exception, ours: type[errors.CatalogError]
 ) -> None:
-    """One tree, by what the caller can do about it."""
+    """One tree, by what the caller can do about them."""
     assert type(translate(theirs, "films")) is ours
 
 
 def test_an_unnamed_error_of_the_service_shows_its_code_and_request() -> None:
-    """What support asks for."""
+    """AWS support needs both."""
     error = translate(refusal("SomethingNewException"), "films")
     assert isinstance(error, errors.ServiceError)
     assert (error.code, error.request_id) == ("SomethingNewException", "REQ1")
@@ -102,7 +102,7 @@ def test_an_unnamed_error_of_the_service_shows_its_code_and_request() -> None:
 
 
 def test_every_error_hangs_in_the_tree_of_the_docs() -> None:
-    """The tree in the module's docstring is the tree of the classes."""
+    """The tree in the module's docstring is that of the classes."""
     drawn = [line for line in (errors.__doc__ or "").splitlines() if "── " in line]
     lines = [line.partition("── ")[2].split()[0] for line in drawn]
     assert sorted([*lines, "CatalogError"]) == sorted(errors.__all__)
@@ -112,14 +112,14 @@ def test_every_error_hangs_in_the_tree_of_the_docs() -> None:
 
 
 def test_bad_arguments_are_value_errors_and_missing_titles_lookup_errors() -> None:
-    """So that code which knows only Python catches them, too."""
+    """So code that knows only Python's exceptions catches them, too."""
     for ours in (errors.InvalidTitleError, errors.InvalidArgumentError, errors.InvalidCursorError):
         assert issubclass(ours, ValueError)
     assert issubclass(errors.TitleNotFoundError, LookupError)
 
 
 def test_the_cause_stays_readable(catalog: Catalog) -> None:
-    """botocore's error is the cause of ours."""
+    """botocore's error is the cause."""
     missing = Catalog("not-there-at-all", client=catalog.client)
     with pytest.raises(errors.TableNotFoundError) as caught:
         ap.get_title(missing, "movie", 1)
@@ -143,7 +143,7 @@ def test_without_region_or_credentials_nothing_is_sent(monkeypatch: pytest.Monke
 def test_a_write_that_loses_every_race_is_a_conflict(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tried anew several times, then ConflictError; nothing of it was applied."""
+    """Several attempts, then ConflictError; nothing was applied."""
     title = Movie(id=1, title="Up", genre_ids=[], popularity=1, vote_average=1, vote_count=1)
     ap.put_title(catalog, title)
     tries = []
@@ -161,7 +161,7 @@ def test_a_write_that_loses_every_race_is_a_conflict(
 
 
 def test_environment_names_table_and_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CATALOG_TABLE, CATALOG_CURSOR_SECRET, and AWS_REGION where AWS_DEFAULT_REGION is not set."""
+    """CATALOG_TABLE, CATALOG_CURSOR_SECRET, and AWS_REGION if AWS_DEFAULT_REGION is not set."""
     assert Catalog.from_env().table == "netflix-movie-catalog"
     monkeypatch.setenv("CATALOG_TABLE", "films")
     monkeypatch.setenv("CATALOG_CURSOR_SECRET", "s3cret")
@@ -174,7 +174,7 @@ def test_environment_names_table_and_region(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_settings_are_those_of_a_service_and_can_be_changed() -> None:
-    """Connect 2 s, read 5 s, a pool for threads, a short user agent; config goes before."""
+    """Connect 2 s, read 5 s, a pool for threads, a short user agent; config takes precedence."""
     config: Any = Catalog("films").client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (2, 5)
     assert config.user_agent.startswith("catalog-model/")
@@ -183,7 +183,7 @@ def test_settings_are_those_of_a_service_and_can_be_changed() -> None:
 
 
 def test_making_a_handle_opens_nothing() -> None:
-    """The client is made at the first request, once for all threads."""
+    """The client is created at the first request, once for all threads."""
     with mock_aws():
         catalog = Catalog("films", endpoint_url="http://127.0.0.1:9")
         assert catalog._gateway is None

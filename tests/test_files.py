@@ -1,4 +1,4 @@
-"""Reading the application's files: all of a record or a reason, all of a file or one error."""
+"""Reading the application's files: records are complete or rejected, files are read or fail."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WANTED_FILE = "a JSON object of records under their ids, a list of them or a pag
 
 
 def written(folder: Path, content: str | bytes | Any) -> Path:
-    """Write a file: bytes and text as they are, anything else as JSON."""
+    """Write a file: bytes and text unchanged, anything else as JSON."""
     path = folder / "data.json"
     if not isinstance(content, (str, bytes)):
         content = json.dumps(content)
@@ -49,7 +49,7 @@ def written(folder: Path, content: str | bytes | Any) -> Path:
 
 
 def test_the_sample_data_loads_without_a_rejection() -> None:
-    """The package brings about 60 movies and 40 shows that are valid."""
+    """The package contains about 60 movies and 40 shows, all valid."""
     titles = read_folder(sample_folder())
     kinds = [type(title) for title in titles]
     assert (kinds.count(Movie), kinds.count(TVShow)) == (60, 40)
@@ -57,7 +57,7 @@ def test_the_sample_data_loads_without_a_rejection() -> None:
 
 
 def test_titles_come_in_the_order_of_the_file_and_unchanged(tmp_path: Path) -> None:
-    """A record comes out of the file as it went in: keys, order and types."""
+    """Keys, order and types of a record are those in the file."""
     records = {str(n): {"x": [1.0, None], **RECORD, "id": n} for n in (9, 3, 7)}
     titles = read_titles(written(tmp_path, records), "movie")
     assert json.dumps([title.to_json() for title in titles if isinstance(title, Movie)]) == (
@@ -67,7 +67,7 @@ def test_titles_come_in_the_order_of_the_file_and_unchanged(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_unicode_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
-    """With a byte order mark or without."""
+    """With or without a byte order mark."""
     text = json.dumps({"5": RECORD}, ensure_ascii=False)
     assert read_titles(str(written(tmp_path, text.encode(encoding))), "movie") == [
         Movie.from_json(RECORD)
@@ -108,14 +108,14 @@ def test_a_bad_record_is_rejected_and_the_others_load(
 
 
 def test_a_key_that_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
-    """Whatever a rejection holds can be written as UTF-8."""
+    """The text of a rejection can always be encoded as UTF-8."""
     (rejection,) = read_titles(written(tmp_path, {"\ud800": 1}), "movie")
     assert isinstance(rejection, Rejection)
     assert rejection.key == "\\ud800"
 
 
 def test_a_record_that_is_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
-    """Also near the depth at which Python itself gives up."""
+    """Including depths close to Python's own limit."""
     deep = "[" * 800 + "]" * 800
     record = json.dumps(RECORD)[:-1] + f', "x": {deep}}}'
     (rejection,) = read_titles(written(tmp_path, f'{{"5": {record}}}'), "movie")
@@ -152,7 +152,7 @@ def test_a_record_that_is_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
 def test_a_file_that_is_no_object_of_records_is_one_error(
     tmp_path: Path, content: str | bytes, message: str
 ) -> None:
-    """It names the file and, for a syntax error, the place."""
+    """The error names the file and, for a syntax error, the position."""
     path = written(tmp_path, content)
     with pytest.raises(InvalidArgumentError) as refused:
         read_titles(path, "movie")
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_object_of_records_is_one_error(
 
 
 def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
-    """Missing, or a folder, or no path at all."""
+    """Missing, or a folder, or not a path."""
     cases: list[tuple[Path | str, str]] = [
         (tmp_path / "nothing.json", "cannot be read: No such file or directory"),
         (tmp_path, "cannot be read: Is a directory"),
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_needs_both_files(tmp_path: Path) -> None:
-    """Nothing is read in part."""
+    """Otherwise nothing is read."""
     (tmp_path / FILE_NAMES["movie"]).write_text("{}")
     with pytest.raises(InvalidArgumentError, match=r"data_tv\.json: cannot be read"):
         read_folder(tmp_path)
@@ -187,7 +187,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 
 def test_one_record_is_read_by_itself() -> None:
-    """With the same strictness, and the source in the error."""
+    """With the same checks, and the source in the error."""
     assert parse_title(json.dumps(RECORD).encode(), "movie", "x") == Movie.from_json(RECORD)
     with pytest.raises(InvalidTitleError, match=r"up\.json: a tv record needs 'name'"):
         parse_title(json.dumps(RECORD).encode(), "tv", "up.json")

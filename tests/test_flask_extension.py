@@ -70,7 +70,7 @@ STATUS = {
 
 
 def movie(title_id: int) -> Movie:
-    """Give a small movie."""
+    """Return a small movie."""
     record = {
         "genre_ids": [28],
         "id": title_id,
@@ -84,18 +84,18 @@ def movie(title_id: int) -> Movie:
 
 
 def serving_of(app: Flask) -> Serving:
-    """What the extension keeps for an application."""
+    """Return what the extension stores for an application."""
     kept: Serving = app.extensions["catalog_model"]
     return kept
 
 
 def dead_catalog() -> Catalog:
-    """Give a handle on an endpoint where nobody listens."""
+    """Return a handle on an endpoint that does not respond."""
     return Catalog("t", region="us-east-1", endpoint_url=NOT_EVEN_A_PORT)
 
 
 def raising(error: Exception, **settings: Any) -> Flask:
-    """Give an application whose one view fails."""
+    """Return an application whose only view fails."""
     app = Flask("test")
     FlaskCatalog(app, catalog=dead_catalog(), **settings)
 
@@ -110,7 +110,7 @@ def raising(error: Exception, **settings: Any) -> Flask:
 
 
 def test_one_extension_serves_several_applications() -> None:
-    """Each has a handle of its own."""
+    """Each has a separate handle."""
     extension = FlaskCatalog()
     apps = {name: Flask(name) for name in ("one", "other")}
     for name, app in apps.items():
@@ -123,7 +123,7 @@ def test_one_extension_serves_several_applications() -> None:
 
 
 def test_the_extension_holds_no_application() -> None:
-    """An application that nobody needs any more is gone, though the extension lives."""
+    """An application that is no longer used is freed, though the extension still exists."""
     extension = FlaskCatalog()
     app = Flask("test")
     extension.init_app(app)
@@ -135,7 +135,7 @@ def test_the_extension_holds_no_application() -> None:
 
 
 def test_the_configuration_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what neither says is as `Catalog.from_env` has it."""
+    """The default for other settings is that of `Catalog.from_env`."""
     monkeypatch.setenv("CATALOG_TABLE", "of-the-environment")
     monkeypatch.setenv("CATALOG_CURSOR_SECRET", "secret of the environment")
     configured = Flask("test")
@@ -164,7 +164,7 @@ def test_the_configuration_goes_before_the_environment(monkeypatch: pytest.Monke
 def test_the_application_starts_without_a_table_or_a_region(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is opened; whoever warms it learns what is missing."""
+    """No connection is opened; warming it reports missing settings."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     app = Flask("test")
     FlaskCatalog(app)
@@ -189,7 +189,7 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_every_access_pattern_takes_the_catalogue_of_the_request(catalog: Catalog) -> None:
-    """It is a `Catalog` to them."""
+    """Access patterns treat it as a `Catalog`."""
     app = Flask("test")
     FlaskCatalog(app, catalog=catalog)
     with app.app_context():
@@ -213,7 +213,7 @@ def test_without_an_application_there_is_no_catalogue() -> None:
 
 
 def test_every_error_has_a_status() -> None:
-    """The table here is all of the tree."""
+    """The table here covers the whole tree."""
     assert {kind.__name__ for kind in STATUS} == set(errors.__all__)
 
 
@@ -221,7 +221,7 @@ def test_every_error_has_a_status() -> None:
 def test_an_error_that_a_view_lets_through_is_json(
     kind: type[CatalogError], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the status of its class; what it says goes to the log, and to nobody else but at 400."""
+    """With the status of its class; the message is logged, and returned only with 400."""
     caplog.set_level(logging.INFO)
     response = raising(kind(SECRET)).test_client().get("/")
     assert (response.status_code, response.content_type) == (status, "application/json")
@@ -252,7 +252,7 @@ NOT_DONE = "The catalogue could not do what was asked of it"
     ],
 )
 def test_a_500_says_whose_it_is(kind: type[CatalogError], words: str) -> None:
-    """What is stored cannot be shown, or the operator has to act; trying again does not help."""
+    """Stored data is damaged, or the operator has to act; a retry does not help."""
     assert kind in STATUS
     response = raising(kind(SECRET)).test_client().get("/")
     assert response.get_json() == {"error": words}
@@ -260,7 +260,7 @@ def test_a_500_says_whose_it_is(kind: type[CatalogError], words: str) -> None:
 
 
 def test_every_500_is_in_that_table() -> None:
-    """So that no new class is answered with words for another."""
+    """So a new class does not get the text of another one."""
     wordy = {AccessDeniedError, CatalogError, ConfigurationError, SchemaMismatchError, ServiceError}
     assert {kind for kind, status in STATUS.items() if status == 500} == {
         *wordy,
@@ -272,7 +272,7 @@ def test_every_500_is_in_that_table() -> None:
 def test_a_refusal_says_when_to_come_back(
     seconds: float, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In whole seconds, never 0; and it is no error of its own in the log."""
+    """In whole seconds, never 0; it is not logged as an error."""
     caplog.set_level(logging.INFO)
     response = raising(RefusedError("x", seconds, "ill")).test_client().get("/")
     assert (response.status_code, response.headers["Retry-After"]) == (503, told)
@@ -312,12 +312,12 @@ CODES = {
     "503": 503,
     "504": 503,
 }
-"""What an application answers to the codes of DynamoDB, of AWS, and of proxies."""
+"""The status for the codes of DynamoDB, of AWS, and of proxies."""
 
 
 @pytest.mark.parametrize(("code", "status"), CODES.items())
 def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
-    """An outage is none of the 500s, and never told as something that is stored wrongly."""
+    """An outage is never a 500, and never reported as damaged data."""
     http_status = int(code) if code.isdigit() else {409: 400, 500: 400, 503: 500}[status]
     answer = {"Error": {"Code": code, "Message": SECRET}}
     answer["ResponseMetadata"] = {"HTTPStatusCode": http_status}  # type: ignore[dict-item]
@@ -329,7 +329,7 @@ def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
 
 
 def test_no_error_of_the_service_is_told_as_what_cannot_be_shown() -> None:
-    """Of all that DynamoDB's own description, which comes with botocore, knows."""
+    """All codes in botocore's description of DynamoDB."""
     model = botocore.session.get_session().get_service_model("dynamodb")
     codes = {str(shape.name) for shape in model.error_shapes}
     assert len(codes) > 20
@@ -341,7 +341,7 @@ def test_no_error_of_the_service_is_told_as_what_cannot_be_shown() -> None:
 
 
 def test_what_an_access_pattern_refuses_is_the_callers_to_know(catalog: Catalog) -> None:
-    """A forged cursor, an id of no title, one that is missing, one that is there."""
+    """A forged cursor, an invalid id, a missing title, an existing one."""
     app = Flask("test")
     FlaskCatalog(app, catalog=catalog)
 
@@ -371,7 +371,7 @@ def test_what_an_access_pattern_refuses_is_the_callers_to_know(catalog: Catalog)
 
 
 def test_an_application_may_have_other_statuses() -> None:
-    """The closest class counts; a status that is no 400 says nothing of the error."""
+    """The closest class counts; with a status other than 400, the message is not returned."""
     statuses = {ConflictError: 503, InvalidArgumentError: 500, ServiceError: 502}
     for error, status in (
         (ConflictError("x"), 503),
@@ -386,7 +386,7 @@ def test_an_application_may_have_other_statuses() -> None:
 
 
 def test_the_applications_own_handler_goes_before() -> None:
-    """Whether it was registered before the extension or after it."""
+    """Registered before or after the extension."""
     before, after = Flask("before"), raising(ConflictError("x"))
     before.register_error_handler(CatalogError, lambda _: ("own", 418))
     FlaskCatalog(before, catalog=dead_catalog())
@@ -401,7 +401,7 @@ def test_the_applications_own_handler_goes_before() -> None:
 
 
 def test_other_errors_are_left_alone() -> None:
-    """They are no business of the extension."""
+    """The extension does not handle them."""
     assert raising(ValueError("x")).test_client().get("/").content_type.startswith("text/html")
 
 
@@ -409,7 +409,7 @@ def test_other_errors_are_left_alone() -> None:
 
 
 def with_health(catalog: Catalog, **config: Any) -> Flask:
-    """Give an application with the two routes."""
+    """Return an application with the two routes."""
     app = Flask("test")
     app.config.update(config)
     FlaskCatalog(app, catalog=catalog)
@@ -418,13 +418,13 @@ def with_health(catalog: Catalog, **config: Any) -> Flask:
 
 
 def test_liveness_asks_nobody() -> None:
-    """A process lives without its table."""
+    """A process is alive without its table."""
     response = with_health(dead_catalog()).test_client().get("/-/livez")
     assert (response.status_code, response.get_json()) == (200, {"status": "alive"})
 
 
 def test_readiness_asks_once_for_many_probes(catalog: Catalog) -> None:
-    """Those that come at the same time too."""
+    """Including concurrent ones."""
     app = with_health(catalog)
     with logged_requests(catalog) as sent, ThreadPoolExecutor(8) as pool:
         probes = list(pool.map(lambda _: app.test_client().get("/-/readyz").get_json(), range(32)))
@@ -433,7 +433,7 @@ def test_readiness_asks_once_for_many_probes(catalog: Catalog) -> None:
 
 
 def test_how_long_an_answer_is_given_again_is_configured(catalog: Catalog) -> None:
-    """0 asks each time."""
+    """0 asks every time."""
     app = with_health(catalog, CATALOG_READY_SECONDS=0)
     with logged_requests(catalog) as sent:
         for _ in range(3):
@@ -442,7 +442,7 @@ def test_how_long_an_answer_is_given_again_is_configured(catalog: Catalog) -> No
 
 
 def test_a_table_that_cannot_be_asked_is_a_reason_and_no_detail() -> None:
-    """503 with when to come back; where the table would be is for the log."""
+    """503 with a time to retry; the endpoint is only logged."""
     response = with_health(dead_catalog()).test_client().get("/-/readyz")
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
@@ -451,7 +451,7 @@ def test_a_table_that_cannot_be_asked_is_a_reason_and_no_detail() -> None:
 
 
 def test_a_process_that_drains_is_alive_but_not_ready(catalog: Catalog) -> None:
-    """At once, without asking, whatever was answered before; requests are served."""
+    """Immediately, without a request, whatever the last answer was; requests are still served."""
     app = with_health(catalog)
     client = app.test_client()
     assert client.get("/-/readyz").status_code == 200
@@ -479,7 +479,7 @@ class SlowTable:
 def test_a_process_drains_while_a_probe_waits_for_the_table(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer to the next probe does not wait for the one before."""
+    """The answer to the next probe does not wait for the previous one."""
     app, slow = with_health(catalog), SlowTable()
     monkeypatch.setattr(operations, "table_status", slow)
     monkeypatch.setattr(extension, "READY_PATIENCE", 30)
@@ -495,7 +495,7 @@ def test_a_process_drains_while_a_probe_waits_for_the_table(
 def test_readiness_waits_for_a_silent_table_for_a_moment_only(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks once, however many probes come, and says what it knows from before."""
+    """It makes one request for any number of probes, and returns the last known state."""
     app, slow = with_health(catalog, CATALOG_READY_SECONDS=0), SlowTable()
     status = operations.table_status
     monkeypatch.setattr(operations, "table_status", slow)
@@ -512,7 +512,7 @@ def test_readiness_waits_for_a_silent_table_for_a_moment_only(
 
 
 def await_reason(found: Serving, reason: str) -> None:
-    """Wait until a process has found out."""
+    """Wait until a process has determined its state."""
     deadline = time.monotonic() + 30
     while found.problem() != reason:
         assert time.monotonic() < deadline
@@ -521,7 +521,7 @@ def await_reason(found: Serving, reason: str) -> None:
 def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next probe asks again."""
+    """The next probe makes a new request."""
     app = with_health(catalog, CATALOG_READY_SECONDS=0)
     with monkeypatch.context() as patch:
         patch.setattr(operations, "table_status", lambda _: 1 / 0)
@@ -532,7 +532,7 @@ def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(
 
 
 def opened(app: Flask, error: CatalogError) -> None:
-    """Let so many requests fail that the breaker of an application opens."""
+    """Fail enough requests to open an application's breaker."""
     guard = serving_of(app).guard
     for _ in range(FAILURES):
         with pytest.raises(CatalogError), guard("GetItem"):
@@ -541,7 +541,7 @@ def opened(app: Flask, error: CatalogError) -> None:
 
 
 def test_a_table_that_fails_is_not_ready_and_is_not_asked(catalog: Catalog) -> None:
-    """What is known already costs nothing; the breaker is shown."""
+    """A known failure costs no request; the breaker's state is returned."""
     app = with_health(catalog, CATALOG_READY_SECONDS=0)
     opened(app, UnreachableError("x"))
     with logged_requests(catalog) as sent:
@@ -555,7 +555,7 @@ def test_a_table_that_fails_is_not_ready_and_is_not_asked(catalog: Catalog) -> N
 
 
 def test_a_table_that_throttles_is_ready(catalog: Catalog) -> None:
-    """Another process would find the same table, and some are answered; the breaker is shown."""
+    """Other processes use the same table, and some requests succeed; the breaker is returned."""
     app = with_health(catalog)
     opened(app, ThrottledError("x"))
     response = app.test_client().get("/-/readyz")
@@ -563,7 +563,7 @@ def test_a_table_that_throttles_is_ready(catalog: Catalog) -> None:
 
 
 def test_the_guard_of_a_handle_is_one_for_all_its_applications(catalog: Catalog) -> None:
-    """What one of them learns of the table the others know; another handle has its own."""
+    """They share what is known about the table; another handle has another guard."""
     own = Catalog(catalog.table, client=catalog.client)
     one, other, third = (with_health(each) for each in (catalog, catalog, own))
     assert serving_of(one).guard is serving_of(other).guard is catalog._observers.guard
@@ -571,7 +571,7 @@ def test_the_guard_of_a_handle_is_one_for_all_its_applications(catalog: Catalog)
 
 
 def test_an_open_breaker_answers_at_once_and_a_closed_one_again(catalog: Catalog) -> None:
-    """503 with when to come back; nothing is sent."""
+    """503 with a time to retry; nothing is sent."""
     own = Catalog(catalog.table, client=catalog.client)
     app = Flask("test")
     FlaskCatalog(app, catalog=own)
@@ -622,7 +622,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(sys.modules["os"], "fork"), reason="this system does not fork")
 def test_a_forked_process_makes_its_own_client() -> None:
-    """The one that was made and used before stays with the parent."""
+    """The existing client stays with the parent process."""
     environment = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_MAX_ATTEMPTS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", FORKS],
@@ -636,7 +636,7 @@ def test_a_forked_process_makes_its_own_client() -> None:
 
 
 def test_warming_makes_the_client_that_requests_use() -> None:
-    """And sends nothing: the endpoint does not exist."""
+    """Nothing is sent: the endpoint does not exist."""
     app = Flask("test")
     FlaskCatalog(app, catalog=dead_catalog())
     serving_of(app).warm()
@@ -647,7 +647,7 @@ def test_warming_makes_the_client_that_requests_use() -> None:
 
 
 def counted(registry: CollectorRegistry, pattern: str, operation: str) -> float | None:
-    """Read how many requests were timed."""
+    """Return the number of timed requests."""
     name = "catalog_request_duration_seconds_count"
     return registry.get_sample_value(name, {"pattern": pattern, "operation": operation})
 
@@ -666,7 +666,7 @@ def test_requests_to_the_table_are_counted_where_the_application_wants_it(
 
 
 def test_measuring_ends_when_it_is_stopped(catalog: Catalog) -> None:
-    """What was counted stays."""
+    """The counters keep their values."""
     registry = CollectorRegistry()
     stop = measure_requests(catalog, registry)
     ap.count_titles(catalog, "movie")
@@ -676,7 +676,7 @@ def test_measuring_ends_when_it_is_stopped(catalog: Catalog) -> None:
 
 
 def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
-    """Two would be told apart by nothing; Prometheus says so, and nothing is measured twice."""
+    """Two would be indistinguishable; Prometheus raises an error, and nothing is counted twice."""
     registry = CollectorRegistry()
     measure_requests(catalog, registry)
     with pytest.raises(ValueError, match="Duplicated"):
@@ -691,7 +691,7 @@ def test_measuring_needs_its_library(catalog: Catalog, monkeypatch: pytest.Monke
 
 
 def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
-    """The extension needs no Prometheus; without Flask it says what to install."""
+    """The extension does not need Prometheus; without Flask it says what to install."""
     code = (
         "import sys, catalog_model.flask, catalog_model.prometheus\n"
         "print([m for m in ('prometheus_client', 'rich', 'moto') if m in sys.modules])\n"
@@ -704,7 +704,7 @@ def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
 
 
 def test_what_a_guard_refuses_is_counted(catalog: Catalog) -> None:
-    """By reason; and whether the breaker is open, and how often it was opened."""
+    """By reason; also the state of the breaker, and how often it opened."""
     registry = CollectorRegistry()
     app = Flask("test")
     FlaskCatalog(app, catalog=Catalog(catalog.table, client=catalog.client), registry=registry)

@@ -1,4 +1,4 @@
-"""The settings of the Flask extension, each with values that it takes and that it does not."""
+"""The settings of the Flask extension, each with valid and invalid values."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ NOT_A_NUMBER: tuple[Any, ...] = (
 
 
 class Seconds(IntEnum):
-    """A number by another name."""
+    """An enumeration of numbers."""
 
     THREE = 3
 
 
 def wrong_values(key: str) -> list[Any]:
-    """List values that a setting does not take."""
+    """Return values that are invalid for a setting."""
     if key in TEXTS:
         return list(NOT_A_TEXT)
     number = NUMBERS[key]
@@ -58,7 +58,7 @@ def app() -> Flask:
 
 
 def serving_of(app: Flask) -> Serving:
-    """What the extension keeps for it."""
+    """Return what the extension stores for it."""
     FlaskCatalog(app)
     found: Serving = app.extensions["catalog_model"]
     return found
@@ -66,7 +66,7 @@ def serving_of(app: Flask) -> Serving:
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_a_wrong_setting_is_refused_where_it_is_read(app: Flask, key: str) -> None:
-    """By its name, with the value, unless that is a secret; and nothing is set up."""
+    """By name, with the value unless it is secret; nothing is set up."""
     for value in wrong_values(key):
         app.config[key] = value
         with pytest.raises(InvalidArgumentError) as refused:
@@ -80,7 +80,7 @@ def test_a_wrong_setting_is_refused_where_it_is_read(app: Flask, key: str) -> No
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_of_a_wrong_type_is_not_shown(app: Flask, key: str) -> None:
-    """Its type is."""
+    """Only its type is shown."""
     app.config[key] = b"hunter2"
     with pytest.raises(
         InvalidArgumentError, match="must be a text of Unicode, not bytes"
@@ -99,7 +99,7 @@ def test_a_secret_of_a_wrong_type_is_not_shown(app: Flask, key: str) -> None:
 def test_a_number_may_be_written_in_any_way_that_says_the_same(
     app: Flask, key: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As text, too, which is all that an environment has."""
+    """Including text, the only type in an environment."""
     app.config[key] = value
     assert read_number(app, key) == 3
     if isinstance(value, str):
@@ -109,7 +109,7 @@ def test_a_number_may_be_written_in_any_way_that_says_the_same(
 
 
 def read_number(app: Flask, key: str) -> float:
-    """Read what a setting has become."""
+    """Return the value that a setting has become."""
     found = read_settings(app.config)
     assert type(found.waiting_requests) is int
     return {
@@ -122,7 +122,7 @@ def read_number(app: Flask, key: str) -> float:
 @pytest.mark.parametrize("key", SETTINGS)
 @pytest.mark.parametrize("value", [None, ""], ids=repr)
 def test_none_and_nothing_are_as_if_nothing_were_said(app: Flask, key: str, value: object) -> None:
-    """As of variables that are set to nothing."""
+    """Like environment variables that are empty."""
     usual = read_settings({})
     app.config[key] = value
     assert read_settings(app.config) == usual
@@ -132,7 +132,7 @@ def test_none_and_nothing_are_as_if_nothing_were_said(app: Flask, key: str, valu
 def test_the_configuration_goes_before_the_environment(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a wrong variable is refused by its name, too."""
+    """An invalid variable is rejected by name, too."""
     monkeypatch.setenv(key, "4")
     assert read_number(app, key) == 4
     app.config[key] = 3
@@ -145,7 +145,7 @@ def test_the_configuration_goes_before_the_environment(
 
 
 def test_readiness_goes_on_with_a_number_that_was_a_text(app: Flask) -> None:
-    """Not only at its first answer."""
+    """Not only for its first answer."""
     app.config.update(
         CATALOG_READY_SECONDS="0", CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT, CATALOG_DEADLINE="0.5"
     )
@@ -156,7 +156,7 @@ def test_readiness_goes_on_with_a_number_that_was_a_text(app: Flask) -> None:
 
 
 def test_the_deadline_is_that_of_the_handle(app: Flask) -> None:
-    """A handle that is made elsewhere has its own."""
+    """A handle that is created elsewhere has its own."""
     assert serving_of(app).catalog.deadline == 2
     app.config["CATALOG_DEADLINE"] = "0.5"
     assert serving_of(app).catalog.deadline == 0.5
@@ -170,7 +170,7 @@ def test_the_deadline_is_that_of_the_handle(app: Flask) -> None:
     [("CATALOG_TABLE", "no table's name"), ("CATALOG_TABLE", "x" * 2000)],
 )
 def test_what_no_handle_can_be_made_of_is_refused_too(app: Flask, key: str, value: str) -> None:
-    """As `Catalog` refuses it."""
+    """As `Catalog` rejects it."""
     app.config[key] = value
     with pytest.raises(CatalogError, match="must be"):
         FlaskCatalog(app)

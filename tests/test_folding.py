@@ -1,6 +1,6 @@
-"""How names are folded: laws over every code point there is, and names as people type them."""
+"""Folding of names: laws for every code point, and real names as users type them."""
 
-# ruff: noqa: RUF001  # letters that look alike are what folding is about
+# ruff: noqa: RUF001 # similar letters are the subject of folding
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from catalog_model.table.assigned import VERSION, is_assigned
 from catalog_model.table.folding import fold_character, fold_name
 
 OF_VERSION_3 = "6ce575e0af73c1360ec61335113e22c27932682bf2baa61da90bc94b53759dec"
-"""Of what each code point folds to, as tables of version 3 of the schema have it."""
+"""A hash of the folded form of each code point in tables of schema version 3."""
 
 ALL = [chr(point) for point in range(0x110000)]
 
 any_text = st.text(st.characters(), max_size=12)
-"""Any code points at all, lone surrogates as well."""
+"""Any code points, including lone surrogates."""
 
 combining = st.text(
     st.sampled_from("aeIßøıﬁ™❤ -\u00a0\u0301\u0327\u0345\u200d\ufe0f\u20e3かﾊ\u3099ﾞกุ่తై్한क़्ि"),
@@ -36,7 +36,7 @@ combining = st.text(
 
 @pytest.fixture(scope="module")
 def folded() -> dict[str, str]:
-    """What each code point folds to."""
+    """The folded form of each code point."""
     return {character: fold_character(character) for character in ALL}
 
 
@@ -49,7 +49,7 @@ def of_all(folded: dict[str, str], text: str) -> str:
 
 
 def test_what_is_left_after_folding_folds_to_itself(folded: dict[str, str]) -> None:
-    """Each code point: folding twice is folding once."""
+    """For each code point, folding twice is the same as folding once."""
     assert len(folded) == 0x110000
     assert [c for c in ALL if folded[c] != c and of_all(folded, folded[c]) != folded[c]] == []
 
@@ -66,7 +66,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_what_unicode_calls_the_same_folds_alike(folded: dict[str, str], form: str) -> None:
-    """Caseless and canonical equivalence, each code point, where all of it is in Unicode 14."""
+    """Caseless and canonical equivalence, for each code point, as far as it is in Unicode 14."""
     others = ((character, FORMS[form](character)) for character in ALL)
     differing = [(c, o) for c, o in others if c != o and of_all(folded, o) != folded[c]]
     assert [(c, o) for c, o in differing if all(map(is_assigned, c + o))] == []
@@ -75,7 +75,7 @@ def test_what_unicode_calls_the_same_folds_alike(folded: dict[str, str], form: s
 def test_compatible_forms_fold_alike_unless_they_are_symbols_or_punctuation(
     folded: dict[str, str],
 ) -> None:
-    """A superior or full-width letter is that letter; a trade mark is nothing, and not "tm"."""
+    """A superscript or full-width letter is that letter; a trade mark is nothing, and not "tm"."""
     others = ((character, unicodedata.normalize("NFKC", character)) for character in ALL)
     differing = [c for c, o in others if c != o and of_all(folded, o) != folded[c]]
     assert {unicodedata.category(c)[0] for c in differing} == {"P", "S"}
@@ -83,7 +83,7 @@ def test_compatible_forms_fold_alike_unless_they_are_symbols_or_punctuation(
 
 
 def test_nothing_is_left_of_what_does_not_count(folded: dict[str, str]) -> None:
-    """No upper case, punctuation, symbol, control or format; nothing no sort key can hold."""
+    """No upper case, punctuation, symbol, control or format, and nothing invalid in a sort key."""
     left = set("".join(folded.values()))
     assert len(left) > 100_000
     known = {c for c in left if unicodedata.category(c) != "Cn"}
@@ -100,7 +100,7 @@ def test_nothing_is_left_of_what_does_not_count(folded: dict[str, str]) -> None:
 
 
 def test_letters_that_only_differ_by_a_stroke_become_the_letter(folded: dict[str, str]) -> None:
-    """So each Latin letter of the alphabet is found WITH whatever it bears."""
+    """So each Latin letter WITH something is found by the plain letter."""
     for character in ALL:
         name = unicodedata.name(character, "")
         found = re.match("LATIN (?:SMALL|CAPITAL) LETTER ([A-Z]) WITH ", name)
@@ -109,7 +109,7 @@ def test_letters_that_only_differ_by_a_stroke_become_the_letter(folded: dict[str
 
 
 def test_the_frozen_version_is_that_of_unicode() -> None:
-    """What this Python has not assigned, it had not either; in Python 3.11 the two are equal."""
+    """Code points unassigned in this Python are unassigned in it; in Python 3.11 they are equal."""
     unassigned = {c for c in ALL if unicodedata.category(c) == "Cn"}
     ideographs = {c for c in unassigned if 0x20000 <= ord(c) < 0x40000}
     frozen = {c for c in ALL if not is_assigned(c)}
@@ -121,7 +121,7 @@ def test_the_frozen_version_is_that_of_unicode() -> None:
 def test_the_folding_of_all_code_points_is_the_same_on_every_python(
     folded: dict[str, str],
 ) -> None:
-    """A table outlives interpreters: a change here is one of stored data, a new version."""
+    """Tables outlive Python versions: a change here changes stored data and needs a new version."""
     digest = hashlib.sha256()
     for character in ALL:
         digest.update(f"{folded[character]};".encode())
@@ -134,20 +134,20 @@ def test_the_folding_of_all_code_points_is_the_same_on_every_python(
 @given(any_text | combining)
 @example("a\u3000 \u2003b")
 def test_folding_a_name_twice_changes_nothing_more(name: str) -> None:
-    """Where ``-`` is written as the space it stands for."""
+    """With ``-`` treated as the space that it stands for."""
     once = fold_name(name)
     assert fold_name(once.replace("-", " ")) == once
 
 
 @given(any_text | combining, any_text | combining)
 def test_what_begins_a_name_begins_its_folded_form(prefix: str, rest: str) -> None:
-    """Every prefix, wherever it is cut: between a letter and its mark, in the middle of spaces."""
+    """For every prefix: between a letter and its mark, or within spaces, too."""
     assert fold_name(prefix + rest).startswith(fold_name(prefix))
 
 
 @given(any_text | combining)
 def test_case_does_not_count(name: str) -> None:
-    """Whatever Unicode's case mappings make of it."""
+    """For all of Unicode's case mappings."""
     for other in (name.upper(), name.lower(), name.casefold(), name.swapcase()):
         if all(map(is_assigned, other)):
             assert fold_name(other) == fold_name(name)
@@ -155,7 +155,7 @@ def test_case_does_not_count(name: str) -> None:
 
 @given(any_text | combining)
 def test_composed_and_decomposed_names_fold_alike(name: str) -> None:
-    """But for marks that stay, where they were not in Unicode's order before."""
+    """Except for kept marks that were not in Unicode's order before."""
     composed, decomposed = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
     assert sorted(fold_name(composed)) == sorted(fold_name(decomposed))
     kept = [unicodedata.combining(c) for c in fold_name(decomposed)]
@@ -223,7 +223,7 @@ def test_what_does_not_count_may_stand_anywhere(left: str, right: str, dropped: 
     ],
 )
 def test_a_name_is_found_by_what_people_type(name: str, typed: str) -> None:
-    """From its beginning, and the whole of it by itself."""
+    """By its beginning, and by itself."""
     assert fold_name(typed)
     assert fold_name(name).startswith(fold_name(typed))
 
@@ -243,12 +243,12 @@ def test_a_name_is_found_by_what_people_type(name: str, typed: str) -> None:
     ],
 )
 def test_names_that_differ_in_a_vowel_or_a_space_stay_apart(one: str, other: str) -> None:
-    """Marks that carry the word stay."""
+    """Marks that distinguish words are kept."""
     assert fold_name(one) != fold_name(other)
 
 
 def test_names_sort_by_what_counts(records: Any) -> None:
-    """Those of a catalogue: each is found by itself, and by its beginning cut anywhere."""
+    """For a whole catalogue: each name is found by itself, and by each of its prefixes."""
     rng = random.Random(7)
     names = [r.get("title") or r["name"] for of_kind in records.values() for r in of_kind.values()]
     for name in names:

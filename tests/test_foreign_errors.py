@@ -1,4 +1,4 @@
-"""No exception of another library comes out: each class has one of ours, and an exit code."""
+"""Exceptions of other libraries are never raised: each class has a translation and an exit code."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ EXPECTED: dict[str, type[CatalogError]] = {
     "urllib3.exceptions.ProtocolError": UnreachableError,
     "urllib3.exceptions.URLSchemeUnknown": ConfigurationError,
 }
-"""What can be done about it decides: set it right, ask the operator, or try again."""
+"""Decided by the remedy: correct a setting, ask the operator, or retry."""
 
 MADE_BY_CLIENTS = "botocore.errorfactory"
-"""Where the classes are that each client makes of its service's codes, when it is first used."""
+"""The module of the classes that each client creates for its service's codes, at first use."""
 
 
 def name_of(kind: type[Exception]) -> str:
-    """Name a class as its module does."""
+    """Return the name of a class, with its module."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class Raises:
-    """A handle whose every request ends with an exception, where botocore is about to send it."""
+    """A handle whose requests all raise an exception when botocore is about to send them."""
 
     def __init__(self) -> None:
         self.problem: BaseException = Exception()
@@ -106,7 +106,7 @@ class Raises:
         raise self.problem
 
     def caught(self, call: Callable[[], object], problem: BaseException) -> BaseException:
-        """Give what comes out of a call where *problem* comes up in it."""
+        """Return the exception of a call in which *problem* is raised."""
         self.problem = problem
         try:
             call()
@@ -124,7 +124,7 @@ def raising() -> Iterator[Raises]:
 
 
 def test_there_are_many_classes_and_each_is_met_once() -> None:
-    """So that an enumeration which finds none does not pass for one that finds no fault."""
+    """So an enumeration that finds no classes is not mistaken for success."""
     names = [name_of(kind) for kind in CLASSES]
     assert len(names) == len(set(names)) > 180
     assert set(EXPECTED) - set(names) <= {"botocore.exceptions.LoginRefreshRequired"}  # since 1.41
@@ -137,7 +137,7 @@ def test_there_are_many_classes_and_each_is_met_once() -> None:
 def test_what_comes_up_in_a_request_comes_out_as_ours(
     kind: type[Exception], raising: Raises
 ) -> None:
-    """In a read and in a write: one of the tree, from theirs, and saying what it was."""
+    """In a read and in a write: an exception of the tree, with the original as its cause."""
     theirs = made(kind)
     reads = raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), theirs)
     writes = raising.caught(lambda: raising.catalog.gateway.transact((DELETION,)), made(kind))
@@ -154,7 +154,7 @@ def test_what_comes_up_in_a_request_comes_out_as_ours(
 def test_what_comes_up_while_a_client_is_made_comes_out_as_ours(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was asked then: it is a setting, unless a network or a service is to blame."""
+    """No request was sent: it is a setting, unless a network or a service failed."""
     theirs = made(kind)
 
     def fail(**_: Any) -> None:
@@ -172,7 +172,7 @@ def test_what_comes_up_while_a_client_is_made_comes_out_as_ours(
 def test_the_command_line_says_it_in_a_line(
     kind: type[Exception], raising: Raises, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With 253 for what is to be set right here, and 254 for the service."""
+    """253 for what the user must correct, 254 for the service."""
     raising.problem = made(kind)
     monkeypatch.setattr(Catalog, "from_env", lambda **_: raising.catalog)
     result = CliRunner().invoke(program, ["get-title", "movie", "1"])
@@ -185,7 +185,7 @@ def test_the_command_line_says_it_in_a_line(
 
 
 def test_a_translation_by_a_list_is_seen(raising: Raises, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As there was one: what it does not name comes out as it is, and the law above finds it."""
+    """An incomplete list would let an exception pass, which the law above detects."""
 
     @contextmanager
     def by_a_list(table_name: str, profile: str | None) -> Iterator[None]:
@@ -207,7 +207,7 @@ def test_a_translation_by_a_list_is_seen(raising: Raises, monkeypatch: pytest.Mo
 
 
 def test_every_class_of_botocore_is_placed_on_purpose() -> None:
-    """By an entry of its own family, not by the one for exceptions of any kind."""
+    """By an entry of its own family, not by the one for any exception."""
     for kind in CLASSES:
         if kind.__module__ == "botocore.exceptions" and kind.__name__ != "ClientError":
             found = next(each for each in kind.__mro__ if each in foreign_errors.CLASSES)
@@ -218,13 +218,13 @@ def test_every_class_of_botocore_is_placed_on_purpose() -> None:
 def test_what_is_no_error_of_a_request_passes_through(
     kind: type[BaseException], raising: Raises
 ) -> None:
-    """Nobody could do anything about it by what our tree says."""
+    """The exceptions of the tree would not help the caller."""
     problem = kind()
     assert raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), problem) is problem
 
 
 def test_an_error_of_ours_stays_what_it_is() -> None:
-    """Whoever raised it below knew best."""
+    """It is raised unchanged."""
     for name in errors.__all__:
         ours = getattr(errors, name)("it")
         with pytest.raises(CatalogError) as caught, translated("films"):
@@ -233,7 +233,7 @@ def test_an_error_of_ours_stays_what_it_is() -> None:
 
 
 def test_a_page_of_somebody_else_does_not_flood_the_message() -> None:
-    """A message is cut where it gets long."""
+    """Long messages are truncated."""
     page = "<p>" * 100_000
     response: Any = {"Error": {"Code": "403", "Message": page}, "ResponseMetadata": {}}
     for theirs in (botocore.exceptions.ClientError(response, "GetItem"), ValueError(page)):
@@ -243,7 +243,7 @@ def test_a_page_of_somebody_else_does_not_flood_the_message() -> None:
 
 
 def test_a_secret_in_a_header_is_not_shown() -> None:
-    """Python's own message about a header that cannot be sent has all of it."""
+    """Python's own message about an invalid header contains the whole header."""
     theirs = ValueError("Invalid header value b'token\\nof mine'")
     with pytest.raises(ConfigurationError) as caught, translated("films"):
         raise botocore.exceptions.HTTPClientError(error=theirs)
@@ -252,7 +252,7 @@ def test_a_secret_in_a_header_is_not_shown() -> None:
 
 
 def test_where_it_was_raised_counts_as_much_as_what_it_is() -> None:
-    """The same exception is an answer that is none in a parser, and a setting elsewhere."""
+    """The same exception means an invalid answer in a parser, and a setting elsewhere."""
     parse: Any = botocore.parsers.JSONParser().parse
     shape = boto3.client("dynamodb").meta.service_model.operation_model("GetItem").output_shape
     for body in (b"[1]", b'{"Item": 5}', b"\xff", b'{"Item": {"a": 5}}'):

@@ -1,4 +1,4 @@
-"""Formulas: a line of arithmetic that means what it says, and nothing that is more than that."""
+"""Formulas are lines of arithmetic, evaluated like Python, and nothing else."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def formulas(draw: st.DrawFn, depth: int = 3) -> str:
 def test_a_formula_is_worth_what_python_says(
     text: str, limit: float, title: float, read: float
 ) -> None:
-    """The text of the documentation is the text that is evaluated, by Python's own rules."""
+    """The documented text is evaluated, by Python's own rules."""
     known = {"limit": limit, "title": title, "read": read}
     functions = {"ceil": math.ceil, "max": max, "min": min, "rcu": rcu, "wcu": wcu}
     assert Formula(text)(**known) == eval(text, {"__builtins__": {}}, {**known, **functions})
@@ -69,14 +69,14 @@ def test_a_formula_is_worth_what_python_says(
 
 @pytest.mark.parametrize("text", NO_FORMULAS)
 def test_what_is_no_arithmetic_is_no_formula(text: str) -> None:
-    """It is refused where it is declared, when the module is imported."""
+    """It is rejected at its declaration, when the module is imported."""
     with pytest.raises(ValueError, match="a formula has no place for"):
         Formula(text)
 
 
 @given(st.integers(0, 10**7))
 def test_units_are_steps_of_4_and_1_kilobytes(size: int) -> None:
-    """One at the least; a byte more than a step is the next."""
+    """At least one; one byte more than a step is the next step."""
     assert rcu(size) == max(1, math.ceil(size / 4096))
     assert wcu(size) == max(1, math.ceil(size / 1024))
     assert rcu(4096 * size + 1) == size + 1
@@ -84,7 +84,7 @@ def test_units_are_steps_of_4_and_1_kilobytes(size: int) -> None:
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
 def test_every_quantity_in_a_declaration_is_known(name: str) -> None:
-    """An argument, a size, or a fact of the call; and it counts down to a number above 0."""
+    """An argument, a size, or a fact of the call; the result is a number above 0."""
     pattern = ap.PATTERNS[name]
     taken = inspect.signature(pattern.function).parameters
     some = {"limit": 20, "count": 20, "consistent": True, "genre_ids": [1, 2]}

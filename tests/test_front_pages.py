@@ -1,4 +1,4 @@
-"""The front pages and the page on deployment: what they tell a reader to type is typed here."""
+"""The commands on the front pages and on the page about deployment are run here."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ RUN_BY = {
     "docs/tutorial.md": "test_tutorial.py",
     "examples/netflix_movie_catalog/README.md": "test_front_pages.py",
 }
-"""Which test, or what it rests on, types what a page has for a shell."""
+"""The test that runs the shell commands of each page, or what replaces it."""
 
 NEEDS_MORE = {
     "aws": "a service that moto has not, or identifiers that the reader fills in",
     "docker": "a builder: test_image.py does the same where there is one",
     "kubectl": "a cluster",
 }
-"""Programs of the page on deployment that are not run, but for what stands beside them."""
+"""Programs on the page about deployment that are not run, with the reason."""
 
 
 def shell(page: Path) -> list[str]:
-    """Give the lines that a page has for a shell, those that go on put together."""
+    """Return the shell lines of a page, with continued lines joined."""
     text = "".join(blocks(page, "sh")).replace("\\\n", " ")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def lines_of(page: Path, program: str) -> list[list[str]]:
-    """Give the page's commands of a program, without its name."""
+    """Return the page's commands of a program, without its name."""
     found = [line for line in shell(page) if line.split()[0] == program]
     return [shlex.split(line, comments=True)[1:] for line in found]
 
 
 def test_every_page_with_commands_has_a_test_that_reads_it() -> None:
-    """So that no command is only believed."""
+    """So no command is untested."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
     marked = re.compile(r"^ *```(sh|console)$", re.MULTILINE)
     found = {str(page.relative_to(ROOT)) for page in pages if marked.search(page.read_text())}
@@ -81,7 +81,7 @@ def test_every_page_with_commands_has_a_test_that_reads_it() -> None:
 def test_installing_and_loading_lead_to_titles(
     page: Path, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every line that calls the program, in order, where the files lie as the page has them."""
+    """Every line that calls the program, in order, with files where the page has them."""
     monkeypatch.chdir(tmp_path)
     cli = CommandLine(local_engine)
     commands = lines_of(page, "catalog-model")
@@ -100,7 +100,7 @@ def test_installing_and_loading_lead_to_titles(
 
 @pytest.mark.parametrize("page", [README, EXAMPLE])
 def test_what_is_made_and_installed_is_there(page: Path) -> None:
-    """Targets of make and extras of the package."""
+    """Make targets and extras of the package."""
     targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for words in lines_of(page, "make"):
         assert words[0] in targets
@@ -111,7 +111,7 @@ def test_what_is_made_and_installed_is_there(page: Path) -> None:
 
 
 def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
-    """On the sample data; moto makes its units up."""
+    """On the sample data; moto invents its capacity figures."""
     if local_engine.name == "moto":
         pytest.skip("moto makes capacity units up, and the page shows DynamoDB's")
     cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
@@ -123,7 +123,7 @@ def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
 
 
 def test_the_example_is_served_as_its_page_says() -> None:
-    """gunicorn takes the page's configuration and application; so does flask."""
+    """gunicorn accepts the page's configuration and application, and so does flask."""
     environment = {**environment_without_aws(), "PYTHONPATH": str(ROOT), "AWS_REGION": "eu-west-1"}
     (words,) = lines_of(EXAMPLE, "gunicorn")
     command = [sys.executable, "-m", "gunicorn", "--check-config", *words]
@@ -136,7 +136,7 @@ def test_the_example_is_served_as_its_page_says() -> None:
 
 
 def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
-    """Each policy is one that IAM takes; what serves needs is in it, readiness included."""
+    """IAM accepts each policy; it contains what serving needs, including readiness."""
     (block,) = [each for each in blocks(DEPLOYMENT, "sh") if "create-policy" in each]
     with aws_account() as account:
         subprocess.run(
@@ -160,7 +160,7 @@ def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
 
 
 def test_the_task_is_registered_as_the_page_says() -> None:
-    """With the page's own command, by the file in deploy/."""
+    """With the page's own command and the file in deploy/."""
     (command,) = [line for line in shell(DEPLOYMENT) if "register-task-definition" in line]
     with aws_account() as account:
         subprocess.run(
@@ -171,7 +171,7 @@ def test_the_task_is_registered_as_the_page_says() -> None:
 
 
 def test_what_the_page_on_deployment_names_is_there() -> None:
-    """Variables of the build, files and folders of the tree; nothing else is typed unseen."""
+    """Build variables, files and folders; other commands are not listed."""
     script = (ROOT / "deploy" / "build_image.sh").read_text()
     variables = set(re.findall(r"^#   ([A-Z_]+) ", script, re.MULTILINE))
     for words in lines_of(DEPLOYMENT, "make"):

@@ -1,4 +1,4 @@
-"""The examples that help prints: each is run as it stands, however the program was called."""
+"""The examples in the help are run as printed, for every way to call the program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("catalog-model", "python -m catalog_model")
 
 
 def paths(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command, those within groups too."""
+    """Yield the words of every command, including those in groups."""
     for name in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), name)
         yield (*path, name)
@@ -35,7 +35,7 @@ def paths(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 def examples(name: str, path: tuple[str, ...], columns: int = 80) -> list[str]:
-    """Return the examples in the help of a command, as they are printed on a narrow terminal."""
+    """Return the examples in the help of a command, as printed on a narrow terminal."""
     runner = CliRunner(env={"COLUMNS": str(columns)})
     shown = runner.invoke(program, [*path, "--help"], prog_name=name)
     assert shown.exit_code == 0
@@ -46,7 +46,7 @@ def examples(name: str, path: tuple[str, ...], columns: int = 80) -> list[str]:
 def test_every_example_of_help_runs(
     name: str, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the sample data, beside its files and a record of one title."""
+    """On the sample data, with its files and a record of one title."""
     cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
     monkeypatch.chdir(tmp_path)
     for file_name in FILE_NAMES.values():
@@ -61,14 +61,14 @@ def test_every_example_of_help_runs(
         assert words[: len(prefix)] == prefix
         if "delete-title" in path:
             cli.done("put-title", "movie", "alien.json")
-        if not (path[0] == "explain" and local_engine.name == "moto"):  # it makes its units up
+        if not (path[0] == "explain" and local_engine.name == "moto"):  # invented figures
             cli.done(*words[len(prefix) :])
 
 
 def test_the_example_of_the_module_is_pasted_into_a_shell(
     local_engine: Engine, tmp_path: Path
 ) -> None:
-    """As a person does it: the program's own output, in a shell of its own."""
+    """Like a user: the program's own output, in a separate shell."""
     cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
     scripts = Path(sys.executable).parent
     environment = {**os.environ, **cli.environment, "PYTHONPATH": str(ROOT), "COLUMNS": "60"}

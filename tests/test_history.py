@@ -1,4 +1,4 @@
-"""The checker of histories: it accepts what can be, and refuses what cannot."""
+"""The checker of histories accepts the possible ones and rejects the impossible ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def call(
     fields: Record | None = None,
     outcome: Outcome | None = None,
 ) -> Call:
-    """Make a call; one without an answer was refused, unless its outcome is another."""
+    """Make a call; one without an answer was rejected, unless it has another outcome."""
     text = None if answer is None else text_of(answer)
     outcome = outcome or ("ok" if text else "refused")
     return Call(KEY, action, began, ended, outcome, text, fields or {})
@@ -44,12 +44,12 @@ def put(began: int, ended: int, record: Record) -> Call:
 
 
 def unknown(began: int, ended: int, action: Action, record: Record | None = None) -> Call:
-    """Make a write that ended with an error which leaves open what happened."""
+    """Make a write whose error leaves its effect open."""
     return call(began, ended, action, fields=record, outcome="unknown")
 
 
 def get(began: int, ended: int, answer: Record | None) -> Call:
-    """Make a consistent read."""
+    """Make a strongly consistent read."""
     return call(began, ended, "get", answer)
 
 
@@ -186,7 +186,7 @@ class Drawn(NamedTuple):
 
 @st.composite
 def small_histories(draw: st.DrawFn) -> Drawn:
-    """Carry out calls at moments in a row, and blur the moments; then forge an answer, or not."""
+    """Execute calls one after the other, blur their times, and possibly forge an answer."""
     values = st.integers(0, 1)
     state, calls = None, []
     for moment in range(0, 40, 10):
@@ -217,7 +217,7 @@ def small_histories(draw: st.DrawFn) -> Drawn:
 
 @given(small_histories())
 def test_the_search_agrees_with_trying_every_order(drawn: Drawn) -> None:
-    """Of few calls, all orders can be tried, with each choice of the unknown ones."""
+    """For few calls, all orders can be tried, with each choice of the unknown ones."""
     assert is_linearizable(drawn.calls) == _some_order_explains(drawn.calls)
     assert is_linearizable(drawn.calls) or not drawn.is_true
 
@@ -241,7 +241,7 @@ def _explains(order: Iterable[Call]) -> bool:
 
 
 def test_many_unknown_calls_do_not_make_the_search_long() -> None:
-    """Only those are tried that an answer may show, and no more of them than it needs."""
+    """Only those that an answer may show are tried, and no more than it needs."""
     tried: Iterable[Call] = (
         each
         for n in range(0, 100, 5)
@@ -266,7 +266,7 @@ def test_many_unknown_calls_do_not_make_the_search_long() -> None:
 
 
 def test_readers_find_what_breaks_their_laws() -> None:
-    """Each law by itself, on what a broken product would answer."""
+    """Each law separately, on the answers of a broken product."""
     one, two, gone = movie(1, 28), movie(2, 28), movie(3, 28)
     assert not list(walk_problems([Page((one,), "x"), Page((two,))], 1, [one, two]))
     wrong: list[tuple[list[Page[AnyTitle]], str]] = [

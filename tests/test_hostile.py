@@ -1,4 +1,4 @@
-"""Hostile input: whatever comes in, out come answers, refusals of this package, and 4xx."""
+"""Hostile input always leads to answers, errors of this package, or 4xx."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ anything = st.recursive(
     | st.binary()
     | st.decimals()
     | st.dates()
-    | st.builds(lambda: 10**5000)  # which Python refuses to write
+    | st.builds(lambda: 10**5000)  # which Python refuses to convert to text
     | st.sampled_from(("TITLE#movie#1", "GENRE#28", "movie", "ALL", ":a", "#", object)),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
     max_leaves=6,
@@ -78,7 +78,7 @@ READS: dict[str, tuple[str, ...]] = {
 
 
 def check_message(error: CatalogError, source: str = "") -> None:
-    """An error is short, can be written, and says where it comes from."""
+    """An error is short, can be encoded, and has a source."""
     message = str(error)
     assert message.startswith(source)
     assert len(message) < 500 + len(source)
@@ -91,7 +91,7 @@ def check_message(error: CatalogError, source: str = "") -> None:
 def test_any_argument_is_answered_or_refused(
     attacked: Catalog, name: str, data: st.DataObject
 ) -> None:
-    """One argument is anything, the others are right: an answer or an error of this package."""
+    """One argument is arbitrary, the others are valid: a result or an error of this package."""
     hostile = data.draw(st.sampled_from(READS[name]))
     call = {
         each: data.draw(anything | RIGHT[each] if each == hostile else RIGHT[each])
@@ -108,7 +108,7 @@ def test_any_argument_is_answered_or_refused(
 def test_any_record_is_kept_or_refused(
     catalog: Catalog, kind: Kind, name: str, changes: dict[str, Any]
 ) -> None:
-    """Written and read again, or refused; never in part."""
+    """Written and read again, or rejected; never in part."""
     name_field = TITLE_CLASSES[kind].name_field
     record = {"id": 5, name_field: name, "genre_ids": [28], "popularity": 1.0}
     record |= {"vote_average": 1.0, "vote_count": 3, **changes}
@@ -135,7 +135,7 @@ json_things = st.recursive(
 
 @st.composite
 def mutated_samples(draw: st.DrawFn, kind: Kind) -> bytes:
-    """Take a piece of a real file, and put some bytes in place of others, here and there."""
+    """Take a part of a real file, and replace some bytes of it."""
     data = SAMPLE[kind][: draw(st.integers(0, 6000))] + draw(st.sampled_from((b"", b"}", b"}}")))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(data)))
@@ -156,7 +156,7 @@ hostile_files = st.one_of(
 @example(kind="movie", data=b'{"1e5": {"id": 1e5}}')
 @given(kind=some_kinds, data=hostile_files)
 def test_any_file_is_read_or_refused(tmp_path: Path, kind: Kind, data: bytes) -> None:
-    """Each record of it comes out, as a title or with a reason; or all of it is one error."""
+    """Each record is returned as a title or with a reason; or the whole file is one error."""
     path = tmp_path / "hostile.json"
     path.write_bytes(data)
     try:
@@ -174,7 +174,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, kind: Kind, data: bytes) ->
 
 @given(kind=some_kinds, data=hostile_files)
 def test_any_record_by_itself_is_read_or_refused(kind: Kind, data: bytes) -> None:
-    """As `put-title` reads one, also from a pipe."""
+    """As `put-title` reads it, also from a pipe."""
     try:
         assert parse_title(data, kind, "hostile.json").kind == kind
     except InvalidArgumentError as error:
@@ -217,7 +217,7 @@ def app(attacked: Catalog) -> Flask:
 
 
 def check_answer(response: Any) -> None:
-    """No 5xx; and nothing that a browser would take for markup of the client's."""
+    """No 5xx, and no markup from the client in the answer."""
     assert response.status_code < 500
     assert b"<b>x" not in response.data
     assert b"<script" not in response.data
@@ -261,7 +261,7 @@ def test_any_request_is_answered(
     check_answer(response)
 
 
-# -- What is fuzzed -------------------------------------------------------------------------------
+# -- Fuzz targets -
 
 TITLE_5 = '"PK": {"S": "TITLE#movie#5"}, "SK": {"S": "TITLE#movie#5"}'
 CRASHED: tuple[tuple[str, str], ...] = (
@@ -280,12 +280,12 @@ CRASHED: tuple[tuple[str, str], ...] = (
     ("files", "[" * 5000),
     ("files", '{"1": ' + "9" * 5000),
 )
-"""What raised something else once, or took forever."""
+"""Input that once raised a foreign error, or took forever."""
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_is_fuzzed_takes_its_seeds(target: str) -> None:
-    """They are right, so the fuzzer begins where it matters."""
+    """They are valid, so the fuzzer begins at relevant input."""
     found = list(seeds(target))
     assert len(found) > 20
     for data in found:

@@ -1,4 +1,4 @@
-"""Hostile cursors: forged, foreign, huge or packed, they lead nowhere that was not asked for."""
+"""Hostile cursors: forged, foreign, huge or compressed ones give access to nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ lists = pytest.mark.parametrize("name", LISTS)
 
 
 def partitions(catalog: Catalog, ask: Ask, after: str | None) -> set[tuple[str, str]]:
-    """Ask, and tell which tables and partitions were read."""
+    """Make a read; return the tables and partitions that were read."""
     with catalog.trace() as trace:
         ask(catalog, after)
     queries = [request.asked for request in trace if request.operation == "Query"]
@@ -61,7 +61,7 @@ def partitions(catalog: Catalog, ask: Ask, after: str | None) -> set[tuple[str, 
 
 
 def maker_of(catalog: Catalog, name: str) -> Cursors:
-    """Give what signs the cursors of a list: as somebody can make it who knows the secret."""
+    """Return the signer of a list's cursors, as made by an attacker who knows the secret."""
     made: list[Cursors] = []
 
     def note(self: Cursors, after: object) -> None:
@@ -75,14 +75,14 @@ def maker_of(catalog: Catalog, name: str) -> Cursors:
 
 
 def signed(cursors: Cursors, payload: bytes, *, mark: bytes = b"") -> str:
-    """Sign anything at all as a cursor."""
+    """Sign any value as a cursor."""
     serializer = cursors._serializer
     signer = serializer.make_signer(serializer.salt)
     return str(signer.sign(mark + base64_encode(payload)).decode())
 
 
 def forged(cursors: Cursors, place: Any) -> str:
-    """Make the cursor of a place as it is made here, or where that fails by hand."""
+    """Make the cursor of a place with this package or, if that fails, by hand."""
     try:
         return cursors.make(place)
     except UnicodeEncodeError:
@@ -116,10 +116,10 @@ PLACES: tuple[Any, ...] = (
 def test_a_forged_cursor_leads_to_nothing_that_was_not_asked_for(
     attacked: Catalog, name: str
 ) -> None:
-    """Who knows the secret, as everybody knows the default one, gains nothing by it.
+    """Knowing the secret, as everyone knows the default one, gains an attacker nothing.
 
-    The partitions, and so the table, are those of the arguments; every title that comes could
-    have come without a cursor.
+    The partitions, and therefore the table, are those of the arguments; every returned title could
+    have been returned without a cursor.
     """
     cursors, ask = maker_of(attacked, name), LISTS[name]
     allowed = set(walk(attacked, ask))
@@ -138,7 +138,7 @@ def test_a_forged_cursor_leads_to_nothing_that_was_not_asked_for(
 
 
 def walk(catalog: Catalog, ask: Ask) -> Iterator[Title]:
-    """Give all titles of a list."""
+    """Return all titles of a list."""
     page = ask(catalog, None)
     yield from page
     while page.next:
@@ -159,7 +159,7 @@ def test_a_real_cursor_stays_in_its_partitions(attacked: Catalog, name: str) -> 
 
 
 def test_a_cursor_is_short_enough_to_be_looked_into(catalog: Catalog) -> None:
-    """The longest place there is, in characters that take the most of everything."""
+    """The longest possible place, in the characters that take the most space."""
     for id_, name in enumerate(("\U00020000" * 300, "é" * 900, "千" * 300), start=10**37):
         longest = name + "".join(chr(0x4E00 + 7 * at) for at in range(NAME_BYTES))
         movie = TITLE_CLASSES["movie"](
@@ -177,7 +177,7 @@ def test_a_cursor_is_short_enough_to_be_looked_into(catalog: Catalog) -> None:
 
 
 def test_a_packed_cursor_is_not_unpacked_without_bounds(attacked: Catalog) -> None:
-    """A megabyte of zeros takes a thousand bytes, and a signature comes with the default secret."""
+    """A megabyte of zeros compresses to a thousand bytes, signed with the default secret."""
     packed = zlib.compress(b'"' + b"0" * 100_000_000 + b'"')
     after = signed(maker_of(attacked, "popularity"), packed, mark=b".")
     tracemalloc.start()
@@ -199,7 +199,7 @@ def test_no_text_is_a_cursor(attacked: Catalog, name: str, after: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", ".", "\0", "\ud800", "eJw"])
 def test_a_huge_cursor_is_one_short_error(attacked: Catalog, piece: str) -> None:
-    """A million characters are neither read nor repeated."""
+    """A million characters are neither parsed nor repeated in the message."""
     with pytest.raises(InvalidCursorError) as refused:
         LISTS["popularity"](attacked, piece * (1_000_000 // len(piece)))
     assert len(str(refused.value)) < 400
@@ -209,7 +209,7 @@ def test_a_huge_cursor_is_one_short_error(attacked: Catalog, piece: str) -> None
 def test_a_cursor_of_another_table_list_or_kind_is_refused(
     engine: Engine, attacked: Catalog, name: str
 ) -> None:
-    """Each with each, and with its twin of another table."""
+    """Each with each other, and with the same list of another table."""
     other = engine.catalog(f"{attacked.table}-other")
     cursor = LISTS[name](attacked, None).next
     with pytest.raises(InvalidCursorError):

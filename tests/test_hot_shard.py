@@ -1,8 +1,8 @@
-"""Writers of every kind that meet on few titles of one shard, as fast as the engine lets them.
+"""Writers of every kind that share a few titles of one shard, as fast as the engine allows.
 
-Where `test_linearizable` has them meet on titles and looks on, here all of them meet at the counts
-and the slots of one shard, which every creation and deletion needs. The old deletion, planted
-again, damages the table in these runs, and `verify` says so.
+In `test_linearizable` they share titles, with readers; here they all share the counts and slots of
+one shard, which every creation and deletion needs. A planted bug, the old deletion, damages the
+table in these runs, and `verify` detects it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ CALLS = 100_000
 
 @pytest.fixture(scope="module")
 def dynoxide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine of its own, which keeps its tables in a file."""
+    """A separate engine with its tables in a file."""
     with start_engine("dynoxide", folder=tmp_path_factory.mktemp("hot")) as engine:
         yield engine
 
 
 @pytest.fixture
 def hot(dynoxide: Engine, request: pytest.FixtureRequest) -> Iterator[Catalog]:
-    """A handle on a table of its own."""
+    """A handle on a new table."""
     catalog = dynoxide.catalog(f"hot-{abs(hash(request.node.name))}")
     create_table(catalog)
     yield catalog
@@ -47,9 +47,9 @@ def hot(dynoxide: Engine, request: pytest.FixtureRequest) -> Iterator[Catalog]:
 
 @pytest.mark.parametrize("threads", [2, 3, 6, 16, 32])
 def test_threads_that_meet_on_one_shard_leave_it_in_step(hot: Catalog, threads: int) -> None:
-    """Histories are linearizable, and everything follows from the titles at the end.
+    """Histories are linearizable, and everything is consistent with the titles at the end.
 
-    Of very many threads the histories are too wide to be searched; the table says enough.
+    With many threads, the search would take too long; the check of the table is sufficient.
     """
     histories = run_threads(
         hot,
@@ -67,7 +67,7 @@ def test_threads_that_meet_on_one_shard_leave_it_in_step(hot: Catalog, threads: 
 
 
 def test_processes_that_meet_on_one_shard_leave_it_in_step(dynoxide: Engine, hot: Catalog) -> None:
-    """Each with a client of its own."""
+    """Each with its own client."""
     histories = run_processes(
         dynoxide,
         hot.table,

@@ -1,4 +1,4 @@
-"""Least privilege: policies allow what their access patterns really ask, and nothing else."""
+"""Least privilege: policies allow exactly the requests of their access patterns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ READS = iam.patterns_of("reader")
 
 @pytest.fixture(scope="module")
 def traced(engine: Engine, titles: list[Movie | TVShow]) -> dict[str, list[Need]]:
-    """What the requests of every access pattern need, by the pattern that made them."""
+    """The permissions that the requests of every access pattern need, by pattern."""
     some = titles[::48]  # 9 of a kind or more share a shard, so that deletions fill gaps
     catalog = engine.catalog()
     create_table(catalog)
@@ -67,12 +67,12 @@ def traced(engine: Engine, titles: list[Movie | TVShow]) -> dict[str, list[Need]
 
 
 def _regrouped(titles: Iterable[Movie | TVShow]) -> Iterator[calls.Call]:
-    """Load titles again that are in fewer genres now."""
+    """Load titles again, with fewer genres."""
     yield calls.Call("load_titles", {"titles": [each.replace(genre_ids=[]) for each in titles]})
 
 
 def _thinned(asked: Iterable[calls.Call]) -> Iterator[calls.Call]:
-    """Leave out most calls of the lists that have hundreds: moto is slow, and asked the same."""
+    """Leave out most calls of lists that have hundreds: moto is slow, and requests are alike."""
     numbers: Counter[str] = Counter()
     for call in asked:
         numbers[call.pattern] += 1
@@ -81,7 +81,7 @@ def _thinned(asked: Iterable[calls.Call]) -> Iterator[calls.Call]:
 
 
 def _made(catalog: Catalog, made: Iterable[calls.Call]) -> list[Request]:
-    """Make calls, of lists two pages, and give the requests of access patterns."""
+    """Make calls, of lists two pages; return the requests of access patterns."""
     with catalog.trace() as trace:
         for call in made:
             function = ap.PATTERNS[call.pattern].function
@@ -104,7 +104,7 @@ def footprint(found: Iterable[Need]) -> frozenset[tuple[str, str, str]]:
 
 
 def smaller(policy: Policy) -> Iterator[tuple[str, Policy]]:
-    """Take away each statement, action, partition key, attribute and operation, one at a time."""
+    """Yield the policy without each statement, action, partition key, attribute and operation."""
     for at, statement in enumerate(policy["Statement"]):
         yield (
             statement["Sid"],
@@ -133,7 +133,7 @@ def _at(statement: Policy, place: Iterable[str]) -> list[str]:
 
 
 def superfluous(policy: Policy, found: Sequence[Need]) -> list[str]:
-    """Name what nobody would miss."""
+    """Return the unnecessary parts."""
     return [what for what, less in smaller(policy) if all(allows(less, each) for each in found)]
 
 
@@ -141,7 +141,7 @@ def superfluous(policy: Policy, found: Sequence[Need]) -> list[str]:
 def test_the_policy_of_a_role_is_sufficient_and_minimal(
     traced: dict[str, list[Need]], role: iam.Role
 ) -> None:
-    """Every request of its patterns is allowed; without any one part of it some are not."""
+    """Every request of its patterns is allowed; without any of its parts some are not."""
     patterns = iam.patterns_of(role)
     policy, found = policy_of(*patterns), needed_by(traced, patterns)
     assert [need for need in found if not allows(policy, need)] == []
@@ -152,7 +152,7 @@ def test_the_policy_of_a_role_is_sufficient_and_minimal(
 def test_a_policy_allows_what_its_pattern_asks_and_nothing_that_only_others_ask(
     traced: dict[str, list[Need]], name: str
 ) -> None:
-    """The same action on the same resource with partition keys of the same shape; and minimal."""
+    """The same actions on the same resources with partition keys of the same shape; and minimal."""
     policy, own = policy_of(ap.PATTERNS[name]), footprint(traced[name])
     assert own
     for need in needed_by(traced, ap.PATTERNS.values()):
@@ -163,7 +163,7 @@ def test_a_policy_allows_what_its_pattern_asks_and_nothing_that_only_others_ask(
 def test_a_writer_may_what_a_reader_may_and_a_reader_no_write(
     traced: dict[str, list[Need]],
 ) -> None:
-    """Nor anything on the table itself."""
+    """Nor any action on the table itself."""
     reader, writer = policy_of(*READS), policy_of(*iam.patterns_of("writer"))
     assert all(allows(writer, need) for need in needed_by(traced, READS))
     written = [
@@ -179,7 +179,7 @@ def test_a_writer_may_what_a_reader_may_and_a_reader_no_write(
 
 @pytest.mark.parametrize("with_tags", [False, True])
 def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> None:
-    """Create, with tags where that was said, look at it and delete; and nothing on items."""
+    """Create, tag if requested, describe and delete; nothing on items."""
     catalog = engine.catalog()
     with catalog.trace() as trace:
         create_table(catalog, tags={"team": "films"} if with_tags else None)
@@ -196,7 +196,7 @@ def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> 
 
 
 def test_a_service_may_tell_whether_it_is_ready_where_that_was_said(engine: Engine) -> None:
-    """What `/readyz` asks, and nothing else on the table, beside the patterns of the service."""
+    """The requests of `/readyz`, and nothing else on the table, besides the service's patterns."""
     catalog = engine.catalog()
     create_table(catalog)
     app = Flask("ready")
@@ -215,7 +215,7 @@ def test_a_service_may_tell_whether_it_is_ready_where_that_was_said(engine: Engi
 
 
 def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine) -> None:
-    """Verify, repair and migrate a table that gives them all to do; each action is needed."""
+    """Verify, repair and migrate a table that needs all three; each action is needed."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, read_folder(sample_folder())[:30])
@@ -306,14 +306,14 @@ WITHIN = {"dynamodb:EnclosingOperation": frozenset({"TransactWriteItems"})}
     ],
 )
 def test_what_no_access_pattern_asks_is_denied(allowed: Need, denied: Need) -> None:
-    """Even to a writer; each time next to something that is allowed."""
+    """Even to a writer, each next to a request that is allowed."""
     writer = policy_of(*iam.patterns_of("writer"))
     assert allows(writer, allowed)
     assert not allows(writer, denied)
 
 
 def test_only_the_indexes_of_the_chosen_patterns_can_be_queried() -> None:
-    """By names lists all of a kind only."""
+    """The index by name lists whole kinds only."""
     policy = policy_of(ap.PATTERNS["list_released_between"])
     assert allows(policy, Need("Query", BY_RELEASE, LIST))
     assert not allows(policy, Need("Query", f"{ARN}/index/by_popularity", LIST))
@@ -325,7 +325,7 @@ def test_only_the_indexes_of_the_chosen_patterns_can_be_queried() -> None:
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
 def test_a_document_is_one_that_iam_takes(role: iam.Role) -> None:
-    """The version, Sids of letters and digits that differ, no wildcard but in keys, its size."""
+    """The version, distinct alphanumeric Sids, wildcards only in keys, and its size."""
     policy = policy_of(*iam.patterns_of(role))
     assert policy["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in policy["Statement"]]
@@ -333,11 +333,11 @@ def test_a_document_is_one_that_iam_takes(role: iam.Role) -> None:
     assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
     for statement in policy["Statement"]:
         assert not re.search(r"[*?]", f"{statement['Action']} {statement['Resource']}")
-    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144  # a managed policy's most
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144  # the limit for a managed policy
 
 
 def test_the_order_of_the_arguments_does_not_matter() -> None:
-    """Nor does repetition: the same text for the same access."""
+    """Nor do duplicates: the text is the same for the same access."""
     patterns = iam.patterns_of("writer")
     turned = iam.policy(
         [*reversed(patterns), *patterns], table_arn=ARN, operations=iam.TABLE_ACTIONS[::-1]
@@ -347,7 +347,7 @@ def test_the_order_of_the_arguments_does_not_matter() -> None:
 
 
 def _not_declared(catalog: Catalog) -> None:
-    """Stand for a write that `catalog_model.analysis.iam` has not heard of."""
+    """Stands for a write that is unknown to `catalog_model.analysis.iam`."""
 
 
 UNKNOWN = AccessPattern(
@@ -377,6 +377,6 @@ UNKNOWN = AccessPattern(
 def test_what_makes_no_policy_is_refused(
     patterns: Any, arn: Any, more: dict[str, list[str]]
 ) -> None:
-    """Rather than turned into something wider, or narrower."""
+    """Instead of becoming wider or narrower."""
     with pytest.raises(InvalidArgumentError):
         iam.policy(patterns, table_arn=arn, **more)

@@ -1,4 +1,4 @@
-"""Defects that are planted in the table: each is found, named and repaired, and nothing else is."""
+"""Defects planted in the table: each is found, named and repaired, and nothing else is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from catalog_model.table import codec, keys
 
 
 class Vandal:
-    """Writes past the model, straight into the table."""
+    """Writes directly to the table, without the model."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -238,7 +238,7 @@ DAMAGES: list[tuple[Damage, set[Problem]]] = [
     (slots_with_a_gap, {"slot dangling"}),
     (copy_of_an_older_schema, {"wrong schema version"}),
 ]
-"""What can be repaired."""
+"""Damage that can be repaired."""
 
 BEYOND_REPAIR: list[tuple[Damage, set[Problem]]] = [
     (item_of_another_model, {"unknown entity"}),
@@ -247,7 +247,7 @@ BEYOND_REPAIR: list[tuple[Damage, set[Problem]]] = [
     (title_that_is_none, {"unreadable item"}),
     (title_of_a_newer_schema, {"wrong schema version"}),
 ]
-"""What nobody but its owner can decide."""
+"""Damage that only the owner of the data can resolve."""
 
 
 @pytest.fixture
@@ -261,12 +261,12 @@ def some(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
 
 
 def problems(report: Report) -> set[Problem]:
-    """Give the kinds of what was found."""
+    """Return the kinds of problems found."""
     return {finding.problem for finding in report.findings}
 
 
 def own_records(table: Table) -> dict[ItemKey, Item]:
-    """Give the records of all titles: what no repair may touch."""
+    """Return the records of all titles, which no repair may change."""
     ours = {codec.VERSION, codec.SLOT}
     return {
         key: {name: value for name, value in item.items() if name not in ours}
@@ -277,7 +277,7 @@ def own_records(table: Table) -> dict[ItemKey, Item]:
 
 @pytest.mark.parametrize("segments", [1, 3])
 def test_nothing_is_found_in_what_the_access_patterns_wrote(some: Catalog, segments: int) -> None:
-    """Whatever they did; and every item and title was seen."""
+    """After any calls; every item and title was checked."""
     titles = Vandal(some).titles
     ap.delete_title(some, *titles[0].key)
     ap.set_genres(some, *titles[1].key, [28, 99_999])
@@ -291,7 +291,7 @@ def test_nothing_is_found_in_what_the_access_patterns_wrote(some: Catalog, segme
 def test_a_planted_defect_is_found_and_repaired(
     some: Catalog, damage: Damage, found: set[Problem]
 ) -> None:
-    """By its name; after the repair all is in step again, and no record was touched."""
+    """By its kind; after the repair the table is intact, and no record was changed."""
     damage(Vandal(some))
     before = own_records(dump(some))
     report = verify(some)
@@ -311,7 +311,7 @@ def test_a_planted_defect_is_found_and_repaired(
 def test_what_cannot_be_decided_is_found_and_left(
     some: Catalog, damage: Damage, found: set[Problem]
 ) -> None:
-    """With a reason, and the table stays as it is."""
+    """With a reason, and the table stays the same."""
     damage(Vandal(some))
     before = dump(some)
     assert problems(verify(some)) == found
@@ -322,7 +322,7 @@ def test_what_cannot_be_decided_is_found_and_left(
 
 
 def test_what_lies_among_slots_and_is_none_hides_no_defect(some: Catalog) -> None:
-    """It is named and left; the slot that is missing beside it is found and put back."""
+    """It is reported and left; the missing slot next to it is found and repaired."""
     vandal = Vandal(some)
     junk = ItemKey(vandal.slot_of(vandal.neighbours[0]).PK, "SLOT#first")
     vandal.put(key_attributes(junk))
@@ -333,20 +333,20 @@ def test_what_lies_among_slots_and_is_none_hides_no_defect(some: Catalog) -> Non
 
 
 def test_every_kind_of_finding_is_planted_here() -> None:
-    """None that cannot be found, and none that is not tested."""
+    """Each kind can be found, and is tested."""
     planted = {problem for _, found in DAMAGES + BEYOND_REPAIR for problem in found}
     assert planted == set(PROBLEMS)
 
 
 def test_all_defects_at_once_are_found_and_repaired(some: Catalog) -> None:
-    """Whatever hides behind whatever."""
+    """Even if they hide each other."""
     vandal = Vandal(some)
     damages = [damage for damage, _ in DAMAGES]
     random.Random(3).shuffle(damages)
     for damage in damages:
         try:
             damage(vandal)
-        except (KeyError, UnknownEntityError):  # what it would damage is gone or spoilt already
+        except (KeyError, UnknownEntityError):  # the item to damage is already missing or damaged
             continue
     assert len(problems(verify(some))) > 6
     while repair(some).actions:
@@ -368,7 +368,7 @@ def test_a_dry_run_says_what_a_repair_does_and_writes_nothing(
 
 
 def test_each_finding_names_title_item_and_what_was_expected(some: Catalog) -> None:
-    """In one line to read."""
+    """In one readable line."""
     vandal = Vandal(some)
     membership_is_gone(vandal)
     (finding,) = verify(some).findings

@@ -1,4 +1,4 @@
-"""Verification and repair while others write: nothing false is found, and nobody loses a write."""
+"""Verification and repair during concurrent writes: no false findings, and no lost writes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def some(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
 
 @contextmanager
 def writers(catalog: Catalog, titles: list[AnyTitle]) -> Iterator[dict[int, float]]:
-    """Let threads change titles as long as the block lasts; gives who got which popularity."""
+    """Let threads change titles during the block; yield the acknowledged popularities."""
     stop = threading.Event()
     acknowledged: dict[int, float] = {}
 
@@ -70,7 +70,7 @@ def writers(catalog: Catalog, titles: list[AnyTitle]) -> Iterator[dict[int, floa
 def _change(
     catalog: Catalog, rng: random.Random, title: AnyTitle, acknowledged: dict[int, float]
 ) -> None:
-    """Change a title in one of several ways; it may be gone, and come back."""
+    """Change a title in one of several ways; it may be deleted, and created again."""
     try:
         match rng.randrange(5):
             case 0:
@@ -86,13 +86,13 @@ def _change(
                 ap.update_popularity(catalog, *title.key, value)
                 acknowledged[title.id] = value
     except (TitleNotFoundError, ConflictError):
-        pass  # somebody deleted it, or was faster twelve times: nothing was written
+        pass  # it was deleted, or lost twelve races: nothing was written
 
 
 def test_a_change_under_way_is_not_taken_for_a_defect(
     some: Catalog, titles: list[AnyTitle]
 ) -> None:
-    """However often one looks while titles change, come and go."""
+    """For many verifications while titles change, are created and deleted."""
     with writers(some, titles[:40]):
         found = [verify(some, segments=2) for _ in range(6)]
     assert [report.findings for report in found] == [()] * 6
@@ -102,7 +102,7 @@ def test_a_change_under_way_is_not_taken_for_a_defect(
 
 
 def test_a_repair_loses_no_write(some: Catalog, titles: list[AnyTitle]) -> None:
-    """Others go on; at the end all is in step, and every popularity is the last acknowledged."""
+    """Writers continue; at the end the table is intact, with the last acknowledged values."""
     vandal = Vandal(some)
     for damage in (
         listing_is_gone,
@@ -129,7 +129,7 @@ def test_a_repair_loses_no_write(some: Catalog, titles: list[AnyTitle]) -> None:
 def test_what_is_held_in_memory_does_not_grow_with_the_table(
     some: Catalog, engine: Engine, titles: list[AnyTitle]
 ) -> None:
-    """Four times the titles, and about the same at the most."""
+    """Four times the titles need about the same memory."""
     if not engine.measures:
         pytest.skip("moto holds its tables in this process")
 
@@ -141,7 +141,7 @@ def test_what_is_held_in_memory_does_not_grow_with_the_table(
         return most
 
     ap.load_titles(some, titles[:150])
-    peak(some)  # what is made at the first use only
+    peak(some)  # objects created at first use
     small = peak(some)
     ap.load_titles(some, titles[:600])
     assert len(dump(some)) > 3 * 600
@@ -149,7 +149,7 @@ def test_what_is_held_in_memory_does_not_grow_with_the_table(
 
 
 def test_a_pace_is_kept_by_all_threads_together() -> None:
-    """So many units take so many seconds at the least, whoever spends them."""
+    """A number of units takes at least the corresponding time, in any number of threads."""
     now, waited = [0.0], []
 
     def sleep(seconds: float) -> None:
@@ -165,7 +165,7 @@ def test_a_pace_is_kept_by_all_threads_together() -> None:
 
 
 def test_without_a_pace_nobody_waits() -> None:
-    """None holds nobody back."""
+    """None means no limit."""
     waited: list[float] = []
     pace = Pace(None, sleep=waited.append)
     pace.spend(1e9)
@@ -174,7 +174,7 @@ def test_without_a_pace_nobody_waits() -> None:
 
 
 def test_a_verification_keeps_its_pace(some: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it reads is spent, in small pages."""
+    """Its reads count, and its pages are small."""
     spent: list[float] = []
     monkeypatch.setattr(Pace, "spend", lambda _, units: spent.append(units))
     with some.trace() as trace:

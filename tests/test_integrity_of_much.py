@@ -1,4 +1,4 @@
-"""Very much of one thing hides nothing of another: bounds, many plans, large items."""
+"""Many problems of one kind do not hide others: limits, many plans, large items."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MANY = 12
 
 @pytest.fixture(autouse=True)
 def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
-    """Let the bound be met by small tables."""
+    """Lower the limit for small tables."""
     del in_no_time
     monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
     monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
 
 
 def foreign(number: int) -> Item:
-    """Give an item of another application."""
+    """Return an item of another application."""
     return {"PK": {"S": f"USER#{number}"}, "SK": {"S": "PROFILE"}, "name": {"SS": ["a", "b"]}}
 
 
 def damaged(*, foreign_items: int, titles: int) -> MemoryCatalog:
-    """Give a table beside another application's items; each title lacks a membership and a slot."""
+    """Return a table with another application's items; each title lacks a membership and a slot."""
     catalog = MemoryCatalog()
     ap.load_titles(catalog, [movie(8 * i, 18, 28) for i in range(1, titles + 1)])
     for number in range(foreign_items):
@@ -55,12 +55,12 @@ def damaged(*, foreign_items: int, titles: int) -> MemoryCatalog:
 
 
 def problems(report: Report) -> Counter[Problem]:
-    """Count what was found, by problem, also what is not named."""
+    """Count the problems by kind, including those that are not listed."""
     return Counter(report.more) + Counter(finding.problem for finding in report.findings)
 
 
 def check_bounds(*, foreign_items: int, titles: int) -> None:
-    """The law: each problem has a bound of its own, and all that can be mended is mended."""
+    """The law: each kind of problem has a separate limit, and everything repairable is repaired."""
     catalog = damaged(foreign_items=foreign_items, titles=titles)
     report = verify(catalog)
     assert problems(report) == {
@@ -89,12 +89,12 @@ def check_bounds(*, foreign_items: int, titles: int) -> None:
 @pytest.mark.parametrize("foreign_items", [1, 3 * MANY])
 @pytest.mark.parametrize("titles", [3, MANY])
 def test_a_bound_of_one_problem_hides_nothing_of_another(foreign_items: int, titles: int) -> None:
-    """Fewer and more than are named, of each, beside each other."""
+    """With fewer and more problems than the limit, in all combinations."""
     check_bounds(foreign_items=foreign_items, titles=titles)
 
 
 def test_what_many_plans_take_is_done_in_one_repair() -> None:
-    """Surplus memberships of one title for more transactions than tries; no race was lost."""
+    """Surplus memberships of one title for more transactions than retries; no race was lost."""
     catalog = MemoryCatalog()
     ap.put_title(catalog, movie(8, 18))
     for genre_id in range(1000, 1700):
@@ -108,7 +108,7 @@ def test_what_many_plans_take_is_done_in_one_repair() -> None:
 
 
 def test_a_copy_that_dynamodb_cannot_hold_is_left_for_this_reason() -> None:
-    """A title may fill its item, and its copy would be larger: the others are written."""
+    """A title may fill its item, and its copy would be too large: the other copies are written."""
     item = codec.encode_title(movie(8, 18, overview=""), version=1, slot=0)
     for name in ("_schema", "_type", "_version", "_slot", "_form"):
         item.pop(name, None)
@@ -125,7 +125,7 @@ def test_a_copy_that_dynamodb_cannot_hold_is_left_for_this_reason() -> None:
 
 @pytest.fixture
 def strict_table(engine: Engine) -> Iterator[Catalog]:
-    """A table of an engine with DynamoDB's bounds."""
+    """A table of an engine with DynamoDB's limits."""
     catalog = engine.catalog()
     create_table(catalog)
     yield catalog
@@ -133,7 +133,7 @@ def strict_table(engine: Engine) -> Iterator[Catalog]:
 
 
 def test_more_counts_than_an_expression_holds_are_set(strict_table: Catalog) -> None:
-    """A thousand wrong counts of one tally: an expression has 4 KB at the most."""
+    """A thousand wrong counts of one tally: an expression has at most 4 KB."""
     ap.put_title(strict_table, movie(8, 18))
     key = keys.tally_key("movie", 0)
     tally = dump(strict_table)[key] | {f"g{n}": {"N": "7"} for n in range(1000, 2000)}
@@ -145,7 +145,7 @@ def test_more_counts_than_an_expression_holds_are_set(strict_table: Catalog) -> 
 
 
 def test_a_surplus_copy_of_a_newer_version_is_left() -> None:
-    """And the others of the title go all the same."""
+    """The other surplus copies of the title are deleted."""
     catalog = MemoryCatalog()
     ap.put_title(catalog, movie(8, 18))
     for genre_id, version in ((77, 2), (78, 99)):

@@ -1,8 +1,8 @@
-"""Whatever comes between the requests of two or three writers, the table stays in step.
+"""The table stays intact for every interleaving of the requests of two or three writers.
 
-All interleavings are gone through, on few titles of one shard: see `interleavings`. At each end
-everything follows from the titles, and titles and answers are those of some order of the writers,
-one after the other.
+All interleavings are explored, on a few titles of one shard: see `interleavings`. At each end,
+everything is consistent with the titles, and titles and answers are those of some sequential order
+of the writers.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ THERE: Final = (EIGHT, SIXTEEN, TWENTY_FOUR)
 
 
 def key(number: int) -> TitleKey:
-    """Give the key of a movie; those of multiples of 8 are of one shard."""
+    """Return the key of a movie; multiples of 8 are in one shard."""
     return TitleKey("movie", number)
 
 
 def told(title: Title) -> str:
-    """Write an answer down."""
+    """Return an answer as text."""
     return title.to_json_text()
 
 
 def put(title: Movie) -> Writer:
-    """Put a title, whether it is there or not."""
+    """Put a title, whether it exists or not."""
 
     def effect(titles: Titles) -> Any:
         titles[title.key] = title
@@ -56,7 +56,7 @@ def put(title: Movie) -> Writer:
 
 
 def create(title: Movie) -> Writer:
-    """Put a title, if it is not there."""
+    """Put a title if it does not exist."""
 
     def effect(titles: Titles) -> Any:
         if title.key in titles:
@@ -69,7 +69,7 @@ def create(title: Movie) -> Writer:
 
 
 def swap(before: Movie, after: Movie) -> Writer:
-    """Put a title in place of another, if that is there unchanged."""
+    """Replace a title if it has not changed."""
 
     def effect(titles: Titles) -> Any:
         if titles.get(before.key) != before:
@@ -106,7 +106,7 @@ def delete(number: int) -> Writer:
 
 
 def load(*some: Movie) -> Writer:
-    """Load titles; each is written by itself as far as others can tell, so no report is due."""
+    """Load titles; others see each one written separately, so no report is needed."""
 
     def act(catalog: Catalog) -> Any:
         ap.load_titles(catalog, some)
@@ -148,10 +148,10 @@ SHIFTING: Final = (
     delete(16),
     delete(24),
 )
-"""Writers that take and leave slots; three of them meet."""
+"""Writers that take and free slots; three of them run concurrently."""
 
 ADDING: Final = (load(movie(32, 80), movie(40)), genres(16, genre_ids=[80]))
-"""Writers that come to two of those."""
+"""Writers that run concurrently with two of those."""
 
 
 def table_of(*titles: Movie) -> Table:
@@ -163,7 +163,7 @@ def table_of(*titles: Movie) -> Table:
 
 
 def assert_whole(table: Mapping[ItemKey, Any]) -> Titles:
-    """Everything follows from the titles, and there is nothing else; give the titles."""
+    """Check that everything is consistent with the titles; return them."""
     there = assert_complete(dict(table))
     others = sum(3 + len(set(title.genre_ids)) for title in there.values())
     assert len(table) == others + sum(map(is_tally, table))
@@ -171,7 +171,7 @@ def assert_whole(table: Mapping[ItemKey, Any]) -> Titles:
 
 
 def explored(start: Table, *writers: Writer) -> Explored:
-    """Go through all interleavings of *writers*, and judge each end."""
+    """Explore all interleavings of *writers*, and check each end."""
     world = World(start, writers)
     with without_waiting():
         seen = world.explore()
@@ -188,7 +188,7 @@ def explored(start: Table, *writers: Writer) -> Explored:
 
 
 def explored_all(start: Table, meetings: Iterable[tuple[Writer, ...]]) -> Explored:
-    """Go through all interleavings of each meeting; the first problem ends it."""
+    """Explore all interleavings of each combination; stop at the first problem."""
     whole = Explored()
     for writers in meetings:
         seen = explored(start, *writers)
@@ -200,7 +200,7 @@ def explored_all(start: Table, meetings: Iterable[tuple[Writer, ...]]) -> Explor
 
 
 def _allowed(start: Table, writers: tuple[Writer, ...]) -> list[Any]:
-    """Give what titles and answers may be: those of the writers one after the other."""
+    """Return the possible titles and answers: those of all sequential orders of the writers."""
     ends = []
     for order in permutations(range(len(writers))):
         titles = titles_in(start)
@@ -214,14 +214,14 @@ def _texts(titles: Titles) -> dict[TitleKey, str]:
 
 
 def test_two_writers_leave_the_table_in_step_however_they_meet() -> None:
-    """Every pair of writes of a shard, on the same title or on others, and every interleaving."""
+    """Every pair of writes in a shard, on the same title or others, in every interleaving."""
     seen = explored_all(table_of(*THERE), combinations_with_replacement(WRITERS, 2))
     assert seen.ways > 10**9
     assert seen.states > 5000
 
 
 def test_three_writers_leave_the_shard_in_step_however_they_meet() -> None:
-    """Those that take and leave slots, in every combination and every interleaving."""
+    """Writers that take and free slots, in every combination and interleaving."""
     threes = combinations_with_replacement(SHIFTING, 3)
     with_another = ((SHIFTING[0], delete(8), one) for one in ADDING)
     seen = explored_all(table_of(*THERE), chain(threes, with_another))
@@ -231,13 +231,13 @@ def test_three_writers_leave_the_shard_in_step_however_they_meet() -> None:
 
 @pytest.mark.parametrize("titles", [(), (EIGHT,), (EIGHT, TWENTY_FOUR)], ids=len)
 def test_writers_meet_in_a_shard_of_few_titles(titles: tuple[Movie, ...]) -> None:
-    """The first title of a shard, the last that leaves it, and a shard without a tally."""
+    """The first title of a shard, the last one to leave it, and a shard without a tally."""
     some = [*SHIFTING[:3], SHIFTING[4], create(EIGHT.replace(overview="created")), *ADDING]
     explored_all(table_of(*titles), combinations_with_replacement(some, 2))
 
 
 def put_by_another_program(title: Movie) -> Table:
-    """Make the item of a title as `aws dynamodb put-item` may: without anything of our own."""
+    """Return a title's item as written by `aws dynamodb put-item`, without other attributes."""
     item = codec.encode_title(title, version=1, slot=0)
     ours = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE}
     return {keys.title_key(title.key): {n: v for n, v in item.items() if n not in ours}}
@@ -246,7 +246,7 @@ def put_by_another_program(title: Movie) -> Table:
 FOREIGN: Final = movie(
     40, 18, 28, **dict.fromkeys(set(Movie.fields) - set(movie(40).to_json())), popularity=1.0
 )
-"""A title that another program put, with all attributes that there are."""
+"""A title written by another program, with all possible attributes."""
 
 ENROLLING: Final = (
     put(FOREIGN),
@@ -270,7 +270,7 @@ def test_a_title_of_another_program_is_enrolled_by_the_first_change_however_othe
 
 
 def repair_of(*problems: tuple[Problem, ItemKey]) -> Writer:
-    """Repair what these findings are about; it changes no title, and its report is its own."""
+    """Repair these findings; this changes no title, and its report is not compared."""
     found = tuple(Finding(problem, at, key(16), "", "") for problem, at in problems)
     report = Report(findings=found, more_findings=0, items=0, titles=0, undecided=())
 
@@ -286,13 +286,13 @@ REPAIR: Final = repair_of(
 
 
 def test_a_repair_harms_nothing_that_is_written_meanwhile() -> None:
-    """It looks at a title and a shard that are in step, but sees their items at other moments."""
+    """It checks a title and a shard that are intact, but reads their items at other moments."""
     meetings = [(REPAIR, other) for other in WRITERS]
     explored_all(table_of(*THERE), [*meetings, (REPAIR, REPAIR)])
 
 
 def damaged() -> Table:
-    """Make the shard that the old deletion left: a gap at slot 0, slot 2 beyond the total."""
+    """Return the shard that the old deletion left: a gap at slot 0, slot 2 beyond the total."""
     table = table_of(*THERE)
     gone = {keys.slot_key("movie", 0, 0), *(at for at in table if keys.title_pk(key(8)) == at.PK)}
     left = {at: item for at, item in table.items() if at not in gone}
@@ -306,12 +306,12 @@ def damaged() -> Table:
     "other", [delete(16), delete(24), genres(16, genre_ids=[80]), REPAIR], ids=str
 )
 def test_a_damaged_shard_is_mended_whatever_comes_between(other: Writer) -> None:
-    """A repair, and deletions or another repair at the same time: nothing is left at the end."""
+    """A repair, concurrent with deletions or another repair: no damage is left."""
     explored_all(damaged(), [(REPAIR, other)])
 
 
 def test_a_migration_harms_nothing_that_is_written_meanwhile() -> None:
-    """A table of the version before: each title, tally and slot is brought up, or was by others."""
+    """A table of the previous version: each title, tally and slot is upgraded by one of them."""
 
     def act(catalog: Catalog) -> Any:
         migrate(catalog, segments=1)

@@ -1,4 +1,4 @@
-"""Laws of the key grammar: what is made is parsed, and nothing else is."""
+"""Laws of the key formats: parsing reverses making, and rejects everything else."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_partition_keys_begin_as_the_contract_says(name: keys.ItemName) -> None:
     ],
 )
 def test_a_key_that_no_maker_made_is_refused_by_name(pk: str, sk: str) -> None:
-    """An unknown item is an error that shows its key, never a guess."""
+    """The error shows the key; it is never interpreted."""
     with pytest.raises(UnknownEntityError) as caught:
         keys.parse_key(pk, sk)
     assert repr(pk) in str(caught.value)
@@ -94,14 +94,14 @@ def test_places_by_name_never_tie(name: str, id_: int, other: str, other_id: int
 
 @given(floats, ids, floats, ids)
 def test_no_place_is_the_beginning_of_another(a: float, i: int, b: float, j: int) -> None:
-    """So a bound made from a place by appending to it cuts nothing else."""
+    """So a bound made by appending to a place includes or excludes no other place."""
     one, two = keys.number_sort_key(a, i), keys.number_sort_key(b, j)
     assert one == two or not two.startswith(one)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_more_votes_are_never_of_a_smaller_magnitude(few: int, many: int) -> None:
-    """Magnitudes cut the numbers of votes into ranges."""
+    """Magnitudes divide the numbers of votes into ranges."""
     few, many = sorted((few, many))
     assert keys.magnitude_of(few) <= keys.magnitude_of(many) <= keys.TOP_MAGNITUDE
 

@@ -1,7 +1,7 @@
-"""Writers and readers that meet: what each is told fits one order of all calls.
+"""Concurrent writers and readers: their answers are those of some sequential order of all calls.
 
-And no reader sees half a write, however they meet; all is in step at the end. That these tests can
-fail is tested, too, by writes that are broken on purpose; `test_history` tests the checker.
+No reader sees an incomplete write, and the table is intact at the end. Deliberately broken writes
+show that these tests can fail; `test_history` tests the checker.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ KEY = TitleKey("movie", 1)
 WRITES = {"put": 4, "create": 4, "delete": 3, "change_popularity": 3, "change_genres": 3, "get": 3}
 
 A_MOMENT = 0.002
-"""Seconds that a broken write leaves for others, so that they meet on any machine."""
+"""Seconds that a broken write leaves for others, so that they interfere on any machine."""
 
 
 def of(engine: Engine, operations: int) -> int:
-    """Tell how many operations an engine does in the time that dynoxide needs for so many."""
+    """Return the number of operations in the time that dynoxide needs for this number."""
     return operations if engine.name == "dynoxide" else operations // 2
 
 
 def test_only_one_of_many_creators_wins(catalog: Catalog) -> None:
-    """put_title with if_absent: one creates, all others are told that it exists."""
+    """put_title with if_absent: one creates it, all others are told that it exists."""
 
     def create(worker: int) -> Call:
         title = movie(1, 28, vote_count=worker)
@@ -60,7 +60,7 @@ def test_only_one_of_many_creators_wins(catalog: Catalog) -> None:
 
 
 def test_threads_that_meet_see_one_order(engine: Engine, catalog: Catalog) -> None:
-    """Each title's history is linearizable, readers see no halves, all is in step at the end."""
+    """Histories are linearizable, readers see no incomplete writes, the table is intact."""
     histories = run_threads(catalog, seed=1, threads=8, operations=of(engine, 30))
     found = check(histories)
     assert not found.violations
@@ -72,7 +72,7 @@ def test_threads_that_meet_see_one_order(engine: Engine, catalog: Catalog) -> No
 
 @pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
 def test_processes_that_meet_see_one_order(tmp_path: Path) -> None:
-    """Each with a client of its own, on an engine that keeps its tables in a file."""
+    """Each with its own client, on an engine with its tables in a file."""
     with start_engine("dynoxide", folder=tmp_path) as engine:
         catalog = engine.catalog("catalog")
         create_table(catalog)
@@ -86,7 +86,7 @@ def test_processes_that_meet_see_one_order(tmp_path: Path) -> None:
 
 
 def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
-    """A write whose answer is lost is repeated, and counts once; if that fails, once or never."""
+    """A write with a lost answer is retried, and counts once; if that fails, once or never."""
     faults = [Fault("lost_answer", 0.3), Fault("throttling", 0.2), Fault("conflict", 0.2)]
     injected: list[Injection] = []
 
@@ -108,7 +108,7 @@ def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
 def test_a_write_without_conditions_is_found(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two writers that both read first: the checker sees that one update is lost."""
+    """Two writers that both read first: the checker detects the lost update."""
 
     def forget(_: Condition) -> None:
         time.sleep(A_MOMENT)
@@ -122,7 +122,7 @@ def test_a_write_without_conditions_is_found(
 def test_a_write_in_two_transactions_is_found(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The title in one, its memberships in another: a reader in between sees the pair torn."""
+    """The title first, its memberships later: a reader in between sees an inconsistent pair."""
     whole = Gateway.transact
 
     def in_two(gateway: Gateway, operations: Plan) -> None:
@@ -165,7 +165,7 @@ def test_a_title_put_again_is_not_taken_for_the_old_one(
 def test_a_title_that_moves_while_a_page_is_read_is_on_it_once(
     catalog: Catalog, match: str
 ) -> None:
-    """A page of several partitions is several requests, and the title may be in each of them."""
+    """A page of several partitions needs several requests, and each may contain the title."""
     ap.put_title(catalog, movie(1, 12, 18, popularity=5, vote_count=0))
     ap.put_title(catalog, movie(2, 12, 18, popularity=4, vote_count=1, vote_average=0.5))
 

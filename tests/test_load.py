@@ -1,4 +1,4 @@
-"""Bulk loads: cut off anywhere, throttled, met by others, and repeated until all is there."""
+"""Bulk loads: interrupted, throttled, concurrent with others, and repeated until complete."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Fresh = Callable[[], Catalog]
 
 @pytest.fixture(scope="module")
 def some(titles: list[AnyTitle]) -> list[AnyTitle]:
-    """35 movies and 35 shows: two commits of each kind, so that a load has all its parts."""
+    """35 movies and 35 shows: two commits for each kind, so a load has all its parts."""
     return [t for kind in KINDS for t in [t for t in titles if t.kind == kind][:35]]
 
 
@@ -60,7 +60,7 @@ def many(titles: list[AnyTitle]) -> list[AnyTitle]:
 
 @pytest.fixture
 def fresh(engine: Engine) -> Iterator[Fresh]:
-    """Makes as many empty tables as a test needs."""
+    """Creates any number of empty tables."""
     made: list[Catalog] = []
 
     def make() -> Catalog:
@@ -75,7 +75,7 @@ def fresh(engine: Engine) -> Iterator[Fresh]:
 
 @pytest.fixture(scope="module")
 def undisturbed(engine: Engine, some: list[AnyTitle]) -> Table:
-    """The table that a load without any trouble makes of some titles."""
+    """The table after a load of some titles without interruption."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, some)
@@ -93,7 +93,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_load_of_what_is_there_sends_no_write(
     full_catalog: Catalog, titles: list[AnyTitle]
 ) -> None:
-    """One BatchGetItem for 100 titles and nothing else, in whatever order they come."""
+    """One BatchGetItem for 100 titles and nothing else, in any order."""
     shuffled = random.Random(1).sample(titles, len(titles))
     for again in (titles, shuffled):
         with logged_requests(full_catalog) as log:
@@ -105,14 +105,14 @@ def test_a_load_of_what_is_there_sends_no_write(
 def test_the_whole_catalogue_is_in_step_once_loaded(
     engine: Engine, full_catalog: Catalog, titles: list[AnyTitle]
 ) -> None:
-    """Every title, once in each of its lists, counted, and in reach of the sampler."""
+    """Every title, once in each of its lists, counted, and available to the sampler."""
     assert assert_complete(dump(full_catalog)) == by_key(titles)
     if engine.is_quick:  # moto takes minutes to sort all lists
         assert_in_step(full_catalog)
 
 
 def numbers(count: int, engine: Engine) -> range:
-    """Count from 1, leaving out three of four where an engine is slow and another asks them all."""
+    """Count from 1, leaving out three of four on a slow engine, as another one tests them all."""
     is_thinned = engine.name == "moto" and has_dynoxide()
     return range(1, count + 1, 4 if is_thinned else 1)
 
@@ -121,7 +121,7 @@ def numbers(count: int, engine: Engine) -> range:
 def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
     moment: str, engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """Before each request in turn, or when it was done and its answer is lost on the way."""
+    """Before each request in turn, or after it, with its answer lost."""
     with logged_requests(catalog := fresh()) as log:
         ap.load_titles(catalog, some)
     for number in numbers(len(log), engine):
@@ -135,7 +135,7 @@ def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
 def test_a_load_killed_again_and_again_gets_there(
     fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """Each run is killed at its 7th to 12th request, and begins where the last one came to."""
+    """Each run is killed at its 7th to 12th request, and the next one continues."""
     catalog, rng = fresh(), random.Random(5)
     for _ in range(4):
         with killed_at(catalog, "before-call.dynamodb", rng.randint(7, 12)):
@@ -149,7 +149,7 @@ def test_a_load_killed_again_and_again_gets_there(
 def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
     engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """What the callback raises comes through; what was said to be done is done."""
+    """The callback's exception is raised; reported titles are loaded."""
     seen: list[int] = []
     ap.load_titles(fresh(), some, on_progress=seen.append)
     for number in numbers(len(seen), engine):
@@ -171,7 +171,7 @@ def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
 def test_what_a_batch_leaves_undone_is_asked_again(
     seed: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """UnprocessedKeys of any part, all of it at times: nothing is taken for missing."""
+    """UnprocessedKeys of any part, sometimes all: nothing is mistaken for missing."""
     catalog, rng = fresh(), random.Random(seed)
     share = rng.uniform(0.05, 0.5)
     client: Any = Withholding(catalog.client, lambda: rng.random() < share)
@@ -187,7 +187,7 @@ def test_what_a_batch_leaves_undone_is_asked_again(
 def test_a_batch_that_is_never_done_counts_as_throttled(
     served: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """After some tries without any progress; until then all is whole, and a repeat completes."""
+    """After some attempts without progress; titles are complete, and a repeat adds the rest."""
     catalog, left = fresh(), iter(range(served))
     client: Any = Withholding(catalog.client, lambda: next(left, None) is None)
     with pytest.raises(ThrottledError):
@@ -199,7 +199,7 @@ def test_a_batch_that_is_never_done_counts_as_throttled(
 def test_changed_titles_are_replaced_with_everything_derived_from_them(
     catalog: Catalog, many: list[AnyTitle]
 ) -> None:
-    """Popularity, votes and genres change at random, some titles are new: all follows."""
+    """Popularity, votes and genres change at random, some titles are new: the table follows."""
     rng, old = random.Random(11), many[:180]
     ap.load_titles(catalog, old)
     changed = [changed_at_random(title, rng) if rng.random() < 0.4 else title for title in many]
@@ -211,7 +211,7 @@ def test_changed_titles_are_replaced_with_everything_derived_from_them(
 
 
 def test_what_cannot_be_loaded_is_reported_and_the_rest_is_loaded(catalog: Catalog) -> None:
-    """With key and reason, in the order of the input; a rejected title leaves no trace."""
+    """With key and reason, in input order; a rejected title leaves no trace."""
     noted = Rejection("data_movies.json", "12", "why")
     too_long = movie(5, 28, overview="x" * 400 * 1024)
     too_wide = movie(6, *range(1, 20), overview="x" * 250_000)
@@ -230,7 +230,7 @@ def test_what_cannot_be_loaded_is_reported_and_the_rest_is_loaded(catalog: Catal
 
 
 def test_of_a_key_that_comes_twice_the_last_title_stays(catalog: Catalog) -> None:
-    """And each of the input is counted: as created, then as changed or unchanged."""
+    """Each one in the input is counted: as created, then as changed or unchanged."""
     first, last = movie(1, 28, 12), movie(1, 35, popularity=5)
     given = [first, movie(2), first, last, movie(3), movie(2), last]
     report = ap.load_titles(catalog, given)
@@ -293,7 +293,7 @@ def _put_and_set_genres(catalog: Catalog, title: AnyTitle) -> None:
 def test_two_loads_of_overlapping_titles_at_a_time_end_in_step(
     catalog: Catalog, many: list[AnyTitle]
 ) -> None:
-    """Each title is there once, as one of them had it; repeating one makes its titles win."""
+    """Each title exists once, in the version of one load; repeating a load makes its titles win."""
     rng = random.Random(13)
     other = [changed_at_random(title, rng) if rng.random() < 0.5 else title for title in many[60:]]
     one = many[:160]
@@ -310,7 +310,7 @@ def test_two_loads_of_overlapping_titles_at_a_time_end_in_step(
 def test_titles_are_read_as_they_are_needed_and_progress_tells_how_many_are_done(
     catalog: Catalog, many: list[AnyTitle]
 ) -> None:
-    """Never more than a batch ahead; progress never goes back, and ends at the total."""
+    """At most one batch ahead; progress never decreases, and ends at the total."""
     taken, seen = 0, [0]
 
     def source() -> Iterator[AnyTitle | Rejection]:
@@ -329,7 +329,7 @@ def test_titles_are_read_as_they_are_needed_and_progress_tells_how_many_are_done
 def test_an_error_of_the_source_comes_through_and_a_repetition_completes(
     fresh: Fresh, some: list[AnyTitle], undisturbed: Table
 ) -> None:
-    """Whole batches before it are loaded; the rest waits for the next run."""
+    """Complete batches before it are loaded; the rest is left for the next run."""
 
     def source() -> Iterator[AnyTitle]:
         yield from some[:40]
@@ -346,7 +346,7 @@ def test_an_error_of_the_source_comes_through_and_a_repetition_completes(
 
 @pytest.mark.parametrize("nothing", [[], [Rejection("", "1", "why")], [None]])
 def test_loading_nothing_sends_nothing(nothing: list[Any], catalog: Catalog) -> None:
-    """Nor does an input of rejected records only; what is no input is refused."""
+    """Nor does an input of rejected records only; an invalid input is rejected."""
     with logged_requests(catalog) as log:
         assert ap.load_titles(catalog, nothing).done == len(nothing)
         for wrong in (7, "titles", {"1": movie(1)}):

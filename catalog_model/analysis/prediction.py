@@ -68,7 +68,7 @@ def predict_deletion(
 
 
 def items_of(stored: plan.Stored) -> dict[ItemKey, Item]:
-    """Give every item that the table holds of a title: its own, its copies and its slot."""
+    """Return every item of a title: its own, its copies and its slot."""
     number = stored.slot or 0
     title = codec.encode_title(stored.title, version=stored.version, slot=number)
     slot = codec.encode_slot(stored.title.key, number)

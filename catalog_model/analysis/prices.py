@@ -57,7 +57,7 @@ DEFAULT_PRICES: Final = PRICES["us-east-1"]
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """One kind of call: how often it comes, and the units that one of it reads and writes."""
+    """One kind of call: its rate, and the units that one call reads and writes."""
 
     per_second: float
     reads: Units = NOTHING
@@ -125,7 +125,7 @@ def units_per_second(calls: Iterable[Calls]) -> tuple[Units, Units]:
 
 
 def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str, int]:
-    """Give the capacity to provision on the table and each index; 1 is the least there is.
+    """Return the capacity to provision on the table and each index, at least 1.
 
     >>> capacity_needed(Units(14, {"by_name": 0.5}))["table"]
     20
@@ -156,7 +156,7 @@ def on_demand_dollars(
 def provisioned_dollars(
     read_capacity: int, write_capacity: int, prices: Prices = DEFAULT_PRICES
 ) -> float:
-    """Price capacity that is there for a month, used or not.
+    """Price provisioned capacity for a month, used or not.
 
     >>> round(provisioned_dollars(0, 1), 4)
     0.4745

@@ -125,14 +125,14 @@ def progress(
 
 @contextmanager
 def loading(total: int | None) -> Iterator[Progress]:
-    """Show how far a load is; where it ends early, say that nothing is lost and how to go on."""
+    """Show the progress of a load; if it ends early, explain how to resume it."""
     shown: Progress | None = None
     try:
         with progress(total) as shown:
             yield shown
     except (KeyboardInterrupt, CatalogError) as end:
         if shown and (shown.done or isinstance(end, KeyboardInterrupt)):
-            click.echo(f"{shown.counted} done; run the same command again to go on.", err=True)
+            click.echo(f"{shown.counted} done; run the same command again to continue.", err=True)
         raise
 
 

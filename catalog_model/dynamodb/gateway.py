@@ -199,7 +199,7 @@ class Gateway:
     ) -> Iterator[tuple[list[Item], Item | None]]:
         """Read a segment, starting after the key *last*; each page comes with its last key.
 
-        The key of the last page is None.
+        The last page has no such key, but None.
         """
         request: dict[str, Any] = {
             "TableName": self.table_name,

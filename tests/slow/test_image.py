@@ -1,4 +1,4 @@
-"""The image, built and run for real: read-only, as nobody, and gone without a lost request."""
+"""The image, built and run: read-only, unprivileged, and stopped without losing a request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DRAIN_SECONDS = 3
 
 @pytest.fixture(scope="module", autouse=True)
 def images(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Build all of them, with a secret that must not be found afterwards."""
+    """Build all images, with a secret that must not be found in them."""
     runner()
     given = os.environ.get("PIP_CONF")
     settings = Path(given).read_text() if given else "[global]\n"
@@ -52,7 +52,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[str]:
-    """Run the engine with a full table; give the network that leads there."""
+    """Run the engine with a full table; yield its network."""
     name = f"{IMAGE}-{uuid.uuid4().hex[:8]}"
     with (
         network(name),
@@ -73,7 +73,7 @@ def engine() -> Iterator[str]:
 
 @pytest.fixture
 def app(engine: str) -> Iterator[str]:
-    """Run the application with four workers; give the container's name once it is ready."""
+    """Run the application with four workers; yield the container's name once it is ready."""
     name = f"{engine}-app-{uuid.uuid4().hex[:8]}"
     words = ["--network", engine, "--publish=127.0.0.1::8080", *HARDENED, *ON_ENGINE]
     words += ["--env=WEB_CONCURRENCY=4", f"--env=CATALOG_DRAIN_SECONDS={DRAIN_SECONDS}"]
@@ -83,7 +83,7 @@ def app(engine: str) -> Iterator[str]:
 
 
 def test_the_image_says_how_it_wants_to_be_run() -> None:
-    """As nobody, without a shell, with a check of its health, by its true version."""
+    """As an unprivileged user, without a shell, with a health check and its version."""
     found = inspected(IMAGE)["Config"]
     assert found["User"] == "10001:10001"
     assert found["Entrypoint"][0] == "gunicorn"
@@ -99,7 +99,7 @@ def test_the_image_says_how_it_wants_to_be_run() -> None:
 
 @pytest.mark.parametrize("image", [IMAGE, f"{IMAGE}-tools", f"{IMAGE}-engine"])
 def test_the_index_of_the_build_is_found_nowhere_in_an_image(image: str) -> None:
-    """Neither in a layer nor in its history; nor is anything of the project but its package."""
+    """Neither in a layer nor in the history; of the project, only the package is in the image."""
     archive = subprocess.run([runner(), "save", image], capture_output=True, check=True).stdout
     names = set()
     for data in blobs(archive):
@@ -113,7 +113,7 @@ def test_the_index_of_the_build_is_found_nowhere_in_an_image(image: str) -> None
 
 
 def blobs(archive: bytes) -> Iterator[bytes]:
-    """Give the files of a saved image, as they are and unpacked."""
+    """Yield the files of a saved image, compressed and uncompressed."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as outer:
         for member in outer:
             file = outer.extractfile(member) if member.isfile() else None
@@ -122,7 +122,7 @@ def blobs(archive: bytes) -> Iterator[bytes]:
 
 
 def test_it_runs_as_nobody_and_writes_nowhere_but_in_memory(app: str) -> None:
-    """No root, no capability, no file of its own that it could change; gunicorn is process 1."""
+    """No root, no capabilities, no file that it could change; gunicorn is process 1."""
     code = """
 import json, os
 def written(path):
@@ -150,7 +150,7 @@ print(json.dumps({
 
 
 def test_it_answers_from_the_table_and_counts_what_all_workers_did(app: str) -> None:
-    """Figures of four processes add up; the image's own check of its health agrees."""
+    """The figures of four processes add up, and the image's health check succeeds."""
     healthy = inspected(IMAGE)["Config"]["Healthcheck"]["Test"][1:]
     run(runner(), "exec", app, *healthy)
     for _ in range(40):
@@ -167,7 +167,7 @@ def test_it_answers_from_the_table_and_counts_what_all_workers_did(app: str) -> 
 
 
 def test_told_to_end_it_finishes_what_it_has_begun(app: str) -> None:
-    """Readiness fails at once, requests are served on, one half sent is answered; exit code 0."""
+    """Readiness fails immediately, other requests are served to their end; exit code 0."""
     body = b'{"movieId": "32", "popularity": 5.5}'
     port = port_of(app)
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as slow:
@@ -187,7 +187,7 @@ def test_told_to_end_it_finishes_what_it_has_begun(app: str) -> None:
 
 
 def refused(port: int) -> None:
-    """See that a request finds nobody any more."""
+    """Check that a connection is refused."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as late:
         try:
             late.request("GET", "/status")

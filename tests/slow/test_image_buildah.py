@@ -1,7 +1,7 @@
-"""The image, built and run by buildah, which needs neither a daemon nor a network.
+"""The image, built and run with buildah, which needs neither a daemon nor a network.
 
-Its containers are folders, and no walls stand around their processes: what `test_image` holds of
-capabilities, of a root that is read-only and of networks is for docker and podman.
+Its containers are folders, without isolated processes. The checks of capabilities, of the read-only
+root and of networks in `test_image` are for docker and podman.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DRAIN_SECONDS = 2
 
 @pytest.fixture(scope="module")
 def configuration() -> Iterator[dict[str, Any]]:
-    """Build the application; give what the image says of itself."""
+    """Build the application; return the image's configuration."""
     if not works("buildah", "version"):
         pytest.skip("buildah is not here")
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def container(configuration: dict[str, Any]) -> Iterator[str]:
 def running(
     container: str, configuration: dict[str, Any], engine: Engine, table: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start what the image starts, on a port that is free; give the process and the port."""
+    """Start the image's command on a free port; yield the process and the port."""
     port = free_port(0)
     settings = {**engine.environment(), "CATALOG_TABLE": table}
     settings["CATALOG_DRAIN_SECONDS"] = str(DRAIN_SECONDS)
@@ -77,7 +77,7 @@ def running(
 def test_the_image_says_how_it_wants_to_be_run(
     configuration: dict[str, Any], container: str
 ) -> None:
-    """As nobody, with a check of its health, which buildah keeps; by its true version."""
+    """As an unprivileged user, with a health check, which buildah keeps, and its version."""
     assert configuration["User"] == "10001:10001"
     assert configuration["Healthcheck"]["Test"][0] == "CMD"
     assert configuration["StopSignal"] == "SIGTERM"
@@ -93,7 +93,7 @@ def test_the_image_says_how_it_wants_to_be_run(
 def test_it_serves_the_table_and_drains_when_it_is_told_to_end(
     container: str, configuration: dict[str, Any], local_engine: Engine
 ) -> None:
-    """Readiness fails at once and requests are served on; then it ends with exit code 0."""
+    """Readiness fails immediately, requests are still served; then it exits with code 0."""
     catalog = local_engine.catalog(f"table-of-{container}")
     create_table(catalog)
     ap.load_titles(catalog, read_folder(sample_folder()))
@@ -109,7 +109,7 @@ def test_it_serves_the_table_and_drains_when_it_is_told_to_end(
 
 
 def gunicorn_of(pid: int) -> int:
-    """Find the first process that is no more buildah's, and see that it runs as nobody."""
+    """Find the first process that is not buildah's, and check that it is unprivileged."""
     own = [
         each for each in descendants(pid) if b"buildah" not in command_line(each).split(b"\0")[0]
     ]

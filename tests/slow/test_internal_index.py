@@ -1,8 +1,7 @@
-"""From the build to a table, by way of an index with a password; every command is the page's own.
+"""From the build to a table, with a password-protected index; every command is from the page.
 
-An index of the tests' own serves the release and what it needs. Whoever installs here has no other
-index, no cache and no configuration. The dependencies are fetched once, from wherever pip finds
-them on this machine.
+A test index serves the release and its dependencies. The installing user has no other index, no
+cache and no configuration. The dependencies are downloaded once, from pip's index on this machine.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dependencies(folder: Path) -> Path:
-    """What the release needs with its extras but ``local``, each as it is installed here."""
+    """The dependencies of the release and its extras except ``local``, as installed here."""
     optional = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *(w for e in IN_THE_SBOM for w in optional[e])]
     names = {Requirement(each).name for each in wanted}
@@ -57,7 +56,7 @@ def dependencies(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def internal(folder: Path, dependencies: Path) -> Iterator[str]:
-    """An index with a password that has the dependencies, and takes the release."""
+    """A password-protected index with the dependencies, which accepts the release."""
     (folder / "internal").mkdir()
     passwords = write_password_file(folder / "passwords")
     with serving(folder / "internal", dependencies, password_file=passwords) as url:
@@ -66,7 +65,7 @@ def internal(folder: Path, dependencies: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def public(folder: Path, dependencies: Path) -> Iterator[str]:
-    """An index for everybody: the dependencies, and somebody else's package of our name."""
+    """A public index: the dependencies, and a foreign package with this package's name."""
     build(write_attack(folder / "theirs", ATTACK), folder / "public", "--wheel")
     with serving(folder / "public", dependencies) as url:
         yield f"{url}/simple/"
@@ -74,14 +73,14 @@ def public(folder: Path, dependencies: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def shell(folder: Path, internal: str) -> Shell:
-    """A person with a fresh environment, and the password of the internal index."""
+    """A user with a new environment, and the password of the internal index."""
     venv.create(folder / "fresh", with_pip=True, symlinks=True)
     return Shell(folder / "home", internal, folder / "fresh" / "bin" / "python")
 
 
 @pytest.fixture(scope="module")
 def dist(folder: Path, shell: Shell) -> Path:
-    """What is released, as the page builds it, in the environment of the developers."""
+    """The release, built as on the page, in the developers' environment."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     prefix, dist = sys.prefix, folder / "dist"
@@ -97,14 +96,14 @@ def dist(folder: Path, shell: Shell) -> Path:
 
 @pytest.fixture(scope="module")
 def released(dist: Path, shell: Shell, public: str) -> Shell:
-    """The same person, once the release is on the index; another index has something like it."""
+    """The same user after the upload; the other index has a package of the same name."""
     shell.variables["PUBLIC"] = public
     shell.run(block("upload"), cwd=dist.parent)
     return shell
 
 
 def test_a_release_is_built_with_checksums_and_a_bill_of_materials(dist: Path) -> None:
-    """Two files to upload, and what says what is in them; versions as they are installed here."""
+    """Two files to upload, and the list of their contents, with the installed versions."""
     files = {f"{NAME}-{RELEASE}{end}" for end in ("-py3-none-any.whl", ".tar.gz", ".cdx.json")}
     assert {path.name for path in dist.iterdir()} == {*files, "SHA256SUMS"}
     for line in (dist / "SHA256SUMS").read_text("utf-8").splitlines():
@@ -123,7 +122,7 @@ def test_a_release_is_built_with_checksums_and_a_bill_of_materials(dist: Path) -
 
 @pytest.mark.parametrize("password", ["wrong", ""])
 def test_nobody_uploads_without_the_password(dist: Path, shell: Shell, password: str) -> None:
-    """Nor do they see what is there."""
+    """The contents cannot be read either."""
     script = block("upload").replace("secret", password or "''")
     assert shell.attempt(script, cwd=dist.parent).returncode != 0
     (shell.home / "nobody").mkdir(exist_ok=True)
@@ -135,13 +134,13 @@ def test_nobody_uploads_without_the_password(dist: Path, shell: Shell, password:
 
 
 def test_a_version_is_uploaded_once(released: Shell, dist: Path) -> None:
-    """What was installed once stays what it was."""
+    """An installed version never changes."""
     again = released.attempt(block("upload"), cwd=dist.parent)
     assert again.returncode != 0
 
 
 def test_pip_installs_it_from_that_index_alone(released: Shell) -> None:
-    """With its dependencies, by the command or by the configuration."""
+    """With its dependencies, by command or by configuration."""
     released.run(block("pip"))
     assert released.run("pip list --format=freeze").count(f"catalog-model=={RELEASE}\n") == 1
     released.run("pip check")
@@ -157,7 +156,7 @@ def test_pip_installs_it_from_that_index_alone(released: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["dynoxide", "moto"])
 def test_the_first_steps_lead_to_a_list(released: Shell, name: EngineName) -> None:
-    """The installed command makes a table on an engine, loads the sample data, and lists."""
+    """The installed command creates a table on an engine, loads the sample data, and lists it."""
     if name == "dynoxide" and find_dynoxide() is None:
         pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")
     released.run(block("pip"))
@@ -178,7 +177,7 @@ def test_the_first_steps_lead_to_a_list(released: Shell, name: EngineName) -> No
 
 
 def test_the_installed_package_is_typed_where_no_stubs_are(released: Shell, folder: Path) -> None:
-    """A consumer without stubs for boto3 gets the same types of all access patterns."""
+    """A consumer without stubs for boto3 gets the same types for all access patterns."""
     need("mypy")
     released.run(block("pip"))
     names = ("reads.py", "writes.py", "errors.py", "refused.py", "mypy.ini")
@@ -198,7 +197,7 @@ def test_the_installed_package_is_typed_where_no_stubs_are(released: Shell, fold
 
 
 def test_hashes_let_nothing_else_in(released: Shell, folder: Path) -> None:
-    """The pinned versions install; with other hashes nothing does."""
+    """The pinned versions are installed; with different hashes nothing is."""
     pinned = folder / "pinned"
     pinned.mkdir()
     script = block("hashes")
@@ -216,7 +215,7 @@ def test_hashes_let_nothing_else_in(released: Shell, folder: Path) -> None:
 
 
 def _locked(shell: Shell, project: Path, pyproject: str, **more: str) -> tuple[str, str]:
-    """Lock a project with uv; give the version and the index of our package."""
+    """Lock a project with uv; return the version and the index of this package."""
     project.mkdir()
     (project / "pyproject.toml").write_text(shell.said(pyproject), encoding="utf-8")
     shell.run("uv lock", cwd=project, **more)
@@ -228,7 +227,7 @@ def _locked(shell: Shell, project: Path, pyproject: str, **more: str) -> tuple[s
 def test_uv_takes_ours_from_our_index_and_the_rest_from_the_public_one(
     released: Shell, folder: Path
 ) -> None:
-    """``explicit`` with a source: installed and imported as the page does it."""
+    """``explicit`` with a source: installed and imported as on the page."""
     project, public = folder / "explicit", released.variables["PUBLIC"]
     found = _locked(released, project, block("uv explicit"), UV_DEFAULT_INDEX=public)
     assert found == (RELEASE, f"{released.url}/simple")
@@ -237,13 +236,13 @@ def test_uv_takes_ours_from_our_index_and_the_rest_from_the_public_one(
 
 
 def test_uv_takes_all_from_our_index_where_it_is_the_default(released: Shell, folder: Path) -> None:
-    """Another index has no say."""
+    """Other indexes have no effect."""
     found = _locked(released, folder / "default", block("uv default"))
     assert found == (RELEASE, f"{released.url}/simple")
 
 
 def test_uv_is_attacked_where_the_source_was_forgotten(released: Shell, folder: Path) -> None:
-    """``explicit`` alone hides our index, and leaves the name to the public one."""
+    """``explicit`` alone ignores the internal index, and takes the name from the public one."""
     forgotten = block("uv explicit").partition("[tool.uv.sources]")[0]
     public = released.variables["PUBLIC"]
     found = _locked(released, folder / "forgotten", forgotten, UV_DEFAULT_INDEX=public)
@@ -263,7 +262,7 @@ def test_uv_is_attacked_where_the_source_was_forgotten(released: Shell, folder: 
 def test_pip_takes_the_highest_version_of_all_indexes(
     released: Shell, dist: Path, command: str, installed: str
 ) -> None:
-    """A second index is an attacker's way in, whoever names it; one index, or hashes, shut it."""
+    """A second index enables an attack, in any position; a single index, or hashes, prevent it."""
     (wheel,) = dist.glob("*.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (released.home / "one.txt").write_text(f"catalog-model=={RELEASE} --hash=sha256:{digest}\n")
@@ -287,7 +286,7 @@ def test_pip_takes_the_highest_version_of_all_indexes(
 def test_uv_takes_the_first_index_that_has_the_name(
     released: Shell, options: str, installed: str
 ) -> None:
-    """Which is safe, unless the first is not ours, or uv is told to look at all."""
+    """This is safe, unless the first index is a foreign one, or uv searches all of them."""
     shown = released.run(
         f"echo catalog-model | uv pip compile --quiet --no-deps --no-header {options} -",
         INTERNAL=f"{released.url}/simple/",
@@ -296,7 +295,7 @@ def test_uv_takes_the_first_index_that_has_the_name(
 
 
 def test_every_command_of_the_page_is_run() -> None:
-    """What can be run is run by the tests above."""
+    """The commands that can be run are run by the tests above."""
     sources = (Path(__file__), Path(__file__).parents[1] / "package_index.py")
     text = "".join(source.read_text("utf-8") for source in sources)
     assert named_blocks() == set(re.findall(r'\bblock\("(.+?)"\)', text))

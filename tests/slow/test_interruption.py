@@ -1,4 +1,4 @@
-"""Ctrl-C ends every long command within a second, whatever it waits for, and nothing is lost."""
+"""Ctrl-C ends every long command within a second, whatever it waits for, without data loss."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from catalog_model.maintenance.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON = 3.0
-"""Seconds that a command may take to end on a busy machine; on another it is a part of one."""
+"""Maximum seconds for a command to end on a busy machine; normally a fraction of one."""
 
 INTERRUPTED = 130
 
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """A table with a few titles, all of an older version, so that each command has work to do."""
+    """A table with a few titles of an older version, so each command has something to do."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         command = CommandLine(engine).filled([movie(n, 28, 12) for n in range(1, 41)])
         grow_old(command.catalog, "old")
@@ -43,13 +43,13 @@ def cli() -> Iterator[CommandLine]:
 
 @pytest.fixture
 def proxy(cli: CommandLine) -> Iterator[RefusingProxy]:
-    """What refuses operations before the table."""
+    """A proxy that throttles operations in front of the table."""
     with refusing_proxy(cli.catalog.client.meta.endpoint_url) as proxy:
         yield proxy
 
 
 def start(cli: CommandLine, *words: str, endpoint_url: str = "") -> subprocess.Popen[str]:
-    """Start a command in a process of its own."""
+    """Start a command in a separate process."""
     environment = {**environment_without_aws(), **cli.environment, "PYTHONPATH": str(ROOT)}
     if endpoint_url:
         words = (*words, "--endpoint-url", endpoint_url)
@@ -63,7 +63,7 @@ def start(cli: CommandLine, *words: str, endpoint_url: str = "") -> subprocess.P
 
 
 def await_idle(process: subprocess.Popen[str]) -> None:
-    """Wait until a process has begun its work and waits itself: it uses no more time of the CPU."""
+    """Wait until a process is working and waiting: it uses no more CPU time."""
     used, since = 0.0, time.monotonic()
     while time.monotonic() - since < 0.4:
         time.sleep(0.05)
@@ -79,7 +79,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
-    """Press Ctrl-C; give how long it took to end, and what it said."""
+    """Send Ctrl-C; return the time until it ended, and its output."""
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
@@ -100,7 +100,7 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
     ids=" ".join,
 )
 def test_a_command_with_a_pace_ends_at_once(cli: CommandLine, words: tuple[str, ...]) -> None:
-    """Its threads wait for minutes, and none of them is waited for."""
+    """Its threads would wait for minutes, and are abandoned."""
     process = start(cli, *words)
     await_idle(process)
     assert interrupt(process)[0] < SOON
@@ -118,7 +118,7 @@ def test_a_command_with_a_pace_ends_at_once(cli: CommandLine, words: tuple[str, 
 def test_a_command_that_is_throttled_goes_on_and_ends_at_once(
     cli: CommandLine, proxy: RefusingProxy, words: tuple[str, ...], refused: str
 ) -> None:
-    """Also in the pauses of botocore, which nothing can cut short."""
+    """Including botocore's pauses, which cannot be interrupted."""
     proxy.operations.add(refused)
     process = start(cli, *words, endpoint_url=proxy.endpoint_url)
     deadline = time.monotonic() + 60
@@ -131,7 +131,7 @@ def test_a_command_that_is_throttled_goes_on_and_ends_at_once(
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="how busy a process is: Linux")
 def test_a_load_says_how_far_it_came_and_how_to_go_on(cli: CommandLine, tmp_path: Path) -> None:
-    """And the same command goes on from there."""
+    """The same command continues from there."""
     records = json.loads((sample_folder() / FILE_NAMES["tv"]).read_bytes())
     path = tmp_path / FILE_NAMES["tv"]
     path.write_text(json.dumps(dict(list(records.items())[:6])))
@@ -140,13 +140,13 @@ def test_a_load_says_how_far_it_came_and_how_to_go_on(cli: CommandLine, tmp_path
     await_idle(process)
     seconds, said = interrupt(process)
     assert seconds < SOON
-    assert "1 of 6 titles done; run the same command again to go on." in said
+    assert "1 of 6 titles done; run the same command again to continue." in said
     report = {"created": 5, "changed": 0, "unchanged": 1, "rejected": []}
     assert cli.json(*words[:-2]) == report
 
 
 def test_a_verification_that_is_interrupted_asks_for_nothing_more(cli: CommandLine) -> None:
-    """In a program that goes on after it, no thread of it reads on."""
+    """If the program continues afterwards, none of its threads reads any more."""
     main = threading.get_ident()
 
     def press(_: int) -> None:
@@ -161,7 +161,7 @@ def test_a_verification_that_is_interrupted_asks_for_nothing_more(cli: CommandLi
 
 
 def test_threads_end_together_and_give_what_they_found() -> None:
-    """In the order of the parts; the first error comes out, after all have ended."""
+    """In the order of the parts; the first error is raised after all have ended."""
     assert in_parallel(lambda part: part * part, 5, lambda: None) == [0, 1, 4, 9, 16]
     stopped, ended = threading.Event(), []
 
@@ -177,7 +177,7 @@ def test_threads_end_together_and_give_what_they_found() -> None:
 
 
 def test_a_thread_that_cannot_be_stopped_is_left_behind() -> None:
-    """An interruption waits for it no longer than the grace."""
+    """An interruption waits for it no longer than the grace period."""
     main, free = threading.get_ident(), threading.Event()
 
     def deaf(part: int) -> None:
