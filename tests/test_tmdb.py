@@ -29,8 +29,7 @@ from tmdb_answers import (
 from catalog_model import Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
-from catalog_model.domain.records import FIELDS
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files import json_stream
 from catalog_model.files.reader import TitleFile, parse_title, read_titles
