@@ -18,6 +18,7 @@ import botocore.endpoint
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.engines.local import REGION, Engine
 from catalog_model.dynamodb.faults import injector
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
@@ -78,7 +79,7 @@ def inject_faults(
     faults: Iterable[Fault],
     *,
     seed: int = 0,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = waits.sleep,
 ) -> Iterator[FaultInjector]:
     """Let requests of the handle's client fail as long as the ``with`` block lasts.
 
@@ -114,10 +115,10 @@ def inject_faults(
 
 @contextmanager
 def without_pauses() -> Iterator[None]:
-    """Let nobody wait before a request is repeated: neither botocore nor this package.
+    """Remove the pauses before retries, in botocore and in this package.
 
-    For the whole process, as long as the ``with`` block lasts. What is repeated, and how often,
-    stays as it is.
+    For the whole process, until the end of the ``with`` block. The number of retries stays the
+    same, and so do waits for a pace or for the state of a table.
 
     >>> with strict_catalog() as catalog, without_pauses():
     ...     with inject_faults(catalog, [Fault("throttling", at=[1, 2, 3])]):
@@ -125,11 +126,7 @@ def without_pauses() -> Iterator[None]:
     0
     """
     hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
-    with (
-        patch.object(botocore.endpoint, "time", hurried),
-        patch("catalog_model.dynamodb.retries.pause", lambda _: 0.0),
-        patch("catalog_model.dynamodb.retries.rest", lambda _: None),
-    ):
+    with patch.object(botocore.endpoint, "time", hurried), waits.without_rests():
         yield
 
 

@@ -7,7 +7,6 @@ hour.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from catalog_model.dynamodb.failures import code_of
+from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
 
 MAX_STALLED_RETRIES: Final = 8
@@ -29,9 +29,6 @@ MAX_STALLED_WORK_RETRIES: Final = 400
 BRIEF_RETRIES: Final = 3
 """How often it repeats a request to which it has a better answer."""
 
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 5.0
-
 IN_PROGRESS: Final = "TransactionInProgressException"
 """An earlier try of the same transaction is not finished: the next one tells how it ended."""
 
@@ -43,11 +40,6 @@ ADVICE: Final = (
     "raise the capacity of the table, or make it on demand, or ask less of it at a time "
     "(`load --write-units N`)"
 )
-
-
-def pause(tries: int) -> float:
-    """Give a random time to wait, in seconds, that grows with the number of tries (full jitter)."""
-    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # no secret
 
 
 class Persistence:
@@ -214,8 +206,3 @@ def is_cancelled(error: ServiceError) -> bool:
     """Tell whether it is a transaction that was cancelled as a whole."""
     cause = error.__cause__
     return isinstance(cause, Exception) and code_of(cause) == "TransactionCanceledException"
-
-
-def rest(seconds: float) -> None:
-    """Wait before a request is repeated."""
-    time.sleep(seconds)
