@@ -49,11 +49,11 @@ DEFAULT_TABLE: Final = "test-catalog"
 
 @contextmanager
 def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Catalog]:
-    """Give a handle on a fresh, empty table that lasts as long as the ``with`` block.
+    """Return a handle on a new, empty table that exists until the end of the ``with`` block.
 
-    moto plays DynamoDB in this process, one request at a time; a `strict` client sees to it that
-    what the service refuses is refused. While the block lasts, other AWS clients made in it are
-    answered by moto, too. Neither the environment nor a profile is read.
+    moto simulates DynamoDB in this process, one request at a time; a `strict` client rejects what
+    the service rejects. moto also answers other AWS clients that are made in the block. Neither
+    the environment nor a profile is read.
 
     Args:
         table: Name of the table.
@@ -81,30 +81,28 @@ def inject_faults(
     seed: int = 0,
     sleep: Callable[[float], None] = waits.sleep,
 ) -> Iterator[FaultInjector]:
-    """Let requests of the handle's client fail as long as the ``with`` block lasts.
+    """Make requests of the handle's client fail until the end of the ``with`` block.
 
-    All that goes through the client is hit: this package, boto3 and PynamoDB. One try of a request
-    has one fault at the most, the first of *faults* that strikes. The same requests in the same
-    order meet the same faults again. Thread-safe.
+    Every request of the client is affected: of this package, of boto3 and of PynamoDB. One try of
+    a request has at most one fault, the first of *faults* that applies. The same requests in the
+    same order meet the same faults again. Thread-safe.
 
-    botocore repeats what is throttled, fails inside or breaks off, and pauses before: see
-    `without_pauses`. A ``stale_index`` copies the table for the time of
-    the block.
+    botocore retries throttled requests, internal errors and broken connections after a pause: see
+    `without_pauses`. A ``stale_index`` copies the table until the end of the block.
 
     Args:
-        faults: What shall go wrong.
-        seed: Another one gives other faults.
-        sleep: Waits so many seconds, for a ``slow_answer``.
+        faults: The faults to inject.
+        seed: Another seed makes other requests fail.
+        sleep: Waits for a number of seconds, for a ``slow_answer``.
 
     Raises:
-        InvalidArgumentError: If a fault names an operation that there is not, or two have
+        InvalidArgumentError: If a fault names an operation that does not exist, or two have
             different lags.
 
     >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
-    ...     access_patterns.get_title(catalog, "movie", 949)
-    <Movie 949 'Heat'>
+    ...     titles = access_patterns.get_titles(catalog, [TitleKey("movie", 949)])
     >>> injector.injected
-    [Injection(kind='internal_error', operation='GetItem', number=1)]
+    [Injection(kind='internal_error', operation='BatchGetItem', number=1)]
     """
     check_instance(catalog, "catalog", Catalog)
     with injector.inject_faults(
@@ -137,7 +135,7 @@ def _client() -> DynamoDBClient:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    """Let moto answer in this process, one request at a time, as it knows no locks."""
+    """Let moto answer in this process, one request at a time, because it has no locks."""
     try:
         from moto import mock_aws  # noqa: PLC0415  # an extra
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
@@ -165,6 +163,6 @@ if find_spec("pytest"):
 
     @pytest.fixture
     def catalog() -> Iterator[Catalog]:
-        """Give a handle on a fresh, empty table of a `strict_catalog`."""
+        """Return a handle on a new, empty table of a `strict_catalog`."""
         with strict_catalog() as catalog:
             yield catalog
