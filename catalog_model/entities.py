@@ -11,30 +11,46 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    NamedTuple,
+    Self,
+    TypeVar,
+    Unpack,
+    dataclass_transform,
+)
 
 from catalog_model.checks import check_flag, refuse, shown
+from catalog_model.domain.attributes import MovieChanges, ShowChanges
+from catalog_model.domain.fields import (
+    COUNT,
+    DATE,
+    FLAG,
+    GENRES,
+    ID,
+    NAME,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    Day,
+    Field,
+    Fields,
+    GenreIds,
+    Texts,
+    field,
+)
 from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.domain.records import FIELDS, Field, copy_json, plain_record
+from catalog_model.domain.records import copy_json, plain_record
 from catalog_model.domain.tmdb import record_of
 
 _T = TypeVar("_T")
 
 
-class _RecordField:
-    """Reads one key of a title's record; a missing key reads as None."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, title: Title | None, owner: type[Title]) -> Any:
-        if title is None:
-            return self
-        value = title._record.get(self.name)
-        return tuple(value) if isinstance(value, list) else value
-
-
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 class Title:
     """The common base of movies and shows. Use `Movie` or `TVShow` to make one.
 
@@ -44,24 +60,18 @@ class Title:
     __slots__ = ("_record",)
 
     kind: ClassVar[Kind]
-    fields: ClassVar[Mapping[str, Field]]
+    fields: ClassVar[Fields] = MappingProxyType({})
     name_field: ClassVar[str]
     date_field: ClassVar[str]
     _record: dict[str, Any]
 
-    id: int
-    genre_ids: tuple[int, ...]
-    popularity: float
-    vote_average: float
-    vote_count: int
-    adult: bool | None
-    backdrop_path: str | None
-    original_language: str | None
-    overview: str | None
-    poster_path: str | None
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
+        cls.fields = MappingProxyType({**cls.fields, **declared})
 
     def __init__(self, /, **fields: Any) -> None:
-        object.__setattr__(self, "_record", plain_record(fields, self.kind))
+        object.__setattr__(self, "_record", plain_record(fields, self.kind, self.fields))
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -84,7 +94,7 @@ class Title:
         >>> movie.key, movie.display_name, movie.genre_ids
         (TitleKey(kind='movie', id=3), 'Up', (16, 35))
         """
-        return cls._trusted(plain_record(record, cls.kind))
+        return cls._trusted(plain_record(record, cls.kind, cls.fields))
 
     @classmethod
     def from_tmdb(cls, answer: Mapping[str, Any], *, keep_extras: bool = False) -> Self:
@@ -110,7 +120,7 @@ class Title:
         ((27,), ['genres', 'runtime'])
         """
         check_flag(keep_extras, "keep_extras")
-        return cls.from_json(record_of(answer, cls.kind, keep_extras=bool(keep_extras)))
+        return cls.from_json(record_of(answer, cls.kind, cls.fields, keep_extras=bool(keep_extras)))
 
     @classmethod
     def _trusted(cls, record: dict[str, Any]) -> Self:
@@ -132,19 +142,8 @@ class Title:
         """Return the record as the compact JSON text that the table's copies hold."""
         return json.dumps(self._record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-    def replace(self, /, **changes: Any) -> Self:
-        """Return a title with some fields changed; the kind and the order of keys stay the same.
-
-        Values read from a title can be passed back to it: genres may be a tuple, and None for a
-        field missing in the record leaves it missing.
-
-        Raises:
-            InvalidTitleError: If a changed field is invalid.
-
-        >>> movie = Movie.from_json(record)
-        >>> movie.replace(popularity=9.5, genre_ids=movie.genre_ids + (99,)).genre_ids
-        (27, 878, 99)
-        """
+    def _changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return a title with some fields changed; None for a missing field leaves it missing."""
         missing = self.fields.keys() - self._record.keys()
         wanted = {n: value for n, value in changes.items() if value is not None or n not in missing}
         return self.from_json({**self._record, **wanted})
@@ -187,7 +186,7 @@ class Title:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {shown(self.display_name)}>"
+        return f"<{type(self).__name__} {self.key.id} {shown(self.display_name)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._trusted, (self.to_json(),)
@@ -202,14 +201,38 @@ class Movie(Title):
 
     __slots__ = ()
     kind = "movie"
-    fields = FIELDS["movie"]
     name_field = "title"
     date_field = "release_date"
 
-    title: str
-    original_title: str | None
-    release_date: str | None
-    video: bool | None
+    adult: bool | None = field(FLAG, default=None)
+    backdrop_path: str | None = field(TEXT, default=None)
+    genre_ids: GenreIds = field(GENRES)
+    id: int = field(ID)
+    original_language: str | None = field(TEXT, default=None)
+    original_title: str | None = field(TEXT, default=None)
+    overview: str | None = field(TEXT, default=None)
+    popularity: float = field(NUMBER)
+    poster_path: str | None = field(TEXT, default=None)
+    release_date: Day = field(DATE, default=None)
+    title: str = field(NAME)
+    video: bool | None = field(FLAG, default=None)
+    vote_average: float = field(NUMBER)
+    vote_count: int = field(COUNT)
+
+    def replace(self, /, **changes: Unpack[MovieChanges]) -> Self:
+        """Return a movie with some fields changed; the order of keys stays the same.
+
+        Values read from a movie can be passed back to it: genres may be a tuple, and None for a
+        field missing in the record leaves it missing.
+
+        Raises:
+            InvalidTitleError: If a changed field is invalid.
+
+        >>> movie = Movie.from_json(record)
+        >>> movie.replace(popularity=9.5, genre_ids=movie.genre_ids + (99,)).genre_ids
+        (27, 878, 99)
+        """
+        return self._changed(changes)
 
 
 class TVShow(Title):
@@ -221,23 +244,34 @@ class TVShow(Title):
 
     __slots__ = ()
     kind = "tv"
-    fields = FIELDS["tv"]
     name_field = "name"
     date_field = "first_air_date"
 
-    name: str
-    original_name: str | None
-    origin_country: tuple[str, ...] | None
-    first_air_date: str | None
+    adult: bool | None = field(FLAG, default=None)
+    backdrop_path: str | None = field(TEXT, default=None)
+    genre_ids: GenreIds = field(GENRES)
+    id: int = field(ID)
+    origin_country: Texts = field(TEXTS, default=None)
+    original_language: str | None = field(TEXT, default=None)
+    original_name: str | None = field(TEXT, default=None)
+    overview: str | None = field(TEXT, default=None)
+    popularity: float = field(NUMBER)
+    poster_path: str | None = field(TEXT, default=None)
+    first_air_date: Day = field(DATE, default=None)
+    name: str = field(NAME)
+    vote_average: float = field(NUMBER)
+    vote_count: int = field(COUNT)
 
+    def replace(self, /, **changes: Unpack[ShowChanges]) -> Self:
+        """Return a TV show with some fields changed, as `Movie.replace` does."""
+        return self._changed(changes)
 
-for _class in (Movie, TVShow):
-    for _name in _class.fields:
-        setattr(_class, _name, _RecordField(_name))
 
 AnyTitle = Movie | TVShow
 
 TITLE_CLASSES: Final[Mapping[Kind, type[AnyTitle]]] = {"movie": Movie, "tv": TVShow}
+
+FIELDS: Final[Mapping[Kind, Fields]] = {kind: each.fields for kind, each in TITLE_CLASSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +337,7 @@ def check_title(title: object) -> AnyTitle:
 
 
 __all__ = [
+    "FIELDS",
     "TITLE_CLASSES",
     "AnyTitle",
     "Genre",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_text, check_within, refuse, shown
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.dynamodb.schema import description_of
@@ -246,7 +247,7 @@ def _wait(catalog: Catalog, timeout: float) -> TableStatus:
 def _pause_until(deadline: float, message: str) -> None:
     if time.monotonic() >= deadline:
         raise ServiceError(message, code="Timeout")
-    time.sleep(POLL_SECONDS)
+    waits.sleep(POLL_SECONDS)
 
 
 def _differences(description: dict[str, Any]) -> tuple[str, ...]:

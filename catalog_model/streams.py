@@ -177,7 +177,7 @@ def _title(key: TitleKey, body: Record, image: str) -> Movie | TVShow | None:
 def _decoded(key: TitleKey, item: Mapping[str, Any]) -> Movie | TVShow:
     """Decode and check a title, which may have been written by another program."""
     title = decode_title(item)
-    check_record(title._record, title.kind)
+    check_record(title._record, title.kind, title.fields)
     if title.key != key:
         raise UnknownEntityError(f"the item of {key.kind} {key.id} has the id {title.id}")
     return title

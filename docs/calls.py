@@ -210,10 +210,12 @@ def _loads(material: Material) -> Calls:
 
 def _other(title: AnyTitle, **changes: Any) -> AnyTitle:
     """Move a title to another place in every order."""
-    date = "release_date" if isinstance(title, Movie) else "first_air_date"
-    name = "title" if isinstance(title, Movie) else "name"
+    renamed: dict[str, Any] = {
+        title.date_field: "2001-02-03",
+        title.name_field: f"New: {title.display_name}",
+    }
     return title.replace(
-        **{date: "2001-02-03", name: f"New: {title.display_name}"},
+        **renamed,
         popularity=title.popularity / 3,
         vote_average=title.vote_average / 3,
         vote_count=title.vote_count + 20_000,

@@ -67,7 +67,7 @@ def _is_a_title(item: dict[str, Any], title: Movie | TVShow) -> None:
     record = title.to_json()
     for name, field in title.fields.items():
         assert name in record or not field.required
-        assert not field.problem(record.get(name)), name
+        assert not field.rule.problem(record.get(name)), name
 
 
 def _round_trip(record: dict[str, Any], kind: Kind) -> None:

@@ -75,10 +75,12 @@ def _votes(catalog: Catalog) -> AnyTitle:
     return ap.update_votes(catalog, *HER, vote_average=5, vote_count=next(_numbers))
 
 
+NEW: dict[str, Any] = {"tagline": "new"}
+
 WRITES: dict[str, Call] = {
     "put_title": _put,
     "update_popularity": lambda c: ap.update_popularity(c, *HER, next(_numbers)),
-    "update_title": lambda c: ap.update_title(c, *HER, popularity=next(_numbers), tagline="new"),
+    "update_title": lambda c: ap.update_title(c, *HER, popularity=next(_numbers), **NEW),
     "update_votes": _votes,
     "set_genres": lambda c: ap.set_genres(c, *HER, [18, next(_numbers)]),
     "delete_title": lambda c: ap.delete_title(c, *HER),

@@ -17,9 +17,8 @@ from table_dump import Table, assert_complete, dump
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
-from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.typed_json import Item, ItemKey, read_int
-from catalog_model.entities import TITLE_CLASSES, AnyTitle
+from catalog_model.entities import FIELDS, TITLE_CLASSES, AnyTitle
 from catalog_model.errors import CatalogError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.repair import repair

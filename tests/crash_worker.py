@@ -110,7 +110,10 @@ def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
     name = rng.choices(list(ACTS), list(ACTS.values()))[0]
     popularity = round(rng.uniform(0, 1000), 3)
     genre_ids = rng.sample(GENRES, rng.randint(0, 4))
-    votes = {"vote_average": round(rng.uniform(0, 10), 3), "vote_count": rng.randint(0, 10**6)}
+    votes: dict[str, Any] = {
+        "vote_average": round(rng.uniform(0, 10), 3),
+        "vote_count": rng.randint(0, 10**6),
+    }
     new = title.replace(popularity=popularity, genre_ids=genre_ids, **votes)
     values: dict[str, dict[str, Any]] = {
         "put": new.to_json(),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Final
@@ -270,10 +269,3 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
     error = translate(cause, "catalog")
     error.__cause__ = cause
     return error
-
-
-@contextmanager
-def without_waiting() -> Iterator[None]:
-    """Remove the pauses before retries of writes."""
-    with patch("catalog_model.dynamodb.retries.rest", lambda _: None):
-        yield

@@ -89,7 +89,7 @@ def full_titles(draw: st.DrawFn) -> Movie | TVShow:
         if name not in record:
             record[name] = draw(
                 {bool: st.none() | st.booleans(), list: st.none() | st.lists(st.just("US"))}.get(
-                    field.kind, texts
+                    field.rule.kind, texts
                 )
             )
     extras = draw(st.dictionaries(st.sampled_from(("tagline", "x", "_y", "PK")), json_values))

@@ -21,8 +21,8 @@ from any_item_laws import (
 from table_dump import dump
 
 from catalog_model import TitleKey
-from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.gateway import chunks
+from catalog_model.entities import FIELDS
 from catalog_model.errors import UnknownEntityError
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.table import keys

@@ -122,6 +122,11 @@ def edgy_titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = few_ids) -> 
     return title.replace(overview="x" * max(0, length - size))
 
 
+def changed(title: AnyTitle, **changes: Any) -> AnyTitle:
+    """Change a field that only titles of one kind have."""
+    return title.replace(**changes)
+
+
 @st.composite
 def edits(draw: st.DrawFn) -> Callable[[Catalog, AnyTitle], object]:
     """Any change of an existing title."""
@@ -131,11 +136,9 @@ def edits(draw: st.DrawFn) -> Callable[[Catalog, AnyTitle], object]:
         lambda c, t: ap.update_popularity(c, t.kind, t.id, popularity),
         lambda c, t: ap.update_votes(c, t.kind, t.id, vote_average=rating, vote_count=votes),
         lambda c, t: ap.set_genres(c, t.kind, t.id, genres),
-        lambda c, t: ap.put_title(
-            c, t.replace(**{"title" if isinstance(t, Movie) else "name": name})
-        ),
+        lambda c, t: ap.put_title(c, changed(t, **{t.name_field: name})),
         lambda c, t: ap.put_title(c, t.replace(overview="x" * 45 * length, genre_ids=genres)),
-        lambda c, t: ap.put_title(c, t.replace(release_date="1999-12-31")),
+        lambda c, t: ap.put_title(c, changed(t, release_date="1999-12-31")),
         ap.put_title,
         lambda c, t: ap.delete_title(c, t.kind, t.id),
     )

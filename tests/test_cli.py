@@ -167,8 +167,7 @@ def test_nothing_found_prints_nothing(reader: CommandLine) -> None:
 
 def test_names_cannot_steer_a_terminal(cli: CommandLine) -> None:
     """Control characters and direction marks are escaped."""
-    movie = ap.get_title(cli.catalog, "movie", 34).replace(title="a\x1b[2J\u202eb\nc\x00")
-    ap.put_title(cli.catalog, movie)
+    movie = ap.update_title(cli.catalog, "movie", 34, title="a\x1b[2J\u202eb\nc\x00")
     row = cli.done("get-title", "movie", "34").splitlines()[1]
     assert "a\\x1b[2J\\u202eb c\\x00" in row
     assert cli.json("get-title", "movie", "34") == movie.to_json()
@@ -200,7 +199,7 @@ def test_negative_numbers_are_values(cli: CommandLine) -> None:
 
 def test_put_title_takes_a_record_from_a_file_or_stdin(cli: CommandLine, tmp_path: Path) -> None:
     """Both replace an existing title, unless told not to."""
-    record = ap.get_title(cli.catalog, "tv", 73).replace(name="Simpsons").to_json()
+    record = ap.get_title(cli.catalog, "tv", 73).to_json() | {"name": "Simpsons"}
     (tmp_path / "record.json").write_text(json.dumps(record))
     assert cli.json("put-title", "tv", str(tmp_path / "record.json")) == record
     result = cli("put-title", "tv", "-", "--if-absent", answers=json.dumps(record))

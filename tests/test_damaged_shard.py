@@ -22,6 +22,7 @@ from catalog_model.errors import ConflictError, SchemaMismatchError, UnknownEnti
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
+from catalog_model.testing import without_pauses
 from catalog_model.writes.attempts import TRIES, refused_items
 
 TALLY = keys.tally_key("movie", 0)
@@ -234,9 +235,7 @@ def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
     assert writes == 0
 
 
-def test_a_race_that_is_lost_every_time_is_called_one(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_race_that_is_lost_every_time_is_called_one(catalog: Catalog) -> None:
     """The title changes before each attempt: this is not damage, and it takes all attempts."""
     fill(catalog, 8)
     rival = Catalog(catalog.table, client=catalog.client)
@@ -251,8 +250,8 @@ def test_a_race_that_is_lost_every_time_is_called_one(
             inside.clear()
 
     inside: list[int] = []
-    monkeypatch.setattr("catalog_model.dynamodb.retries.rest", lambda _: None)
     with (
+        without_pauses(),
         hooked(catalog, "before-call.dynamodb.TransactWriteItems", overtake),
         pytest.raises(ConflictError, match=f"won {TRIES} times in a row"),
     ):

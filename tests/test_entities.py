@@ -16,7 +16,7 @@ from catalog_model import Movie, TitleKey, TVShow
 from catalog_model.domain.genres import MOVIE_GENRES, TV_GENRES, genre_name
 from catalog_model.entities import TITLE_CLASSES, Page
 
-RECORD = {
+RECORD: dict[str, Any] = {
     "tagline": {"b": [1, 1.0, None], "a": ""},
     "id": 949,
     "title": "Heat",
@@ -66,7 +66,7 @@ def test_a_title_cannot_be_changed(title: Movie) -> None:
     """Neither by setting an attribute, nor through arguments or results."""
     before = title.to_json_text()
     with pytest.raises(AttributeError, match="frozen"):
-        title.popularity = 1
+        title.popularity = 1  # type: ignore[misc]
     with pytest.raises(AttributeError, match="frozen"):
         del title.id
     title.to_json()["genre_ids"].append(1)

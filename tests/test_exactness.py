@@ -21,10 +21,9 @@ from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.checks.plain import MAX_DEPTH
 from catalog_model.domain.kinds import KINDS, Kind
-from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, Value, number, read_int
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import INDEX_KEYS

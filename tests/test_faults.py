@@ -13,6 +13,7 @@ from moto import mock_aws
 from catalog_model import Catalog, Movie, TitleKey, errors
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.failures import LostRaceError, translate
+from catalog_model.testing import without_pauses
 
 
 def refusal(code: str, message: str = "why", reasons: tuple[str, ...] = ()) -> botocore.ClientError:
@@ -153,8 +154,7 @@ def test_a_write_that_loses_every_race_is_a_conflict(
         raise LostRaceError("somebody was faster")
 
     monkeypatch.setattr(catalog.gateway, "transact", lose)
-    monkeypatch.setattr("catalog_model.dynamodb.retries.rest", lambda _: None)
-    with pytest.raises(errors.ConflictError, match="movie 1"):
+    with without_pauses(), pytest.raises(errors.ConflictError, match="movie 1"):
         ap.update_popularity(catalog, "movie", 1, 2)
     assert len(tries) > 5
     assert ap.get_titles(catalog, [TitleKey("movie", 1)]) == [title]

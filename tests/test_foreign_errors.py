@@ -30,6 +30,7 @@ from catalog_model.errors import (
     UnreachableError,
 )
 from catalog_model.table.keys import title_key
+from catalog_model.testing import without_pauses
 
 CLASSES = classes()
 DELETION = Delete(title_key(TitleKey("movie", 1)))
@@ -118,8 +119,7 @@ class Raises:
 @pytest.fixture(scope="module")
 def raising() -> Iterator[Raises]:
     """One client for all exceptions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("catalog_model.dynamodb.retries.time.sleep", lambda _: None)
+    with without_pauses():
         yield Raises()
 
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous.encoding import base64_encode
 
-from catalog_model import Catalog, Page
+from catalog_model import Catalog, Movie, Page
 from catalog_model import access_patterns as ap
-from catalog_model.entities import TITLE_CLASSES, Title
+from catalog_model.entities import Title
 from catalog_model.errors import InvalidCursorError
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table.sortable import NAME_BYTES
@@ -162,7 +162,7 @@ def test_a_cursor_is_short_enough_to_be_looked_into(catalog: Catalog) -> None:
     """The longest possible place, in the characters that take the most space."""
     for id_, name in enumerate(("\U00020000" * 300, "é" * 900, "千" * 300), start=10**37):
         longest = name + "".join(chr(0x4E00 + 7 * at) for at in range(NAME_BYTES))
-        movie = TITLE_CLASSES["movie"](
+        movie = Movie(
             id=id_, title=longest, genre_ids=[], popularity=0, vote_average=0, vote_count=0
         )
         ap.put_title(catalog, movie)

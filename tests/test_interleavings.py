@@ -13,7 +13,7 @@ from itertools import chain, combinations_with_replacement, permutations, produc
 from typing import Any, Final
 
 import pytest
-from interleavings import Explored, World, Writer, without_waiting
+from interleavings import Explored, World, Writer
 from older_tables import as_version_1
 from table_dump import Table, assert_complete, is_tally, movie, titles_in
 
@@ -27,6 +27,7 @@ from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report
 from catalog_model.table import codec, keys
+from catalog_model.testing import without_pauses
 
 Titles = dict[TitleKey, Any]
 
@@ -173,7 +174,7 @@ def assert_whole(table: Mapping[ItemKey, Any]) -> Titles:
 def explored(start: Table, *writers: Writer) -> Explored:
     """Explore all interleavings of *writers*, and check each end."""
     world = World(start, writers)
-    with without_waiting():
+    with without_pauses():
         seen = world.explore()
     allowed = _allowed(start, writers)
     for table, results, _ in world.ends.values():

@@ -286,7 +286,9 @@ def test_a_load_that_nothing_comes_of_says_how_far_it_came(
         assert 15 * MINUTE <= throughput.clock() <= 25 * MINUTE
         there = ap.count_titles(cli.catalog, "movie")
         assert 0 < there < 60
-        assert f"{there} of 60 titles done; run the same command again to continue." in result.stderr
+        assert (
+            f"{there} of 60 titles done; run the same command again to continue." in result.stderr
+        )
         assert "raise the capacity" in result.stderr
         assert result.stdout == ""
 

@@ -21,8 +21,7 @@ from generated import generated_records
 from catalog_model import Catalog, Movie, TitleKey, TVShow, errors
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
-from catalog_model.domain.records import FIELDS
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidCursorError, InvalidTitleError
 from catalog_model.operations import create_table
 

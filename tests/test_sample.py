@@ -51,9 +51,10 @@ def surprise(drawn: Iterable[Hashable], cells: Iterable[Hashable], each: int = 1
 
 
 def title(kind: Kind, title_id: int) -> Movie | TVShow:
-    name = {"movie": "title", "tv": "name"}[kind]
+    title_class = TITLE_CLASSES[kind]
     numbers = {"popularity": title_id / 8, "vote_average": 7.5, "vote_count": title_id}
-    return TITLE_CLASSES[kind](id=title_id, genre_ids=[18, 28], **{name: "Up"}, **numbers)
+    record = {"id": title_id, "genre_ids": [18, 28], title_class.name_field: "Up", **numbers}
+    return title_class.from_json(record)
 
 
 def owners(catalog: Catalog, kind: Kind) -> dict[tuple[int, int], TitleKey]:

@@ -26,10 +26,10 @@ from catalog_model.dynamodb.retries import (
     MAX_STALLED_SECONDS,
     Persistence,
     Retries,
-    pause,
     persistent,
 )
 from catalog_model.dynamodb.typed_json import key_attributes
+from catalog_model.dynamodb.waits import pause
 from catalog_model.errors import ConflictError, ServiceError, ThrottledError
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair

@@ -30,9 +30,8 @@ from tmdb_answers import (
 from catalog_model import Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
-from catalog_model.domain.records import FIELDS
 from catalog_model.domain.rejection import Sourced
-from catalog_model.entities import TITLE_CLASSES
+from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files.reader import TitleFile, read_titles
 from catalog_model.local import start_engine

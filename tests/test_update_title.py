@@ -175,10 +175,10 @@ def test_what_cannot_be_an_attribute_is_refused_before_anything_is_sent(
 
 def test_a_title_that_gets_too_large_is_refused_and_stays() -> None:
     """That depends on what else it has, so it is known only when the title was read."""
-    catalog = offline_catalog([HEAT.replace(overview="x" * 300_000)])
+    catalog = offline_catalog([HEAT.replace(original_title="x" * 300_000)])
     with pytest.raises(InvalidTitleError, match="DynamoDB holds"):
-        ap.update_title(catalog, *HEAT.key, tagline="y" * 120_000)
-    assert "tagline" not in ap.get_title(catalog, *HEAT.key).extra
+        ap.update_title(catalog, *HEAT.key, overview="y" * 120_000)
+    assert ap.get_title(catalog, *HEAT.key).overview == HEAT.overview
 
 
 def test_a_title_that_is_not_there_is_not_made() -> None:

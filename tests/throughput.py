@@ -54,7 +54,7 @@ class Clock:
     def __call__(self) -> float:
         return self._now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, _: object = None) -> None:
         """Advance the time immediately."""
         with self._lock:
             self._now += max(0.0, seconds)
@@ -67,9 +67,7 @@ class Clock:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
             for module in ("cli.progress", "writes.load_pace", "dynamodb.pace", "dynamodb.retries"):
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
-            stack.enter_context(
-                patch("catalog_model.dynamodb.pace._wait", lambda _, seconds: self.sleep(seconds))
-            )
+            stack.enter_context(patch("catalog_model.dynamodb.waits.sleep", self.sleep))
             yield
 
 

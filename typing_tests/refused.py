@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog_model import Catalog, Movie, TitleKey
+from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.trace import Request
 
@@ -24,6 +24,36 @@ def arguments(catalog: Catalog, text: str) -> None:
     ap.update_popularity(catalog, "movie", 949, "99.5")  # type: ignore[arg-type]
     ap.update_votes(catalog, "movie", 949, 7.1, 12)  # type: ignore[call-arg]
     TitleKey("film", 949)  # type: ignore[arg-type]
+
+
+def titles(movie: Movie, show: TVShow) -> None:
+    """Fields have names and types; the required ones are there; titles are frozen."""
+    Movie(titel="Up", popularity="x")  # type: ignore[call-arg,arg-type]
+    Movie(id=7, title="Her", genre_ids=[18], vote_average=7.9, vote_count=12)  # type: ignore[call-arg]
+    TVShow(id=7, title="Oz", genre_ids=[18], popularity=7, vote_average=7.9, vote_count=1)  # type: ignore[call-arg]
+    Movie(
+        id=7,
+        title="Her",
+        genre_ids="18",  # type: ignore[arg-type]
+        popularity="x",  # type: ignore[arg-type]
+        vote_average=None,  # type: ignore[arg-type]
+        vote_count=1.5,  # type: ignore[arg-type]
+        release_date=2013,  # type: ignore[arg-type]
+    )
+    movie.replace(titel="Her")  # type: ignore[call-arg]
+    movie.replace(popularity="x")  # type: ignore[arg-type]
+    movie.replace(title=None)  # type: ignore[arg-type]
+    movie.replace(name="Her")  # type: ignore[call-arg]
+    show.replace(origin_country="US")  # type: ignore[arg-type]
+    movie.popularity = 7.5  # type: ignore[misc]
+    movie.genre_ids = (18,)  # type: ignore[misc]
+
+
+def attributes(catalog: Catalog) -> None:
+    """A change has the names and types of the fields, too, and no id."""
+    ap.update_title(catalog, "movie", 949, titel="Heat")  # type: ignore[call-arg]
+    ap.update_title(catalog, "movie", 949, popularity="x")  # type: ignore[arg-type]
+    ap.update_title(catalog, "movie", 949, id=950)  # type: ignore[call-arg]
 
 
 def results(catalog: Catalog) -> None:

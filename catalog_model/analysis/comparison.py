@@ -201,5 +201,5 @@ def named_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: value for name, value in arguments.items() if isinstance(value, (int, str))}
     title = arguments.get("title")
     if isinstance(title, Title):
-        named |= {"kind": title.kind, "title_id": title.id}
+        named |= {"kind": title.kind, "title_id": title.key.id}
     return named

@@ -18,8 +18,8 @@ from catalog_model import access_patterns as ap
 from catalog_model.checks.nesting import parse_json
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.domain.records import FIELDS
 from catalog_model.dynamodb.typed_json import JSON
+from catalog_model.entities import FIELDS
 
 WORDING: Final[Mapping[str, str]] = {
     "after": "Continue after a page: its next.",
@@ -57,7 +57,7 @@ def attribute_value(kind: Kind, name: str, text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     field = FIELDS[kind].get(name)
-    wants_text = field is not None and field.problem(value) and not field.problem(text)
+    wants_text = field is not None and field.rule.problem(value) and not field.rule.problem(text)
     return text if wants_text else value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,6 +15,7 @@ from catalog_model import operations
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
 from catalog_model.cli.base import Command, Settings
 from catalog_model.cli.output import print_json
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.engines.local import ENGINE_CHOICES, EngineChoice
 from catalog_model.errors import ServiceError
 from catalog_model.files.reader import read_folder, sample_folder
@@ -61,7 +61,7 @@ def serve(settings: Settings, port: int, name: EngineChoice, *, empty: bool, exp
         count = 0 if empty else _fill(catalog)
         _announce(engine, catalog, count, settings)
         while engine.is_running:
-            time.sleep(0.2)
+            waits.sleep(0.2)
         raise ServiceError(f"{engine.name} has ended")
 
 

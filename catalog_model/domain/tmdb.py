@@ -1,7 +1,7 @@
-"""What TMDB's API answers, as records of the application. Pure.
+"""Converts answers of TMDB's API to records of the application. Pure.
 
 An element of a list (discover, search, trending, find, credits) has ``genre_ids``, as a record has;
-a detail has ``genres`` as objects. Both have more than a record, and in another order.
+a detail has ``genres`` as objects. Both have more keys than a record, in another order.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from catalog_model.checks import shown
+from catalog_model.domain.fields import Fields
 from catalog_model.domain.kinds import Kind
-from catalog_model.domain.records import FIELDS
 from catalog_model.errors import InvalidTitleError
 
 GENRES: Final = "genres"
@@ -21,7 +21,7 @@ LISTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "movie": ("results", "movie_results"),
     "tv": ("results", "tv_results"),
 }
-"""Where the titles of a page are: of a list, and of an answer to find."""
+"""The keys that hold the titles of a page: of a list, and of an answer to find."""
 
 _CALLED: Final[Mapping[str, str]] = {
     "movie": "a movie",
@@ -43,33 +43,29 @@ _WITHIN: Final[Mapping[str, str]] = {
     "cast": "a list of credits",
     "crew": "a list of credits",
 }
-"""What an answer is that has titles in a list of this name, and no title of its own."""
+"""Answers that hold titles in a list, by the name of that list."""
 
 _SIGNS: Final[Mapping[str, frozenset[str]]] = {
     "person": frozenset({"known_for", "known_for_department", "birthday", "profile_path"}),
     "tv_episode": frozenset({"episode_number", "still_path"}),
     "tv_season": frozenset({"season_number"}),
 }
-"""Keys that only one kind of answer without genres has; the first that fits counts."""
+"""Keys that identify an answer without genres; the first match wins."""
 
 _OTHER: Final[Mapping[Kind, tuple[str, Kind, frozenset[str]]]] = {
     "movie": ("title", "tv", frozenset({"name", "original_name", "first_air_date"})),
     "tv": ("name", "movie", frozenset({"title", "original_title", "release_date"})),
 }
-"""What a kind is named by; and without that, by which keys the other kind is known."""
+"""By kind: the key of its name, and the keys that identify the other kind in its absence."""
 
 _DATES: Final = frozenset({"first_air_date", "release_date"})
 
 
-def record_of(answer: object, kind: Kind, *, keep_extras: bool) -> dict[str, Any]:
-    """Make a record out of an answer: the keys of the application's files in their order.
+def record_of(answer: object, kind: Kind, fields: Fields, *, keep_extras: bool) -> dict[str, Any]:
+    """Convert an answer to a record: the keys of *fields*, in their order.
 
     Raises:
-        InvalidTitleError: If the answer is something else than one title of *kind*.
-
-    >>> detail = {"budget": 1, "genres": [{"id": 18, "name": "Drama"}], "id": 7, "title": "Her"}
-    >>> record_of(detail, "movie", keep_extras=False)
-    {'genre_ids': [18], 'id': 7, 'title': 'Her'}
+        InvalidTitleError: If the answer is not one title of *kind*.
     """
     if not isinstance(answer, Mapping):
         raise InvalidTitleError(f"an answer of TMDB must be a JSON object, not {shown(answer)}")
@@ -77,9 +73,8 @@ def record_of(answer: object, kind: Kind, *, keep_extras: bool) -> dict[str, Any
     if other:
         raise InvalidTitleError(other)
     known = {**answer, GENRE_IDS: _genre_ids(answer)}
-    fields = FIELDS[kind]
     record = {
-        name: _number(known[name]) if fields[name].is_float else known[name]
+        name: _number(known[name]) if fields[name].rule.is_float else known[name]
         for name in fields
         if name in known
     }
@@ -88,14 +83,14 @@ def record_of(answer: object, kind: Kind, *, keep_extras: bool) -> dict[str, Any
 
 
 def is_answer(record: object, kind: Kind) -> bool:
-    """Tell whether a record is none of the application's, but as TMDB answers."""
+    """Whether a record is an answer of TMDB, not a record of the application."""
     if not isinstance(record, Mapping) or isinstance(record.get(GENRE_IDS), list):
         return False
     return GENRES in record or bool(other_than(record, kind))
 
 
 def other_than(answer: Mapping[str, Any], kind: Kind) -> str:
-    """Say what an answer is if it is not one title of *kind*, and what to do; "" if it may be."""
+    """Describe an answer that is not one title of *kind*, with advice; "" if it may be one."""
     if "status_message" in answer:
         what = f"{answer.get('status_code', '')} {answer['status_message']}".strip()
         return f"this is a status of TMDB, and no title: {what[:200]}"
@@ -145,7 +140,7 @@ def _genre_ids(answer: Mapping[str, Any]) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Read a number that is written as a text, as TMDB did in its first years."""
+    """Convert a number in a text, which TMDB returned in its first years."""
     if not isinstance(value, str):
         return value
     try:

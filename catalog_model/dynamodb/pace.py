@@ -10,6 +10,7 @@ from typing import Final
 
 from catalog_model.checks import refuse
 from catalog_model.checks.plain import plain
+from catalog_model.dynamodb import waits
 
 SLOWER: Final = 0.7
 """The factor for the pace after a throttled write."""
@@ -45,7 +46,7 @@ class Pace:
         self._rate = check_rate(units_per_second, "units_per_second")
         self._clock = clock or time.monotonic
         self._stopped = threading.Event()
-        self._sleep = sleep or (lambda seconds: _wait(self._stopped, seconds))
+        self._sleep = sleep or (lambda seconds: waits.sleep(seconds, self._stopped))
         self._lock = threading.Lock()
         self._paid_until = 0.0
 
@@ -108,7 +109,7 @@ class AdaptivePace:
         self.rate = most
         self._most = most or inf
         self._clock = clock or time.monotonic
-        self._sleep = sleep or time.sleep
+        self._sleep = sleep or waits.sleep
         self._paid_until = 0.0
         self._taken = 0
 
@@ -153,7 +154,3 @@ def check_rate(units_per_second: float | None, name: str) -> float | None:
     if type(rate) not in (int, float) or not 0 < rate < inf:
         refuse(name, units_per_second, "a number above 0", float)
     return rate  # type: ignore[no-any-return]
-
-
-def _wait(event: threading.Event, seconds: float) -> None:
-    event.wait(seconds)

@@ -6,7 +6,6 @@ continues at the table's pace, and gives up only if no request succeeds for a qu
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from catalog_model.dynamodb.failures import code_of
+from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
 
 MAX_STALLED_RETRIES: Final = 8
@@ -28,9 +28,6 @@ MAX_STALLED_WORK_RETRIES: Final = 400
 BRIEF_RETRIES: Final = 3
 """Its retries of a request when it has a better reaction than retrying."""
 
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 5.0
-
 IN_PROGRESS: Final = "TransactionInProgressException"
 """An earlier attempt of the same transaction is not finished; the next one returns its outcome."""
 
@@ -43,11 +40,6 @@ ADVICE: Final = (
     "raise the capacity of the table, switch it to on-demand, or reduce the load "
     "(`load --write-units N`)"
 )
-
-
-def pause(tries: int) -> float:
-    """Return a random pause in seconds that grows with the number of attempts (full jitter)."""
-    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  # not security-relevant
 
 
 class Persistence:
@@ -216,8 +208,3 @@ def is_cancelled(error: ServiceError) -> bool:
     """Return whether the error is the cancellation of a transaction."""
     cause = error.__cause__
     return isinstance(cause, Exception) and code_of(cause) == "TransactionCanceledException"
-
-
-def rest(seconds: float) -> None:
-    """Wait before a retry."""
-    time.sleep(seconds)

@@ -17,6 +17,7 @@ from typing import Final
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_progress, refuse
 from catalog_model.domain.kinds import TitleKey
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.actions import Put
 from catalog_model.dynamodb.capacity import (
     TRANSACTION_FACTOR,
@@ -28,7 +29,7 @@ from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
-from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.checkpoint import Checkpoint
@@ -217,7 +218,7 @@ class _Migration:
                 self._gateway.update(plan_upgrade(item))
             except LostRaceError as error:
                 race = error
-                self._pace.rest(pause(attempt) / 4)
+                self._pace.rest(waits.pause(attempt) / 4)
             else:
                 self._wrote(1, _units_of(evolution.upgraded(item), item))
                 return
@@ -235,7 +236,7 @@ class _Migration:
                 written = self._rewrite(read_stored(title, own or self._reads.get(at)), older)
             except LostRaceError as error:
                 race, own = error, None
-                self._pace.rest(pause(attempt) / 4)
+                self._pace.rest(waits.pause(attempt) / 4)
             except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
                 self._leave(older, str(error))
                 return

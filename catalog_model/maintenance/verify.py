@@ -9,7 +9,6 @@ item by item.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_progress
 from catalog_model.domain.kinds import KINDS, Kind, TitleKey
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
@@ -263,7 +263,7 @@ class _Look:
         looks = [(each, self._check(each)) for each in self._suspects]
         wrong = [(each, found) for each, found in looks if found]
         if wrong:
-            time.sleep(SECOND_LOOK)
+            waits.sleep(SECOND_LOOK)
         for partition, once in wrong:
             yield from (finding for finding in self._check(partition) if finding in once)
 

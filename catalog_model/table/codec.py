@@ -24,8 +24,9 @@ from typing import Any, Final
 
 from catalog_model.checks import shown
 from catalog_model.checks.nesting import parse_json
+from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import END_OF_IDS, Kind, TitleKey
-from catalog_model.domain.records import FIELDS, Field, check_record
+from catalog_model.domain.records import check_record
 from catalog_model.dynamodb.typed_json import (
     AS_IT_READS,
     ESCAPE,
@@ -47,7 +48,7 @@ from catalog_model.dynamodb.typed_json import (
     text,
     whole,
 )
-from catalog_model.entities import TITLE_CLASSES, GenreMembership, Movie, TVShow
+from catalog_model.entities import FIELDS, TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.table import evolution, keys
 
@@ -152,7 +153,9 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
         record = parse_json(item[DOC]["S"], JSON)
         _check_fields(record, kind)
         if not record.keys() <= _known_names(kind):
-            check_record(record, kind)  # JSON may hold what DynamoDB's numbers and names cannot
+            check_record(
+                record, kind, FIELDS[kind]
+            )  # JSON may hold what DynamoDB's numbers and names cannot
     except MALFORMED as error:
         raise UnknownEntityError(
             f"this is no copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
@@ -218,27 +221,28 @@ def _check_fields(record: Any, kind: Kind) -> None:
     """
     if not isinstance(record, dict):
         raise TypeError("its record is no JSON object")
-    for name, every, field, accepts, must_be_finite in _checks(kind):
+    for name, every, rule, accepts, must_be_finite in _checks(kind):
         value = record.get(name)
         if type(value) is every:
             continue
         if value is None:
-            if field.required and name not in record:
+            if rule.is_nullable:
+                continue
+            if name not in record:
                 raise KeyError(name)
-            if field.required:
-                raise InvalidTitleError(f"{name} must be {field.wanted}, not null")
-        elif not accepts(value) or (must_be_finite and not isfinite(value)):
-            raise InvalidTitleError(f"{name} must be {field.wanted}, not {shown(value)}")
+            raise InvalidTitleError(f"{name} must be {rule.wanted}, not null")
+        if not accepts(value) or (must_be_finite and not isfinite(value)):
+            raise InvalidTitleError(f"{name} must be {rule.wanted}, not {shown(value)}")
 
 
 @cache
 def _checks(
     kind: Kind,
-) -> tuple[tuple[str, type | None, Field, Callable[[Any], bool], bool], ...]:
+) -> tuple[tuple[str, type | None, Rule, Callable[[Any], bool], bool], ...]:
     """Give, by field, the type whose values are all right, and what to ask of others."""
     return tuple(
-        (name, field.kind if field.is_every else None, field, field.accepts, field.is_float)
-        for name, field in FIELDS[kind].items()
+        (name, rule.kind if rule.is_every else None, rule, rule.accepts, rule.is_float)
+        for name, rule in ((name, field.rule) for name, field in FIELDS[kind].items())
     )
 
 
@@ -340,7 +344,8 @@ def _is_own(name: str) -> bool:
 @cache
 def _usual_form(kind: Kind) -> dict[str, int]:
     return {
-        name: IS_FLOAT if field.is_float else AS_IT_READS for name, field in FIELDS[kind].items()
+        name: IS_FLOAT if field.rule.is_float else AS_IT_READS
+        for name, field in FIELDS[kind].items()
     }
 
 

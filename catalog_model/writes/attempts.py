@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb import retries
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.actions import Plan, as_sent, key_of
 from catalog_model.dynamodb.failures import LostRaceError, answer_in
 from catalog_model.dynamodb.gateway import Gateway
@@ -156,7 +156,7 @@ class Attempts:
                 else:
                     return snapshot
             before = snapshot
-            retries.rest(retries.pause(attempt) / 4)
+            waits.rest(waits.pause(attempt) / 4)
         raise ConflictError(
             f"concurrent changes of {self.key.kind} {self.key.id} won {TRIES} times in a row"
         ) from race

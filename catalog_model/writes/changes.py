@@ -6,7 +6,7 @@ The other attributes stay as they are at that moment: nothing that others change
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import refuse
@@ -26,8 +26,9 @@ from catalog_model.declarations.vocabulary import (
     write_step,
 )
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
+from catalog_model.domain.attributes import TitleAttributes
+from catalog_model.domain.fields import MAX_GENRES
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.domain.records import MAX_GENRES
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
@@ -51,7 +52,9 @@ _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
     ENROLMENT,
     consistency="atomic",
 )
-def update_title(catalog: Catalog, kind: Kind, title_id: int, **attributes: Any) -> AnyTitle:
+def update_title(
+    catalog: Catalog, kind: Kind, title_id: int, **attributes: Unpack[TitleAttributes]
+) -> AnyTitle:
     """Change some attributes of a title, and leave the others as they are at that moment.
 
     What others change at the same time stays, and nothing has to be read before. Two changes of
@@ -81,7 +84,7 @@ def update_title(catalog: Catalog, kind: Kind, title_id: int, **attributes: Any)
     <Movie 949 'Heat'>
     """
     key = TitleKey(check_kind(kind), check_id(title_id))
-    changes = check_attributes(key, attributes)
+    changes = check_attributes(key, {**attributes})
     return change_title(catalog, kind, title_id, lambda title: title.replace(**changes))
 
 
@@ -165,11 +168,14 @@ def update_votes(
     >>> update_votes(catalog, "movie", 949, vote_average=8.5, vote_count=7000).vote_average
     8.5
     """
-    votes = {
-        "vote_average": check_number(vote_average, "vote_average"),
-        "vote_count": check_count(vote_count, "vote_count"),
-    }
-    return change_title(catalog, kind, title_id, lambda title: title.replace(**votes))
+    average = check_number(vote_average, "vote_average")
+    count = check_count(vote_count, "vote_count")
+    return change_title(
+        catalog,
+        kind,
+        title_id,
+        lambda title: title.replace(vote_average=average, vote_count=count),
+    )
 
 
 @access_pattern(

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from itertools import accumulate, takewhile
 from typing import Final
 
-from catalog_model.dynamodb import retries
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import AdaptivePace
-from catalog_model.dynamodb.retries import Persistence, pause, persistent
+from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import CatalogError
 from catalog_model.table.indexes import SCHEMA
@@ -35,7 +35,7 @@ class LoadPace(Persistence):
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__()
         self._gateway = gateway
-        self._pace = AdaptivePace(write_units, sleep=retries.rest)
+        self._pace = AdaptivePace(write_units, sleep=waits.rest)
         self._began = time.monotonic()
         self._asked = -ASK_AGAIN
         self._capacity: float | None = None
@@ -89,7 +89,7 @@ class LoadPace(Persistence):
         if tries == 1:
             self._slow_down(units_of_one)
         needed = self._pace.seconds_for(units_of_one)
-        return max(pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
+        return max(waits.pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
     def _slow_down(self, units_of_one: float) -> None:
         """Follow a refusal: at the table's own capacity first, slower if that is too much, too."""

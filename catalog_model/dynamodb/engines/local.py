@@ -28,6 +28,7 @@ import botocore.session
 from botocore.config import Config
 
 from catalog_model.checks import check_choice
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
@@ -304,7 +305,7 @@ def _await_answer(
             lines = complaints.read().decode(errors="replace").split("\n")
             said = [line.strip() for line in lines if line.strip()] or ["it gave no reason"]
             raise ConfigurationError(f"{name} did not start: {said[-1]}")
-        time.sleep(0.01)
+        waits.sleep(0.01)
 
 
 def _answers(port: int) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.hooks import first_non_none_response
 
 from catalog_model.checks import check_choice, check_instance, refuse
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, forms_for
 from catalog_model.dynamodb.faults.kinds import (
     EFFECTS,
@@ -124,7 +124,7 @@ def inject_faults(
     faults: Iterable[Fault],
     *,
     seed: int = 0,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = waits.sleep,
 ) -> Iterator[FaultInjector]:
     """Inject faults into requests of a client during the ``with`` block.
 

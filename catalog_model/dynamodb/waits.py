@@ -1,0 +1,49 @@
+"""Every wait of this package, so that tests can leave out the pauses before retries in one place.
+
+`rest` is a pause before a retry; `sleep` waits for a pace or for a state, and is never left out.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 5.0
+
+_left_out: Final[list[None]] = []
+"""One element for each block of `without_rests` that has not ended, in any thread."""
+
+
+def pause(tries: int) -> float:
+    """Return a random pause in seconds that grows with the number of tries (full jitter)."""
+    longest = 0.0 if _left_out else min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries)
+    return random.uniform(0, longest)  # noqa: S311  # no secret
+
+
+def rest(seconds: float) -> None:
+    """Wait before a retry."""
+    if not _left_out:
+        sleep(seconds)
+
+
+def sleep(seconds: float, stopped: threading.Event | None = None) -> None:
+    """Wait for *seconds*, or until *stopped* is set."""
+    if stopped is None:
+        time.sleep(seconds)
+    else:
+        stopped.wait(seconds)
+
+
+@contextmanager
+def without_rests() -> Iterator[None]:
+    """Leave out the pauses before retries in this block, in all threads of the process."""
+    _left_out.append(None)
+    try:
+        yield
+    finally:
+        _left_out.pop()
