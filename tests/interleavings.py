@@ -275,5 +275,8 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
 @contextmanager
 def without_waiting() -> Iterator[None]:
     """Let no write wait before it is tried again."""
-    with patch("catalog_model.dynamodb.retries.rest", lambda _: None):
+    with (
+        patch("catalog_model.dynamodb.retries.pause", lambda _: 0.0),
+        patch("catalog_model.dynamodb.retries.rest", lambda _: None),
+    ):
         yield

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, TypeVar
 
-from catalog_model.dynamodb.failures import code_of
+from catalog_model.dynamodb.failures import LostRaceError, code_of
 from catalog_model.errors import ServiceError, ThrottledError
+
+_T = TypeVar("_T")
 
 MAX_STALLED_RETRIES: Final = 8
 """How often an ordinary request is repeated without any progress: some 8 seconds in all."""
@@ -28,6 +30,9 @@ MAX_STALLED_WORK_RETRIES: Final = 400
 
 BRIEF_RETRIES: Final = 3
 """How often it repeats a request to which it has a better answer."""
+
+MAX_RACES: Final = 12
+"""How many times a write is tried that loses races against concurrent changes: some seconds."""
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
@@ -70,8 +75,12 @@ class Persistence:
     def wait(self, operation: str, tries: int) -> float:
         """Wait before a request is sent again that was refused so often; give the seconds."""
         seconds = self.pause_after(operation, tries)
-        (self._sleep or rest)(seconds)
+        self.rest(seconds)
         return seconds
+
+    def rest(self, seconds: float) -> None:
+        """Wait as this work waits."""
+        (self._sleep or rest)(seconds)
 
     def pause_after(self, _: str, tries: int) -> float:
         """Tell how long to wait."""
@@ -110,6 +119,23 @@ def note_progress() -> None:
     work = _work.get()
     if work is not None:
         work.answers += 1
+
+
+def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
+    """Return the result of *write*, which is called again after each lost race.
+
+    *write* is called with the number of tries before, and reads again what it depends on.
+
+    Raises:
+        LostRaceError: If it lost the last race, too.
+    """
+    work = _work.get()
+    for tried in range(tries - 1):
+        try:
+            return write(tried)
+        except LostRaceError:
+            (work.rest if work else rest)(pause(tried) / 4)
+    return write(tries - 1)
 
 
 class Retries:
