@@ -18,6 +18,7 @@ import botocore.endpoint
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.engines.local import REGION, Engine
 from catalog_model.dynamodb.faults import injector
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
@@ -78,9 +79,9 @@ def inject_faults(
     faults: Iterable[Fault],
     *,
     seed: int = 0,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = waits.sleep,
 ) -> Iterator[FaultInjector]:
-    """Let requests of the handle's client fail as long as the ``with`` block lasts.
+    """Make requests of the handle's client fail until the end of the ``with`` block.
 
     Every request through the client is subject to faults: those of this package, boto3 and
     PynamoDB. Each attempt has at most one fault, the first of *faults* that applies. The same
@@ -95,14 +96,13 @@ def inject_faults(
         sleep: A function that waits for a number of seconds, for a ``slow_answer``.
 
     Raises:
-        InvalidArgumentError: If a fault names an operation that there is not, or two have
+        InvalidArgumentError: If a fault names an operation that does not exist, or two have
             different lags.
 
     >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
-    ...     access_patterns.get_title(catalog, "movie", 949)
-    <Movie 949 'Heat'>
+    ...     titles = access_patterns.get_titles(catalog, [TitleKey("movie", 949)])
     >>> injector.injected
-    [Injection(kind='internal_error', operation='GetItem', number=1)]
+    [Injection(kind='internal_error', operation='BatchGetItem', number=1)]
     """
     check_instance(catalog, "catalog", Catalog)
     with injector.inject_faults(
@@ -116,7 +116,7 @@ def without_pauses() -> Iterator[None]:
     """Remove the pauses before retries, in botocore and in this package.
 
     Applies to the whole process for the length of the ``with`` block. The number of retries stays
-    the same.
+    the same, and so do waits for a pace or for the state of a table.
 
     >>> with strict_catalog() as catalog, without_pauses():
     ...     with inject_faults(catalog, [Fault("throttling", at=[1, 2, 3])]):
@@ -124,11 +124,7 @@ def without_pauses() -> Iterator[None]:
     0
     """
     hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
-    with (
-        patch.object(botocore.endpoint, "time", hurried),
-        patch("catalog_model.dynamodb.retries.pause", lambda _: 0.0),
-        patch("catalog_model.dynamodb.retries.rest", lambda _: None),
-    ):
+    with patch.object(botocore.endpoint, "time", hurried), waits.without_rests():
         yield
 
 

@@ -46,6 +46,7 @@ from table_dump import assert_in_step, hooked
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.retries import MAX_RACES
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import CatalogError, ConflictError, ServiceError
 from catalog_model.maintenance.verify import verify
@@ -59,7 +60,6 @@ from catalog_model.testing import (
     inject_faults,
     without_pauses,
 )
-from catalog_model.writes.attempts import TRIES
 
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
 REFUSED: Final = "a refused write is refused with reason, and is not there"
@@ -232,7 +232,7 @@ class Trial:
         """Count an outcome of a write; a conflict requires a cause in every attempt."""
         if answer is ConflictError:
             conflicts = sum(n for (kind, _), n in self._hits().items() if kind == "conflict")
-            if conflicts + rivals < TRIES:
+            if conflicts + rivals < MAX_RACES:
                 raise Violation(REFUSED, f"ConflictError after {conflicts} conflicts")
             self.tally.outcomes["gave up"] += 1
             return NOT_DONE

@@ -26,6 +26,7 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.reads import counts, lists, orders
 from catalog_model.reads.sampling import _Lottery
 from catalog_model.table import codec, plan
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.plan import Stored
 from docs.calls import AnyTitle
 
@@ -122,8 +123,8 @@ def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
     """A change of popularity that also changes counts."""
     planned = plan.plan_change
 
-    def counting(before: Stored, after: AnyTitle) -> Plan:
-        return (*planned(before, after), plan._tally(after.key, {"total": 0}))
+    def counting(before: Stored, after: Encoded) -> Plan:
+        return (*planned(before, after), plan._tally(after.title.key, {"total": 0}))
 
     patch.setattr("catalog_model.writes.storing.plan_change", counting)
 
@@ -132,7 +133,7 @@ def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:
     """Sort keys change with each write, so every entry is deleted and inserted again."""
     copies = codec.encode_copies
 
-    def moving(title: AnyTitle) -> list[Item]:
+    def moving(title: AnyTitle, _: str | None = None) -> list[Item]:
         moved = {"_release", "_rating", "_name"}
         return [
             {

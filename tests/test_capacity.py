@@ -39,8 +39,9 @@ from catalog_model.dynamodb.memory import OfflineClient
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes
 from catalog_model.entities import AnyTitle
 from catalog_model.table import codec, keys, plan
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
-from catalog_model.writes.attempts import read_stored
+from catalog_model.table.title_items import read_stored
 
 Table = dict[ItemKey, Item]
 few_ids = st.integers(1, 24)
@@ -275,7 +276,7 @@ def test_of_a_failed_condition_the_engine_reports_nothing(metered: Catalog) -> N
     title = Movie(id=8, title="Up", genre_ids=[], popularity=1, vote_average=1, vote_count=1)
     ap.put_title(metered, title)
     before = contents(metered)
-    planned = plan.plan_creation(title, 1, plan.Shard(1))
+    planned = plan.plan_creation(Encoded(title), 1, plan.Shard(1))
     with logged_requests(metered) as log, pytest.raises(LostRaceError):
         metered.gateway.transact(planned)
     assert "ConsumedCapacity" not in log[0].answer

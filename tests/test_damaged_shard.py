@@ -17,13 +17,14 @@ from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Absent, Delete, Put, as_sent, key_of
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.retries import MAX_RACES
 from catalog_model.dynamodb.typed_json import ItemKey, Value, key_attributes, primary_key, read_int
 from catalog_model.errors import ConflictError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
 from catalog_model.testing import without_pauses
-from catalog_model.writes.attempts import TRIES, refused_items
+from catalog_model.writes.attempts import refused_items
 
 TALLY = keys.tally_key("movie", 0)
 
@@ -253,10 +254,10 @@ def test_a_race_that_is_lost_every_time_is_called_one(catalog: Catalog) -> None:
     with (
         without_pauses(),
         hooked(catalog, "before-call.dynamodb.TransactWriteItems", overtake),
-        pytest.raises(ConflictError, match=f"won {TRIES} times in a row"),
+        pytest.raises(ConflictError, match=f"won {MAX_RACES} times in a row"),
     ):
         ap.update_popularity(catalog, "movie", 8, 5.0)
-    assert tries == TRIES
+    assert tries == MAX_RACES
 
 
 def test_a_slot_of_a_newer_version_is_not_deleted(catalog: Catalog) -> None:

@@ -41,6 +41,7 @@ from catalog_model.errors import (
 )
 from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.table import codec, keys, plan
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA
 
 Call = Callable[[Catalog], object]
@@ -312,9 +313,9 @@ def test_a_write_that_comes_too_late_is_refused_alike(pair: Pair) -> None:
     up, wide = movie(1, 18), movie(9, 18, 35)
     pair.agree(ap.put_title, up)
     late = (
-        plan.plan_creation(up, 1, plan.Shard(0)),
-        plan.plan_creation(wide, 1, plan.Shard(0)),
-        plan.plan_change(plan.Stored(up, 5, 0), up.replace(popularity=2.0)),
+        plan.plan_creation(Encoded(up), 1, plan.Shard(0)),
+        plan.plan_creation(Encoded(wide), 1, plan.Shard(0)),
+        plan.plan_change(plan.Stored(up, 5, 0), Encoded(up.replace(popularity=2.0))),
         plan.plan_deletion(plan.Stored(up, 5, 0), plan.Shard(1)),
     )
     for planned in late:

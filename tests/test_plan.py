@@ -23,6 +23,7 @@ from catalog_model.dynamodb.actions import (
     check_distinct,
     key_of,
 )
+from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS
 from catalog_model.dynamodb.typed_json import (
     ItemKey,
     key_attributes,
@@ -33,6 +34,7 @@ from catalog_model.dynamodb.typed_json import (
 )
 from catalog_model.errors import ConflictError, InvalidTitleError
 from catalog_model.table import codec, evolution, keys, plan
+from catalog_model.table.encoded import Encoded
 
 Table = dict[ItemKey, dict[str, Any]]
 
@@ -111,7 +113,7 @@ def without_zeros(table: Table) -> Table:
 @given(titles())
 def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
     """The plan of a deletion is the plan of the creation turned round."""
-    table = apply({}, plan.plan_creation(title, 5, plan.Shard(0)))
+    table = apply({}, plan.plan_creation(Encoded(title), 5, plan.Shard(0)))
     before = stored(table, title.key)
     assert before == plan.Stored(title, 5, 0)
     gone = apply(table, plan.plan_deletion(before, shard(table, title.key)))
@@ -123,17 +125,17 @@ def test_a_change_leads_where_a_creation_would(one: Movie, other: Movie) -> None
     """From A to B is the table of B, whatever A was; only the version tells."""
     if one.kind != other.kind:
         return
-    table = apply({}, plan.plan_creation(one, 1, plan.Shard(0)))
-    changed = apply(table, plan.plan_change(stored(table, one.key), other))
+    table = apply({}, plan.plan_creation(Encoded(one), 1, plan.Shard(0)))
+    changed = apply(table, plan.plan_change(stored(table, one.key), Encoded(other)))
     version = 2 if one != other else 1
-    fresh = apply({}, plan.plan_creation(other, version, plan.Shard(0)))
+    fresh = apply({}, plan.plan_creation(Encoded(other), version, plan.Shard(0)))
     assert without_zeros(changed) == without_zeros(fresh)
 
 
 @given(titles())
 def test_a_title_that_stays_as_it_is_is_not_written(title: Movie) -> None:
     """No difference, no operation."""
-    assert plan.plan_change(plan.Stored(title, 1, 0), title) == ()
+    assert plan.plan_change(plan.Stored(title, 1, 0), Encoded(title)) == ()
 
 
 @given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=12, unique_by=lambda t: t.key))
@@ -142,7 +144,7 @@ def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
     table: Table = {}
     for title in some:
         at = shard(table, title.key)
-        table = apply(table, plan.plan_creation(title, 1, at))
+        table = apply(table, plan.plan_creation(Encoded(title), 1, at))
     for gone, title in enumerate(some, start=1):
         leaving = plan.plan_deletion(stored(table, title.key), shard(table, title.key))
         table = apply(table, leaving)
@@ -167,8 +169,8 @@ def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
     one_by_one: Table = {}
     for title in some:
         at = shard(one_by_one, title.key)
-        one_by_one = apply(one_by_one, plan.plan_creation(title, 1, at))
-    together = apply({}, plan.plan_creations(some, 1, [plan.Shard(0)] * keys.SHARDS))
+        one_by_one = apply(one_by_one, plan.plan_creation(Encoded(title), 1, at))
+    together = apply({}, plan.plan_creations(map(Encoded, some), 1, [plan.Shard(0)] * keys.SHARDS))
     assert without_zeros(together) == without_zeros(one_by_one)
 
 
@@ -189,13 +191,14 @@ def test_no_plan_names_an_item_twice(
     version = data.draw(st.integers(0, 2))
     enrolled, foreign = plan.Stored(title, version, slot), plan.Stored(title, version, None)
     after = title.replace(genre_ids=list(other.genre_ids))
+    neighbour = after.replace(id=key.id + 1)
     plans = [
-        plan.plan_creation(title, 1, shard),
-        plan.plan_change(enrolled, after),
-        plan.plan_rewriting(enrolled),
-        plan.plan_enrolment(foreign, after, 7, shard),
+        plan.plan_creation(Encoded(title), 1, shard),
+        plan.plan_change(enrolled, Encoded(after)),
+        plan.plan_rewriting(enrolled, Encoded(title)),
+        plan.plan_enrolment(foreign, Encoded(after), 7, shard),
         plan.plan_deletion(foreign, shard),
-        plan.plan_creations([title, after.replace(id=key.id + 1)], 1, [shard] * keys.SHARDS),
+        plan.plan_creations(map(Encoded, (title, neighbour)), 1, [shard] * keys.SHARDS),
     ]
     plans += [plan.plan_removal(enrolled, shard, owns_slot=owns) for owns in (True, False)]
     if plan.fits(enrolled, shard):
@@ -212,11 +215,11 @@ def test_no_plan_names_an_item_twice(
 @given(titles())
 def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
     """Whichever of its items it is; the message names it."""
-    planned = plan.plan_creation(title, 1, plan.Shard(0))
+    planned = plan.plan_creation(Encoded(title), 1, plan.Shard(0))
     for operation in planned:
         twice = (*planned, Delete(key_of(operation)))
         with pytest.raises(ConflictError, match="two actions of one transaction") as raised:
-            plan.check_plan(twice, title)
+            check_distinct(twice)
         assert key_of(operation).SK in str(raised.value)
 
 
@@ -231,10 +234,10 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
         foreign[codec.VERSION] = number(version)
     table = {keys.title_key(one.key): foreign}
     before = plan.Stored(one, version, None)
-    enrolled = apply(table, plan.plan_enrolment(before, other, 7, plan.Shard(0)))
-    assert enrolled == apply({}, plan.plan_creation(other, 7, plan.Shard(0)))
+    enrolled = apply(table, plan.plan_enrolment(before, Encoded(other), 7, plan.Shard(0)))
+    assert enrolled == apply({}, plan.plan_creation(Encoded(other), 7, plan.Shard(0)))
     with pytest.raises(FailedConditionError):
-        apply({}, plan.plan_enrolment(before, other, 7, plan.Shard(0)))
+        apply({}, plan.plan_enrolment(before, Encoded(other), 7, plan.Shard(0)))
 
 
 @pytest.mark.parametrize("version", [0, 1, 5])
@@ -255,7 +258,7 @@ def test_only_what_changes_is_counted(old: list[int], new: list[int]) -> None:
     before, after = up, up.replace(genre_ids=new)
     updates = [
         operation
-        for operation in plan.plan_change(plan.Stored(before, 1, 0), after)
+        for operation in plan.plan_change(plan.Stored(before, 1, 0), Encoded(after))
         if isinstance(operation, Update)
     ]
     counted = {f"g{genre}": -1 for genre in set(old) - set(new)}
@@ -277,21 +280,28 @@ def _movie(genres: range, overview: str = "") -> Movie:
 
 
 def test_a_change_of_all_genres_fits_one_transaction() -> None:
-    """48 genres to 48 others: 99 of the 100 actions that DynamoDB takes."""
-    before, after = _movie(range(1, 1 + MAX_GENRES)), _movie(range(100, 100 + MAX_GENRES))
-    planned = plan.plan_change(plan.Stored(before, 1, 0), after)
-    assert len(planned) == 99
-    plan.check_plan(planned, after)
+    """48 genres to 48 others: 99 of the 100 actions that DynamoDB takes; 100 with an enrolment."""
+    before = _movie(range(1, 1 + MAX_GENRES))
+    after = Encoded(_movie(range(100, 100 + MAX_GENRES)))
+    assert len(plan.plan_change(plan.Stored(before, 1, 0), after)) == 99
+    enrolment = plan.plan_enrolment(plan.Stored(before, 1, None), after, 1, plan.Shard(0))
+    assert len(enrolment) == MAX_TRANSACTION_ACTIONS
 
 
 @pytest.mark.parametrize(
     ("genres", "length", "words"),
     [(range(1, 2), 400 * 1024, "makes an item of"), (range(1, 20), 250_000, "with its copies")],
 )
-def test_a_plan_over_the_bounds_of_the_service_is_refused_before_it_is_sent(
-    genres: range, length: int, words: str
-) -> None:
-    """400 KB an item, 4 MB a transaction."""
+def test_no_plan_is_over_the_bounds_of_the_service(genres: range, length: int, words: str) -> None:
+    """400 KB an item, 4 MB a transaction: refused without a plan, and in every plan."""
     title = _movie(genres, "x" * length)
-    with pytest.raises(InvalidTitleError, match=words):
-        plan.check_plan(plan.plan_creation(title, 1, plan.Shard(0)), title)
+    large, stored, shard = Encoded(title), plan.Stored(_movie(genres), 1, 0), plan.Shard(0)
+    for act in (
+        large.check_size,
+        lambda: plan.plan_creation(large, 1, shard),
+        lambda: plan.plan_change(stored, large),
+        lambda: plan.plan_rewriting(plan.Stored(title, 1, 0), large),
+        lambda: plan.plan_enrolment(stored, large, 1, shard),
+    ):
+        with pytest.raises(InvalidTitleError, match=words):
+            act()

@@ -33,6 +33,7 @@ from catalog_model.dynamodb.schema import description_of
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.table import codec, plan
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, SCHEMA, IndexName
 
 
@@ -127,7 +128,7 @@ def test_a_title_that_stays_as_it_is_costs_nothing_to_write(title: AnyTitle) -> 
 @given(titles())
 def test_a_transaction_doubles_the_table_and_not_the_indexes(title: AnyTitle) -> None:
     """The same items in a batch cost half on the table, and the same on each index."""
-    planned = plan.plan_creation(title, 1, plan.Shard(0))
+    planned = plan.plan_creation(Encoded(title), 1, plan.Shard(0))
     alone = [write_units(None, outcome(each, None)) for each in planned]
     batch = sum(alone, capacity.NOTHING)
     assert predict_plan(planned, {}) == Units(2 * batch.table, batch.indexes)

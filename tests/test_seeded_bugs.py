@@ -65,8 +65,9 @@ def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
     made = plan.plan_change
 
     def forgetful(before: Stored, after: Any) -> Plan:
-        new = [genre for genre in after.genre_ids if genre not in before.title.genre_ids]
-        forgotten = [keys.membership_key(after.key, genre).SK for genre in new[:1]]
+        title = after.title
+        new = [genre for genre in title.genre_ids if genre not in before.title.genre_ids]
+        forgotten = [keys.membership_key(title.key, genre).SK for genre in new[:1]]
         return tuple(
             each
             for each in made(before, after)

@@ -38,7 +38,7 @@ from test_interleavings import (
 
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Equals, NotNewer, Update
-from catalog_model.table import codec, plan
+from catalog_model.table import codec, plan, title_items
 from catalog_model.table.plan import Shard, Stored
 from catalog_model.writes import attempts
 
@@ -64,9 +64,9 @@ def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
 def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
     """The lost update: the title is put back as it was read, but for the change."""
 
-    def change(catalog: Any, kind: Any, title_id: int, changed: Callable[[Any], Any]) -> Any:
+    def change(catalog: Any, kind: Any, title_id: int, **changes: Any) -> Any:
         title = ap.get_title(catalog, kind, title_id, consistent=True)
-        return ap.put_title(catalog, changed(title))
+        return ap.put_title(catalog, title.replace(**changes))
 
     patch.setattr("catalog_model.writes.changes.change_title", change)
 
@@ -76,8 +76,8 @@ def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
     write = ap.put_title.__globals__["write_title"]
 
     def forgetful(catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any) -> Any:
-        if if_unchanged is not None and ap.get_title(catalog, *title.key, consistent=True) != (
-            if_unchanged
+        if if_unchanged is not None and if_unchanged != ap.get_title(
+            catalog, *title.title.key, consistent=True
         ):
             return write(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
         return write(catalog, title, if_absent=if_absent)
@@ -92,7 +92,7 @@ def takes_no_title_for_one_without_a_version(patch: pytest.MonkeyPatch) -> None:
 
 def takes_no_slot_for_slot_0(patch: pytest.MonkeyPatch) -> None:
     """An attribute that is not there reads as 0."""
-    read = attempts.read_stored
+    read = title_items.read_stored
 
     def careless(key: Any, item: Any) -> Stored | None:
         stored = read(key, item)

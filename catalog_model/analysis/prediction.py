@@ -15,8 +15,8 @@ from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.entities import Movie, TVShow
 from catalog_model.table import codec, plan
+from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA, IndexName
-from catalog_model.table.plan import TYPICAL_VERSION
 
 index_entry: Final = SCHEMA.entry
 query_units: Final = partial(capacity.query_units, SCHEMA)
@@ -42,13 +42,14 @@ def predict_creation(
 
     *tally* is the item with the shard's counts; without it, it is taken to be under 1 KB.
     """
-    planned = plan.plan_creation(title, version, plan.Shard(total))
+    planned = plan.plan_creation(Encoded(title), version, plan.Shard(total))
     return predict_plan(planned, _by_key(tally))
 
 
 def predict_change(before: plan.Stored, after: Movie | TVShow, tally: Item | None = None) -> Units:
     """Predict the transaction that puts *after* in place of a title; nothing where it is equal."""
-    return predict_plan(plan.plan_change(before, after), items_of(before) | _by_key(tally))
+    planned = plan.plan_change(before, Encoded(after))
+    return predict_plan(planned, items_of(before) | _by_key(tally))
 
 
 def predict_deletion(

@@ -14,7 +14,7 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.table import codec
-from catalog_model.table.plan import TYPICAL_VERSION
+from catalog_model.table.encoded import TYPICAL_VERSION
 
 SLOT_DIGITS: Final = 10**6
 """A slot number as long as in a catalogue of millions."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import (
     Item,
     ItemKey,
@@ -118,11 +117,6 @@ def check_distinct(plan: Plan) -> Plan:
             raise ConflictError(f"nothing was sent: two actions of one transaction are on {where}")
         seen.add(key)
     return plan
-
-
-def plan_size(plan: Plan) -> int:
-    """Return the total size in bytes of the items that a plan puts."""
-    return sum(item_size(operation.item) for operation in plan if isinstance(operation, Put))
 
 
 def outcome(operation: Operation, before: Item | None) -> Item | None:

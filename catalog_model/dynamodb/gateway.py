@@ -29,6 +29,7 @@ from catalog_model.dynamodb.actions import (
     Plan,
     Put,
     Update,
+    as_sent,
     check_distinct,
 )
 from catalog_model.dynamodb.answers import check_answers
@@ -259,10 +260,8 @@ class Gateway:
     def _listed(self, operations: Plan) -> list[dict[str, Any]]:
         """Convert a plan to the actions of a transaction, in PynamoDB's order."""
         return [
-            {name: self._action(operation)}
-            for kind, name in _ACTIONS.items()
-            for operation in check_distinct(operations)
-            if isinstance(operation, kind)
+            {_ACTIONS[type(operation)]: self._action(operation)}
+            for operation in as_sent(check_distinct(operations))
         ]
 
     def describe_table(self) -> dict[str, Any]:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, TypeVar
 
-from catalog_model.dynamodb.failures import code_of
+from catalog_model.dynamodb.failures import LostRaceError, code_of
 from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
+
+_T = TypeVar("_T")
 
 MAX_STALLED_RETRIES: Final = 8
 """Retries of an ordinary request without any progress, about 8 seconds in all."""
@@ -27,6 +29,9 @@ MAX_STALLED_WORK_RETRIES: Final = 400
 
 BRIEF_RETRIES: Final = 3
 """Its retries of a request when it has a better reaction than retrying."""
+
+MAX_RACES: Final = 12
+"""Attempts of a write that loses races against concurrent changes, about some seconds."""
 
 IN_PROGRESS: Final = "TransactionInProgressException"
 """An earlier attempt of the same transaction is not finished; the next one returns its outcome."""
@@ -61,8 +66,12 @@ class Persistence:
     def wait(self, operation: str, tries: int) -> float:
         """Wait before retrying a request after *tries* attempts; return the seconds."""
         seconds = self.pause_after(operation, tries)
-        (self._sleep or rest)(seconds)
+        self.rest(seconds)
         return seconds
+
+    def rest(self, seconds: float) -> None:
+        """Wait as this work waits."""
+        (self._sleep or rest)(seconds)
 
     def pause_after(self, _: str, tries: int) -> float:
         """Return the seconds to wait."""
@@ -101,6 +110,23 @@ def note_progress() -> None:
     work = _work.get()
     if work is not None:
         work.answers += 1
+
+
+def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
+    """Return the result of *write*, which is called again after each lost race.
+
+    *write* is called with the number of tries before, and reads again what it depends on.
+
+    Raises:
+        LostRaceError: If it lost the last race, too.
+    """
+    work = _work.get()
+    for tried in range(tries - 1):
+        try:
+            return write(tried)
+        except LostRaceError:
+            (work.rest if work else rest)(pause(tried) / 4)
+    return write(tries - 1)
 
 
 class Retries:

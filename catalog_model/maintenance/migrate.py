@@ -17,27 +17,25 @@ from typing import Final
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_progress, refuse
 from catalog_model.domain.kinds import TitleKey
-from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.actions import Put
 from catalog_model.dynamodb.capacity import (
     TRANSACTION_FACTOR,
     TRANSACTION_INDEX_FACTOR,
     write_units,
 )
-from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
-from catalog_model.dynamodb.retries import Persistence, persistent
+from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.checkpoint import Checkpoint
 from catalog_model.table import codec, evolution, keys
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import SCHEMA
-from catalog_model.table.plan import Stored, check_plan, plan_rewriting, plan_upgrade
-from catalog_model.table.title_items import key_of, name_of
-from catalog_model.writes.attempts import TRIES, read_stored
+from catalog_model.table.plan import Stored, plan_rewriting, plan_upgrade
+from catalog_model.table.title_items import key_of, name_of, read_stored
 
 PAGE: Final = 100
 """How many items are read, upgraded and recorded in the checkpoint at a time."""
@@ -213,45 +211,36 @@ class _Migration:
 
     def _part(self, item: Item) -> None:
         """Upgrade a tally or a slot, as long as it is older."""
-        for attempt in range(TRIES):
-            try:
-                self._gateway.update(plan_upgrade(item))
-            except LostRaceError as error:
-                race = error
-                self._pace.rest(waits.pause(attempt) / 4)
-            else:
-                self._wrote(1, _units_of(evolution.upgraded(item), item))
-                return
-            now = self._reads.get(key_of(item))
-            if now is None or not evolution.is_outdated(now):
-                return
-            item = now
-        raise race
+
+        def upgrade(tried: int) -> None:
+            now = self._reads.get(key_of(item)) if tried else item
+            if now is not None and evolution.is_outdated(now):
+                self._gateway.update(plan_upgrade(now))
+                self._wrote(1, _units_of(evolution.upgraded(now), now))
+
+        retry_races(upgrade)
 
     def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
         """Write a title and its copies again, because some of them are older."""
-        at = keys.title_key(title)
-        for attempt in range(TRIES):
-            try:
-                written = self._rewrite(read_stored(title, own or self._reads.get(at)), older)
-            except LostRaceError as error:
-                race, own = error, None
-                self._pace.rest(waits.pause(attempt) / 4)
-            except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
-                self._leave(older, str(error))
-                return
-            else:
-                surplus = [item for item in older if key_of(item) not in written]
-                self._leave(surplus, "it does not match its title")
-                return
-        raise race
+
+        def rewrite(tried: int) -> set[ItemKey]:
+            now = None if tried else own
+            stored = read_stored(title, now or self._reads.get(keys.title_key(title)))
+            return self._rewrite(stored, older)
+
+        try:
+            written = retry_races(rewrite)
+        except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
+            self._leave(older, str(error))
+        else:
+            surplus = [item for item in older if key_of(item) not in written]
+            self._leave(surplus, "it does not match its title")
 
     def _rewrite(self, stored: Stored | None, older: list[Item]) -> set[ItemKey]:
         """Write a title and its copies, some of which are *older*; return the keys written."""
         if stored is None:
             return set()
-        planned = plan_rewriting(stored)
-        check_plan(planned, stored.title)
+        planned = plan_rewriting(stored, Encoded(stored.title))
         self._gateway.transact(planned)
         written = [each.item for each in planned if isinstance(each, Put)]
         before = {key_of(item): item for item in older}

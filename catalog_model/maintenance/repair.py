@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +21,7 @@ from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads
-from catalog_model.dynamodb.retries import Persistence, persistent
+from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import SchemaMismatchError, UnknownEntityError
@@ -164,17 +165,24 @@ class _Repairing:
     def _title(self, title: TitleKey) -> None:
         """Repair the items of a title, plan by plan, until no plan is left."""
         items = self._items(title)
-        lost, before, plans = 0, None, 0
-        while planned := plan_collection(items):
-            plans += 1
-            if planned == before:  # done, and due again: another writer undoes it
-                lost += 1
-            before = planned
-            if not self._is_written(planned):
-                lost += 1
-            if lost >= TRIES or plans >= MOST_PLANS:
-                break
+        planned: Plan = ()
+
+        def write(tried: int) -> bool:
+            nonlocal items, planned
+            items = self._items(title) if tried else items
+            before, planned = planned, plan_collection(items)
+            if not planned:
+                return False
+            self._write(planned)
             items = _outcome(items, planned) if self._is_dry else self._items(title)
+            if planned == before:
+                raise LostRaceError("another writer undoes it")
+            return True
+
+        with suppress(LostRaceError):
+            for _ in range(MOST_PLANS):
+                if not retry_races(write, TRIES):
+                    break
         of_title = read_items(items)
         for finding in check_title_items(of_title):
             self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
@@ -196,24 +204,28 @@ class _Repairing:
 
     def _shards(self, by_shard: dict[Shard, list[Finding]]) -> None:
         """Repair the counts and the slots of shards."""
-        for _ in range(TRIES):
-            if not by_shard:
-                return
-            for state in self._states(list(by_shard)):
-                try:
-                    is_right = self._shard(state)
-                except (SchemaMismatchError, UnknownEntityError) as error:
-                    for finding in by_shard.pop((state.kind, state.shard)):
-                        self._leave(finding, str(error))
-                    continue
-                if is_right:
-                    self._leave_newer(state, by_shard.pop((state.kind, state.shard)))
-        for found in by_shard.values():
-            for finding in found:
-                self._leave(finding, "titles were created or deleted at every attempt")
+        try:
+            retry_races(lambda _: self._shards_once(by_shard), TRIES)
+        except LostRaceError:
+            for found in by_shard.values():
+                for finding in found:
+                    self._leave(finding, "titles were created or deleted at every attempt")
 
-    def _shard(self, state: ShardState) -> bool:
-        return all(self._is_written(planned) for planned in plans_for_shard(state))
+    def _shards_once(self, by_shard: dict[Shard, list[Finding]]) -> None:
+        """Repair shards, each if no title is created or deleted; drop those that are done."""
+        for state in self._states(list(by_shard)) if by_shard else ():
+            try:
+                for planned in plans_for_shard(state):
+                    self._write(planned)
+            except LostRaceError:
+                continue
+            except (SchemaMismatchError, UnknownEntityError) as error:
+                for finding in by_shard.pop((state.kind, state.shard)):
+                    self._leave(finding, str(error))
+            else:
+                self._leave_newer(state, by_shard.pop((state.kind, state.shard)))
+        if by_shard:
+            raise LostRaceError("titles were created or deleted")
 
     def _leave_newer(self, state: ShardState, findings: list[Finding]) -> None:
         newer = {key_of(i) for i in state.slots.values() if evolution.is_newer(i)}
@@ -256,18 +268,14 @@ class _Repairing:
                 names = ((name_of(key_of(item)), item) for item in items)
                 yield from (item for name, item in names if isinstance(name, keys.TitleItem))
 
-    def _is_written(self, planned: Plan) -> bool:
-        """Write a plan unless this is a dry run; return whether no other writer was faster."""
+    def _write(self, planned: Plan) -> None:
+        """Write a plan, except in a dry run, and report its actions."""
         if not self._is_dry:
-            try:
-                self._gateway.transact(planned)
-            except LostRaceError:
-                return False
+            self._gateway.transact(planned)
         actions = [described(each) for each in planned if not isinstance(each, Check)]
         room = MOST_ACTIONS - len(self.report.actions)
         self.report.actions += actions[:room]
         self.report.more_actions += len(actions[room:])
-        return True
 
 
 def _outcome(items: list[Item], planned: Plan) -> list[Item]:

@@ -37,8 +37,8 @@ from catalog_model.dynamodb.typed_json import Item, ItemKey, number
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, says_what_it_is
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.plan import as_read, own_sets, title_as_read
-from catalog_model.table.title_items import Share, TitleItems, TitleRecord, key_of, read_items
+from catalog_model.table.plan import Stored, as_read, own_sets, title_as_read
+from catalog_model.table.title_items import Share, TitleItems, key_of, read_items
 
 SLOTS_AT_ONCE: Final = 30
 """How many slots one transaction assigns: two actions each, plus the checks."""
@@ -71,7 +71,7 @@ def plan_collection(items: Iterable[Item]) -> Plan:
     return (_stamp(of_title.own, as_it_was), *_as_many_as_fit(changes))
 
 
-def _due_copies(of_title: TitleItems, record: TitleRecord) -> Iterator[Operation]:
+def _due_copies(of_title: TitleItems, record: Stored) -> Iterator[Operation]:
     expected = {key_of(copy): copy for copy in codec.encode_copies(record.title)}
     for key, copy in expected.items():
         if _is_due(of_title.copies.get(key, {}), copy) and item_size(copy) <= MAX_ITEM_BYTES:

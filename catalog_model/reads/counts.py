@@ -12,6 +12,7 @@ from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Genre
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import SHARDS
@@ -79,10 +80,15 @@ def read_counts(
     gateway: Gateway, kind: Kind, *, consistent: bool = False
 ) -> tuple[list[int], Counter[int]]:
     """Return the number of titles in each shard, and in each genre: one BatchGetItem."""
-    tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
-    stored = gateway.batch_get(tallies, consistent=consistent)
-    found = {key: evolution.upgraded(item) for key, item in stored.items()}
+    tallies = read_tallies(gateway, kind, consistent=consistent)
     counts: Counter[int] = Counter()
-    for item in found.values():
-        counts.update(codec.tally_counts(item))
-    return [codec.read_count(found.get(key, {}), codec.TOTAL) for key in tallies], counts
+    for tally in tallies:
+        counts.update(codec.tally_counts(tally))
+    return [codec.read_count(tally, codec.TOTAL) for tally in tallies], counts
+
+
+def read_tallies(gateway: Gateway, kind: Kind, *, consistent: bool) -> list[Item]:
+    """Return the tally of each shard of a kind, empty if it is missing: one BatchGetItem."""
+    tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
+    found = gateway.batch_get(tallies, consistent=consistent)
+    return [evolution.upgraded(found.get(key, {})) for key in tallies]

@@ -1,17 +1,16 @@
-"""Between titles and items: pure functions from entities to DynamoDB's typed JSON and back.
+"""Pure functions from titles to items of DynamoDB's typed JSON, and back.
 
-A title's item holds its record as native attributes. DynamoDB forgets two things of a record, the
-order of its keys and whether a whole number was written ``7`` or ``7.0``; where a record differs
-in either from the application's files, the attribute ``_form`` remembers it. Copies hold the
-record as JSON text and need nothing else.
+A title's item holds its record as native attributes. DynamoDB does not keep the order of a record's
+keys, nor whether a whole number was written ``7`` or ``7.0``. If a record differs in either from
+the application's files, the attribute ``_form`` describes it. Copies hold the record as JSON text.
 
-Attributes of our own begin with ``_``; a record's key that does too (or that is ``PK``, ``SK``
-or empty) is stored with ``__`` before it, so that no record can reach them.
+The package's own attributes begin with ``_``. A record's key that begins so (or that is ``PK``,
+``SK`` or empty) is stored with the prefix ``__``, so a record cannot set them.
 
-Other programs write titles, too. What is read is what stands in the item, whatever ``_form`` says
-of it: a set is read as a list in ascending order, an attribute that the model does not know comes
-after those that it knows, by name. What is read is held against the fields of the model and
-against the item's key; where that fails, the item is unreadable and the error says why.
+Other programs write titles, too. Decoding returns the item's content, whatever ``_form`` says: a
+set becomes a list in ascending order, and attributes unknown to the model follow the known ones, by
+name. The record is checked against the fields of the model and against the item's key; if that
+fails, the item is unreadable, and the error has the reason.
 """
 
 from __future__ import annotations
@@ -71,17 +70,17 @@ RATING_PK: Final = "_rating_list"
 RATING_SK: Final = "_rating"
 
 END_OF_COUNTS: Final = 2**62
-"""Versions, slots and counts are below: one added to it is still exact, and has an index."""
+"""The bound of versions, slots and counts: one more is still exact, and a valid index."""
 
 
 def own_item(name: keys.ItemName, **attributes: Value) -> Item:
-    """Write an item's key, what it is, the version of the schema, and *attributes*."""
+    """Return an item with its key, its type, the schema version, and *attributes*."""
     own = {TYPE: text(evolution.type_of(name)), SCHEMA: number(SCHEMA_VERSION)}
     return {**key_attributes(keys.item_key(name)), **own, **attributes}
 
 
 def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
-    """Write the item that holds the title."""
+    """Encode the title's own item."""
     record = title.to_json()
     own = {VERSION: number(version), SLOT: number(slot)}
     item = own_item(keys.TitleItem(title.key), **own)
@@ -92,47 +91,65 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
     return item
 
 
-def encode_copies(title: Movie | TVShow) -> list[Item]:
-    """Write the copies that the lists show: one for all of the kind, one for each genre."""
-    listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None))
+def encode_copies(title: Movie | TVShow, text_of_record: str | None = None) -> list[Item]:
+    """Encode the copies for the lists: one for all titles of the kind, and one for each genre.
+
+    *text_of_record* is the title's JSON text, if it exists already: it is the same in all copies.
+    """
+    shared = _shared_attributes(title, text_of_record)
+    listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None), **shared)
     listing[NAME_SK] = text(keys.name_sort_key(title.display_name, title.id))
-    return [listing, *(encode_membership(title, genre_id) for genre_id in unique_genres(title))]
+    genres = unique_genres(title)
+    return [listing, *(_encode_membership(title, genre_id, shared) for genre_id in genres)]
 
 
 def encode_membership(title: Movie | TVShow, genre_id: int) -> Item:
-    """Write the copy that the lists of one genre show."""
-    name = keys.MembershipItem(title.key, genre_id)
-    return own_item(name, **_list_attributes(title, genre_id))
+    """Encode the copy for the lists of one genre."""
+    return _encode_membership(title, genre_id, _shared_attributes(title))
 
 
 def unique_genres(title: Movie | TVShow) -> tuple[int, ...]:
-    """Give the title's genres, each once, in their order."""
+    """Return the title's genres without duplicates, in their order."""
     return tuple(dict.fromkeys(title.genre_ids))
 
 
+def _encode_membership(title: Movie | TVShow, genre_id: int, shared: Mapping[str, Value]) -> Item:
+    name = keys.MembershipItem(title.key, genre_id)
+    return own_item(name, **_list_attributes(title, genre_id), **shared)
+
+
 def _list_attributes(title: Movie | TVShow, genre_id: int | None) -> dict[str, Value]:
+    """Encode the partitions of one copy."""
     magnitude = keys.magnitude_of(title.vote_count)
     return {
         LIST_PK: text(keys.list_key(title.kind, genre_id)),
         RATING_PK: text(keys.rating_list_key(title.kind, genre_id, magnitude)),
+    }
+
+
+def _shared_attributes(
+    title: Movie | TVShow, text_of_record: str | None = None
+) -> dict[str, Value]:
+    """Encode the attributes that are the same in all copies: sort keys, and the record."""
+    return {
         POPULARITY_SK: text(keys.number_sort_key(title.popularity, title.id)),
         RATING_SK: text(keys.number_sort_key(title.vote_average, title.id)),
         RELEASE_SK: text(keys.date_sort_key(title.released, title.id)),
-        DOC: text(title.to_json_text()),
+        DOC: text(title.to_json_text() if text_of_record is None else text_of_record),
     }
 
 
 def encode_slot(key: TitleKey, slot: int) -> Item:
-    """Write the item that lets the sampler find the title by its slot."""
+    """Encode a slot, by which the sampler finds the title."""
     name = keys.SlotItem(key.kind, keys.shard_of(key), slot)
     return own_item(name, **{TITLE_ID: number(key.id)})
 
 
 def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
-    """Read which title owns a slot.
+    """Decode the key of the title that owns a slot.
 
     Raises:
-        UnknownEntityError: If the item is no slot.
+        UnknownEntityError: If the item is not a slot.
     """
     try:
         title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
@@ -144,10 +161,10 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
 
 
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
-    """Read the title out of a copy; only its ``_doc`` needs to be there.
+    """Decode the title of a copy; only its ``_doc`` is needed.
 
     Raises:
-        UnknownEntityError: If the item is no copy.
+        UnknownEntityError: If the item is not a copy.
     """
     try:
         record = parse_json(item[DOC]["S"], JSON)
@@ -164,35 +181,46 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
-    """Read the title out of its item.
+    """Decode a title from its own item, of any known version.
 
     Raises:
-        UnknownEntityError: If the item holds no title: it is not one of the model, its ``id`` is
-            not that of its key, or an attribute is not what the model wants there.
+        UnknownEntityError: If the item does not hold a title: it does not belong to the model, its
+            ``id`` differs from its key, or an attribute is missing or invalid.
     """
+    try:
+        current = evolution.upgraded(item)
+    except MALFORMED as error:
+        raise _unreadable(item, error) from error
+    return decode_current(current)
+
+
+def decode_current(item: Mapping[str, Any]) -> Movie | TVShow:
+    """Decode a title from its own item, of the current version; otherwise as `decode_title`."""
     try:
         name = keys.parse_key(*primary_key(item))
         if not isinstance(name, keys.TitleItem):
             raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
         kind, title_id = name.key
-        record = _decode_record(evolution.upgraded(item), kind)
+        record = _decode_record(item, kind)
         _check_fields(record, kind)
         _check_id(record, title_id)
     except MALFORMED as error:
-        raise UnknownEntityError(
-            f"this title cannot be read ({_reason(error)}): {place_of(item)}"
-        ) from error
+        raise _unreadable(item, error) from error
     return TITLE_CLASSES[kind]._trusted(record)
 
 
+def _unreadable(item: Mapping[str, Any], error: BaseException) -> UnknownEntityError:
+    return UnknownEntityError(f"this title cannot be read ({_reason(error)}): {place_of(item)}")
+
+
 def _check_id(record: Mapping[str, Any], title_id: int) -> None:
-    """Accept the record of this title only: another's would be taken for it, and written over."""
+    """Refuse the record of another title, which would be overwritten."""
     if record["id"] != title_id:
         raise ValueError(f"its id is {shown(record['id'])}, its key says {title_id}")
 
 
 def why_unreadable(item: Mapping[str, Any]) -> str:
-    """Say why a title's item cannot be read; "" if it can.
+    """Return the reason why a title's item cannot be read; "" if it can.
 
     >>> why_unreadable(encode_title(Movie.from_json(record), version=1, slot=0) | {"id": text("x")})
     "id must be a positive whole number of at most 38 digits, not 'x'"
@@ -215,9 +243,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _check_fields(record: Any, kind: Kind) -> None:
-    """Hold a record that was read against the fields of the model.
+    """Check a record that was read against the fields of the model.
 
-    Values need no more: DynamoDB has checked that it can hold them, JSON text that it is JSON.
+    Its values need no other check: DynamoDB or the JSON parser accepted them.
     """
     if not isinstance(record, dict):
         raise TypeError("its record is no JSON object")
@@ -239,7 +267,7 @@ def _check_fields(record: Any, kind: Kind) -> None:
 def _checks(
     kind: Kind,
 ) -> tuple[tuple[str, type | None, Rule, Callable[[Any], bool], bool], ...]:
-    """Give, by field, the type whose values are all right, and what to ask of others."""
+    """Return for each field the type whose values are all valid, and the check for others."""
     return tuple(
         (name, rule.kind if rule.is_every else None, rule, rule.accepts, rule.is_float)
         for name, rule in ((name, field.rule) for name, field in FIELDS[kind].items())
@@ -254,7 +282,7 @@ def _known_names(kind: Kind) -> frozenset[str]:
 def decode_collection(
     items: list[dict[str, Any]],
 ) -> tuple[Movie | TVShow, tuple[GenreMembership, ...]] | None:
-    """Read a title and its memberships out of its item collection; None without a title.
+    """Decode a title and its memberships from its item collection; None without a title.
 
     Raises:
         UnknownEntityError: If an item is neither.
@@ -280,10 +308,10 @@ def decode_collection(
 
 
 def read_count(item: Mapping[str, Any], name: str) -> int:
-    """Read a whole number of our own that counts up from 0.
+    """Decode one of the package's own numbers that count up from 0.
 
     Raises:
-        UnknownEntityError: If it is none, or so large that nothing can have counted to it.
+        UnknownEntityError: If it is not a whole number from 0 to `END_OF_COUNTS`.
     """
     value = read_int(item, name)
     if not 0 <= value < END_OF_COUNTS:
@@ -292,16 +320,16 @@ def read_count(item: Mapping[str, Any], name: str) -> int:
 
 
 def read_version(item: Mapping[str, Any]) -> int:
-    """Read the version of a title or a tally; one that has none is of version 0.
+    """Decode the version of a title or a tally; 0 if it is missing.
 
     Raises:
-        UnknownEntityError: If it is no version.
+        UnknownEntityError: If it is invalid.
     """
     return read_count(item, VERSION)
 
 
 def read_slot(item: Mapping[str, Any]) -> int | None:
-    """Read which slot a title has; None where there is none, or none that can be."""
+    """Decode the slot of a title; None if it is missing or invalid."""
     if SLOT not in item:
         return None
     try:
@@ -311,33 +339,33 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
-    """Read how many titles each genre has in one shard; genres without titles are left out.
+    """Decode the number of titles in each genre of one shard; genres without titles are omitted.
 
     Raises:
-        UnknownEntityError: If one of the counts is none.
+        UnknownEntityError: If one of the counts is invalid.
     """
     counts = {name: read_count(item, name) for name in item if is_count(name) and name != TOTAL}
     return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
 
 
 def is_count(name: str) -> bool:
-    """Tell whether an attribute of a tally has this name because it counts."""
+    """Whether this is the name of a count in a tally."""
     digits = name.removeprefix("g")
     return name == TOTAL or (digits != name and digits.isascii() and digits.isdecimal())
 
 
 def tally_attributes(title: Movie | TVShow) -> list[str]:
-    """Name the attributes of its tally that count a title: that of its kind, and of its genres."""
+    """Return the names of the counts that include a title: its kind's, and its genres'."""
     return [tally_attribute(genre_id) for genre_id in (None, *unique_genres(title))]
 
 
 def tally_attribute(genre_id: int | None) -> str:
-    """Name the attribute of a tally that counts the genre, or all of the kind."""
+    """Return the name of the count of a genre in a tally, or of all titles of the kind."""
     return TOTAL if genre_id is None else f"g{genre_id}"
 
 
 def _is_own(name: str) -> bool:
-    """Tell whether an attribute of a title's item is of the package, and not of the record."""
+    """Whether an attribute of a title's item is the package's own, and not the record's."""
     return name in ("PK", "SK") or (name.startswith("_") and not name.startswith(ESCAPE))
 
 

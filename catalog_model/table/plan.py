@@ -1,23 +1,24 @@
-"""The write plan: from a title as it is and as it shall be to the operations that lead there.
+"""Plans of writes: the operations that lead from the stored title to the new one.
 
-Pure: it reads nothing and sends nothing. One plan is one transaction, so the title, its copies,
-the counts and the sampler change together or not at all. What may have changed since the writer
-read stands as a condition on an operation; when one fails, the writer reads again and plans anew.
+Pure: nothing is read or sent here. One plan is one transaction, so the title, its copies, the
+counts and the sampler change together or not at all. Whatever may have changed since it was read is
+a condition on an operation; if one fails, the writer reads again and makes a new plan.
 
-The sampler's slots of a shard are numbered 0, 1, 2 ... without a gap: a new title takes the
-number that the shard's total shows, and a deleted one leaves its number to the last.
+The sampler's slots of a shard are numbered 0, 1, 2 ... without gaps: a new title takes the slot
+whose number is the shard's total, and the owner of the last slot moves into a deleted title's.
 
-A condition compares a version, which never comes back, or states what the plan needs of an item.
-The version of a shard's tally changes with every title that comes or goes: while it is as read,
-the total and the slots are, too. A total alone comes back when one title goes and another comes.
+A condition compares a version, which never repeats, or states what the plan requires of an item.
+The version of a shard's tally changes with every creation and deletion: as long as it is as read,
+so are the total and the slots. A total would not do: it returns to the same value when one title is
+deleted and another created.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
 
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import (
@@ -29,43 +30,41 @@ from catalog_model.dynamodb.actions import (
     Plan,
     Put,
     Update,
-    check_distinct,
-    plan_size,
 )
-from catalog_model.dynamodb.limits import (
-    MAX_ITEM_BYTES,
-    MAX_TRANSACTION_ACTIONS,
-    MAX_TRANSACTION_BYTES,
-)
-from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
 from catalog_model.entities import Movie, TVShow
-from catalog_model.errors import ConflictError, InvalidTitleError, UnknownEntityError
+from catalog_model.errors import ConflictError, UnknownEntityError
 from catalog_model.table import codec, evolution, keys
-
-TYPICAL_VERSION: Final = 2**48 - 1
-"""As long as the versions are that `put_title` begins with."""
+from catalog_model.table.encoded import Encoded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
-    """A title as the table holds it.
+    """A title in the table.
 
-    A title that another program put has neither a version, which reads as 0, nor a slot: it is
-    counted nowhere, and no sample finds it, until a write enrols it.
+    A title put by another program has no version, which reads as 0, and no slot: it is in no count
+    and in no sample until a write enrols it.
     """
 
     title: Movie | TVShow
     version: int
     slot: int | None
 
+    def holds(self, title: Encoded) -> bool:
+        """Whether this title equals another one."""
+        return self.title.kind == title.title.kind and self._text == title.text
+
+    @cached_property
+    def _text(self) -> str:
+        return self.title.to_json_text()
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """What a writer has to know of a shard of the sampler to add or take away a title.
+    """The part of a shard of the sampler that creations and deletions depend on.
 
     ``total`` is the number of its titles, ``last`` the owner of its last slot, ``version`` that of
-    the tally. Only a deletion needs the last owner: read after the tally, it is right as long as
+    the tally. Only a deletion needs the last owner. Read after the tally, it is right as long as
     the tally's version is.
     """
 
@@ -74,36 +73,28 @@ class Shard:
     version: int = 0
 
 
-def plan_creation(title: Movie | TVShow, version: int, shard: Shard) -> Plan:
-    """Plan a title that is not there yet; its versions count from *version*."""
-    return (
-        *_plan_arrival(title, version, shard.total, Absent()),
-        _tally(title.key, _counts(None, title), shard),
-    )
+def plan_creation(title: Encoded, version: int, shard: Shard) -> Plan:
+    """Plan a title that does not exist yet; its versions count from *version*.
 
-
-def plan_enrolment(before: Stored, after: Movie | TVShow, version: int, shard: Shard) -> Plan:
-    """Plan a title in place of one that another program put: from now on it is counted.
-
-    Its versions count from *version*, so that what that program puts later is told from it.
+    Raises:
+        InvalidTitleError: If the title is too large.
     """
-    gone = set(before.title.genre_ids) - set(after.genre_ids)
-    return (
-        *_plan_arrival(after, version, shard.total, title_as_read(before.version)),
-        *(Delete(keys.membership_key(after.key, genre_id)) for genre_id in sorted(gone)),
-        _tally(after.key, _counts(None, after), shard),
-    )
+    return plan_creations([title], version, (shard,) * keys.SHARDS)
 
 
-def plan_creations(titles: Iterable[Movie | TVShow], version: int, shards: Sequence[Shard]) -> Plan:
-    """Plan several titles of one kind that are not there yet, in its *shards*."""
+def plan_creations(titles: Iterable[Encoded], version: int, shards: Sequence[Shard]) -> Plan:
+    """Plan several titles of one kind that do not exist yet, in their *shards*.
+
+    Raises:
+        InvalidTitleError: If one of them is too large.
+    """
     slots = [shard.total for shard in shards]
     arrivals: list[Operation] = []
     counts: dict[tuple[Kind, int], Counter[str]] = defaultdict(Counter)
     for title in titles:
-        shard = keys.shard_of(title.key)
+        shard = keys.shard_of(title.title.key)
         arrivals += _plan_arrival(title, version, slots[shard], Absent())
-        counts[title.kind, shard].update(_counts(None, title))
+        counts[title.title.kind, shard].update(_counts(None, title.title))
         slots[shard] += 1
     tallies = [
         _tally_shard(kind, shard, counts[kind, shard], shards[shard])
@@ -112,54 +103,71 @@ def plan_creations(titles: Iterable[Movie | TVShow], version: int, shards: Seque
     return (*arrivals, *tallies)
 
 
-def _plan_arrival(
-    title: Movie | TVShow, version: int, slot: int, condition: Absent | Equals
-) -> Plan:
-    """Plan the items of a title that gets a slot: all but its tally."""
+def plan_enrolment(before: Stored, after: Encoded, version: int, shard: Shard) -> Plan:
+    """Plan a title in place of one that another program put: from now on it is counted.
+
+    Its versions count from *version*, so that later writes of that program are noticed.
+
+    Raises:
+        InvalidTitleError: If the title is too large.
+    """
     return (
-        Put(codec.encode_title(title, version=version, slot=slot), condition),
-        Put(codec.encode_slot(title.key, slot), Absent()),
-        *(Put(copy) for copy in codec.encode_copies(title)),
+        *_plan_arrival(after, version, shard.total, title_as_read(before.version)),
+        *_plan_leaving(before.title, after.title),
+        _tally(after.title.key, _counts(None, after.title), shard),
     )
 
 
-def plan_change(before: Stored, after: Movie | TVShow) -> Plan:
-    """Plan a title in place of the one that is there; nothing where they are equal.
+def _plan_arrival(title: Encoded, version: int, slot: int, condition: Absent | Equals) -> Plan:
+    """Plan the items of a title that gets a slot, except its tally."""
+    title.check_size()
+    return (
+        Put(title.own(version=version, slot=slot), condition),
+        Put(codec.encode_slot(title.title.key, slot), Absent()),
+        *map(Put, title.copies),
+    )
+
+
+def plan_change(before: Stored, after: Encoded) -> Plan:
+    """Plan a title in place of the stored one; the plan is empty if they are equal.
 
     Raises:
-        UnknownEntityError: If it has no slot: that takes `plan_enrolment`.
+        InvalidTitleError: If the title is too large.
+        UnknownEntityError: If the stored one has no slot: it needs `plan_enrolment`.
     """
-    if before.title == after:
+    if before.holds(after):
         return ()
-    gone = set(before.title.genre_ids) - set(after.genre_ids)
-    title = codec.encode_title(after, version=before.version + 1, slot=_slot_of(before))
-    counts = _counts(before.title, after)
+    counts = _counts(before.title, after.title)
     return (
-        Put(title, title_as_read(before.version)),
-        *(Put(copy) for copy in codec.encode_copies(after)),
-        *(Delete(keys.membership_key(after.key, genre_id)) for genre_id in sorted(gone)),
-        *([_tally(after.key, counts)] if counts else []),
+        *plan_rewriting(before, after),
+        *_plan_leaving(before.title, after.title),
+        *([_tally(after.title.key, counts)] if counts else []),
     )
 
 
-def plan_rewriting(before: Stored) -> Plan:
-    """Plan the same title again with its copies, all as the current version has them.
+def plan_rewriting(before: Stored, title: Encoded) -> Plan:
+    """Plan the items of a title of the same genres, as the current version has them.
 
     Raises:
-        UnknownEntityError: If it has no slot.
+        InvalidTitleError: If the title is too large.
+        UnknownEntityError: If the stored one has no slot.
     """
-    title = codec.encode_title(before.title, version=before.version + 1, slot=_slot_of(before))
-    return (
-        Put(title, title_as_read(before.version)),
-        *(Put(copy) for copy in codec.encode_copies(before.title)),
-    )
+    title.check_size()
+    own = title.own(version=before.version + 1, slot=_slot_of(before))
+    return (Put(own, title_as_read(before.version)), *map(Put, title.copies))
+
+
+def _plan_leaving(before: Movie | TVShow, after: Movie | TVShow) -> Iterator[Delete]:
+    """Plan the end of memberships that a title loses."""
+    gone = set(before.genre_ids) - set(after.genre_ids)
+    return (Delete(keys.membership_key(after.key, genre_id)) for genre_id in sorted(gone))
 
 
 def plan_upgrade(item: Item) -> Update:
-    """Plan to bring an older tally or slot up to the current version, as long as it is older.
+    """Plan the upgrade of an older tally or slot, on the condition that it is still older.
 
-    It sets what is new, and adds nothing to a tally's version so that there is one. What others
-    add to or set meanwhile it neither reads nor writes back, so nothing of theirs can be lost.
+    It sets the new attributes, and adds 0 to a tally's version so that it exists. All other
+    attributes are neither read nor written, so concurrent changes are not overwritten.
     """
     key = primary_key(item)
     name = keys.parse_key(*key)
@@ -172,12 +180,12 @@ def plan_upgrade(item: Item) -> Update:
 
 
 def as_read(version: int) -> Equals:
-    """Hold where a tally is of this version still; one without, or that is not there, is of 0."""
+    """Require that a tally still has this version; a missing tally or version counts as 0."""
     return Equals(codec.VERSION, version, or_absent=version == 0)
 
 
 def title_as_read(version: int) -> Equals:
-    """Hold where a title is there, and of this version still; one that has none is of 0."""
+    """Require that a title exists and still has this version; a missing version counts as 0."""
     is_none = version == 0
     return Equals(codec.VERSION, version, or_absent=is_none, must_exist=is_none)
 
@@ -189,15 +197,15 @@ def _slot_of(stored: Stored) -> int:
 
 
 def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:
-    """Give what an update sets in every item: what it is, and of which version."""
+    """Return the attributes that updates set in every item: its type and schema version."""
     return ((codec.TYPE, evolution.type_of(name)), (codec.SCHEMA, codec.SCHEMA_VERSION))
 
 
 def plan_deletion(before: Stored, shard: Shard) -> Plan:
-    """Plan the end of a title and of everything derived from it.
+    """Plan the deletion of a title and of everything derived from it.
 
     Raises:
-        ConflictError: If what was read does not fit together, see `fits`.
+        ConflictError: If the readings do not fit together, see `fits`.
     """
     if before.slot is None:
         return _plan_end(before)
@@ -219,9 +227,9 @@ def fits(before: Stored, shard: Shard) -> bool:
 
 
 def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
-    """Plan the end of a title of a shard whose slots are damaged: no other title is moved.
+    """Plan the deletion of a title in a shard with damaged slots: no other title is moved.
 
-    Its slot goes where it is its own. A repair numbers the others anew.
+    Its slot is deleted if it names the title. A repair then renumbers the slots.
     """
     key = before.title.key
     slot = keys.slot_key(key.kind, keys.shard_of(key), _slot_of(before))
@@ -234,7 +242,7 @@ def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
 
 
 def _plan_end(before: Stored) -> Plan:
-    """Plan the end of a title's own item and its copies."""
+    """Plan the deletion of a title's own item and its copies."""
     key = before.title.key
     genres = codec.unique_genres(before.title)
     return (
@@ -245,9 +253,9 @@ def _plan_end(before: Stored) -> Plan:
 
 
 def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
-    """Fill the slot of a title that goes with the last one, so that no gap is left.
+    """Move the owner of the last slot into that of a deleted title, so that no gap is left.
 
-    Each condition states what has to be so now: whose each slot is, and which slot is the last.
+    The conditions state the owner of each slot, and the slot of the title that moves.
     """
     at, last_slot = keys.shard_of(key), shard.total - 1
     leaving, end = (keys.slot_key(key.kind, at, number) for number in (slot, last_slot))
@@ -266,7 +274,7 @@ def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
 
 
 def _counts(before: Movie | TVShow | None, after: Movie | TVShow | None) -> dict[str, int]:
-    """Tell by how much each count changes."""
+    """Return the change of each count."""
     old = set(codec.tally_attributes(before)) if before else set()
     new = set(codec.tally_attributes(after)) if after else set()
     return dict.fromkeys(old - new, -1) | dict.fromkeys(new - old, +1)
@@ -279,9 +287,9 @@ def _tally(key: TitleKey, counts: Mapping[str, int], shard: Shard | None = None)
 def _tally_shard(
     kind: Kind, number: int, counts: Mapping[str, int], shard: Shard | None = None
 ) -> Update:
-    """Count a change; with *shard*, only if nothing of it was counted in the meantime.
+    """Plan a change of the counts; with *shard*, on the condition that they are as read.
 
-    Every change of the counts gives the tally another version.
+    Every change of the counts gives the tally a new version.
     """
     unchanged = None if shard is None else as_read(shard.version)
     return Update(
@@ -290,31 +298,3 @@ def _tally_shard(
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
         condition=NotNewer(unchanged),
     )
-
-
-def check_plan(plan: Plan, title: Movie | TVShow) -> None:
-    """Accept a plan that fits DynamoDB's bounds for items and transactions.
-
-    Raises:
-        InvalidTitleError: Naming *title*, if an item is over 400 KB, or the plan has over 100
-            actions or 4 MB.
-        ConflictError: If it names an item twice.
-    """
-    check_distinct(plan)
-    puts = (operation for operation in plan if isinstance(operation, Put))
-    largest = max((item_size(put.item) for put in puts), default=0)
-    total = plan_size(plan)
-    if largest > MAX_ITEM_BYTES:
-        raise InvalidTitleError(
-            f"{title!r} makes an item of {largest:,} bytes; DynamoDB holds {MAX_ITEM_BYTES:,}"
-        )
-    if total > MAX_TRANSACTION_BYTES:
-        raise InvalidTitleError(
-            f"{title!r} makes a transaction of {total:,} bytes with its copies for "
-            f"{len(codec.unique_genres(title))} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
-        )
-    if len(plan) > MAX_TRANSACTION_ACTIONS:
-        raise InvalidTitleError(
-            f"{title!r} makes a transaction of {len(plan)} actions; "
-            f"DynamoDB takes {MAX_TRANSACTION_ACTIONS}"
-        )

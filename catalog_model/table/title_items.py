@@ -1,4 +1,4 @@
-"""The items of one title, read together: what is there, and what of it can be read. Pure."""
+"""The items of one title, read together, and what can be decoded of them. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from typing import Any, NamedTuple
 
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.typed_json import Item, ItemKey
-from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import ItemName
-
-
-class TitleRecord(NamedTuple):
-    """A title's own item, read; ``slot`` is None where the title has none that can be."""
-
-    title: Movie | TVShow
-    version: int
-    slot: int | None
+from catalog_model.table.plan import Stored
 
 
 class Share(NamedTuple):
-    """What a title is of its shard: the counts that count it, by their names, and its slot."""
+    """A title's part of its shard: the names of the counts that include it, and its slot."""
 
     key: TitleKey
     counts: tuple[str, ...]
@@ -32,28 +24,28 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TitleItems:
-    """All items of one title; ``record`` is None where its own item is missing or unreadable."""
+    """All items of one title; ``record`` is None if its own item is missing or unreadable."""
 
     by_key: Mapping[ItemKey, Item]
     own: Item | None
-    record: TitleRecord | None
+    record: Stored | None
     copies: Mapping[ItemKey, Item]
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there is a title's item that cannot be read: nothing may follow from it."""
+        """Whether its own item exists and cannot be read: nothing may be derived from it."""
         return self.own is not None and self.record is None
 
     @property
     def key(self) -> TitleKey:
-        """Which title they are of."""
+        """The title's key."""
         return _title_of(next(iter(self.by_key)))
 
     def share(self) -> Share | None:
-        """Tell what the title is of its shard; None where there is no title.
+        """Return the title's part of its shard; None without a title.
 
-        One that cannot be read may have been enrolled before it was spoilt. Then it has been
-        counted for the memberships that it still has.
+        An unreadable title may have been enrolled before it was damaged. It is then counted in the
+        genres of its remaining memberships.
         """
         if self.record is not None:
             counts = codec.tally_attributes(self.record.title)
@@ -67,7 +59,7 @@ class TitleItems:
 
 
 def read_items(items: Iterable[Item]) -> TitleItems:
-    """Read the items of one title; others of its partition are only kept."""
+    """Decode the items of one title; other items of its partition are only kept."""
     by_key = {key_of(item): item for item in items}
     names = {key: name_of(key) for key in by_key}
     own = [by_key[key] for key, name in names.items() if isinstance(name, keys.TitleItem)]
@@ -75,19 +67,35 @@ def read_items(items: Iterable[Item]) -> TitleItems:
     return TitleItems(by_key, own[0] if own else None, read_title(own[0]) if own else None, copies)
 
 
-def read_title(item: Item) -> TitleRecord | None:
-    """Read a title's own item; None if that is not possible."""
+def read_title(item: Item) -> Stored | None:
+    """Decode a title's own item, without a slot if that is invalid; None if it is unreadable."""
     try:
         item = evolution.upgraded(item)
-        return TitleRecord(
-            codec.decode_title(item), codec.read_version(item), codec.read_slot(item)
-        )
+        return Stored(codec.decode_current(item), codec.read_version(item), codec.read_slot(item))
     except UnknownEntityError:
         return None
 
 
+def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
+    """Decode a title's own item for a write; None if there is no item.
+
+    Raises:
+        SchemaMismatchError: If a newer version of this package wrote it.
+        UnknownEntityError: If it is unreadable, or holds another title.
+    """
+    if item is None:
+        return None
+    evolution.check_not_newer(item)
+    item = evolution.upgraded(item)
+    title = codec.decode_current(item)
+    if title.key != key:
+        raise UnknownEntityError(f"the item of {key.kind} {key.id} holds {title!r}")
+    slot = codec.read_count(item, codec.SLOT) if codec.SLOT in item else None
+    return Stored(title, codec.read_version(item), slot)
+
+
 def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
-    """Read which title owns a slot; None if that is not possible."""
+    """Return the title that owns a slot; None if the slot is unreadable."""
     try:
         return codec.decode_slot(kind, item)
     except UnknownEntityError:
@@ -95,17 +103,17 @@ def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
 
 
 def slot_key(title: TitleKey, slot: int) -> ItemKey:
-    """Give the key of a title's slot."""
+    """Return the key of a title's slot."""
     return keys.slot_key(title.kind, keys.shard_of(title), slot)
 
 
 def key_of(item: Mapping[str, Any]) -> ItemKey:
-    """Give the key of any item, also of one that is not of this model."""
+    """Return the key of any item, including items of other applications."""
     return ItemKey(*(str(item.get(name, {}).get("S", "")) for name in ("PK", "SK")))
 
 
 def name_of(key: ItemKey) -> ItemName | None:
-    """Name the item that has this key; None if no item of this model has it."""
+    """Return the name of the item with this key; None if it does not belong to this model."""
     try:
         return keys.parse_key(*key)
     except UnknownEntityError:
@@ -113,12 +121,12 @@ def name_of(key: ItemKey) -> ItemName | None:
 
 
 def is_of_a_title(name: ItemName | None) -> bool:
-    """Tell whether it is a title's own item, or a copy."""
+    """Whether this is a title's own item, or a copy."""
     return isinstance(name, keys.TitleItem | keys.ListingItem | keys.MembershipItem)
 
 
 def is_copy(name: ItemName | None) -> bool:
-    """Tell whether it is a copy of a title for the lists."""
+    """Whether this is a copy of a title for the lists."""
     return isinstance(name, keys.ListingItem | keys.MembershipItem)
 
 

@@ -1,103 +1,94 @@
-"""What every write does: read, plan, send, and begin again where a concurrent change was faster.
+"""The course of every write: read, plan, send, and again after a lost race.
 
-A condition that fails while the title and the counts of its shard stay as they were read was not
-overtaken by anything: what is there contradicts itself. That is told from a race by reading once
-more, and is said at once, with the item.
+If a condition fails although the title and the counts of its shard are still as they were read, no
+concurrent change can be the reason: the table contradicts itself there. The second reading shows
+that, and the error names the item.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb import waits
+from catalog_model.dynamodb import retries
 from catalog_model.dynamodb.actions import Plan, as_sent, key_of
 from catalog_model.dynamodb.failures import LostRaceError, answer_in
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import ConflictError, UnknownEntityError
+from catalog_model.reads.counts import read_tallies
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import Shard, Stored
+from catalog_model.table.title_items import read_stored
 
-TRIES: Final = 12
-"""How often a write is planned anew before a conflict is given up: some seconds in all."""
+_T = TypeVar("_T")
 
 FAILED: Final = "ConditionalCheckFailed"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a writer read: the title, and what it needs to know of its shard of the sampler."""
+    """The readings of a write: the title, and what the plan needs of its shard.
+
+    ``owns_slot`` is whether the title's slot names it; None if that was not read.
+    """
 
     stored: Stored | None
     shard: Shard = field(default_factory=lambda: Shard(0))
+    owns_slot: bool | None = None
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether the title has a slot; one that is not there has none."""
+        """Whether the title exists and has a slot."""
         return self.stored is not None and self.stored.slot is not None
 
 
+class Planned(NamedTuple, Generic[_T]):
+    """A plan, empty if nothing has to be written, and the result of the write."""
+
+    operations: Plan
+    result: _T
+
+
 def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snapshot:
-    """Read a title consistently, and with *with_shard* how many titles its shard has.
+    """Read a title consistently; *with_shard* with the number of titles in its shard.
 
     Raises:
         SchemaMismatchError: If a newer version of this package wrote it: no write may follow.
-        UnknownEntityError: If it cannot be read.
+        UnknownEntityError: If it is unreadable.
     """
     at = keys.title_key(key)
     if not with_shard:
         return Snapshot(read_stored(key, gateway.get(at, consistent=True)))
     tally = keys.tally_key(key.kind, keys.shard_of(key))
     found = gateway.batch_get((at, tally), consistent=True)
-    return Snapshot(read_stored(key, found.get(at)), _shard_in(found.get(tally)))
-
-
-def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
-    """Read a title's item with its version and its slot.
-
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote it.
-        UnknownEntityError: If it cannot be read, or holds another title than its key says.
-    """
-    if item is None:
-        return None
-    evolution.check_not_newer(item)
-    item = evolution.upgraded(item)
-    title = codec.decode_title(item)
-    if title.key != key:
-        raise UnknownEntityError(f"the item of {key.kind} {key.id} holds {title!r}")
-    slot = codec.read_count(item, codec.SLOT) if codec.SLOT in item else None
-    return Stored(title, codec.read_version(item), slot)
+    return Snapshot(read_stored(key, found.get(at)), _shard_in(found.get(tally, {})))
 
 
 def read_shards(gateway: Gateway, kind: Kind) -> list[Shard]:
-    """Read how many titles each shard has, and of which version its tally is: one BatchGetItem.
+    """Read the number of titles in each shard, and the versions of the tallies: one BatchGetItem.
 
     Raises:
         SchemaMismatchError: If a newer version of this package wrote a tally.
     """
-    tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
-    found = gateway.batch_get(tallies, consistent=True)
-    return [_shard_in(found.get(tally)) for tally in tallies]
+    return list(map(_shard_in, read_tallies(gateway, kind, consistent=True)))
 
 
-def _shard_in(tally: Item | None) -> Shard:
-    counts = evolution.upgraded(tally or {})
+def _shard_in(tally: Item) -> Shard:
+    counts = evolution.upgraded(tally)
     evolution.check_not_newer(counts)
     return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
 
 
 def read_last_owner(gateway: Gateway, key: TitleKey, shard: Shard) -> TitleKey | None:
-    """Tell who owns the last slot of the title's shard; None where nobody can be found."""
+    """Read the owner of the last slot of the title's shard; None if there is none."""
     return read_owner(gateway, key, shard.total - 1) if shard.total > 0 else None
 
 
 def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
-    """Tell who owns a slot of the title's shard; None where nobody can be found.
+    """Read the owner of a slot of the title's shard; None if the slot is missing or unreadable.
 
     Raises:
         SchemaMismatchError: If a newer version of this package wrote it.
@@ -111,58 +102,71 @@ def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """One write: how it reads, and what it plans from that.
+@dataclass(slots=True)
+class Attempts(Generic[_T]):
+    """One write: its readings, and the plan that follows from them.
 
-    ``plan`` gives None where what was read does not fit together, as readings of two moments may
-    not. ``plan_around`` plans the same write past a damage, None where that cannot be done.
+    ``plan`` returns None if the readings do not fit together, as readings of two moments may not.
+    ``read_damage`` reads what the plan needs in a shard that contradicts itself; without it, such
+    a write is refused.
     """
 
     gateway: Gateway
     key: TitleKey
     read: Callable[[], Snapshot]
-    plan: Callable[[Snapshot], Plan | None]
-    plan_around: Callable[[Snapshot], Plan] | None = None
+    plan: Callable[[Snapshot], Planned[_T] | None]
+    read_damage: Callable[[Snapshot], Snapshot] | None = None
+    _before: Snapshot | None = None
+    _around: Snapshot | None = None
+    _race: LostRaceError | None = None
+    _refused: tuple[ItemKey, ...] = ()
+    """The items whose conditions failed in the last attempt."""
 
-    def run(self) -> Snapshot:
-        """Write until no concurrent change comes between; tell what was read last.
+    def run(self) -> _T:
+        """Write until no concurrent change interferes, and return the result.
 
         Raises:
             ConflictError: If concurrent changes won every time, or the table is damaged there.
         """
-        race: LostRaceError | None = None
-        refused: tuple[ItemKey, ...] = ()
-        before: Snapshot | None = None
-        around: Snapshot | None = None
-        planned: Plan | None
-        for attempt in range(TRIES):
-            snapshot = self.read()
-            if refused and snapshot == before:  # nothing came between
-                if self.plan_around is None or snapshot == around:
-                    raise self._damaged(refused) from race
-                planned, around = self.plan_around(snapshot), snapshot
-            else:
-                planned = self.plan(snapshot)
-            if planned == ():
-                return snapshot
-            if planned is None:
-                refused = (_last_slot(self.key, snapshot.shard),)
-            else:
-                try:
-                    self.gateway.transact(planned)
-                except LostRaceError as error:
-                    race, refused = error, refused_items(error, planned)
-                else:
-                    return snapshot
-            before = snapshot
-            waits.rest(waits.pause(attempt) / 4)
-        raise ConflictError(
-            f"concurrent changes of {self.key.kind} {self.key.id} won {TRIES} times in a row"
-        ) from race
+        try:
+            return retries.retry_races(self._attempt)
+        except LostRaceError as race:
+            raise ConflictError(
+                f"concurrent changes of {self.key.kind} {self.key.id} won {retries.MAX_RACES} "
+                "times in a row"
+            ) from race
 
-    def _damaged(self, refused: tuple[ItemKey, ...]) -> ConflictError:
-        where = ", ".join(" | ".join(key) for key in refused)
+    def _attempt(self, _: int) -> _T:
+        snapshot = self._read()
+        planned = self.plan(snapshot)
+        if planned is None:
+            self._refused = (_last_slot(self.key, snapshot.shard),)
+            raise LostRaceError("the readings do not fit together")
+        if planned.operations:
+            try:
+                self.gateway.transact(planned.operations)
+            except LostRaceError as error:
+                self._race, self._refused = error, refused_items(error, planned.operations)
+                raise
+        return planned.result
+
+    def _read(self) -> Snapshot:
+        """Read what the plan needs, after a refusal that no concurrent change explains also more.
+
+        Raises:
+            ConflictError: If the table is damaged there.
+        """
+        snapshot = self.read()
+        if not self._refused or snapshot != self._before:
+            self._before = snapshot
+            return snapshot
+        if self.read_damage is None or snapshot == self._around:
+            raise self._damaged() from self._race
+        self._around = snapshot
+        return self.read_damage(snapshot)
+
+    def _damaged(self) -> ConflictError:
+        where = ", ".join(" | ".join(key) for key in self._refused)
         return ConflictError(
             f"{self.key.kind} {self.key.id} was not written: the table is damaged at {where}, "
             "which contradicts the title or the counts of its shard; no concurrent change did "
@@ -171,7 +175,7 @@ class Attempts:
 
 
 def refused_items(error: LostRaceError, planned: Plan) -> tuple[ItemKey, ...]:
-    """Name the items whose conditions failed; none where another transaction was at an item."""
+    """Return the items whose conditions failed; none if another transaction held an item."""
     cause = error.__cause__
     answer = answer_in(cause) if isinstance(cause, Exception) else {}
     reasons = answer.get("CancellationReasons", [])

@@ -1,6 +1,6 @@
 """Access patterns that change attributes of one title, with everything derived from it.
 
-The other attributes stay as they are at that moment: nothing that others change is undone.
+Only these attributes are written: concurrent changes of others are kept.
 """
 
 from __future__ import annotations
@@ -57,27 +57,27 @@ def update_title(
 ) -> AnyTitle:
     """Change some attributes of a title, and leave the others as they are at that moment.
 
-    What others change at the same time stays, and nothing has to be read before. Two changes of
-    one attribute come one after the other.
+    Concurrent changes of other attributes are kept, and the title need not be read before.
+    Concurrent changes of the same attribute are applied one after the other.
 
-    Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem where the title
-    has these values already.
+    Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem if the title has
+    these values already.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
-        attributes: At least one attribute of the record with its new value, of any but ``id``;
-            one that the model does not know is kept as it is given, and comes last in the record
-            where it is new. ``None`` is stored as null, and no attribute is removed; a field of
-            the model that the record lacks stays away for ``None``.
+        attributes: At least one attribute of the record, except ``id``, with its new value. An
+            attribute unknown to the model is stored as passed; a new one comes last in the record.
+            ``None`` is stored as null, never as a removal; for a field of the model that is missing
+            in the record, ``None`` leaves it missing.
 
     Returns:
-        The title as it now is.
+        The title as it is after the change.
 
     Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidTitleError: If a value is not valid, or the title with its copies gets too large.
-        InvalidArgumentError: If no attribute is given, or ``id``.
+        TitleNotFoundError: If there is no such title; nothing is written.
+        InvalidTitleError: If a value is not valid, or the title with its copies becomes too large.
+        InvalidArgumentError: If no attribute is passed, or ``id`` is.
         ConflictError: If concurrent changes won every time.
 
     >>> update_title(catalog, "movie", 949, overview="A thief and a cop.", popularity=12.5)
@@ -85,14 +85,15 @@ def update_title(
     """
     key = TitleKey(check_kind(kind), check_id(title_id))
     changes = check_attributes(key, {**attributes})
-    return change_title(catalog, kind, title_id, lambda title: title.replace(**changes))
+    return change_title(catalog, kind, title_id, **changes)
 
 
 def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Accept attributes for a title, each by itself, before it is known what else the title has.
+    """Check new attributes of a title by themselves, before the title is read.
 
     Raises:
-        InvalidArgumentError: If there are none, the id is among them, or a value is not valid.
+        InvalidArgumentError: If there are none, or the id is among them.
+        InvalidTitleError: If a value is invalid.
     """
     if not attributes:
         refuse("attributes", attributes, "at least one attribute with its new value")
@@ -113,29 +114,29 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
     consistency="atomic",
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
-    """Give a title another popularity, and so another place in its lists.
+    """Change the popularity of a title, and so its place in its lists.
 
-    Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem where the title
-    has that popularity already.
+    Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem if the title has
+    that popularity already.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
-        popularity: Any finite number that DynamoDB holds; it is kept as a float.
+        popularity: Any finite number that DynamoDB can hold; stored as a float.
 
     Returns:
-        The title as it now is.
+        The title as it is after the change.
 
     Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
+        TitleNotFoundError: If there is no such title; nothing is written.
+        InvalidArgumentError: If an argument is invalid.
         ConflictError: If concurrent changes won every time.
 
     >>> update_popularity(catalog, "movie", 949, 1500.5).popularity
     1500.5
     """
     value = check_number(popularity, "popularity")
-    return change_title(catalog, kind, title_id, lambda title: title.replace(popularity=value))
+    return change_title(catalog, kind, title_id, popularity=value)
 
 
 @access_pattern(
@@ -149,33 +150,30 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
 def update_votes(
     catalog: Catalog, kind: Kind, title_id: int, *, vote_average: float, vote_count: int
 ) -> AnyTitle:
-    """Give a title another average vote and another number of votes. Costs as `update_popularity`.
+    """Change the average vote and the number of votes. Costs the same as `update_popularity`.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
-        vote_average: Any finite number that DynamoDB holds, usually 0 to 10; kept as a float.
+        vote_average: Any finite number that DynamoDB can hold, usually 0 to 10; stored as a float.
         vote_count: 0 or more.
 
     Returns:
-        The title as it now is.
+        The title as it is after the change.
 
     Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
+        TitleNotFoundError: If there is no such title; nothing is written.
+        InvalidArgumentError: If an argument is invalid.
         ConflictError: If concurrent changes won every time.
 
     >>> update_votes(catalog, "movie", 949, vote_average=8.5, vote_count=7000).vote_average
     8.5
     """
-    average = check_number(vote_average, "vote_average")
-    count = check_count(vote_count, "vote_count")
-    return change_title(
-        catalog,
-        kind,
-        title_id,
-        lambda title: title.replace(vote_average=average, vote_count=count),
-    )
+    votes = {
+        "vote_average": check_number(vote_average, "vote_average"),
+        "vote_count": check_count(vote_count, "vote_count"),
+    }
+    return change_title(catalog, kind, title_id, **votes)
 
 
 @access_pattern(
@@ -193,22 +191,21 @@ def update_votes(
     consistency="atomic",
 )
 def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
-    """Give a title other genres: memberships are added and removed, their order follows.
+    """Change the genres of a title: memberships are added, removed and reordered.
 
-    Costs as `update_popularity`.
+    Costs the same as `update_popularity`.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
-        genre_ids: Up to 48 ids of genres in the order to keep; none at all takes the title out
-            of every genre.
+        genre_ids: Up to 48 ids of genres, in their order; none remove the title from all genres.
 
     Returns:
-        The title as it now is.
+        The title as it is after the change.
 
     Raises:
-        TitleNotFoundError: If there is no such title; nothing is written then.
-        InvalidArgumentError: If an argument is out of its bounds.
+        TitleNotFoundError: If there is no such title; nothing is written.
+        InvalidArgumentError: If an argument is invalid.
         InvalidTitleError: If the title with its copies is over 4 MB.
         ConflictError: If concurrent changes won every time.
 
@@ -216,7 +213,7 @@ def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[
     (80, 18)
     """
     genres = list(check_genre_ids(genre_ids, most=MAX_GENRES))
-    return change_title(catalog, kind, title_id, lambda title: title.replace(genre_ids=genres))
+    return change_title(catalog, kind, title_id, genre_ids=genres)
 
 
 __all__ = [

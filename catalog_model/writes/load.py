@@ -1,8 +1,8 @@
-"""The access pattern that loads many titles, and may be run again at any time.
+"""The access pattern that loads many titles, and can be repeated at any time.
 
-What is there already is compared first and written only where it differs. New titles are created
-several at a time, as many as fit one transaction: with their copies, their slots and the counts.
-So a load that was cut off leaves whole titles only, and the next one goes on where it ended.
+Existing titles are compared first, and written only if they differ. New titles are created several
+at a time, as many as fit into one transaction: with their copies, their slots and the counts. An
+interrupted load leaves only whole titles, and the next one completes it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_many, check_progress, refuse, shown
@@ -23,9 +22,8 @@ from catalog_model.declarations.vocabulary import (
     TITLE,
     write_step,
 )
-from catalog_model.domain.kinds import TitleKey
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.rejection import Rejection, Sourced
-from catalog_model.dynamodb.actions import plan_size
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
     MAX_BATCH_GET,
@@ -36,13 +34,13 @@ from catalog_model.dynamodb.pace import check_rate
 from catalog_model.entities import AnyTitle, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, ThrottledError, UnknownEntityError
 from catalog_model.table import keys
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import Shard, Stored, plan_creations
-from catalog_model.writes.attempts import read_shards, read_stored
+from catalog_model.table.plan import Stored, plan_creations
+from catalog_model.table.title_items import read_stored
+from catalog_model.writes.attempts import read_shards
 from catalog_model.writes.load_pace import LoadPace
-from catalog_model.writes.storing import check_creation, first_version, write_title
-
-EMPTY: Final = (Shard(0),) * SHARDS
+from catalog_model.writes.storing import first_version, write_title
 
 Loadable = AnyTitle | Sourced[AnyTitle] | Rejection
 """What a load takes: a title, alone or with its place in a file, or a record rejected before."""
@@ -50,18 +48,18 @@ Loadable = AnyTitle | Sourced[AnyTitle] | Rejection
 
 @dataclass(slots=True)
 class LoadReport:
-    """What a load did: titles created, changed and found unchanged, and records rejected."""
+    """The result of a load: titles created, changed and found unchanged, and rejected records."""
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     throttled: int = field(default=0, compare=False)
-    """How often a request was refused for want of throughput, besides what botocore repeated."""
+    """How many requests were throttled, without the retries of botocore."""
 
     @property
     def done(self) -> int:
-        """How many records the load is through with."""
+        """The number of records done."""
         return self.created + self.changed + self.unchanged + len(self.rejected)
 
 
@@ -99,34 +97,33 @@ def load_titles(
 ) -> LoadReport:
     """Create or replace many titles, in batches.
 
-    Titles that are there already are compared first: what is equal is not written, so a second
-    run writes nothing. Each title is written whole or not at all, with the counts: a run that was
-    cut off is completed by repeating it, and readers never see the difference. Where a key comes
-    twice, the later title stays.
+    Existing titles are compared first and not written if they are equal, so a second run writes
+    nothing. Each title is written as a whole or not at all, with the counts: an interrupted run is
+    completed by repeating it, and readers see only whole titles. If a key occurs twice, the later
+    title is kept.
 
-    It goes on at the table's pace: where the table refuses writes for want of throughput, fewer
-    titles make a transaction, down to one, and each waits for its turn. On a provisioned table
-    that is what the table's own write capacity allows, which is asked for at the first refusal.
+    The load continues at the table's pace: when writes are throttled, fewer titles make up a
+    transaction, down to one, with pauses in between. On a provisioned table, the pace is the
+    table's own write capacity, which is read at the first throttled write.
 
     Costs one BatchGetItem for 100 titles (1 read unit each); for new ones one BatchGetItem and one
     transaction of up to 100 items, some 15 titles; for changed ones two requests each.
 
     Args:
         titles: Movies and shows, in any order and number; read as they are needed. A `Rejection`
-            among them, or anything that is no title, goes into the report. A `Sourced` title that
-            is rejected here keeps its file, key and line.
+            among them, or anything that is not a title, goes into the report. A `Sourced` title
+            that is rejected keeps its file, key and line.
         on_progress: Called with the number of records done so far, after each batch.
-        write_units: How many write units a second it may take of the table, and of each index at
-            the most, above 0; as many as it gets when None.
+        write_units: Limit of the write units a second used on the table, and on each index, above
+            0; None for no limit.
 
     Returns:
-        How many titles were created, changed and unchanged, and what was rejected and why.
+        The numbers of titles created, changed and unchanged, and the rejections with reasons.
 
     Raises:
-        InvalidArgumentError: If *titles* cannot be iterated over, or *write_units* is no number
-            above 0.
+        InvalidArgumentError: If *titles* is not iterable, or *write_units* is not a number above 0.
         ConflictError: If concurrent changes of a title won every time.
-        ThrottledError: If nothing at all could be written for a quarter of an hour.
+        ThrottledError: If nothing could be written for a quarter of an hour.
 
     >>> report = load_titles(catalog, [Movie.from_json(record)])
     >>> (report.created, report.changed, report.unchanged)
@@ -156,8 +153,8 @@ class _Loading:
         self._pace = pace
         self._on_progress = on_progress
 
-    def accepted(self, titles: Iterable[object]) -> Iterator[Sourced[AnyTitle]]:
-        """Let through what can be loaded, and note the rest."""
+    def accepted(self, titles: Iterable[object]) -> Iterator[Sourced[Encoded]]:
+        """Yield the titles that can be loaded, encoded, and report the rest."""
         for each in titles:
             accepted = each if isinstance(each, Rejection) else _judge(each)
             if isinstance(accepted, Rejection):
@@ -165,27 +162,30 @@ class _Loading:
             else:
                 yield accepted
 
-    def load(self, batch: list[Sourced[AnyTitle]]) -> None:
-        """Bring up to 100 titles with different keys into the table."""
-        stored, unreadable = self._read([each.title for each in batch])
+    def load(self, batch: list[Sourced[Encoded]]) -> None:
+        """Load up to 100 titles with different keys."""
+        stored, unreadable = self._read([_key(each) for each in batch])
         self.report.rejected += [
-            each.rejected(unreadable[each.title.key])
-            for each in batch
-            if each.title.key in unreadable
+            each.rejected(unreadable[_key(each)]) for each in batch if _key(each) in unreadable
         ]
-        titles = [each.title for each in batch if each.title.key not in unreadable]
-        equal = {title.key for title in titles if _is_as_stored(title, stored.get(title.key))}
-        self.report.unchanged += len(equal)
+        new, changed = [], []
+        for each in batch:
+            there = stored.get(_key(each))
+            if _is_as_stored(each.title, there):
+                self.report.unchanged += 1
+            elif there:
+                changed.append(each.title)
+            elif _key(each) not in unreadable:
+                new.append(each.title)
         self.progressed()
-        for title in titles:
-            if title.key in stored and title.key not in equal:
-                self._write(title)
-        for group in _transactions([title for title in titles if title.key not in stored]):
+        for title in changed:
+            self._write(title)
+        for group in _transactions(new):
             self._create_all(group)
 
-    def _read(self, titles: list[AnyTitle]) -> tuple[dict[TitleKey, Stored], dict[TitleKey, str]]:
-        """Read what is there; what cannot be read has a reason, and is not replaced."""
-        wanted = {keys.title_key(title.key): title.key for title in titles}
+    def _read(self, titles: list[TitleKey]) -> tuple[dict[TitleKey, Stored], dict[TitleKey, str]]:
+        """Read the stored titles, and for unreadable ones, which are not replaced, the reason."""
+        wanted = {keys.title_key(key): key for key in titles}
         found = self._catalog.gateway.batch_get(wanted, consistent=True)
         stored: dict[TitleKey, Stored] = {}
         unreadable: dict[TitleKey, str] = {}
@@ -199,7 +199,7 @@ class _Loading:
                 stored |= {key: there} if there else {}
         return stored, unreadable
 
-    def _create_all(self, titles: list[AnyTitle]) -> None:
+    def _create_all(self, titles: list[Encoded]) -> None:
         """Create titles, as many at a time as the table takes."""
         while titles:
             together = self._pace.together(titles)
@@ -209,14 +209,14 @@ class _Loading:
                 continue
             titles = titles[len(together) :]
 
-    def _create(self, titles: list[AnyTitle]) -> bool:
-        """Create titles together; where somebody was faster, write them one by one.
+    def _create(self, titles: list[Encoded]) -> bool:
+        """Create titles together, or one by one after a lost race.
 
-        Tell whether they are written: it may be that they were too many for the table.
+        Return whether they were written: they may be too many for the table's capacity.
         """
         gateway = self._catalog.gateway
         self._pace.await_turn(titles)
-        shards = read_shards(gateway, titles[0].kind)
+        shards = read_shards(gateway, titles[0].title.kind)
         try:
             with self._pace.refusing_soon():
                 gateway.transact(plan_creations(titles, first_version(), shards))
@@ -232,9 +232,9 @@ class _Loading:
             self.progressed()
         return True
 
-    def _write(self, title: AnyTitle) -> None:
+    def _write(self, title: Encoded) -> None:
         self._pace.await_turn([title])
-        before = write_title(self._catalog, title).stored
+        before = write_title(self._catalog, title)
         self._pace.wrote()
         if before is None:
             self.report.created += 1
@@ -245,60 +245,74 @@ class _Loading:
         self.progressed()
 
     def progressed(self) -> None:
-        """Tell how many records are done."""
+        """Report the number of records done."""
         self.report.throttled = self._pace.refusals
         self._on_progress(self.report.done)
 
 
-def _is_as_stored(title: AnyTitle, stored: Stored | None) -> bool:
-    """Whether nothing has to be written: a title that has no slot still has to be enrolled."""
-    return stored is not None and stored.slot is not None and stored.title == title
+def _is_as_stored(title: Encoded, stored: Stored | None) -> bool:
+    """Whether nothing has to be written; a title without a slot still has to be enrolled."""
+    return stored is not None and stored.slot is not None and stored.holds(title)
 
 
-def _judge(given: object) -> Sourced[AnyTitle] | Rejection:
-    """Return what can be loaded, with its place, and the rejection of anything else."""
+def _judge(given: object) -> Sourced[Encoded] | Rejection:
+    """Return a title that can be loaded, encoded, with its place; a rejection of anything else."""
     title = given.title if isinstance(given, Sourced) else given
     if not isinstance(title, (Movie, TVShow)):
         return Rejection("", shown(title), "this is neither a Movie nor a TVShow")
+    encoded = Encoded(title)
     sourced = (
-        given if isinstance(given, Sourced) else Sourced(title, "", f"{title.kind} {title.id}")
+        Sourced(encoded, given.source, given.key, given.line)
+        if isinstance(given, Sourced)
+        else Sourced(encoded, "", f"{title.kind} {title.id}")
     )
     try:
-        check_creation(title)
+        encoded.check_size()
     except InvalidTitleError as error:
         return sourced.rejected(str(error))
     return sourced
 
 
-def _batches(titles: Iterator[Sourced[AnyTitle]]) -> Iterator[list[Sourced[AnyTitle]]]:
-    """Cut into batches of one BatchGetItem; none holds the same key twice."""
-    batch: dict[TitleKey, Sourced[AnyTitle]] = {}
+def _key(each: Sourced[Encoded]) -> TitleKey:
+    return each.title.title.key
+
+
+def _batches(titles: Iterator[Sourced[Encoded]]) -> Iterator[list[Sourced[Encoded]]]:
+    """Cut titles into batches of one BatchGetItem, none with the same key twice."""
+    batch: dict[TitleKey, Sourced[Encoded]] = {}
     for each in titles:
-        if len(batch) == MAX_BATCH_GET or each.title.key in batch:
+        if len(batch) == MAX_BATCH_GET or _key(each) in batch:
             yield list(batch.values())
             batch = {}
-        batch[each.title.key] = each
+        batch[_key(each)] = each
     if batch:
         yield list(batch.values())
 
 
-def _transactions(titles: list[AnyTitle]) -> Iterator[list[AnyTitle]]:
-    """Cut into groups of one kind, each as large as a transaction may be."""
+def _transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
+    """Cut titles into groups of one kind, each as large as a transaction may be."""
     for _, of_kind in groupby(sorted(titles, key=_kind), key=_kind):
-        group: list[AnyTitle] = []
-        actions, weight = SHARDS, 0
+        group: list[Encoded] = []
+        actions, size = SHARDS, 0
         for title in of_kind:
-            planned = plan_creations([title], 0, EMPTY)[:-1]  # its tally is counted already
-            size = plan_size(planned)
-            is_full = actions + len(planned) > MAX_TRANSACTION_ACTIONS
-            if group and (is_full or weight + size > MAX_TRANSACTION_BYTES):
+            of_title = 2 + len(title.copies)  # its own item and its slot
+            is_full = actions + of_title > MAX_TRANSACTION_ACTIONS
+            if group and (is_full or size + title.size > MAX_TRANSACTION_BYTES):
                 yield group
-                group, actions, weight = [], SHARDS, 0
+                group, actions, size = [], SHARDS, 0
             group.append(title)
-            actions += len(planned)
-            weight += size
+            actions += of_title
+            size += title.size
         yield group
 
 
-def _kind(title: AnyTitle) -> str:
-    return title.kind
+def _kind(title: Encoded) -> Kind:
+    return title.title.kind
+
+
+__all__ = [
+    "LoadReport",
+    "Loadable",
+    "Rejection",
+    "load_titles",
+]

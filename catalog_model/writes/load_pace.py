@@ -1,4 +1,4 @@
-"""The pace of a load: as many titles at a time, and as often, as the table takes them."""
+"""The pace of a load: how many titles a transaction has, and how often one is sent."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import AdaptivePace
 from catalog_model.dynamodb.retries import Persistence, persistent
-from catalog_model.entities import AnyTitle
 from catalog_model.errors import CatalogError
+from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import TYPICAL_VERSION, Shard, plan_creations
+from catalog_model.table.plan import Shard, plan_creations
 
 ASK_AGAIN: Final = 60.0
-"""Seconds after which the table is asked for its capacity again: it may be scaled meanwhile."""
+"""Seconds after which the table's capacity, which may have been scaled, is read again."""
 
 _WRITE: Final = "TransactWriteItems"
 
 SHARE: Final = 0.5
-"""The part of what was written so far that a load tries next where no capacity is known."""
+"""The part of the rate so far at which a load continues if the capacity is unknown."""
 
 
 class LoadPace(Persistence):
-    """Follows what the table takes: fewer titles in a transaction, and later, where it refuses."""
+    """Follows the table's capacity: when throttled, smaller transactions and longer pauses."""
 
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__()
@@ -39,26 +39,26 @@ class LoadPace(Persistence):
         self._began = time.monotonic()
         self._asked = -ASK_AGAIN
         self._capacity: float | None = None
-        self._titles: list[AnyTitle] = []
+        self._titles: list[Encoded] = []
         self._written = 0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Repeat in this block what is refused, until it is taken."""
+        """Retry throttled requests in this block until they succeed."""
         with persistent(self):
             yield
 
     @contextmanager
     def refusing_soon(self) -> Iterator[None]:
-        """Let a refusal out of this block soon: fewer titles are a better answer than waiting."""
+        """Raise soon in this block when throttled: fewer titles are better than a long pause."""
         self.is_brief = True
         try:
             yield
         finally:
             self.is_brief = False
 
-    def together(self, titles: list[AnyTitle]) -> list[AnyTitle]:
-        """Take from the first titles as many as a second allows, and at least one."""
+    def together(self, titles: list[Encoded]) -> list[Encoded]:
+        """Return the first titles, as many as a second allows, at least one."""
         rate = self._pace.rate
         if rate is None:
             return titles
@@ -66,23 +66,23 @@ class LoadPace(Persistence):
         fitting = sum(1 for _ in takewhile(lambda so_far: so_far <= rate, units))
         return titles[: max(1, fitting)]
 
-    def await_turn(self, titles: list[AnyTitle]) -> None:
-        """Wait until these may be written together."""
+    def await_turn(self, titles: list[Encoded]) -> None:
+        """Wait until these titles may be written together."""
         self._titles = titles
         self._pace.await_turn()
 
     def wrote(self) -> None:
-        """Note that the table took them."""
+        """Record that they were written."""
         self._written += len(self._titles)
         if self._pace.rate is not None:
             self._pace.taken(_units_of(self._titles))
 
     def refused(self) -> None:
-        """Note that the table refused them, and wait."""
+        """Record that they were throttled, and wait."""
         self.wait(_WRITE, 1)
 
     def pause_after(self, operation: str, tries: int) -> float:
-        """Wait about as long as the table needs to make up for one title."""
+        """Return about the time that the table needs to make up for one title."""
         if operation != _WRITE:
             return super().pause_after(operation, tries)
         units_of_one = _units_of(self._titles) / len(self._titles)
@@ -92,7 +92,7 @@ class LoadPace(Persistence):
         return max(waits.pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
     def _slow_down(self, units_of_one: float) -> None:
-        """Follow a refusal: at the table's own capacity first, slower if that is too much, too."""
+        """Continue at the table's own capacity, or slower if that was too fast."""
         now = time.monotonic()
         if now - self._asked >= ASK_AGAIN:
             self._asked = now
@@ -101,11 +101,11 @@ class LoadPace(Persistence):
         self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units_of_one)
 
     def _ask_capacity(self) -> float | None:
-        """Ask how many write units a second the table has; None where that cannot be known."""
+        """Read the table's write units a second; None if they are unknown."""
         try:
             with persistent(None):
                 described = self._gateway.describe_table()
-        except CatalogError:  # it may not be allowed, and the load finds its pace without
+        except CatalogError:  # it may not be permitted, and the load finds its pace without it
             return None
         provisioned = described.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
         on_demand = described.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits", 0)
@@ -113,8 +113,8 @@ class LoadPace(Persistence):
         return float(units) if units > 0 else None
 
 
-def _units_of(titles: list[AnyTitle]) -> float:
-    """Predict the write units of new titles, where they are charged most: table or an index."""
+def _units_of(titles: list[Encoded]) -> float:
+    """Predict the write units of new titles, on the table or the index that uses the most."""
     planned = plan_creations(titles, TYPICAL_VERSION, (Shard(0),) * SHARDS)
     units = predict_plan(SCHEMA, planned, {})
     return max(units.table, *units.indexes.values())

@@ -1,15 +1,14 @@
 """Access patterns that put and delete one title, with everything derived from it.
 
-Each reads what it changes, plans, and writes in one transaction on the condition that nothing
-changed in between. When a concurrent change was faster it starts again from the fresh state.
+Each reads, plans, and writes in one transaction, on the condition that nothing has changed in
+between. After a lost race it starts again with new readings.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, refuse
@@ -36,10 +35,10 @@ from catalog_model.dynamodb.actions import Plan
 from catalog_model.entities import AnyTitle, Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
 from catalog_model.reads.titles import not_found
+from catalog_model.table.encoded import VERSION_BITS, Encoded
 from catalog_model.table.plan import (
     Shard,
     Stored,
-    check_plan,
     fits,
     plan_change,
     plan_creation,
@@ -49,13 +48,12 @@ from catalog_model.table.plan import (
 )
 from catalog_model.writes.attempts import (
     Attempts,
+    Planned,
     Snapshot,
     read_last_owner,
     read_owner,
     read_snapshot,
 )
-
-VERSION_BITS: Final = 48
 
 READ_WITH_SHARD: Final = step(
     "BatchGetItem", TITLE, TALLY, units="rcu(title) + rcu(tally)", strong=True
@@ -79,12 +77,12 @@ def put_title(
     if_absent: bool = False,
     if_unchanged: AnyTitle | None = None,
 ) -> AnyTitle:
-    """Create *title*, or replace the title with its kind and id.
+    """Create *title*, or replace the title of the same kind and id.
 
-    The title, its copy in each list, the counts and the sampler change in one transaction, or
-    nothing does. A title that is there already and equal is not written.
+    The title, its copy in each list, the counts and the sampler change in one transaction, or not
+    at all. A title that equals the stored one is not written.
 
-    A title that was read, changed and put back undoes what others changed meanwhile, unless
+    Writing back a title that was read earlier overwrites changes made in between, unless
     *if_unchanged* is the title as it was read. To change some attributes, use `update_title`.
 
     Costs one BatchGetItem (2 read units) and one TransactWriteItems; `docs/costs.md` has the
@@ -92,19 +90,19 @@ def put_title(
 
     Args:
         title: A `Movie` or a `TVShow`.
-        if_absent: Raise `TitleExistsError` where the title is there, instead of replacing it.
-        if_unchanged: Replace this title only; raise `ConflictError` where the stored one is not
-            equal to it any more, or is gone.
+        if_absent: Raise `TitleExistsError` if the title exists, instead of replacing it.
+        if_unchanged: Replace only this title; raise `ConflictError` if the stored one differs from
+            it or is missing.
 
     Returns:
-        The title as it now is.
+        The title as stored.
 
     Raises:
-        InvalidTitleError: If it is too large: 400 KB, or 4 MB with all of its copies.
-        InvalidArgumentError: If *if_unchanged* has another kind or id, or is given together with
+        InvalidTitleError: If it is too large: over 400 KB, or over 4 MB with all of its copies.
+        InvalidArgumentError: If *if_unchanged* has another kind or id, or is passed together with
             *if_absent*.
-        TitleExistsError: If it is there and *if_absent* was asked for.
-        ConflictError: If the stored title is not *if_unchanged*, or if concurrent changes won
+        TitleExistsError: If it exists and *if_absent* is set.
+        ConflictError: If the stored title differs from *if_unchanged*, or concurrent changes won
             every time.
 
     >>> put_title(catalog, Movie.from_json(record)).display_name
@@ -114,16 +112,17 @@ def put_title(
     check_title(title)
     if_absent = check_flag(if_absent, "if_absent")
     check_expected(title, if_unchanged, if_absent=if_absent)
-    check_creation(title)
-    write_title(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
+    encoded = Encoded(title)
+    encoded.check_size()
+    write_title(catalog, encoded, if_absent=if_absent, if_unchanged=if_unchanged)
     return title
 
 
 def check_expected(title: AnyTitle, before: object, *, if_absent: bool) -> None:
-    """Accept a title that *title* may take the place of, or None.
+    """Check the *if_unchanged* of a write.
 
     Raises:
-        InvalidArgumentError: If it is no title, another one, or has to be absent, too.
+        InvalidArgumentError: If it is not a title, is another title, or has to be absent, too.
     """
     if before is None:
         return
@@ -135,40 +134,32 @@ def check_expected(title: AnyTitle, before: object, *, if_absent: bool) -> None:
         refuse("if_absent", if_absent, "False where if_unchanged is given")
 
 
-def check_creation(title: AnyTitle) -> None:
-    """Accept a title that fits DynamoDB's bounds, with all of its copies.
-
-    Raises:
-        InvalidTitleError: If it does not.
-    """
-    check_plan(plan_creation(title, 2**VERSION_BITS, Shard(0)), title)
-
-
 def write_title(
     catalog: Catalog,
-    title: AnyTitle,
+    title: Encoded,
     *,
     if_absent: bool = False,
     if_unchanged: AnyTitle | None = None,
-) -> Snapshot:
-    """Create or replace a checked title; tell what was there before."""
-
-    def plan(snapshot: Snapshot) -> Plan:
-        stored = snapshot.stored
-        there = stored.title if stored else None
-        if if_unchanged is not None and there != if_unchanged:
-            found = "gone" if there is None else "another by now"
-            raise ConflictError(f"{if_unchanged!r} in {catalog.table!r} is {found}")
-        if stored is None:
-            return plan_creation(title, first_version(), snapshot.shard)
-        if if_absent:
-            raise TitleExistsError(f"{stored.title!r} is in {catalog.table!r} already")
-        return _plan_change(stored, title, snapshot.shard)
+) -> Stored | None:
+    """Create or replace a title, and return what was stored before."""
+    key = title.title.key
+    expected = Encoded(if_unchanged) if if_unchanged else None
 
     def read() -> Snapshot:
-        return read_snapshot(catalog.gateway, title.key, with_shard=True)
+        return read_snapshot(catalog.gateway, key, with_shard=True)
 
-    return Attempts(catalog.gateway, title.key, read, plan).run()
+    def plan(snapshot: Snapshot) -> Planned[Stored | None]:
+        stored = snapshot.stored
+        if expected is not None and not (stored and stored.holds(expected)):
+            found = "another by now" if stored else "gone"
+            raise ConflictError(f"{if_unchanged!r} in {catalog.table!r} is {found}")
+        if stored is None:
+            return Planned(plan_creation(title, first_version(), snapshot.shard), None)
+        if if_absent:
+            raise TitleExistsError(f"{stored.title!r} is in {catalog.table!r} already")
+        return Planned(_plan_change(stored, title, snapshot.shard), stored)
+
+    return Attempts(catalog.gateway, key, read, plan).run()
 
 
 @access_pattern(
@@ -190,8 +181,8 @@ def write_title(
 def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
     """Delete a title and everything derived from it.
 
-    The last title of the sampler's shard takes over its slot. Costs one BatchGetItem and one
-    GetItem (3 read units), and one TransactWriteItems.
+    The owner of the last slot in the sampler's shard moves into its slot. Costs one BatchGetItem
+    and one GetItem (3 read units), and one TransactWriteItems.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
@@ -202,7 +193,7 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
 
     Raises:
         TitleNotFoundError: If there is no such title.
-        InvalidArgumentError: If an argument is out of its bounds.
+        InvalidArgumentError: If an argument is invalid.
         ConflictError: If concurrent changes won every time.
 
     >>> delete_title(catalog, "movie", 949).display_name
@@ -220,29 +211,25 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
         last = read_last_owner(gateway, key, snapshot.shard)
         return replace(snapshot, shard=replace(snapshot.shard, last=last))
 
-    def plan(snapshot: Snapshot) -> Plan | None:
-        if snapshot.stored is None:
-            raise not_found(catalog, key)
-        is_one = fits(snapshot.stored, snapshot.shard)
-        return plan_deletion(snapshot.stored, snapshot.shard) if is_one else None
+    def read_damage(snapshot: Snapshot) -> Snapshot:
+        slot = _existing(catalog, key, snapshot).slot
+        if slot is None:
+            return snapshot
+        return replace(snapshot, owns_slot=read_owner(gateway, key, slot) == key)
 
-    def plan_around(snapshot: Snapshot) -> Plan:
-        stored = snapshot.stored
-        if stored is None or stored.slot is None:
-            raise not_found(catalog, key)
-        owns_slot = read_owner(gateway, key, stored.slot) == key
-        return plan_removal(stored, snapshot.shard, owns_slot=owns_slot)
+    def plan(snapshot: Snapshot) -> Planned[AnyTitle] | None:
+        stored, shard = _existing(catalog, key, snapshot), snapshot.shard
+        if snapshot.owns_slot is not None:
+            removal = plan_removal(stored, shard, owns_slot=snapshot.owns_slot)
+            return Planned(removal, stored.title)
+        is_one = fits(stored, shard)
+        return Planned(plan_deletion(stored, shard), stored.title) if is_one else None
 
-    before = Attempts(gateway, key, read, plan, plan_around).run()
-    if before.stored is None:
-        raise not_found(catalog, key)
-    return before.stored.title
+    return Attempts(gateway, key, read, plan, read_damage).run()
 
 
-def change_title(
-    catalog: Catalog, kind: Kind, title_id: int, change: Callable[[AnyTitle], AnyTitle]
-) -> AnyTitle:
-    """Write what *change* makes of a title that must be there."""
+def change_title(catalog: Catalog, kind: Kind, title_id: int, **changes: Any) -> AnyTitle:
+    """Change attributes of a title that must exist, and return it as it then is."""
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
 
@@ -252,29 +239,29 @@ def change_title(
             return snapshot
         return read_snapshot(catalog.gateway, key, with_shard=True)
 
-    def plan(snapshot: Snapshot) -> Plan:
-        if snapshot.stored is None:
-            raise not_found(catalog, key)
-        after = change(snapshot.stored.title)
-        planned = _plan_change(snapshot.stored, after, snapshot.shard)
-        check_plan(planned, after)
-        return planned
+    def plan(snapshot: Snapshot) -> Planned[AnyTitle]:
+        stored = _existing(catalog, key, snapshot)
+        after = Encoded(stored.title.replace(**changes))
+        return Planned(_plan_change(stored, after, snapshot.shard), after.title)
 
-    before = Attempts(catalog.gateway, key, read, plan).run()
-    if before.stored is None:
+    return Attempts(catalog.gateway, key, read, plan).run()
+
+
+def _existing(catalog: Catalog, key: TitleKey, snapshot: Snapshot) -> Stored:
+    if snapshot.stored is None:
         raise not_found(catalog, key)
-    return change(before.stored.title)
+    return snapshot.stored
 
 
-def _plan_change(before: Stored, after: AnyTitle, shard: Shard) -> Plan:
-    """Plan a title in place of the one that is there, which is enrolled if it was not."""
+def _plan_change(before: Stored, after: Encoded, shard: Shard) -> Plan:
+    """Plan a title in place of the stored one, with an enrolment if that has no slot."""
     if before.slot is None:
         return plan_enrolment(before, after, first_version(), shard)
     return plan_change(before, after)
 
 
 def first_version() -> int:
-    """Begin anywhere, so that a title deleted and put again is never taken for the old one."""
+    """Return a random version, so a title that is deleted and put again never has the old one."""
     return random.getrandbits(VERSION_BITS)
 
 

@@ -1,0 +1,72 @@
+"""A title on its way into the table: encoded once, for every check and every plan of a write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from catalog_model.dynamodb.limits import MAX_ITEM_BYTES, MAX_TRANSACTION_BYTES
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.typed_json import Item, number
+from catalog_model.entities import Movie, TVShow
+from catalog_model.errors import InvalidTitleError
+from catalog_model.table import codec
+
+VERSION_BITS: Final = 48
+"""The versions of a title count from a random number of so many bits."""
+
+TYPICAL_VERSION: Final = 2**VERSION_BITS - 1
+"""The largest of them, and so as long as nearly all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A title with its JSON text, its items and their sizes, each computed at its first use."""
+
+    title: Movie | TVShow
+
+    @cached_property
+    def text(self) -> str:
+        """The record as JSON text, as the copies hold it."""
+        return self.title.to_json_text()
+
+    @cached_property
+    def copies(self) -> tuple[Item, ...]:
+        """The copies for the lists."""
+        return tuple(codec.encode_copies(self.title, self.text))
+
+    def own(self, *, version: int, slot: int) -> Item:
+        """Return the title's own item with this version and this slot."""
+        return {**self._own, codec.VERSION: number(version), codec.SLOT: number(slot)}
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of all items that a creation puts: the title, its slot and its copies."""
+        return item_size(codec.encode_slot(self.title.key, 0)) + sum(self._sizes)
+
+    def check_size(self) -> None:
+        """Refuse a title that exceeds DynamoDB's limits for items and transactions.
+
+        Raises:
+            InvalidTitleError: If an item is over 400 KB, or all together are over 4 MB.
+        """
+        largest = max(self._sizes)
+        if largest > MAX_ITEM_BYTES:
+            raise InvalidTitleError(
+                f"{self.title!r} makes an item of {largest:,} bytes; "
+                f"DynamoDB holds {MAX_ITEM_BYTES:,}"
+            )
+        if self.size > MAX_TRANSACTION_BYTES:
+            raise InvalidTitleError(
+                f"{self.title!r} makes a transaction of {self.size:,} bytes with its copies for "
+                f"{len(self.copies) - 1} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
+            )
+
+    @cached_property
+    def _own(self) -> Item:
+        return codec.encode_title(self.title, version=TYPICAL_VERSION, slot=0)
+
+    @cached_property
+    def _sizes(self) -> tuple[int, ...]:
+        return tuple(map(item_size, (self._own, *self.copies)))
