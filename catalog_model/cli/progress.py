@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from catalog_model.checks import counted
 from catalog_model.cli.output import console
 from catalog_model.dynamodb.retries import told_of_throttling
 
@@ -37,13 +38,13 @@ class Progress:
     def __init__(
         self,
         total: int,
-        things: str = "titles",
+        thing: str = "title",
         words: str = "Loading",
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.total = total
         self.done = 0
-        self._things = things
+        self._thing = thing
         self._words = words
         self._clock = clock or time.monotonic
         self._throttled_at: float | None = None
@@ -66,7 +67,7 @@ class Progress:
     @property
     def counted(self) -> str:
         """How far it is: ``312 of 1,160 titles``."""
-        return f"{self.done:,} of {max(self.total, self.done):,} {self._things}"
+        return f"{self.done:,} of {counted(max(self.total, self.done), self._thing)}"
 
     @property
     def words(self) -> str:
@@ -103,9 +104,9 @@ def left(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(total: int, words: str = "Loading", things: str = "titles") -> Iterator[Progress]:
+def progress(total: int, words: str = "Loading", thing: str = "title") -> Iterator[Progress]:
     """Show on stderr how far something is while it is done: call what this gives."""
-    shown = Progress(total, things, words)
+    shown = Progress(total, thing, words)
     over = threading.Event()
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
     show = _bar if has_terminal else _lines

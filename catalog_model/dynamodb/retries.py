@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from catalog_model.checks import counted
 from catalog_model.dynamodb.failures import code_of
 from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
@@ -189,8 +190,9 @@ class Retries:
     def _given_up(self, error: ServiceError) -> ServiceError:
         seconds = time.monotonic() - self._began
         advice = f"; {ADVICE}" if isinstance(error, ThrottledError) else ""
+        tried = counted(self._tries, "time")
         return type(error)(
-            f"{self._operation} on table {self._table!r} was tried {self._tries} times in "
+            f"{self._operation} on table {self._table!r} was tried {tried} in "
             f"{seconds:.1f} s and refused each time: {error}{advice}",
             code=error.code,
             request_id=error.request_id,

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from catalog_model.checks import counted
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import (
     Absent,
@@ -309,9 +310,10 @@ def check_plan(plan: Plan, title: Movie | TVShow) -> None:
             f"{title!r} makes an item of {largest:,} bytes; DynamoDB holds {MAX_ITEM_BYTES:,}"
         )
     if total > MAX_TRANSACTION_BYTES:
+        genres = counted(len(codec.unique_genres(title)), "genre")
         raise InvalidTitleError(
-            f"{title!r} makes a transaction of {total:,} bytes with its copies for "
-            f"{len(codec.unique_genres(title))} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
+            f"{title!r} makes a transaction of {total:,} bytes with its copies for {genres}; "
+            f"DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
         )
     if len(plan) > MAX_TRANSACTION_ACTIONS:
         raise InvalidTitleError(
