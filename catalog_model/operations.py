@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_text, check_within, refuse, shown
+from catalog_model.checks import check_instance, check_text, check_within, counted, refuse, shown
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
 from catalog_model.dynamodb.numbers import check_number
@@ -142,7 +142,9 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
             raise
     deadline = time.monotonic() + timeout
     while _exists(catalog):
-        _pause_until(deadline, f"table {catalog.table!r} is still there after {timeout:g} seconds")
+        _pause_until(
+            deadline, f"table {catalog.table!r} is still there after {counted(timeout, 'second')}"
+        )
 
 
 def table_status(catalog: Catalog) -> TableStatus:
@@ -240,7 +242,8 @@ def _wait(catalog: Catalog, timeout: float) -> TableStatus:
         if status.is_ready or (status.status == ACTIVE and status.differences):
             return status
         _pause_until(
-            deadline, f"table {catalog.table!r} is {status.status} after {timeout:g} seconds"
+            deadline,
+            f"table {catalog.table!r} is {status.status} after {counted(timeout, 'second')}",
         )
 
 

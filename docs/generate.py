@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.access_patterns import PATTERNS
+from catalog_model.checks import counted
 from catalog_model.declarations.pattern import AccessPattern, Cost, Role
 from docs import rooms, rows
 from docs.measure import Figures, measured
@@ -123,7 +124,7 @@ def _cost(cost: Cost) -> str:
 
 def _requests(formula: str) -> str:
     number = f"`{formula}`" if not formula.isdecimal() else formula
-    return f"{number} request{'' if formula == '1' else 's'}"
+    return counted(number, "request")
 
 
 def _measured(name: str) -> str:

@@ -211,7 +211,7 @@ def test_nothing_of_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_page_that_is_not_full_is_told(one_movie: list[str]) -> None:
     """It costs less than a full page; full pages have no note."""
-    note = "list-titles movie: finds 1 titles, not 20; with more of them a call costs more."
+    note = "list-titles movie: finds 1 title, not 20; with more of them a call costs more."
     assert note in priced({"list-titles movie": 1}, *one_movie)["notes"]
     assert len(priced({"list-titles movie --limit 1": 1}, *one_movie)["notes"]) == 3
 
@@ -274,9 +274,9 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
     ("words", "code", "message"),
     [
         ([], 2, "--pattern is given 0 times, --per-second 0 times"),
-        (["--pattern", PAGE], 2, "--pattern is given 1 times, --per-second 0 times"),
-        (["--per-second", "1"], 2, "--pattern is given 0 times, --per-second 1 times"),
-        (["--pattern", PAGE, *asked({PAGE: 1})], 2, "given 2 times, --per-second 1 times"),
+        (["--pattern", PAGE], 2, "--pattern is given 1 time, --per-second 0 times"),
+        (["--per-second", "1"], 2, "--pattern is given 0 times, --per-second 1 time"),
+        (["--pattern", PAGE, *asked({PAGE: 1})], 2, "given 2 times, --per-second 1 time"),
         (asked({PAGE: -1}), 2, "'--per-second': '-1' is not a number from 0 on"),
         (asked({PAGE: float("nan")}), 2, "'--per-second': 'nan' is not a number from 0 on"),
         (asked({PAGE: float("inf")}), 2, "'--per-second': 'inf' is not a number from 0 on"),

@@ -134,7 +134,7 @@ def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
         assert "Alien" not in titles
     path.write_text(json.dumps({**movies, "34": alien}))
     with running(folder, "dynoxide", "--data", str(data)) as (url, lines):
-        assert lines[1].startswith("Data: 1 titles created, 0 changed, 99 unchanged, 0 rejected")
+        assert lines[1].startswith("Data: 1 title created, 0 changed, 99 unchanged, 0 rejected")
     with running(folder, "dynoxide") as (url, lines):
         assert lines[1].startswith("Data: 100 titles created")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from catalog_model.analysis.sizing import Sizes
+from catalog_model.checks import counted
 from catalog_model.declarations.pattern import AccessPattern, Step, quantities
 from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import Title
@@ -141,12 +142,12 @@ def _departures(comparison: Comparison) -> Iterator[Departure]:
     for line in comparison.lines:
         where = f"{line.step.operation} on {line.step.index}"
         if len(line.requests) > line.most_requests:
-            many = f"{len(line.requests)} requests, not {line.most_requests:g}"
+            many = f"{counted(len(line.requests), 'request')}, not {line.most_requests:g}"
             yield Departure("requests", f"{many}: {where}")
         if line.units > line.budget:
-            yield Departure("units", f"{line.units:g} units, not {line.budget:g}: {where}")
+            yield Departure("units", f"{counted(line.units, 'unit')}, not {line.budget:g}: {where}")
         if line.most_items is not None and line.items_read > line.most_items:
-            items = f"{line.items_read} items read, not {line.most_items:g}"
+            items = f"{counted(line.items_read, 'item')} read, not {line.most_items:g}"
             yield Departure("items", f"{items}: {where}")
         for request in line.requests:
             yield from _manners(request, line.step, comparison.arguments)

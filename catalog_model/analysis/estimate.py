@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.analysis.prediction import stored_bytes
 from catalog_model.analysis.prices import Bill, Calls, Prices, bill
+from catalog_model.checks import counted
 from catalog_model.declarations.pattern import WRITING, AccessPattern
 from catalog_model.domain.rejection import Rejection
 from catalog_model.dynamodb.capacity import Units
@@ -169,7 +170,8 @@ def _notes(asked: Asked, calls: Calls, answer: Any) -> Iterator[str]:
         yield "writes nothing, because the data is already the same."
     most = asked.arguments.get("limit", asked.arguments.get("count", 0))
     if isinstance(answer, (list, Page)) and len(answer) < most:
-        yield f"finds {len(answer)} titles, not {most}; with more of them a call costs more."
+        found = counted(len(answer), "title")
+        yield f"finds {found}, not {most}; with more of them a call costs more."
 
 
 def by_place(units: Units) -> dict[str, float]:

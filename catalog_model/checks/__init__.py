@@ -33,6 +33,16 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"
 
 
+def counted(count: float | str, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "finding"), counted(1160, "title"), counted(1.5, "second"), counted("n", "unit")
+    ('1 finding', '1,160 titles', '1.5 seconds', 'n units')
+    """
+    text = count if isinstance(count, str) else f"{count:,}" if type(count) is int else f"{count:g}"
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
+
+
 def _too_large(value: object) -> str:
     return f"{type(value).__name__} too large to be shown"
 

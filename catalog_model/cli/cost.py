@@ -24,6 +24,7 @@ from catalog_model.analysis.prices import (
     prices_from_json,
     units_per_second,
 )
+from catalog_model.checks import counted
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import (
@@ -164,7 +165,8 @@ def _prices(settings: Settings, path: Path | None) -> Prices:
 
 def _asked(ctx: click.Context, texts: Sequence[str], rates: Sequence[float]) -> list[Asked]:
     if not texts or len(texts) != len(rates):
-        given = f"--pattern is given {len(texts)} times, --per-second {len(rates)} times"
+        patterns, seconds = counted(len(texts), "time"), counted(len(rates), "time")
+        given = f"--pattern is given {patterns}, --per-second {seconds}"
         raise click.UsageError(f"{given}: give one of each for every pattern, as {USAGE}")
     commands = {each.name: each for each in pattern_commands(run_pattern, with_load=True)}
     return [_parsed(ctx, commands, text, rate) for text, rate in zip(texts, rates, strict=True)]

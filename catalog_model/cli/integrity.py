@@ -11,6 +11,7 @@ import click
 
 from catalog_model import operations
 from catalog_model.catalog import Catalog
+from catalog_model.checks import counted
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
@@ -85,7 +86,7 @@ def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> 
 def _looking(catalog: Catalog) -> Iterator[Callable[[int], None]]:
     """Show progress over the items, by the service's own, slightly outdated count."""
     count = operations.table_status(catalog).item_count
-    with progress(count, "Looking", "items") as on_progress:
+    with progress(count, "Looking", "item") as on_progress:
         yield on_progress
 
 
@@ -94,10 +95,12 @@ def _print_report(report: Report) -> None:
         click.echo(printable(str(finding)))
     if report.more_findings:
         click.echo(f"and {report.more_findings:,} more")
+    looked_at = f"{counted(report.items, 'item')}, {counted(report.titles, 'title')}"
     found = len(report.findings) + report.more_findings
-    click.echo(f"{report.items:,} items, {report.titles:,} titles: {found:,} findings")
+    click.echo(f"{looked_at}: {counted(found, 'finding')}")
     if report.outdated:
-        click.echo(f"{report.outdated:,} items of an older version: `catalog-model migrate`")
+        older = counted(report.outdated, "item")
+        click.echo(f"{older} of an older version: `catalog-model migrate`")
     _print_undecided(report)
 
 
@@ -113,8 +116,8 @@ def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
     _print_undecided(report)
     written = len(report.actions) + report.more_actions
     left = len(report.left) + report.more_left
-    done = f"{written:,} items {'to be written' if is_dry else 'written'}"
-    click.echo(f"{done}, {left:,} findings left")
+    done = f"{counted(written, 'item')} {'to be written' if is_dry else 'written'}"
+    click.echo(f"{done}, {counted(left, 'finding')} left")
 
 
 def _print_undecided(report: Report | RepairReport) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from catalog_model import operations
+from catalog_model.checks import counted
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
@@ -56,7 +57,7 @@ def migrate_command(
     catalog = settings.catalog()
     total = operations.table_status(catalog).item_count
     try:
-        with progress(total, "Looking" if dry_run else "Migrating", "items") as on_progress:
+        with progress(total, "Looking" if dry_run else "Migrating", "item") as on_progress:
             report = migrate(
                 catalog,
                 dry_run=dry_run,
@@ -87,13 +88,13 @@ def _how_to_go_on(checkpoint: str | None) -> str:
 def _print_report(report: MigrationReport, *, is_dry: bool) -> None:
     for version, count in report.versions.items():
         name = "no version" if version == NO_VERSION else f"version {version}"
-        click.echo(f"{count:,} items of {name}")
+        click.echo(f"{counted(count, 'item')} of {name}")
     if report.foreign:
-        click.echo(f"{report.foreign:,} items that are not of this model")
+        click.echo(f"{counted(report.foreign, 'item')} not of this model")
     for key, reason in report.left:
         click.echo(printable(f"left: {key.PK} | {key.SK}: {reason}"))
     done = "to be upgraded" if is_dry else "upgraded"
     click.echo(
-        f"{report.upgraded:,} items {done} to version {report.target}, "
-        f"{report.units:,.0f} write units; {len(report.left):,} left"
+        f"{counted(report.upgraded, 'item')} {done} to version {report.target}, "
+        f"{counted(round(report.units), 'write unit')}; {len(report.left):,} left"
     )

@@ -11,6 +11,7 @@ import click
 from catalog_model import access_patterns as ap
 from catalog_model import operations
 from catalog_model._version import __version__
+from catalog_model.checks import counted
 from catalog_model.cli.base import (
     CONTEXT,
     EXIT_CHECK_FAILED,
@@ -93,7 +94,9 @@ def delete(settings: Settings, *, yes: bool) -> None:
     status = operations.table_status(catalog)
     if not yes:
         endpoint = catalog.client.meta.endpoint_url
-        confirm(f"Delete table {status.table!r} at {endpoint}, {status.item_count:,} items?")
+        confirm(
+            f"Delete table {status.table!r} at {endpoint}, {counted(status.item_count, 'item')}?"
+        )
     wait_note(f"Waiting until table {catalog.table!r} is gone ...")
     operations.delete_table(catalog)
     if settings.output == "json":
@@ -121,7 +124,7 @@ def _print_status(status: TableStatus, settings: Settings) -> None:
         ("state", status.status),
         ("billing", status.billing_mode),
         ("items", f"{status.item_count:,} (the service counts every six hours)"),
-        ("size", f"{status.size_bytes:,} bytes"),
+        ("size", counted(status.size_bytes, "byte")),
     ]
     rows += [(f"index {name}", state) for name, state in status.indexes.items()]
     rows += [("not of this model", difference) for difference in status.differences]
@@ -170,7 +173,7 @@ def _print_report(report: LoadReport, settings: Settings) -> None:
         f"{len(report.rejected)} rejected"
     )
     if report.throttled:
-        click.echo(f"The table was throttled {report.throttled:,} times.", err=True)
+        click.echo(f"The table was throttled {counted(report.throttled, 'time')}.", err=True)
     for each in report.rejected:
         click.echo(printable(str(each)))
 
@@ -213,8 +216,8 @@ def _when(cost: Cost) -> str:
 
 
 def _cost(cost: Cost) -> str:
-    units = [f"{cost.reads} read units", f"{cost.writes} write units"]
-    parts = [f"{cost.requests} requests", *(each for each in units if each[0] != "0")]
+    units = [counted(cost.reads, "read unit"), counted(cost.writes, "write unit")]
+    parts = [counted(cost.requests, "request"), *(each for each in units if each[0] != "0")]
     return "; ".join(parts)
 
 

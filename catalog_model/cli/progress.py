@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from catalog_model.checks import counted
 from catalog_model.cli.output import console
 from catalog_model.dynamodb.retries import on_throttling
 from catalog_model.errors import CatalogError
@@ -38,13 +39,13 @@ class Progress:
     def __init__(
         self,
         total: int | None,
-        things: str = "titles",
+        thing: str = "title",
         words: str = "Loading",
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.total = total
         self.done = 0
-        self._things = things
+        self._thing = thing
         self._words = words
         self._clock = clock or time.monotonic
         self._throttled_at: float | None = None
@@ -67,8 +68,9 @@ class Progress:
     @property
     def counted(self) -> str:
         """The progress: ``312 of 1,160 titles``."""
-        of_all = "" if self.total is None else f" of {max(self.total, self.done):,}"
-        return f"{self.done:,}{of_all} {self._things}"
+        if self.total is None:
+            return counted(self.done, self._thing)
+        return f"{self.done:,} of {counted(max(self.total, self.done), self._thing)}"
 
     @property
     def words(self) -> str:
@@ -105,11 +107,9 @@ def left(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(
-    total: int | None, words: str = "Loading", things: str = "titles"
-) -> Iterator[Progress]:
+def progress(total: int | None, words: str = "Loading", thing: str = "title") -> Iterator[Progress]:
     """Show progress on stderr during the block; call the yielded object with the count."""
-    shown = Progress(total, things, words)
+    shown = Progress(total, thing, words)
     over = threading.Event()
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
     show = _bar if has_terminal else _lines

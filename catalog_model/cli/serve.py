@@ -13,6 +13,7 @@ import click
 from catalog_model import access_patterns as ap
 from catalog_model import operations
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
+from catalog_model.checks import counted
 from catalog_model.cli.base import Command, Settings
 from catalog_model.cli.output import print_json
 from catalog_model.dynamodb import waits
@@ -105,7 +106,7 @@ def _announce(engine: Engine, catalog: Catalog, count: int, settings: Settings) 
         print_json(described)
         return
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    holds = f"{count} titles in {catalog.table!r}" if count else "no table"
+    holds = f"{counted(count, 'title')} in {catalog.table!r}" if count else "no table"
     tries = TRY if count else ("catalog-model create",)
     lines = [
         f"{engine.name} answers at {engine.endpoint_url}, with {holds}",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from catalog_model.checks import shown
+from catalog_model.checks import counted, shown
 from catalog_model.checks.nesting import parse_json
 from catalog_model.dynamodb.answer_shapes import (
     CHECKSUM,
@@ -168,7 +168,7 @@ def _check_transfer(response: dict[str, Any]) -> None:
     headers, body = response["headers"], response["body"]
     length = headers.get("content-length")
     if length not in (None, str(len(body))) and "transfer-encoding" not in headers:
-        raise InvalidAnswerError(f"{shown(length)} bytes were announced")
+        raise InvalidAnswerError(f"its announced length is {shown(length)}")
     checksum = headers.get(CHECKSUM)
     if checksum is not None and checksum.strip() != str(crc32(body)):
         raise InvalidAnswerError(f"its checksum is not {shown(checksum)}")
@@ -198,7 +198,7 @@ def _described(response: dict[str, Any]) -> str:
     headers, body = response["headers"], response["body"]
     kind = headers.get("content-type", "no content type")
     encoding = headers.get("content-encoding", "")
-    parts = [f"status {response['status_code']}", kind, f"{len(body):,} bytes"]
+    parts = [f"status {response['status_code']}", kind, counted(len(body), "byte")]
     where = headers.get("location", "")
     parts += [f"encoded as {encoding}"] * bool(encoding) + [f"sent to {where}"] * bool(where)
     begins = "" if body.startswith(b'{"') or not body else f": {_excerpt(body)}"

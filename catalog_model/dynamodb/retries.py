@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, TypeVar
 
+from catalog_model.checks import counted
 from catalog_model.dynamodb.failures import LostRaceError, code_of
 from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
@@ -217,8 +218,9 @@ class Retries:
     def _given_up(self, error: ServiceError) -> ServiceError:
         seconds = time.monotonic() - self._began
         advice = f"; {ADVICE}" if isinstance(error, ThrottledError) else ""
+        tried = counted(self._tries, "time")
         return type(error)(
-            f"{self._operation} on table {self._table!r} was tried {self._tries} times in "
+            f"{self._operation} on table {self._table!r} was tried {tried} in "
             f"{seconds:.1f} s and rejected each time: {error}{advice}",
             code=error.code,
             request_id=error.request_id,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_progress
+from catalog_model.checks import check_instance, check_progress, counted
 from catalog_model.domain.kinds import KINDS, Kind, TitleKey
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.pace import Pace
@@ -189,7 +189,7 @@ class _Verification:
                 found = record.get(codec.SLOT, "missing")
                 yield slot_finding("slot doubled", key, owner, f"its slot is {found}")
             elif number >= titles:
-                yield slot_finding("slot dangling", key, owner, f"only {titles} titles")
+                yield slot_finding("slot dangling", key, owner, f"only {counted(titles, 'title')}")
 
     def _check_owned(self, segment: int, suspects: Collection[Shard]) -> Iterator[Finding]:
         """Find titles whose slot does not name them."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from catalog_model.checks import counted
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, number
@@ -58,9 +59,10 @@ class Encoded:
                 f"DynamoDB holds {MAX_ITEM_BYTES:,}"
             )
         if self.size > MAX_TRANSACTION_BYTES:
+            genres = counted(len(self.copies) - 1, "genre")
             raise InvalidTitleError(
                 f"{self.title!r} makes a transaction of {self.size:,} bytes with its copies for "
-                f"{len(self.copies) - 1} genres; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
+                f"{genres}; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
             )
 
     @cached_property

@@ -28,6 +28,7 @@ from typing import Final
 
 from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.checks import counted
 from catalog_model.dynamodb.engines.local import (
     ENGINE_CHOICES,
     PYTHON,
@@ -124,13 +125,13 @@ def fill(catalog: Catalog, titles: Titles, stamp: Stamp | None) -> None:
     if stamp is not None and stamp.is_there():
         count = ap.count_titles(catalog, "movie") + ap.count_titles(catalog, "tv")
         if count:
-            say(f"Data: {count:,} titles unchanged")
+            say(f"Data: {counted(count, 'title')} unchanged")
             return
     started = time.monotonic()
     report = ap.load_titles(catalog, titles, on_progress=_progress(len(titles)))
     seconds = time.monotonic() - started
     say(
-        f"Data: {report.created:,} titles created, {report.changed:,} changed, "
+        f"Data: {counted(report.created, 'title')} created, {report.changed:,} changed, "
         f"{report.unchanged:,} unchanged, {len(report.rejected):,} rejected ({seconds:.1f} s)"
     )
     for each in report.rejected:
