@@ -83,7 +83,7 @@ class SchemaMismatchError(CatalogError):
 
 
 class UnknownEntityError(CatalogError):
-    """An item does not belong to this model; it is reported, never skipped."""
+    """An item cannot be read as one of this model; it is reported, never dropped."""
 
 
 class ConfigurationError(CatalogError):
