@@ -83,7 +83,7 @@ class SchemaMismatchError(CatalogError):
 
 
 class UnknownEntityError(CatalogError):
-    """An item does not belong to this model; it is reported, never skipped."""
+    """An item cannot be read as one of this model; it is reported, never dropped."""
 
 
 class ConfigurationError(CatalogError):
@@ -120,12 +120,12 @@ class ThrottledError(ServiceError):
 class UnavailableError(ServiceError):
     """The service is failing: it returned an error or an invalid answer. Try again later.
 
-    A write that ends so may or may not have been applied; it was applied whole or not at all.
+    A write that fails this way may have been applied: completely or not at all.
     """
 
 
 class UnreachableError(UnavailableError):
-    """No answer from the endpoint: connection refused, timed out or broken, or no DynamoDB there.
+    """No answer from the endpoint: refused, timed out or broken connection, or not DynamoDB.
 
-    A write that ends so may or may not have been applied; it was applied whole or not at all.
+    A write that fails this way may have been applied: completely or not at all.
     """

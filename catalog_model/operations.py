@@ -85,7 +85,7 @@ def create_table(
 
     Args:
         read_capacity: Provisioned read units a second, for the table and for each index.
-        write_capacity: Provisioned write units a second, likewise.
+        write_capacity: Provisioned write units a second, for the table and for each index.
         tags: Tags of the table: a mapping of keys to values.
         timeout: Maximum number of seconds to wait.
 
@@ -125,7 +125,7 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
 
     Raises:
         InvalidArgumentError: If *timeout* is not a number of seconds.
-        TableNotFoundError: If there is none.
+        TableNotFoundError: If the table does not exist.
         ServiceError: If it is protected from deletion, or not gone in time.
 
     >>> delete_table(catalog)
@@ -151,7 +151,7 @@ def table_status(catalog: Catalog) -> TableStatus:
     """Return the state of the table: one DescribeTable.
 
     Raises:
-        TableNotFoundError: If there is none.
+        TableNotFoundError: If the table does not exist.
 
     >>> table_status(catalog).is_ready
     True

@@ -19,7 +19,16 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
 LIST: Final = ROOT / "docs" / "prose.toml"
-FOLDERS: Final = ("catalog_model", "docs", "examples", "tests", "bench", "fuzz", "deploy")
+FOLDERS: Final = (
+    "catalog_model",
+    "docs",
+    "examples",
+    "tests",
+    "typing_tests",
+    "bench",
+    "fuzz",
+    "deploy",
+)
 FILES: Final = (
     "README.md",
     "CONTRIBUTING.md",

@@ -490,7 +490,7 @@ def test_an_interruption_says_how_to_go_on(
     with interrupted(monkeypatch):
         result = cli("migrate", "--checkpoint", str(place))
         assert (result.exit_code, result.stdout) == (130, "")
-        assert f"`catalog-model migrate --checkpoint '{place}'` goes on" in result.stderr
+        assert f"`catalog-model migrate --checkpoint '{place}'` continues" in result.stderr
         assert place.exists()
         assert_says_to_repeat(cli("migrate"))
     cli.done("migrate", "--checkpoint", str(place))

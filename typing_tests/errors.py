@@ -1,4 +1,4 @@
-"""Errors: one tree, and two of Python's own classes beside it."""
+"""Errors: one tree, with two of Python's own classes in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from catalog_model.errors import (
 
 
 def read(catalog: Catalog, title_id: int) -> Movie | TVShow | None:
-    """Tell errors apart, the narrow before the wide."""
+    """Distinguish errors, the narrow before the wide."""
     try:
         return ap.get_title(catalog, "movie", title_id)
     except TitleNotFoundError as error:

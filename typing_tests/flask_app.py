@@ -1,4 +1,4 @@
-"""An application of Flask on the extension."""
+"""A Flask application with the extension."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ extension = FlaskCatalog()
 
 
 def create_app(catalog: Catalog | None = None) -> Flask:
-    """Make an application, on a handle of its own or on the one given."""
+    """Make an application, with its own handle or the one given."""
     app = Flask("films")
     extension.init_app(app, catalog=catalog)
     app.register_blueprint(health)
@@ -23,7 +23,7 @@ def create_app(catalog: Catalog | None = None) -> Flask:
 
 
 def action() -> Response:
-    """Answer a page; `current_catalog` stands where a handle is asked for."""
+    """Return a page; `current_catalog` is accepted as a handle."""
     assert_type(current_catalog, Catalog)
     page = ap.list_titles_in_genre(current_catalog, "movie", 28, after=request.args.get("after"))
     return jsonify(items=[movie.to_json() for movie in page], next=page.next)

@@ -1,4 +1,4 @@
-"""Handles on tables: how they are made, observed and traced."""
+"""Handles on tables: making, observing and tracing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make() -> Catalog:
 
 
 def observe(catalog: Catalog) -> None:
-    """A hook takes a request; what adds it gives what ends it."""
+    """A hook takes a request; adding it returns a function that removes it."""
     slow: list[str] = []
 
     def note(request: Request) -> None:

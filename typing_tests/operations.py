@@ -1,4 +1,4 @@
-"""A table's life, and an engine to try it on."""
+"""A table's life, and a local engine for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checkers must refuse: each mistake is one that somebody could make."""
+"""Code that type checkers must reject: likely mistakes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from catalog_model.dynamodb.trace import Request
 
 
 def arguments(catalog: Catalog, text: str) -> None:
-    """Kinds, orders and matches are words of a list; ids are numbers; settings go by name."""
+    """Kinds, orders and matches are words of a list; ids are numbers; settings are keywords."""
     ap.get_title(catalog, "film", 949)  # type: ignore[arg-type]
     ap.get_title(catalog, text, 949)  # type: ignore[arg-type]
     ap.get_title(catalog, "movie", "949")  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def attributes(catalog: Catalog) -> None:
 
 
 def results(catalog: Catalog) -> None:
-    """A title may be a show, may be missing, and is frozen; a page is no list."""
+    """A title may be a show, may be missing, and is immutable; a page is not a list."""
     ap.get_title(catalog, "movie", 949).title  # type: ignore[union-attr]
     ap.get_titles(catalog, [])[0].display_name  # type: ignore[union-attr]
     ap.list_titles(catalog, "movie")[0]  # type: ignore[index]

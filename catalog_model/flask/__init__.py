@@ -132,11 +132,11 @@ class FlaskCatalog:
     ``CATALOG_ENDPOINT_URL``      where to send requests
     ``CATALOG_PROFILE``           the profile of the AWS configuration
     ``CATALOG_CURSOR_SECRET``     the key that signs cursors
-    ``CATALOG_READY_SECONDS``     for how many seconds an answer about readiness is given again; 5
-    ``CATALOG_DEADLINE``          how long a request to the table may take, retries included, and
-                                  after how long an answer sends no more of them; 2
-    ``CATALOG_WAITING_REQUESTS``  how many requests to the table may wait at once; 10000. Have fewer
-                                  than the server has threads: some are left for health then
+    ``CATALOG_READY_SECONDS``     seconds for which a readiness result is cached; 5
+    ``CATALOG_DEADLINE``          seconds that a request to the table may take, retries included; a
+                                  response sends no further requests after that time; 2
+    ``CATALOG_WAITING_REQUESTS``  concurrent requests to the table in a process; 10000. Set it below
+                                  the number of threads, so that some are left for health checks
     ============================  =================================================================
 
     Args:

@@ -96,7 +96,7 @@ def list_top_rated(
         kind: ``"movie"`` or ``"tv"``.
         min_votes: Return only titles with more votes than this; -1 includes all.
         min_rating: Return only titles with a higher average vote than this, usually 0 to 10.
-        genre_id: Only titles of this genre; None for all.
+        genre_id: Include only titles of this genre; None for all.
         limit: Maximum number of titles, 1 to 1,000.
         after: ``next`` of the previous page; None starts at the best.
 
@@ -152,7 +152,7 @@ def list_released_between(
         kind: ``"movie"`` or ``"tv"``.
         since: First day, as `datetime.date` or ``"YYYY-MM-DD"``.
         until: Last day, in the same form.
-        genre_id: Only titles of this genre; None for all.
+        genre_id: Include only titles of this genre; None for all.
         descending: Whether the newest titles come first.
         limit: Maximum number of titles, 1 to 1,000.
         after: ``next`` of the previous page; None starts at the beginning.
