@@ -1,4 +1,4 @@
-"""The write plan, without any database: what is planned leads from the one state to the other."""
+"""Write plans, without a database: applying a plan leads from one state to the other."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FailedConditionError(Exception):
 
 
 def apply(table: Table, planned: Plan) -> Table:
-    """Do what DynamoDB does with a transaction, on a dict."""
+    """Apply a transaction to a dict, like DynamoDB."""
     after = dict(table)
     for operation in planned:
         key = key_of(operation)
@@ -81,14 +81,14 @@ def _updated(key: ItemKey, item: dict[str, Any] | None, sets: Any, adds: Any) ->
 
 
 def stored(table: Table, key: TitleKey) -> plan.Stored:
-    """Read a title back."""
+    """Read a title from the dict."""
     item = table[keys.title_key(key)]
     version, slot = (read_int(item, name) for name in (codec.VERSION, codec.SLOT))
     return plan.Stored(codec.decode_title(item), version, slot)
 
 
 def shard(table: Table, key: TitleKey) -> plan.Shard:
-    """Read what a writer must know of the title's shard."""
+    """Read what a writer must know about the title's shard."""
     at = keys.shard_of(key)
     tally = table.get(keys.tally_key(key.kind, at), {})
     total, version = (read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
@@ -97,7 +97,7 @@ def shard(table: Table, key: TitleKey) -> plan.Shard:
 
 
 def without_zeros(table: Table) -> Table:
-    """Leave out what counts nothing, and how often a tally changed, which the order decides."""
+    """Leave out zero counts, and the versions of tallies, which depend on the order."""
     cleaned: Table = {}
     for key, item in table.items():
         if key.SK != keys.TALLY_SK:
@@ -110,7 +110,7 @@ def without_zeros(table: Table) -> Table:
 
 @given(titles())
 def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
-    """The plan of a deletion is the plan of the creation turned round."""
+    """The plan of a deletion reverses the plan of the creation."""
     table = apply({}, plan.plan_creation(title, 5, plan.Shard(0)))
     before = stored(table, title.key)
     assert before == plan.Stored(title, 5, 0)
@@ -120,7 +120,7 @@ def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
 
 @given(titles(st.just(7)), titles(st.just(7)))
 def test_a_change_leads_where_a_creation_would(one: Movie, other: Movie) -> None:
-    """From A to B is the table of B, whatever A was; only the version tells."""
+    """A change from A to B leads to the table of B, for any A; only the version differs."""
     if one.kind != other.kind:
         return
     table = apply({}, plan.plan_creation(one, 1, plan.Shard(0)))
@@ -138,7 +138,7 @@ def test_a_title_that_stays_as_it_is_is_not_written(title: Movie) -> None:
 
 @given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=12, unique_by=lambda t: t.key))
 def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
-    """After each deletion, the slots of a shard are 0 to total - 1, one for each title left."""
+    """After each deletion, the slots of a shard are 0 to total - 1, one for each title."""
     table: Table = {}
     for title in some:
         at = shard(table, title.key)
@@ -162,7 +162,7 @@ def _owners(table: Table) -> dict[TitleKey, int]:
 def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
     some: list[Movie],
 ) -> None:
-    """A bulk load ends in the same table as single writes do."""
+    """A bulk load leads to the same table as single writes."""
     some = [title for title in some if title.kind == some[0].kind]
     one_by_one: Table = {}
     for title in some:
@@ -178,10 +178,10 @@ def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
 def test_no_plan_names_an_item_twice(
     title: Movie, other: Movie, total: int, slot: int, last: int, data: st.DataObject
 ) -> None:
-    """DynamoDB refuses a transaction with two actions on one item.
+    """DynamoDB rejects a transaction with two actions on one item.
 
-    Whatever was read, at whatever moments: the last slot may be another's, the title's own, or
-    nobody's, the title's slot may lie beyond the last. What does not fit together gives no plan.
+    The reads may be of different moments: the last slot may belong to another title, to this one or
+    to none, and the title's slot may be beyond the last one. Inconsistent reads give no plan.
     """
     key = title.key
     owners = [None, key, *(TitleKey(key.kind, key.id + keys.SHARDS * n) for n in (1, 2))]
@@ -211,7 +211,7 @@ def test_no_plan_names_an_item_twice(
 
 @given(titles())
 def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
-    """Whichever of its items it is; the message names it."""
+    """For each of its items; the message names it."""
     planned = plan.plan_creation(title, 1, plan.Shard(0))
     for operation in planned:
         twice = (*planned, Delete(key_of(operation)))
@@ -222,7 +222,7 @@ def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
 
 @given(titles(st.just(8)), titles(st.just(8)), st.integers(0, 3))
 def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, version: int) -> None:
-    """From another program's item to the table of the title as it then is."""
+    """From another program's item to the table of the resulting title."""
     if one.kind != other.kind:
         return
     item = codec.encode_title(one, version=version, slot=0)
@@ -239,7 +239,7 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
 
 @pytest.mark.parametrize("version", [0, 1, 5])
 def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
-    """A tally that is not there is of version 0; a title must be there to be as it was read."""
+    """A missing tally has version 0; a title must exist to be unchanged."""
     there = {codec.VERSION: number(version)} if version else {"title": text("Up")}
     other = {codec.VERSION: number(version + 1)}
     for condition, without in ((plan.title_as_read(version), False), (plan.as_read(version), None)):
@@ -250,7 +250,7 @@ def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
 
 @given(genre_lists, genre_lists)
 def test_only_what_changes_is_counted(old: list[int], new: list[int]) -> None:
-    """A change of genres counts one down for each that goes, one up for each that comes."""
+    """A change of genres decrements the count of each removed one, and increments each new one."""
     fields = {"id": 1, "title": "Up", "popularity": 1, "vote_average": 1, "vote_count": 1}
     before, after = (Movie(**fields, genre_ids=genres) for genres in (old, new))
     updates = [
@@ -277,7 +277,7 @@ def _movie(genres: range, overview: str = "") -> Movie:
 
 
 def test_a_change_of_all_genres_fits_one_transaction() -> None:
-    """48 genres to 48 others: 99 of the 100 actions that DynamoDB takes."""
+    """48 genres to 48 others: 99 of the 100 actions that DynamoDB allows."""
     before, after = _movie(range(1, 1 + MAX_GENRES)), _movie(range(100, 100 + MAX_GENRES))
     planned = plan.plan_change(plan.Stored(before, 1, 0), after)
     assert len(planned) == 99
