@@ -105,7 +105,7 @@ class Worker:
             time.sleep(0.01)
 
     def finish(self) -> None:
-        """Let it complete the current operation, then end."""
+        """End it after the current operation."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         assert not self.was_killed()

@@ -80,7 +80,7 @@ OTHER_PROTOCOLS = {
     "too long": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
     "cut chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
     "no chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-    "gzip that is none": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x00",
+    "invalid gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x00",
     "status 0": b"HTTP/1.1 000 OK\r\n\r\n{}",
     "status 999": b"HTTP/1.1 999 Denied\r\n\r\n{}",
     "no status": b"HTTP/1.1 OK\r\n\r\n{}",

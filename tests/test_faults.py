@@ -150,7 +150,7 @@ def test_a_write_that_loses_every_race_is_a_conflict(
 
     def lose(_: object) -> None:
         tries.append(1)
-        raise LostRaceError("somebody was faster")
+        raise LostRaceError("another writer was faster")
 
     monkeypatch.setattr(catalog.gateway, "transact", lose)
     monkeypatch.setattr("catalog_model.dynamodb.retries.rest", lambda _: None)

@@ -234,7 +234,7 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine
     assert {need.action for need in found} == set(iam.INTEGRITY_ACTIONS)
 
 
-# --- what nobody asks
+# --- requests that are never made
 
 
 FILMS = context({"TITLE#movie#1"}, {"PK", "SK"}, Select="ALL_ATTRIBUTES")

@@ -188,7 +188,7 @@ ACTS: dict[str, Callable[[Catalog, AnyTitle], Any]] = {
     "take a genre away": lambda catalog, title: ap.set_genres(catalog, *title.key, [28]),
     "delete it": lambda catalog, title: ap.delete_title(catalog, *title.key),
     "add a neighbour": lambda catalog, _: ap.put_title(catalog, movie(16, 28)),
-    "put it anew": lambda catalog, title: (
+    "put it again": lambda catalog, title: (
         ap.delete_title(catalog, *title.key),
         ap.put_title(catalog, title),
     ),
@@ -421,7 +421,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
 def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: Engine) -> None:
     """It filled its item to the last byte; it can still be read, and be made smaller."""
     if engine.name == "moto":
-        pytest.skip("moto takes 405,000 bytes at the most")
+        pytest.skip("moto takes at most 405,000 bytes")
 
     def items(overview: str) -> list[Item]:
         title = movie(8, overview=overview)

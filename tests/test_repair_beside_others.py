@@ -48,7 +48,7 @@ def _delete(catalog: MemoryCatalog) -> None:
 Rival = Callable[[MemoryCatalog], object]
 RIVALS: Final[dict[str, Rival]] = {
     "deletes its item": _delete,
-    "puts its item anew": lambda catalog: _put(catalog, 99),
+    "puts its item again": lambda catalog: _put(catalog, 99),
     "deletes it": lambda catalog: ap.delete_title(catalog, *KEY),
     "puts it": lambda catalog: ap.put_title(catalog, movie(KEY.id, 35, popularity=9)),
     "changes it": lambda catalog: ap.update_popularity(catalog, *KEY, 77),
@@ -113,7 +113,7 @@ def test_a_rival_at_the_title_is_never_undone(rival: str, step: int) -> None:
     check_rival(RIVALS[rival], step)
 
 
-@pytest.mark.parametrize("rival", ["deletes its item", "puts its item anew"])
+@pytest.mark.parametrize("rival", ["deletes its item", "puts its item again"])
 @pytest.mark.parametrize("step", range(STEPS))
 def test_the_word_of_the_other_program_stands(rival: str, step: int) -> None:
     """Its last put is the title; what it deleted stays deleted."""
@@ -130,4 +130,4 @@ def test_the_word_of_the_other_program_stands(rival: str, step: int) -> None:
     repair(catalog)
     repair(catalog)
     genres = {title.genre_ids for title in assert_in_step(catalog).values()}
-    assert genres == ({(99,)} if rival == "puts its item anew" else set())
+    assert genres == ({(99,)} if rival == "puts its item again" else set())

@@ -45,7 +45,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "no such account mode": ({"AWS_ACCOUNT_ID_ENDPOINT_MODE": "some"}, "set by AWS_ACCOUNT"),
     "no such checksums": ({"AWS_REQUEST_CHECKSUM_CALCULATION": "some"}, "set by AWS_REQUEST"),
     "size of letters": ({"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "abc"}, "set by AWS_REQUEST"),
-    "an unknown profile": ({"AWS_PROFILE": "nobody"}, "(nobody) could not be found (set by AWS_P"),
+    "an unknown profile": ({"AWS_PROFILE": "none"}, "(none) could not be found (set by AWS_P"),
     "an unknown default": ({"AWS_DEFAULT_PROFILE": "nobody"}, "set by AWS_DEFAULT_PROFILE"),
     "a key without secret": ({"AWS_SECRET_ACCESS_KEY": None}, "AWS_SECRET_ACCESS_KEY"),
     "a key of two lines": ({"AWS_ACCESS_KEY_ID": "a\nb"}, "line break"),
@@ -53,7 +53,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "a secret beyond Unicode": ({"AWS_SECRET_ACCESS_KEY": "a\udcff"}, "UnicodeEncodeError"),
     "expiry of words": ({"AWS_CREDENTIAL_EXPIRATION": "soon"}, "EnvProvider"),
     "expired": ({"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "still expired"),
-    "a token's file that is not there": (
+    "a missing token file": (
         {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/none/token", "AWS_ROLE_ARN": ROLE},
         "/var/run/none/token: No such file or directory",
     ),
@@ -123,9 +123,9 @@ IN_THE_PROFILE: dict[str, tuple[str | bytes, str]] = {
     "junk": ("this is no configuration", "Unable to parse config file"),
     "no UTF-8": (b"[default]\nregion = \xff\xfe\n", "Unable to parse config file"),
     "a section twice": ("[default]\na = 1\n[default]\n", "Unable to parse config file"),
-    "a part that is none": ("[default]\ns3 =\n  junk\n", "Unable to parse config file"),
+    "an invalid part": ("[default]\ns3 =\n  junk\n", "Unable to parse config file"),
     "an endpoint": ("[default]\nendpoint_url = http://127.0.0.1:abc\n", "http://127.0.0.1:abc"),
-    "services that are not there": ("[default]\nservices = s\n", 'services section but the "s"'),
+    "missing services": ("[default]\nservices = s\n", 'services section but the "s"'),
     "tries": ("[default]\nmax_attempts = abc\n", "abc"),
     "a role without a source": (f"[default]\nrole_arn = {ROLE}\n", "source_profile or"),
     "a role's source": (
