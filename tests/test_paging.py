@@ -177,7 +177,7 @@ def test_pages_of_any_size_make_the_list(
 ) -> None:
     """Nothing is missed or repeated; all pages but the last are full, and none is superfluous.
 
-    moto scans the whole table for every Query, so it gets fewer of them.
+    moto looks through the whole table for every Query, so it gets fewer of them.
     """
     expected = [record["id"] for record in question.expected(reference, kind)]
     count = len(expected)

@@ -111,7 +111,7 @@ def test_each_title_is_equally_likely_after_inserts_and_deletions(history: Histo
 def test_each_title_is_equally_likely_in_the_samples_that_are_given(
     engine: Engine, history: History
 ) -> None:
-    """5,000 draws by the access pattern: for the whole sample, and for its first place."""
+    """5,000 draws by the access pattern: in the sample as a whole, and at its first place."""
     if engine.name != "dynoxide":
         pytest.skip("a thousand samples of moto take long, and its slots are the same")
     catalog, there = history

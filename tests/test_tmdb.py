@@ -231,7 +231,7 @@ def test_a_single_object_of_no_end_is_refused(
     ],
 )
 def test_a_list_that_is_no_json_is_one_error(tmp_path: Path, content: str, message: str) -> None:
-    """The message contains the position."""
+    """It names the place."""
     with pytest.raises(InvalidArgumentError, match=message):
         list(TitleFile(written(tmp_path, content), "movie"))
 
