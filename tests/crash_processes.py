@@ -91,7 +91,7 @@ class Worker:
         return self.was_killed()
 
     def was_killed(self) -> bool:
-        """Wait for its end; return whether it was killed, by itself or by this process."""
+        """Wait for its end; return whether it was killed, by either process."""
         code = self._process.wait(PATIENCE)
         if code not in (0, KILLED):
             self._fail()

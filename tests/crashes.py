@@ -317,7 +317,7 @@ def main() -> None:
 def table_of(figures: Figures) -> list[tuple[str, object]]:
     """Return the figures as rows of a table."""
     return [
-        ("what", "how often"),
+        ("what", "times"),
         ("---", "---"),
         *((f"killed: {what}", times) for what, times in sorted(figures.kills.items())),
         ("killed in all", figures.kills.total()),

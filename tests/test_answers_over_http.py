@@ -103,7 +103,7 @@ def test_another_protocol_is_no_answer(name: str, mode: str) -> None:
 
 
 def test_an_item_that_was_not_asked_for_is_no_answer() -> None:
-    """It may come from a cache, or from a connection whose answers are out of step."""
+    """It may come from a cache, or from a connection with shifted answers."""
     other: AnyTitle = movie(2, 18)
     item = codec.encode_title(other, version=7, slot=0)
     batch = {"Responses": {"titles": [item]}, "UnprocessedKeys": {}}

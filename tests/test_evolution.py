@@ -260,7 +260,7 @@ def assert_refused(catalog: Catalog, write: Write, title: AnyTitle) -> None:
     words = f"is of version {CURRENT + 1}, this code writes version {CURRENT}"
     with catalog.trace() as trace, pytest.raises(SchemaMismatchError, match=words):
         write(catalog, title)
-    assert len(trace) <= 4, "it was not tried again"
+    assert len(trace) <= 4, "it was not retried"
     assert _items(catalog) == before
 
 

@@ -704,7 +704,7 @@ def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
 
 
 def test_what_a_guard_refuses_is_counted(catalog: Catalog) -> None:
-    """By reason; also the state of the breaker, and how often it opened."""
+    """By reason; also the state of the breaker, and how many times it opened."""
     registry = CollectorRegistry()
     app = Flask("test")
     FlaskCatalog(app, catalog=Catalog(catalog.table, client=catalog.client), registry=registry)

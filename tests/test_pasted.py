@@ -1,4 +1,4 @@
-"""Python code on pages works when pasted at the prompt, and by itself."""
+"""Python code on pages works when pasted at the prompt, and as a program."""
 
 from __future__ import annotations
 

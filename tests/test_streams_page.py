@@ -81,7 +81,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
 
 
 def handler(at: int) -> Handler:
-    """Run a block of the page by itself, like Lambda imports it; return its function."""
+    """Run a block of the page, like Lambda imports it; return its function."""
     names: dict[str, Any] = {}
     exec(compile(blocks(PAGE, "python")[at], "handler.py", "exec"), names)
     found: Handler = names["lambda_handler"]

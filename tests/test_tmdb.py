@@ -191,7 +191,7 @@ def test_what_is_no_movie_on_a_page_is_rejected_with_its_place(tmp_path: Path) -
 
 
 FILES_OF_TITLES = {"a page", "find", "a list of them", "an empty object", "of another media_type"}
-"""No movies by themselves; but files of titles, of none, or of a record with something besides."""
+"""Objects other than movies; but files of titles, of none, or of a record with other keys."""
 
 
 @pytest.mark.parametrize("name", sorted(NO_MOVIES.keys() - FILES_OF_TITLES))

@@ -163,7 +163,7 @@ REFUSED: list[tuple[dict[str, Any], type[InvalidArgumentError], str]] = [
 def test_what_cannot_be_an_attribute_is_refused_before_anything_is_sent(
     attributes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """Each value by itself, like a record with it."""
+    """Each value alone, like a record with it."""
     catalog = offline_catalog([HEAT])
     with catalog.trace() as trace, pytest.raises(error, match=words) as raised:
         ap.update_title(catalog, *HEAT.key, **attributes)
