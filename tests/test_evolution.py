@@ -124,7 +124,7 @@ def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
 
 
 @pytest.mark.parametrize("age", ["old", "mixed"])
-def test_every_read_answers_the_same_whatever_the_version(
+def test_every_read_returns_the_same_for_all_versions(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
     """For a table of version 1, a mixed one, and a current one; no read writes."""

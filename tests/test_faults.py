@@ -86,7 +86,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
 
 
 @pytest.mark.parametrize(("theirs", "ours"), CASES, ids=range(len(CASES)))
-def test_each_error_of_botocore_has_one_of_ours(
+def test_each_error_of_botocore_is_translated(
     theirs: Exception, ours: type[errors.CatalogError]
 ) -> None:
     """One tree, by what the caller can do about them."""

@@ -164,7 +164,7 @@ def test_a_pace_is_kept_by_all_threads_together() -> None:
     assert waited[-1] == 0.5, "an idle time is not saved up"
 
 
-def test_without_a_pace_nobody_waits() -> None:
+def test_without_a_pace_there_are_no_waits() -> None:
     """None means no limit."""
     waited: list[float] = []
     pace = Pace(None, sleep=waited.append)

@@ -211,7 +211,7 @@ def request_of(body: bytes) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4), st.randoms(use_true_random=False))
-def test_requests_go_through_unchanged_however_they_are_cut(bodies: list[bytes], rng: Any) -> None:
+def test_requests_are_forwarded_unchanged_in_any_parts(bodies: list[bytes], rng: Any) -> None:
     """Headers and bodies, at once or byte by byte, even if a body looks like headers."""
     sent = b"".join(map(request_of, [*bodies, request_of(b"")]))
     connection, passed, rest = Forwarded(), b"", sent
@@ -341,7 +341,9 @@ def assert_soon_gone(*words: str) -> None:
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
-def test_a_kept_program_ends_when_told_and_with_its_parent(way: signal.Signals | None) -> None:
+def test_a_supervised_program_ends_on_request_and_with_its_parent(
+    way: signal.Signals | None,
+) -> None:
     """In both cases it ends; one that ignores the signal is killed."""
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); "
     for code, patience in (("print(1, flush=True); ", 2.0), (deaf, 10.0)):

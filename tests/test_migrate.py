@@ -197,7 +197,7 @@ ACTS: dict[str, Callable[[Catalog, AnyTitle], Any]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("operation", WRITES)
-def test_whoever_comes_between_reading_and_writing_is_not_undone(
+def test_writes_between_reading_and_writing_are_not_undone(
     catalog: Catalog, act: str, operation: str
 ) -> None:
     """What the migration has read is outdated then: it reads again, or has nothing to do."""

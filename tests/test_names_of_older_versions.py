@@ -111,7 +111,7 @@ def test_a_write_brings_its_name_along(filled: Catalog) -> None:
 @pytest.mark.parametrize("age", ["version 2", *AGES])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_by_name_miss_and_repeat_nothing_whatever_the_version(
+def test_pages_by_name_miss_and_repeat_nothing_for_all_versions(
     filled: Catalog, age: Age, limit: int, descending: bool
 ) -> None:
     """A page continues after the place in the index, not after the title's current one."""

@@ -75,7 +75,7 @@ def test_a_command_says_what_came(command: str) -> None:
         assert_said(run(address, *command.split()), address)
 
 
-def test_explain_shows_the_request_that_got_no_answer() -> None:
+def test_explain_shows_the_request_without_a_valid_answer() -> None:
     """With the number of its retries."""
     with serving(saying(HTML)) as address, without_pauses():
         result = run(address, "--output", "json", "explain", "get-title", "movie", "7")

@@ -400,7 +400,7 @@ def test_titles_that_cannot_be_loaded_are_refused() -> None:
             offline_catalog(items=[item])
 
 
-def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
+def test_unsupported_requests_to_an_offline_table_are_errors_of_the_package() -> None:
     """Operations on the table, other operations of the client, and other Queries."""
     catalog = offline_catalog()
     for operation in (create_table, delete_table, table_status):

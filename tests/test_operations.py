@@ -37,7 +37,7 @@ def other_table(engine: Engine) -> Iterator[Catalog]:
     catalog.client.delete_table(TableName=catalog.table)
 
 
-def test_a_table_can_be_used_once_it_is_made_and_is_gone_once_it_is_deleted(
+def test_creation_waits_for_the_table_and_deletion_until_it_is_gone(
     no_table: Catalog,
 ) -> None:
     """create_table waits until it can be used, delete_table until it is deleted."""

@@ -134,7 +134,7 @@ def test_a_query_has_the_attributes_of_the_conventions(catalog: Catalog, spans: 
     }
 
 
-def test_capacity_is_told_apart_by_table_and_index(spans: Spans) -> None:
+def test_capacity_is_reported_by_table_and_index(spans: Spans) -> None:
     """As in the service's ConsumedCapacity; the offline table charges like the service."""
     catalog = offline_catalog()
     with catalog.trace() as trace:
@@ -271,7 +271,7 @@ def test_a_request_without_an_answer_has_the_name_of_the_exception(spans: Spans)
 # -- The parent of a span -------------------------------------------------------------------------
 
 
-def test_the_parent_is_the_span_of_whoever_asked(catalog: Catalog, spans: Spans) -> None:
+def test_the_parent_is_the_span_of_the_caller(catalog: Catalog, spans: Spans) -> None:
     """Without a parent, the request begins a trace."""
     trace_requests(catalog, spans.provider)
     with spans.tracer.start_as_current_span("page") as page:

@@ -211,7 +211,7 @@ def _ids(catalog: Catalog, question: Question, after: str | None) -> list[int]:
 
 
 @moving
-def test_paging_goes_on_where_the_title_at_the_cursor_was_deleted(
+def test_paging_continues_after_a_deletion_of_the_title_at_the_cursor(
     catalog: Catalog, question: Question
 ) -> None:
     """A cursor is a place in the order, not a title."""
@@ -232,7 +232,7 @@ def _size(question: Question) -> int:
 
 
 @moving
-def test_paging_goes_on_where_titles_came_beside_the_cursor(
+def test_paging_continues_after_insertions_next_to_the_cursor(
     catalog: Catalog, question: Question
 ) -> None:
     """New titles before the cursor are not seen, those after it are seen once."""
@@ -360,7 +360,7 @@ def test_a_cursor_of_another_limit_kind_table_or_secret_is_refused(
 
 
 @questions
-def test_a_cursor_goes_on_in_every_handle_with_the_same_secret(
+def test_a_cursor_is_valid_in_every_handle_with_the_same_secret(
     engine: Engine, tied_catalog: Catalog, sent: Sent, question: Question
 ) -> None:
     """Another process may serve the next page."""

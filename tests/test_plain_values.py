@@ -44,7 +44,7 @@ def test_every_field_and_extra_of_a_title_can_be_given_back_to_it(title: Movie |
 
 
 @given(full_titles())
-def test_a_title_is_made_anew_of_what_it_gives(title: Movie | TVShow) -> None:
+def test_a_title_can_be_made_from_its_own_values(title: Movie | TVShow) -> None:
     """From its fields and extras, from its JSON, and with tuples instead of lists anywhere."""
     there = title.to_json()
     read = {name: getattr(title, name, there[name]) for name in there}
@@ -278,7 +278,7 @@ def test_what_would_lose_something_is_refused_with_the_conversion(
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0][:60],
 )
-def test_no_conversion_is_named_where_none_helps(value: Any) -> None:
+def test_no_conversion_is_suggested_if_none_helps(value: Any) -> None:
     """For a value of the right type but out of range, or of an unrelated type."""
     wanted = int if type(value) is int else list if type(value) is list else type(value)
     assert how_to_convert(value, wanted if type(value) in (int, float, str, list) else bool) == ""

@@ -137,7 +137,7 @@ def test_a_title_that_stays_as_it_is_is_not_written(title: Movie) -> None:
 
 
 @given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=12, unique_by=lambda t: t.key))
-def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
+def test_slots_stay_without_gaps_after_any_deletion(some: list[Movie]) -> None:
     """After each deletion, the slots of a shard are 0 to total - 1, one for each title."""
     table: Table = {}
     for title in some:
@@ -238,7 +238,7 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
 
 
 @pytest.mark.parametrize("version", [0, 1, 5])
-def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
+def test_a_missing_title_has_no_version(version: int) -> None:
     """A missing tally has version 0; a title must exist to be unchanged."""
     there = {codec.VERSION: number(version)} if version else {"title": text("Up")}
     other = {codec.VERSION: number(version + 1)}

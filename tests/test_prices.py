@@ -193,7 +193,7 @@ def test_a_utilisation_outside_its_bounds_is_refused(utilisation: float) -> None
 
 
 @pytest.mark.parametrize("rate", [-1.0, 1.1e18, float("inf"), float("nan")])
-def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+def test_an_invalid_rate_is_refused(rate: float) -> None:
     """0 or more calls per second."""
     with pytest.raises(InvalidArgumentError, match="per_second"):
         prices.bill([Calls(rate)])
@@ -220,7 +220,7 @@ def test_prices_can_be_taken_from_a_file_and_put_in_one(region: str) -> None:
     "change",
     [{"million_reads": "0.1"}, {"gb_month": -1}, {"read_hour": True}, {"region": 5}, {"other": 1}],
 )
-def test_prices_that_are_none_are_refused(change: dict[str, Any]) -> None:
+def test_invalid_prices_are_refused(change: dict[str, Any]) -> None:
     """Each price is a number, 0 or more; none is missing and none is unknown."""
     record = {**asdict(prices.DEFAULT_PRICES), **change}
     with pytest.raises(InvalidArgumentError):

@@ -75,7 +75,7 @@ def ideal_seconds(throughput: Throughput, burst: float) -> float:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_load_goes_on_at_the_pace_of_whatever_table(
+def test_a_load_continues_at_the_pace_of_any_table(
     seed: int, provisioned: Any, titles: list[AnyTitle]
 ) -> None:
     """One run, complete, without losses, and not much slower than the table's units allow.
@@ -131,7 +131,7 @@ def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), True, "10"])
-def test_a_pace_that_is_none_is_refused(wrong: Any, engine: Engine) -> None:
+def test_an_invalid_pace_is_refused(wrong: Any, engine: Engine) -> None:
     """By name, before anything is sent."""
     catalog = engine.catalog()
     with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match="write_units"):
@@ -242,7 +242,7 @@ def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
         (15_480, "about 4.3 h left"),
     ],
 )
-def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
+def test_durations_are_readable(seconds: float | None, text: str) -> None:
     """Seconds, minutes or hours."""
     assert left(seconds) == text
 

@@ -245,7 +245,7 @@ def test_a_bad_argument_is_refused_and_nothing_is_sent(
 
 @pytest.mark.parametrize("catalog", [None, "films", 5, Catalog], ids=repr)
 @pytest.mark.parametrize("name", ap.PATTERNS)
-def test_what_is_no_catalog_is_refused(name: str, catalog: Any) -> None:
+def test_an_argument_other_than_a_catalog_is_refused(name: str, catalog: Any) -> None:
     """The first argument of every function is a `Catalog`."""
     with pytest.raises(InvalidArgumentError, match=r"^catalog must be") as caught:
         ap.PATTERNS[name].function(catalog, **CALLS[name])
@@ -400,7 +400,7 @@ def foreign_catalog(engine: Engine) -> Iterator[Catalog]:
 
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
-def test_a_table_of_another_schema_is_an_error_of_ours(
+def test_a_table_of_another_schema_is_an_error_of_the_package(
     engine: Engine, foreign_catalog: Catalog, name: str
 ) -> None:
     """Nothing is written, and its rejection is translated; moto does not give the reason."""
@@ -410,7 +410,7 @@ def test_a_table_of_another_schema_is_an_error_of_ours(
     assert foreign_catalog.client.scan(TableName=foreign_catalog.table)["Count"] == 0
 
 
-def test_a_table_of_another_schema_is_not_taken_for_ours(foreign_catalog: Catalog) -> None:
+def test_a_table_of_another_schema_is_not_accepted(foreign_catalog: Catalog) -> None:
     """Creation is safe to repeat only for tables of this model."""
     with pytest.raises(errors.SchemaMismatchError, match="'somebody-elses'"):
         create_table(foreign_catalog)

@@ -201,7 +201,7 @@ def test_the_name_that_examples_use_is_only_for_handles(silent: Catalog) -> None
 
 
 @pytest.mark.parametrize("region", ["eu west 1", "eu-west-1\n", "http://x", "-a", "a" * 64, "eü"])
-def test_a_region_that_is_none_is_a_setting(region: str) -> None:
+def test_an_invalid_region_is_a_configuration_error(region: str) -> None:
     """Like an invalid endpoint: the error is in the settings, not in the caller's code."""
     with pytest.raises(ConfigurationError, match="region must be"):
         Catalog("films", region=region)

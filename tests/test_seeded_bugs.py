@@ -167,7 +167,7 @@ LOST = Fault("lost_answer", at=[1], operations=["TransactWriteItems"])
 HER = movie(1, 18, popularity=1)
 
 
-def test_without_a_token_own_writes_are_taken_for_somebody_elses(
+def test_without_a_token_own_writes_are_taken_for_a_rivals(
     table: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writes are applied, completely and counted once; only their outcome is wrong.

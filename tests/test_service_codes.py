@@ -122,7 +122,7 @@ def test_a_code_decides(code: str, ours: type[CatalogError]) -> None:
         assert "REQ1" in str(error)
 
 
-def test_what_botocore_tries_again_for_is_throttled_or_ill_here() -> None:
+def test_what_botocore_retries_is_throttled_or_unavailable_here() -> None:
     """The sets here include botocore's."""
     own_try = {"TransactionInProgressException"}
     throttled = set(vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]) - own_try
@@ -139,7 +139,7 @@ def test_no_code_is_in_two_sets() -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 @pytest.mark.parametrize("code", ["SomethingNewException", "503", ""])
-def test_a_failing_service_is_ill_whatever_it_calls_it(code: str, status: int) -> None:
+def test_a_failing_service_is_unavailable_for_any_code(code: str, status: int) -> None:
     """A status of 500 or more is an outage, with or without a body."""
     assert type(translate(refusal(code, status), "films")) is UnavailableError
 
@@ -217,7 +217,7 @@ def answering(answer: Answer) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
-def test_whatever_answers_at_the_endpoint_has_a_class(answer: Answer) -> None:
+def test_every_answer_of_the_endpoint_has_a_class(answer: Answer) -> None:
     """In a message of one short line.
 
     A response that is not DynamoDB's has none of its error classes: a page with status 403 says

@@ -216,7 +216,7 @@ def shown(figures: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])
-def test_a_time_to_drain_that_is_none_is_found_at_the_start(said: str) -> None:
+def test_an_invalid_time_to_drain_is_found_at_the_start(said: str) -> None:
     """Not at SIGTERM, when a timer would reject it and current requests would be interrupted."""
     environment = environment_without_aws() | {"CATALOG_DRAIN_SECONDS": said}
     command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE]

@@ -79,13 +79,13 @@ def longest_status(app: Served, seconds: float = SECONDS) -> float:
 
 
 @pytest.mark.parametrize("what", STOPPING)
-def test_clients_that_stop_hold_nobody_up(app: Served, what: str) -> None:
+def test_clients_that_stop_delay_no_others(app: Served, what: str) -> None:
     """Forty of them, at any point of a request."""
     with connections(app, CLIENTS, STOPPING[what]):
         assert longest_status(app) < SOON
 
 
-def test_clients_that_drip_hold_nobody_up(app: Served) -> None:
+def test_clients_that_drip_delay_no_others(app: Served) -> None:
     """They send a byte now and then."""
     with connections(app, CLIENTS, b"") as opened:
         dripping = threading.Event()
@@ -106,7 +106,7 @@ def test_clients_that_drip_hold_nobody_up(app: Served) -> None:
             thread.join()
 
 
-def test_clients_that_read_nothing_hold_nobody_up(app: Served) -> None:
+def test_clients_that_read_nothing_delay_no_others(app: Served) -> None:
     """They request page after page of metrics, and read none of the answers."""
     with connections(app, CLIENTS, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 20):
         time.sleep(1)
@@ -180,7 +180,7 @@ def test_a_connection_that_waits_for_its_next_request_is_kept(impatient: Served)
         assert not is_closed(silent, 1.5)
 
 
-def test_more_connections_than_there_is_room_for_stop_nobody(impatient: Served) -> None:
+def test_more_connections_than_places_delay_no_others(impatient: Served) -> None:
     """The ones idle for longest are closed first: four times fifty of them."""
     with connections(impatient, 200, HALF_A_HEADER):
         assert longest_status(impatient) < SOON
@@ -336,7 +336,7 @@ def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
     assert memory(pids) - before < 60
 
 
-def test_a_client_that_waits_to_be_told_sends_nothing(app: Served) -> None:
+def test_a_client_that_waits_for_permission_sends_nothing(app: Served) -> None:
     """It gets the answer immediately, instead of the permission to continue."""
     with socket.create_connection((HOST, app.port), 30) as connection:
         connection.sendall(head_of("Expect: 100-continue", f"Content-Length: {50 * MEGABYTE}"))
@@ -391,7 +391,7 @@ def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None
         assert received.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_large_body_for_a_path_that_takes_none_is_answered_by_the_application(
+def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(
     app: Served,
 ) -> None:
     """As the application did before: 404 and 405 come first."""

@@ -253,7 +253,7 @@ def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStre
     assert changes(event) == []
 
 
-def test_items_of_others_are_passed_over(streaming: tuple[Catalog, TableStream]) -> None:
+def test_foreign_items_are_ignored(streaming: tuple[Catalog, TableStream]) -> None:
     """Including keys that look like titles', and binary values."""
     catalog, stream = streaming
     for pk, sk in (("USER#1", "USER#1"), ("TITLE#game#1", "TITLE#game#1"), ("TITLE#movie#01", "A")):
@@ -296,7 +296,7 @@ EVENTS: dict[str, tuple[AnyTitle | None, AnyTitle | None]] = {
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_image_that_is_not_there_is_not_taken_for_no_title(view: str, name: str) -> None:
+def test_a_missing_image_does_not_mean_a_missing_title(view: str, name: str) -> None:
     """A change is exact, or the required view type is named."""
     full = record_of(name, *EVENTS[name])
     record = copy.deepcopy(full)
@@ -421,7 +421,7 @@ def test_a_title_whose_id_is_not_its_keys_is_unreadable() -> None:
         changes([record])
 
 
-def test_unreadable_titles_may_be_told_of_and_passed_over() -> None:
+def test_unreadable_titles_may_be_reported_and_skipped() -> None:
     """The others are returned."""
     told: list[tuple[Any, Exception]] = []
     on_unreadable: Callable[..., None] = lambda *each: told.append(each)  # noqa: E731

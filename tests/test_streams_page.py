@@ -122,7 +122,7 @@ def test_each_new_title_is_mailed_once(
     ]
 
 
-def test_a_batch_that_fails_goes_on_where_it_failed(
+def test_a_failed_batch_resumes_where_it_failed(
     streaming: tuple[Catalog, TableStream], topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mails that were sent are not sent again, and the others are."""

@@ -343,7 +343,7 @@ def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> Non
 # --- batches that are read
 
 
-def test_fewer_keys_are_progress_also_where_none_of_them_has_an_item(catalog: Catalog) -> None:
+def test_fewer_keys_are_progress_even_if_none_has_an_item(catalog: Catalog) -> None:
     """A batch of missing titles that is processed key by key does not mean a throttled table."""
     asked: list[int] = []
 
@@ -393,9 +393,7 @@ def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine
 
 
 @pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem", "BatchGetItem"])
-def test_long_work_goes_on_whichever_request_is_refused_for_minutes(
-    operation: str, engine: Engine
-) -> None:
+def test_long_work_continues_after_minutes_of_throttling(operation: str, engine: Engine) -> None:
     """Reads as well as writes: a verification, a repair, a migration and a load."""
     if engine.name == "moto" and has_dynoxide() and operation != "GetItem":
         pytest.skip("refused before an engine is asked, and dynoxide is faster")

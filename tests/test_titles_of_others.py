@@ -153,7 +153,7 @@ def test_it_can_be_changed_and_deleted_as_any_other(stocked: Catalog, form: str)
     assert verify(stocked).is_clean
 
 
-def test_a_title_gone_again_is_not_made_anew_by_a_repair() -> None:
+def test_a_deleted_title_is_not_created_by_a_repair() -> None:
     """The repair requires that the item still exists, even if it had no version."""
     catalog = MemoryCatalog()
     put(catalog, PUT)
@@ -189,7 +189,7 @@ OPTIONAL: Final = tuple(n for n in KNOWN if not Movie.fields[n].required)
         st.sampled_from(({"SS": ["b", "a"]}, {"N": "7"}, {"M": {"_x": {"L": []}}}, {"S": ""})),
     ),
 )
-def test_whatever_form_says_the_same_is_the_same_title(
+def test_equivalent_forms_are_the_same_title(
     left_out: set[str],
     order: list[str],
     number: tuple[str, str],

@@ -179,7 +179,7 @@ def test_a_title_that_gets_too_large_is_refused_and_stays() -> None:
     assert "tagline" not in ap.get_title(catalog, *HEAT.key).extra
 
 
-def test_a_title_that_is_not_there_is_not_made() -> None:
+def test_a_missing_title_is_not_created() -> None:
     """Nothing is written."""
     catalog = offline_catalog()
     with pytest.raises(TitleNotFoundError):

@@ -214,7 +214,7 @@ def test_the_environment_says_something_wrong(name: str, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("url", ENDPOINTS)
-def test_an_endpoint_is_none(url: str) -> None:
+def test_an_invalid_endpoint_is_a_configuration_error(url: str) -> None:
     """By option, by both variables and in the profile: the value and its source are shown."""
     refused(run({}, "--endpoint-url", url), "endpoint_url must be a URL")
     for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
@@ -254,7 +254,7 @@ def test_a_login_that_ran_out_says_how_to_log_in_again(
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_proxy_is_none(proxy: str) -> None:
+def test_an_invalid_proxy_is_a_configuration_error(proxy: str) -> None:
     """It is a setting, too; an unreachable proxy is a network error."""
     refused(run({"http_proxy": proxy, "AWS_ENDPOINT_URL": "http://films.test"}), "")
     gone = run(
@@ -268,7 +268,7 @@ def test_a_proxy_is_none(proxy: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "junk"])
-def test_certificates_are_none(name: str, tmp_path: Path) -> None:
+def test_invalid_certificates_are_a_configuration_error(name: str, tmp_path: Path) -> None:
     """The service is not at fault, though the error would occur only with a request."""
     path = tmp_path / name
     if name == "folder":
