@@ -118,7 +118,7 @@ def test_every_field_takes_what_says_the_same(kind: Kind, name: str) -> None:
 
 
 def test_what_boto3_gives_is_the_record_again() -> None:
-    """Its resources return every number as a Decimal, and DynamoDB shortens 7.0."""
+    """Its resources give every number as a Decimal, and DynamoDB trims 7.0."""
     given_back = {
         "popularity": Decimal(7),
         "vote_average": Decimal("8.1"),

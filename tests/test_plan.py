@@ -250,7 +250,7 @@ def test_a_missing_title_has_no_version(version: int) -> None:
 
 @given(genre_lists, genre_lists)
 def test_only_what_changes_is_counted(old: list[int], new: list[int]) -> None:
-    """A change of genres decrements the count of each removed one, and increments each new one."""
+    """A change of genres counts one down for each that goes, one up for each that comes."""
     fields = {"id": 1, "title": "Up", "popularity": 1, "vote_average": 1, "vote_count": 1}
     before, after = (Movie(**fields, genre_ids=genres) for genres in (old, new))
     updates = [

@@ -172,7 +172,7 @@ def test_what_cannot_be_an_attribute_is_refused_before_anything_is_sent(
 
 
 def test_a_title_that_gets_too_large_is_refused_and_stays() -> None:
-    """This depends on its other attributes, so it is known only after the read."""
+    """That depends on what else it has, so it is known only when the title was read."""
     catalog = offline_catalog([HEAT.replace(overview="x" * 300_000)])
     with pytest.raises(InvalidTitleError, match="DynamoDB holds"):
         ap.update_title(catalog, *HEAT.key, tagline="y" * 120_000)
