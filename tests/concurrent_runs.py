@@ -189,5 +189,5 @@ def _finish(catalog: Catalog, histories: Histories, contested: Sequence[TitleKey
             histories.violations.append(f"{counted} titles of {kind} are counted of {expected}")
     for title in SETTLED:
         if ap.get_title(catalog, *title.key, consistent=True) != title:
-            histories.violations.append(f"{title!r} changed, and nobody changed it")
+            histories.violations.append(f"{title!r} changed without a write")
     return histories

@@ -91,7 +91,7 @@ class Worker:
         return self.was_killed()
 
     def was_killed(self) -> bool:
-        """Wait for its end; return whether it was killed, by itself or by this process."""
+        """Wait for its end; return whether it was killed, by either process."""
         code = self._process.wait(PATIENCE)
         if code not in (0, KILLED):
             self._fail()
@@ -105,7 +105,7 @@ class Worker:
             time.sleep(0.01)
 
     def finish(self) -> None:
-        """Let it complete the current operation, then end."""
+        """End it after the current operation."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         assert not self.was_killed()

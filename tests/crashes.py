@@ -222,7 +222,7 @@ class Crashes:
         table = dump(catalog)
         deadline = time.monotonic() + PATIENCE
         while table != before:
-            assert time.monotonic() < deadline, "nobody writes, and the table changes"
+            assert time.monotonic() < deadline, "the table changes without a writer"
             report, before, table = verify(catalog), table, dump(catalog)
         assert not report.undecided
         self.figures.find([*map(str, report.findings), *_wrong_counts(catalog, table)])
@@ -317,7 +317,7 @@ def main() -> None:
 def table_of(figures: Figures) -> list[tuple[str, object]]:
     """Return the figures as rows of a table."""
     return [
-        ("what", "how often"),
+        ("what", "times"),
         ("---", "---"),
         *((f"killed: {what}", times) for what, times in sorted(figures.kills.items())),
         ("killed in all", figures.kills.total()),

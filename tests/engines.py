@@ -1,7 +1,7 @@
 """The engines for tests.
 
 moto runs in this process and is lenient; tests put a strict client in front of it. dynoxide is a
-separate program and strict by itself. If its binary is not available, its tests are skipped with a
+separate program, and strict. If its binary is not available, its tests are skipped with a
 message. Answers of dynoxide are parsed with orjson if that is installed, those of moto never.
 Tests marked `in_memory` also run on a table in memory.
 """

@@ -62,11 +62,11 @@ from catalog_model.testing import (
 )
 
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
-REFUSED: Final = "a refused write is refused with reason, and is not there"
+REFUSED: Final = "a refused write is refused for a reason, and is not applied"
 UNKNOWN: Final = "a write without an answer is there whole or not at all"
 REPORTED: Final = "a load reports what it did"
 CAUSED: Final = "an error is ours, and has a cause"
-BEHIND: Final = "a stale index is exactly so many writes behind"
+BEHIND: Final = "a stale index is exactly the declared number of writes behind"
 IN_STEP: Final = "everything in the table follows from its titles, and verify says so"
 
 LENGTH: Final = 80

@@ -262,7 +262,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first history")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--runs", type=int, default=30, help="of callers that meet")
-    parser.add_argument("--kills", type=int, default=100, help="at the least")
+    parser.add_argument("--kills", type=int, default=100, help="at least")
     given = parser.parse_args()
     os.environ.update(DUMMY)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -195,7 +195,7 @@ def test_a_table_is_made_and_deleted_once_after_a_retry_or_an_error(
                 table_status(sound)
 
 
-def test_a_table_that_is_not_there_is_not_deleted(engine: Engine) -> None:
+def test_a_missing_table_cannot_be_deleted(engine: Engine) -> None:
     """Deleting a missing table is an error, even if another answer came first."""
     handle = tried_twice(engine, "nowhere")
     with (

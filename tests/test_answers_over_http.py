@@ -41,7 +41,7 @@ def garble(form: str, operation: str, answer: bytes = b'{"Item": {}}') -> bytes:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("form", FORMS)
-def test_no_answer_is_tried_again(form: str, mode: str) -> None:
+def test_an_invalid_answer_is_retried(form: str, mode: str) -> None:
     """In each mode: the second response is a valid answer, and is used."""
     came = [garble(form, "GetItem"), real_answer({"Item": ITEM})]
     with serving(saying(*came)) as address, without_pauses():
@@ -80,7 +80,7 @@ OTHER_PROTOCOLS = {
     "too long": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
     "cut chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
     "no chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-    "gzip that is none": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x00",
+    "invalid gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x00",
     "status 0": b"HTTP/1.1 000 OK\r\n\r\n{}",
     "status 999": b"HTTP/1.1 999 Denied\r\n\r\n{}",
     "no status": b"HTTP/1.1 OK\r\n\r\n{}",
@@ -93,7 +93,7 @@ OTHER_PROTOCOLS = {
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", OTHER_PROTOCOLS)
-def test_another_protocol_is_no_answer(name: str, mode: str) -> None:
+def test_another_protocol_is_an_invalid_answer(name: str, mode: str) -> None:
     """A broken protocol is invalid, too; a `{}` in it does not mean that the item is missing."""
     with serving(saying(OTHER_PROTOCOLS[name])) as address, without_pauses():
         handle = handle_on(address, mode)
@@ -102,8 +102,8 @@ def test_another_protocol_is_no_answer(name: str, mode: str) -> None:
                 call(handle)
 
 
-def test_an_item_that_was_not_asked_for_is_no_answer() -> None:
-    """It may come from a cache, or from a connection whose answers are out of step."""
+def test_an_unrequested_item_is_an_invalid_answer() -> None:
+    """It may come from a cache, or from a connection with shifted answers."""
     other: AnyTitle = movie(2, 18)
     item = codec.encode_title(other, version=7, slot=0)
     batch = {"Responses": {"titles": [item]}, "UnprocessedKeys": {}}
@@ -143,7 +143,7 @@ def test_an_answer_is_believed(name: str) -> None:
         assert ap.get_title(handle_on(address), *HER.key) == HER
 
 
-def test_a_request_of_somebody_else_is_left_alone() -> None:
+def test_requests_of_other_code_are_unchanged() -> None:
     """Requests outside the handle get their answers unchanged, even through the same client."""
     with serving(saying(response(PAGE))) as address:
         catalog = handle_on(address)

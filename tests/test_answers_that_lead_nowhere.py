@@ -36,7 +36,7 @@ CALLS: Final[dict[str, Call]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
-def test_an_error_is_none_less_with_status_200(name: str, code: str) -> None:
+def test_an_error_with_status_200_is_an_error(name: str, code: str) -> None:
     """A gateway that loses the status passes on an error, which does not mean a missing title."""
     error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Try later."}
     with (
@@ -48,7 +48,7 @@ def test_an_error_is_none_less_with_status_200(name: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("last", [{}, ITEM])
-def test_pages_without_end_are_no_answer(last: dict[str, Any]) -> None:
+def test_endless_pages_are_invalid_answers(last: dict[str, Any]) -> None:
     """The next page starts from a key, and from a different one than the last page."""
     page = real_answer({**PAGE, "LastEvaluatedKey": last})
     calls: dict[Call, tuple[bytes, ...]] = {verify: (NO_TALLIES, page), CALLS["list"]: (page,)}

@@ -246,7 +246,7 @@ def test_a_table_that_is_well_is_always_asked(outcomes: list[Outcome]) -> None:
     assert breaker.state is State.CLOSED
 
 
-def test_the_pauses_grow_while_no_try_succeeds_and_start_anew_once_one_has() -> None:
+def test_pauses_grow_while_probes_fail_and_restart_after_a_success() -> None:
     """From half a second to eight."""
     clock = Clock()
     breaker = opened(clock)
@@ -413,7 +413,7 @@ def test_what_is_asked_about_the_table_itself_is_not_guarded() -> None:
     assert guard.breaker.state is State.OPEN
 
 
-def test_every_place_is_given_back_however_a_request_ends() -> None:
+def test_every_place_is_returned_after_any_outcome() -> None:
     """After an answer, any error, or a rejection by the breaker."""
     clock = Clock()
     guard = guard_of(clock, places=1)

@@ -100,7 +100,7 @@ def test_pages_can_be_walked(reader: CommandLine) -> None:
     assert walked == [title.to_json() for title in titles]
 
 
-def test_a_table_tells_on_stderr_how_the_list_goes_on(reader: CommandLine) -> None:
+def test_a_table_prints_the_next_cursor_on_stderr(reader: CommandLine) -> None:
     """So that stdout contains only titles; on the last page there is no hint."""
     result = reader("list-titles", "movie", "--limit", "2")
     following = ap.list_titles(reader.catalog, "movie", limit=2).next
@@ -125,7 +125,7 @@ def test_a_table_in_a_pipe_is_as_wide_as_it_needs_to_be(reader: CommandLine) -> 
     assert name in reader.done("find-titles-by-name", "movie", "dr")
 
 
-def test_titles_that_are_not_there_are_told_in_their_place(reader: CommandLine) -> None:
+def test_missing_titles_are_shown_in_their_place(reader: CommandLine) -> None:
     """As null in JSON, by key in a table; this is a result, not an error."""
     words = ["get-titles", "movie:34", "tv:999", "movie:34"]
     alien = ap.get_title(reader.catalog, "movie", 34).to_json()

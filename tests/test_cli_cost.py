@@ -209,14 +209,14 @@ def test_nothing_of_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- notes
 
 
-def test_a_page_that_is_not_full_is_told(one_movie: list[str]) -> None:
+def test_a_page_that_is_not_full_has_a_note(one_movie: list[str]) -> None:
     """It costs less than a full page; full pages have no note."""
     note = "list-titles movie: finds 1 title, not 20; with more of them a call costs more."
     assert note in priced({"list-titles movie": 1}, *one_movie)["notes"]
     assert len(priced({"list-titles movie --limit 1": 1}, *one_movie)["notes"]) == 3
 
 
-def test_a_write_that_changes_nothing_is_told(one_movie: list[str]) -> None:
+def test_a_write_that_changes_nothing_has_a_note(one_movie: list[str]) -> None:
     """It only reads, which may not be intended."""
     text = "update-popularity movie 34 7"
     found = priced({text: 1}, *one_movie)
@@ -307,7 +307,7 @@ def test_prices_are_taken_from_a_file(tmp_path: Path, one_movie: list[str]) -> N
     ],
 )
 @pytest.mark.usefixtures("in_samples")
-def test_what_is_wrong_is_told(words: list[str], code: int, message: str) -> None:
+def test_mistakes_are_reported(words: list[str], code: int, message: str) -> None:
     """With the exit code for it, and nothing on stdout."""
     result = run(*words)
     assert (result.exit_code, result.stdout) == (code, ""), result.output
@@ -326,7 +326,7 @@ def test_what_is_wrong_is_told(words: list[str], code: int, message: str) -> Non
         "count-titles --colour red",
     ],
 )
-def test_wrong_arguments_are_told_as_by_the_command_of_the_pattern(text: str) -> None:
+def test_wrong_arguments_have_the_message_of_the_patterns_command(text: str) -> None:
     """The same usage and message; the pattern and its example are shown, too."""
     name, *words = shlex.split(text.replace("_", "-"))
     own = CliRunner().invoke(program, [name, *words]).stderr.rstrip("\n")

@@ -54,7 +54,7 @@ def test_an_operator_tags_only_where_that_was_said() -> None:
 @pytest.mark.parametrize(
     "words", [("--role", "reader"), ("--patterns", "get-title"), ("--role", "operator")]
 )
-def test_anybody_may_be_let_ask_how_the_table_is(words: tuple[str, ...]) -> None:
+def test_any_role_may_be_allowed_to_describe_the_table(words: tuple[str, ...]) -> None:
     """An operator always may, so the statement is not duplicated."""
     *_, table = printed(*words, "--arn", ARN, "--health")["Statement"]
     without = printed(*words, "--arn", ARN)["Statement"]

@@ -158,7 +158,7 @@ def test_a_mistake_is_one_line_and_a_code(
         ("serve --endpoint-url http://127.0.0.1:1", "serve has its own endpoint"),
     ],
 )
-def test_wrong_usage_is_told_with_the_right_one(words: str, message: str) -> None:
+def test_wrong_usage_is_answered_with_the_right_one(words: str, message: str) -> None:
     """The exit code is 2, before anything is sent."""
     result = NOWHERE(*words.split())
     assert (result.exit_code, result.stdout) == (2, "")
@@ -240,7 +240,7 @@ def test_a_table_can_be_provisioned(local_engine: Engine) -> None:
     assert status["billing_mode"] == "PROVISIONED"
 
 
-def test_another_table_is_told_apart(local_engine: Engine) -> None:
+def test_a_table_with_another_schema_is_distinguished(local_engine: Engine) -> None:
     """`status` reports the difference, `create` does not change the table."""
     cli = CommandLine(local_engine)
     cli.catalog.client.create_table(

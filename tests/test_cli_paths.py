@@ -141,7 +141,7 @@ def can_read_all(path: Path) -> bool:
 
 @pytest.mark.parametrize("make", UNREADABLE, ids=range(len(UNREADABLE)))
 @pytest.mark.parametrize("option", READING)
-def test_a_file_to_read_is_none(
+def test_an_unreadable_file_is_an_error(
     cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     """Nothing is written to the table, and the message contains the path."""
@@ -155,7 +155,7 @@ def test_a_file_to_read_is_none(
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
-def test_a_file_to_keep_is_none(
+def test_an_unwritable_file_is_an_error(
     cli: CommandLine, make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     """Before anything is started."""

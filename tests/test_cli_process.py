@@ -197,7 +197,7 @@ def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
     assert (process.returncode, printed, told.strip()) == (130, "", "Interrupted.")
 
 
-def test_the_version_is_told(cli: CommandLine) -> None:
+def test_the_version_is_printed(cli: CommandLine) -> None:
     """Without a table."""
     done = run(cli, "--version")
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["catalog-model,", "version"])
@@ -326,7 +326,7 @@ def test_serve_says_when_its_port_is_taken() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_serve_ends_where_nobody_can_be_told_how_to_reach_it() -> None:
+def test_serve_ends_if_its_address_cannot_be_printed() -> None:
     """Its engine ends as well."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

@@ -174,7 +174,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full
 
 @needs_full
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_ends_alike_whatever_its_streams_are(programs: Programs, command: str) -> None:
+def test_a_command_ends_the_same_way_with_any_streams(programs: Programs, command: str) -> None:
     """Closed is like /dev/null, a gone reader ends the output, and a full stdout is 255."""
     is_explained = command.startswith("explain ")
     hold(programs, words_of(command), STATES[1:3] if is_explained else STATES)

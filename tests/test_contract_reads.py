@@ -308,7 +308,7 @@ def test_titles_released_between_two_days_include_both_days(asking: Asking) -> N
     asking.holds(st.tuples(release_questions(asking.reference), limits), law)
 
 
-def test_names_are_found_by_their_beginning_however_it_is_written(asking: Asking) -> None:
+def test_names_are_found_by_any_spelling_of_their_prefix(asking: Asking) -> None:
     """Ignoring case, accents and punctuation, sorted by name."""
 
     def law(question: tuple[dict[str, Any], int]) -> None:

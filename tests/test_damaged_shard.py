@@ -218,7 +218,7 @@ def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
     assert verify(catalog).is_clean
 
 
-def test_a_version_that_is_none_is_refused_by_name(catalog: Catalog) -> None:
+def test_an_invalid_version_is_refused_by_name(catalog: Catalog) -> None:
     """No condition on it could hold, so nothing is sent."""
     fill(catalog, 8)
     alter(catalog, keys.title_key(TitleKey("movie", 8)), _version={"N": "1.5"})

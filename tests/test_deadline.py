@@ -360,7 +360,7 @@ def test_the_environment_says_the_deadline(
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-2", "nan", "inf", "1e999", "5s"])
-def test_a_deadline_of_the_environment_that_is_none_is_refused(
+def test_an_invalid_deadline_in_the_environment_is_refused(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     """With its name and value."""

@@ -70,7 +70,7 @@ def test_every_stage_starts_from_the_one_base_and_the_last_is_the_application() 
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_an_image_is_run_by_a_numbered_nobody_without_a_shell(name: str) -> None:
+def test_an_image_runs_as_a_numbered_unprivileged_user_without_a_shell(name: str) -> None:
     """Kubernetes rejects a named user, who may be root; a shell would not pass on SIGTERM."""
     found = stages()
     stage = found[name]
@@ -194,7 +194,7 @@ def environments() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("where", environments())
-def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(where: str) -> None:
+def test_every_variable_is_used_and_none_is_a_secret(where: str) -> None:
     """Apparent secrets are dummies for an engine that does not check them."""
     values = environments()[where]
     assert set(values) <= variables_read() | UNDERSTOOD_BY_BOTOCORE

@@ -107,7 +107,7 @@ def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
 
 
 @each_pod
-def test_a_pod_is_somebody_in_aws_and_nobody_in_kubernetes(pod: str) -> None:
+def test_a_pod_has_a_role_in_aws_and_no_token_in_kubernetes(pod: str) -> None:
     """Its account names an IAM role, and gets no token for the cluster."""
     spec = PODS[pod]["spec"]
     account = FOUND[f"ServiceAccount/{spec['serviceAccountName']}"]
@@ -182,7 +182,7 @@ def variables_of(container: Any) -> dict[str, str]:
 
 
 @each_container
-def test_every_variable_is_one_that_somebody_reads_and_none_is_a_secret(name: str) -> None:
+def test_every_variable_is_used_and_none_is_a_secret(name: str) -> None:
     """Credentials come from the role."""
     literals = kustomizations()["common"]["configMapGenerator"][0]["literals"]
     shared = dict(literal.split("=", 1) for literal in literals)

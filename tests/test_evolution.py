@@ -124,7 +124,7 @@ def answers(catalog: Catalog, some: list[AnyTitle]) -> list[Any]:
 
 
 @pytest.mark.parametrize("age", ["old", "mixed"])
-def test_every_read_answers_the_same_whatever_the_version(
+def test_every_read_returns_the_same_for_all_versions(
     filled: Catalog, some: list[AnyTitle], age: Age
 ) -> None:
     """For a table of version 1, a mixed one, and a current one; no read writes."""
@@ -260,7 +260,7 @@ def assert_refused(catalog: Catalog, write: Write, title: AnyTitle) -> None:
     words = f"is of version {CURRENT + 1}, this code writes version {CURRENT}"
     with catalog.trace() as trace, pytest.raises(SchemaMismatchError, match=words):
         write(catalog, title)
-    assert len(trace) <= 4, "it was not tried again"
+    assert len(trace) <= 4, "it was not retried"
     assert _items(catalog) == before
 
 

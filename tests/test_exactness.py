@@ -145,7 +145,7 @@ def test_any_record_survives_the_codec(drawn: tuple[Movie | TVShow, str]) -> Non
 
 @settings(max_examples=scaled(300))
 @given(any_title)
-def test_no_attribute_of_a_record_is_one_of_ours(drawn: tuple[Movie | TVShow, str]) -> None:
+def test_no_attribute_of_a_record_is_one_of_the_package(drawn: tuple[Movie | TVShow, str]) -> None:
     """A record's attributes never begin with a single ``_``, and no two share a name."""
     title, _ = drawn
     item = codec.encode_title(title, version=41, slot=5)
@@ -265,7 +265,7 @@ def test_the_form_tells_keys_order_and_types_where_they_differ(
 
 
 @pytest.mark.parametrize("text", ["7", "7.0", "7.000", "7E0", "7E+0", "0.7E1", "70E-1", "+7"])
-def test_a_number_has_the_type_the_model_says_whatever_text_the_engine_gives(text: str) -> None:
+def test_a_number_has_the_type_in_the_model_for_any_text_of_the_engine(text: str) -> None:
     """``7`` is a float in a field of floats, and whole in a field of whole numbers."""
     item = codec.encode_title(Movie.from_json(_record()), version=1, slot=0)
     for name in ("popularity", "vote_average", "vote_count"):

@@ -209,7 +209,7 @@ def test_any_answer_reads_the_same(wire: Wire, call: str, data: st.DataObject) -
         b'{"__type": "x#ThrottlingException", "Message": "slower"}',
     ],
 )
-def test_what_is_no_answer_fails_the_same(wire: Wire, call: str, status: int, body: bytes) -> None:
+def test_invalid_answers_fail_the_same_way(wire: Wire, call: str, status: int, body: bytes) -> None:
     """Errors of the service, broken answers and foreign ones raise the same exception."""
     wire.status, wire.body = status, body
     _hold_equal(wire, call)

@@ -160,7 +160,7 @@ def test_a_conflict_names_one_action_in_the_order_of_the_actions(
     assert counted(engine, table) == 0
 
 
-def test_a_write_begins_anew_after_conflicts_and_gives_up_at_last(table: Catalog) -> None:
+def test_a_write_is_retried_after_conflicts_and_finally_gives_up(table: Catalog) -> None:
     """Eleven conflicts are survived; if every attempt has one, nothing was applied."""
     ap.put_title(table, movie(1, popularity=1))
     with inject_faults(table, [Fault("conflict", at=range(1, 12))]) as injector:
@@ -222,7 +222,7 @@ def token_seen(sent: list[str]) -> Callable[..., None]:
     return see
 
 
-def test_a_token_is_good_also_when_no_answer_came_at_all(
+def test_a_token_is_valid_even_if_there_was_no_answer(
     engine: Engine, table: Catalog, client: Any
 ) -> None:
     """The caller may send it again: it is not applied twice; a different request is rejected."""
@@ -239,7 +239,7 @@ def test_a_token_is_good_also_when_no_answer_came_at_all(
     assert counted(engine, table) == 1
 
 
-def test_a_lost_answer_of_a_write_is_never_taken_for_somebody_elses_write(
+def test_a_lost_answer_of_a_write_is_never_taken_for_a_rivals_write(
     table: Catalog,
 ) -> None:
     """A creation is not answered with "exists", nor a deletion with "does not exist"."""

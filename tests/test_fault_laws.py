@@ -99,7 +99,7 @@ def test_what_a_title_may_be_follows_from_the_answers() -> None:
     assert explained({HER}, [(delete, voted)]) == set()
 
 
-def test_a_broken_law_is_told_with_its_seed_and_its_shortest_history(
+def test_a_violation_is_reported_with_its_seed_and_its_shortest_history(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That one violates it again, and one operation less does not."""

@@ -87,7 +87,7 @@ CASES: list[tuple[Exception, type[errors.CatalogError]]] = [
 
 
 @pytest.mark.parametrize(("theirs", "ours"), CASES, ids=range(len(CASES)))
-def test_each_error_of_botocore_has_one_of_ours(
+def test_each_error_of_botocore_is_translated(
     theirs: Exception, ours: type[errors.CatalogError]
 ) -> None:
     """One tree, by what the caller can do about them."""
@@ -151,7 +151,7 @@ def test_a_write_that_loses_every_race_is_a_conflict(
 
     def lose(_: object) -> None:
         tries.append(1)
-        raise LostRaceError("somebody was faster")
+        raise LostRaceError("another writer was faster")
 
     monkeypatch.setattr(catalog.gateway, "transact", lose)
     with without_pauses(), pytest.raises(errors.ConflictError, match="movie 1"):

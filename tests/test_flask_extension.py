@@ -328,7 +328,7 @@ def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
     assert response.get_json()["error"] != NOT_SHOWN
 
 
-def test_no_error_of_the_service_is_told_as_what_cannot_be_shown() -> None:
+def test_no_error_of_the_service_is_reported_as_damaged_data() -> None:
     """All codes in botocore's description of DynamoDB."""
     model = botocore.session.get_session().get_service_model("dynamodb")
     codes = {str(shape.name) for shape in model.error_shapes}
@@ -417,7 +417,7 @@ def with_health(catalog: Catalog, **config: Any) -> Flask:
     return app
 
 
-def test_liveness_asks_nobody() -> None:
+def test_liveness_makes_no_request() -> None:
     """A process is alive without its table."""
     response = with_health(dead_catalog()).test_client().get("/-/livez")
     assert (response.status_code, response.get_json()) == (200, {"status": "alive"})
@@ -704,7 +704,7 @@ def test_importing_the_modules_brings_in_no_more_than_they_need() -> None:
 
 
 def test_what_a_guard_refuses_is_counted(catalog: Catalog) -> None:
-    """By reason; also the state of the breaker, and how often it opened."""
+    """By reason; also the state of the breaker, and how many times it opened."""
     registry = CollectorRegistry()
     app = Flask("test")
     FlaskCatalog(app, catalog=Catalog(catalog.table, client=catalog.client), registry=registry)

@@ -144,7 +144,7 @@ def test_the_configuration_goes_before_the_environment(
         FlaskCatalog(app)
 
 
-def test_readiness_goes_on_with_a_number_that_was_a_text(app: Flask) -> None:
+def test_readiness_works_with_a_number_given_as_text(app: Flask) -> None:
     """Not only for its first answer."""
     app.config.update(
         CATALOG_READY_SECONDS="0", CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT, CATALOG_DEADLINE="0.5"

@@ -223,7 +223,7 @@ def test_what_does_not_count_may_stand_anywhere(left: str, right: str, dropped: 
     ],
 )
 def test_a_name_is_found_by_what_people_type(name: str, typed: str) -> None:
-    """By its beginning, and by itself."""
+    """By its beginning, and by the whole name."""
     assert fold_name(typed)
     assert fold_name(name).startswith(fold_name(typed))
 
@@ -248,7 +248,7 @@ def test_names_that_differ_in_a_vowel_or_a_space_stay_apart(one: str, other: str
 
 
 def test_names_sort_by_what_counts(records: Any) -> None:
-    """For a whole catalogue: each name is found by itself, and by each of its prefixes."""
+    """For a whole catalogue: each name is found by all of its prefixes."""
     rng = random.Random(7)
     names = [r.get("title") or r["name"] for of_kind in records.values() for r in of_kind.values()]
     for name in names:

@@ -134,9 +134,7 @@ def test_there_are_many_classes_and_each_is_met_once() -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=name_of)
-def test_what_comes_up_in_a_request_comes_out_as_ours(
-    kind: type[Exception], raising: Raises
-) -> None:
+def test_every_exception_in_a_request_is_translated(kind: type[Exception], raising: Raises) -> None:
     """In a read and in a write: an exception of the tree, with the original as its cause."""
     theirs = made(kind)
     reads = raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), theirs)
@@ -151,7 +149,7 @@ def test_what_comes_up_in_a_request_comes_out_as_ours(
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=name_of)
-def test_what_comes_up_while_a_client_is_made_comes_out_as_ours(
+def test_every_exception_while_a_client_is_made_is_translated(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No request was sent: it is a setting, unless a network or a service failed."""
@@ -223,7 +221,7 @@ def test_what_is_no_error_of_a_request_passes_through(
     assert raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), problem) is problem
 
 
-def test_an_error_of_ours_stays_what_it_is() -> None:
+def test_an_error_of_the_package_is_not_translated() -> None:
     """It is raised unchanged."""
     for name in errors.__all__:
         ours = getattr(errors, name)("it")
@@ -232,7 +230,7 @@ def test_an_error_of_ours_stays_what_it_is() -> None:
         assert caught.value is ours
 
 
-def test_a_page_of_somebody_else_does_not_flood_the_message() -> None:
+def test_a_long_foreign_message_is_truncated() -> None:
     """Long messages are truncated."""
     page = "<p>" * 100_000
     response: Any = {"Error": {"Code": "403", "Message": page}, "ResponseMetadata": {}}

@@ -147,7 +147,7 @@ BAD: dict[str, list[Call]] = {
         put(0, 1, OLD),
         call(2, 3, "change", fields={"a": 1}),
     ],
-    "a read of what nobody wrote": [put(0, 1, OLD), get(2, 3, NEW)],
+    "a read of a value that was never written": [put(0, 1, OLD), get(2, 3, NEW)],
     "an effect before its beginning": [get(0, 1, NEW), unknown(2, 3, "put", NEW)],
     "an unknown put that shows twice": [
         unknown(0, 1, "put", NEW),

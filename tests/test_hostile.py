@@ -261,7 +261,7 @@ def test_any_request_is_answered(
     check_answer(response)
 
 
-# -- Fuzz targets -
+# -- Fuzz targets ---------------------------------------------------------------------------------
 
 TITLE_5 = '"PK": {"S": "TITLE#movie#5"}, "SK": {"S": "TITLE#movie#5"}'
 CRASHED: tuple[tuple[str, str], ...] = (

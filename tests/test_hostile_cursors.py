@@ -116,7 +116,7 @@ PLACES: tuple[Any, ...] = (
 def test_a_forged_cursor_leads_to_nothing_that_was_not_asked_for(
     attacked: Catalog, name: str
 ) -> None:
-    """Knowing the secret, as everyone knows the default one, gains an attacker nothing.
+    """An attacker who knows the secret, such as the public default, gains nothing.
 
     The partitions, and therefore the table, are those of the arguments; every returned title could
     have been returned without a cursor.

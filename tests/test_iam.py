@@ -196,7 +196,7 @@ def test_an_operator_may_what_operations_do(engine: Engine, with_tags: bool) -> 
 
 
 def test_a_service_may_tell_whether_it_is_ready_where_that_was_said(engine: Engine) -> None:
-    """The requests of `/readyz`, and nothing else on the table, besides the service's patterns."""
+    """The requests of `/readyz`, and nothing else on the table except the service's patterns."""
     catalog = engine.catalog()
     create_table(catalog)
     app = Flask("ready")
@@ -234,7 +234,7 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(engine: Engine
     assert {need.action for need in found} == set(iam.INTEGRITY_ACTIONS)
 
 
-# --- what nobody asks
+# --- requests that are never made
 
 
 FILMS = context({"TITLE#movie#1"}, {"PK", "SK"}, Select="ALL_ATTRIBUTES")
@@ -260,7 +260,7 @@ WITHIN = {"dynamodb:EnclosingOperation": frozenset({"TransactWriteItems"})}
         pytest.param(
             Need("GetItem", ARN, FILMS),
             Need("GetItem", ARN, {**FILMS, **context({"TITLE#movie#1", "USER#1"}, {"PK"})}),
-            id="another partition beside one of ours",
+            id="another partition next to an allowed one",
         ),
         pytest.param(
             Need("GetItem", ARN, FILMS),

@@ -321,7 +321,7 @@ def test_what_cannot_be_decided_is_found_and_left(
     assert dump(some) == before
 
 
-def test_what_lies_among_slots_and_is_none_hides_no_defect(some: Catalog) -> None:
+def test_a_foreign_item_among_slots_hides_no_defect(some: Catalog) -> None:
     """It is reported and left; the missing slot next to it is found and repaired."""
     vandal = Vandal(some)
     junk = ItemKey(vandal.slot_of(vandal.neighbours[0]).PK, "SLOT#first")
@@ -380,7 +380,7 @@ def test_each_finding_names_title_item_and_what_was_expected(some: Catalog) -> N
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "fast"])
-def test_a_pace_that_is_none_is_refused(some: Catalog, value: Any) -> None:
+def test_an_invalid_pace_is_refused(some: Catalog, value: Any) -> None:
     """Before anything is read."""
     with some.trace() as trace, pytest.raises(InvalidArgumentError, match="units_per_second"):
         verify(some, read_units_per_second=value)
@@ -388,7 +388,7 @@ def test_a_pace_that_is_none_is_refused(some: Catalog, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 65, 1.5, True])
-def test_a_number_of_segments_that_is_none_is_refused(some: Catalog, value: Any) -> None:
+def test_an_invalid_number_of_segments_is_refused(some: Catalog, value: Any) -> None:
     """1 to 64."""
     with pytest.raises(InvalidArgumentError, match="segments"):
         verify(some, segments=value)

@@ -96,7 +96,7 @@ def test_a_change_under_way_is_not_taken_for_a_defect(
     with writers(some, titles[:40]):
         found = [verify(some, segments=2) for _ in range(6)]
     assert [report.findings for report in found] == [()] * 6
-    assert any(report.undecided for report in found), "titles came and went"
+    assert any(report.undecided for report in found), "titles were created and deleted"
     assert verify(some).is_clean
     assert verify(some).undecided == ()
 
@@ -164,7 +164,7 @@ def test_a_pace_is_kept_by_all_threads_together() -> None:
     assert waited[-1] == 0.5, "an idle time is not saved up"
 
 
-def test_without_a_pace_nobody_waits() -> None:
+def test_without_a_pace_there_are_no_waits() -> None:
     """None means no limit."""
     waited: list[float] = []
     pace = Pace(None, sleep=waited.append)

@@ -214,14 +214,14 @@ def _texts(titles: Titles) -> dict[TitleKey, str]:
     return {each: told(title) for each, title in titles.items()}
 
 
-def test_two_writers_leave_the_table_in_step_however_they_meet() -> None:
+def test_two_writers_leave_the_table_intact_in_every_interleaving() -> None:
     """Every pair of writes in a shard, on the same title or others, in every interleaving."""
     seen = explored_all(table_of(*THERE), combinations_with_replacement(WRITERS, 2))
     assert seen.ways > 10**9
     assert seen.states > 5000
 
 
-def test_three_writers_leave_the_shard_in_step_however_they_meet() -> None:
+def test_three_writers_leave_the_shard_intact_in_every_interleaving() -> None:
     """Writers that take and free slots, in every combination and interleaving."""
     threes = combinations_with_replacement(SHIFTING, 3)
     with_another = ((SHIFTING[0], delete(8), one) for one in ADDING)
@@ -262,7 +262,7 @@ ENROLLING: Final = (
 )
 
 
-def test_a_title_of_another_program_is_enrolled_by_the_first_change_however_others_come() -> None:
+def test_a_title_of_another_program_is_enrolled_by_the_first_change_in_every_interleaving() -> None:
     """It gets a slot and all copies, and is counted, once; a deletion counts nothing."""
     start = table_of(*THERE) | put_by_another_program(FOREIGN)
     explored_all(start, ((one,) for one in ENROLLING))
@@ -306,7 +306,7 @@ def damaged() -> Table:
 @pytest.mark.parametrize(
     "other", [delete(16), delete(24), genres(16, genre_ids=[80]), REPAIR], ids=str
 )
-def test_a_damaged_shard_is_mended_whatever_comes_between(other: Writer) -> None:
+def test_a_damaged_shard_is_repaired_in_every_interleaving(other: Writer) -> None:
     """A repair, concurrent with deletions or another repair: no damage is left."""
     explored_all(damaged(), [(REPAIR, other)])
 

@@ -356,9 +356,7 @@ def test_loading_nothing_sends_nothing(nothing: list[Any], catalog: Catalog) -> 
 
 
 @pytest.mark.parametrize("character", ["x", "\x01"])
-def test_a_transaction_of_a_load_fits_whatever_its_titles_hold(
-    character: str, catalog: Catalog
-) -> None:
+def test_a_transaction_of_a_load_fits_for_any_titles(character: str, catalog: Catalog) -> None:
     """JSON needs six bytes for a control character in the copy."""
     heavy: list[AnyTitle] = [movie(n, overview=character * 60_000) for n in range(1, 31)]
     with logged_requests(catalog) as log:

@@ -1,4 +1,4 @@
-"""Embedded engines: they start, answer, keep what they promise, and leave nothing behind."""
+"""Embedded engines: they start, answer, are isolated, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ each_engine = pytest.mark.parametrize(
 
 
 def is_listening(engine: Engine) -> bool:
-    """Tell whether somebody answers where the engine is, or was."""
+    """Whether a server listens at the engine's address."""
     host, port = engine.endpoint_url.removeprefix("http://").split(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
@@ -45,7 +45,7 @@ def program(folder: Path, text: str) -> Path:
 
 @each_engine
 def test_an_engine_answers_while_the_block_lasts(name: EngineName) -> None:
-    """Afterwards its process and its port are gone."""
+    """Afterwards its process has ended and its port is free."""
     with start_engine(name) as engine:
         assert (engine.name, engine.is_persistent, engine.is_running) == (name, False, True)
         assert engine.endpoint_url.startswith("http://127.0.0.1:")
@@ -59,7 +59,7 @@ def test_an_engine_answers_while_the_block_lasts(name: EngineName) -> None:
 
 @each_engine
 def test_engines_share_nothing(name: EngineName) -> None:
-    """Two run side by side, each with tables of its own."""
+    """Two run at the same time, each with separate tables."""
     with start_engine(name) as one, start_engine(name) as other:
         create_table(one.catalog())
         with pytest.raises(Exception, match="there is no table"):
@@ -68,7 +68,7 @@ def test_engines_share_nothing(name: EngineName) -> None:
 
 @each_engine
 def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
-    """And says in one line when somebody has it."""
+    """If the port is in use, the message is one line."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -86,27 +86,27 @@ def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
 @each_engine
 @pytest.mark.parametrize("exposed", [False, True])
 def test_only_an_exposed_engine_answers_at_other_addresses(name: EngineName, exposed: bool) -> None:
-    """By default nobody but this machine reaches it."""
+    """By default it is reachable from this machine only."""
     with start_engine(name, exposed=exposed) as engine, socket.socket() as elsewhere:
         port = int(engine.endpoint_url.rpartition(":")[2])
         assert (elsewhere.connect_ex(("127.0.0.2", port)) == 0) is exposed
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
-    """70,000 is none."""
+    """70,000 is not a port."""
     with pytest.raises(ConfigurationError, match="70000"), start_engine("moto", port=70_000):
         pass
 
 
 def test_an_engine_of_another_name_is_refused() -> None:
-    """Naming those there are."""
+    """The message lists the engines."""
     with pytest.raises(InvalidArgumentError, match="'auto' or 'dynoxide' or 'moto', not 'mysql'"):
         start_engine("mysql").__enter__()  # type: ignore[arg-type]
 
 
 @needs_dynoxide
 def test_dynoxide_keeps_its_tables_in_a_folder(tmp_path: Path) -> None:
-    """A second engine on the same folder finds them; the folder is made."""
+    """A second engine with the same folder finds them; the folder is created."""
     folder = tmp_path / "a" / "b"
     with start_engine("dynoxide", folder=folder) as engine:
         assert engine.is_persistent
@@ -117,7 +117,7 @@ def test_dynoxide_keeps_its_tables_in_a_folder(tmp_path: Path) -> None:
 
 
 def test_moto_is_never_persistent(tmp_path: Path) -> None:
-    """Whatever folder it is given, and nothing is written there."""
+    """With any folder; nothing is written there."""
     with start_engine("moto", folder=tmp_path / "folder") as engine:
         assert not engine.is_persistent
     assert not list(tmp_path.iterdir())
@@ -125,7 +125,7 @@ def test_moto_is_never_persistent(tmp_path: Path) -> None:
 
 @needs_dynoxide
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    """Because a file is there already."""
+    """Because a file of that name exists."""
     (tmp_path / "file").touch()
     with (
         pytest.raises(ConfigurationError, match="cannot be made: File exists"),
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 def test_the_configuration_of_the_machine_plays_no_part(
     name: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No profile, no endpoint, no proxy and no region of the user's leads elsewhere."""
+    """The user's profile, endpoint, proxy and region are ignored."""
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-2")
@@ -150,7 +150,7 @@ def test_the_configuration_of_the_machine_plays_no_part(
 
 
 def test_the_environment_leads_another_process_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that knows nothing but these variables finds the engine."""
+    """A client with only these variables finds the engine."""
     with start_engine("moto") as engine:
         for variable, value in engine.environment().items():
             monkeypatch.setenv(variable, value)
@@ -159,7 +159,7 @@ def test_the_environment_leads_another_process_here(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_environment_passes_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And keeps what passed by it before."""
+    """Existing exceptions are kept."""
     engine = Engine("moto", "http://127.0.0.1:9", is_persistent=False)
     for variable in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
@@ -173,7 +173,7 @@ def test_the_environment_passes_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> N
 
 @each_engine
 def test_the_death_of_an_engine_is_seen(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that watches it can say so."""
+    """A program that watches it can report it."""
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
 
@@ -207,7 +207,7 @@ def test_a_program_that_dies_is_reported_with_its_last_words(
 def test_a_program_for_another_machine_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it was asked for by name."""
+    """If it was requested by name."""
     monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
     with (
         pytest.raises(ConfigurationError, match="dynoxide cannot be run: Exec format error"),
@@ -219,7 +219,7 @@ def test_a_program_for_another_machine_is_reported(
 def test_auto_takes_moto_where_dynoxide_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or is not there."""
+    """Or is missing."""
     monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
     with start_engine() as engine:
         assert engine.name == "moto"
@@ -235,7 +235,7 @@ def test_auto_takes_dynoxide_where_it_runs() -> None:
 def test_dynoxide_is_looked_for_in_three_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DYNOXIDE, the PATH, .engine of the project; in this order."""
+    """DYNOXIDE, the PATH, the project's .engine, in this order."""
     monkeypatch.delenv("DYNOXIDE", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     project = tmp_path / "project"
@@ -257,7 +257,7 @@ def test_dynoxide_is_looked_for_in_three_places(
 def test_no_program_of_the_current_folder_is_run(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it stands as npm puts it, and where a relative part of the PATH would lead to it."""
+    """Where npm installs it, and in a relative directory of the PATH."""
     monkeypatch.delenv("DYNOXIDE", raising=False)
     monkeypatch.setattr(local, "_project_folder", list)
     for folder in (".engine/node_modules/@dynoxide/linux-x64", ".", "bin"):
@@ -272,7 +272,7 @@ def test_no_program_of_the_current_folder_is_run(
 def test_no_module_of_the_current_folder_is_run(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """moto is a module, and so is all that it imports; it starts beside impostors of them."""
+    """moto and its imports are modules; it starts even next to modules of the same names."""
     (tmp_path / f"{module}.py").write_text("raise SystemExit('the current folder was run')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
@@ -281,14 +281,14 @@ def test_no_module_of_the_current_folder_is_run(
 
 
 def test_a_dynoxide_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slip in the variable is not passed over."""
+    """A wrong path in the variable is an error."""
     monkeypatch.setenv("DYNOXIDE", "/no/such/program")
     with pytest.raises(ConfigurationError, match="DYNOXIDE must name a program"):
         find_dynoxide()
 
 
 def test_without_moto_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
+    """The message says what to install."""
     monkeypatch.setattr(local, "find_spec", lambda _: None)
     with (
         pytest.raises(ConfigurationError, match=r"pip install 'catalog-model\[local\]'"),

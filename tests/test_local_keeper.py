@@ -1,4 +1,4 @@
-"""Engines are kept: they end with whoever started them, and no web page reaches them."""
+"""Engines are supervised: they end with the process that started them, and reject web pages."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def port_of(engine: Engine) -> int:
-    """Return the port where an engine answers."""
+    """Return the engine's port."""
     return int(engine.endpoint_url.rpartition(":")[2])
 
 
 class Client:
-    """A client of an engine, as any program may be one; its connection stays open if it may."""
+    """A client of an engine; its connection stays open if possible."""
 
     allows: bytes | None
 
@@ -82,7 +82,7 @@ class Client:
         self._socket.close()
 
     def ask(self, method: str = "POST", body: bytes = b"{}", **more: str | None) -> tuple[int, Any]:
-        """Send a request as an AWS client signs it, and return the status and the answer."""
+        """Send a request signed like an AWS client's; return the status and the answer."""
         headers: dict[str, str | None] = {
             "Host": self._host,
             "X-Amz-Target": "DynamoDB_20120810.ListTables",
@@ -108,7 +108,7 @@ class Client:
             headers[name.lower()] = value.strip()
         content = self._file.read(int(headers.get(b"content-length", 0)))
         self.allows = headers.get(b"access-control-allow-origin")
-        if headers.get(b"connection") == b"close":  # as moto's server does each time
+        if headers.get(b"connection") == b"close":  # as moto's server does every time
             self.__exit__()
             self._connect()
         return status, content
@@ -120,7 +120,7 @@ class Client:
 @pytest.mark.parametrize("origin", [*EVIL, *LOOKING_LOCAL])
 @pytest.mark.parametrize("method", ["OPTIONS", "POST"])
 def test_a_web_page_of_elsewhere_is_refused(engine: Engine, origin: str, method: str) -> None:
-    """Both the question whether it may ask, and the asking; no header lets it read the answer."""
+    """Both the preflight request and the request; no header allows the page to read the answer."""
     with Client(engine) as client:
         status, content = client.ask(method, Origin=origin)
         assert status == 403
@@ -130,7 +130,7 @@ def test_a_web_page_of_elsewhere_is_refused(engine: Engine, origin: str, method:
 
 @pytest.mark.parametrize("origin", [None, *LOCAL])
 def test_programs_and_pages_of_this_machine_are_answered(engine: Engine, origin: str) -> None:
-    """A program has no origin."""
+    """Programs send no origin."""
     with Client(engine) as client:
         status, content = client.ask(Origin=origin)
         assert (status, json.loads(content)) == (200, {"TableNames": []})
@@ -140,7 +140,7 @@ def test_programs_and_pages_of_this_machine_are_answered(engine: Engine, origin:
     "host", ["evil.example", "evil.example:8000", "127.0.0.1.nip.io", "localhost.evil.example", ""]
 )
 def test_a_name_that_was_led_here_is_refused(engine: Engine, host: str) -> None:
-    """DNS rebinding: the page's own site is this machine, so its browser sees no other origin."""
+    """DNS rebinding: for the browser, this machine is the page's own site."""
     with Client(engine) as client:
         status, content = client.ask(Host=host)
         assert status == 403
@@ -149,36 +149,36 @@ def test_a_name_that_was_led_here_is_refused(engine: Engine, host: str) -> None:
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"])
 def test_this_machine_goes_by_its_own_names(engine: Engine, name: str) -> None:
-    """With a port and without."""
+    """With and without a port."""
     with Client(engine) as client:
         assert client.ask(Host=name)[0] == client.ask(Host=f"{name}:8000")[0] == 200
 
 
 def test_an_image_of_another_site_is_refused(engine: Engine) -> None:
-    """It has no origin, but browsers say where it is shown."""
+    """It has no origin, but browsers send the site that shows it."""
     with Client(engine) as client:
         assert client.ask("GET", b"", Sec_Fetch_Site="cross-site")[0] == 403
 
 
 def test_each_request_of_a_connection_is_checked(engine: Engine) -> None:
-    """A browser may send a page's request where another one's went through."""
+    """A browser may reuse a connection for another page's request."""
     with Client(engine) as client:
         assert [client.ask()[0] for _ in range(3)] == [200, 200, 200]
         assert client.ask(Origin=EVIL[0])[0] == 403
 
 
 def test_an_exposed_engine_has_any_name_and_no_web_pages() -> None:
-    """Containers call it by a name of their network."""
+    """Containers use a name of their network."""
     keeper.check_request({"host": "engine:8000"}, exposed=True)
     with pytest.raises(RefusedError):
         keeper.check_request({"host": "engine", "origin": "http://x.example"}, exposed=True)
 
 
-# --- what goes through
+# --- forwarding
 
 
 def test_large_bodies_and_answers_go_through(engine: Engine) -> None:
-    """Those of a transaction are up to 4 MB."""
+    """Transactions have up to 4 MB."""
     catalog: Any = engine.catalog("large")
     client = catalog.client
     key = {"AttributeName": "PK", "KeyType": "HASH"}
@@ -198,7 +198,7 @@ def test_large_bodies_and_answers_go_through(engine: Engine) -> None:
 
 
 class Forwarded(keeper._Connection):
-    """A connection of which only the checks are used."""
+    """A connection, only for its checks."""
 
     def __init__(self) -> None:
         nowhere: Any = None
@@ -211,8 +211,8 @@ def request_of(body: bytes) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4), st.randoms(use_true_random=False))
-def test_requests_go_through_unchanged_however_they_are_cut(bodies: list[bytes], rng: Any) -> None:
-    """Heads and bodies, in one piece or byte by byte, even where a body looks like a head."""
+def test_requests_are_forwarded_unchanged_in_any_parts(bodies: list[bytes], rng: Any) -> None:
+    """Headers and bodies, at once or byte by byte, even if a body looks like headers."""
     sent = b"".join(map(request_of, [*bodies, request_of(b"")]))
     connection, passed, rest = Forwarded(), b"", sent
     while rest:
@@ -238,19 +238,19 @@ def test_requests_go_through_unchanged_however_they_are_cut(bodies: list[bytes],
     ],
 )
 def test_a_request_that_can_be_read_in_two_ways_is_refused(lines: bytes) -> None:
-    """So that the engine never sees another request than the one that was checked."""
+    """So the engine never sees another request than the one checked."""
     with pytest.raises(RefusedError):
         list(Forwarded()._checked(b"POST / HTTP/1.1\r\n" + lines + b"\r\n\r\n"))
 
 
 def test_a_head_without_end_is_refused() -> None:
-    """Memory is bounded."""
+    """Memory use is limited."""
     connection = Forwarded()
     with pytest.raises(RefusedError, match="too long"):
         list(chain.from_iterable(connection._checked(b"x" * 1000) for _ in range(1000)))
 
 
-# --- the end of whoever started it
+# --- the end of the parent process
 
 
 def environment() -> dict[str, str]:
@@ -261,7 +261,7 @@ def environment() -> dict[str, str]:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there."""
+    """Whether the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -272,7 +272,7 @@ def is_free(port: int) -> bool:
 
 
 def killed(command: list[str], last_line: str, folder: Path) -> None:
-    """Run a program until it has printed a line, and kill it without a word."""
+    """Run a program until it has printed a line, then kill it."""
     with subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -287,7 +287,7 @@ def killed(command: list[str], last_line: str, folder: Path) -> None:
 
 
 def assert_soon_free(*ports: int) -> None:
-    """Hold the law: within two seconds."""
+    """Check the law: within two seconds."""
     deadline = time.monotonic() + SECONDS
     while not all(map(is_free, ports)) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -296,9 +296,9 @@ def assert_soon_free(*ports: int) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_killed_serve_leaves_no_engine(name: str, tmp_path: Path) -> None:
-    """Its port is free, and nothing runs on."""
+    """Its port is free, and no process is left."""
     with running_server(name):
-        pass  # skips where there is none
+        pass  # skips without dynoxide
     port = free_port(0)
     words = ["serve", "--engine", name, "--port", str(port)]
     killed([sys.executable, "-m", "catalog_model", *words], "Ctrl-C stops", tmp_path)
@@ -308,7 +308,7 @@ def test_a_killed_serve_leaves_no_engine(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_killed_run_leaves_neither_engine_nor_application(name: str, tmp_path: Path) -> None:
-    """What `make run` runs."""
+    """The program that `make run` runs."""
     with running_server(name):
         pass
     port = free_port(0)
@@ -321,7 +321,7 @@ def test_a_killed_run_leaves_neither_engine_nor_application(name: str, tmp_path:
 
 
 def processes_that_say(*words: str) -> list[bytes]:
-    """Return the command lines that have one of the words; Linux only."""
+    """Return the command lines with one of the words; Linux only."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -333,7 +333,7 @@ def processes_that_say(*words: str) -> list[bytes]:
 
 
 def assert_soon_gone(*words: str) -> None:
-    """Hold the law for processes: gunicorn takes its moment."""
+    """Check the law for processes; gunicorn takes a moment."""
     deadline = time.monotonic() + 3 * SECONDS
     while processes_that_say(*words) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -341,8 +341,10 @@ def assert_soon_gone(*words: str) -> None:
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
-def test_a_kept_program_ends_when_told_and_with_its_parent(way: signal.Signals | None) -> None:
-    """Neither leaves it behind; one that does not listen is killed."""
+def test_a_supervised_program_ends_on_request_and_with_its_parent(
+    way: signal.Signals | None,
+) -> None:
+    """In both cases it ends; one that ignores the signal is killed."""
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); "
     for code, patience in (("print(1, flush=True); ", 2.0), (deaf, 10.0)):
         marker = f"time.sleep({6000 + os.getpid()}) # {way}"
@@ -370,7 +372,7 @@ def test_a_program_that_ends_ends_its_keeper() -> None:
 
 
 def test_the_keeper_needs_nothing_but_the_standard_library() -> None:
-    """Nor ctypes, which a Python may lack."""
+    """Not even ctypes, which some Pythons lack."""
     text = Path(keeper.__file__).read_text("utf-8")
     assert "ctypes" not in text
     code = f"import runpy, sys; runpy.run_path({keeper.__file__!r}); print(*sys.modules)"

@@ -1,4 +1,4 @@
-"""moto as an engine: no write is lost, no transaction half done, no process left behind."""
+"""moto as an engine: no lost writes, no incomplete transactions, no orphaned processes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0,
 
 
 def is_listening(url: str) -> bool:
-    """Tell whether somebody answers there."""
+    """Whether a server listens there."""
     host, port = url.removeprefix("http://").split(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
 
 
 def test_moto_loses_no_write_of_parallel_requests() -> None:
-    """Requests are served one at a time, and each transaction is whole."""
+    """Requests are processed one at a time, and transactions are atomic."""
     movies = [MOVIE.replace(id=title_id) for title_id in range(1, 41)]
     with start_engine("moto") as engine:
         catalog = engine.catalog()
@@ -42,7 +42,7 @@ def test_moto_loses_no_write_of_parallel_requests() -> None:
 
 
 def test_a_failed_transaction_leaves_moto_as_it_was() -> None:
-    """Puts, updates and deletes of existing and new items are taken back."""
+    """Puts, updates and deletes of existing and new items are rolled back."""
     with start_engine("moto") as engine:
         catalog = engine.catalog("table")
         create_table(catalog)
@@ -78,7 +78,7 @@ def test_a_failed_transaction_leaves_moto_as_it_was() -> None:
 
 
 def test_moto_ends_with_the_process_that_started_it() -> None:
-    """Even when that one is killed without a word."""
+    """Even if that process is killed."""
     code = (
         "import time\nfrom catalog_model.dynamodb.engines.local import start_engine\n"
         "with start_engine('moto') as engine:\n"

@@ -1,4 +1,4 @@
-"""One state machine: random writes against a dict, and after each step every read agrees."""
+"""A state machine: random writes compared with a dict; after each step all reads agree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ some_keys = st.builds(TitleKey, st.sampled_from(KINDS), small_ids)
 
 
 class CatalogMachine(RuleBasedStateMachine):
-    """The table on the one side, a dict of titles on the other."""
+    """The table, and a dict of titles as its model."""
 
     engine: Engine
 
@@ -192,7 +192,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_left_behind(self) -> None:
-        """A title is one item, its copy, its slot and its memberships; tallies stay."""
+        """A title is its item, listing, slot and memberships; tallies stay."""
         table = self.catalog.table
         pages = self.catalog.client.get_paginator("scan").paginate(
             TableName=table, ConsistentRead=True
@@ -204,7 +204,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
 @pytest.mark.in_memory
 def test_random_writes_keep_the_table_and_the_model_in_step(engine: Engine) -> None:
-    """Whatever is written in whatever order, reads answer as a dict of titles would."""
+    """After writes in any order, reads return what a dict of titles would."""
     machine = type("Machine", (CatalogMachine,), {"engine": engine})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=scaled(12), stateful_step_count=20)

@@ -1,4 +1,4 @@
-"""The migration of a whole table: complete, beside writers, gone on with after any end."""
+"""The migration of a whole table: complete, concurrent with writers, resumable."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def filled(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
 
 @pytest.fixture
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of 10 items, so that most titles lie in two."""
+    """Pages of 10 items, so that most titles are on two pages."""
     monkeypatch.setattr(migrate, "PAGE", 10)
 
 
 def assert_migrated(catalog: Catalog) -> None:
-    """All is of the current version, says what it is, and is in step."""
+    """Check that all items have the current version and their type, and the table is intact."""
     table = dump(catalog)
     assert versions(catalog) == {CURRENT}
     assert all(says == is_ for says, is_ in types(table))
@@ -95,7 +95,7 @@ def requests(trace: Any) -> Counter[str]:
 def test_a_migration_makes_of_every_item_what_the_current_version_writes(
     filled: Catalog, age: Age, segments: int
 ) -> None:
-    """Only versions of titles tell that there was one; a second one reads, and writes nothing."""
+    """Only the titles' versions show it; a second migration reads, and writes nothing."""
     new = comparable(dump(filled))
     before = grow_old(filled, age)
     seen: list[int] = []
@@ -129,7 +129,7 @@ def test_a_dry_run_counts_versions_and_writes_nothing(
 
 
 def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> None:
-    """To the unit: on the table, and by name where a title gets another place; no more."""
+    """Exactly: for the table, and for the index by name if a title's place changes."""
     grow_old(filled, "old")
     predicted = migrate.migrate(filled, dry_run=True)
     with filled.trace() as trace:
@@ -145,13 +145,13 @@ def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> 
 
 
 def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[AnyTitle]) -> None:
-    """Titles change, come and go; every popularity is the last acknowledged, all is new."""
+    """Titles change, are created and deleted; all writes are kept, and all items are current."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, titles[:24])
     with writers(catalog, titles[8:24]) as acknowledged:
         for _ in range(3):
-            for item in dump(catalog).values():  # what a forgotten older process may leave
+            for item in dump(catalog).values():  # what an older process may still write
                 name = keys.parse_key(item["PK"]["S"], item["SK"]["S"])
                 if isinstance(name, keys.TitleItem) and name.key.id in {t.id for t in titles[:8]}:
                     put(catalog, as_version_1(item))
@@ -169,7 +169,7 @@ def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[A
 def test_writers_meet_a_table_of_version_1_while_it_is_migrated(
     engine: Engine, titles: list[AnyTitle]
 ) -> None:
-    """From its first item to its last, all in one run."""
+    """From its first item to its last, in one run."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, titles[:24])
@@ -188,7 +188,7 @@ ACTS: dict[str, Callable[[Catalog, AnyTitle], Any]] = {
     "take a genre away": lambda catalog, title: ap.set_genres(catalog, *title.key, [28]),
     "delete it": lambda catalog, title: ap.delete_title(catalog, *title.key),
     "add a neighbour": lambda catalog, _: ap.put_title(catalog, movie(16, 28)),
-    "put it anew": lambda catalog, title: (
+    "put it again": lambda catalog, title: (
         ap.delete_title(catalog, *title.key),
         ap.put_title(catalog, title),
     ),
@@ -197,10 +197,10 @@ ACTS: dict[str, Callable[[Catalog, AnyTitle], Any]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("operation", WRITES)
-def test_whoever_comes_between_reading_and_writing_is_not_undone(
+def test_writes_between_reading_and_writing_are_not_undone(
     catalog: Catalog, act: str, operation: str
 ) -> None:
-    """What the migration had read is out of date then: it reads again, or has nothing to do."""
+    """What the migration has read is outdated then: it reads again, or has nothing to do."""
     title = movie(8, 28, 12)
     ap.load_titles(catalog, [title, movie(24, 12), movie(9, 28)])
     grow_old(catalog, "old")
@@ -220,7 +220,7 @@ def test_whoever_comes_between_reading_and_writing_is_not_undone(
         assert ap.get_title(catalog, *title.key).popularity == 4.5
 
 
-# --- ends and goes on
+# --- interruption and resumption
 
 
 class _Stopping:
@@ -235,7 +235,7 @@ class _Stopping:
 def test_a_migration_killed_at_every_page_gets_there(
     filled: Catalog, tmp_path: Path, segments: int
 ) -> None:
-    """Each run goes on behind what the one before noted; at the end the file is gone."""
+    """Each run resumes after the last one's checkpoint; at the end the file is removed."""
     new = comparable(dump(filled))
     items = len(grow_old(filled, "old"))
     place = tmp_path / "place.json"
@@ -271,7 +271,7 @@ def test_a_migration_killed_at_every_page_gets_there(
 def test_a_migration_killed_at_a_request_is_completed_by_repeating_it(
     filled: Catalog, tmp_path: Path, number: int, moment: str
 ) -> None:
-    """Before it was sent, or when its answer got lost on the way."""
+    """Before it is sent, or with its answer lost."""
     new = comparable(dump(filled))
     grow_old(filled, "old")
     place = tmp_path / "place.json"
@@ -286,7 +286,7 @@ def test_a_migration_killed_at_a_request_is_completed_by_repeating_it(
 
 
 def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
-    """A checkpoint as a migration of the table leaves it, with something else about it."""
+    """Return a checkpoint of a migration of the table, with one difference."""
     endpoint = catalog.client.meta.endpoint_url
     walk = {
         "table": catalog.table,
@@ -312,8 +312,8 @@ def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
 def test_a_checkpoint_of_something_else_is_refused(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
 ) -> None:
-    """By its name, before anything is read; the file stays as it was."""
-    monkeypatch.chdir(tmp_path)  # a long path would be cut in the message
+    """By name, before anything is read; the file is not changed."""
+    monkeypatch.chdir(tmp_path)  # a long path would be truncated
     place = Path("place.json")
     text = json.dumps(checkpoint_of(catalog, **other))
     place.write_text(text)
@@ -327,7 +327,7 @@ def test_a_checkpoint_of_something_else_is_refused(
 def test_a_file_that_is_no_checkpoint_is_refused(
     catalog: Catalog, tmp_path: Path, text: str
 ) -> None:
-    """And not written over."""
+    """And not overwritten."""
     place = tmp_path / "notes.txt"
     place.write_text(text)
     with pytest.raises(InvalidArgumentError, match="a checkpoint file of a migration"):
@@ -336,7 +336,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(
 
 
 def test_a_checkpoint_decides_how_many_segments_there_are(filled: Catalog, tmp_path: Path) -> None:
-    """Of two, of which one is done, the other is left, whatever is asked for."""
+    """One of its two segments is done and the other is left, whatever number is requested."""
     place = tmp_path / "place.json"
     place.write_text(json.dumps(checkpoint_of(filled)))
     with filled.trace() as trace:
@@ -365,13 +365,13 @@ def test_bad_arguments_are_refused(catalog: Catalog, arguments: dict[str, Any]) 
     assert len(trace) == 0
 
 
-# --- at a pace
+# --- pace
 
 
 def test_a_migration_keeps_its_pace(
     filled: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that only waiting moves: all that is read and written is paid for."""
+    """By a clock that advances only by waiting: all reads and writes count."""
     now = [0.0]
 
     def sleep(seconds: float) -> None:
@@ -386,16 +386,16 @@ def test_a_migration_keeps_its_pace(
         assert now[0] * 25 == pytest.approx(sum(request.total_units for request in trace), rel=0.02)
 
 
-# --- what is left
+# --- items that are left
 
 
 def left(report: MigrationReport) -> dict[ItemKey, str]:
-    """What could not be brought up, and why."""
+    """Items that could not be migrated, and the reason."""
     return dict(report.left)
 
 
 def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> None:
-    """A copy without a title, one that its title does not ask for, a title that cannot be read."""
+    """A copy without a title, an unwanted copy, an unreadable title."""
     title = movie(8, 28)
     ap.put_title(catalog, title)
     orphan = codec.encode_membership(movie(99, 28), 28)
@@ -419,9 +419,9 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
 
 
 def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: Engine) -> None:
-    """It filled its item to the last byte; it is still read, and can still be made smaller."""
+    """It filled its item to the last byte; it can still be read, and be made smaller."""
     if engine.name == "moto":
-        pytest.skip("moto takes 405,000 bytes at the most")
+        pytest.skip("moto takes at most 405,000 bytes")
 
     def items(overview: str) -> list[Item]:
         title = movie(8, overview=overview)
@@ -445,7 +445,7 @@ def _key(item: Item) -> ItemKey:
 
 
 def test_a_newer_title_with_older_copies_is_left(filled: Catalog) -> None:
-    """Code that does not know it writes nothing there."""
+    """Code of an older version does not write there."""
     grow_old(filled, "old")
     at = min(key for key in dump(filled) if key.PK == key.SK)
     change(filled, at, _schema=NEWER)
@@ -468,7 +468,7 @@ def cli() -> Iterator[CommandLine]:
 
 
 def test_the_command_line_migrates_and_says_what_it_did(cli: CommandLine) -> None:
-    """First dry, then for good; `verify` counts before and after."""
+    """First a dry run, then the migration; `verify` counts before and after."""
     items = len(grow_old(cli.catalog, "old"))
     assert f"{items} items of an older version" in cli.done("verify")
     dry = cli.json("migrate", "--dry-run")
@@ -483,7 +483,7 @@ def test_the_command_line_migrates_and_says_what_it_did(cli: CommandLine) -> Non
 def test_an_interruption_says_how_to_go_on(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 130, and a file that the next run begins with and removes."""
+    """Exit code 130, and a file that the next run reads and removes."""
     grow_old(cli.catalog, "old")
     monkeypatch.setattr(migrate, "PAGE", 10)
     place = tmp_path / "the place.json"
@@ -499,14 +499,14 @@ def test_an_interruption_says_how_to_go_on(
 
 
 def assert_says_to_repeat(result: Result) -> None:
-    """Without a checkpoint there is nothing to name."""
+    """Check the hint; without a checkpoint it names none."""
     assert result.exit_code == 130
     assert "run the command again for the rest" in result.stderr
 
 
 @contextmanager
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Press Ctrl-C after a page."""
+    """Interrupt after a page."""
 
     def press(_: int) -> None:
         raise KeyboardInterrupt
@@ -531,7 +531,7 @@ def test_what_is_left_is_shown_and_the_exit_code_is_1(cli: CommandLine) -> None:
 
 
 def test_a_checkpoint_of_another_table_ends_with_2(cli: CommandLine, tmp_path: Path) -> None:
-    """As any bad argument does."""
+    """Like any invalid argument."""
     place = tmp_path / "place.json"
     place.write_text("{}")
     result = cli("migrate", "--checkpoint", str(place))

@@ -1,6 +1,6 @@
-"""Names that older versions folded otherwise: found after a migration, and never a page astray."""
+"""Names folded differently by older versions are found after a migration; pages stay correct."""
 
-# ruff: noqa: RUF001  # letters that look alike are what folding is about
+# ruff: noqa: RUF001 # similar letters are the subject of folding
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OTHERWISE = [name for name in NAMES if fold_name(name) != fold_name_of_version_2
 
 
 def titled(kind: str, title_id: int, name: str) -> AnyTitle:
-    """Make a title of this name."""
+    """Make a title with this name."""
     usual: dict[str, Any] = {"genre_ids": [18], "popularity": 1, "vote_average": 1, "vote_count": 1}
     return (
         Movie(id=title_id, title=name, **usual)
@@ -72,19 +72,19 @@ def filled(engine: Engine) -> Iterator[Catalog]:
 
 
 def found(catalog: Catalog, kind: Any, typed: str) -> list[str]:
-    """The names that are found by their beginning."""
+    """Return the names found by their prefix."""
     return [title.display_name for title in ap.find_titles_by_name(catalog, kind, typed)]
 
 
 def test_most_of_these_names_were_folded_otherwise() -> None:
-    """So the tests here are about something."""
+    """So the tests here have an effect."""
     assert len(OTHERWISE) >= 6
     assert "Heat" not in OTHERWISE
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_names_follow_by_a_migration(filled: Catalog, kind: Any) -> None:
-    """Before, a name may be missed, and verify counts older items; after, all is new."""
+    """Before it, a name may be missed, and verify counts older items; after it, all are current."""
     new = comparable(dump(filled))
     before = grow_old(filled, "version 2")
     assert found(filled, kind, "monster high ghouls") == found(filled, kind, "love") == []
@@ -111,10 +111,10 @@ def test_a_write_brings_its_name_along(filled: Catalog) -> None:
 @pytest.mark.parametrize("age", ["version 2", *AGES])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_by_name_miss_and_repeat_nothing_whatever_the_version(
+def test_pages_by_name_miss_and_repeat_nothing_for_all_versions(
     filled: Catalog, age: Age, limit: int, descending: bool
 ) -> None:
-    """A page goes on behind the place that the index has, not the one the title would have now."""
+    """A page continues after the place in the index, not after the title's current one."""
     grow_old(filled, age)
     listed: list[int] = []
     after = None
@@ -152,7 +152,7 @@ JUNK: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("doc", JUNK, ids=range(len(JUNK)))
 def test_a_listing_without_a_readable_record_keeps_its_place(doc: Any) -> None:
-    """It is no business of a step to judge it."""
+    """The conversion does not judge it."""
     listing = as_version_2(codec.encode_copies(TITLES[0])[0]) | {"_doc": doc}
     assert evolution.upgraded(listing) == listing | CURRENT
     del listing["_doc"]
@@ -160,7 +160,7 @@ def test_a_listing_without_a_readable_record_keeps_its_place(doc: Any) -> None:
 
 
 def test_a_surplus_listing_of_an_older_version_is_repaired(filled: Catalog) -> None:
-    """What is of version 2 and wrong is found and mended as ever."""
+    """An item of version 2 with a defect is found and repaired like any other."""
     grow_old(filled, "version 2")
     put(filled, as_version_2(codec.encode_copies(titled("movie", 99, "Œuvre"))[0]))
     assert [finding.problem for finding in verify(filled).findings] == ["listing surplus"]

@@ -1,4 +1,4 @@
-"""How deep JSON may be nested is the package's to say, not the Python's that happens to run it."""
+"""The nesting limit of JSON is the package's, independent of the Python version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from examples.netflix_movie_catalog.app import create_app
 
 DEPTHS = (1, 31, 32, 33, 500, 848, 849, 850, 851, 900, 999, 1000, 1001, 3000, 20_000, 100_000)
 LIMITS = (0, 9_000)
-"""What is added to the limit of this Python: its parser then goes as deep as a later one's."""
+"""Added to the recursion limit, so that the parser goes as deep as that of a later Python."""
 
 BRACKETS = {"arrays": ("[", "]"), "objects": ('{"a":', "}")}
 
@@ -43,14 +43,14 @@ pytestmark = pytest.mark.usefixtures("_limit")
 
 
 def nested(levels: int, kind: str = "arrays", core: str = "1") -> str:
-    """Return JSON of so many levels."""
+    """Return JSON with this number of levels."""
     opening, closing = BRACKETS[kind]
     return opening * levels + core + closing * levels
 
 
 @pytest.fixture
 def movie(catalog: Catalog, records: Records) -> Record:
-    """The record of a movie that is in the table."""
+    """The record of a movie in the table."""
     record = next(iter(records["movie"].values()))
     ap.put_title(catalog, Movie.from_json(record))
     return record
@@ -60,7 +60,7 @@ def movie(catalog: Catalog, records: Records) -> Record:
 def test_the_application_answers_by_its_own_bound(
     catalog: Catalog, movie: Record, kind: str
 ) -> None:
-    """An attribute that it does not know may be deep; a popularity that is deep is no number."""
+    """An unknown attribute may be deep; a deep popularity is not a number."""
     client = create_app(catalog).test_client()
     for levels in DEPTHS:
         deep = nested(levels, kind)
@@ -83,7 +83,7 @@ def test_the_application_answers_by_its_own_bound(
 
 
 def outcome(function: Callable[[], Any]) -> str:
-    """Return what a call comes to, in words."""
+    """Return the outcome of a call as text."""
     try:
         return f"returned {shown(function())}"
     except CatalogError as error:
@@ -92,7 +92,7 @@ def outcome(function: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize("kind", BRACKETS)
 def test_files_are_read_to_the_same_depth(kind: str, tmp_path: Any) -> None:
-    """Too deep for DynamoDB is a record that is rejected; too deep for us ends the file."""
+    """Too deep for DynamoDB is a rejected record; too deep for the package, an unreadable file."""
     fields = {"title": "A", "genre_ids": [], "popularity": 1.0, "vote_average": 1.0}
     path = tmp_path / "movies.json"
     for levels in DEPTHS:
@@ -117,7 +117,7 @@ MALFORMED = ("", "1", '{"a":1,"a":2}', "nul", "1" * 5000, '"\ud800', '"\\')
 @pytest.mark.parametrize("core", MALFORMED)
 @pytest.mark.parametrize("is_closed", [True, False])
 def test_what_is_malformed_far_inside_is_refused_for_the_depth(core: str, is_closed: bool) -> None:
-    """Whatever else is wrong there, the depth comes first in every Python."""
+    """The depth is reported first in every Python, whatever else is wrong."""
     text = nested(MAX_NESTING + 1, "arrays", core)
     data = (text if is_closed else text.rstrip("]")).encode("utf-8", "surrogatepass")
     with pytest.raises(CatalogError, match="nested too deeply"):
@@ -134,14 +134,14 @@ json_values = st.recursive(
 
 
 def levels_of(value: Any) -> int:
-    """Return how deep a value is."""
+    """Return the depth of a value."""
     parts = value.values() if isinstance(value, dict) else value
     return 1 + max(map(levels_of, parts), default=0) if isinstance(value, (dict, list)) else 0
 
 
 @given(json_values, st.booleans(), st.text("[{ab", max_size=5))
 def test_the_levels_are_those_of_the_value(value: Any, ensure_ascii: bool, behind: str) -> None:
-    """Brackets in strings are none, and what is behind the value does not count."""
+    """Brackets in strings do not count, and neither does text after the value."""
     text = json.dumps(value, ensure_ascii=ensure_ascii)
     with pytest.MonkeyPatch.context() as patch:
         for bound, usual in itertools.product(range(1, 6), range(3)):
@@ -155,7 +155,7 @@ def test_the_levels_are_those_of_the_value(value: Any, ensure_ascii: bool, behin
 
 @pytest.mark.parametrize("bracket", BRACKETS.values())
 def test_no_parser_begins_what_is_too_deep(bracket: tuple[str, str]) -> None:
-    """One that runs out of stack takes along what a garbage collection calls meanwhile."""
+    """A parser that exhausts the stack breaks finalizers that run at the same time."""
 
     class Parser(json.JSONDecoder):
         def decode(self, s: str, *_: Any) -> Any:
@@ -172,14 +172,14 @@ def test_no_parser_begins_what_is_too_deep(bracket: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("text", ['"' + '\\"' * 10**6, '"' * (10**6 + 1), '["\\' * 10**6])
 def test_a_hostile_text_takes_no_longer_than_its_length(text: str) -> None:
-    """Strings without end, and escapes of their ends; to try each again would take hours."""
+    """Unterminated strings and escapes of their ends; quadratic time would be hours."""
     began = time.monotonic()
     assert nests_too_deeply("[" * MAX_NESTING + text) == text.startswith('["')
     assert time.monotonic() - began < 10
 
 
 def test_an_error_shows_a_deep_value_in_the_same_words() -> None:
-    """And one that holds itself."""
+    """Including one that contains itself."""
     for levels in (250, 900, 5000):
         value: Any = []
         for _ in range(levels):

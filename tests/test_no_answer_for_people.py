@@ -1,6 +1,6 @@
-"""People before a program that is not DynamoDB: the command line and the application say so.
+"""The command line and the application report a server that is not DynamoDB.
 
-Neither calls a write done of which nothing is stored.
+Neither reports a write as done if nothing is stored.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ COMMANDS = {
     "update-votes movie 7 --vote-average 5 --vote-count 100": (THERE,),
     "delete-title movie 7": (),
 }
-"""Commands, and what is answered rightly before the first page comes."""
+"""Commands, and the valid answers before the invalid one."""
 
 
 def run(address: str, *words: str) -> Result:
-    """Run a command on the table that is not there."""
+    """Run a command on the missing table."""
     environment = {"AWS_MAX_ATTEMPTS": "2"}
     options = ["--table", "titles", "--endpoint-url", address]
     return CliRunner(env=environment).invoke(program, [*options, *words])
 
 
 def assert_said(result: Result, address: str) -> None:
-    """Accept one line about what came, and the exit code of a service that fails."""
+    """Check for one line about the response, and the exit code of a failing service."""
     assert (result.exit_code, result.stdout) == (254, "")
     assert "got no answer from DynamoDB but status 200, text/html" in result.stderr
     assert f"is a proxy or another program at {address}?" in result.stderr
@@ -70,13 +70,13 @@ def assert_said(result: Result, address: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_says_what_came(command: str) -> None:
-    """And ends with 254, whichever of its requests it is."""
+    """With exit code 254, for any of its requests."""
     with serving(saying(*COMMANDS[command], HTML)) as address, without_pauses():
         assert_said(run(address, *command.split()), address)
 
 
-def test_explain_shows_the_request_that_got_no_answer() -> None:
-    """With the retries that it took."""
+def test_explain_shows_the_request_without_a_valid_answer() -> None:
+    """With the number of its retries."""
     with serving(saying(HTML)) as address, without_pauses():
         result = run(address, "--output", "json", "explain", "get-title", "movie", "7")
     assert result.exit_code == 254
@@ -87,7 +87,7 @@ def test_explain_shows_the_request_that_got_no_answer() -> None:
 
 @pytest.mark.parametrize("before", [(), (NOTHING_THERE,)])
 def test_a_title_is_not_put_by_a_page(tmp_path: Path, before: tuple[bytes, ...]) -> None:
-    """Neither one nor many of a file."""
+    """Neither a single title nor those of a file."""
     file = tmp_path / "movies.json"
     file.write_text(json.dumps({"7": HER.to_json()}))
     one = tmp_path / "movie.json"
@@ -102,7 +102,7 @@ def test_a_title_is_not_put_by_a_page(tmp_path: Path, before: tuple[bytes, ...])
 
 @pytest.mark.parametrize("is_read", [False, True])
 def test_the_application_does_not_call_an_update_done(is_read: bool) -> None:
-    """It answers 503, and asks to come back; also where the movie was read, and not written."""
+    """It answers 503 with a time to retry, also if the movie was read but not written."""
     item = codec.encode_title(BECOMING, version=7, slot=0)
     right = [real_answer({"Item": item})] * is_read
     with serving(saying(*right, HTML)) as address, without_pauses():

@@ -1,4 +1,4 @@
-"""The offline table: what it predicts is what the engine is asked and charges, call by call."""
+"""The offline table predicts the engine's requests and charges, call by call."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ KB = 1024
 
 @dataclass(frozen=True)
 class Seen:
-    """What is compared of a request: all but what only a wire and a clock can tell."""
+    """The compared parts of a request: all except what depends on transport and time."""
 
     pattern: str | None
     operation: str
@@ -74,7 +74,7 @@ class Pair:
     offline: OfflineCatalog
 
     def agree(self, function: Callable[..., object], *args: Any, **asked: Any) -> list[Seen]:
-        """Call it on both, and demand the same answer and the same requests; give these."""
+        """Call both, and check for the same answer and the same requests; return these."""
         (answer, requests), (foretold, foreseen) = (
             _run(partial(function, catalog, *args, **asked), catalog)
             for catalog in (self.engine, self.offline)
@@ -85,12 +85,12 @@ class Pair:
         return foreseen
 
     def hold_the_same(self) -> None:
-        """Demand the same items on both sides."""
+        """Check for the same items on both sides."""
         assert dump(self.engine) == _by_key(self.offline.items())
 
 
 def _run(call: Callable[[], object], catalog: Catalog) -> tuple[object, list[Seen]]:
-    """Call, with the same randomness each time; an error is an answer, too."""
+    """Call with the same random state each time; an error counts as an answer."""
     random.seed(8)
     answer: object
     with catalog.trace() as trace:
@@ -102,7 +102,7 @@ def _run(call: Callable[[], object], catalog: Catalog) -> tuple[object, list[See
 
 
 def _seen(trace: Trace, *, is_engine: bool) -> list[Seen]:
-    """Take what can be compared. The engine counts the item as read that did not fit a page."""
+    """Return the comparable parts. The engine counts the item that did not fit a page as read."""
     requests = list(trace)
     goes_on = ["ExclusiveStartKey" in after.asked for _, after in pairwise(requests)]
     return [
@@ -131,7 +131,7 @@ def _by_key(items: list[Item]) -> dict[ItemKey, Item]:
 
 @pytest.fixture(scope="module")
 def measuring(engine: Engine) -> Iterator[Engine]:
-    """An engine that measures; its view of the size of numbers is taken over."""
+    """An engine that measures, with its size of numbers."""
     if engine.name == "moto":
         pytest.skip("moto's capacity figures are constants")
     with pytest.MonkeyPatch.context() as patch:
@@ -140,7 +140,7 @@ def measuring(engine: Engine) -> Iterator[Engine]:
 
 
 def empty_pair(engine: Engine) -> Pair:
-    """Make an empty table on both sides, of the same name."""
+    """Make an empty table of the same name on both sides."""
     catalog = engine.catalog()
     create_table(catalog)
     return Pair(catalog, offline_catalog(table=catalog.table))
@@ -156,7 +156,7 @@ def pair(measuring: Engine) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def whole(measuring: Engine, titles: list[AnyTitle]) -> Iterator[Pair]:
-    """The whole catalogue on both sides; nobody writes to it."""
+    """The whole catalogue on both sides, for reading only."""
     pair = empty_pair(measuring)
     pair.agree(ap.load_titles, titles)
     yield pair
@@ -172,12 +172,12 @@ def walk(catalog: Catalog, ask: Ask, *args: Any, **asked: Any) -> list[Page[AnyT
 
 
 def sample(catalog: Catalog, kind: Kind, count: int) -> list[AnyTitle]:
-    """Pick titles, by the same chance each time."""
+    """Pick titles, with the same random state each time."""
     return ap.sample_titles(catalog, kind, count, rng=random.Random(count))
 
 
 def test_a_load_and_its_repetition_are_predicted(whole: Pair, titles: list[AnyTitle]) -> None:
-    """The first is how the tables came about; the second reads, and writes nothing."""
+    """The first load filled the tables; the second reads, and writes nothing."""
     whole.hold_the_same()
     requests = whole.agree(ap.load_titles, titles)
     assert {request.operation for request in requests} == {"BatchGetItem"}
@@ -186,7 +186,7 @@ def test_a_load_and_its_repetition_are_predicted(whole: Pair, titles: list[AnyTi
 @pytest.mark.parametrize("limit", [20, 250])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_list_is_predicted_to_its_last_page(whole: Pair, kind: Kind, limit: int) -> None:
-    """In every order and direction, of all titles and of a genre: each page, and each cursor."""
+    """In every order and direction, of all titles and of a genre: each page and each cursor."""
     for descending in (True, False):
         direction: dict[str, Any] = {"descending": descending, "limit": limit}
         for order in ("popularity", "rating", "release", "name"):
@@ -201,7 +201,7 @@ def test_every_list_is_predicted_to_its_last_page(whole: Pair, kind: Kind, limit
 @pytest.mark.parametrize("limit", [20, 250])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_merged_and_filtered_list_is_predicted(whole: Pair, kind: Kind, limit: int) -> None:
-    """Those that read several partitions, or more than they show."""
+    """Lists that read several partitions, or more titles than they return."""
     for genre_ids in ([16], [18, 35], [18, 80, 10**9], [9648, 16, 35]):
         for match in ("all", "any"):
             asked: dict[str, Any] = {"match": match, "limit": limit}
@@ -215,7 +215,7 @@ def test_every_merged_and_filtered_list_is_predicted(whole: Pair, kind: Kind, li
 
 
 def test_every_other_read_is_predicted(whole: Pair, titles: list[AnyTitle]) -> None:
-    """Titles by their keys, there or not, counts, and samples of every size."""
+    """Existing and missing titles by key, counts, and samples of every size."""
     some_titles = random.Random(3).sample(titles, 150)
     wanted = [title.key for title in some_titles]
     missing = [TitleKey("movie", 10**9), TitleKey("tv", 10**9)]
@@ -235,7 +235,7 @@ def test_every_other_read_is_predicted(whole: Pair, titles: list[AnyTitle]) -> N
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """Any write of few titles, or a read that what was written shows in."""
+    """Any write of a few titles, or a read affected by writes."""
     title = draw(st.one_of(titles(small_ids), edgy_titles(small_ids)))
     several = draw(st.lists(titles(small_ids), max_size=4))
     kind, title_id = draw(title_keys.map(lambda key: TitleKey(key.kind, key.id % 12 + 1)))
@@ -295,7 +295,7 @@ def test_batches_that_dynamodb_cuts_are_predicted(pair: Pair) -> None:
 
 @pytest.mark.parametrize("size", [256 * KB - 1, 256 * KB, 256 * KB + 1])
 def test_a_page_and_a_batch_are_cut_at_the_same_byte(pair: Pair, size: int) -> None:
-    """Four items that fill a page to the byte, and 64 a batch, or by a byte do not."""
+    """Four items that fill a page exactly, and 64 a batch, or exceed it by one byte."""
     key = {"PK": {"S": "p"}, "SK": {"S": "00"}}
     filler = {"S": "x" * (size - sizes.item_size({**key, codec.DOC: {"S": ""}}))}
     wanted = [ItemKey("p", f"{number:02}") for number in range(66)]
@@ -309,7 +309,7 @@ def test_a_page_and_a_batch_are_cut_at_the_same_byte(pair: Pair, size: int) -> N
 
 
 def test_a_write_that_comes_too_late_is_refused_alike(pair: Pair) -> None:
-    """With the same error, for nothing, and without a trace in the table."""
+    """With the same error, without a charge, and without a change to the table."""
     up, wide = movie(1, 18), movie(9, 18, 35)
     pair.agree(ap.put_title, up)
     late = (
@@ -335,7 +335,7 @@ def _transact(catalog: Catalog, planned: Plan) -> str | None:
 
 @pytest.mark.parametrize("there", [{}, {"n": {"N": "5"}}, {"m": {"N": "5"}}])
 def test_each_condition_holds_and_fails_alike(pair: Pair, there: Item) -> None:
-    """For an item that is not there, one with the number asked for, and one without it."""
+    """For a missing item, one with the requested number, and one without it."""
     key = ItemKey("p", "s")
     item = {**key_attributes(key), **there}
     conditions: list[Condition] = [None, Absent()]
@@ -353,7 +353,7 @@ def test_each_condition_holds_and_fails_alike(pair: Pair, there: Item) -> None:
 
 
 def test_a_dump_of_a_table_can_be_tried_on(pair: Pair) -> None:
-    """Items of a table in place of titles."""
+    """Items of a table instead of titles."""
     some_titles = [movie(n, 18, 35, popularity=n) for n in range(1, 30)]
     ap.load_titles(pair.engine, some_titles)
     copy = OfflineCatalog(pair.engine.table, items=dump(pair.engine).values())
@@ -379,7 +379,7 @@ def test_nothing_has_to_run_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_cursors_depend_on_the_name_and_the_secret() -> None:
-    """As those of any handle."""
+    """Like those of any handle."""
 
     def cursor(**settings: Any) -> str | None:
         catalog = offline_catalog([movie(n) for n in range(1, 5)], **settings)
@@ -391,7 +391,7 @@ def test_cursors_depend_on_the_name_and_the_secret() -> None:
 
 
 def test_titles_that_cannot_be_loaded_are_refused() -> None:
-    """By name, and so is what is no item."""
+    """By name, and invalid items as well."""
     with pytest.raises(InvalidTitleError, match=r"movie 1: .* item of 4"):
         offline_catalog([movie(1, overview="x" * 400 * KB)])
     with pytest.raises(InvalidTitleError, match="neither a Movie nor a TVShow"):
@@ -402,7 +402,7 @@ def test_titles_that_cannot_be_loaded_are_refused() -> None:
             offline_catalog(items=[item])
 
 
-def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
+def test_unsupported_requests_to_an_offline_table_are_errors_of_the_package() -> None:
     """Operations on the table, other operations of the client, and other Queries."""
     catalog = offline_catalog()
     for operation in (create_table, delete_table, table_status):
@@ -429,7 +429,7 @@ def test_what_an_offline_table_does_not_know_is_an_error_of_ours() -> None:
 
 
 def test_an_answer_is_a_copy() -> None:
-    """Whatever is done to it, the table stays as it is; nor does it share what it was given."""
+    """Changing it does not change the table; nor does the table share its arguments."""
     item = {**key_attributes(ItemKey("a", "b")), "l": {"L": [{"N": "1"}]}}
     catalog = OfflineCatalog(items=[item])
     before = catalog.items()
@@ -448,7 +448,7 @@ def test_an_answer_is_a_copy() -> None:
 
 
 def test_an_index_answers_with_what_it_projects_and_no_more() -> None:
-    """So nobody finds there offline what the table would not give."""
+    """So code cannot rely on attributes that the index does not have."""
     catalog = offline_catalog([movie(1, 18)])
     partition = {"by_rating": "ALL#movie#1"}
     for index in INDEXES:
@@ -474,7 +474,7 @@ def test_a_query_finds_what_lies_in_its_range_wherever_it_is_cut(
     descending: bool,
     limit: int | None,
 ) -> None:
-    """In order, page after page; also where the item at which a page ended is gone."""
+    """In order, page after page, even if the last item of a page was deleted."""
     table = OfflineClient(SCHEMA, ({"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in there))
     lower, upper = bounds
     asked = {**_query("p", Range(*bounds), None, None, SCHEMA), "ScanIndexForward": not descending}
@@ -497,7 +497,7 @@ def test_a_query_finds_what_lies_in_its_range_wherever_it_is_cut(
 
 
 def test_writers_in_parallel_lose_nothing() -> None:
-    """Each change is one step; who comes too late tries again."""
+    """Each change is atomic; a writer that lost a race retries."""
     catalog = offline_catalog(movie(n, 18) for n in range(1, 17))
 
     def change(number: int) -> None:
@@ -518,7 +518,7 @@ def test_writers_in_parallel_lose_nothing() -> None:
 
 @given(st.lists(titles(small_ids), max_size=6))
 def test_it_is_a_whole_catalogue(some_titles: list[AnyTitle]) -> None:
-    """Of each key the last; complete in every copy, slot and count, and nothing else."""
+    """The last title of each key; with all copies, slots and counts, and nothing else."""
     table = _by_key(offline_catalog(some_titles).items())
     there = assert_complete(table)
     assert there == by_key(some_titles)

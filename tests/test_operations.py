@@ -1,4 +1,4 @@
-"""The table's life: made once, looked at, deleted; and never another's table by mistake."""
+"""The table is created once, described and deleted; other tables are never touched."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def other_table(engine: Engine) -> Iterator[Catalog]:
     catalog.client.delete_table(TableName=catalog.table)
 
 
-def test_a_table_can_be_used_once_it_is_made_and_is_gone_once_it_is_deleted(
+def test_creation_waits_for_the_table_and_deletion_until_it_is_gone(
     no_table: Catalog,
 ) -> None:
-    """create_table waits until it can be used; delete_table until it is gone."""
+    """create_table waits until it can be used, delete_table until it is deleted."""
     status = operations.create_table(no_table)
     assert status.is_ready
     assert set(status.indexes) == set(INDEX_KEYS)
@@ -53,7 +53,7 @@ def test_a_table_can_be_used_once_it_is_made_and_is_gone_once_it_is_deleted(
 
 
 def test_making_a_table_twice_changes_nothing(catalog: Catalog) -> None:
-    """A table of this model that is there is left as it is."""
+    """An existing table of this model is not changed."""
     catalog.client.put_item(
         TableName=catalog.table, Item={"PK": {"S": "GENRE#tv#0"}, "SK": {"S": "TALLY"}}
     )
@@ -62,7 +62,7 @@ def test_making_a_table_twice_changes_nothing(catalog: Catalog) -> None:
 
 
 def test_a_table_of_another_model_is_refused(other_table: Catalog) -> None:
-    """By name, with what is different; and it stays."""
+    """By name, with the differences; it is not changed."""
     with pytest.raises(SchemaMismatchError, match="its keys are"):
         operations.create_table(other_table)
     status = operations.table_status(other_table)
@@ -71,7 +71,7 @@ def test_a_table_of_another_model_is_refused(other_table: Catalog) -> None:
 
 
 def test_a_table_that_has_more_than_the_model_needs_is_this_models(no_table: Catalog) -> None:
-    """Indexes of its owner's own, or ones that project everything, do no harm."""
+    """The owner's additional indexes, or indexes that project all attributes, are accepted."""
     declared = SCHEMA.declaration()
     for index in declared["global_secondary_indexes"]:
         index["projection"] = {"ProjectionType": "ALL"}
@@ -104,7 +104,7 @@ def test_provisioned_capacity_is_for_the_table_and_each_index(no_table: Catalog)
 
 
 def test_what_does_not_exist_cannot_be_deleted(no_table: Catalog) -> None:
-    """An error, not silence."""
+    """It raises an error."""
     with pytest.raises(TableNotFoundError, match=no_table.table):
         operations.delete_table(no_table)
 

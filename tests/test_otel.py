@@ -1,4 +1,4 @@
-"""Each request is a span: named as the semantic conventions say, in its place in the trace."""
+"""Each request is a span, with the names of the semantic conventions, in the right trace."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CONVENTIONS = {
 
 
 class Spans:
-    """What an SDK that keeps its spans in memory got."""
+    """The spans recorded by an SDK in memory."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -89,17 +89,17 @@ def attributes_of(span: ReadableSpan) -> dict[str, Any]:
 
 
 def everything_in(spans: Spans) -> str:
-    """Write out all that is told, but for times and the random ids of traces."""
+    """Return all recorded data as text, without times and random ids."""
     told = [json.loads(span.to_json()) for span in spans]
     names = ("name", "attributes", "status", "events", "links")
     return repr([{name: span[name] for name in names} for span in told])
 
 
-# -- What a span says -----------------------------------------------------------------------------
+# -- Contents of a span ---------------------------------------------------------------------------
 
 
 def test_a_query_has_the_attributes_of_the_conventions(catalog: Catalog, spans: Spans) -> None:
-    """All there are, and what was charged as the service wrote it."""
+    """All of them, and the charge as the service reports it."""
     ap.put_title(catalog, UP)
     trace_requests(catalog, spans.provider)
     with catalog.trace() as trace:
@@ -134,8 +134,8 @@ def test_a_query_has_the_attributes_of_the_conventions(catalog: Catalog, spans: 
     }
 
 
-def test_capacity_is_told_apart_by_table_and_index(spans: Spans) -> None:
-    """As in the service's ConsumedCapacity; the offline table charges as the service does."""
+def test_capacity_is_reported_by_table_and_index(spans: Spans) -> None:
+    """As in the service's ConsumedCapacity; the offline table charges like the service."""
     catalog = offline_catalog()
     with catalog.trace() as trace:
         trace_requests(catalog, spans.provider)
@@ -153,7 +153,7 @@ def test_capacity_is_told_apart_by_table_and_index(spans: Spans) -> None:
 def test_every_operation_has_its_span_and_only_names_of_the_conventions(
     catalog: Catalog, spans: Spans
 ) -> None:
-    """One for each request, in their order; whatever else is told has a name of our own."""
+    """One for each request, in order; other attributes have a prefix of this package."""
     trace_requests(catalog, spans.provider, keys=True)
     with catalog.trace() as trace:
         ap.put_title(catalog, UP)
@@ -173,7 +173,7 @@ def test_every_operation_has_its_span_and_only_names_of_the_conventions(
 
 
 def test_a_batch_says_how_many_items_it_names(catalog: Catalog, spans: Spans) -> None:
-    """One alone is no batch."""
+    """A single item is not a batch."""
     trace_requests(catalog, spans.provider)
     ap.get_titles(catalog, [TitleKey("movie", number) for number in range(1, 4)])
     ap.get_titles(catalog, [UP.key])
@@ -184,7 +184,7 @@ def test_a_batch_says_how_many_items_it_names(catalog: Catalog, spans: Spans) ->
 
 
 def test_a_span_has_the_times_of_the_request(catalog: Catalog, spans: Spans) -> None:
-    """When it was sent, and how long it took; not when the span was made."""
+    """When it was sent, and how long it took; not when the span was created."""
     trace_requests(catalog, spans.provider)
     before = time.time()
     with catalog.trace() as trace:
@@ -198,7 +198,7 @@ def test_a_span_has_the_times_of_the_request(catalog: Catalog, spans: Spans) -> 
 
 
 def test_botocores_retries_are_counted(spans: Spans, catalog: Catalog) -> None:
-    """Only where there were some."""
+    """Only if there were any."""
     trace_requests(catalog, spans.provider)
     events = catalog.client.meta.events
 
@@ -216,11 +216,11 @@ def test_botocores_retries_are_counted(spans: Spans, catalog: Catalog) -> None:
     assert second["catalog_model.retries"] == 2
 
 
-# -- What a span keeps to itself ------------------------------------------------------------------
+# -- Data that is not in a span -------------------------------------------------------------------
 
 
 def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans: Spans) -> None:
-    """Neither what was looked for, nor what was written."""
+    """Neither the keys of reads nor those of writes."""
     secret = UP.replace(id=424_242, title="Cosmos", genre_ids=[31_337])
     stop = trace_requests(catalog, spans.provider)
     ap.put_title(catalog, secret)
@@ -241,7 +241,7 @@ def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans
 def test_a_failed_request_has_the_status_error_and_its_type(
     catalog: Catalog, spans: Spans, keys: bool
 ) -> None:
-    """The service's code; its words may quote values, and come only with the keys."""
+    """The service's code; its message may contain values, and is recorded only with keys."""
     missing = Catalog("not-there-at-all", client=catalog.client)
     trace_requests(missing, spans.provider, keys=keys)
     with pytest.raises(TableNotFoundError):
@@ -268,11 +268,11 @@ def test_a_request_without_an_answer_has_the_name_of_the_exception(spans: Spans)
     assert attributes_of(span)["error.type"] == "EndpointConnectionError"
 
 
-# -- Where a span belongs -------------------------------------------------------------------------
+# -- The parent of a span -------------------------------------------------------------------------
 
 
-def test_the_parent_is_the_span_of_whoever_asked(catalog: Catalog, spans: Spans) -> None:
-    """And without one, the request begins a trace."""
+def test_the_parent_is_the_span_of_the_caller(catalog: Catalog, spans: Spans) -> None:
+    """Without a parent, the request begins a trace."""
     trace_requests(catalog, spans.provider)
     with spans.tracer.start_as_current_span("page") as page:
         ap.count_titles(catalog, "movie")
@@ -306,7 +306,7 @@ def test_threads_do_not_mix_their_parents(catalog: Catalog, spans: Spans) -> Non
 def test_only_the_requests_of_the_handle_have_spans_until_it_is_stopped(
     catalog: Catalog, engine: Engine, spans: Spans
 ) -> None:
-    """Another handle on the same table is another, and stopping one leaves the other."""
+    """Handles on the same table are separate; stopping one does not affect the other."""
     other, second = engine.catalog(catalog.table), Spans()
     stop = trace_requests(catalog, spans.provider)
     trace_requests(other, second.provider)
@@ -318,7 +318,7 @@ def test_only_the_requests_of_the_handle_have_spans_until_it_is_stopped(
 
 
 def test_a_trace_that_is_not_sampled_has_no_spans(catalog: Catalog) -> None:
-    """The sampler decides, and sees the attributes when it does."""
+    """The sampler decides, and receives the attributes."""
     seen: list[dict[str, Any]] = []
 
     class Sampler(type(ALWAYS_OFF)):  # type: ignore[misc]
@@ -334,7 +334,7 @@ def test_a_trace_that_is_not_sampled_has_no_spans(catalog: Catalog) -> None:
     assert [each["catalog_model.pattern"] for each in seen] == ["count_titles"]
 
 
-# -- What is refused, and what is needed ----------------------------------------------------------
+# -- Arguments and requirements -------------------------------------------------------------------
 
 
 def test_wrong_arguments_are_refused(catalog: Catalog, spans: Spans) -> None:
@@ -352,28 +352,28 @@ def test_wrong_arguments_are_refused(catalog: Catalog, spans: Spans) -> None:
 def test_without_the_api_the_error_says_what_to_install(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest of the package does without it."""
+    """The rest of the package works without it."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'catalog-model\[otel\]'"):
         trace_requests(catalog)
 
 
 def test_without_an_sdk_nothing_happens(catalog: Catalog) -> None:
-    """The API alone makes spans that go nowhere."""
+    """The API alone makes spans that are not recorded."""
     stop = trace_requests(catalog)
     assert ap.count_titles(catalog, "movie") == 0
     stop()
 
 
 def test_importing_the_package_does_not_import_opentelemetry() -> None:
-    """Nor does importing the module that has need of it later."""
+    """Nor does importing the module that uses it later."""
     code = "import sys, catalog_model, catalog_model.otel; print('opentelemetry' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
 
 
 def test_the_page_explains_each_field_of_the_record() -> None:
-    """Each once, in the order of the record, and then what is derived from them."""
+    """Each once, in the order of the record, followed by the derived ones."""
     table = PAGE.read_text("utf-8").split("| field | meaning |")[1].split("\n\n")[0]
     listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     derived = [name for name, each in vars(Request).items() if isinstance(each, property)]

@@ -1,4 +1,4 @@
-"""Cursors: good for one question only, and right wherever a list is cut, whatever comes or goes."""
+"""Cursors: valid for one question only, and correct for any page size and concurrent changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IDS = (*range(1, 13), 10**37 + 5)
 
 
 class Question(NamedTuple):
-    """One list: who gives it, asked how, and what the reference says."""
+    """A list: its function, the arguments, and the reference's result."""
 
     function: Callable[..., Page[Title]]
     asked: dict[str, Any]
@@ -115,7 +115,7 @@ questions = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTION
 
 
 def record(kind: Kind, id_: int, **changes: Any) -> Record:
-    """Make a record that differs from others in its id and votes alone."""
+    """Make a record that differs from others only in its id and votes."""
     return {
         "id": id_,
         NAMES[kind]: "a",
@@ -129,12 +129,12 @@ def record(kind: Kind, id_: int, **changes: Any) -> Record:
 
 
 def title(kind: Kind, id_: int, **changes: Any) -> Title:
-    """Make a title that differs from others in its id and votes alone."""
+    """Make a title that differs from others only in its id and votes."""
     return TITLE_CLASSES[kind].from_json(record(kind, id_, **changes))
 
 
 def _tied_records(kind: Kind) -> dict[str, Record]:
-    """Make records that tie nearly everywhere, with some above, below and without."""
+    """Make records that are mostly tied, with some above, below and without values."""
     records = {str(id_): record(kind, id_) for id_ in IDS}
     for id_, name in zip(IDS, NAMES_THAT_TIE, strict=False):
         records[str(id_)][NAMES[kind]] = name
@@ -150,7 +150,7 @@ RECORDS = {kind: _tied_records(kind) for kind in KINDS}
 
 @pytest.fixture(scope="module")
 def tied_catalog(engine: Engine) -> Iterator[Catalog]:
-    """A handle on a table where much ties; nobody writes to it."""
+    """A handle on a table with many ties, for reading only."""
     catalog = engine.catalog(cursor_secret=SECRET)
     create_table(catalog)
     found = [TITLE_CLASSES[kind].from_json(r) for kind in KINDS for r in RECORDS[kind].values()]
@@ -161,7 +161,7 @@ def tied_catalog(engine: Engine) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """The same records in plain Python, their names cut to what an order compares."""
+    """The same records in plain Python, with names truncated to what an order compares."""
     cut: dict[str, dict[str, Record]] = {
         kind: {
             id_: {**record, NAMES[kind]: record[NAMES[kind]][:NAME_BYTES]}
@@ -177,7 +177,7 @@ def reference() -> Reference:
 def test_pages_of_any_size_make_the_list(
     engine: Engine, tied_catalog: Catalog, reference: Reference, kind: Kind, question: Question
 ) -> None:
-    """Nothing is missed or repeated; a page that is not the last is full, and no page is spare.
+    """Nothing is missed or repeated; all pages but the last are full, and none is superfluous.
 
     moto takes many times as long for a Query, so it gets fewer of them.
     """
@@ -207,13 +207,13 @@ def _filled(catalog: Catalog) -> Catalog:
 
 
 def _ids(catalog: Catalog, question: Question, after: str | None) -> list[int]:
-    """Walk on from a cursor."""
+    """Read on from a cursor."""
     walked = walk(lambda later: question.page(catalog, "movie", 3, later or after), 3)
     return [record["id"] for record in walked]
 
 
 @moving
-def test_paging_goes_on_where_the_title_at_the_cursor_was_deleted(
+def test_paging_continues_after_a_deletion_of_the_title_at_the_cursor(
     catalog: Catalog, question: Question
 ) -> None:
     """A cursor is a place in the order, not a title."""
@@ -228,16 +228,16 @@ def test_paging_goes_on_where_the_title_at_the_cursor_was_deleted(
 
 
 def _size(question: Question) -> int:
-    """Count the titles that a question finds: too few votes are not enough for one of them."""
+    """Return the number of titles that a question finds; one has too few votes."""
     enough = [id_ for id_ in PLACES if 4 ** (id_ % 11) > question.asked.get("min_votes", -1)]
     return len(enough)
 
 
 @moving
-def test_paging_goes_on_where_titles_came_beside_the_cursor(
+def test_paging_continues_after_insertions_next_to_the_cursor(
     catalog: Catalog, question: Question
 ) -> None:
-    """What came before the cursor stays unseen, what came after it is seen once."""
+    """New titles before the cursor are not seen, those after it are seen once."""
     first = question.page(_filled(catalog), "movie", 3)
     rest = _ids(catalog, question, first.next)
     last = first.items[-1].id
@@ -248,14 +248,14 @@ def test_paging_goes_on_where_titles_came_beside_the_cursor(
 
 
 class Sent(NamedTuple):
-    """Cursors of the first pages of all questions, and a handle that sends nothing."""
+    """Cursors of the first pages of all questions, and a handle that cannot send requests."""
 
     silent: Catalog
     cursors: dict[str, str]
 
 
 def silent_handle(table: str, secret: str | None) -> Catalog:
-    """Make a handle on a table that fails where anything is sent."""
+    """Make a handle on a table that fails if anything is sent."""
     client = boto3.client("dynamodb")
 
     def fail(**request: Any) -> None:
@@ -267,7 +267,7 @@ def silent_handle(table: str, secret: str | None) -> Catalog:
 
 @pytest.fixture(scope="module")
 def sent(tied_catalog: Catalog) -> Sent:
-    """What an application has given out, and gets back."""
+    """The cursors that an application returned, and receives again."""
     pages = {name: each.page(tied_catalog, "movie", 2) for name, each in QUESTIONS.items()}
     cursors = {name: page.next for name, page in pages.items() if page.next}
     assert list(cursors) == list(QUESTIONS)
@@ -275,7 +275,7 @@ def sent(tied_catalog: Catalog) -> Sent:
 
 
 def refused(catalog: Catalog, name: str, cursor: Any, *, limit: int = 2) -> None:
-    """Check that a cursor is refused without a request."""
+    """Check that a cursor is rejected without a request."""
     with pytest.raises(InvalidCursorError) as caught:
         QUESTIONS[name].page(catalog, "movie", limit, cursor)
     assert QUESTIONS[name].function.__name__ in str(caught.value)
@@ -283,14 +283,14 @@ def refused(catalog: Catalog, name: str, cursor: Any, *, limit: int = 2) -> None
 
 
 def test_cursors_are_safe_in_urls(sent: Sent) -> None:
-    """Only characters that no URL escapes, and not too many of them."""
+    """Only characters that need no escaping in URLs, and not too many."""
     for cursor in sent.cursors.values():
         assert re.fullmatch(f"[{re.escape(URL_SAFE)}]+", cursor)
         assert len(cursor) < 2000
 
 
 def test_no_character_of_a_cursor_can_be_replaced(sent: Sent) -> None:
-    """Each place, each other character of the alphabet: also the last bits of the signature."""
+    """At each position, any other character, including the signature's last bits."""
     name = "by popularity, descending"
     cursor = sent.cursors[name]
     for place, original in enumerate(cursor):
@@ -299,7 +299,7 @@ def test_no_character_of_a_cursor_can_be_replaced(sent: Sent) -> None:
 
 
 def test_no_cursor_can_be_shortened(sent: Sent) -> None:
-    """Cut at the end, cut at the beginning, or with one character taken out."""
+    """Truncated at the end or the beginning, or with one character removed."""
     for name in ("by name, ascending", "top rated"):
         cursor = sent.cursors[name]
         for place in range(len(cursor)):
@@ -310,14 +310,14 @@ def test_no_cursor_can_be_shortened(sent: Sent) -> None:
 
 @pytest.mark.parametrize("more", ["=", "==", "====", "!", "!!!!", "\n" * 4, " ", ".", "A", "%3D"])
 def test_nothing_can_be_appended_to_a_cursor(sent: Sent, more: str) -> None:
-    """One page has one cursor: also padding and white space make it another."""
+    """A page has exactly one cursor: even padding and white space make it invalid."""
     for name, cursor in sent.cursors.items():
         refused(sent.silent, name, cursor + more)
         refused(sent.silent, name, more + cursor)
 
 
 def test_a_cursor_is_a_text(sent: Sent) -> None:
-    """Bytes are none, even if they are the right ones."""
+    """Bytes are rejected, even the right ones."""
     for name, cursor in sent.cursors.items():
         refused(sent.silent, name, cursor.encode())
 
@@ -326,7 +326,7 @@ def test_a_cursor_is_a_text(sent: Sent) -> None:
 def test_a_changed_cursor_is_refused_before_anything_is_sent(
     sent: Sent, data: st.DataObject, name: str
 ) -> None:
-    """Any piece of it replaced by any text, where signature and payload do not stay the same."""
+    """Any part of it replaced by any text, unless signature and payload stay the same."""
     cursor = sent.cursors[name]
     start = data.draw(st.integers(0, len(cursor)))
     end = data.draw(st.integers(start, len(cursor)))
@@ -339,7 +339,7 @@ def test_a_changed_cursor_is_refused_before_anything_is_sent(
 
 @questions
 def test_a_cursor_of_another_question_is_refused(sent: Sent, question: Question) -> None:
-    """Another function, or the same with another argument."""
+    """Another function, or the same one with another argument."""
     (name,) = [name for name, each in QUESTIONS.items() if each is question]
     for other, cursor in sent.cursors.items():
         if other != name:
@@ -350,7 +350,7 @@ def test_a_cursor_of_another_question_is_refused(sent: Sent, question: Question)
 def test_a_cursor_of_another_limit_kind_table_or_secret_is_refused(
     sent: Sent, question: Question
 ) -> None:
-    """What a cursor was made for, all of it, is what it is good for."""
+    """A cursor is valid for the arguments for which it was made."""
     (name,) = [name for name, each in QUESTIONS.items() if each is question]
     cursor, table = sent.cursors[name], sent.silent.table
     refused(sent.silent, name, cursor, limit=3)
@@ -362,7 +362,7 @@ def test_a_cursor_of_another_limit_kind_table_or_secret_is_refused(
 
 
 @questions
-def test_a_cursor_goes_on_in_every_handle_with_the_same_secret(
+def test_a_cursor_is_valid_in_every_handle_with_the_same_secret(
     engine: Engine, tied_catalog: Catalog, sent: Sent, question: Question
 ) -> None:
     """Another process may serve the next page."""

@@ -1,4 +1,4 @@
-"""What pages have for Python, as a person pastes it: at the prompt, and alone."""
+"""Python code on pages works when pasted at the prompt, and as a program."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROMPT = re.compile(r"^(?:>>> |\.\.\. |\.\.\.$)")
 
 
 def typed(session: str) -> str:
-    """Return what a person types of a session: what stands behind the prompts."""
+    """Return the input of a session: the text after the prompts."""
     lines = [line for line in session.splitlines() if PROMPT.match(line)]
     return "\n".join(PROMPT.sub("", line) for line in lines)
 
@@ -44,9 +44,9 @@ SNIPPETS = [
 
 
 def refused_line(text: str) -> str:
-    """Return the line at which the prompt refuses what is pasted; "" if it takes all of it.
+    """Return the line at which the prompt rejects pasted text; "" if it accepts all of it.
 
-    The prompt compiles as soon as a statement is whole. A compound one is at an empty line.
+    The prompt compiles a statement as soon as it is complete, a compound one at an empty line.
     """
     compiler, waiting = CommandCompiler(), list[str]()
     for line in [*text.splitlines(), ""]:
@@ -61,7 +61,7 @@ def refused_line(text: str) -> str:
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_every_snippet_may_be_pasted_at_the_prompt(snippet: str) -> None:
-    """Line by line: after a compound statement comes an empty line, and none is within it."""
+    """Line by line: an empty line follows a compound statement, and none is within it."""
     assert refused_line(typed(snippet) if snippet.startswith(">>> ") else snippet) == ""
 
 
@@ -76,7 +76,7 @@ def test_every_snippet_may_be_pasted_at_the_prompt(snippet: str) -> None:
     ],
 )
 def test_the_prompt_is_as_particular_as_python_is(text: str, line: str) -> None:
-    """What a person cannot paste is seen."""
+    """Code that cannot be pasted is detected."""
     assert refused_line(text) == line
 
 
@@ -102,7 +102,7 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
 def test_each_snippet_of_the_front_page_runs_alone(
     number: int, table: Engine, tmp_path: Path
 ) -> None:
-    """In a fresh Python, twice, with nothing but the variables that `make run` prints."""
+    """In a new Python, twice, with only the variables that `make run` prints."""
     path = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     environment = {**environment_without_aws(), **table.environment(), **path}
     for _ in range(2):
@@ -120,13 +120,13 @@ def test_each_snippet_of_the_front_page_runs_alone(
 
 
 def test_the_front_page_writes_over_no_title_of_the_data(records: Records) -> None:
-    """What a reader tries leaves the titles that are there as they are."""
+    """A reader's experiments do not change existing titles."""
     (made,) = re.findall(r'"id": (\d+)', "".join(blocks(README, "python")))
     sample = json.loads((sample_folder() / "data_movies.json").read_bytes())
     assert made not in {*sample, *records["movie"]}
 
 
 def test_the_ten_lines_are_ten() -> None:
-    """But for empty ones."""
+    """Not counting empty ones."""
     lines = [line for line in blocks(README, "python")[0].splitlines() if line.strip()]
     assert len(lines) == 10

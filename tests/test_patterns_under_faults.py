@@ -1,4 +1,4 @@
-"""Every access pattern, while all faults happen that can: it answers right, or raises an error."""
+"""Every access pattern under all possible faults: correct results, or an error."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ ANY_KIND = (
 
 @contextmanager
 def any_faults(catalog: Catalog, seed: int) -> Iterator[FaultInjector]:
-    """Let everything happen that can, except that an index lags."""
+    """Inject all faults except lagging indexes."""
     with inject_faults(catalog, ANY_KIND, seed=seed, sleep=lambda _: None) as injector:
         yield injector
 
 
 def test_the_same_seed_gives_the_same_faults(engine: Engine) -> None:
-    """In the same places, down to what they leave of a table; another seed gives others."""
+    """At the same requests, with the same effects on a table; another seed gives others."""
     outcomes = [run_of_writes(engine, seed) for seed in (7, 7, 8)]
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] != outcomes[2][0]
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_faults(engine: Engine) -> None:
 
 
 def run_of_writes(engine: Engine, seed: int) -> tuple[list[Injection], list[str]]:
-    """Make the same requests, and tell what happened."""
+    """Make the same requests; return what happened."""
     outcomes = []
     with fresh_table(engine) as table, any_faults(table, seed) as injector:
         for number in range(25):
@@ -90,7 +90,7 @@ READS: dict[str, Callable[[Catalog], object]] = {
 def test_a_read_under_faults_is_right_or_an_error(
     engine: Engine, stocked: Catalog, name: str
 ) -> None:
-    """Never wrong, and never short."""
+    """Never wrong, and never incomplete."""
     read = READS[name]
     right = read(stocked)
     disturbed = Engine(engine.name, engine.endpoint_url).catalog(stocked.table)
@@ -120,7 +120,7 @@ writes = st.tuples(
 def test_a_write_under_faults_is_acknowledged_refused_or_unknown(
     engine: Engine, asked: list[tuple[str, int, int]], seed: int
 ) -> None:
-    """Acknowledged: it is there. Refused: it is not. Unknown: whole, or not at all."""
+    """Acknowledged: applied. Rejected: not applied. Unknown: completely, or not at all."""
     with fresh_table(engine) as table:
         fresh = other_handle(engine, table)
         there: dict[TitleKey, AnyTitle] = {}
@@ -138,7 +138,7 @@ def outcomes_of(
     there: dict[TitleKey, AnyTitle],
     asked: tuple[str, int, int],
 ) -> list[dict[TitleKey, AnyTitle]]:
-    """Make a write, and tell what the table may hold then."""
+    """Make a write; return the possible contents of the table."""
     name, number, value = asked
     key, happened = TitleKey("movie", number), len(injector.injected)
     old = there.get(key)
@@ -164,7 +164,7 @@ def outcomes_of(
 
 
 def wanted(name: str, old: AnyTitle | None, number: int, value: int) -> AnyTitle | None:
-    """Tell what a title becomes."""
+    """Return the title after a write."""
     if name in ("put", "create"):
         return movie(number, 12 * value, popularity=value)
     if old is None or name == "delete":
@@ -179,7 +179,7 @@ def wanted(name: str, old: AnyTitle | None, number: int, value: int) -> AnyTitle
 
 
 def make_write(catalog: Catalog, name: str, number: int, value: int) -> AnyTitle:
-    """Ask for a write."""
+    """Make a write."""
     match name:
         case "popularity":
             return ap.update_popularity(catalog, "movie", number, value)
@@ -199,7 +199,7 @@ def make_write(catalog: Catalog, name: str, number: int, value: int) -> AnyTitle
 def test_writers_in_threads_under_faults_leave_the_table_in_step(
     engine: Engine, table: Catalog
 ) -> None:
-    """Whatever each of them is told."""
+    """Whatever answers they get."""
 
     def work(seed: int) -> int:
         rng, refused = random.Random(seed), 0
@@ -218,7 +218,7 @@ def test_writers_in_threads_under_faults_leave_the_table_in_step(
 
 
 def test_a_load_under_faults_is_completed_by_repeating_it(engine: Engine, table: Catalog) -> None:
-    """What was written when the answer was lost for good is whole, and found by the second run."""
+    """Titles written without an answer are complete, and found by the second run."""
     some = [movie(number, 18, number % 3 + 1) for number in range(1, 41)]
     never = Fault("lost_answer", at=range(2, 2 + TRIES), operations=["TransactWriteItems"])
     with inject_faults(table, [never, Fault("unprocessed", 0.5)], seed=2) as injector:

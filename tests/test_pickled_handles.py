@@ -1,4 +1,4 @@
-"""A handle goes to other processes by its settings, and is copied as what it is: a cheap value."""
+"""A handle is transferred to other processes by its settings, and is cheap to copy."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COPIES = [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
 
 
 class Own(Catalog):
-    """A handle with something of its own."""
+    """A handle with an additional attribute."""
 
 
 @pytest.mark.parametrize("copied", COPIES, ids=["copy", "deepcopy", "pickle"])
 @pytest.mark.parametrize("kind", [Catalog, Own])
 def test_a_copy_has_the_same_settings(copied: Any, kind: type[Catalog]) -> None:
-    """All of them, whatever was asked before; and a lock and hooks of its own."""
+    """All of them, after any requests; with a separate lock and separate hooks."""
     first = kind(**SETTINGS, config=Config(read_timeout=9, retries={"total_max_attempts": 3}))
     seen: list[object] = []
     first.on_request(seen.append)
@@ -51,7 +51,7 @@ def test_a_copy_has_the_same_settings(copied: Any, kind: type[Catalog]) -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_handle_that_was_used_is_pickled_without_its_client(protocol: int) -> None:
-    """In every protocol; the other end makes a client of its own."""
+    """In every protocol; the other process makes its own client."""
     first = Catalog("films", region="eu-west-1", config=Config(signature_version=UNSIGNED)).warm()
     second = pickle.loads(pickle.dumps(first, protocol))
     assert second._gateway is None
@@ -60,7 +60,7 @@ def test_a_handle_that_was_used_is_pickled_without_its_client(protocol: int) -> 
 
 
 def test_a_client_that_was_handed_in_stays_here(catalog: Catalog) -> None:
-    """A copy shares it; a pickle would lose it, and says so."""
+    """A copy shares it; a pickle would lose it, and raises an error."""
     handed = Catalog("films", client=catalog.client)
     assert copy.copy(handed).client is catalog.client
     assert copy.deepcopy(handed).client is catalog.client
@@ -69,7 +69,7 @@ def test_a_client_that_was_handed_in_stays_here(catalog: Catalog) -> None:
 
 
 def _put(catalog: Catalog) -> str:
-    """Write with a handle that came from another process."""
+    """Write with a handle from another process."""
     ap.put_title(catalog, TITLE)
     return repr(catalog)
 
@@ -77,7 +77,7 @@ def _put(catalog: Catalog) -> str:
 def test_a_process_that_was_spawned_uses_it(
     local_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `multiprocessing` does it everywhere from Python 3.14 on."""
+    """As `multiprocessing` does everywhere from Python 3.14 on."""
     for name, value in local_engine.environment().items():
         monkeypatch.setenv(name, value)
     catalog = Catalog("spawned", endpoint_url=local_engine.endpoint_url)

@@ -1,4 +1,4 @@
-"""What a title gives can be given back; what others hold is taken where nothing is lost."""
+"""A title accepts the values that it returns, and other libraries' equivalent ones."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from catalog_model.dynamodb.numbers import check_number
 from catalog_model.entities import FIELDS, TITLE_CLASSES, Title
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 
-# --- what is read can be written
+# --- values that were read
 
 
 @given(full_titles() | titles())
 def test_every_field_and_extra_of_a_title_can_be_given_back_to_it(title: Movie | TVShow) -> None:
-    """One by one, and all at once; nothing changes, not even for a field that is not there."""
+    """One by one, and all at once; nothing changes, not even for a missing field."""
     read = {name: getattr(title, name) for name in title.fields}
     for name, value in [*read.items(), *title.extra.items()]:
         assert title.replace(**{name: value}) == title
@@ -43,8 +43,8 @@ def test_every_field_and_extra_of_a_title_can_be_given_back_to_it(title: Movie |
 
 
 @given(full_titles())
-def test_a_title_is_made_anew_of_what_it_gives(title: Movie | TVShow) -> None:
-    """Of its fields and extras, of its JSON, and of those with tuples for lists anywhere."""
+def test_a_title_can_be_made_from_its_own_values(title: Movie | TVShow) -> None:
+    """From its fields and extras, from its JSON, and with tuples instead of lists anywhere."""
     there = title.to_json()
     read = {name: getattr(title, name, there[name]) for name in there}
     assert type(title)(**read) == title
@@ -55,7 +55,7 @@ def test_a_title_is_made_anew_of_what_it_gives(title: Movie | TVShow) -> None:
 
 
 def frozen(value: Any) -> Any:
-    """Give a JSON value with tuples for lists and read-only objects, however deep."""
+    """Return a JSON value with tuples for lists and read-only objects, at any depth."""
     if isinstance(value, list):
         return tuple(map(frozen, value))
     if isinstance(value, dict):
@@ -64,17 +64,17 @@ def frozen(value: Any) -> Any:
 
 
 def test_a_genre_is_added_to_those_that_were_read() -> None:
-    """As anybody would write it, in a record and in a call."""
+    """In the obvious way, in a record and in a call."""
     title = movie(genre_ids=[28, 80])
     assert title.replace(genre_ids=title.genre_ids) == title
-    assert title.replace(genre_ids=title.genre_ids + (99,)).genre_ids == (28, 80, 99)  # noqa: RUF005  # as people write it
+    assert title.replace(genre_ids=title.genre_ids + (99,)).genre_ids == (28, 80, 99)  # noqa: RUF005  # the obvious way
     catalog = offline_catalog([title])
     assert ap.set_genres(catalog, *title.key, title.genre_ids) == title
     assert ap.set_genres(catalog, *title.key, title.genre_ids[::-1]).genre_ids == (80, 28)
 
 
 def test_real_titles_can_be_given_back_what_they_give(records: Records) -> None:
-    """All of a catalogue."""
+    """For a whole catalogue."""
     for kind, title_class in TITLE_CLASSES.items():
         for record in records[kind].values():
             title = title_class.from_json(record)
@@ -90,7 +90,7 @@ def test_real_titles_can_be_given_back_what_they_give(records: Records) -> None:
 @example({"a": 2**70, "b": [0.1, [1e-130]]})
 @example(["a\0", "\0"])
 def test_a_value_written_in_another_way_becomes_pythons_own(value: Any) -> None:
-    """Through and through: the same JSON text, of exact types, which none of the ways was."""
+    """At all levels: the same JSON text, with exact types, which none of the inputs had."""
     for other in others_of(value):
         assert json.dumps(plain(other)) == json.dumps(plain(value))
         assert is_plain(plain(other))
@@ -100,7 +100,7 @@ def test_a_value_written_in_another_way_becomes_pythons_own(value: Any) -> None:
     ("kind", "name"), [(kind, name) for kind in KINDS for name in [*FIELDS[kind], "extra"]]
 )
 def test_every_field_takes_what_says_the_same(kind: Kind, name: str) -> None:
-    """In `from_json`, in a call of the class and in `replace`; what is kept is plain."""
+    """In `from_json`, in a call of the class and in `replace`; stored values are Python's own."""
     record = {**RECORDS[kind], "extra": {"a": [1, 2.5, "x", True]}}
     title = TITLE_CLASSES[kind].from_json(record)
     is_date = FIELDS[kind].get(name) and FIELDS[kind][name].rule.kind is date
@@ -131,7 +131,7 @@ def test_what_boto3_gives_is_the_record_again() -> None:
 
 @pytest.mark.parametrize("wrapped", [Array(True), Array(False)])
 def test_a_truth_value_is_no_number(wrapped: Any) -> None:
-    """Nor is a number a truth value, of whatever library."""
+    """Nor is a number a truth value, of any library."""
     for name in ("id", "popularity", "vote_count"):
         with pytest.raises(InvalidTitleError, match=f"^{name} must be"):
             movie(**{name: wrapped})
@@ -144,7 +144,7 @@ def test_a_truth_value_is_no_number(wrapped: Any) -> None:
 
 TITLES = [movie(id=number, popularity=float(number), genre_ids=[28, 12]) for number in range(1, 9)]
 KEPT_AS_THEY_ARE = ("after", "if_unchanged", "keys", "on_progress", "rng", "title", "titles")
-"""Arguments that are objects of ours, or functions."""
+"""Arguments that are objects of this package, or functions."""
 
 USED: dict[str, dict[str, Any]] = {
     name: {
@@ -163,7 +163,7 @@ ARGUMENTS = [
 
 
 def outcome(name: str, call: dict[str, Any]) -> tuple[Any, list[Any], list[Any]]:
-    """What a call answers, asks of reads and leaves in the table."""
+    """The answer of a call, its requests if it reads, and the contents of the table."""
     catalog = offline_catalog(TITLES)
     random.seed(1)
     with catalog.trace() as trace:
@@ -173,7 +173,7 @@ def outcome(name: str, call: dict[str, Any]) -> tuple[Any, list[Any], list[Any]]
 
 
 def shown(answer: Any) -> str:
-    """Show an answer to the last type: a title by its JSON."""
+    """Return an answer as text with all types; a title as its JSON."""
     if isinstance(answer, Title):
         assert is_plain(answer.to_json())
         return answer.to_json_text()
@@ -183,13 +183,13 @@ def shown(answer: Any) -> str:
 
 
 def stored(catalog: OfflineCatalog) -> list[Any]:
-    """Everything in a table but the versions, which begin at random."""
+    """Return the contents of a table without versions, which begin at random."""
     return [{n: v for n, v in item.items() if n != "_version"} for item in catalog.items()]
 
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
 def test_every_argument_takes_what_says_the_same(name: str, argument: str) -> None:
-    """The same answer, the same requests and the same items as for Python's own value."""
+    """The same answer, requests and items as for Python's own value."""
     call = USED[name]
     value = (
         {"genre_id": 28, "write_units": 500}.get(argument, call[argument])
@@ -208,7 +208,7 @@ def test_every_argument_takes_what_says_the_same(name: str, argument: str) -> No
 
 
 def test_arguments_that_are_checked_are_all_but_a_few() -> None:
-    """Another argument has to be put among the one or the other."""
+    """A new argument has to be added to one of the two lists."""
     names = {argument for call in CALLS.values() for argument in call}
     assert {argument for _, argument in ARGUMENTS} == names - set(KEPT_AS_THEY_ARE)
 
@@ -221,11 +221,11 @@ def test_keys_take_what_says_the_same() -> None:
     assert {title.id for title in ap.get_titles(catalog, asked) if title} == {5}  # type: ignore[arg-type]
 
 
-# --- what would be lost is named
+# --- lossy conversions
 
 
 class Plain(Enum):
-    """An enumeration whose members are no numbers."""
+    """An enumeration whose members are not numbers."""
 
     ONE = 5
 
@@ -263,7 +263,7 @@ LOSSY: list[tuple[Callable[[], Any], str]] = [
 def test_what_would_lose_something_is_refused_with_the_conversion(
     call: Callable[[], Any], conversion: str
 ) -> None:
-    """So that who loses it knows."""
+    """So the loss is deliberate."""
     with pytest.raises(InvalidArgumentError) as caught:
         call()
     assert str(caught.value).endswith(f"; convert it with {conversion}")
@@ -277,15 +277,15 @@ def test_what_would_lose_something_is_refused_with_the_conversion(
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0][:60],
 )
-def test_no_conversion_is_named_where_none_helps(value: Any) -> None:
-    """A value of the right type that is out of its bounds, or that is nothing of the kind."""
+def test_no_conversion_is_suggested_if_none_helps(value: Any) -> None:
+    """For a value of the right type but out of range, or of an unrelated type."""
     wanted = int if type(value) is int else list if type(value) is list else type(value)
     assert how_to_convert(value, wanted if type(value) in (int, float, str, list) else bool) == ""
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_decimal_becomes_a_float_only_where_it_comes_back(value: Decimal) -> None:
-    """By its digits, as they are in JSON, or by its value."""
+    """By its digits, as in JSON, or by its value."""
     converted = plain_float(value)
     if isinstance(converted, float):
         assert value in (Decimal(repr(converted)), Decimal(converted))
@@ -295,7 +295,7 @@ def test_a_decimal_becomes_a_float_only_where_it_comes_back(value: Decimal) -> N
 
 @given(st.integers(-(10**30), 10**30) | st.integers(-(2**54), 2**54))
 def test_a_whole_number_given_as_a_number_is_never_rounded(value: int) -> None:
-    """It is the float's, or refused."""
+    """It is exactly the float's, or rejected."""
     number = float(value)
     if value in (int(number), int(Decimal(repr(number)))):
         assert check_number(value, "popularity") == number
@@ -305,7 +305,7 @@ def test_a_whole_number_given_as_a_number_is_never_rounded(value: int) -> None:
 
 
 def test_what_has_no_end_or_bottom_is_refused() -> None:
-    """And not followed."""
+    """It is not iterated over."""
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(InvalidTitleError, match="nested at most 32 levels deep"):
@@ -317,6 +317,6 @@ def test_what_has_no_end_or_bottom_is_refused() -> None:
 
 
 def test_a_handle_takes_no_title_for_a_catalogue() -> None:
-    """Lenient is what is checked for its value, not what is checked for its class."""
+    """Values are converted, but classes are checked."""
     with pytest.raises(InvalidArgumentError, match="catalog must be"):
         ap.get_title(Array(Catalog), "movie", 5)  # type: ignore[arg-type]

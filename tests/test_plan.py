@@ -1,4 +1,4 @@
-"""The write plan, without any database: what is planned leads from the one state to the other."""
+"""Write plans, without a database: applying a plan leads from one state to the other."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FailedConditionError(Exception):
 
 
 def apply(table: Table, planned: Plan) -> Table:
-    """Do what DynamoDB does with a transaction, on a dict."""
+    """Apply a transaction to a dict, like DynamoDB."""
     after = dict(table)
     for operation in planned:
         key = key_of(operation)
@@ -83,14 +83,14 @@ def _updated(key: ItemKey, item: dict[str, Any] | None, sets: Any, adds: Any) ->
 
 
 def stored(table: Table, key: TitleKey) -> plan.Stored:
-    """Read a title back."""
+    """Read a title from the dict."""
     item = table[keys.title_key(key)]
     version, slot = (read_int(item, name) for name in (codec.VERSION, codec.SLOT))
     return plan.Stored(codec.decode_title(item), version, slot)
 
 
 def shard(table: Table, key: TitleKey) -> plan.Shard:
-    """Read what a writer must know of the title's shard."""
+    """Read what a writer must know about the title's shard."""
     at = keys.shard_of(key)
     tally = table.get(keys.tally_key(key.kind, at), {})
     total, version = (read_int(tally, name) for name in (codec.TOTAL, codec.VERSION))
@@ -99,7 +99,7 @@ def shard(table: Table, key: TitleKey) -> plan.Shard:
 
 
 def without_zeros(table: Table) -> Table:
-    """Leave out what counts nothing, and how often a tally changed, which the order decides."""
+    """Leave out zero counts, and the versions of tallies, which depend on the order."""
     cleaned: Table = {}
     for key, item in table.items():
         if key.SK != keys.TALLY_SK:
@@ -112,7 +112,7 @@ def without_zeros(table: Table) -> Table:
 
 @given(titles())
 def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
-    """The plan of a deletion is the plan of the creation turned round."""
+    """The plan of a deletion reverses the plan of the creation."""
     table = apply({}, plan.plan_creation(Encoded(title), 5, plan.Shard(0)))
     before = stored(table, title.key)
     assert before == plan.Stored(title, 5, 0)
@@ -122,7 +122,7 @@ def test_a_title_put_and_deleted_leaves_nothing(title: Movie) -> None:
 
 @given(titles(st.just(7)), titles(st.just(7)))
 def test_a_change_leads_where_a_creation_would(one: Movie, other: Movie) -> None:
-    """From A to B is the table of B, whatever A was; only the version tells."""
+    """A change from A to B leads to the table of B, for any A; only the version differs."""
     if one.kind != other.kind:
         return
     table = apply({}, plan.plan_creation(Encoded(one), 1, plan.Shard(0)))
@@ -139,8 +139,8 @@ def test_a_title_that_stays_as_it_is_is_not_written(title: Movie) -> None:
 
 
 @given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=12, unique_by=lambda t: t.key))
-def test_slots_stay_without_a_gap_whoever_leaves(some: list[Movie]) -> None:
-    """After each deletion, the slots of a shard are 0 to total - 1, one for each title left."""
+def test_slots_stay_without_gaps_after_any_deletion(some: list[Movie]) -> None:
+    """After each deletion, the slots of a shard are 0 to total - 1, one for each title."""
     table: Table = {}
     for title in some:
         at = shard(table, title.key)
@@ -164,7 +164,7 @@ def _owners(table: Table) -> dict[TitleKey, int]:
 def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
     some: list[Movie],
 ) -> None:
-    """A bulk load ends in the same table as single writes do."""
+    """A bulk load leads to the same table as single writes."""
     some = [title for title in some if title.kind == some[0].kind]
     one_by_one: Table = {}
     for title in some:
@@ -180,10 +180,10 @@ def test_creating_titles_together_leads_where_creating_them_one_by_one_would(
 def test_no_plan_names_an_item_twice(
     title: Movie, other: Movie, total: int, slot: int, last: int, data: st.DataObject
 ) -> None:
-    """DynamoDB refuses a transaction with two actions on one item.
+    """DynamoDB rejects a transaction with two actions on one item.
 
-    Whatever was read, at whatever moments: the last slot may be another's, the title's own, or
-    nobody's, the title's slot may lie beyond the last. What does not fit together gives no plan.
+    The reads may be of different moments: the last slot may belong to another title, to this one or
+    to none, and the title's slot may be beyond the last one. Inconsistent reads give no plan.
     """
     key = title.key
     owners = [None, key, *(TitleKey(key.kind, key.id + keys.SHARDS * n) for n in (1, 2))]
@@ -214,7 +214,7 @@ def test_no_plan_names_an_item_twice(
 
 @given(titles())
 def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
-    """Whichever of its items it is; the message names it."""
+    """For each of its items; the message names it."""
     planned = plan.plan_creation(Encoded(title), 1, plan.Shard(0))
     for operation in planned:
         twice = (*planned, Delete(key_of(operation)))
@@ -225,7 +225,7 @@ def test_a_plan_that_names_an_item_twice_is_refused(title: Movie) -> None:
 
 @given(titles(st.just(8)), titles(st.just(8)), st.integers(0, 3))
 def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, version: int) -> None:
-    """From another program's item to the table of the title as it then is."""
+    """From another program's item to the table of the resulting title."""
     if one.kind != other.kind:
         return
     item = codec.encode_title(one, version=version, slot=0)
@@ -241,8 +241,8 @@ def test_an_enrolment_leads_where_a_creation_would(one: Movie, other: Movie, ver
 
 
 @pytest.mark.parametrize("version", [0, 1, 5])
-def test_a_title_that_is_not_there_is_of_no_version(version: int) -> None:
-    """A tally that is not there is of version 0; a title must be there to be as it was read."""
+def test_a_missing_title_has_no_version(version: int) -> None:
+    """A missing tally has version 0; a title must exist to be unchanged."""
     there = {codec.VERSION: number(version)} if version else {"title": text("Up")}
     other = {codec.VERSION: number(version + 1)}
     for condition, without in ((plan.title_as_read(version), False), (plan.as_read(version), None)):
@@ -280,7 +280,7 @@ def _movie(genres: range, overview: str = "") -> Movie:
 
 
 def test_a_change_of_all_genres_fits_one_transaction() -> None:
-    """48 genres to 48 others: 99 of the 100 actions that DynamoDB takes; 100 with an enrolment."""
+    """48 genres to 48 others: 99 of the 100 actions that DynamoDB allows; 100 with an enrolment."""
     before = _movie(range(1, 1 + MAX_GENRES))
     after = Encoded(_movie(range(100, 100 + MAX_GENRES)))
     assert len(plan.plan_change(plan.Stored(before, 1, 0), after)) == 99

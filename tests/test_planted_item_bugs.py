@@ -1,11 +1,10 @@
-"""Bugs that are planted in what reads, verifies and repairs items: each breaks its law.
+"""Bugs planted in the code that reads, verifies and repairs items: each violates its law.
 
-1. A record is not held against its key: what is written for one title goes to another.
-2. All findings share one bound: much of one problem hides the others from a repair.
-3. A title without a slot is read as that of slot 0.
-4. What stands in a field is not held against the model: a text of genres is taken for a list.
-5. A repair takes a title that cannot be read for one that is not there.
-6. A step of a repair does not ask whether the title is there still.
+1. A record is not compared with its key: a write for one title goes to another. 2. All findings
+share one limit: many problems of one kind hide the others from a repair. 3. A title without a slot
+is read as if it had slot 0. 4. The content of a field is not checked against the model: a text of
+genres is used as a list. 5. A repair treats an unreadable title as missing. 6. A step of a repair
+does not check whether the title still exists.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Law = Callable[[], object]
 
 
 def law_of(attribute: str, *values: Any) -> Law:
-    """Give the law of any item, for mutants of one attribute of a title."""
+    """Return the law of any item, for mutants of one attribute of a title."""
 
     def law() -> None:
         of_all = cases_of_all("movie", "title", attribute)
@@ -43,12 +42,12 @@ def law_of(attribute: str, *values: Any) -> Law:
 
 
 def does_not_hold_an_id_against_its_key(patch: pytest.MonkeyPatch) -> None:
-    """Whose record it is does not count."""
+    """The owner of a record is not checked."""
     patch.setattr(codec, "_check_id", lambda *_: None)
 
 
 def keeps_the_first_of_all_findings(patch: pytest.MonkeyPatch) -> None:
-    """One bound for all."""
+    """One limit for all."""
 
     def note(census: Census, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -62,22 +61,22 @@ def keeps_the_first_of_all_findings(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_a_missing_slot_as_0(patch: pytest.MonkeyPatch) -> None:
-    """As a missing version."""
+    """Like a missing version."""
     patch.setattr(codec, "read_slot", lambda item: read_int(item, codec.SLOT))
 
 
 def takes_whatever_stands_in_a_field(patch: pytest.MonkeyPatch) -> None:
-    """It was checked before it was stored, after all."""
+    """As if it had been checked when it was stored."""
     patch.setattr(codec, "_check_fields", lambda *_: None)
 
 
 def takes_a_text_for_a_number(patch: pytest.MonkeyPatch) -> None:
-    """The same, and seen of another field."""
+    """The same bug, for another field."""
     takes_whatever_stands_in_a_field(patch)
 
 
 def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
-    """Its copies are of no title, then."""
+    """So its copies have no title."""
     made = repair_plans.plan_collection
 
     def hasty(items: list[Item]) -> Any:
@@ -92,7 +91,7 @@ def _is_spoilt(item: Item) -> bool:
 
 
 def writes_to_whatever_has_no_version(patch: pytest.MonkeyPatch) -> None:
-    """Nor has one that is not there."""
+    """A missing item has none, either."""
     patch.setattr(repair_plans, "title_as_read", as_read)
 
 
@@ -110,7 +109,7 @@ BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], Law]] = [
 
 @pytest.fixture(autouse=True)
 def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
-    """Let the bound be met by small tables."""
+    """Lower the limit for small tables."""
     del in_no_time
     monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
     monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
@@ -120,7 +119,7 @@ def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
 def test_a_planted_bug_breaks_its_law(
     monkeypatch: pytest.MonkeyPatch, bug: Callable[[pytest.MonkeyPatch], None], law: Law
 ) -> None:
-    """Which holds without it."""
+    """Without the bug, the law holds."""
     law()
     with monkeypatch.context() as patch:
         bug(patch)
@@ -128,9 +127,9 @@ def test_a_planted_bug_breaks_its_law(
 
 
 def breaks(law: Law) -> bool:
-    """Tell whether a law is broken, by an assertion of its own or by an error in the model."""
+    """Whether a law is violated, by its own assertion or by an error in the model."""
     try:
         law()
-    except Exception:  # noqa: BLE001  # any at all: the same law has held without the bug
+    except Exception:  # noqa: BLE001  # any error: the same law holds without the bug
         return True
     return False

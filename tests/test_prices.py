@@ -1,4 +1,4 @@
-"""The pure side of the cost model: laws of the units, and the way from units to money."""
+"""The pure part of the cost model: laws of units, and the conversion to money."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, SCHEMA, I
 
 
 def engine_number_size(content: str) -> int:
-    """Size a number as dynoxide does: pairs of digits before and after the point, no zeros.
+    """Return the size of a number in dynoxide: pairs of digits on both sides of the point.
 
-    `sizes` counts pairs as they are stored, aligned to the point: 120 is `1` and `20`. It is the
-    larger by one byte where zeros end in the middle of a pair; the guide says "approximately".
+    `sizes` counts pairs as they are stored, aligned to the point: 120 is `1` and `20`. It is larger
+    by one byte if zeros end in the middle of a pair; the guide says "approximately".
     """
     number = Decimal(content)
     whole, _, part = f"{abs(number):f}".partition(".")
@@ -53,7 +53,7 @@ def engine_number_size(content: str) -> int:
 
 
 def test_the_table_is_declared_as_its_schema_says() -> None:
-    """The words in which PynamoDB creates it hold each index with its keys and what it projects."""
+    """PynamoDB's declaration contains each index with its keys and projection."""
     declared = description_of(SCHEMA.declaration())["indexes"]
     own = {
         index: {
@@ -68,7 +68,7 @@ def test_the_table_is_declared_as_its_schema_says() -> None:
 
 @given(titles())
 def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle) -> None:
-    """Titles, slots and tallies are in no index, memberships in none by name, listings in all."""
+    """Titles, slots and tallies have no entries, memberships none by name, listings in all."""
     listing, *memberships = codec.encode_copies(title)
     for index in INDEXES:
         assert index_entry(listing, index)
@@ -80,7 +80,7 @@ def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle)
 
 @given(titles(), st.integers(0, 3000))
 def test_an_entry_that_stays_costs_its_index_nothing(title: AnyTitle, length: int) -> None:
-    """Whatever else of the item changes: an attribute that no index projects is the table's."""
+    """Attributes that an index does not project affect only the table."""
     for item in codec.encode_copies(title):
         other = {**item, "note": {"S": "x" * length}}
         assert write_units(item, item).indexes == {}
@@ -147,7 +147,7 @@ def test_the_size_of_120_is_disputed() -> None:
 
 
 def test_what_is_stored_is_billed_with_its_index_entries() -> None:
-    """100 bytes for each besides its size."""
+    """100 bytes for each in addition to its size."""
     title = Movie(id=1, title="Up", genre_ids=[16], popularity=1, vote_average=1, vote_count=1)
     items = list(items_of(plan.Stored(title, 1, 0)).values())
     entries = [entry for item in items for i in INDEXES if (entry := index_entry(item, i))]
@@ -157,10 +157,10 @@ def test_what_is_stored_is_billed_with_its_index_entries() -> None:
 
 
 def test_a_bill_adds_up() -> None:
-    """Ten pages of 2.5 units and two writes of 28 and 7 a second, in us-east-1."""
+    """Ten pages of 2.5 units and two writes of 28 and 7 per second, in us-east-1."""
     page, write = Units(0, {"by_popularity": 2.5}), Units(28, {"by_popularity": 7})
     bill = prices.bill([Calls(10, reads=page), Calls(2, Units(1), write)], stored_bytes=10**9)
-    # 27 reads and 70 writes a second, 2,628,000 seconds a month
+    # 27 reads and 70 writes per second, 2,628,000 seconds per month
     assert bill.on_demand == pytest.approx(2.628 * (27 * 0.125 + 70 * 0.625))
     assert bill.read_capacity == {
         "table": 3, "by_popularity": 36, "by_rating": 1, "by_release": 1, "by_name": 1,
@@ -173,14 +173,14 @@ def test_a_bill_adds_up() -> None:
 
 @given(st.integers(1, 10**6), st.floats(0.01, 1))
 def test_what_is_provisioned_is_used_as_far_as_asked(units: int, utilisation: float) -> None:
-    """Enough for the load at the target, and not a unit more."""
+    """Enough for the load at the target utilisation, and not a unit more."""
     needed = prices.capacity_needed(Units(units), utilisation)["table"]
     assert needed * utilisation >= units * (1 - 1e-9)
     assert (needed - 1) * utilisation < units
 
 
 def test_nothing_asked_still_provisions_the_least_there_is() -> None:
-    """One unit on the table and on each index; on demand it is free."""
+    """One unit on the table and on each index; on-demand is free."""
     bill = prices.bill([])
     assert set(bill.read_capacity.values()) == set(bill.write_capacity.values()) == {1}
     assert bill.on_demand == 0
@@ -194,14 +194,14 @@ def test_a_utilisation_outside_its_bounds_is_refused(utilisation: float) -> None
 
 
 @pytest.mark.parametrize("rate", [-1.0, 1.1e18, float("inf"), float("nan")])
-def test_a_rate_that_is_none_is_refused(rate: float) -> None:
-    """0 or more calls a second."""
+def test_an_invalid_rate_is_refused(rate: float) -> None:
+    """0 or more calls per second."""
     with pytest.raises(InvalidArgumentError, match="per_second"):
         prices.bill([Calls(rate)])
 
 
 def test_the_largest_figures_have_a_finite_bill() -> None:
-    """Nothing that is accepted overflows."""
+    """Accepted values never overflow."""
     most = prices.MOST
     dear = prices.Prices("", "", most, most, most, most, most)
     calls = [Calls(most, Units(1e6), Units(1e6))] * 9
@@ -221,8 +221,8 @@ def test_prices_can_be_taken_from_a_file_and_put_in_one(region: str) -> None:
     "change",
     [{"million_reads": "0.1"}, {"gb_month": -1}, {"read_hour": True}, {"region": 5}, {"other": 1}],
 )
-def test_prices_that_are_none_are_refused(change: dict[str, Any]) -> None:
-    """Each price is a number, 0 or more; nothing is missing and nothing unknown."""
+def test_invalid_prices_are_refused(change: dict[str, Any]) -> None:
+    """Each price is a number, 0 or more; none is missing and none is unknown."""
     record = {**asdict(prices.DEFAULT_PRICES), **change}
     with pytest.raises(InvalidArgumentError):
         prices.prices_from_json(record)
@@ -230,7 +230,7 @@ def test_prices_that_are_none_are_refused(change: dict[str, Any]) -> None:
 
 @given(st.floats(0, 10))
 def test_dollars_follow_the_price(factor: float) -> None:
-    """Twice the price is twice the bill; other prices are left alone."""
+    """Twice the price is twice the bill; other prices have no effect."""
     base = prices.DEFAULT_PRICES
     dearer = replace(base, million_writes=base.million_writes * factor)
     assert prices.on_demand_dollars(0, 9, dearer) == pytest.approx(

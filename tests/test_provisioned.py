@@ -1,4 +1,4 @@
-"""A table of few provisioned units: work on many titles goes on at its pace, to the end."""
+"""A table with few provisioned units: work on many titles continues at its pace, to the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MINUTE = 60.0
 
 @pytest.fixture
 def measuring(engine: Engine) -> Engine:
-    """An engine that says what it charges."""
+    """An engine that reports its charges."""
     if not engine.measures:
         pytest.skip("moto's units are constants: nothing can be charged by them")
     return engine
@@ -48,7 +48,7 @@ def measuring(engine: Engine) -> Engine:
 
 @pytest.fixture
 def provisioned(measuring: Engine) -> Iterator[Any]:
-    """Makes provisioned tables, of so many units in both directions, and says so or not."""
+    """Makes provisioned tables with this number of read and write units, which report it or not."""
     made: list[Catalog] = []
 
     def make(units: int, *, says_so: bool = True) -> Catalog:
@@ -66,7 +66,7 @@ def provisioned(measuring: Engine) -> Iterator[Any]:
 
 
 def ideal_seconds(throughput: Throughput, burst: float) -> float:
-    """Tell how long it takes at the least: what was charged most, beyond what was saved up."""
+    """Return the minimum duration, from the most used units beyond the burst capacity."""
     return max(
         units / rate - 300 * burst
         for (_, way), units in throughput.units.items()
@@ -75,13 +75,13 @@ def ideal_seconds(throughput: Throughput, burst: float) -> float:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_load_goes_on_at_the_pace_of_whatever_table(
+def test_a_load_continues_at_the_pace_of_any_table(
     seed: int, provisioned: Any, titles: list[AnyTitle]
 ) -> None:
-    """One run, done, nothing lost, and hardly slower than the table's units allow.
+    """One run, complete, without losses, and not much slower than the table's units allow.
 
-    The units, how much of them was saved up, how many titles, and whether the table tells its
-    capacity: at random.
+    The units, the burst capacity, the number of titles, and whether the table reports its capacity
+    are random.
     """
     rng = random.Random(seed)
     units, burst = rng.choice([1, 2, 5, 10, 25]), rng.choice([0.0, 0.1, 1.0])
@@ -98,7 +98,7 @@ def test_a_load_goes_on_at_the_pace_of_whatever_table(
 
 
 def test_a_load_that_was_slowed_down_is_fast_again_when_the_table_is(provisioned: Any) -> None:
-    """Its capacity is scaled from 1 to 200 units, as auto scaling does, without telling it."""
+    """Its capacity is scaled from 1 to 200 units, as by auto scaling, without notice."""
     some = [movie(number, 28, 12, 18) for number in range(1, 121)]
     catalog = provisioned(1)
     seen: list[tuple[float, int]] = []
@@ -116,7 +116,7 @@ def test_a_load_that_was_slowed_down_is_fast_again_when_the_table_is(provisioned
 
 
 def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
-    """Of the table and of each index; in transactions that are no burst themselves."""
+    """Of the table and of each index, in transactions that are not bursts themselves."""
     some = [movie(number, 28, 12, 18) for number in range(1, 41)]
     for write_units in (5, 20.5, 60):
         catalog = provisioned(1000)
@@ -131,8 +131,8 @@ def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), True, "10"])
-def test_a_pace_that_is_none_is_refused(wrong: Any, engine: Engine) -> None:
-    """By its name, before anything is sent."""
+def test_an_invalid_pace_is_refused(wrong: Any, engine: Engine) -> None:
+    """By name, before anything is sent."""
     catalog = engine.catalog()
     with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match="write_units"):
         ap.load_titles(catalog, [movie(1)], write_units=wrong)
@@ -142,7 +142,7 @@ def test_a_pace_that_is_none_is_refused(wrong: Any, engine: Engine) -> None:
 def test_a_load_that_may_not_ask_for_the_capacity_finds_its_pace(
     provisioned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A role that only writes has no right to DescribeTable."""
+    """A role that only writes may not call DescribeTable."""
     monkeypatch.setattr(LoadPace, "_ask_capacity", lambda _: None)
     some = [movie(number, 28, 12, 18) for number in range(1, 61)]
     catalog = provisioned(3)
@@ -155,7 +155,7 @@ def test_a_load_that_may_not_ask_for_the_capacity_finds_its_pace(
 def test_repair_and_migration_and_verification_go_on_at_the_tables_pace(
     units: int, provisioned: Any
 ) -> None:
-    """On a table that is over its throughput from the beginning."""
+    """On a table that is throttling from the beginning."""
     some: list[AnyTitle] = [movie(number, 28, 12, 18, 35) for number in range(1, 31)]
     catalog = provisioned(units)
     ap.load_titles(catalog, some)
@@ -177,7 +177,7 @@ def test_repair_and_migration_and_verification_go_on_at_the_tables_pace(
 
 
 def test_a_pace_follows_what_is_refused_and_what_is_taken() -> None:
-    """At the capacity first, slower if that is refused, too, then faster bit by bit."""
+    """First at the capacity, slower if that is throttled, too, then gradually faster."""
     clock = Clock()
     pace = AdaptivePace(None, clock, clock.sleep)
     pace.await_turn()
@@ -199,7 +199,7 @@ def test_a_pace_follows_what_is_refused_and_what_is_taken() -> None:
 
 
 def test_a_pace_is_never_above_its_bound() -> None:
-    """However well it goes, whatever the table says."""
+    """However many writes succeed, and whatever capacity the table reports."""
     pace = AdaptivePace(5)
     for _ in range(100):
         pace.taken(0)
@@ -212,7 +212,7 @@ def test_a_pace_is_never_above_its_bound() -> None:
 
 
 def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
-    """By the last minute: a burst at the beginning is forgotten soon."""
+    """By the last minute, so an initial burst has a short effect."""
     clock = Clock()
     shown = Progress(1160, clock=clock)
     assert shown.line() == "0 of 1,160 titles, time left unknown"
@@ -242,7 +242,7 @@ def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
         (15_480, "about 4.3 h left"),
     ],
 )
-def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
+def test_durations_are_readable(seconds: float | None, text: str) -> None:
     """Seconds, minutes or hours."""
     assert left(seconds) == text
 
@@ -251,7 +251,7 @@ def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
 def test_the_command_loads_to_the_end_and_tells_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On a table of one unit: one run, exit code 0, a report, and no long silence on stderr."""
+    """On a table with one unit: one run, exit code 0, a report, and regular output on stderr."""
     monkeypatch.setattr(progress, "TICK", 0.002)
     with start_engine("dynoxide") as engine:
         cli = CommandLine(engine)

@@ -1,4 +1,4 @@
-"""What the contract promises is there, documented, and nothing else."""
+"""The contract's names exist and are documented, and there are no others."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ BEYOND_THE_CONTRACT = {
 
 
 def _plain(function: object) -> str:
-    """Write a signature without its annotations."""
+    """Return a signature without its annotations."""
     signature = inspect.signature(function)  # type: ignore[arg-type]
     bare = [
         parameter.replace(annotation=inspect.Parameter.empty)
@@ -67,13 +67,13 @@ def _plain(function: object) -> str:
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_each_access_pattern_is_called_as_the_contract_says(name: str) -> None:
-    """Names, order, defaults, and what goes by keyword only."""
+    """Names, order, defaults, and keyword-only arguments."""
     wanted = SIGNATURES[name][:-1] + BEYOND_THE_CONTRACT.get(name, "") + ")"
     assert _plain(getattr(ap, name)) == wanted
 
 
 def test_the_catalogue_of_patterns_is_complete() -> None:
-    """What is declared is listed, what is listed is exported, and it is the contract's list."""
+    """Declared patterns are listed, listed ones are exported, and the list is the contract's."""
     assert set(ap.PATTERNS) == declared_names() == set(SIGNATURES)
     assert set(ap.__all__) - {"PATTERNS", "AccessPattern"} == set(SIGNATURES)
     for name, pattern in catalog_model.PATTERNS.items():
@@ -91,7 +91,7 @@ def test_each_access_pattern_is_documented(name: str) -> None:
 
 
 def test_every_public_function_has_a_docstring_and_a_return_type() -> None:
-    """All of it, in every module."""
+    """For every module."""
     names = [each.name for each in walk_packages(catalog_model.__path__, "catalog_model.")]
     assert len(names) > 90
     for found in names:
@@ -107,21 +107,21 @@ def test_every_public_function_has_a_docstring_and_a_return_type() -> None:
 
 @pytest.mark.parametrize("module", [catalog_model, ap, catalog_model.errors])
 def test_everything_exported_exists(module: object) -> None:
-    """And the lists are sorted, as people look things up."""
+    """The lists are sorted."""
     names = module.__all__  # type: ignore[attr-defined]
     assert all(hasattr(module, name) for name in names)
     assert len(names) == len(set(names))
 
 
 def test_the_operations_of_the_contract_are_there() -> None:
-    """create_table, delete_table and table_status; and what keeps the table in step."""
+    """create_table, delete_table and table_status; and the maintenance of the table."""
     kept = ("verify", "repair", "migrate")
     for name in ("create_table", "delete_table", "table_status", *kept):
         assert inspect.getdoc(getattr(operations, name))
 
 
 def test_importing_the_package_brings_in_neither_cli_nor_engine_nor_flask() -> None:
-    """The core is lean, and importing it opens no client and reads no configuration."""
+    """Importing the core creates no client and reads no configuration."""
     code = (
         "import sys, catalog_model; "
         "print([m for m in ('click', 'rich', 'moto', 'flask', 'hypothesis') if m in sys.modules])"

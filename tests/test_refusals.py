@@ -1,4 +1,4 @@
-"""Bad input is refused before anything is sent, and no trouble with a table comes as a stranger."""
+"""Invalid input is rejected before anything is sent, and errors of a table are translated."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ LONGEST_MESSAGE = 400
 RECORDS: dict[Kind, dict[str, Any]] = {
     kind: {**next(iter(generated_records()[kind].values())), "id": 949} for kind in KINDS
 }
-"""A record of each kind that is right."""
+"""A valid record of each kind."""
 
 
 def movie(**changes: Any) -> Movie:
-    """Make a movie that is right but for *changes*."""
+    """Make a movie that is valid except for *changes*."""
     return Movie.from_json({**RECORDS["movie"], **changes})
 
 
 def nested(levels: int, inner: Any = 0) -> Any:
-    """Wrap a value in lists and objects, so many in all."""
+    """Wrap a value in this number of lists and objects."""
     for level in range(levels):
         inner = [inner] if level % 2 else {"a": inner}
     return inner
@@ -88,18 +88,18 @@ CALLS: dict[str, dict[str, Any]] = {
     "delete_title": dict(_TITLE),
     "load_titles": {"titles": [movie()], "on_progress": None, "write_units": None},
 }
-"""A call of each function that is right, with every argument named."""
+"""A valid call of each function, with every argument named."""
 
 
 class NoDimension:
-    """It is iterable by its class alone, as is numpy's array of one value and no dimension."""
+    """It is iterable by its class only, like numpy's array of one value without dimensions."""
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError("iteration over a 0-d array")
 
 
 class Bad(NamedTuple):
-    """A value to refuse, what of it must be in the message, and the error."""
+    """An invalid value, the part of it that the message must contain, and the error."""
 
     value: Any
     part: str
@@ -107,7 +107,7 @@ class Bad(NamedTuple):
 
 
 def bad(*values: Any, error: type[InvalidArgumentError] = InvalidArgumentError) -> list[Bad]:
-    """Refuse values that are to be shown as Python writes them, cut where they are long."""
+    """Return invalid values with their `repr`, truncated if they are long."""
     return [Bad(value, repr(value)[:20], error) for value in values]
 
 
@@ -125,7 +125,7 @@ NUMBERS = [
 DATES = bad(
     *("2023-02-30", "20230412", "2023-1-1", "2023-02-01T00:00", "2023-02-01\n", " 2023-02-01"),
     *("0000-01-01", "２０２３-02-01", "soon", b"2023-02-01", 20230201, True),  # noqa: RUF001
-    datetime(2023, 2, 1),  # noqa: DTZ001  # a moment without a zone is refused like one with
+    datetime(2023, 2, 1),  # noqa: DTZ001  # a datetime without a zone is rejected like one with a zone
 )
 GENRE_LISTS = [
     *bad(None, "28", b"28", 28),
@@ -192,7 +192,7 @@ BAD_HERE: dict[tuple[str, str], list[Bad]] = {
     ("list_titles_in_genre", "order"): bad("name"),
     ("list_titles_in_genres", "genre_ids"): [*bad([], ()), Bad(range(1, 22), "(1, 2, 3, 4")],
 }
-"""What is refused by one function only."""
+"""Values that only one function rejects."""
 
 ARGUMENTS = [
     pytest.param(name, argument, wrong, id=f"{name}-{argument}-{index}")
@@ -204,7 +204,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="module")
 def silent_catalog(_aws_environment: None) -> Iterator[Catalog]:
-    """A handle that may be given anything as long as it sends nothing."""
+    """A handle that accepts any argument as long as it sends nothing."""
     client = boto3.client("dynamodb")
 
     def fail(**request: Any) -> None:
@@ -216,7 +216,7 @@ def silent_catalog(_aws_environment: None) -> Iterator[Catalog]:
 
 
 def check_refusal(caught: pytest.ExceptionInfo[errors.CatalogError], wrong: Bad) -> None:
-    """Check the class of the error, and that its message shows the value and stays short."""
+    """Check the class of the error, and that its message contains the value and is short."""
     message = str(caught.value)
     assert type(caught.value) is wrong.error
     assert wrong.part in message
@@ -226,7 +226,7 @@ def check_refusal(caught: pytest.ExceptionInfo[errors.CatalogError], wrong: Bad)
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
 def test_the_table_of_bad_arguments_knows_each_argument(name: str) -> None:
-    """An argument that is new must say here what it refuses."""
+    """A new argument must be added here, with the values that it rejects."""
     declared = list(inspect.signature(ap.PATTERNS[name].function).parameters)
     assert declared == ["catalog", *CALLS[name]]
 
@@ -235,7 +235,7 @@ def test_the_table_of_bad_arguments_knows_each_argument(name: str) -> None:
 def test_a_bad_argument_is_refused_and_nothing_is_sent(
     silent_catalog: Catalog, name: str, argument: str, wrong: Bad
 ) -> None:
-    """Each argument of each function: the right error, the value shown, no request."""
+    """For each argument of each function: the right error, the value in it, no request."""
     call = {**CALLS[name], argument: wrong.value}
     with pytest.raises(errors.CatalogError) as caught:
         ap.PATTERNS[name].function(silent_catalog, **call)
@@ -244,7 +244,7 @@ def test_a_bad_argument_is_refused_and_nothing_is_sent(
 
 @pytest.mark.parametrize("catalog", [None, "films", 5, Catalog], ids=repr)
 @pytest.mark.parametrize("name", ap.PATTERNS)
-def test_what_is_no_catalog_is_refused(name: str, catalog: Any) -> None:
+def test_an_argument_other_than_a_catalog_is_refused(name: str, catalog: Any) -> None:
     """The first argument of every function is a `Catalog`."""
     with pytest.raises(InvalidArgumentError, match=r"^catalog must be") as caught:
         ap.PATTERNS[name].function(catalog, **CALLS[name])
@@ -253,7 +253,7 @@ def test_what_is_no_catalog_is_refused(name: str, catalog: Any) -> None:
 
 @pytest.mark.parametrize("table", [None, "", 5, b"films", "two words", "é", "x" * 1025, SURROGATE])
 def test_what_cannot_name_a_table_is_refused(table: Any) -> None:
-    """Where the handle is made, not at its first request."""
+    """When the handle is made, not at its first request."""
     with pytest.raises(InvalidArgumentError) as caught:
         Catalog(table)
     check_refusal(caught, Bad(table, repr(table)[:20]))
@@ -261,7 +261,7 @@ def test_what_cannot_name_a_table_is_refused(table: Any) -> None:
 
 @pytest.mark.parametrize("secret", [5, True, SURROGATE, ["s"]], ids=ascii)
 def test_what_cannot_sign_cursors_is_refused(secret: Any) -> None:
-    """Where the handle is made, not at the first page."""
+    """When the handle is made, not at the first page."""
     with pytest.raises(InvalidArgumentError):
         Catalog("films", cursor_secret=secret)
 
@@ -269,7 +269,7 @@ def test_what_cannot_sign_cursors_is_refused(secret: Any) -> None:
 def test_what_is_no_title_is_reported_by_a_load_and_nothing_is_sent(
     silent_catalog: Catalog,
 ) -> None:
-    """A load goes on; what it could not take stands in its report with the reason."""
+    """A load continues; its report lists the rejected titles with the reason."""
     too_large = movie(overview="x" * 400 * 1024)
     report = ap.load_titles(silent_catalog, [None, {}, too_large])  # type: ignore[list-item]
     assert [rejection.key for rejection in report.rejected] == ["None", "{}", "movie 949"]
@@ -314,7 +314,7 @@ FIELDS_OF_KINDS = [
 
 @pytest.mark.parametrize(("kind", "field", "wrong"), FIELDS_OF_KINDS)
 def test_a_record_with_a_bad_field_is_no_title(kind: Kind, field: str, wrong: Bad) -> None:
-    """Each field of a record, and what JSON or DynamoDB cannot hold, however deep."""
+    """Each field of a record, and values that JSON or DynamoDB do not support, at any depth."""
     record = {**RECORDS[kind], field: wrong.value}
     with pytest.raises(errors.CatalogError) as caught:
         TITLE_CLASSES[kind].from_json(record)
@@ -326,7 +326,7 @@ def test_a_record_with_a_bad_field_is_no_title(kind: Kind, field: str, wrong: Ba
     [(kind, name) for kind, fields in FIELDS.items() for name in fields if fields[name].required],
 )
 def test_a_record_without_a_required_field_is_no_title(kind: Kind, field: str) -> None:
-    """The message names what is missing."""
+    """The message names the missing field."""
     record = {name: value for name, value in RECORDS[kind].items() if name != field}
     with pytest.raises(InvalidTitleError, match=f"needs '{field}'"):
         TITLE_CLASSES[kind].from_json(record)
@@ -345,7 +345,7 @@ def test_what_is_no_object_is_no_title(title_class: type[Movie], record: Any) ->
     "key", [5, None, True, b"x", ("a",), SURROGATE, "k" * 70_000], ids=range(7)
 )
 def test_a_record_with_a_bad_key_is_no_title(key: Any) -> None:
-    """Keys are texts that DynamoDB takes as the names of attributes."""
+    """Keys are texts that are valid as attribute names in DynamoDB."""
     with pytest.raises(InvalidTitleError) as caught:
         Movie.from_json({**RECORDS["movie"], key: 1})
     check_refusal(caught, Bad(key, repr(key)[:20], InvalidTitleError))
@@ -362,7 +362,7 @@ ODD_BUT_RIGHT: tuple[tuple[str, Any], ...] = (
 
 
 def test_what_is_odd_but_right_is_kept(catalog: Catalog) -> None:
-    """Refusing is no end in itself: this comes back from the table as it was put."""
+    """Unusual valid values are returned by the table as they were put."""
     put = [
         movie(**{"id": index, name: odd})
         for index, (name, odd) in enumerate(ODD_BUT_RIGHT, start=1)
@@ -377,7 +377,7 @@ def test_what_is_odd_but_right_is_kept(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
 def test_a_missing_table_is_named_and_not_created(engine: Engine, name: str) -> None:
-    """Reads and writes alike."""
+    """In reads and writes."""
     missing = engine.catalog("not-there-at-all")
     with pytest.raises(errors.TableNotFoundError, match="'not-there-at-all'"):
         ap.PATTERNS[name].function(missing, **CALLS[name])
@@ -386,7 +386,7 @@ def test_a_missing_table_is_named_and_not_created(engine: Engine, name: str) -> 
 
 @pytest.fixture(scope="module")
 def foreign_catalog(engine: Engine) -> Iterator[Catalog]:
-    """A handle on a table of somebody else, with another key and no index."""
+    """A handle on a table of another application, with another key and no index."""
     catalog = engine.catalog("somebody-elses")
     engine.client.create_table(
         TableName=catalog.table,
@@ -399,25 +399,25 @@ def foreign_catalog(engine: Engine) -> Iterator[Catalog]:
 
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
-def test_a_table_of_another_schema_is_an_error_of_ours(
+def test_a_table_of_another_schema_is_an_error_of_the_package(
     engine: Engine, foreign_catalog: Catalog, name: str
 ) -> None:
-    """Nothing is written to it, and its refusal is translated; moto does not say what is wrong."""
+    """Nothing is written, and its rejection is translated; moto does not give the reason."""
     expected = errors.CatalogError if engine.name == "moto" else errors.SchemaMismatchError
     with pytest.raises(expected, match="'somebody-elses'"):
         ap.PATTERNS[name].function(foreign_catalog, **CALLS[name])
     assert foreign_catalog.client.scan(TableName=foreign_catalog.table)["Count"] == 0
 
 
-def test_a_table_of_another_schema_is_not_taken_for_ours(foreign_catalog: Catalog) -> None:
-    """Creating is safe to repeat on our table alone."""
+def test_a_table_of_another_schema_is_not_accepted(foreign_catalog: Catalog) -> None:
+    """Creation is safe to repeat only for tables of this model."""
     with pytest.raises(errors.SchemaMismatchError, match="'somebody-elses'"):
         create_table(foreign_catalog)
 
 
 @pytest.mark.parametrize("name", ap.PATTERNS)
 def test_a_dead_endpoint_is_unreachable_at_once(name: str) -> None:
-    """Nobody listens there: an error of ours that names the table, within the time asked for."""
+    """The endpoint does not respond: a translated error with the table, in the time limit."""
     config = Config(connect_timeout=0.2, retries={"total_max_attempts": 1})
     dead = Catalog("films", endpoint_url="http://127.0.0.1:1", region="eu-west-1", config=config)
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""What surrounds the table takes no nonsense: refused here, the value named, nothing sent."""
+"""Invalid arguments of operations on the table are rejected, with the value, before any request."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ NAMES: tuple[Any, ...] = (
 
 
 def made(**settings: Any) -> Config:
-    """Make a config of whatever it takes: it looks at little."""
+    """Make a config of any values; it checks few of them."""
     return Config(**settings)
 
 
@@ -97,7 +97,7 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
         "on_progress": NOT_A_FUNCTION,
     },
 }
-"""Wrong values for each argument of each function around the table."""
+"""Invalid values for each argument of each operation on the table."""
 
 HANDLES: dict[str, tuple[Any, ...]] = {
     "table": NAMES,
@@ -118,7 +118,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
     ),
     "client": (5, "client", object(), boto3),
 }
-"""Wrong values for each argument of a handle."""
+"""Invalid values for each argument of a handle."""
 
 OPERATIONS: dict[str, Callable[..., Any]] = {name: getattr(operations, name) for name in WRONG}
 CALLS = [
@@ -131,7 +131,7 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def silent() -> Catalog:
-    """A handle from which nothing can be sent."""
+    """A handle that cannot send anything."""
 
     def sent(**_: Any) -> None:
         raise AssertionError("a request was about to be sent")
@@ -142,7 +142,7 @@ def silent() -> Catalog:
 
 
 def part_of(value: object) -> str:
-    """Give what of a value has to be in the message."""
+    """Return the part of a value that the message must contain."""
     try:
         text = repr(value)
     except ValueError:
@@ -151,7 +151,7 @@ def part_of(value: object) -> str:
 
 
 def test_every_argument_of_every_function_is_tried() -> None:
-    """One that is added is to be added here; there are no others."""
+    """A new argument has to be added here; there are no others."""
     public = {name for name in operations.__all__ if inspect.isfunction(getattr(operations, name))}
     assert set(WRONG) == public
     for name, function in OPERATIONS.items():
@@ -161,7 +161,7 @@ def test_every_argument_of_every_function_is_tried() -> None:
 
 @pytest.mark.parametrize(("name", "argument", "value"), CALLS, ids=range(len(CALLS)))
 def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silent: Catalog) -> None:
-    """By its name and with the value, whatever it is."""
+    """With its name and the value, whatever it is."""
     function = OPERATIONS[name]
     given: dict[str, Any] = {"catalog": silent, argument: value}
     if argument.endswith("capacity"):
@@ -181,7 +181,7 @@ def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silen
     ids=range(sum(map(len, HANDLES.values()))),
 )
 def test_a_handle_is_not_made_of_nonsense(argument: str, value: Any) -> None:
-    """At once: whoever reads the configuration hears of it, and not whoever comes first."""
+    """Immediately, where the configuration is read, and not at the first request."""
     with pytest.raises(InvalidArgumentError, match=argument):
         Catalog(**{"table": "films", argument: value})
 
@@ -194,15 +194,15 @@ def test_a_name_that_dynamodb_allows_is_one(name: str) -> None:
 
 
 def test_the_name_that_examples_use_is_only_for_handles(silent: Catalog) -> None:
-    """No table can be called so, and none is made."""
+    """No table can have this name, and none is created."""
     example = Catalog("t", client=silent.client)
     with pytest.raises(InvalidArgumentError, match="not 't'"):
         operations.create_table(example)
 
 
 @pytest.mark.parametrize("region", ["eu west 1", "eu-west-1\n", "http://x", "-a", "a" * 64, "eü"])
-def test_a_region_that_is_none_is_a_setting(region: str) -> None:
-    """As an endpoint that is none: what to set right is not in the caller's code."""
+def test_an_invalid_region_is_a_configuration_error(region: str) -> None:
+    """Like an invalid endpoint: the error is in the settings, not in the caller's code."""
     with pytest.raises(ConfigurationError, match="region must be"):
         Catalog("films", region=region)
     with pytest.raises(ConfigurationError, match="region must be"):
@@ -215,6 +215,6 @@ def test_a_region_that_is_none_is_a_setting(region: str) -> None:
     "tags", [None, {}, {"a": ""}, {"é 1+-=._:/@": "ü" * 256}, {"k" * 128: "x"}]
 )
 def test_tags_that_dynamodb_allows_are_sent(tags: Any, silent: Catalog) -> None:
-    """Up to their bounds."""
+    """Up to their limits."""
     with pytest.raises(ServiceError, match="about to be sent"):
         operations.create_table(silent, tags=tags)

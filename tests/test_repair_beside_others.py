@@ -1,8 +1,8 @@
-"""A repair of a title that another program put, while others are at the same title.
+"""A repair of a title written by another program, concurrent with other writes to that title.
 
-Before each transaction of the repair, a rival does one thing to the title. However that ends, the
-rival's word stands, no item comes up of which there is no title, and a further repair, where one
-is needed at all, leaves the table in step.
+Before each transaction of the repair, a rival writes once to the title. Whatever the outcome, the
+rival's write is kept, no item without a title is created, and another repair, if one is needed,
+leaves the table intact.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ KEY: Final = TitleKey("movie", 24)
 AT: Final = key_attributes(keys.title_key(KEY))
 OWN: Final = ("_schema", "_type", "_version", "_slot", "_form")
 STEPS: Final = 3
-"""A repair's transactions for it: the title with its copies, the counts, the slot."""
+"""The repair's transactions: the title with its copies, the counts, the slot."""
 
 
 def by_hand(*genre_ids: int) -> Item:
-    """Give the item that another program puts."""
+    """Return the item that another program puts."""
     item = codec.encode_title(movie(KEY.id, *genre_ids, popularity=5), version=1, slot=0)
     return {name: value for name, value in item.items() if name not in OWN}
 
@@ -48,7 +48,7 @@ def _delete(catalog: MemoryCatalog) -> None:
 Rival = Callable[[MemoryCatalog], object]
 RIVALS: Final[dict[str, Rival]] = {
     "deletes its item": _delete,
-    "puts its item anew": lambda catalog: _put(catalog, 99),
+    "puts its item again": lambda catalog: _put(catalog, 99),
     "deletes it": lambda catalog: ap.delete_title(catalog, *KEY),
     "puts it": lambda catalog: ap.put_title(catalog, movie(KEY.id, 35, popularity=9)),
     "changes it": lambda catalog: ap.update_popularity(catalog, *KEY, 77),
@@ -60,7 +60,7 @@ RIVALS: Final[dict[str, Rival]] = {
 
 
 def check_rival(rival: Rival, step: int) -> None:
-    """The law, for a rival that comes before the transaction of this number."""
+    """The law, for a rival before the transaction with this number."""
     catalog = MemoryCatalog()
     ap.load_titles(catalog, [movie(title_id, 18) for title_id in (8, 16, 1)])
     _put(catalog, 18, 28)
@@ -85,7 +85,7 @@ def check_rival(rival: Rival, step: int) -> None:
 
 
 def refuses(call: Callable[[], Any]) -> None:
-    """Let the rival act; what is not yet enrolled may be refused to it."""
+    """Let the rival act; its write may be rejected while the title is not enrolled."""
     error = None
     try:
         call()
@@ -103,20 +103,20 @@ def check_rivals() -> None:
 
 @pytest.fixture(autouse=True)
 def _hurry(in_no_time: None) -> None:
-    """Nobody waits."""
+    """Remove all pauses."""
 
 
 @pytest.mark.parametrize("rival", RIVALS)
 @pytest.mark.parametrize("step", range(STEPS))
 def test_a_rival_at_the_title_is_never_undone(rival: str, step: int) -> None:
-    """Whoever it is, and whenever."""
+    """Any rival, at any time."""
     check_rival(RIVALS[rival], step)
 
 
-@pytest.mark.parametrize("rival", ["deletes its item", "puts its item anew"])
+@pytest.mark.parametrize("rival", ["deletes its item", "puts its item again"])
 @pytest.mark.parametrize("step", range(STEPS))
 def test_the_word_of_the_other_program_stands(rival: str, step: int) -> None:
-    """What it put last is the title; what it deleted stays so."""
+    """Its last put is the title; what it deleted stays deleted."""
     catalog = MemoryCatalog()
     _put(catalog, 18, 28)
     transact, calls = catalog.gateway.transact, iter(range(1000))
@@ -130,4 +130,4 @@ def test_the_word_of_the_other_program_stands(rival: str, step: int) -> None:
     repair(catalog)
     repair(catalog)
     genres = {title.genre_ids for title in assert_in_step(catalog).values()}
-    assert genres == ({(99,)} if rival == "puts its item anew" else set())
+    assert genres == ({(99,)} if rival == "puts its item again" else set())

@@ -1,4 +1,4 @@
-"""`make run`: an engine, the data and the application, up in seconds and down without a trace."""
+"""`make run`: an engine, the data and the application start in seconds and end completely."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ each_engine = pytest.mark.parametrize(
 
 
 def environment() -> dict[str, str]:
-    """Give an environment whose AWS variables and table lead nowhere."""
+    """Return an environment without usable AWS variables and table."""
     found = {"PYTHONPATH": str(ROOT), "AWS_PROFILE": "no-such-profile", "CATALOG_TABLE": "other"}
     if has_dynoxide():
         found["DYNOXIDE"] = str(find_dynoxide())
@@ -43,7 +43,7 @@ def environment() -> dict[str, str]:
 def running(
     folder: Path, engine: str, *words: str, told: signal.Signals = signal.SIGINT
 ) -> Iterator[tuple[str, list[str]]]:
-    """Run it until the block ends; give the application's address and what was printed before."""
+    """Run it until the block ends; yield the application's address and the earlier output."""
     port = free_port(0)
     options = ["--folder", str(folder), "--engine", engine, "--port", str(port), *words]
     process = subprocess.Popen(
@@ -65,7 +65,7 @@ def running(
 
 
 def read_until_up(process: subprocess.Popen[str]) -> list[str]:
-    """Read what is printed until the application answers."""
+    """Read the output until the application answers."""
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     while not lines[-1].startswith("Ctrl-C stops it"):
@@ -75,7 +75,7 @@ def read_until_up(process: subprocess.Popen[str]) -> list[str]:
 
 
 def ask(url: str, body: Any = None) -> Any:
-    """Send a request and give the JSON of the answer."""
+    """Send a request; return the JSON of the answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -85,7 +85,7 @@ def ask(url: str, body: Any = None) -> Any:
 
 @each_engine
 def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: str) -> None:
-    """At once; what is printed to try works; SIGTERM ends all of it."""
+    """Immediately; the printed examples work; SIGTERM ends everything."""
     with running(tmp_path, engine, told=signal.SIGTERM) as (url, lines):
         printed = "".join(lines)
         assert "Data: 100 titles created, 0 changed, 0 unchanged, 0 rejected" in printed
@@ -105,7 +105,7 @@ def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: st
 
 @needs_dynoxide
 def test_a_second_run_finds_the_data_and_what_was_updated(tmp_path: Path) -> None:
-    """Nothing is loaded over it."""
+    """Nothing is loaded again."""
     update = {"movieId": "34", "popularity": 5000}
     with running(tmp_path, "dynoxide") as (url, lines):
         assert lines[0] == f"Engine: dynoxide, kept in {tmp_path / 'sample'}\n"
@@ -117,7 +117,7 @@ def test_a_second_run_finds_the_data_and_what_was_updated(tmp_path: Path) -> Non
 
 @needs_dynoxide
 def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
-    """And data that has changed is loaded again."""
+    """Changed data is loaded again."""
     data, folder = tmp_path / "data", tmp_path / "engine"
     data.mkdir()
     for name in FILE_NAMES.values():
@@ -140,14 +140,14 @@ def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
 
 
 def test_moto_is_said_to_keep_nothing(tmp_path: Path) -> None:
-    """In the first line, and no folder is made for it."""
+    """In the first line; no folder is created for it."""
     with running(tmp_path / "engine", "moto") as (_, lines):
         assert lines[0] == "Engine: moto, not persistent: all in memory\n"
     assert not (tmp_path / "engine").exists()
 
 
 def refused(*words: str) -> str:
-    """Run what must not start, and give its one line."""
+    """Run a case that must not start; return its only line."""
     done = subprocess.run(
         [*RUN, "--engine", "moto", *words],
         env=environment(),
@@ -162,7 +162,7 @@ def refused(*words: str) -> str:
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    """With a way out."""
+    """With a remedy."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert refused("--port", str(port), "--folder", str(tmp_path)) == (
@@ -181,7 +181,7 @@ def test_bad_data_is_one_line(tmp_path: Path) -> None:
 
 
 def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
-    """With one line, and the code of a failure."""
+    """With one line, and the exit code of a failure."""
     words = ["--engine", "moto", "--port", str(free_port(0)), "--folder", str(tmp_path)]
     process = subprocess.Popen(
         [*RUN, *words],

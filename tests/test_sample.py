@@ -1,4 +1,4 @@
-"""The sampler: each set of titles is equally likely, whatever was written and deleted before."""
+"""The sampler: each set of titles is equally likely, after any writes and deletions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from catalog_model.table import codec, keys
 from catalog_model.table.keys import SHARDS
 
 UNLIKELY = 4.75
-"""Standard deviations that chance exceeds once in a million."""
+"""Standard deviations that are exceeded by chance once in a million."""
 
 SAMPLES, SIZE = 12_000, 5
 SMALL_TOTALS = (2, 0, 1, 0, 0, 3, 0, 0)
@@ -36,10 +36,11 @@ SMALL_SLOTS = [(0, 0), (0, 1), (2, 0), (5, 0), (5, 1), (5, 2)]
 
 
 def surprise(drawn: Iterable[Hashable], cells: Iterable[Hashable], each: int = 1) -> float:
-    """Tell by how many standard deviations the draws differ from an even spread over *cells*.
+    """Return the deviation of the draws from an even spread over *cells*, in standard deviations.
 
-    Pearson's chi-square for samples of *each* different cells, made normal by Wilson and
-    Hilferty's cube root. About 0 for an even spread; beyond `UNLIKELY` it is none.
+    Pearson's chi-square for samples of *each* different cells, converted to a normal distribution
+    by Wilson and Hilferty's cube root. It is about 0 for an even spread, and beyond `UNLIKELY` for
+    others.
     """
     counts, expected = Counter(drawn), set(cells)
     assert set(counts) <= expected
@@ -58,7 +59,7 @@ def title(kind: Kind, title_id: int) -> Movie | TVShow:
 
 
 def owners(catalog: Catalog, kind: Kind) -> dict[tuple[int, int], TitleKey]:
-    """Read who owns each slot, past the access patterns."""
+    """Read the owners of all slots, without access patterns."""
     pages = catalog.client.get_paginator("scan").paginate(
         TableName=catalog.table,
         ConsistentRead=True,
@@ -79,7 +80,7 @@ History = tuple[Catalog, dict[Kind, set[TitleKey]]]
 
 @pytest.fixture(scope="module")
 def history(engine: Engine) -> History:
-    """A table with a past: 60 movies loaded, 25 deleted, 8 of them and others put; and shows."""
+    """A table with a history: 60 movies loaded, 25 deleted, 8 of them and others put; and shows."""
     catalog, rng = engine.catalog("sampled"), random.Random(20)
     create_table(catalog)
     ids = rng.sample(range(1, 5_000), 70)
@@ -99,7 +100,7 @@ def history(engine: Engine) -> History:
 
 @pytest.mark.in_memory
 def test_each_title_is_equally_likely_after_inserts_and_deletions(history: History) -> None:
-    """60,000 draws in samples of 5, over the slots as the table has them."""
+    """60,000 draws in samples of 5, over the slots of the table."""
     catalog, there = history
     totals, _ = read_counts(catalog.gateway, "movie")
     owner, rng, drawn = owners(catalog, "movie"), random.Random(1), list[TitleKey]()
@@ -126,7 +127,7 @@ def test_each_title_is_equally_likely_in_the_samples_that_are_given(
 
 
 def test_the_law_of_even_spread_finds_a_bias() -> None:
-    """Taking the first title after a random key is refused, and so is one pair left out."""
+    """Choosing the first title after a random key is detected, and so is one missing pair."""
     rng = random.Random(3)
     ids = sorted(rng.sample(range(1, 5_000), 53))
     first_after = [
@@ -140,7 +141,7 @@ def test_the_law_of_even_spread_finds_a_bias() -> None:
 
 @pytest.mark.parametrize("sizes", [(2,), (3,), (1, 1), (2, 1), (1, 1, 1)], ids=str)
 def test_each_set_of_titles_is_equally_likely(sizes: tuple[int, ...]) -> None:
-    """Every pair and every triple of six slots; also when some are drawn later, as substitutes."""
+    """Every pair and every triple of six slots, even if some are drawn later as substitutes."""
     rng, drawn = random.Random(4), []
     for _ in range(50_000 // sum(sizes)):
         lottery = _Lottery(SMALL_TOTALS, rng)
@@ -156,7 +157,7 @@ def test_each_set_of_titles_is_equally_likely(sizes: tuple[int, ...]) -> None:
 def test_the_lottery_draws_each_slot_once_and_all_of_them_in_the_end(
     totals: list[int], sizes: list[int], rng: random.Random
 ) -> None:
-    """No slot twice, none that is not there, and as many as asked while there are some."""
+    """No duplicates, no missing slots, and as many as requested while there are enough."""
     slots = {(shard, number) for shard, total in enumerate(totals) for number in range(total)}
     lottery = _Lottery(totals, rng)
     drawn = [slot for size in sizes for slot in lottery.draw(size)]
@@ -182,7 +183,7 @@ def test_each_order_of_a_sample_is_equally_likely(engine: Engine, catalog: Catal
 def test_a_sample_has_different_titles_of_its_kind_and_all_where_fewer_exist(
     history: History, kind: Kind
 ) -> None:
-    """As many as asked, even 0, or as there are; ids that both kinds have are not mixed up."""
+    """As many as requested, even 0, or as exist; ids of both kinds are not confused."""
     catalog, there = history
     for count in (0, 1, 2, 9, 10, 11, 20, 53, 54, 1_000):
         sample = ap.sample_titles(catalog, kind, count)
@@ -201,7 +202,7 @@ def test_a_sample_without_a_seed_is_another_each_time(history: History) -> None:
 
 @pytest.mark.in_memory
 def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
-    """Before the first title, while there are only some of the other kind, and after the last."""
+    """Before the first title, while there are only titles of the other kind, and after the last."""
     assert ap.sample_titles(catalog, "movie") == []
     ap.put_title(catalog, title("tv", 7))
     assert ap.sample_titles(catalog, "movie") == []
@@ -215,7 +216,7 @@ def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
 def test_a_sample_may_be_larger_than_a_batch(
     full_catalog: Catalog, titles: list[Movie | TVShow]
 ) -> None:
-    """BatchGetItem ends at 100 keys; a sample does not."""
+    """BatchGetItem is limited to 100 keys; a sample is not."""
     movies = {each.key: each for each in titles if each.kind == "movie"}
     for count in (100, 101, 250, len(movies), 10_000):
         sample = ap.sample_titles(full_catalog, "movie", count, rng=random.Random(count))
@@ -225,7 +226,7 @@ def test_a_sample_may_be_larger_than_a_batch(
 
 @pytest.mark.in_memory
 def test_the_same_seed_gives_the_same_sample(history: History) -> None:
-    """Each time, in the same order; another seed gives another."""
+    """Each time, in the same order; another seed gives another one."""
     catalog, _ = history
     one, again, other = (
         ap.sample_titles(catalog, "movie", 20, rng=random.Random(seed)) for seed in (7, 7, 8)
@@ -235,7 +236,7 @@ def test_the_same_seed_gives_the_same_sample(history: History) -> None:
 
 
 def test_the_same_seed_gives_the_same_sample_on_each_engine() -> None:
-    """Engines answer a batch in an order of their own; no sample shows it."""
+    """Engines answer a batch in different orders; samples do not depend on it."""
     samples = []
     for name in ("moto", "dynoxide"):
         with running_engine(name) as engine:
@@ -310,7 +311,7 @@ def _check_slots(catalog: Catalog, kind: Kind, there: set[TitleKey]) -> None:
 
 
 def _check_bounds(catalog: Catalog, calls: int) -> list[TitleKey]:
-    """Sample 20 movies so many times within the bounds of the contract; give what was drawn."""
+    """Sample 20 movies this many times within the contract's bounds; return what was drawn."""
     rng, drawn, requests = random.Random(6), [], []
     for _ in range(calls):
         with logged_requests(catalog) as log:
@@ -323,7 +324,7 @@ def _check_bounds(catalog: Catalog, calls: int) -> list[TitleKey]:
 
 
 def test_a_sample_of_20_keeps_within_its_bounds(engine: Engine, full_catalog: Catalog) -> None:
-    """No Scan, at most 4 requests in 99 calls of 100, at most 60 read units."""
+    """No Scan, at most 4 requests in 99 of 100 calls, at most 60 read units."""
     if engine.name != "dynoxide":
         pytest.skip("moto does not charge as the service does")
     assert len(_check_bounds(full_catalog, 100)) == 2_000
@@ -353,7 +354,7 @@ def test_a_sample_is_right_and_cheap_after_a_mass_deletion(
 def test_a_title_deleted_under_way_is_replaced_by_another(
     catalog: Catalog, after_request: int, victims: int
 ) -> None:
-    """A sample is as long as asked, without gaps and without the titles that went."""
+    """A sample has the requested length, without gaps and without the deleted titles."""
     ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 61)])
     for seed in range(3):
         there = set(owners(catalog, "movie").values())
@@ -394,13 +395,13 @@ def _after_each_batch(catalog: Catalog, act: Callable[..., None]) -> Iterator[No
 
 
 def _first_draw(catalog: Catalog, seed: int) -> list[tuple[int, int]]:
-    """Foretell which slots a sample of 20 with this seed draws first."""
+    """Predict the slots that a sample of 20 with this seed draws first."""
     totals, _ = read_counts(catalog.gateway, "movie", consistent=True)
     return _Lottery(totals, random.Random(seed)).draw(20)
 
 
 def test_a_sample_ends_when_all_titles_are_deleted_under_way(catalog: Catalog) -> None:
-    """What is left when it looks, and no endless search."""
+    """It returns the titles that are left, and ends."""
     ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 13)])
     left = [TitleKey("movie", id_) for id_ in range(1, 13)]
 

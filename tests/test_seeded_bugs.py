@@ -1,19 +1,19 @@
-"""Bugs that are planted in the model: each breaks a law under faults, and the law that it should.
+"""Bugs planted in the model: each violates a law under faults, and the expected one.
 
-So the laws of `fault_laws` are such as can be broken. What each bug does, and what catches it:
+This shows that the laws of `fault_laws` can fail. The bugs, and how they are detected:
 
-1. A change that is written without the condition on the version undoes what a rival wrote.
-2. A membership that is forgotten when genres change is missing in its list.
-3. Counts that are written in a request of their own stay behind when that one fails.
-4. Parts of a batch that came back unprocessed and are not asked for again are missing in a read.
-5. A transaction that is sent again without its token harms no title and no count: the condition
-   on the version, or that there is no item, refuses it as a whole. But the caller is told of a
-   lost race, looks again and takes their own write for somebody else's: a title that they created
-   "exists", one that they deleted "is not there", and a load counts as unchanged what it created.
-   Writes that only set values are repeated without harm. Where counts were not in the transaction
-   of the title (3), they would be added twice, too.
-6. Pages, empty bodies and the like that are believed because their status is 200 make writes
-   acknowledged that are not done, reads empty, and raise what parsers raise.
+1. A change written without the condition on the version undoes a rival's write. 2. A membership
+that is forgotten when genres change is missing in its list. 3. Counts written in a separate request
+become outdated when that request fails. 4. Unprocessed parts of a batch that are not requested
+again are missing in a read. 5. A transaction that is retried without its token damages no title and
+no count: the condition on
+   the version, or on the absence of the item, rejects it completely. But the caller sees a lost
+   race, reads again, and takes its own write for that of another caller: a title that it created
+   "exists", one that it deleted "does not exist", and a load counts created titles as unchanged.
+   Retries of writes that only set values are harmless. If counts were not in the transaction of the
+   title (3), they would be added twice, too.
+6. If pages, empty bodies and the like are accepted because of their status 200, lost writes are
+   acknowledged, reads are empty, and parsers raise their errors.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ SEEDS = 24
 
 
 def unconditional(operation: Operation) -> Operation:
-    """Take away what an operation depends on."""
+    """Remove the conditions of an operation."""
     return operation if isinstance(operation, Check) else replace(operation, condition=None)
 
 
 def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
-    """A change is written over whatever is there now."""
+    """A change overwrites the current state."""
     made = plan.plan_change
 
     def careless(before: Stored, after: Any) -> Plan:
@@ -61,7 +61,7 @@ def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_a_membership(patch: pytest.MonkeyPatch) -> None:
-    """Of the genres that a title comes to, one is left out."""
+    """One of a title's new genres is left out."""
     made = plan.plan_change
 
     def forgetful(before: Stored, after: Any) -> Plan:
@@ -95,7 +95,7 @@ def _is_tally(operation: Operation) -> bool:
 
 
 def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:
-    """UnprocessedKeys are not looked at."""
+    """UnprocessedKeys are ignored."""
 
     def once(gateway: Gateway, asked: Any) -> Iterator[Any]:
         request = {"RequestItems": {gateway.table_name: asked}}
@@ -108,7 +108,7 @@ def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:
 
 
 def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:
-    """What is sent again is a new request to the service."""
+    """A retry is a new request for the service."""
     made = Gateway.__init__
 
     def strip(params: dict[str, Any], **_: Any) -> None:
@@ -126,7 +126,7 @@ def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:
 
 
 def believes_any_answer(patch: pytest.MonkeyPatch) -> None:
-    """What has status 200 is an answer, and what is not in it is not there."""
+    """Any response with status 200 is an answer, and missing items do not exist."""
     patch.setattr("catalog_model.dynamodb.gateway.check_answers", lambda _: None)
 
 
@@ -138,15 +138,15 @@ BUGS: list[tuple[Bug, set[str], range]] = [
     (repeats_without_a_token, {REFUSED, REPORTED}, range(3, SEEDS, 6)),
     (believes_any_answer, {ACKNOWLEDGED, CAUSED, READ}, range(SEEDS)),
 ]
-"""Each bug, the laws that it breaks, and seeds with the faults that it needs."""
+"""Each bug, the laws that it violates, and seeds with the faults that it needs."""
 
 
 @pytest.mark.parametrize(("bug", "laws", "seeds"), BUGS, ids=[each[0].__name__ for each in BUGS])
 def test_a_planted_bug_breaks_the_law_that_it_should(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, bug: Bug, laws: set[str], seeds: range
 ) -> None:
-    """Within a few histories; the same histories break no law without it."""
-    own = Engine(engine.name, engine.endpoint_url)  # whose client is nobody else's
+    """Within a few histories, which do not violate any law without the bug."""
+    own = Engine(engine.name, engine.endpoint_url)  # with a separate client
     with monkeypatch.context() as patch:
         bug(patch)
         seed, broken = first_broken(own, seeds)
@@ -155,7 +155,7 @@ def test_a_planted_bug_breaks_the_law_that_it_should(
 
 
 def first_broken(engine: Engine, seeds: range) -> tuple[int, str]:
-    """Give the first seed that breaks a law, and which."""
+    """Return the first seed that violates a law, and the law."""
     for seed in seeds:
         try:
             run_history(engine, seed, LENGTH)
@@ -168,12 +168,12 @@ LOST = Fault("lost_answer", at=[1], operations=["TransactWriteItems"])
 HER = movie(1, 18, popularity=1)
 
 
-def test_without_a_token_own_writes_are_taken_for_somebody_elses(
+def test_without_a_token_own_writes_are_taken_for_a_rivals(
     table: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are there all the same, whole and counted once; blind writes are not even misreported.
+    """The writes are applied, completely and counted once; only their outcome is wrong.
 
-    It is the outcome that is wrong, and the laws of refusals and reports that catch it.
+    The laws of rejections and reports detect it; blind writes are not even misreported.
     """
     repeats_without_a_token(monkeypatch)
     fragile = Catalog(table.table, client=table.client)
@@ -197,7 +197,7 @@ def test_without_a_token_own_writes_are_taken_for_somebody_elses(
 def test_without_a_token_counts_of_their_own_are_added_twice(
     table: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing refuses the second addition: only that verify compares counts with titles tells."""
+    """The second addition is not rejected; verify, which compares counts, detects it."""
     repeats_without_a_token(monkeypatch)
     counts_in_a_second_request(monkeypatch)
     fragile = Catalog(table.table, client=table.client)

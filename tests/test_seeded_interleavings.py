@@ -1,15 +1,15 @@
-"""Bugs that are planted in the writes: the interleavings of two or three writers find each.
+"""Bugs planted in the writes: each is detected by the interleavings of two or three writers.
 
-So the laws of `test_interleavings` are such as can be broken. What each bug does:
+This shows that the laws of `test_interleavings` can fail. The bugs:
 
-1. A deletion as it once was: a last slot that is missing is taken for "mine is the last", and the
-   counts are to have the total as read, which comes back.
-2. The same, where the last slot is the title's own by now: a plan names an item twice.
-3. A change that reads the title, and puts it back changed: what others changed meanwhile is undone.
-4. A title that is put in place of one unchanged, though that is not looked at again.
-5. A title without a version is taken for unchanged though it is gone: a change brings it back.
-6. A title without a slot is taken for the owner of slot 0.
-7. A creation that does not look whether others came or went: it leaves a gap, or takes a slot.
+1. The old deletion: a missing last slot is taken for "this is the last one", and the condition on
+   the counts is the total that was read, which can recur.
+2. The same, if the last slot is the title's own by then: a plan contains an item twice. 3. A change
+that reads the title and puts it back: it undoes concurrent changes. 4. A title replaces an
+unchanged one, but this is not checked again after a lost race. 5. A deleted title is taken for an
+unchanged one without a version: a change creates it again. 6. A title without a slot is taken for
+the owner of slot 0. 7. A creation that does not check for other changes of the shard leaves a gap,
+or takes a slot.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
 
 
 def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
-    """The lost update: the title is put back as it was read, but for the change."""
+    """The lost update: the title is put back as it was read, except for the change."""
 
     def change(catalog: Any, kind: Any, title_id: int, **changes: Any) -> Any:
         title = ap.get_title(catalog, kind, title_id, consistent=True)
@@ -72,7 +72,7 @@ def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
 
 
 def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
-    """A lost race is planned anew without the question."""
+    """After a lost race, it is planned again without the check."""
     write = ap.put_title.__globals__["write_title"]
 
     def forgetful(catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any) -> Any:
@@ -86,12 +86,12 @@ def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
 
 
 def takes_no_title_for_one_without_a_version(patch: pytest.MonkeyPatch) -> None:
-    """What holds of a tally that is not there yet is said of a title."""
+    """The rule for missing tallies is applied to titles."""
     patch.setattr(plan, "title_as_read", plan.as_read)
 
 
 def takes_no_slot_for_slot_0(patch: pytest.MonkeyPatch) -> None:
-    """An attribute that is not there reads as 0."""
+    """A missing attribute is read as 0."""
     read = title_items.read_stored
 
     def careless(key: Any, item: Any) -> Stored | None:
@@ -102,7 +102,7 @@ def takes_no_slot_for_slot_0(patch: pytest.MonkeyPatch) -> None:
 
 
 def counts_without_a_condition(patch: pytest.MonkeyPatch) -> None:
-    """Whoever comes takes the slot that was free a moment ago."""
+    """Any writer takes the slot that was free a moment ago."""
     patch.setattr(plan, "as_read", lambda _: None)
 
 
@@ -144,7 +144,7 @@ BUGS: list[tuple[Bug, Callable[[], Table], tuple[Writer, ...], str]] = [
     (takes_no_slot_for_slot_0, _with_foreign, (delete(40),), "out of step"),
     (counts_without_a_condition, _shard, (create(movie(32)), delete(16)), "out of step"),
 ]
-"""Each bug, where it is met by which writers, and what is then found."""
+"""Each bug, the writers that reveal it, and the expected problem."""
 
 
 @pytest.mark.parametrize(("bug", "start", "writers", "found"), BUGS)
@@ -155,7 +155,7 @@ def test_the_interleavings_find_a_planted_bug(
     writers: tuple[Writer, ...],
     found: str,
 ) -> None:
-    """With the bug some end is wrong, and wrong so; without it none is."""
+    """With the bug some end has this problem; without it none has one."""
     table = start()
     with monkeypatch.context() as patch:
         bug(patch)

@@ -1,4 +1,4 @@
-"""What the service refuses with, or a proxy before it, and which error that is: by its code."""
+"""Error codes of the service, or of a proxy in front of it, and the error class of each."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ OF_THE_MODEL: dict[str, type[CatalogError]] = {
     "TransactionConflictException": ConflictError,
     "TransactionInProgressException": ServiceError,
 }
-"""What DynamoDB's own model names."""
+"""The codes in DynamoDB's own model."""
 
 COMMON: dict[str, type[CatalogError]] = {
     "AccessDenied": AccessDeniedError,
@@ -96,7 +96,7 @@ COMMON: dict[str, type[CatalogError]] = {
     "UnrecognizedClientException": ConfigurationError,
     "ValidationException": ServiceError,
 }
-"""What any service of AWS may answer."""
+"""The codes that any AWS service may return."""
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -107,13 +107,13 @@ def refusal(code: str, status: int = 400) -> ClientError:
 
 
 def test_every_error_of_the_model_has_a_class() -> None:
-    """A new one in botocore's model is to be placed here."""
+    """New ones in botocore's model have to be added here."""
     assert {shape.name for shape in MODEL.error_shapes} <= set(OF_THE_MODEL)
 
 
 @pytest.mark.parametrize(("code", "ours"), [*OF_THE_MODEL.items(), *COMMON.items()])
 def test_a_code_decides(code: str, ours: type[CatalogError]) -> None:
-    """With code and request id for support, where it is the service's affair."""
+    """With code and request id for AWS support, if the service is responsible."""
     error = translate(refusal(code), "films")
     assert type(error) is ours or (ours is ConflictError and isinstance(error, ours))
     assert code in str(error) or isinstance(error, (ConflictError, TableNotFoundError))
@@ -122,8 +122,8 @@ def test_a_code_decides(code: str, ours: type[CatalogError]) -> None:
         assert "REQ1" in str(error)
 
 
-def test_what_botocore_tries_again_for_is_throttled_or_ill_here() -> None:
-    """Our sets hold botocore's own."""
+def test_what_botocore_retries_is_throttled_or_unavailable_here() -> None:
+    """The sets here include botocore's."""
     own_try = {"TransactionInProgressException"}
     throttled = set(vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]) - own_try
     assert throttled <= foreign_errors.THROTTLED
@@ -132,15 +132,15 @@ def test_what_botocore_tries_again_for_is_throttled_or_ill_here() -> None:
 
 
 def test_no_code_is_in_two_sets() -> None:
-    """Else the order in which they are asked would decide."""
+    """Otherwise the order of the sets would matter."""
     groups = [*foreign_errors.CODES.values(), foreign_errors.RACE, foreign_errors.NO_TABLE]
     assert sum(map(len, groups)) == len(frozenset().union(*groups))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 @pytest.mark.parametrize("code", ["SomethingNewException", "503", ""])
-def test_a_failing_service_is_ill_whatever_it_calls_it(code: str, status: int) -> None:
-    """A status from 500 on is an outage, with a body or without."""
+def test_a_failing_service_is_unavailable_for_any_code(code: str, status: int) -> None:
+    """A status of 500 or more is an outage, with or without a body."""
     assert type(translate(refusal(code, status), "films")) is UnavailableError
 
 
@@ -148,7 +148,7 @@ def test_a_failing_service_is_ill_whatever_it_calls_it(code: str, status: int) -
 
 
 class Answer(NamedTuple):
-    """What whoever listens at the endpoint answers, and the error that it is."""
+    """The answer of the server at the endpoint, and its error class."""
 
     status: int
     body: bytes
@@ -193,7 +193,7 @@ ANSWERS = [
 
 @contextmanager
 def answering(answer: Answer) -> Iterator[str]:
-    """Listen, and answer each request so."""
+    """Listen, and answer each request this way."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -208,7 +208,7 @@ def answering(answer: Answer) -> Iterator[str]:
             self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -217,11 +217,11 @@ def answering(answer: Answer) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
-def test_whatever_answers_at_the_endpoint_has_a_class(answer: Answer) -> None:
-    """In one message of one line, not longer than a person reads.
+def test_every_answer_of_the_endpoint_has_a_class(answer: Answer) -> None:
+    """In a message of one short line.
 
-    What is no answer of DynamoDB is of no class of its errors: a page with status 403 says nothing
-    of credentials.
+    A response that is not DynamoDB's has none of its error classes: a page with status 403 says
+    nothing about credentials.
     """
     once = Config(retries={"total_max_attempts": 1})
     with answering(answer) as endpoint, pytest.raises(CatalogError) as caught:
@@ -231,7 +231,7 @@ def test_whatever_answers_at_the_endpoint_has_a_class(answer: Answer) -> None:
 
 
 def test_what_was_asked_is_never_blamed_for_what_the_service_refused() -> None:
-    """A refusal is no bad argument, no missing title and no title that is there."""
+    """A rejection is not an invalid argument, a missing title or an existing title."""
     ours = (InvalidArgumentError, TitleNotFoundError, TitleExistsError, UnknownEntityError)
     for code in (*OF_THE_MODEL, *COMMON):
         assert not isinstance(translate(refusal(code), "films"), ours)

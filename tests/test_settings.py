@@ -1,4 +1,4 @@
-"""Of what was said in several ways the nearest counts: argument, Config, environment, profile."""
+"""The precedence of settings: argument, Config, environment, profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Way(NamedTuple):
-    """A way to say something: what it is, where, and what is found then."""
+    """A way to set a value: the value, the place, and the effective value."""
 
     place: str  # argument, Config, environment, profile, from_env
     name: str
@@ -29,12 +29,12 @@ class Way(NamedTuple):
 
     @property
     def value(self) -> Any:
-        """What is to be found where this way counts."""
+        """The effective value if this way counts."""
         return self.said if self.found is None else self.found
 
 
 class Setting(NamedTuple):
-    """A setting: the ways to say it, nearest first, what it is without, and how to see it."""
+    """A setting: the ways to set it, by precedence, its default, and how to observe it."""
 
     name: str
     ways: tuple[Way, ...]
@@ -43,22 +43,22 @@ class Setting(NamedTuple):
 
 
 def of_meta(name: str) -> Callable[[Catalog], Any]:
-    """See what the client says of itself."""
+    """Return the client's own information."""
     return lambda catalog: getattr(catalog.client.meta, name)
 
 
 def of_config(name: str) -> Callable[[Catalog], Any]:
-    """See a setting of the client."""
+    """Return a setting of the client."""
     return lambda catalog: getattr(catalog.client.meta.config, name)
 
 
 def of_signature(catalog: Catalog) -> str:
-    """See for which region a request is signed, before it is sent."""
+    """Return the region for which a request is signed, before it is sent."""
     return signed(catalog)["Authorization"].split("/")[2]
 
 
 def signed(catalog: Catalog) -> dict[str, str]:
-    """Give the headers of a request that is about to be sent."""
+    """Return the headers of a request that is about to be sent."""
     headers: dict[str, str] = {}
 
     def stop(request: Any, **_: Any) -> None:
@@ -73,30 +73,30 @@ def signed(catalog: Catalog) -> dict[str, str]:
 
 
 def agents_of(catalog: Catalog) -> dict[str, str]:
-    """Take the user agent apart: versions by name."""
+    """Return the versions in the user agent by name."""
     return dict(each.split("/", 1) for each in signed(catalog)["User-Agent"].split())
 
 
 def key_of(catalog: Catalog) -> str:
-    """See who signs."""
+    """Return the access key that signs."""
     return signed(catalog)["Authorization"].partition("Credential=")[2].split("/")[0]
 
 
 def proxy_of(catalog: Catalog) -> Any:
-    """See through which proxy requests go."""
+    """Return the proxy of requests."""
     client: Any = catalog.client
     proxies = client._endpoint.http_session._proxy_config
     return proxies.proxy_url_for("http://films.test/")
 
 
 def attempts_of(catalog: Catalog) -> Any:
-    """See how often a request is tried."""
+    """Return the number of attempts of a request."""
     config: Any = catalog.client.meta.config
     return config.retries["total_max_attempts"]
 
 
 def mode_of(catalog: Catalog) -> Any:
-    """See in which mode requests are tried again."""
+    """Return the retry mode."""
     config: Any = catalog.client.meta.config
     return config.retries["mode"]
 
@@ -277,7 +277,7 @@ SERVICES = "[services own]\ndynamodb =\n  endpoint_url = http://d.test:1\n"
 
 
 def choices(setting: Setting) -> Iterator[tuple[Way, ...]]:
-    """Give each way alone, each two that stand side by side, all, and none: that is their order."""
+    """Yield each way alone, each adjacent pair, all, and none, which determines their order."""
     yield from ((way,) for way in setting.ways)
     yield from pairwise(setting.ways)
     if len(setting.ways) > 2:
@@ -292,7 +292,7 @@ CASES = [(setting, chosen) for setting in SETTINGS for chosen in choices(setting
 def handle(
     setting: Setting, chosen: tuple[Way, ...], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> Catalog:
-    """Make a handle where one setting was said in some ways, and what it needs besides."""
+    """Make a handle where one setting is set in some ways, with its prerequisites."""
     said: dict[str, dict[str, Any]] = {
         "argument": {},
         "Config": {},
@@ -326,7 +326,7 @@ def test_the_nearest_way_counts(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Every setting, said in every combination of its ways: the first of them is what is found."""
+    """Every setting, in every combination of its ways: the first one is effective."""
     for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     catalog = handle(setting, chosen, monkeypatch, tmp_path)
@@ -334,7 +334,7 @@ def test_the_nearest_way_counts(
 
 
 def test_the_page_has_every_setting_and_its_ways_in_this_order() -> None:
-    """What it promises is what is tried above."""
+    """The page lists what is tested above."""
     page = (ROOT / "docs" / "settings.md").read_text()
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
     for setting in SETTINGS:
@@ -347,7 +347,7 @@ def test_the_page_has_every_setting_and_its_ways_in_this_order() -> None:
         assert setting.otherwise is None or str(setting.otherwise) in row
 
 
-# --- a client that is handed in
+# --- a client that is passed in
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_the_page_has_every_setting_and_its_ways_in_this_order() -> None:
     ],
 )
 def test_a_client_that_is_handed_in_is_not_contradicted(said: Any, message: str) -> None:
-    """What would have no effect is refused."""
+    """Arguments that would have no effect are rejected."""
     client = boto3.client("dynamodb", endpoint_url="http://a.test:1")
     with pytest.raises(InvalidArgumentError, match=message):
         Catalog("films", client=client, **said)
@@ -372,6 +372,6 @@ def test_a_client_that_is_handed_in_is_not_contradicted(said: Any, message: str)
     "client", [5, "client", object(), boto3, boto3.client("s3", region_name="eu-west-1")]
 )
 def test_what_is_no_client_of_dynamodb_is_refused(client: Any) -> None:
-    """At once, and not at the first request."""
+    """Immediately, and not at the first request."""
     with pytest.raises(InvalidArgumentError, match="client must be a client of DynamoDB"):
         Catalog("films", client=client)

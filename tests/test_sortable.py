@@ -1,4 +1,4 @@
-"""Laws of the text that sorts as the value it stands for."""
+"""Laws of the text that sorts in the order of the values it represents."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_number_is_read_back_as_it_was_written(number: Decimal) -> None:
 @example(Decimal(-1), Decimal("-1.2"))
 @example(Decimal("-0.5"), Decimal(0))
 def test_the_text_of_numbers_sorts_as_the_numbers(one: Decimal, other: Decimal) -> None:
-    """The order of the texts is the order of the values, over all that DynamoDB holds."""
+    """The order of the texts is the order of the values, for all numbers in DynamoDB."""
     assert (sortable_number(one) < sortable_number(other)) == (one < other)
 
 
@@ -53,14 +53,14 @@ def test_the_text_of_numbers_sorts_as_the_numbers(one: Decimal, other: Decimal) 
 def test_what_follows_a_number_decides_only_between_equals(
     one: Decimal, other: Decimal, id_: int, other_id: int
 ) -> None:
-    """A place is compared by its number first and then by its id."""
+    """Places are compared by number first, then by id."""
     places = [f"{sortable_number(n)}#{sortable_id(i)}" for n, i in ((one, id_), (other, other_id))]
     assert (places[0] < places[1]) == ((one, id_) < (other, other_id))
 
 
 @given(floats)
 def test_a_float_is_kept_to_its_last_bit(number: float) -> None:
-    """The shortest digits that read back as the float are those of its text."""
+    """The shortest digits that are parsed as the same float are those of its text."""
     assert float(parse_number(sortable_number(number))) == number
 
 
@@ -80,14 +80,14 @@ def test_a_float_is_kept_to_its_last_bit(number: float) -> None:
     ],
 )
 def test_names_fold_to_what_counts_in_them(name: str, folded: str) -> None:
-    """Case, accents and punctuation go; letters, digits, vowel signs and spaces stay."""
+    """Case, accents and punctuation are dropped; letters, digits, vowel signs and spaces stay."""
     assert fold_name(name) == fold_name(folded.replace("-", " "))
     assert fold_name(name) == unicodedata.normalize("NFKD", folded)
 
 
 @given(names)
 def test_no_name_reaches_past_its_place_in_a_key(name: str) -> None:
-    """The delimiter never occurs in it, and a key has room for it."""
+    """The delimiter never occurs in it, and it fits a key."""
     text = sortable_name(name * 100)
     assert "#" not in text
     assert len(text.encode()) <= NAME_BYTES

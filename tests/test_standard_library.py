@@ -1,4 +1,4 @@
-"""A Python that was built without one of its optional parts runs what does not need it."""
+"""A Python built without an optional part runs everything that does not need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPTIONAL = (
     *("_lzma", "_sqlite3", "_statistics", "_tkinter", "_uuid", "_zoneinfo", "mmap", "nis"),
     *("readline", "resource", "spwd", "syslog", "termios"),
 )
-"""Parts that a system may lack, and none of which botocore or PynamoDB needs."""
+"""Parts that a system may lack, and that neither botocore nor PynamoDB needs."""
 
 HIDING = f"""
 import sys
@@ -65,7 +65,7 @@ print(json.dumps(sorted(extensions() - theirs)))
 
 
 def run(code: str, *words: str) -> object:
-    """Run code in a fresh process, and read what it prints."""
+    """Run code in a new process, and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         env=environment(),

@@ -1,4 +1,4 @@
-"""Changes out of the table's stream: each change of a record once, exactly, and nothing else."""
+"""Changes from the table's stream: each change of a record exactly once, and nothing else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from catalog_model.table.codec import encode_copies, encode_title
 Model = dict[TitleKey, AnyTitle]
 
 SHARING_IDS = st.sampled_from((1, 2, 8, 9, 16, 24))
-"""Ids of which some share a shard, so that to delete one moves another's slot."""
+"""Ids of which some share a shard, so that a deletion moves another title's slot."""
 
 HEAT = Movie(
     id=949,
@@ -66,7 +66,7 @@ def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
 
 
 def record_of(name: str, before: AnyTitle | None, after: AnyTitle | None) -> Record:
-    """Return the record of a change of a title's own item."""
+    """Return the stream record of a change of a title item."""
     title = after or before
     assert title is not None
     pk = {"S": keys.title_pk(title.key)}
@@ -98,7 +98,7 @@ WRITES: dict[str, st.SearchStrategy[Any]] = {
     "set_genres": genre_lists,
     "delete_title": st.none(),
 }
-"""Arguments for each access pattern that writes, besides the key of a title that is there."""
+"""Arguments for each access pattern that writes, in addition to the key of an existing title."""
 
 writes = st.lists(
     st.sampled_from([name for name in WRITES if name in ap.PATTERNS]).flatmap(
@@ -110,7 +110,7 @@ writes = st.lists(
 
 
 def carry_out(catalog: Catalog, model: Model, name: str, value: Any, pick: int) -> None:
-    """Write once to the table, and to the model what the access pattern promises."""
+    """Write once to the table, and apply the promised change to the model."""
     if name == "put_title":
         ap.put_title(catalog, value)
         model[value.key] = value
@@ -136,7 +136,7 @@ def carry_out(catalog: Catalog, model: Model, name: str, value: Any, pick: int) 
 
 
 def replay(found: list[TitleChange], model: Model) -> Model:
-    """Apply changes in their order; each begins where the one before it ended."""
+    """Apply changes in order; each begins where the previous one ended."""
     after = dict(model)
     for change in found:
         assert change.before == after.pop(change.key, None)
@@ -148,7 +148,7 @@ def replay(found: list[TitleChange], model: Model) -> Model:
 
 
 def test_every_pattern_that_writes_is_replayed() -> None:
-    """A new one is not left out of the law."""
+    """New ones must be added to the law."""
     writing = {name for name, each in ap.PATTERNS.items() if each.role == "write"}
     assert writing <= set(WRITES)
 
@@ -158,7 +158,7 @@ def test_every_pattern_that_writes_is_replayed() -> None:
 def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
     engine: Engine, some: list[tuple[str, Any, int]]
 ) -> None:
-    """After each write: one change for each title that changed, from what it was to what it is."""
+    """After each write: one change for each changed title, from its old to its new value."""
     catalog = engine.catalog(f"{engine.catalog().table}-to-be-replayed")
     create_table(catalog)
     stream = TableStream(catalog, engine.endpoint_url)
@@ -185,7 +185,7 @@ def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
 def test_a_movie_of_two_genres_is_one_change_of_many_records(
     streaming: tuple[Catalog, TableStream],
 ) -> None:
-    """Created, changed and deleted; the others are copies, tallies and slots."""
+    """Created, changed and deleted; the other items are copies, tallies and slots."""
     catalog, stream = streaming
     ap.put_title(catalog, HEAT)
     event = stream.event()
@@ -205,7 +205,7 @@ def test_a_movie_of_two_genres_is_one_change_of_many_records(
 def test_a_movie_and_a_show_of_one_id_are_two_changes(
     streaming: tuple[Catalog, TableStream],
 ) -> None:
-    """With nulls as they are: None is a poster that is not there, and no error."""
+    """Nulls are kept: None means a missing poster, and is not an error."""
     catalog, stream = streaming
     ap.load_titles(catalog, [HEAT, OZ])
     found = {change.kind: change.after for change in changes(stream.event())}
@@ -217,7 +217,7 @@ def test_a_movie_and_a_show_of_one_id_are_two_changes(
 def test_two_changes_of_one_title_stay_two_in_one_event(
     streaming: tuple[Catalog, TableStream],
 ) -> None:
-    """In their order; nothing is folded."""
+    """In order, without merging them."""
     catalog, stream = streaming
     ap.put_title(catalog, HEAT)
     first = ap.update_popularity(catalog, "movie", 949, 1.0)
@@ -231,7 +231,7 @@ def test_two_changes_of_one_title_stay_two_in_one_event(
 
 
 def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStream]) -> None:
-    """A slot that moves, an older version, a migration, a repair, a write of the same."""
+    """A moved slot, an older version, a migration, a repair, a write of the same record."""
     catalog, stream = streaming
     some = [HEAT.replace(id=each) for each in (8, 16, 24)]
     ap.load_titles(catalog, some)
@@ -254,8 +254,8 @@ def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStre
     assert changes(event) == []
 
 
-def test_items_of_others_are_passed_over(streaming: tuple[Catalog, TableStream]) -> None:
-    """Also those whose keys look like titles', and bytes in them."""
+def test_foreign_items_are_ignored(streaming: tuple[Catalog, TableStream]) -> None:
+    """Including keys that look like titles', and binary values."""
     catalog, stream = streaming
     for pk, sk in (("USER#1", "USER#1"), ("TITLE#game#1", "TITLE#game#1"), ("TITLE#movie#01", "A")):
         put(catalog, {"PK": {"S": pk}, "SK": {"S": sk}, "picture": {"B": b"\x00\xff"}})
@@ -268,14 +268,14 @@ def test_items_of_others_are_passed_over(streaming: tuple[Catalog, TableStream])
 
 
 def test_the_records_may_come_as_a_list() -> None:
-    """As EventBridge Pipes sends them; and none are no changes."""
+    """As EventBridge Pipes sends them; an empty list means no changes."""
     record = record_of("INSERT", None, HEAT)
     assert changes([record]) == changes({"Records": [record]}) != []
     assert changes({"Records": []}) == changes([]) == []
 
 
 def test_an_expired_title_is_a_deleted_one() -> None:
-    """Its record says who deleted it, and is a removal like others."""
+    """Its stream record names who deleted it, and is a removal like others."""
     service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     record = {**record_of("REMOVE", HEAT, None), "userIdentity": service}
     assert changes([record]) == [TitleChange("movie", 949, HEAT, None)]
@@ -286,7 +286,7 @@ VIEWS = {
     "OLD_IMAGE": ("NewImage",),
     "KEYS_ONLY": ("OldImage", "NewImage"),
 }
-"""What the records of each view type lack."""
+"""The missing parts of the stream records of each view type."""
 
 EVENTS: dict[str, tuple[AnyTitle | None, AnyTitle | None]] = {
     "INSERT": (None, HEAT),
@@ -297,8 +297,8 @@ EVENTS: dict[str, tuple[AnyTitle | None, AnyTitle | None]] = {
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_image_that_is_not_there_is_not_taken_for_no_title(view: str, name: str) -> None:
-    """A change is exact, or the view type that it needs is named."""
+def test_a_missing_image_does_not_mean_a_missing_title(view: str, name: str) -> None:
+    """A change is exact, or the required view type is named."""
     full = record_of(name, *EVENTS[name])
     record = copy.deepcopy(full)
     for image in VIEWS[view]:
@@ -313,7 +313,7 @@ def test_an_image_that_is_not_there_is_not_taken_for_no_title(view: str, name: s
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_view_types_of_the_engines_are_known(engine: Engine, view: str) -> None:
-    """Real records of each: exact or refused."""
+    """Real records of each: exact or rejected."""
     catalog = engine.catalog(f"{engine.catalog().table}-with-other-views")
     create_table(catalog)
     stream = TableStream(catalog, engine.endpoint_url, view)
@@ -352,7 +352,7 @@ NO_EVENTS: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("event", NO_EVENTS, ids=repr)
 def test_an_event_of_another_source_is_refused(event: Any) -> None:
-    """The test event of the console among them, and a queue's; the value is named."""
+    """Including the console's test event and a queue's; the value is in the message."""
     with pytest.raises(InvalidArgumentError, match="must be"):
         changes(event)
 
@@ -371,7 +371,7 @@ ABSENT = object()
 
 
 def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
-    """Return a JSON value with one part replaced, or left out."""
+    """Return a JSON value with one part replaced or removed."""
     if not path:
         return part
     changed = copy.copy(value)
@@ -383,7 +383,7 @@ def with_part(value: Any, path: tuple[Any, ...], part: Any) -> Any:
 
 
 def test_no_broken_record_raises_a_foreign_exception() -> None:
-    """Each part of a record left out, and replaced by junk of each sort."""
+    """Each part of a record is removed, and replaced by junk of each type."""
     tried = 0
     for name, (before, after) in EVENTS.items():
         record = record_of(name, before, after)
@@ -398,31 +398,31 @@ def test_no_broken_record_raises_a_foreign_exception() -> None:
     assert tried > 1000
 
 
-# --- titles that cannot be read
+# --- unreadable titles
 
 
 def unreadable() -> Record:
-    """Return the record of a title that another writer left unreadable."""
+    """Return the stream record of a title that another writer left unreadable."""
     record = record_of("INSERT", None, OZ)
     record["dynamodb"]["NewImage"].pop("name")
     return record
 
 
 def test_an_unreadable_title_is_named_before_anything_is_returned() -> None:
-    """So nothing has been done twice when the batch is tried again."""
+    """So a retry of the batch does not repeat any work."""
     with pytest.raises(UnknownEntityError, match="record 1100000000017454423009, NewImage: this"):
         changes([record_of("INSERT", None, HEAT), unreadable()])
 
 
 def test_a_title_whose_id_is_not_its_keys_is_unreadable() -> None:
-    """As "duplicate item" of the console leaves it: it is a change of neither title."""
+    """As after "duplicate item" in the console: it is a change of neither title."""
     record = record_of("INSERT", None, HEAT)
     record["dynamodb"]["NewImage"]["id"] = {"N": "950"}
     with pytest.raises(UnknownEntityError, match="950"):
         changes([record])
 
 
-def test_unreadable_titles_may_be_told_of_and_passed_over() -> None:
+def test_unreadable_titles_may_be_reported_and_skipped() -> None:
     """The others are returned."""
     told: list[tuple[Any, Exception]] = []
     on_unreadable: Callable[..., None] = lambda *each: told.append(each)  # noqa: E731
@@ -438,7 +438,7 @@ def test_unreadable_titles_may_be_told_of_and_passed_over() -> None:
 
 
 def test_the_filter_lets_titles_pass_and_nothing_else() -> None:
-    """Of the items of a title, its own; a foreign item is never mistaken for one."""
+    """Of a title's items only the title item; foreign items are never mistaken for one."""
     pattern = json.loads(FILTER)
     own = record_of("INSERT", None, HEAT)
     assert passes(pattern, own)
@@ -451,7 +451,7 @@ def test_the_filter_lets_titles_pass_and_nothing_else() -> None:
 
 
 def test_the_filter_is_one_that_the_service_takes() -> None:
-    """Text of a JSON object whose leaves are lists, of at most 4,096 characters."""
+    """The text of a JSON object whose leaves are lists, with at most 4,096 characters."""
     assert isinstance(FILTER, str)
     assert len(FILTER) <= 4096
 
@@ -467,14 +467,14 @@ def test_the_filter_is_one_that_the_service_takes() -> None:
 
 
 def test_the_events_are_what_json_can_say() -> None:
-    """The tests' own: bytes as base64 text, moments as seconds."""
+    """In these tests: bytes as base64 text, times as seconds."""
     record = {"dynamodb": {"Keys": {"PK": {"B": b"\x00\xff"}}}}
     (told,) = event_of([record])["Records"]
     assert told["dynamodb"]["Keys"]["PK"] == {"B": "AP8="}
 
 
 def test_a_title_that_is_gone_cannot_be_changed(streaming: tuple[Catalog, TableStream]) -> None:
-    """A refused write leaves no record."""
+    """A rejected write leaves no stream record."""
     catalog, stream = streaming
     with pytest.raises(TitleNotFoundError):
         ap.update_popularity(catalog, "movie", 949, 1.0)

@@ -1,4 +1,4 @@
-"""docs/streams.md: its functions get the events of real streams, its commands are typed."""
+"""docs/streams.md: its functions receive events of real streams, its commands are run."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
 
 
 class Topic:
-    """A topic of a pretended SNS, and what was published there."""
+    """A topic of a simulated SNS, and its messages."""
 
     def __init__(self) -> None:
         self.arn: str = boto3.client("sns", region_name=REGION).create_topic(Name="new")["TopicArn"]
 
     @property
     def messages(self) -> list[str]:
-        """What was published, in its order."""
+        """The published messages, in order."""
         topic = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics[self.arn]
         return [message for _, message, *_ in topic.sent_notifications]
 
 
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    """The topic that the functions of the page publish to."""
+    """The topic to which the page's functions publish."""
     with mock_aws():
         topic = Topic()
         monkeypatch.setenv("TOPIC_ARN", topic.arn)
@@ -81,7 +81,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
 
 
 def handler(at: int) -> Handler:
-    """Run a block of the page by itself, as Lambda imports it, and return its function."""
+    """Run a block of the page, like Lambda imports it; return its function."""
     names: dict[str, Any] = {}
     exec(compile(blocks(PAGE, "python")[at], "handler.py", "exec"), names)
     found: Handler = names["lambda_handler"]
@@ -89,7 +89,7 @@ def handler(at: int) -> Handler:
 
 
 def events_of(catalog: Catalog, stream: TableStream) -> list[dict[str, Any]]:
-    """Return the events of titles that come, change, and go."""
+    """Return the events of titles that are created, changed and deleted."""
     ap.load_titles(catalog, [AMELIE, OZ])
     events = [stream.event()]
     ap.put_title(catalog, HER)
@@ -99,7 +99,7 @@ def events_of(catalog: Catalog, stream: TableStream) -> list[dict[str, Any]]:
 
 
 def test_the_function_has_under_ten_lines() -> None:
-    """As the page promises, empty ones not counted."""
+    """As the page promises, not counting empty ones."""
     lines = [line for line in blocks(PAGE, "python")[0].splitlines() if line.strip()]
     assert len(lines) < 10
 
@@ -122,10 +122,10 @@ def test_each_new_title_is_mailed_once(
     ]
 
 
-def test_a_batch_that_fails_goes_on_where_it_failed(
+def test_a_failed_batch_resumes_where_it_failed(
     streaming: tuple[Catalog, TableStream], topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was mailed is not mailed again, and what was not, is."""
+    """Mails that were sent are not sent again, and the others are."""
     event = {"Records": [each for one in events_of(*streaming) for each in one["Records"]]}
     invoke = handler(1)
     client = invoke.__globals__["sns"]
@@ -146,7 +146,7 @@ def test_a_batch_that_fails_goes_on_where_it_failed(
 
 
 def test_the_commands_connect_the_function(tmp_path: Path) -> None:
-    """Typed as they stand, in order, beside `handler.py`; only pip is a stand-in."""
+    """Unchanged, in order, with `handler.py`; only pip is replaced."""
     (tmp_path / "handler.py").write_text(blocks(PAGE, "python")[0], "utf-8")
     script = "pip() { mkdir -p function; }\n" + "".join(blocks(PAGE, "sh"))
     with aws_account() as account:

@@ -1,4 +1,4 @@
-"""What DynamoDB refuses, a strict client refuses, where moto would accept it."""
+"""A strict client rejects what DynamoDB rejects, where moto would accept it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IN_PRACTICE = [(rule, at) for rule in CASES for at in range(len(CASES[rule]))]
 
 @pytest.fixture(scope="module")
 def clients() -> Iterator[Callable[[str], tuple[Any, Any]]]:
-    """Give for an engine's name a bare and a strict client, with a table of their own."""
+    """Return a bare and a strict client for an engine's name, with a separate table."""
     with ExitStack() as running:
         made: dict[str, tuple[Any, Any]] = {}
 
@@ -47,7 +47,7 @@ def clients() -> Iterator[Callable[[str], tuple[Any, Any]]]:
 
 
 def outcome(client: Any, operation: str, params: dict[str, Any]) -> str:
-    """Ask; give the error's code, or "" if the answer is good."""
+    """Make a request; return the error's code, or "" for success."""
     try:
         getattr(client, operation)(**params)
     except ClientError as error:
@@ -77,18 +77,18 @@ def test_what_breaks_a_rule_is_refused_by_that_rule(clients: Any, rule: str, at:
 
 @pytest.mark.parametrize(("rule", "at"), IN_PRACTICE)
 def test_bare_moto_accepts_what_it_is_known_to_accept(clients: Any, rule: str, at: int) -> None:
-    """The list of what makes a strict client needful: it changes when moto does."""
+    """The reasons for a strict client; the list changes when moto does."""
     operation, params = CASES[rule][at]
     bare, _ = clients("moto")
     code = outcome(bare, operation, params)
-    bare.delete_table(TableName=TABLE)  # what moto took may break its later answers
+    bare.delete_table(TableName=TABLE)  # what moto accepted may break its later answers
     bare.create_table(**SCHEMA)
     assert (code != "") == (at in MOTO_REFUSES.get(rule, ()))
 
 
 @pytest.mark.parametrize(("rule", "at"), IN_PRACTICE)
 def test_dynoxide_refuses_the_same_but_for_a_few(clients: Any, rule: str, at: int) -> None:
-    """A second opinion, also of the code."""
+    """A second opinion, including the code."""
     operation, params = CASES[rule][at]
     bare, client = clients("dynoxide")
     code = outcome(bare, operation, params)
@@ -100,7 +100,7 @@ def test_dynoxide_refuses_the_same_but_for_a_few(clients: Any, rule: str, at: in
 @pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
 @pytest.mark.parametrize("at", range(len(ACCEPTED)))
 def test_what_is_just_allowed_is_not_refused(clients: Any, engine_name: str, at: int) -> None:
-    """The greatest sizes and counts, and what resembles a breach; the engine may refuse it."""
+    """The maximum sizes and counts, and near misses; the engine may reject it."""
     operation, params = ACCEPTED[at]
     _, client = clients(engine_name)
     try:
@@ -112,12 +112,12 @@ def test_what_is_just_allowed_is_not_refused(clients: Any, engine_name: str, at:
 
 
 def test_there_is_a_case_for_every_rule() -> None:
-    """And none for a rule that is not there."""
+    """And none for an unknown rule."""
     assert set(CASES) == set(rules()) - set(BEHAVIOURS)
 
 
 def test_the_rules_in_the_documentation_are_those_of_the_code() -> None:
-    """Names and words."""
+    """Names and texts."""
     page = (ROOT / "docs/testing.md").read_text("utf-8")
     text = page.partition("\n## The rules\n")[2].partition("\n## ")[0]
     wanted = [f"| `{name}` | {says} |" for name, says in rules().items()]
@@ -125,7 +125,7 @@ def test_the_rules_in_the_documentation_are_those_of_the_code() -> None:
 
 
 def adding(amount: str, token: str) -> dict[str, Any]:
-    """Give a transaction that adds to a number."""
+    """Return a transaction that adds to a number."""
     update = {
         "TableName": TABLE,
         "Key": KEY,
@@ -136,13 +136,13 @@ def adding(amount: str, token: str) -> dict[str, Any]:
 
 
 def number(client: Any) -> int:
-    """Read the number that is added to."""
+    """Read the number."""
     return int(client.get_item(TableName=TABLE, Key=KEY, ConsistentRead=True)["Item"]["n"]["N"])
 
 
 @pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
 def test_a_token_is_applied_once_and_answered_again(clients: Any, engine_name: str) -> None:
-    """One after the other, and by eight threads at once."""
+    """Sequentially, and in eight concurrent threads."""
     bare, client = clients(engine_name)
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
     first = client.transact_write_items(**adding("1", f"{engine_name}-1"))
@@ -156,7 +156,7 @@ def test_a_token_is_applied_once_and_answered_again(clients: Any, engine_name: s
 
 
 def test_bare_moto_applies_a_token_each_time(clients: Any) -> None:
-    """Why it takes a strict client."""
+    """This is why a strict client is needed."""
     bare, _ = clients("moto")
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
     for amount in ("1", "1", "2"):
@@ -176,7 +176,7 @@ def test_a_token_used_for_something_else_is_refused(clients: Any, engine_name: s
 
 
 def test_a_token_is_forgotten_after_ten_minutes(clients: Any) -> None:
-    """Then it is as new, also for another payload."""
+    """Then it can be used like a new one, with another payload, too."""
     bare, _ = clients("moto")
     now = [0.0]
     client: Any = strict(boto3.client("dynamodb"), clock=lambda: now[0])
@@ -188,7 +188,7 @@ def test_a_token_is_forgotten_after_ten_minutes(clients: Any) -> None:
 
 
 def test_a_token_of_a_failed_transaction_can_be_used_again(clients: Any) -> None:
-    """It was applied not once."""
+    """It was not applied."""
     bare, client = clients("moto")
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
     failing = adding("1", "failing")
@@ -217,7 +217,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
 def test_numbers_come_back_as_the_service_gives_them(clients: Any, engine_name: str) -> None:
-    """By every read, nested and in sets, too; bare moto gives them as they were sent."""
+    """In every read, nested and in sets, too; bare moto returns them as they were sent."""
     bare, client = clients(engine_name)
     key = {"PK": {"S": "numbers"}, "SK": {"S": "all"}}
     sent = {**key, "all": {"L": [{"M": {"n": {"N": sent}}} for sent in NUMBERS]}}
@@ -241,7 +241,7 @@ def test_numbers_come_back_as_the_service_gives_them(clients: Any, engine_name: 
 
 
 def test_resources_are_strict_too(clients: Any) -> None:
-    """Their arguments are Python's own values, and typed JSON only later."""
+    """Their arguments are Python's own values, which are converted to typed JSON later."""
     clients("moto")
     resource = boto3.resource("dynamodb", config=CLIENT_DEFAULTS)
     table = resource.Table(TABLE)
@@ -252,7 +252,7 @@ def test_resources_are_strict_too(clients: Any) -> None:
 
 
 def test_schemas_follow_the_table(clients: Any) -> None:
-    """One DescribeTable for a table unknown, none later; another table of that name is another."""
+    """One DescribeTable for an unknown table, none later; a new table is described again."""
     clients("moto")
     client: Any = boto3.client("dynamodb")
     asked: list[str] = []
@@ -278,7 +278,7 @@ def test_schemas_follow_the_table(clients: Any) -> None:
 
 
 def test_schemas_can_be_handed_in(clients: Any) -> None:
-    """Then none is asked for."""
+    """Then they are not requested."""
     clients("moto")
     given: Any = {TABLE: SCHEMA}
     asked: list[str] = []
@@ -290,7 +290,7 @@ def test_schemas_can_be_handed_in(clients: Any) -> None:
 
 
 def test_arguments_of_no_shape_are_a_serialization_error(clients: Any) -> None:
-    """Not an error in the middle of a rule."""
+    """A rule does not fail on them."""
     _, client = clients("moto")
     with pytest.raises(ClientError, match="SerializationException"):
         client.put_item(TableName=TABLE, Item={**ITEM, "n": {"N": 5}})

@@ -1,4 +1,4 @@
-"""Point-in-time recovery has bounds, and a strict client keeps moto to them."""
+"""The limits of point-in-time recovery, which a strict client enforces on moto."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ RULE = "recovery_has_its_bounds"
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    """A strict client with a table `t`; moto is the one engine that knows recovery."""
+    """A strict client with a table `t`; only moto supports recovery."""
     with strict_catalog("table") as catalog:
         yield catalog.client
 
 
 def enable(client: Any, **settings: Any) -> None:
-    """Turn recovery on."""
+    """Enable recovery."""
     wanted = {"PointInTimeRecoveryEnabled": True, **settings}
     client.update_continuous_backups(TableName="table", PointInTimeRecoverySpecification=wanted)
 
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
-    """Give the code of an answer that the strict client gave in the engine's place."""
+    """Return the code of an answer given by the strict client instead of the engine."""
     response: Any = error.value.response
     assert response["ResponseMetadata"]["HTTPHeaders"][RULE_HEADER] == RULE
     return str(response["Error"]["Code"])
@@ -45,12 +45,12 @@ def test_a_recovery_period_out_of_its_bounds_is_refused(client: Any, days: int) 
 
 @pytest.mark.parametrize("days", [1, 35])
 def test_a_recovery_period_in_its_bounds_passes(client: Any, days: int) -> None:
-    """The least and the most there is."""
+    """The minimum and the maximum."""
     enable(client, RecoveryPeriodInDays=days)
 
 
 def test_a_table_without_recovery_cannot_be_restored(client: Any) -> None:
-    """Though moto would copy it."""
+    """moto would copy it."""
     with pytest.raises(ClientError) as error:
         client.restore_table_to_point_in_time(
             SourceTableName="table", TargetTableName="another", UseLatestRestorableTime=True
@@ -60,7 +60,7 @@ def test_a_table_without_recovery_cannot_be_restored(client: Any) -> None:
 
 @pytest.mark.parametrize("days_ago", [20_000, 40, -1])
 def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int) -> None:
-    """From before recovery was on, and from the future."""
+    """From before recovery was enabled, and from the future."""
     enable(client)
     with pytest.raises(ClientError) as error:
         client.restore_table_to_point_in_time(
@@ -72,7 +72,7 @@ def test_a_moment_that_cannot_be_recovered_is_refused(client: Any, days_ago: int
 
 
 def test_a_table_with_recovery_is_restored(client: Any) -> None:
-    """To the latest moment, or to one that it names, as a table of another name."""
+    """To the latest time, or to a given one, as a table with another name."""
     enable(client)
     answer = client.describe_continuous_backups(TableName="table")
     described = answer["ContinuousBackupsDescription"]

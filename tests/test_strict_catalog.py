@@ -1,4 +1,4 @@
-"""What an application's tests get: a catalogue as strict as DynamoDB, in this process."""
+"""The catalogue for an application's tests: as strict as DynamoDB, in this process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MATCHES: tuple[Literal["all", "any"], ...] = ("all", "any")
 
 
 def test_every_pattern_works_through_a_strict_client(titles: list[Movie | TVShow]) -> None:
-    """Load, every list, every write: this package keeps the rules."""
+    """Load, every list, every write: this package conforms to the rules."""
     some = [*titles[:100], *titles[-100:]]
     with strict_catalog() as catalog:
         assert ap.load_titles(catalog, some).created == len(some)
@@ -69,7 +69,7 @@ def test_every_pattern_works_through_a_strict_client(titles: list[Movie | TVShow
 
 
 def test_a_breach_is_this_packages_error() -> None:
-    """What the strict client refuses, `translated` knows, also of a table with other keys."""
+    """Errors of the strict client are translated, also for a table with other keys."""
     with strict_catalog() as catalog:
         client: Any = catalog.client
         other = Catalog("other-keys", client=client)
@@ -82,7 +82,7 @@ def test_a_breach_is_this_packages_error() -> None:
 
 
 def test_the_fixture_gives_an_empty_catalogue(tmp_path: Path) -> None:
-    """By ``pytest_plugins``, in an application's own tests, fresh for each; no setting needed."""
+    """With ``pytest_plugins``, in an application's tests, new for each; no settings needed."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["catalog_model.testing"]\n', "utf-8")
     (tmp_path / "test_it.py").write_text(
         "import pytest\n"
@@ -100,7 +100,7 @@ def test_the_fixture_gives_an_empty_catalogue(tmp_path: Path) -> None:
 
 
 def test_a_strict_catalog_leaves_nothing_behind() -> None:
-    """Neither its table, nor what it changed in moto."""
+    """Neither its table, nor its changes to moto."""
     before = DynamoDBBackend.transact_write_items
     for _ in range(2):
         with strict_catalog("twice") as catalog:

@@ -1,4 +1,4 @@
-"""What the table refuses for want of throughput is tried again, in every form, and ends well."""
+"""Throttled requests are retried, for every form of throttling, and succeed."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ Form = Callable[[Any], AWSResponse]
 
 
 def cancelled(*codes: str) -> Form:
-    """A transaction that is cancelled for these reasons, at as many of its items."""
+    """A transaction cancelled for these reasons, each at one of its items."""
     return lambda body: cancellation(body, codes, random.Random(3))
 
 
 def refused(code: str, status: int = 400) -> Form:
-    """A request that is refused as a whole."""
+    """A request that is rejected as a whole."""
     return lambda _: make_error(code, "why", status=status)
 
 
@@ -68,7 +68,7 @@ FORMS: dict[str, Form] = {
 
 
 class Refusals:
-    """Answers in the engine's place as long as there are forms left, each in its turn."""
+    """Answers instead of the engine as long as there are forms left, in order."""
 
     def __init__(self, forms: Iterator[Form]) -> None:
         self.tokens: list[str] = []
@@ -83,13 +83,13 @@ class Refusals:
         if form is None:
             return None
         self.refused += 1
-        request.url = "http://answered.invalid/"  # where moto does not answer, too
+        request.url = "http://answered.invalid/"  # where moto does not answer, either
         return form(body)
 
 
 @contextmanager
 def refusing(catalog: Catalog, forms: Iterator[Form], event: str = WRITE) -> Iterator[Refusals]:
-    """Refuse requests of a handle in this block."""
+    """Throttle requests of a handle in this block."""
     refusals = Refusals(forms)
     events: Any = catalog.client.meta.events
     events.register_first(event, refusals)
@@ -123,7 +123,7 @@ ORDINARY = [name for name in WRITES if name not in ("repair", "migrate") and "lo
 
 @contextmanager
 def prepared(engine: Engine, name: str, *, pauses: bool = False) -> Iterator[Catalog]:
-    """A table for a write, an older or a damaged one where it says so."""
+    """A table for a write; an older or damaged one if the write needs it."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, HERE)
@@ -148,7 +148,7 @@ def comparable(table: Table) -> Table:
 
 @pytest.fixture(scope="module")
 def expected(engine: Engine) -> dict[str, tuple[Any, Table]]:
-    """What each write answers and leaves behind when nothing refuses it."""
+    """The results and effects of each write without throttling."""
     found = {}
     for name, write in WRITES.items():
         with prepared(engine, name) as catalog:
@@ -159,13 +159,13 @@ def expected(engine: Engine) -> dict[str, tuple[Any, Table]]:
 def assert_ends_well(
     engine: Engine, name: str, forms: Iterator[Form], expected: tuple[Any, Table]
 ) -> Refusals:
-    """A write that is refused for a while answers and leaves behind what it does otherwise."""
+    """A write that is throttled for a while has the same result and effect."""
     with prepared(engine, name) as catalog:
         with refusing(catalog, forms) as refusals:
             answer = WRITES[name](catalog)
         assert (answer, comparable(dump(catalog))) == expected
         assert verify(catalog).is_clean
-        if name != "load_titles":  # which may send fewer titles, and so another transaction
+        if name != "load_titles":  # it may send fewer titles, and so a different transaction
             assert len(set(refusals.tokens[: refusals.refused + 1])) == 1
     return refusals
 
@@ -179,7 +179,7 @@ CASES = [(name, form) for name in WRITES for form in (FORMS if name in IN_EVERY_
 def test_every_write_that_is_refused_for_a_while_ends_well(
     name: str, form: str, engine: Engine, expected: dict[str, tuple[Any, Table]]
 ) -> None:
-    """In every form, up to the bound: one token for all tries, and the same in the end."""
+    """In every form, up to the limit: one token for all attempts, and the same effect."""
     if engine.name == "moto" and has_dynoxide() and name not in IN_EVERY_FORM[:2]:
         pytest.skip("refused before an engine is asked, and dynoxide is faster")
     refusals = assert_ends_well(
@@ -192,7 +192,7 @@ def test_every_write_that_is_refused_for_a_while_ends_well(
 def test_forms_in_any_order_end_well(
     seed: int, engine: Engine, expected: dict[str, tuple[Any, Table]]
 ) -> None:
-    """One after the other, now and then a request comes through between."""
+    """Sequentially; some requests in between succeed."""
     rng = random.Random(seed)
     name = ("load_titles", "migrate", "repair")[seed]
     if engine.name == "moto" and has_dynoxide() and name != "repair":
@@ -206,18 +206,18 @@ def test_forms_in_any_order_end_well(
 
 
 def never_repeats(patch: pytest.MonkeyPatch) -> None:
-    """Planted: whatever is throttled comes out at once."""
+    """Planted: throttling errors are raised immediately."""
     patch.setattr(retries.Retries, "wait_after", lambda *_: False)
 
 
 def repeats_only_what_botocore_calls_throttled(patch: pytest.MonkeyPatch) -> None:
-    """Planted: a cancelled transaction is taken for settled."""
+    """Planted: a cancelled transaction is considered final."""
     usual = retries.is_passing
     patch.setattr(retries, "is_passing", lambda e: usual(e) and not retries.is_cancelled(e))
 
 
 def forgets_transactions(patch: pytest.MonkeyPatch) -> None:
-    """Planted: only single writes are repeated in an ordinary call."""
+    """Planted: only single writes are retried in an ordinary call."""
     patch.setattr(retries, "REPEATED_WRITES", frozenset({"UpdateItem"}))
 
 
@@ -245,7 +245,7 @@ def test_a_write_that_is_not_repeated_is_noticed(
 def test_an_ordinary_write_that_is_always_refused_says_how_often_and_what_to_do(
     name: str, engine: Engine
 ) -> None:
-    """After a bounded number of tries; nothing of it is applied."""
+    """After a limited number of attempts; nothing is applied."""
     with prepared(engine, name) as catalog:
         before = dump(catalog)
         with (
@@ -274,7 +274,7 @@ def test_an_ordinary_write_that_is_always_refused_says_how_often_and_what_to_do(
 def test_what_no_repetition_gets_over_is_not_repeated(
     form: Form, kind: type[Exception], engine: Engine
 ) -> None:
-    """A condition that fails is a race: read again, with a token of its own for each plan."""
+    """A failed condition is a race: read again, with a new token for each plan."""
     with prepared(engine, "update_popularity") as catalog, refusing(catalog, repeat(form)) as seen:
         with pytest.raises(kind) as caught:
             WRITES["update_popularity"](catalog)
@@ -283,7 +283,7 @@ def test_what_no_repetition_gets_over_is_not_repeated(
 
 
 def test_the_pauses_of_an_ordinary_write_are_bounded_and_span_five_seconds() -> None:
-    """A transaction in progress is asked for again after at least so long, as DynamoDB wants it."""
+    """A transaction in progress is retried after at least that time, as DynamoDB requires."""
     for seed in range(50):
         random.seed(seed)
         pauses = [pause(tries) for tries in range(1, MAX_STALLED_RETRIES + 1)]
@@ -293,7 +293,7 @@ def test_the_pauses_of_an_ordinary_write_are_bounded_and_span_five_seconds() -> 
 
 
 def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
-    """No pause begins that the deadline does not leave time for; long work has none."""
+    """No pause exceeds the deadline; long work has none."""
     clock = Clock()
     throttled = ThrottledError("why", code="ThrottlingError")
     for deadline in (0.3, 2, 7):
@@ -311,13 +311,13 @@ def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
 
 
 def _lefts(tries: Retries, error: ServiceError) -> Iterator[float]:
-    """How much time is left before each try, until it is given up."""
+    """Return the time left before each attempt, until the last one."""
     while tries.wait_after(error):
         yield tries.seconds_left() or 0
 
 
 def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> None:
-    """The engine takes the same transaction with the same token once it can, and only once."""
+    """The engine accepts the same transaction with the same token later, and only once."""
     token = str(uuid4())
     counter = {"PK": {"S": "X"}, "SK": {"S": "X"}}
     transaction: list[Any] = [
@@ -343,8 +343,8 @@ def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> Non
 # --- batches that are read
 
 
-def test_fewer_keys_are_progress_also_where_none_of_them_has_an_item(catalog: Catalog) -> None:
-    """A batch for missing titles that is done key by key is no throttled table."""
+def test_fewer_keys_are_progress_even_if_none_has_an_item(catalog: Catalog) -> None:
+    """A batch of missing titles that is processed key by key does not mean a throttled table."""
     asked: list[int] = []
 
     class KeyByKey(Withholding):
@@ -363,7 +363,7 @@ def test_fewer_keys_are_progress_also_where_none_of_them_has_an_item(catalog: Ca
 
 
 def test_a_batch_of_which_nothing_is_done_is_given_up(catalog: Catalog) -> None:
-    """After some tries in a row; whatever is done begins the count again."""
+    """After several attempts in a row; any progress restarts the count."""
     served = iter([False] * MAX_STALLED_RETRIES + [True] + [False] * 1000)
     client: Any = Withholding(catalog.client, lambda: not next(served))
     wanted = [TitleKey("movie", 1), TitleKey("movie", 2)]
@@ -377,7 +377,7 @@ def test_a_batch_of_which_nothing_is_done_is_given_up(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("name", ["load_titles", "migrate", "repair"])
 def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine: Engine) -> None:
-    """Then it says so; what it had done is whole, and repeated it gets there."""
+    """Then it raises an error; completed work is complete, and a repetition finishes the rest."""
     clock = Clock()
     with prepared(engine, name, pauses=True) as catalog:
         with (
@@ -393,9 +393,7 @@ def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine
 
 
 @pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem", "BatchGetItem"])
-def test_long_work_goes_on_whichever_request_is_refused_for_minutes(
-    operation: str, engine: Engine
-) -> None:
+def test_long_work_continues_after_minutes_of_throttling(operation: str, engine: Engine) -> None:
     """Reads as well as writes: a verification, a repair, a migration and a load."""
     if engine.name == "moto" and has_dynoxide() and operation != "GetItem":
         pytest.skip("refused before an engine is asked, and dynoxide is faster")

@@ -1,4 +1,4 @@
-"""Titles that other programs put: read as they stand, found, and given all that they lack."""
+"""Titles written by other programs are read unchanged, found, and completed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PUT: Final[Item] = {
     "video": {"BOOL": False},
     "backdrop_path": {"NULL": True},
 }
-"""The item of the course's `aws dynamodb put-item`, under the keys of this model."""
+"""The item of the course's `aws dynamodb put-item`, with the keys of this model."""
 
 AS_A_SET: Final[Item] = {**PUT, "genre_ids": {"NS": ["80", "28", "53"]}}
 FORMS: Final = {"list": ([80, 28, 53], PUT), "set": ([28, 53, 80], AS_A_SET)}
@@ -58,7 +58,7 @@ MISSING: Final = {
 
 
 def expected(genre_ids: list[int]) -> dict[str, Any]:
-    """Give the record that the item says, its keys in the order of the application's files."""
+    """Return the record in the item, with its keys in the order of the application's files."""
     return {
         "adult": False,
         "backdrop_path": None,
@@ -78,23 +78,23 @@ def expected(genre_ids: list[int]) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else writes, so a second look need not wait."""
+    """Remove the pause before a second look, as there are no other writers."""
     monkeypatch.setattr("catalog_model.maintenance.verify.SECOND_LOOK", 0)
 
 
 def others() -> list[Movie]:
-    """Give titles of the same shard and of others."""
+    """Return titles of the same shard and of others."""
     return [movie(title_id, 28, 18) for title_id in (941, 957, 1, 2, 3)]
 
 
 def put(catalog: Catalog, item: Item) -> None:
-    """Write an item past the model."""
+    """Write an item without the model."""
     client: Any = catalog.client
     client.put_item(TableName=catalog.table, Item=item)
 
 
 def found_everywhere(catalog: Catalog, title: Movie) -> None:
-    """It is in every list, counted, sampled and found by its name; and so is all else."""
+    """It is in every list, counted, sampled and found by its name; and so are all others."""
     assert assert_in_step(catalog)[title.key] == title
     assert title in ap.list_titles(catalog, "movie")
     assert title in ap.list_top_rated(catalog, "movie", min_votes=100, min_rating=7)
@@ -110,7 +110,7 @@ def found_everywhere(catalog: Catalog, title: Movie) -> None:
 
 @pytest.fixture
 def stocked(engine: Engine) -> Iterator[Catalog]:
-    """A table with a few titles in it."""
+    """A table with a few titles."""
     catalog = engine.catalog()
     create_table(catalog)
     ap.load_titles(catalog, others())
@@ -122,7 +122,7 @@ def stocked(engine: Engine) -> Iterator[Catalog]:
 def test_a_title_put_by_hand_is_read_and_gets_all_that_it_lacks(
     stocked: Catalog, form: str
 ) -> None:
-    """On each engine: read at once, named by verify, completed by repair; its record stays."""
+    """On each engine: read at once, found by verify, completed by repair; its record is kept."""
     genre_ids, item = FORMS[form]
     put(stocked, item)
     title = ap.get_title(stocked, *HEAT)
@@ -141,7 +141,7 @@ def test_a_title_put_by_hand_is_read_and_gets_all_that_it_lacks(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_it_can_be_changed_and_deleted_as_any_other(stocked: Catalog, form: str) -> None:
-    """After the repair every write is as if the package had put it."""
+    """After the repair every write works as for other titles."""
     _, item = FORMS[form]
     put(stocked, item)
     repair(stocked)
@@ -153,8 +153,8 @@ def test_it_can_be_changed_and_deleted_as_any_other(stocked: Catalog, form: str)
     assert verify(stocked).is_clean
 
 
-def test_a_title_gone_again_is_not_made_anew_by_a_repair() -> None:
-    """Its step holds only where the item still is, though it had no version to compare."""
+def test_a_deleted_title_is_not_created_by_a_repair() -> None:
+    """The repair requires that the item still exists, even if it had no version."""
     catalog = MemoryCatalog()
     put(catalog, PUT)
     report = verify(catalog)
@@ -189,7 +189,7 @@ OPTIONAL: Final = tuple(n for n in KNOWN if not Movie.fields[n].required)
         st.sampled_from(({"SS": ["b", "a"]}, {"N": "7"}, {"M": {"_x": {"L": []}}}, {"S": ""})),
     ),
 )
-def test_whatever_form_says_the_same_is_the_same_title(
+def test_equivalent_forms_are_the_same_title(
     left_out: set[str],
     order: list[str],
     number: tuple[str, str],
@@ -198,7 +198,7 @@ def test_whatever_form_says_the_same_is_the_same_title(
     *,
     as_set: bool,
 ) -> None:
-    """Attributes in any order, numbers in any notation, fields left out, others added."""
+    """Attributes in any order, numbers in any notation, fields missing, others added."""
     item = {name: PUT[name] for name in order if name not in left_out}
     item["popularity"] = {"N": number[1]}
     texts = [str(each) for each in genres]
@@ -212,7 +212,7 @@ def test_whatever_form_says_the_same_is_the_same_title(
 
 
 def test_a_title_that_was_edited_by_hand_is_read_as_it_stands() -> None:
-    """Its form keeps the order of what is there; what came in addition follows by name."""
+    """Its form keeps the order of existing attributes; added ones follow by name."""
     title = Movie.from_json({"tag": 7.0, **dict(reversed(expected([80, 28]).items())), "deep": [1]})
     item = codec.encode_title(title, version=3, slot=0)
     assert codec.FORM in item
@@ -230,19 +230,19 @@ def test_a_title_that_was_edited_by_hand_is_read_as_it_stands() -> None:
 
 
 def aws(engine: LocalEngine, table: str, *words: str) -> str:
-    """Run a command of AWS's; give what it printed."""
+    """Run a command of AWS; return its output."""
     given = [*words, "--table-name", table, "--endpoint-url", str(engine.endpoint_url)]
     return run([sys.executable, "-m", "awscli", "dynamodb", *given])
 
 
 def ours(engine: LocalEngine, table: str, command: str) -> str:
-    """Run one of our commands; give what it printed."""
+    """Run a command of this package; return its output."""
     given = ["--table", table, "--endpoint-url", str(engine.endpoint_url), command]
     return run([sys.executable, "-m", "catalog_model", *given])
 
 
 def run(command: list[str]) -> str:
-    """Run a program in this environment; give its exit code and what it printed."""
+    """Run a program in this environment; return its exit code and its output."""
     root = str(Path(__file__).parents[1])
     done = subprocess.run(
         command,
@@ -258,7 +258,7 @@ def run(command: list[str]) -> str:
 def test_put_item_of_the_aws_command_line_then_verify_then_repair(
     local_engine: LocalEngine, form: str
 ) -> None:
-    """As the course puts a title, and as an operator completes it."""
+    """Put as in the course, and completed as by an operator."""
     genre_ids, item = FORMS[form]
     table = f"by-hand-{form}"
     catalog = Catalog(table, endpoint_url=str(local_engine.endpoint_url))
@@ -286,7 +286,7 @@ def test_put_item_of_the_aws_command_line_then_verify_then_repair(
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_value(attribute: str, value: Item) -> None:
-    """Also where it is an attribute of the package, which the owner did not know of."""
+    """Even if it is an attribute of this package, unknown to the item's owner."""
     catalog = MemoryCatalog()
     ap.load_titles(catalog, [movie(949, 28)])
     put(catalog, {**dump(catalog)[keys.title_key(HEAT)], attribute: value})

@@ -1,4 +1,4 @@
-"""What TMDB answers becomes a title, in code and from files; what is none is named in a line."""
+"""TMDB's answers become titles, in code and from files; other objects are named in one line."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ IDS = [*(f"movie: {name}" for name in MOVIES), *(f"tv: {name}" for name in SHOWS
 
 @pytest.mark.parametrize(("kind", "answer"), ANSWERS, ids=IDS)
 def test_every_form_of_a_title_is_read(kind: Kind, answer: dict[str, Any]) -> None:
-    """The keys of the application's records in their order, with the values that TMDB gave."""
+    """The keys of the application's records in order, with TMDB's values."""
     title = TITLE_CLASSES[kind].from_tmdb(answer)
     there = answer.keys() | {"genre_ids"}
     record = title.to_json()
@@ -62,7 +62,7 @@ def test_every_form_of_a_title_is_read(kind: Kind, answer: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("kind", "answer"), ANSWERS, ids=IDS)
 def test_the_rest_is_kept_on_demand(kind: Kind, answer: dict[str, Any]) -> None:
-    """After the record, in TMDB's order, the genres with their names among it."""
+    """After the record, in TMDB's order, including the genres with their names."""
     title = TITLE_CLASSES[kind].from_tmdb(answer, keep_extras=True)
     plain = TITLE_CLASSES[kind].from_tmdb(answer)
     extras = {name: value for name, value in answer.items() if name not in FIELDS[kind]}
@@ -72,14 +72,14 @@ def test_the_rest_is_kept_on_demand(kind: Kind, answer: dict[str, Any]) -> None:
 
 
 def test_a_detail_is_the_element_of_the_list() -> None:
-    """So it does not matter from where a title was read."""
+    """So the source of a title does not matter."""
     assert Movie.from_tmdb(MOVIE_DETAIL) == Movie.from_tmdb(ELEMENT) == Movie.from_json(ELEMENT)
     assert TVShow.from_tmdb(SHOW_DETAIL) == TVShow.from_tmdb(SHOW) == TVShow.from_json(SHOW)
 
 
 @pytest.mark.parametrize(("answer", "message"), NO_MOVIES.values(), ids=NO_MOVIES)
 def test_what_is_no_movie_is_named_in_one_line(answer: Any, message: str) -> None:
-    """And what to do about it, where anything can be done."""
+    """With a remedy, if there is one."""
     with pytest.raises(InvalidTitleError) as caught:
         Movie.from_tmdb(answer)
     assert message in str(caught.value)
@@ -89,13 +89,13 @@ def test_what_is_no_movie_is_named_in_one_line(answer: Any, message: str) -> Non
 
 @pytest.mark.parametrize("answer", MOVIES.values(), ids=MOVIES)
 def test_a_movie_is_no_show(answer: dict[str, Any]) -> None:
-    """Nor the other way round."""
+    """And a show is not a movie."""
     with pytest.raises(InvalidTitleError, match=r"a movie, not a TV show: read it with Movie\."):
         TVShow.from_tmdb(answer)
 
 
 def test_records_of_the_application_are_elements(records: Records) -> None:
-    """They came from there: all of a catalogue is read as it is."""
+    """They came from TMDB: a whole catalogue is read unchanged."""
     for kind, title_class in TITLE_CLASSES.items():
         for record in records[kind].values():
             assert title_class.from_tmdb(record) == title_class.from_json(record)
@@ -104,7 +104,7 @@ def test_records_of_the_application_are_elements(records: Records) -> None:
 
 
 def test_keeping_extras_is_yes_or_no() -> None:
-    """And nothing that merely behaves so."""
+    """Other values are rejected."""
     with pytest.raises(InvalidArgumentError, match="keep_extras must be True or False"):
         Movie.from_tmdb(ELEMENT, keep_extras="yes")  # type: ignore[arg-type]
 
@@ -130,7 +130,7 @@ FILES: dict[str, Any] = {
 
 
 def written(folder: Path, content: Any) -> Path:
-    """Write a file of JSON."""
+    """Write a JSON file."""
     path = folder / "titles.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -148,7 +148,7 @@ def test_every_form_of_a_file_has_the_same_titles(tmp_path: Path, content: Any) 
 
 
 def comparable(titles: Any) -> list[Any]:
-    """Give titles with the one name that a detail here has for both."""
+    """Return titles with a detail's single name for both."""
     return [title.replace(original_title="Heat") for title in titles]
 
 
@@ -156,7 +156,7 @@ def comparable(titles: Any) -> list[Any]:
     "content", [[], {}, PAGE | {"results": []}, {"movie_results": [], "tv_results": [SHOW]}]
 )
 def test_a_file_may_hold_no_titles(tmp_path: Path, content: Any) -> None:
-    """Of any form."""
+    """In any form."""
     assert read_titles(written(tmp_path, content), "movie") == []
 
 
@@ -166,7 +166,7 @@ def test_a_file_may_hold_no_titles(tmp_path: Path, content: Any) -> None:
     ids=["element", "detail", "odd"],
 )
 def test_a_file_may_hold_one_title(tmp_path: Path, record: dict[str, Any]) -> None:
-    """A record keeps what it has besides; a detail does not."""
+    """A record keeps its other keys; a detail does not."""
     (title,) = read_titles(written(tmp_path, record), "movie")
     expected = Movie.from_tmdb(record) if "genres" in record else Movie.from_json(record)
     assert title == expected
@@ -174,7 +174,7 @@ def test_a_file_may_hold_one_title(tmp_path: Path, record: dict[str, Any]) -> No
 
 
 def test_what_is_no_movie_on_a_page_is_rejected_with_its_place(tmp_path: Path) -> None:
-    """The others load; so it is in a list."""
+    """The others are loaded; a list works the same way."""
     mixed = [ELEMENT, SHOW | {"media_type": "tv"}, PERSON | {"media_type": "person"}, 5, SECOND]
     for content, place in ((PAGE | {"results": mixed}, "results[{}]"), (mixed, "[{}]")):
         found = read_titles(written(tmp_path, content), "movie")
@@ -186,12 +186,12 @@ def test_what_is_no_movie_on_a_page_is_rejected_with_its_place(tmp_path: Path) -
 
 
 FILES_OF_TITLES = {"a page", "find", "a list of them", "an empty object", "of another media_type"}
-"""No movies by themselves; but files of titles, of none, or of a record with something besides."""
+"""Objects other than movies; but files of titles, of none, or of a record with other keys."""
 
 
 @pytest.mark.parametrize("name", sorted(NO_MOVIES.keys() - FILES_OF_TITLES))
 def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> None:
-    """It says in one line what the file holds, and nothing of it counts."""
+    """The message describes the content in one line, and nothing is loaded."""
     answer, _ = NO_MOVIES[name]
     path = written(tmp_path, answer)
     with pytest.raises(InvalidArgumentError) as caught:
@@ -216,7 +216,7 @@ def cli() -> Iterator[CommandLine]:
 def test_a_page_is_loaded_and_standard_input_is_read(
     cli: CommandLine, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """The movies from a file, the shows piped in; again, it changes nothing."""
+    """The movies from a file, the shows piped in; a repetition changes nothing."""
     path = written(tmp_path, PAGE)
     shows = json.dumps({"page": 1, "results": [SHOW, SHOW_DETAIL | {"id": 2}]})
     result = cli(*command, "--movies", str(path), "--tv", "-", answers=shows)

@@ -1,4 +1,4 @@
-"""What a trace says is what was sent, answered and charged."""
+"""A trace contains what was sent, answered and charged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UP = Movie(
 
 
 def test_a_trace_shows_what_a_read_asked_for(catalog: Catalog, engine: Engine) -> None:
-    """Operation, index, key condition with its values, what was read and returned, who asked."""
+    """Operation, index, key condition with values, items read and returned, and the pattern."""
     ap.put_title(catalog, UP)
     with catalog.trace() as trace:
         ap.list_titles_in_genre(catalog, "movie", 16)
@@ -29,13 +29,13 @@ def test_a_trace_shows_what_a_read_asked_for(catalog: Catalog, engine: Engine) -
     assert (request.index, request.key_condition) == ("by_popularity", "_list = 'GENRE#movie#16'")
     assert (request.items_read, request.items_returned, request.retries) == (1, 1, 0)
     assert request.milliseconds > 0
-    if engine.endpoint_url:  # moto's answers never cross a wire
+    if engine.endpoint_url:  # moto's answers are never sent over a network
         assert request.bytes_received > len(UP.to_json_text())
     assert trace.total_units == request.total_units > 0
 
 
 def test_a_trace_shows_every_item_of_a_transaction(catalog: Catalog) -> None:
-    """The first of them by name, the rest as a number."""
+    """The first ones by name, the rest as a number."""
     with catalog.trace() as trace:
         ap.put_title(catalog, UP)
     read, write = trace
@@ -54,7 +54,7 @@ def test_a_trace_shows_every_item_of_a_transaction(catalog: Catalog) -> None:
 
 
 def test_a_trace_shows_what_is_done_to_the_table_itself(catalog: Catalog) -> None:
-    """No access pattern asked for it, and no units are charged."""
+    """It has no access pattern, and no units are charged."""
     with catalog.trace() as trace:
         create_table(catalog)
         table_status(catalog)
@@ -92,7 +92,7 @@ def test_the_outermost_pattern_is_the_one_that_asked(catalog: Catalog) -> None:
 
 
 def test_without_a_trace_the_service_is_asked_for_nothing_more(catalog: Catalog) -> None:
-    """Before it, and after it."""
+    """Before it and after it."""
     with catalog.trace():
         ap.get_titles(catalog, [UP.key])
     sent = []
@@ -107,7 +107,7 @@ def test_without_a_trace_the_service_is_asked_for_nothing_more(catalog: Catalog)
 
 
 def test_a_trace_hears_other_threads_and_only_its_own_handle(catalog: Catalog) -> None:
-    """A handle may serve many threads; another handle on the same table is another."""
+    """A handle may serve many threads; another handle on the same table is separate."""
     other = Catalog(catalog.table, client=catalog.client)
     with catalog.trace() as trace, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ap.count_titles(catalog, "movie"), range(20)))
@@ -116,7 +116,7 @@ def test_a_trace_hears_other_threads_and_only_its_own_handle(catalog: Catalog) -
 
 
 def test_a_request_that_failed_is_traced_with_its_error(catalog: Catalog) -> None:
-    """It was sent, after all."""
+    """It was sent."""
     missing = Catalog("not-there-at-all", client=catalog.client)
     with missing.trace() as trace, pytest.raises(TableNotFoundError):
         ap.get_title(missing, "movie", 1)
@@ -139,7 +139,7 @@ def test_a_hook_is_called_until_it_is_ended(catalog: Catalog) -> None:
 def test_a_hook_that_fails_is_logged_and_takes_nothing_from_the_caller(
     catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The write is written, and the other hooks are called."""
+    """The write is applied, and the other hooks are called."""
     heard: list[Request] = []
 
     def fails(_: Request) -> None:
@@ -158,7 +158,7 @@ def test_a_hook_that_fails_is_logged_and_takes_nothing_from_the_caller(
 
 
 def test_a_hook_that_was_added_twice_is_ended_once_for_each(catalog: Catalog) -> None:
-    """And to end it again does nothing."""
+    """Removing it again has no effect."""
     heard: list[Request] = []
     stop, stop_other = catalog.on_request(heard.append), catalog.on_request(heard.append)
     stop()

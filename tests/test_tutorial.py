@@ -25,18 +25,18 @@ SET_UP: Final = (
     "mkdir -p /tmp/films && cd /tmp/films",
     "export CATALOG_TABLE=films",
 )
-"""What the test does otherwise: it has a package, an engine, a table's name and a Python."""
+"""The differences in the test: it already has a package, an engine, a table name and a Python."""
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn, as `catalog-model serve` would run it."""
+    """Each engine in turn, as run by `catalog-model serve`."""
     with running_server(request.param) as engine:
         yield engine
 
 
 class Reader:
-    """Does what the page says: types into a Python that stays open, and into a shell."""
+    """Follows the page: types into one Python session, and into a shell."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -46,7 +46,7 @@ class Reader:
         self.told: list[str] = []
 
     def follow(self, language: str, block: str) -> None:
-        """Type a block, and note where what comes is not what the page shows."""
+        """Enter a block, and record where the output differs from the page."""
         if language == "pycon":
             session = doctest.DocTestParser().get_doctest(block, self._names, PAGE.name, None, 0)
             self._runner.run(session, out=self.told.append, clear_globs=False)
@@ -61,7 +61,7 @@ class Reader:
         assert program == "catalog-model"
         result = self._cli(*words)
         if "explain" in words and self._engine.name == "moto":
-            return  # it makes its units up, and looks at more than a Query needs
+            return  # it invents its capacity figures, and reads more than a Query needs
         if not is_as_shown(shown, result.output):
             self.told.append(f"{command}\n\nshown:\n{shown}\nprinted:\n{result.output}")
 
@@ -69,7 +69,7 @@ class Reader:
 def test_the_tutorial_prints_what_it_shows(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every block, in order, in one Python and one folder."""
+    """Every block, in order, in one Python session and one folder."""
     monkeypatch.chdir(tmp_path)
     for name, value in (engine.environment() | {"CATALOG_TABLE": "films"}).items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""The lost update, and what ends it: `update_title`, and `put_title` with ``if_unchanged``."""
+"""The lost update, and its prevention: `update_title`, and `put_title` with ``if_unchanged``."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ BEFORE_WRITING = "before-call.dynamodb.TransactWriteItems"
 
 
 def stored(catalog: Catalog) -> Any:
-    """Read the title as it is now."""
+    """Read the current title."""
     return ap.get_title(catalog, *HEAT.key, consistent=True)
 
 
 def test_what_others_change_meanwhile_stays(catalog: Catalog) -> None:
-    """Between the reading and the writing of a change somebody changes something else."""
+    """Another writer changes something else between the read and the write of a change."""
     ap.put_title(catalog, HEAT)
 
     def others() -> None:
@@ -58,7 +58,7 @@ def test_what_others_change_meanwhile_stays(catalog: Catalog) -> None:
 
 
 def test_a_title_is_replaced_only_as_it_was_read(catalog: Catalog) -> None:
-    """Read, changed and put back: not over what somebody else changed meanwhile."""
+    """Read, changed and put back: concurrent changes are not overwritten."""
     ap.put_title(catalog, HEAT)
     mine = stored(catalog)
     ap.update_popularity(catalog, *HEAT.key, 9.5)
@@ -74,7 +74,7 @@ def test_a_title_is_replaced_only_as_it_was_read(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("change", ["a change", "a deletion", "a change that is taken back"])
 def test_a_change_between_reading_and_writing_is_seen(catalog: Catalog, change: str) -> None:
-    """What counts is what is there when the title is written, not how it came there."""
+    """Only the state at the time of the write matters."""
     ap.put_title(catalog, HEAT)
 
     def others() -> None:
@@ -98,21 +98,21 @@ def test_a_change_between_reading_and_writing_is_seen(catalog: Catalog, change: 
 
 
 def test_a_title_that_is_gone_is_not_put_again(catalog: Catalog) -> None:
-    """Nor one that never was."""
+    """Nor is one that never existed."""
     with pytest.raises(ConflictError, match="is gone"):
         ap.put_title(catalog, HEAT, if_unchanged=HEAT)
     assert dump(catalog) == {}
 
 
 def test_a_title_that_is_one_in_numbers_only_is_another(catalog: Catalog) -> None:
-    """Titles are equal where their records are the same JSON text: 5 is not 5.0."""
+    """Titles are equal if their records are the same JSON text: 5 is not 5.0."""
     ap.put_title(catalog, HEAT)
     with pytest.raises(ConflictError):
         ap.put_title(catalog, HEAT, if_unchanged=HEAT.replace(popularity=5))
 
 
 def test_a_title_cannot_be_absent_and_unchanged(catalog: Catalog) -> None:
-    """Both at once is refused before anything is sent."""
+    """Both together are rejected before anything is sent."""
     with catalog.trace() as trace, pytest.raises(InvalidArgumentError, match="if_absent"):
         ap.put_title(catalog, HEAT, if_absent=True, if_unchanged=HEAT)
     assert not trace
@@ -122,7 +122,7 @@ def test_a_title_cannot_be_absent_and_unchanged(catalog: Catalog) -> None:
 def test_an_update_is_a_replacement_of_what_is_stored(
     before: Movie | TVShow, other: Movie | TVShow, data: st.DataObject
 ) -> None:
-    """Any attributes that a record may have, also such as the model does not know."""
+    """Any valid attributes of a record, including unknown ones."""
     given = {name: value for name, value in other.to_json().items() if name in before.fields}
     given |= {"tagline": data.draw(names), "facts": [data.draw(floats), {"a": None}]}
     del given["id"]
@@ -140,7 +140,7 @@ def test_an_update_is_a_replacement_of_what_is_stored(
 def test_what_is_read_of_a_title_can_be_given_to_an_update(
     title: Movie | TVShow, genre_ids: list[int]
 ) -> None:
-    """A title shows its genres as a tuple."""
+    """A title returns its genres as a tuple."""
     catalog = offline_catalog([title])
     wanted: Any = title.replace(genre_ids=genre_ids).genre_ids
     assert ap.update_title(catalog, *title.key, genre_ids=wanted).genre_ids == wanted
@@ -165,7 +165,7 @@ REFUSED: list[tuple[dict[str, Any], type[InvalidArgumentError], str]] = [
 def test_what_cannot_be_an_attribute_is_refused_before_anything_is_sent(
     attributes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """Each value by itself, as a record with it would be."""
+    """Each value alone, like a record with it."""
     catalog = offline_catalog([HEAT])
     with catalog.trace() as trace, pytest.raises(error, match=words) as raised:
         ap.update_title(catalog, *HEAT.key, **attributes)
@@ -181,8 +181,8 @@ def test_a_title_that_gets_too_large_is_refused_and_stays() -> None:
     assert ap.get_title(catalog, *HEAT.key).overview == HEAT.overview
 
 
-def test_a_title_that_is_not_there_is_not_made() -> None:
-    """Nothing is written then."""
+def test_a_missing_title_is_not_created() -> None:
+    """Nothing is written."""
     catalog = offline_catalog()
     with pytest.raises(TitleNotFoundError):
         ap.update_title(catalog, *HEAT.key, overview="Mine.")
@@ -190,7 +190,7 @@ def test_a_title_that_is_not_there_is_not_made() -> None:
 
 
 def test_an_attribute_may_have_any_name_that_no_argument_has() -> None:
-    """Also those that Python or the model use themselves."""
+    """Including names used by Python or the model."""
     catalog = offline_catalog([HEAT])
     odd: dict[str, Any] = {
         "self": 1,
@@ -221,7 +221,7 @@ PUT_BY_HAND: dict[str, Callable[[Catalog], object]] = {
 
 
 def put_by_hand(catalog: Catalog) -> None:
-    """Put the title's own item as another program may, without anything of this model's."""
+    """Put a title item like another program, without attributes of this model."""
     record = HEAT.to_json()
     ordered = Movie.from_json({name: record.get(name) for name in Movie.fields})
     item = codec.encode_title(ordered, version=1, slot=0)
@@ -235,7 +235,7 @@ def test_a_title_that_another_program_put_is_enrolled_by_its_first_change(
     catalog: Catalog, name: str
 ) -> None:
     """With a slot, all copies and the counts, in the same transaction, as declared."""
-    ap.put_title(catalog, movie(941 - 8 * 5, 28))  # of the same shard, which has slot 0
+    ap.put_title(catalog, movie(941 - 8 * 5, 28))  # in the same shard, with slot 0
     put_by_hand(catalog)
     with catalog.trace() as trace:
         PUT_BY_HAND[name](catalog)
@@ -257,7 +257,7 @@ BY_NAME: dict[str, dict[str, Any]] = {
 def test_the_first_write_of_such_a_title_asks_for_what_is_declared(
     catalog: Catalog, engine: Engine, name: str
 ) -> None:
-    """Which may be more than another write, and is not in the costs."""
+    """It may be more than for other writes, and is not in the costs."""
     put_by_hand(catalog)
     new = HEAT.replace(genre_ids=[28, 18])
     given: dict[str, Any] = {"kind": "movie", "title_id": HEAT.id, **BY_NAME.get(name, {})}
@@ -272,7 +272,7 @@ def test_the_first_write_of_such_a_title_asks_for_what_is_declared(
 def test_the_command_replaces_a_title_only_as_it_was_read(
     local_engine: LocalEngine, tmp_path: Path
 ) -> None:
-    """`--if-unchanged` takes the record as it was printed before."""
+    """`--if-unchanged` accepts the record as it was printed before."""
     cli = CommandLine(local_engine).filled([HEAT])
     before, after = tmp_path / "before.json", tmp_path / "after.json"
     before.write_text(json.dumps(cli.json("get-title", "movie", "949")))
@@ -310,12 +310,12 @@ def test_the_command_replaces_a_title_only_as_it_was_read(
 def test_a_value_on_the_command_line_is_json_or_the_text_that_it_is(
     text: str, name: str, value: object
 ) -> None:
-    """An attribute that wants a text gets one: there is a movie that is called 1917."""
+    """A text attribute gets a text: there is a movie called 1917."""
     assert attribute_value("movie", name, text) == value
 
 
 def test_the_command_changes_what_is_named(local_engine: LocalEngine) -> None:
-    """NAME=VALUE, as often as needed; what is none is wrong usage."""
+    """NAME=VALUE, any number of times; anything else is wrong usage."""
     cli = CommandLine(local_engine).filled([HEAT])
     words = ("update-title", "movie", "949")
     answer = cli.json(*words, "overview=A thief = a cop.", "popularity=12.5", "tagline=null")

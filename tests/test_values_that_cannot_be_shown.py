@@ -1,4 +1,4 @@
-"""Values whose own class fails when it is asked to show or to compare them: refused like others."""
+"""Values whose `repr` or comparison fails are rejected like others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from catalog_model.operations import create_table, delete_table
 
 
 class Unshowable:
-    """A value of a class with a defect of its own."""
+    """A value of a class with a defect."""
 
     def __repr__(self) -> NoReturn:
         raise RuntimeError("no repr")
@@ -52,7 +52,7 @@ OTHERS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
 def test_every_argument_refuses_what_cannot_be_shown(name: str, argument: str) -> None:
-    """By its class: the error is the package's, and not that of the value."""
+    """By its class: the error is the package's, not the value's."""
     with pytest.raises(InvalidArgumentError, match="Unshowable that cannot be shown"):
         ap.PATTERNS[name].function(MemoryCatalog(), **{**CALLS[name], argument: Unshowable()})
 

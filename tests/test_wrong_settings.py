@@ -1,4 +1,4 @@
-"""A setting that is wrong, of any kind: one line that shows it, 253, and nothing was asked."""
+"""Any invalid setting: one line that shows it, exit code 253, and no request."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "no such account mode": ({"AWS_ACCOUNT_ID_ENDPOINT_MODE": "some"}, "set by AWS_ACCOUNT"),
     "no such checksums": ({"AWS_REQUEST_CHECKSUM_CALCULATION": "some"}, "set by AWS_REQUEST"),
     "size of letters": ({"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "abc"}, "set by AWS_REQUEST"),
-    "an unknown profile": ({"AWS_PROFILE": "nobody"}, "(nobody) could not be found (set by AWS_P"),
+    "an unknown profile": ({"AWS_PROFILE": "none"}, "(none) could not be found (set by AWS_P"),
     "an unknown default": ({"AWS_DEFAULT_PROFILE": "nobody"}, "set by AWS_DEFAULT_PROFILE"),
     "a key without secret": ({"AWS_SECRET_ACCESS_KEY": None}, "AWS_SECRET_ACCESS_KEY"),
     "a key of two lines": ({"AWS_ACCESS_KEY_ID": "a\nb"}, "line break"),
@@ -53,7 +53,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "a secret beyond Unicode": ({"AWS_SECRET_ACCESS_KEY": "a\udcff"}, "UnicodeEncodeError"),
     "expiry of words": ({"AWS_CREDENTIAL_EXPIRATION": "soon"}, "EnvProvider"),
     "expired": ({"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "still expired"),
-    "a token's file that is not there": (
+    "a missing token file": (
         {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/none/token", "AWS_ROLE_ARN": ROLE},
         "/var/run/none/token: No such file or directory",
     ),
@@ -107,7 +107,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     ),
     "no credentials": (NOBODY, "Unable to locate credentials"),
 }
-"""What the environment may say wrong, and what has to be in the line."""
+"""Invalid environment variables, and the part of the message for each."""
 
 ENDPOINTS = (
     *("http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:-1", "127.0.0.1:8000"),
@@ -115,7 +115,7 @@ ENDPOINTS = (
     *("http:\\\\127.0.0.1", "http://127.0.0.1\t:1", f"http://{'a' * 70}.b", "http://-a", "//a"),
     *("http://127.0.0.1:80:80", " http://127.0.0.1:1", "http://127.0.0.1:1/a b", "http:///x"),
 )
-"""What is no place to send requests to."""
+"""Invalid endpoints."""
 
 PROXIES = ("http://127.0.0.1:abc", "::::", "http://a b:1", "socks5://127.0.0.1:1", "odd://x.test:1")
 
@@ -123,9 +123,9 @@ IN_THE_PROFILE: dict[str, tuple[str | bytes, str]] = {
     "junk": ("this is no configuration", "Unable to parse config file"),
     "no UTF-8": (b"[default]\nregion = \xff\xfe\n", "Unable to parse config file"),
     "a section twice": ("[default]\na = 1\n[default]\n", "Unable to parse config file"),
-    "a part that is none": ("[default]\ns3 =\n  junk\n", "Unable to parse config file"),
+    "an invalid part": ("[default]\ns3 =\n  junk\n", "Unable to parse config file"),
     "an endpoint": ("[default]\nendpoint_url = http://127.0.0.1:abc\n", "http://127.0.0.1:abc"),
-    "services that are not there": ("[default]\nservices = s\n", 'services section but the "s"'),
+    "missing services": ("[default]\nservices = s\n", 'services section but the "s"'),
     "tries": ("[default]\nmax_attempts = abc\n", "abc"),
     "a role without a source": (f"[default]\nrole_arn = {ROLE}\n", "source_profile or"),
     "a role's source": (
@@ -184,7 +184,7 @@ LOGGED_IN: dict[str, tuple[str, Any]] = {
 
 @pytest.fixture
 def endpoint() -> Any:
-    """Somebody who listens and never answers: what is refused here does not come so far."""
+    """A server that never answers: no rejected setting gets this far."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -199,7 +199,7 @@ def run(variables: Variables, *words: str) -> Result:
 
 
 def refused(result: Result, part: str, code: int = CONFIGURATION) -> None:
-    """Hold how it has to end."""
+    """Check how it fails."""
     assert (result.exit_code, result.stdout) == (code, ""), result.output
     assert result.stderr.startswith("Error: ")
     assert part in result.stderr
@@ -208,14 +208,14 @@ def refused(result: Result, part: str, code: int = CONFIGURATION) -> None:
 
 @pytest.mark.parametrize("name", IN_THE_ENVIRONMENT)
 def test_the_environment_says_something_wrong(name: str, endpoint: str) -> None:
-    """Whatever variable it is."""
+    """For any variable."""
     variables, part = IN_THE_ENVIRONMENT[name]
     refused(run(variables, "--endpoint-url", endpoint), part)
 
 
 @pytest.mark.parametrize("url", ENDPOINTS)
-def test_an_endpoint_is_none(url: str) -> None:
-    """By option, by both variables and in the profile: the value is shown, and where it is from."""
+def test_an_invalid_endpoint_is_a_configuration_error(url: str) -> None:
+    """By option, by both variables and in the profile: the value and its source are shown."""
     refused(run({}, "--endpoint-url", url), "endpoint_url must be a URL")
     for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
         refused(
@@ -225,7 +225,7 @@ def test_an_endpoint_is_none(url: str) -> None:
 
 @pytest.mark.parametrize("name", IN_THE_PROFILE)
 def test_the_profile_says_something_wrong(name: str, tmp_path: Path) -> None:
-    """Whatever it is, its file included."""
+    """For any setting, including its file."""
     text, part = IN_THE_PROFILE[name]
     path = tmp_path / "config"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -237,7 +237,7 @@ def test_the_profile_says_something_wrong(name: str, tmp_path: Path) -> None:
 def test_a_login_that_ran_out_says_how_to_log_in_again(
     name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the profile, to be pasted."""
+    """With the profile, ready to be pasted."""
     text, token = LOGGED_IN[name]
     (tmp_path / "config").write_text(text)
     for key in ("s", "https://x.test/start"):
@@ -254,8 +254,8 @@ def test_a_login_that_ran_out_says_how_to_log_in_again(
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_a_proxy_is_none(proxy: str) -> None:
-    """It is a setting, too; one that is not there is the network."""
+def test_an_invalid_proxy_is_a_configuration_error(proxy: str) -> None:
+    """It is a setting, too; an unreachable proxy is a network error."""
     refused(run({"http_proxy": proxy, "AWS_ENDPOINT_URL": "http://films.test"}), "")
     gone = run(
         {
@@ -268,8 +268,8 @@ def test_a_proxy_is_none(proxy: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "junk"])
-def test_certificates_are_none(name: str, tmp_path: Path) -> None:
-    """Which is not the service's fault, though it would only come up with it."""
+def test_invalid_certificates_are_a_configuration_error(name: str, tmp_path: Path) -> None:
+    """The service is not at fault, though the error would occur only with a request."""
     path = tmp_path / name
     if name == "folder":
         path.mkdir()
@@ -282,6 +282,6 @@ def test_certificates_are_none(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--region", "--endpoint-url", "--profile", "--table"])
 def test_an_option_without_a_value_is_a_mistake(option: str) -> None:
-    """As `--region "$REGION"` is where the variable is not set."""
+    """Like `--region "$REGION"` with an empty variable."""
     name = option.strip("-").replace("-", "_")
     refused(run({}, option, ""), f"{name} must be ", USAGE)

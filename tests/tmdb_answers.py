@@ -173,7 +173,7 @@ NO_MOVIES: dict[str, tuple[Any, str]] = {
         "genres[1] must be an object with an id, not {'name': 'Crime'}",
     ),
     "genres that are ids": (MOVIE_DETAIL | {"genres": [28]}, "genres[0] must be an object"),
-    "genres that are none": (MOVIE_DETAIL | {"genres": "Action"}, "neither genre_ids nor genres"),
+    "invalid genres": (MOVIE_DETAIL | {"genres": "Action"}, "neither genre_ids nor genres"),
     "genres of no number": (MOVIE_DETAIL | {"genres": [{"id": "x"}]}, "genre_ids must be a list"),
     "without popularity": (without(ELEMENT, "popularity"), "a movie record needs 'popularity'"),
     "popularity in words": (ELEMENT | {"popularity": "high"}, "popularity must be a number"),

@@ -112,7 +112,7 @@ def test_requests_that_are_sent_together_are_answered_in_their_order(path: Path)
     assert found == [*(str(n).encode() for n in range(20)), b"end"]
 
 
-def test_a_bug_of_the_application_is_a_500_and_costs_nobody_else(path: Path) -> None:
+def test_a_bug_of_the_application_is_a_500_and_affects_no_other_request(path: Path) -> None:
     """It is logged, and not shown to clients."""
     with closing(UnixConnection(path)) as connection:
         status, text = ask(connection, "/fail")
@@ -133,7 +133,7 @@ def test_the_access_log_tells_what_gunicorns_does(path: Path) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_ends_after_so_many_requests_and_none_is_lost(tmp_path: Path) -> None:
+def test_a_worker_ends_after_its_number_of_requests_without_losing_one(tmp_path: Path) -> None:
     """A new one replaces it."""
     with gunicorn(tmp_path, "--max-requests", "5") as path:
         workers = set()

@@ -41,7 +41,7 @@ def crashes(tmp_path: Path, some: list[AnyTitle]) -> Iterator[Crashes]:
 
 
 @needs_dynoxide
-def test_whatever_is_killed_nothing_is_lost_and_nothing_is_half(
+def test_after_any_kill_no_write_is_lost_or_incomplete(
     tmp_path: Path, some: list[AnyTitle]
 ) -> None:
     """Writers, loaders and the engine, at any time or at a request; `make soak` has many more."""

@@ -121,7 +121,7 @@ def blobs(archive: bytes) -> Iterator[bytes]:
             yield gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def test_it_runs_as_nobody_and_writes_nowhere_but_in_memory(app: str) -> None:
+def test_it_runs_unprivileged_and_writes_only_in_memory(app: str) -> None:
     """No root, no capabilities, no file that it could change; gunicorn is process 1."""
     code = """
 import json, os

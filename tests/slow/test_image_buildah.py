@@ -90,7 +90,7 @@ def test_the_image_says_how_it_wants_to_be_run(
     assert json.loads(told) == [VERSION, 10001, 10001, []]
 
 
-def test_it_serves_the_table_and_drains_when_it_is_told_to_end(
+def test_it_serves_the_table_and_drains_on_sigterm(
     container: str, configuration: dict[str, Any], local_engine: Engine
 ) -> None:
     """Readiness fails immediately, requests are still served; then it exits with code 0."""

@@ -121,7 +121,7 @@ def test_a_release_is_built_with_checksums_and_a_bill_of_materials(dist: Path) -
 
 
 @pytest.mark.parametrize("password", ["wrong", ""])
-def test_nobody_uploads_without_the_password(dist: Path, shell: Shell, password: str) -> None:
+def test_an_upload_needs_the_password(dist: Path, shell: Shell, password: str) -> None:
     """The contents cannot be read either."""
     script = block("upload").replace("secret", password or "''")
     assert shell.attempt(script, cwd=dist.parent).returncode != 0
@@ -224,7 +224,7 @@ def _locked(shell: Shell, project: Path, pyproject: str, **more: str) -> tuple[s
     return ours["version"], ours["source"]["registry"].rstrip("/")
 
 
-def test_uv_takes_ours_from_our_index_and_the_rest_from_the_public_one(
+def test_uv_takes_the_package_from_its_index_and_the_rest_from_the_public_one(
     released: Shell, folder: Path
 ) -> None:
     """``explicit`` with a source: installed and imported as on the page."""

@@ -115,7 +115,7 @@ def test_a_command_with_a_pace_ends_at_once(cli: CommandLine, words: tuple[str, 
     ],
     ids=lambda each: each if isinstance(each, str) else " ".join(each),
 )
-def test_a_command_that_is_throttled_goes_on_and_ends_at_once(
+def test_a_throttled_command_ends_immediately(
     cli: CommandLine, proxy: RefusingProxy, words: tuple[str, ...], refused: str
 ) -> None:
     """Including botocore's pauses, which cannot be interrupted."""

@@ -1,4 +1,4 @@
-"""The figures on the pages are those of the application's files, as they are measured today."""
+"""The figures on the pages are those of the application's files, measured with this code."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from docs.measure import Figures, measure, measured
 
 
 def test_figures_are_measured_for_every_access_pattern() -> None:
-    """None is missing, and none is of a pattern that is no more."""
+    """None is missing, and none is of a removed pattern."""
     assert list(dict.fromkeys(each.pattern for each in measured())) == list(ap.PATTERNS)
 
 
 @pytest.mark.parametrize("figures", measured(), ids=lambda each: f"{each.pattern} {each.case}")
 def test_no_call_was_over_its_budget_and_none_was_predicted_wrongly(figures: Figures) -> None:
-    """Declared at the least as much as consumed; predicted to the unit and to the request."""
+    """At least as much is declared as consumed; predictions are exact in units and requests."""
     assert figures.requests == figures.predicted_requests <= figures.declared_requests
     assert figures.units == figures.predicted_units <= figures.declared_units
 
 
 def test_the_figures_are_fresh() -> None:
-    """Measured again, they are the same: `python -m docs.measure FOLDER` writes them."""
+    """A new measurement gives the same figures; `python -m docs.measure FOLDER` writes them."""
     folder = os.environ.get("CATALOG_DATA")
     if not folder:
         pytest.skip("figures of the application's files, and CATALOG_DATA names none")

@@ -150,12 +150,12 @@ def update():
 def status():
     return 'OK'
 """
-REQUIREMENTS = "flask\nprometheus-flask-exporter"  # without a newline at its end, as it is
+REQUIREMENTS = "flask\nprometheus-flask-exporter"  # without a final newline, like the original
 FILES, KIND, SAMPLE, LIST, THERE, SET, READ = range(7)
-"""The guide's pieces of code, in its order."""
+"""The guide's code blocks, in order."""
 
 Edit = tuple[int | None, str, dict[str, str]]
-"""A piece that replaces a text of the application, in which it has other names; None: nothing."""
+"""A block that replaces a text of the application, with the application's names; None: nothing."""
 
 EDITS: dict[str, list[Edit]] = {
     APP: [
@@ -186,11 +186,11 @@ EDITS: dict[str, list[Edit]] = {
         (None, "import json\nimport random\n", {}),
     ],
 }
-"""What a person does who reads the guide beside each application."""
+"""The edits of a user who follows the guide in each application."""
 
 
 def follow_guide(app: str) -> str:
-    """Make the guide's changes: each text is there once, and each piece of the guide is used."""
+    """Make the guide's changes: each text occurs once, and each block of the guide is used."""
     pieces = blocks(PAGE, "py")
     assert len(pieces) == READ + 1
     for number, old, names in EDITS[app]:
@@ -205,7 +205,7 @@ def follow_guide(app: str) -> str:
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     content_type: str
@@ -213,18 +213,18 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """What the body says."""
+        """The content of the body."""
         return json.loads(self.body)
 
 
 class Server:
-    """An application that serves on this machine."""
+    """An application running on this machine."""
 
     def __init__(self, port: int) -> None:
         self.port = port
 
     def get(self, target: str) -> Answer:
-        """Ask."""
+        """Send a GET request."""
         return self._send("GET", target, None)
 
     def post(self, body: str, content_type: str = "application/json") -> Answer:
@@ -232,7 +232,7 @@ class Server:
         return self._send("POST", "/updatePopularity", body, {"Content-Type": content_type})
 
     def update(self, movie: Record, popularity: float) -> Answer:
-        """Send a good update."""
+        """Send a valid update."""
         return self.post(json.dumps({"movieId": str(movie["id"]), "popularity": popularity}))
 
     def _send(
@@ -250,7 +250,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run the application of a folder, as `flask run` does."""
+    """Run the application of a folder, like `flask run`."""
     server = Server(free_port(0))
     words = ["-m", "flask", "--app", "app", "run", "--port", str(server.port)]
     with (folder / f"log-{server.port}").open("wb") as log:
@@ -286,7 +286,7 @@ def few(records: Records) -> Records:
 
 
 def original(folder: Path, app: str, titles: Records) -> Path:
-    """Write the application as it began."""
+    """Write the original application."""
     (folder / "data").mkdir(parents=True)
     (folder / "app.py").write_text(app)
     (folder / "requirements.txt").write_text(REQUIREMENTS)
@@ -304,12 +304,12 @@ def app(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def before(tmp_path: Path, app: str, few: Records) -> Path:
-    """A folder with the application as it began."""
+    """A folder with the original application."""
     return original(tmp_path / "before", app, few)
 
 
 class Moved(NamedTuple):
-    """A folder with the application after the guide, and what its processes need to know."""
+    """A folder with the application after the guide, and the environment of its processes."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -317,7 +317,7 @@ class Moved(NamedTuple):
 
 @pytest.fixture
 def moved(few: Records, app: str, local_engine: Engine, tmp_path: Path) -> Moved:
-    """The application as the guide leaves it: its steps taken, its commands run."""
+    """The application after all steps and commands of the guide."""
     folder = original(tmp_path / "moved", app, few)
     (folder / "app.py").write_text(follow_guide(app))
     table = {"CATALOG_TABLE": tmp_path.name}
@@ -332,12 +332,12 @@ def moved(few: Records, app: str, local_engine: Engine, tmp_path: Path) -> Moved
 
 
 def plain_environment() -> dict[str, str]:
-    """Give an environment in which this package is found, and nothing of AWS."""
+    """Return an environment in which this package is found, without AWS settings."""
     return {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
 
 
 def shell_lines(*names: str) -> list[list[str]]:
-    """Give the guide's commands of these names, without the program's own."""
+    """Return the guide's commands of these programs, with only their arguments."""
     text = "".join(blocks(PAGE, "sh")).replace("\\\n", "")
     lines = [shlex.split(line)[1:] for line in text.splitlines() if "catalog-model " in line]
     chosen = [words for words in lines if words[0] in names]
@@ -364,7 +364,7 @@ GOOD_AND_BAD_UPDATES = (
 
 
 def test_the_guide_changes_some_twenty_lines(app: str) -> None:
-    """As many come and as many go as it says; what they leave is a program without spare parts."""
+    """The number of lines is that in the guide; the result has no unused code."""
     lines = list(difflib.unified_diff(app.splitlines(), follow_guide(app).splitlines(), n=0))[2:]
     come, go = (sum(line[:1] == sign and line[1:] != "" for line in lines) for sign in "+-")
     assert max(come, go) <= 25, (come, go)
@@ -381,7 +381,7 @@ def test_the_guide_changes_some_twenty_lines(app: str) -> None:
 
 
 def test_the_package_is_added_to_what_the_application_needs(before: Path) -> None:
-    """On a line of its own, though the file's last one has no end."""
+    """On a separate line, though the file's last line has no newline."""
     (command,) = [
         line for line in "".join(blocks(PAGE, "sh")).splitlines() if line.startswith("printf")
     ]
@@ -391,7 +391,7 @@ def test_the_package_is_added_to_what_the_application_needs(before: Path) -> Non
 
 
 def test_every_answer_is_as_before(before: Path, moved: Moved, few: Records) -> None:
-    """For every genre of both kinds, and for everything that can be wrong with an update."""
+    """For every genre of both kinds, and for every invalid update."""
     records = [record for titles in few.values() for record in titles.values()]
     genres = {genre for record in records for genre in record["genre_ids"]}
     targets = [f"/discover?type={kind}&genre={each}" for kind in few for each in sorted(genres)]
@@ -407,7 +407,7 @@ def test_every_answer_is_as_before(before: Path, moved: Moved, few: Records) -> 
 
 
 def test_a_sample_is_twenty_different_titles_of_the_files(moved: Moved, few: Records) -> None:
-    """Another one each time, and each record as it was."""
+    """A different sample each time, with unchanged records."""
     with serving(*moved) as server:
         for kind in few:
             first, second = (server.get(f"/discover?type={kind}").json for _ in range(2))
@@ -419,7 +419,7 @@ def test_a_sample_is_twenty_different_titles_of_the_files(moved: Moved, few: Rec
 def test_an_update_is_seen_by_every_process_and_survives(
     before: Path, moved: Moved, few: Records
 ) -> None:
-    """Before, by the one that took it, as long as that lived; and the movie kept its place."""
+    """Originally only in the process that made it, while it ran; the order stayed the same."""
     *_, last = few["movie"].values()
     action = f"/discover?genre={last['genre_ids'][0]}"
     top = 1_000_000.5
@@ -439,7 +439,7 @@ def test_an_update_is_seen_by_every_process_and_survives(
 
 
 def test_what_was_an_error_of_the_server_is_the_clients(moved: Moved, few: Records) -> None:
-    """As the guide's tables say, each with a reason in JSON; and an id may be a number."""
+    """As in the guide's tables, with a reason in JSON; an id may be a number."""
     movie_id = next(iter(few["movie"]))
     with serving(*moved) as server:
         nan = server.post(f'{{"movieId": "{movie_id}", "popularity": NaN}}')
@@ -453,7 +453,7 @@ def test_what_was_an_error_of_the_server_is_the_clients(moved: Moved, few: Recor
 
 
 def test_the_policy_of_the_guide_is_what_its_app_needs(moved: Moved) -> None:
-    """A policy for just the access patterns that the moved application calls."""
+    """A policy for exactly the access patterns that the moved application calls."""
     (words,) = shell_lines("export")
     named = [word.replace("-", "_") for word in words[2:] if word != "--patterns"]
     code = (moved.folder / "app.py").read_text()

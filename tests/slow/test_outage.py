@@ -1,4 +1,4 @@
-"""The example application while its table is ill, as it is served: who waits, and for how long.
+"""The example application, served, while its table is failing: waiting times of its clients.
 
 ``-s`` shows the figures; `bench/outage.py` has longer loads.
 """
@@ -34,13 +34,13 @@ ONE_WORKER = ["--workers", "1"]
 SOON = 1.0
 DEADLINE = 2.0
 FEW = 14
-"""Six have room, four more come in before the fifth of them fails, and then one at a time tries."""
+"""Six have a place, four more enter before the fifth fails, and then one probes at a time."""
 
 HEALTH = {"/status": 0.25, "/metrics": 0.25, "/readyz": 1.0}
 
 
 def get(app: Served, path: str) -> tuple[int, Any, http.client.HTTPMessage]:
-    """Ask once."""
+    """Send one request."""
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=30)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -50,22 +50,22 @@ def get(app: Served, path: str) -> tuple[int, Any, http.client.HTTPMessage]:
 
 
 def shown(seen: Seen) -> None:
-    """Tell whoever asked with ``-s``."""
+    """Print with ``-s``."""
     sys.stdout.write("\n" + "\n".join(seen.lines()) + "\n")
 
 
 def requests_sent(app: Served) -> float:
-    """Give how many requests an application has sent to the items of its table."""
+    """Return the number of requests that an application has sent to the items of its table."""
     name = r"catalog_request_duration_seconds_count\{.*sample_titles.*\}"
     counts = re.findall(rf"^{name} (\S+)$", get(app, "/metrics")[1], re.MULTILINE)
     return sum(map(float, counts))
 
 
-# -- A table that says nothing --------------------------------------------------------------------
+# -- A table that never answers -------------------------------------------------------------------
 
 
 def under_load(app: Served, seconds: float) -> Seen:
-    """Have 32 clients ask for titles; health is asked beside them."""
+    """Let 32 clients request titles, with health checks at the same time."""
     seen = Seen()
     with ExitStack() as stack:
         for path, every in HEALTH.items():
@@ -77,9 +77,9 @@ def under_load(app: Served, seconds: float) -> Seen:
 
 @pytest.mark.parametrize("kind", [black_hole, deaf], ids=["says nothing", "takes no connection"])
 def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
-    """Whoever asks for titles is told soon that there are none, all but the first within moments.
+    """Requests for titles fail soon, and all but the first ones within moments.
 
-    Health is answered all the time; readiness waits for the table for a second at most.
+    Health checks are answered all the time; readiness waits for the table for at most a second.
     """
     with kind() as url, served(url, ONE_WORKER) as app:
         seen = under_load(app, 4.0)
@@ -107,7 +107,7 @@ def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
 
 
 def test_the_law_is_broken_without_the_breaker() -> None:
-    """So it can be: the table is asked on and on, by as many as have room."""
+    """The law can fail: without the breaker, requests keep waiting for the table."""
     application = "served_without_guard:without_breaker()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
         under_load(app, 7.0)
@@ -115,18 +115,18 @@ def test_the_law_is_broken_without_the_breaker() -> None:
 
 
 def test_the_law_is_broken_without_the_guard() -> None:
-    """All threads wait on the table, and health behind them."""
+    """All threads wait for the table, and health checks wait for them."""
     application = "served_without_guard:without_guard()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
         assert under_load(app, 3.0).of("/status")[-1] > SOON
 
 
-# -- A table that answers some --------------------------------------------------------------------
+# -- A table that answers some requests -----------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """An engine that has the sample."""
+    """An engine with the sample."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         catalog = engine.catalog()
         create_table(catalog)
@@ -136,15 +136,15 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def table(engine: Engine) -> Iterator[tuple[str, Throughput]]:
-    """A table of ten units a second."""
+    """A table of ten units per second."""
     with narrow(engine.endpoint_url, 10) as found:
         yield found
 
 
 def test_a_table_of_little_throughput_gives_what_it_has(table: tuple[str, Throughput]) -> None:
-    """Five callers a second on ten units: some get titles, most learn at once that they do not.
+    """Five clients per second on ten units: some get titles, most fail immediately.
 
-    Once the table has more, everybody is answered again.
+    Once the table has more units, all clients get titles.
     """
     url, throughput = table
     seen = Seen()
@@ -157,7 +157,7 @@ def test_a_table_of_little_throughput_gives_what_it_has(table: tuple[str, Throug
         assert seen.of("/discover")[-1] < 2 * DEADLINE + SOON
         assert seen.of("/status", "200") == seen.of("/status")
         assert seen.of("/status")[-1] < SOON
-        assert get(app, "/readyz")[0] == 200  # another process would find the same table
+        assert get(app, "/readyz")[0] == 200  # other processes use the same table
 
         throughput.units = throughput.left = 1e6
         deadline = time.monotonic() + LONGEST_PAUSE + 3
@@ -168,18 +168,18 @@ def test_a_table_of_little_throughput_gives_what_it_has(table: tuple[str, Throug
 
 
 def test_a_table_that_is_well_is_never_refused(engine: Engine) -> None:
-    """Twice as many callers at once as there are threads, and each gets its titles."""
+    """Twice as many concurrent clients as threads, and each one gets its titles."""
     with served(engine.endpoint_url, ONE_WORKER) as app, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: get(app, "/discover")[0], range(200)))
         assert set(answers) == {200}
         assert get(app, "/readyz")[1] == {"status": "ready"}
 
 
-# -- An outage that passes ------------------------------------------------------------------------
+# -- A temporary outage ---------------------------------------------------------------------------
 
 
 def test_an_application_finds_its_table_again_by_itself(engine: Engine) -> None:
-    """Though it was told not to be ready, and nobody asks for titles: readiness does."""
+    """It is not ready and gets no requests for titles; the readiness checks detect the recovery."""
     port = int(engine.endpoint_url.rpartition(":")[2])
     is_ill = threading.Event()
     is_ill.set()
@@ -219,7 +219,7 @@ def test_an_application_finds_its_table_again_by_itself(engine: Engine) -> None:
 
 
 def splice(caller: socket.socket, port: int) -> None:
-    """Hand on what a caller sends, and what comes back, until either has enough."""
+    """Forward data in both directions, until one side ends."""
     with caller, socket.create_connection((HOST, port)) as engine:
 
         def hand_on(source: socket.socket, target: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The package: what is in it, how it is built, and what importing it brings in."""
+"""The package: its contents, its builds, and its imports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CORE = {"boto3", "itsdangerous", "pynamodb"}
 IMAGE_BUILDER = Path("deploy", "build_image.sh")
 ONLY_IN_THE_REPOSITORY = {".git_archival.txt", ".gitattributes"}
 TAKEN_WHERE_THEY_ARE = {"blinker", "certifi"}
-"""By PynamoDB and botocore, which do without."""
+"""Installed but optional for PynamoDB and botocore."""
 
 EPOCH = 1_000_000_000
 
@@ -54,7 +54,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def unpacked(sdist: Path) -> Path:
-    """What is in the source distribution, as a folder."""
+    """The source distribution as a folder."""
     with tarfile.open(sdist) as archive:
         archive.extractall(sdist.parent, filter="data")
     return sdist.parent / sdist.name.removesuffix(".tar.gz")
@@ -67,7 +67,7 @@ def metadata(wheel: Path) -> Message:
 
 
 def test_the_wheel_holds_the_package_and_no_more(wheel: Path) -> None:
-    """Every file of the folder, the marker of types and the sample data; the licence beside it."""
+    """Every file of the folder, the type marker and the sample data, and the licence."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = {name for name in names if name.startswith(f"{NAME}-{RELEASE}.dist-info/")}
@@ -80,7 +80,7 @@ def test_the_wheel_holds_the_package_and_no_more(wheel: Path) -> None:
 
 
 def test_the_metadata_says_what_users_must_know(metadata: Message) -> None:
-    """Licence, Python, extras, and that no public index may take it; the pages as they read."""
+    """Licence, Python, extras, that public indexes reject it, and the readable description."""
     assert metadata["Name"] == "catalog-model"
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
@@ -91,7 +91,7 @@ def test_the_metadata_says_what_users_must_know(metadata: Message) -> None:
 
 
 def test_the_core_needs_three_packages(metadata: Message) -> None:
-    """All else is for extras; the groups of developers are no business of users."""
+    """All others are for extras; the development groups are not published."""
     wanted = [Requirement(text) for text in metadata.get_all("Requires-Dist") or []]
     assert {each.name for each in wanted if each.marker is None} == CORE
     of_extras = {str(each.marker) for each in wanted if each.marker is not None}
@@ -99,7 +99,7 @@ def test_the_core_needs_three_packages(metadata: Message) -> None:
 
 
 def test_a_private_index_would_take_it_as_it_is(wheel: Path, sdist: Path) -> None:
-    """twine finds nothing to say, not even a warning."""
+    """twine reports nothing, not even a warning."""
     need("twine")
     shown = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", wheel, sdist)
     assert shown.count("PASSED") == 2
@@ -107,12 +107,12 @@ def test_a_private_index_would_take_it_as_it_is(wheel: Path, sdist: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["--wheel", "--sdist"])
 def test_the_same_tree_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    """In another folder, at another time, with other permissions, in another zone of time."""
+    """In another folder, at another time, with other permissions, in another time zone."""
     first = build(copy_of_the_tree(tmp_path / "a"), tmp_path / "first", kind)
     other = copy_of_the_tree(tmp_path / "somewhere" / "else")
     for path in other.rglob("*"):
         os.utime(path, (EPOCH, EPOCH))
-        path.chmod(path.stat().st_mode & 0o700)  # as under umask 077
+        path.chmod(path.stat().st_mode & 0o700)  # as with umask 077
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "Pacific/Auckland")
         patch.setenv("LC_ALL", "C")
@@ -123,14 +123,14 @@ def test_the_same_tree_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_source_gives_the_same_wheel(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
-    """Built from the source distribution, which knows its own version, it has the same bytes."""
+    """Built from the source distribution, which contains its version, it has the same bytes."""
     again = build(unpacked, tmp_path, "--wheel", version="")
     assert again.name == wheel.name
     assert again.read_bytes() == wheel.read_bytes()
 
 
 def test_the_source_holds_what_the_repository_holds(unpacked: Path) -> None:
-    """Nothing is missing, and nothing came along that only lies about."""
+    """Nothing is missing, and no untracked files are included."""
     tracked = files_of_the_repository()
     held = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert tracked - held == ONLY_IN_THE_REPOSITORY
@@ -139,14 +139,14 @@ def test_the_source_holds_what_the_repository_holds(unpacked: Path) -> None:
 
 
 def test_the_tests_run_from_the_source(unpacked: Path) -> None:
-    """All of them are found there, and some that read the project's files pass."""
+    """All of them are included, and some that read the project's files pass."""
     for words in (("--collect-only", "tests"), ("tests/test_public_api.py",)):
         done = run_tests(unpacked, *words)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
 class Repository:
-    """A small repository with what decides about the version."""
+    """A small repository with the files that determine the version."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -184,7 +184,7 @@ def _version_in(folder: Path) -> str:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     need("hatchling", "hatch_vcs")
-    files_of_the_repository()  # else there is neither git nor what is only in the repository
+    files_of_the_repository()  # skips without git or outside the repository
     return Repository(tmp_path / "repository")
 
 
@@ -200,21 +200,21 @@ def test_the_version_follows_the_tag(repository: Repository, tmp_path: Path) -> 
 def test_without_a_tag_the_version_is_before_all_others(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """In a clone it names the commit; an archive and a plain folder have no more than 0.0."""
+    """In a clone it contains the commit; an archive and a plain folder have 0.0."""
     assert re.fullmatch(r"0\.0\.1\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
     assert _version_in(repository.archive(tmp_path / "archive")) == "0.0"
     assert _version_in(copy_of_the_tree(tmp_path / "plain")) == "0.0.0"
 
 
 def _version_of_the_image(folder: Path) -> str:
-    """Let the script that builds images tell what it would ask a builder for."""
+    """Return the version that the script for images passes to a builder."""
     told = run("sh", folder / IMAGE_BUILDER, cwd=folder, BUILDER="echo", TARGETS="app", VERSION="")
     (version,) = re.findall(r"--build-arg VERSION=(\S+)", told)
     return str(version)
 
 
 def test_an_image_has_the_version_of_the_wheel(repository: Repository, tmp_path: Path) -> None:
-    """Before the first tag, at a tag, after it, with changes not committed, and without git."""
+    """Before the first tag, at a tag, after it, with uncommitted changes, and without git."""
 
     def versions() -> tuple[str, str]:
         return _version_in(repository.folder), _version_of_the_image(repository.folder)
@@ -239,7 +239,7 @@ def test_an_image_has_the_version_of_the_wheel(repository: Repository, tmp_path:
 
 
 def _brought_in(imports: str) -> set[str]:
-    """Name the distributions whose modules an import brings into a fresh process."""
+    """Return the distributions whose modules an import loads in a new process."""
     code = (
         f"import sys\nbefore = set(sys.modules)\n{imports}\n"
         "from importlib.metadata import packages_distributions\n"
@@ -251,7 +251,7 @@ def _brought_in(imports: str) -> set[str]:
 
 
 def test_importing_the_package_brings_in_nothing_of_the_extras() -> None:
-    """Neither click, rich, flask, moto, opentelemetry and orjson, nor what they need."""
+    """Neither click, rich, flask, moto, opentelemetry and orjson, nor their dependencies."""
     optional = PROJECT["project"]["optional-dependencies"].values()
     extras = {Requirement(text).name for each in optional for text in each}
     imports = "import catalog_model; from catalog_model import access_patterns, errors, operations"
@@ -261,7 +261,7 @@ def test_importing_the_package_brings_in_nothing_of_the_extras() -> None:
 
 
 def test_importing_opens_nothing() -> None:
-    """No file of the user's configuration, no connection, no process."""
+    """No configuration file, no connection, no process."""
     code = (
         "import sys\n"
         "seen = []\n"
@@ -276,7 +276,7 @@ def test_importing_opens_nothing() -> None:
 
 
 def test_each_release_says_what_changed_in_stored_data() -> None:
-    """A table outlives releases; the newest entry names the version that this code writes."""
+    """Tables outlive releases; the newest entry names the version that this code writes."""
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     releases = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
     assert releases[0].startswith("[Unreleased]")

@@ -1,4 +1,4 @@
-"""Type checkers find nothing in a consumer's code: the installed wheel is typed, and strictly."""
+"""Type checkers accept correct code of users: the installed wheel is typed, strictly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packages import ROOT, build, environment_with, need
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a consumer's code, and an environment that has the wheel."""
+    """A folder with a user's code, and an environment with the wheel."""
     need("mypy", "pyright")
     folder = tmp_path_factory.mktemp("consumer")
     shutil.copytree(ROOT / "typing_tests", folder, dirs_exist_ok=True)
@@ -48,17 +48,17 @@ def _checked(consumer: Path, *command: str) -> str:
 
 
 def test_mypy_finds_nothing_in_strict_mode(consumer: Path) -> None:
-    """Not in the right uses, and no mistake that it lets through."""
+    """It accepts all correct uses, and detects all mistakes."""
     assert "Success: no issues found in 7 source files" in _mypy(consumer)
 
 
 def test_pyright_finds_nothing_in_strict_mode(consumer: Path) -> None:
-    """Likewise; pyright infers more and forgives less."""
+    """The same for pyright, which infers more and is stricter."""
     assert "0 errors, 0 warnings" in _pyright(consumer)
 
 
 def test_it_is_the_installed_wheel_that_they_look_at(consumer: Path) -> None:
-    """Without its marker ``py.typed`` mypy takes it for untyped; else the tests above were void."""
+    """Without ``py.typed``, mypy treats it as untyped, and the tests above prove nothing."""
     (marker,) = (consumer / "venv").rglob("catalog_model/py.typed")
     marker.rename(marker.with_suffix(".away"))
     try:

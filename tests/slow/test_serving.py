@@ -1,7 +1,7 @@
 """The example application in production: two gunicorns with four workers each, on one table.
 
-What a worker did is read in gunicorn's access log: each request carries a number of its own.
-``-s`` shows the figures.
+gunicorn's access log shows which worker answered: each request contains its number. ``-s`` shows
+the figures.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ numbers = itertools.count(1)
 
 @dataclass
 class Server:
-    """A gunicorn, and how many requests it answered by our count."""
+    """A gunicorn, and the number of answers by the test's count."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -64,28 +64,28 @@ class Server:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, path: str) -> None:
-        """Note that a request was answered."""
+        """Count an answered request."""
         with self._lock:
             self.answered[path.partition("?")[0]] += 1
 
     @property
     def log(self) -> str:
-        """What gunicorn said."""
+        """The log of gunicorn."""
         return (self.folder / "error.log").read_text()
 
     def accesses(self) -> Iterator[tuple[int, str]]:
-        """Read which worker answered which request; a line that is being written comes later."""
+        """Return the worker that answered each request; incomplete lines are read later."""
         text = (self.folder / "access.log").read_text()
         for pid, target in re.findall(r"^<(\d+)> (\S+) \d+\n", text, re.MULTILINE):
             yield int(pid), target
 
     def booted(self) -> set[int]:
-        """Read the pids of the workers."""
+        """Return the pids of the workers."""
         return {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)}
 
 
 class Answer(NamedTuple):
-    """A whole answer."""
+    """A complete answer."""
 
     status: int
     body: bytes
@@ -97,7 +97,7 @@ class Answer(NamedTuple):
 
 
 def ask(server: Server, path: str, body: Any = None) -> Answer:
-    """Send one request over a connection of its own."""
+    """Send one request over a new connection."""
     with closing(http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)) as connection:
         return exchange(connection, server, path, body)
 
@@ -105,7 +105,7 @@ def ask(server: Server, path: str, body: Any = None) -> Answer:
 def exchange(
     connection: http.client.HTTPConnection, server: Server, path: str, body: Any = None
 ) -> Answer:
-    """Send one request over a connection, and read all of the answer."""
+    """Send one request over a connection, and read the complete answer."""
     if body is None:
         connection.request("GET", path)
     else:
@@ -119,13 +119,13 @@ def exchange(
 
 
 def update(movie_id: int, popularity: float) -> dict[str, Any]:
-    """Give the body of an update."""
+    """Return the body of an update."""
     return {"movieId": str(movie_id), "popularity": popularity}
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One engine, of which both processes know the address alone."""
+    """One engine; both processes know only its address."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         yield engine
 
@@ -158,7 +158,7 @@ def gunicorn(
     application: str = EXAMPLE,
     metrics: str | None = "metrics",
 ) -> Iterator[Server]:
-    """Run the application as it is run in production; ends it, if the test has not."""
+    """Run the application as in production; end it, unless the test has."""
     folder.mkdir()
     script = Path(sys.executable).with_name("gunicorn")  # -m does not survive a take-over
     command = [sys.executable, str(script), "--config", str(CONF), "--bind", f"{HOST}:0"]
@@ -183,7 +183,7 @@ def gunicorn(
 
 
 def await_start(server: Server) -> None:
-    """Wait until gunicorn has said where it listens, and has all workers."""
+    """Wait until gunicorn has printed its address, and all workers have started."""
     deadline = time.monotonic() + PATIENCE
     error_log = server.folder / "error.log"
     while not error_log.exists() or len(server.booted()) < WORKERS:
@@ -208,16 +208,16 @@ def pair(
 
 
 def shown(figures: str) -> None:
-    """Tell whoever asked with ``-s``."""
+    """Print with ``-s``."""
     sys.stdout.write(f"\n{figures}")
 
 
-# -- What is not started --------------------------------------------------------------------------
+# -- Invalid settings -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])
-def test_a_time_to_drain_that_is_none_is_found_at_the_start(said: str) -> None:
-    """Not by SIGTERM, when a timer would refuse it and the requests under way would be cut off."""
+def test_an_invalid_time_to_drain_is_found_at_the_start(said: str) -> None:
+    """Not at SIGTERM, when a timer would reject it and current requests would be interrupted."""
     environment = environment_without_aws() | {"CATALOG_DRAIN_SECONDS": said}
     command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE]
     ended = subprocess.run(
@@ -229,11 +229,11 @@ def test_a_time_to_drain_that_is_none_is_found_at_the_start(said: str) -> None:
     )
 
 
-# -- What all of them see -------------------------------------------------------------------------
+# -- Shared state ---------------------------------------------------------------------------------
 
 
 def popularity_seen(answer: Answer, movie_id: int) -> float:
-    """Read a movie's popularity in the list of its genre."""
+    """Return a movie's popularity in the list of its genre."""
     assert answer.status == 200
     (found,) = [movie["popularity"] for movie in answer.json if movie["id"] == movie_id]
     return float(found)
@@ -242,7 +242,7 @@ def popularity_seen(answer: Answer, movie_id: int) -> float:
 def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
     pair: tuple[Server, Server],
 ) -> None:
-    """By each read that begins after the update was answered, whichever of eight answers it."""
+    """By each read that begins after the answer to the update, in any of the eight workers."""
     popularity = 100.0
     for writer in (*pair, *pair):
         popularity += 1
@@ -262,7 +262,7 @@ def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
 
 
 def samples(text: str, name: str, **labels: str) -> float:
-    """Add up the samples of a name that have these labels."""
+    """Add up the samples of a metric with these labels."""
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
@@ -274,7 +274,7 @@ def samples(text: str, name: str, **labels: str) -> float:
 def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
     pair: tuple[Server, Server],
 ) -> None:
-    """Whichever worker is asked; requests of the application, and those to the table."""
+    """For any worker; requests to the application, and requests to the table."""
     before = Counter(pair[0].answered) + Counter(pair[1].answered)
 
     def send(number: int) -> None:
@@ -289,7 +289,7 @@ def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
     total = 0.0
     for server in pair:
         sent = +server.answered
-        for _ in range(2 * WORKERS):  # whoever answers
+        for _ in range(2 * WORKERS):  # any worker
             page = ask(server, "/metrics").body.decode()
             for path, count in sent.items():
                 named = {"path": path}
@@ -312,10 +312,10 @@ def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
 
 @dataclass
 class Client:
-    """One caller that never stops: it updates a movie of its own and reads the list, in turn.
+    """A client that never pauses: it updates its own movie and reads the list, in turn.
 
-    It stays with the first server until that one does not take its connection, and goes on with
-    the next. It looks at no readiness: that makes it a harder case than any balancer.
+    It uses the first server until a connection is refused, then the next one. It ignores readiness,
+    which makes it a harder case than any load balancer.
     """
 
     movie_id: int
@@ -331,7 +331,7 @@ class Client:
     _connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Send requests until told to stop."""
         while not self.stop.is_set():
             self._ask(1000.0 + self.sent)
         self._drop()
@@ -381,7 +381,7 @@ class Client:
 
 @dataclass
 class Probe:
-    """What a balancer does: it asks for readiness, over a connection each time, until refused."""
+    """Behaves like a load balancer: it checks readiness, over new connections, until refused."""
 
     server: Server
     stop: threading.Event
@@ -390,11 +390,11 @@ class Probe:
 
     @property
     def sent(self) -> int:
-        """How many requests were sent."""
+        """The number of requests sent."""
         return len(self.ready) + len(self.alive)
 
     def run(self) -> None:
-        """Probe until refused; note the status of readiness, and what the page of life says."""
+        """Check until refused; record the status of readiness and of liveness."""
         with suppress(ConnectionRefusedError):
             while not self.stop.is_set():
                 self.ready.append(ask(self.server, "/readyz").status)
@@ -403,7 +403,7 @@ class Probe:
 
 
 class SlowCaller:
-    """A caller whose request is half sent when the process is told to end."""
+    """A client with a half-sent request when the process is told to end."""
 
     def __init__(self, server: Server, movie_id: int) -> None:
         self._server = server
@@ -427,7 +427,7 @@ class SlowCaller:
 
 
 def metrics_left(server: Server) -> float:
-    """Add up what the workers of an ended process had counted."""
+    """Add up the counters of the workers of an ended process."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(server.folder / "metrics"))  # type: ignore[no-untyped-call]
     counted = [
@@ -440,7 +440,7 @@ def metrics_left(server: Server) -> float:
 
 
 def await_until(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
@@ -448,7 +448,7 @@ def await_until(condition: Callable[[], object]) -> None:
 
 
 def takes_connections(server: Server) -> bool:
-    """Tell whether a connection can be made, at once."""
+    """Return whether a connection is accepted immediately."""
     try:
         socket.create_connection((HOST, server.port), 0.3).close()
     except OSError:
@@ -459,10 +459,10 @@ def takes_connections(server: Server) -> bool:
 def test_sigterm_under_load_loses_no_request(
     engine: Engine, table: Catalog, pair: tuple[Server, Server], tmp_path: Path
 ) -> None:
-    """Each is answered whole, or its connection is refused before a byte of it was sent.
+    """Each is answered completely, or its connection is refused before a byte was sent.
 
-    Readiness fails while requests are still answered; one that was half sent is finished; what was
-    acknowledged is stored, and what was not is not; the figures of all workers add up to the end.
+    Readiness fails while requests are still answered, and a half-sent one is completed.
+    Acknowledged writes are stored, and others are not. The figures of all workers are complete.
     """
     stop, staying = threading.Event(), pair[1]
     staying_before = sum(staying.answered.values())
@@ -514,14 +514,14 @@ def test_sigterm_under_load_loses_no_request(
     assert metrics_left(leaving) == answered
 
 
-# -- One that takes over from another -------------------------------------------------------------
+# -- Taking over from another process -------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("table")
 def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
     engine: Engine, tmp_path: Path
 ) -> None:
-    """After SIGUSR2, on the socket of both; and SIGHUP leaves the figures of the workers before."""
+    """After SIGUSR2, on the shared socket; SIGHUP keeps the figures of the previous workers."""
     path = f"/discover?genre={GENRE}"
     with gunicorn(engine, tmp_path / "old", metrics=None) as server:
         ask(server, path)
@@ -535,7 +535,7 @@ def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
         await_until(lambda: len(server.booted()) == 3 * WORKERS)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
-        await_until((server.folder / "pid").exists)  # it was pid.2 until then
+        await_until((server.folder / "pid").exists)  # it was pid.2 before
         successor = int((server.folder / "pid").read_text())
         try:
             for asked in (path, "/readyz", "/metrics") * 5:
@@ -551,7 +551,7 @@ def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
 
 @pytest.mark.usefixtures("table")
 def test_no_client_made_before_the_fork_is_used_after_it(engine: Engine, tmp_path: Path) -> None:
-    """Though gunicorn loads the application before it forks, and it asked for something there."""
+    """Though gunicorn loads the application before it forks, and it sent requests there."""
     with gunicorn(
         engine, tmp_path / "forked", application="served_after_fork:create_app()"
     ) as server:

@@ -1,6 +1,6 @@
-"""The example application as it is served, under clients that are slow, many, or send much.
+"""The example application, served, with clients that are slow, numerous, or send large bodies.
 
-Its table says nothing, which is no matter here: what is asked needs none.
+Its table never answers, which does not matter here: the requests need no table.
 """
 
 from __future__ import annotations
@@ -45,32 +45,32 @@ STOPPING = {
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A table that says nothing."""
+    """A table that never answers."""
     with black_hole() as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def app(endpoint: str) -> Iterator[Served]:
-    """The application as it is served in production."""
+    """The application served as in production."""
     with served(endpoint) as app:
         yield app
 
 
 @contextmanager
 def connections(app: Served, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
-    """Hold so many connections that each have sent this much."""
+    """Hold this many connections, each after sending these bytes."""
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
             opened.append(stack.enter_context(socket.create_connection((HOST, app.port), 30)))
             opened[-1].sendall(sent)
-            time.sleep(0.01)  # so that each worker gets some
+            time.sleep(0.01)  # spreads them over the workers
         yield opened
 
 
 def longest_status(app: Served, seconds: float = SECONDS) -> float:
-    """Ask for the state four times a second; give how long the slowest answer took."""
+    """Request the state four times per second; return the longest response time."""
     seen = Seen()
     with asked_beside(app.port, seen, every=0.25):
         time.sleep(seconds)
@@ -79,14 +79,14 @@ def longest_status(app: Served, seconds: float = SECONDS) -> float:
 
 
 @pytest.mark.parametrize("what", STOPPING)
-def test_clients_that_stop_hold_nobody_up(app: Served, what: str) -> None:
-    """Forty of them, wherever in a request they stop."""
+def test_clients_that_stop_delay_no_others(app: Served, what: str) -> None:
+    """Forty of them, at any point of a request."""
     with connections(app, CLIENTS, STOPPING[what]):
         assert longest_status(app) < SOON
 
 
-def test_clients_that_drip_hold_nobody_up(app: Served) -> None:
-    """A byte now and then is no request either."""
+def test_clients_that_drip_delay_no_others(app: Served) -> None:
+    """They send a byte now and then."""
     with connections(app, CLIENTS, b"") as opened:
         dripping = threading.Event()
 
@@ -106,15 +106,15 @@ def test_clients_that_drip_hold_nobody_up(app: Served) -> None:
             thread.join()
 
 
-def test_clients_that_read_nothing_hold_nobody_up(app: Served) -> None:
-    """They ask for page after page of figures, and look at none of the answers."""
+def test_clients_that_read_nothing_delay_no_others(app: Served) -> None:
+    """They request page after page of metrics, and read none of the answers."""
     with connections(app, CLIENTS, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 20):
         time.sleep(1)
         assert longest_status(app) < SOON
 
 
 def test_the_law_is_broken_by_threads_that_read_from_connections(endpoint: str) -> None:
-    """By gunicorn's own threaded worker: so it can be broken."""
+    """gunicorn's own threaded worker violates it: the law can fail."""
     with (
         served(endpoint, ["--worker-class", "gthread"]) as app,
         connections(app, CLIENTS, HALF_A_HEADER),
@@ -127,19 +127,19 @@ def test_the_law_is_broken_by_threads_that_read_from_connections(endpoint: str) 
         assert asking.is_alive()
 
 
-# -- How long a request may take to arrive --------------------------------------------------------
+# -- Time limit of a request ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def impatient(endpoint: str) -> Iterator[Served]:
-    """The application with a second for each request, and room for fifty connections."""
+    """The application with a second for each request, and fifty connections at most."""
     options = ["--worker-class", "impatient_worker.BufferedWorker", "--workers", "1"]
     with served(endpoint, [*options, "--worker-connections", "50"]) as app:
         yield app
 
 
 def is_closed(connection: socket.socket, seconds: float) -> bool:
-    """Tell whether the other side closes a connection within some time."""
+    """Return whether the server closes a connection within some time."""
     connection.settimeout(seconds)
     try:
         while connection.recv(1 << 16):
@@ -153,13 +153,13 @@ def is_closed(connection: socket.socket, seconds: float) -> bool:
 
 @pytest.mark.parametrize("what", [what for what in STOPPING if what != "nothing"])
 def test_a_request_that_does_not_come_to_its_end_is_given_up(impatient: Served, what: str) -> None:
-    """After its time, however often something of it comes."""
+    """When its time is over, however often parts of it arrive."""
     with connections(impatient, 1, STOPPING[what]) as (connection,):
         assert is_closed(connection, 5)
 
 
 def test_a_request_that_drips_is_given_up(impatient: Served) -> None:
-    """The time is that of the whole request, not that between two of its bytes."""
+    """The limit is for the whole request, not between two bytes."""
     with connections(impatient, 1, GREETING[:10]) as (connection,):
         began = time.monotonic()
         with pytest.raises(OSError, match=r"reset|pipe|closed|abort"):  # noqa: PT012
@@ -170,7 +170,7 @@ def test_a_request_that_drips_is_given_up(impatient: Served) -> None:
 
 
 def test_a_connection_that_waits_for_its_next_request_is_kept(impatient: Served) -> None:
-    """Balancers keep theirs for a minute."""
+    """Load balancers keep theirs for a minute."""
     with closing(http.client.HTTPConnection(HOST, impatient.port, timeout=10)) as connection:
         for _ in range(2):
             connection.request("GET", "/status")
@@ -180,8 +180,8 @@ def test_a_connection_that_waits_for_its_next_request_is_kept(impatient: Served)
         assert not is_closed(silent, 1.5)
 
 
-def test_more_connections_than_there_is_room_for_stop_nobody(impatient: Served) -> None:
-    """Those that have said nothing for longest are closed first: four times fifty of them."""
+def test_more_connections_than_places_delay_no_others(impatient: Served) -> None:
+    """The ones idle for longest are closed first: four times fifty of them."""
     with connections(impatient, 200, HALF_A_HEADER):
         assert longest_status(impatient) < SOON
     with connections(impatient, 200, b""):
@@ -192,27 +192,27 @@ def test_more_connections_than_there_is_room_for_stop_nobody(impatient: Served) 
 
 
 def head_of(*fields: str) -> bytes:
-    """Give the head of an update."""
+    """Return the headers of an update."""
     lines = ("POST /updatePopularity HTTP/1.1", "Host: a", "Content-Type: application/json")
     return "\r\n".join((*lines, *fields, "", "")).encode()
 
 
 def read_answer(connection: socket.socket) -> tuple[int, Any, str | None]:
-    """Read an answer: its status, its JSON, and what it says of the connection."""
+    """Read an answer: its status, its JSON, and its connection header."""
     response = http.client.HTTPResponse(connection)
     response.begin()
     return response.status, json.loads(response.read()), response.headers["Connection"]
 
 
 def send_as_one(connection: socket.socket, size: int) -> None:
-    """Send a body whose length is said."""
+    """Send a body with its length."""
     connection.sendall(head_of(f"Content-Length: {size}"))
     for _ in range(size // MEGABYTE):
         connection.sendall(b"x" * MEGABYTE)
 
 
 def send_in_chunks(connection: socket.socket, size: int) -> None:
-    """Send a body whose length is not said."""
+    """Send a body without its length."""
     connection.sendall(head_of("Transfer-Encoding: chunked"))
     for _ in range(size // MEGABYTE):
         connection.sendall(b"%x\r\n%s\r\n" % (MEGABYTE, b"x" * MEGABYTE))
@@ -230,7 +230,7 @@ TOO_LARGE: dict[str, Callable[[socket.socket, int], None]] = {
 
 @pytest.mark.parametrize("how", TOO_LARGE)
 def test_large_bodies_are_refused_and_nothing_of_them_is_kept(app: Served, how: str) -> None:
-    """Six of 50 MB at once, in whichever way: each client reads why; the workers do not grow."""
+    """Six of 50 MB at once, in both ways: each client gets the reason; the workers do not grow."""
     pids = app.workers()
     before, answers = memory(pids), []
 
@@ -277,7 +277,7 @@ def test_large_bodies_that_are_taken_are_taken_one_at_a_time(app: Served) -> Non
 def test_large_bodies_that_do_not_arrive_hold_up_no_other(
     app: Served, interval: float | None
 ) -> None:
-    """Forty clients say that a large body comes, and then send nothing, or a byte now and then."""
+    """Forty clients announce a large body, and then send nothing, or a byte now and then."""
     with connections(app, CLIENTS, head_of(f"Content-Length: {MEGABYTE}") + b'"') as opened:
         ended = threading.Event()
 
@@ -301,7 +301,7 @@ def test_large_bodies_that_do_not_arrive_hold_up_no_other(
 
 
 def test_no_more_of_bodies_that_do_not_arrive_is_kept_than_there_is_room_for(app: Served) -> None:
-    """Thirty clients send all of 11 MB but the end: it is in files, and soon most are closed."""
+    """Thirty clients send 11 MB without the end: it is in files, and soon most are closed."""
     pids = app.workers()
     before = memory(pids)
     with ExitStack() as stack:
@@ -317,7 +317,7 @@ def test_no_more_of_bodies_that_do_not_arrive_is_kept_than_there_is_room_for(app
 
 
 def temporary(pid: int) -> float:
-    """Add up the sizes of a process's temporary files, in MB."""
+    """Return the total size of a process's temporary files, in MB."""
     found = 0
     for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
@@ -326,7 +326,7 @@ def temporary(pid: int) -> float:
 
 
 def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
-    """It would take a hundred times as much memory as it is long."""
+    """It would take a hundred times its length in memory."""
     pids = app.workers()
     before = memory(pids)
     body = b'{"movieId": [' + b"[]," * (3 * MEGABYTE) + b"[]]}"
@@ -336,8 +336,8 @@ def test_a_body_of_too_many_values_is_not_taken_apart(app: Served) -> None:
     assert memory(pids) - before < 60
 
 
-def test_a_client_that_waits_to_be_told_sends_nothing(app: Served) -> None:
-    """It is answered at once, and not told to go on."""
+def test_a_client_that_waits_for_permission_sends_nothing(app: Served) -> None:
+    """It gets the answer immediately, instead of the permission to continue."""
     with socket.create_connection((HOST, app.port), 30) as connection:
         connection.sendall(head_of("Expect: 100-continue", f"Content-Length: {50 * MEGABYTE}"))
         began = time.monotonic()
@@ -347,14 +347,14 @@ def test_a_client_that_waits_to_be_told_sends_nothing(app: Served) -> None:
 
 
 def pieces(body: bytes, size: int) -> Iterator[bytes]:
-    """Cut a body into pieces of so many bytes."""
+    """Split a body into pieces of this size."""
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
 @pytest.mark.parametrize("size", [BOUND - 1, BOUND, BOUND + 1])
 @pytest.mark.parametrize("how", ["as one", "in chunks", "in crumbs"])
 def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
-    """A body of that length is read: here it is no JSON object; and the connection is kept."""
+    """A body of this length is read: here it is not a JSON object; the connection is kept."""
     body = b'"' + b"x" * (size - 2) + b'"'
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=10)) as connection:
         connection.request(
@@ -376,7 +376,7 @@ def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
 
 
 def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None:
-    """Though it looks like one: it is part of that body."""
+    """Even if it looks like one: it is part of that body."""
     with socket.create_connection((HOST, app.port), 30) as connection:
         connection.sendall(head_of(f"Content-Length: {50 * MEGABYTE}") + GREETING * 10)
         received = b""
@@ -391,10 +391,10 @@ def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None
         assert received.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_large_body_for_a_path_that_takes_none_is_answered_by_the_application(
+def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(
     app: Served,
 ) -> None:
-    """As the application before it answered: 404 and 405 come first."""
+    """As the application did before: 404 and 405 come first."""
     for path, status in (("/nope", 404), ("/status", 405)):
         with socket.create_connection((HOST, app.port), 30) as connection:
             head = head_of(f"Content-Length: {50 * MEGABYTE}").replace(
