@@ -21,6 +21,8 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
 from catalog_model.table.keys import ItemKey, TitleKey
 
+pytestmark = pytest.mark.in_memory
+
 AnyTitle = Movie | TVShow
 
 

@@ -52,6 +52,8 @@ from catalog_model.table.folding import fold_name
 from catalog_model.table.keys import ItemKey
 from catalog_model.table.plan import MAX_ITEM_BYTES
 
+pytestmark = pytest.mark.in_memory
+
 WRITES = ("TransactWriteItems", "UpdateItem")
 CURRENT = evolution.SCHEMA_VERSION
 NEWER = codec.number(CURRENT + 1)
@@ -127,6 +129,7 @@ def test_a_dry_run_counts_versions_and_writes_nothing(
     assert Counter(report.versions) == Counter(map(evolution.version_of, before.values()))
 
 
+@pytest.mark.in_memory(False)
 def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> None:
     """To the unit: on the table, and by name where a title gets another place; no more."""
     grow_old(filled, "old")
@@ -143,6 +146,7 @@ def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> 
         assert found == ({"table", "by_name"} if moves else {"table"})
 
 
+@pytest.mark.in_memory(False)
 def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[AnyTitle]) -> None:
     """Titles change, come and go; every popularity is the last acknowledged, all is new."""
     catalog = engine.catalog()
@@ -165,6 +169,7 @@ def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[A
     delete_table(catalog)
 
 
+@pytest.mark.in_memory(False)
 def test_writers_meet_a_table_of_version_1_while_it_is_migrated(
     engine: Engine, titles: list[AnyTitle]
 ) -> None:
@@ -367,6 +372,7 @@ def test_bad_arguments_are_refused(catalog: Catalog, arguments: dict[str, Any]) 
 # --- at a pace
 
 
+@pytest.mark.in_memory(False)
 def test_a_migration_keeps_its_pace(
     filled: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,6 +423,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     assert left(migrate.migrate(catalog)) == reasons
 
 
+@pytest.mark.in_memory(False)
 def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: Engine) -> None:
     """It filled its item to the last byte; it is still read, and can still be made smaller."""
     if engine.name == "moto":

@@ -31,6 +31,8 @@ from catalog_model.entities import TITLE_CLASSES, Title
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.table.keys import KINDS, Kind
 
+pytestmark = pytest.mark.in_memory
+
 # --- what is read can be written
 
 
