@@ -46,7 +46,7 @@ ENGINE_KINDS = ("engine_kind", "server_kind", "engine")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on each of its engines."""
-    in_memory = metafunc.definition.get_closest_marker("in_memory") is not None
+    in_memory = _is_in_memory(metafunc.definition)
     if "engine_kind" in metafunc.fixturenames:
         metafunc.parametrize("engine_kind", engines_of(in_memory=in_memory), scope="session")
     if "server_kind" in metafunc.fixturenames:
@@ -67,12 +67,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def _is_in_memory(item: pytest.Item) -> bool:
+    """Return whether a test, or else its module, is marked so; `in_memory(False)` takes it back."""
+    marker = item.get_closest_marker("in_memory")
+    return marker is not None and marker.args != (False,)
+
+
 def _is_on_another_engine(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function) or item.get_closest_marker("every_engine"):
         return False
     chosen = item.callspec.params if hasattr(item, "callspec") else {}
-    is_in_memory = item.get_closest_marker("in_memory") is not None
-    first = {"engine_kind": engines_of(in_memory=is_in_memory)[0]}
+    first = {"engine_kind": engines_of(in_memory=_is_in_memory(item))[0]}
     other = [name for name in ENGINE_KINDS if name in chosen]
     return any(chosen[name] != first.get(name, engines_of(in_memory=False)[0]) for name in other)
 

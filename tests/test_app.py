@@ -37,6 +37,8 @@ from catalog_model import access_patterns as ap
 from examples.netflix_movie_catalog import app as application
 from examples.netflix_movie_catalog.app import create_app
 
+pytestmark = pytest.mark.in_memory
+
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 README = Path(application.__file__).with_name("README.md")

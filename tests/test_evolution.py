@@ -25,6 +25,8 @@ from catalog_model.operations import create_table, delete_table, repair, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.writes.load import LoadReport
 
+pytestmark = pytest.mark.in_memory
+
 CURRENT = evolution.SCHEMA_VERSION
 NEWER = number(CURRENT + 1)
 

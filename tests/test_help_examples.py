@@ -42,17 +42,19 @@ def examples(name: str, path: tuple[str, ...], columns: int = 80) -> list[str]:
     return re.findall(r"^ *Example: (.*)$", shown.output, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_every_example_of_help_runs(
-    name: str, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the sample data, with its files and a record of one title."""
+    name, other = NAMES
     cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
     monkeypatch.chdir(tmp_path)
     for file_name in FILE_NAMES.values():
         shutil.copy(str(sample_folder() / file_name), file_name)
     Path("alien.json").write_text(cli.done("--output", "json", "get-title", "movie", "34"))
     found = {path: examples(name, path) for path in paths(program)}
+    for path, texts in found.items():
+        assert examples(other, path) == [text.replace(name, other, 1) for text in texts]
     with_examples = [path for path, texts in found.items() if texts]
     assert len(with_examples) == 2 * len(ap.PATTERNS) - 1, "load's own help has none"
     for path in sorted(with_examples, key=lambda path: "delete-title" in path):

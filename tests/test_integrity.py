@@ -23,6 +23,8 @@ from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
 
+pytestmark = pytest.mark.in_memory
+
 
 class Vandal:
     """Writes directly to the table, without the model."""

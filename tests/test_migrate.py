@@ -53,6 +53,8 @@ from catalog_model.operations import MigrationReport, create_table, delete_table
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.folding import fold_name
 
+pytestmark = pytest.mark.in_memory
+
 WRITES = ("TransactWriteItems", "UpdateItem")
 CURRENT = evolution.SCHEMA_VERSION
 NEWER = number(CURRENT + 1)
@@ -128,6 +130,7 @@ def test_a_dry_run_counts_versions_and_writes_nothing(
     assert Counter(report.versions) == Counter(map(evolution.version_of, before.values()))
 
 
+@pytest.mark.in_memory(False)
 def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> None:
     """Exactly: for the table, and for the index by name if a title's place changes."""
     grow_old(filled, "old")
@@ -144,6 +147,7 @@ def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> 
         assert found == ({"table", "by_name"} if moves else {"table"})
 
 
+@pytest.mark.in_memory(False)
 def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[AnyTitle]) -> None:
     """Titles change, are created and deleted; all writes are kept, and all items are current."""
     catalog = engine.catalog()
@@ -166,6 +170,7 @@ def test_a_migration_among_writers_loses_no_write(engine: Engine, titles: list[A
     delete_table(catalog)
 
 
+@pytest.mark.in_memory(False)
 def test_writers_meet_a_table_of_version_1_while_it_is_migrated(
     engine: Engine, titles: list[AnyTitle]
 ) -> None:
@@ -368,6 +373,7 @@ def test_bad_arguments_are_refused(catalog: Catalog, arguments: dict[str, Any]) 
 # --- pace
 
 
+@pytest.mark.in_memory(False)
 def test_a_migration_keeps_its_pace(
     filled: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,6 +424,7 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     assert left(migrate.migrate(catalog)) == reasons
 
 
+@pytest.mark.in_memory(False)
 def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: Engine) -> None:
     """It filled its item to the last byte; it can still be read, and be made smaller."""
     if engine.name == "moto":

@@ -30,6 +30,8 @@ from catalog_model.dynamodb.numbers import check_number
 from catalog_model.entities import FIELDS, TITLE_CLASSES, Title
 from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 
+pytestmark = pytest.mark.in_memory
+
 # --- values that were read
 
 
