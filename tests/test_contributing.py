@@ -61,7 +61,7 @@ def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) ->
 def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -> None:
     """So the one on the page is no ornament."""
     folder = Path(shutil.copytree(with_pattern, tmp_path / "project", ignore=LEFT_OUT))
-    path = folder / "catalog_model" / "ranges.py"
+    path = folder / "catalog_model" / "reads" / "ranges.py"
     before, after = path.read_text().split("def list_hidden_gems")
     declared = 'requests=f"{SPLIT_REQUESTS} + read / 20"'
     kept, _, rest = before.rpartition(declared)

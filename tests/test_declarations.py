@@ -113,7 +113,7 @@ def test_what_the_documentation_names_exists() -> None:
         text = DIFF.sub("", page.read_text("utf-8"))
         used = set(re.findall(r"\bap\.(\w+)\(", text))
         assert used <= set(ap.__all__), page.name
-    for page in (ROOT / "README.md", ROOT / "docs" / "access-pattern.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "access-patterns.md"):
         rows = re.findall(r"^\| [^|]+ \| `(\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
         assert rows == list(ap.PATTERNS), page.name
 
