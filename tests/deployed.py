@@ -87,7 +87,7 @@ def routes() -> set[str]:
 def variables_read() -> set[str]:
     """Return the environment variables that the package and the example read."""
     paths = [
-        *(ROOT / "catalog_model").glob("*.py"),
+        *(ROOT / "catalog_model").rglob("*.py"),
         EXAMPLE / "app.py",
         EXAMPLE / "gunicorn_conf.py",
     ]

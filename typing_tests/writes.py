@@ -25,7 +25,7 @@ def put(catalog: Catalog) -> None:
 
 
 def make() -> None:
-    """What a title gives can be given back to it; extras go in a dictionary."""
+    """Values read from a title can be given back to it; extras go in a dictionary."""
     movie = Movie(
         id=7,
         title="Her",

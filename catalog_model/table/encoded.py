@@ -15,7 +15,7 @@ from catalog_model.errors import InvalidTitleError
 from catalog_model.table import codec
 
 VERSION_BITS: Final = 48
-"""The versions of a title count from a random number of so many bits."""
+"""The versions of a title count from a random number of this many bits."""
 
 TYPICAL_VERSION: Final = 2**VERSION_BITS - 1
 """The largest of them, and so as long as nearly all."""
