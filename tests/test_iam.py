@@ -346,18 +346,23 @@ def test_the_order_of_the_arguments_does_not_matter() -> None:
     assert json.dumps(turned) == json.dumps(straight)
 
 
-def _not_declared(catalog: Catalog) -> None:
-    """Stands for a write that is unknown to `catalog_model.analysis.iam`."""
+def _write(catalog: Catalog) -> None:
+    """Stands for a write."""
 
 
-UNKNOWN = AccessPattern(
-    "archive",
-    "",
-    (step("TransactWriteItems", "PK = A#<b> AND SK = C", units="1"),),
-    "",
-    "",
-    _not_declared,
-)
+def writing(key_condition: str) -> AccessPattern:
+    """Declare a write of one kind of item."""
+    write = step("TransactWriteItems", key_condition, units="1")
+    return AccessPattern("archive", "", (write,), "", "", _write)
+
+
+def test_the_policy_of_a_new_write_follows_from_its_declaration() -> None:
+    """The verb is the action, the key the condition; nothing else has to be told."""
+    policy = iam.policy([writing("Update PK = A#<b> AND SK = C IF _v = <v>")], table_arn=ARN)
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == "dynamodb:UpdateItem"
+    keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert keys == ["A#*"]
 
 
 @pytest.mark.parametrize(
@@ -365,7 +370,8 @@ UNKNOWN = AccessPattern(
     [
         ([], ARN, {}),
         (["get_title"], ARN, {}),
-        ([UNKNOWN], ARN, {}),
+        ([writing("PK = A#<b> AND SK = C")], ARN, {}),
+        ([writing("Move PK = A#<b> AND SK = C")], ARN, {}),
         (READS, "films", {}),
         (READS, ARN.replace("films", "*"), {}),
         (READS, f"{ARN}/index/by_name", {}),

@@ -18,7 +18,6 @@ from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import Title
 
 _MARKS: Final = re.compile(r"<([^<>=]+)>|( \[)|(\])|( beyond )")
-_VERB: Final = re.compile(r"(Put|Update|Delete|ConditionCheck) (?=PK = )")
 
 
 Check = Literal["declared", "requests", "units", "items", "filter", "consistency"]
@@ -170,7 +169,7 @@ def _manners(request: Request, step: Step, arguments: Mapping[str, Any]) -> Iter
 def _fits(request: Request, step: Step, allowed: Sequence[re.Pattern[str]]) -> bool:
     if (request.operation, request.index) != (step.operation, step.index):
         return False
-    conditions = [_VERB.sub("", each).replace("'", "") for each in request.key_conditions]
+    conditions = [each.replace("'", "") for each in request.key_conditions]
     return all(any(each.fullmatch(condition) for each in allowed) for condition in conditions)
 
 

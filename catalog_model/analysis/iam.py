@@ -22,8 +22,7 @@ documents them (DynamoDB Developer Guide, IAM User Guide, Service Authorization 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
@@ -63,36 +62,13 @@ Conditions cannot restrict them: a Scan has no partition key, and a migration up
 slots outside transactions. `verify` alone needs BatchGetItem, Query and Scan.
 """
 
-_CREATION: Final = {
-    "TITLE": ("PutItem", "DeleteItem"),
-    "SLOT": ("PutItem",),
-    "GENRE": ("UpdateItem",),
-}
-_VERBS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
-    {
-        "put_title": _CREATION,
-        "update_title": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
-        "update_popularity": {"TITLE": ("PutItem",)},
-        "update_votes": {"TITLE": ("PutItem",)},
-        "set_genres": {"TITLE": ("PutItem", "DeleteItem"), "GENRE": ("UpdateItem",)},
-        "delete_title": {
-            "TITLE": ("UpdateItem", "DeleteItem"),
-            "SLOT": ("PutItem", "DeleteItem"),
-            "GENRE": ("UpdateItem",),
-        },
-        "load_titles": _CREATION,
-    }
-)
-"""The actions in each write's transactions, by the beginning of the partition key.
-
-A declaration lists the written items, not the actions; the test suite compares this table with real
-requests.
-"""
+_ACTIONS: Final = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+"""The actions for the verbs of declared writes."""
 
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+|\*):(\d{12}|\*):table/[\w.-]+", re.ASCII
 )
-_PARTITION: Final = re.compile(r"\w+ = (?P<key>(?:<[^>]*>|[^<\s])+)")
+_PARTITION: Final = re.compile(r"(?:(?P<verb>[A-Z]\w+) )?\w+ = (?P<key>(?:<[^>]*>|[^<\s])+)")
 _ARGUMENT: Final = re.compile(r"<[^>]*>")
 
 
@@ -191,31 +167,35 @@ def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
     for step in pattern.usual:
         for condition in step.key_conditions:
             for key in _leading_keys(condition):
-                for action in _actions(pattern, step, key):
-                    yield action, step.index, key
+                yield _action(step, condition), step.index, key
 
 
-def _actions(pattern: AccessPattern, step: Step, key: str) -> tuple[str, ...]:
+def _action(step: Step, key_condition: str) -> str:
+    """Return the action for a declared key condition; that of a write begins with its verb."""
     if not step.is_write:
-        return (step.operation,)
-    verbs = _VERBS.get(pattern.name, {}).get(key.partition("#")[0])
-    if verbs is None:
-        refuse("patterns", pattern.name, "those whose writes are known here")
-    return verbs
+        return step.operation
+    verb = _matched(key_condition)["verb"]
+    if verb not in _ACTIONS:
+        refuse("key_condition", key_condition, f"one that begins with {', '.join(_ACTIONS)}")
+    return _ACTIONS[verb]
 
 
 def _leading_keys(key_condition: str) -> Iterator[str]:
-    """Yield the partition keys that a declared key condition can request.
+    """Yield the possible partition keys of a declared key condition.
 
     >>> list(_leading_keys("PK = TITLE#<kind>#<an id> AND SK = ALL"))
     ['TITLE#movie#*', 'TITLE#tv#*']
     """
+    key = _matched(key_condition)["key"]
+    for kind in KINDS if "<kind>" in key else ("",):
+        yield _ARGUMENT.sub("*", key.replace("<kind>", kind))
+
+
+def _matched(key_condition: str) -> re.Match[str]:
     found = _PARTITION.match(key_condition)
     if found is None:
         refuse("key_condition", key_condition, "one that begins with a partition key")
-    kinds = KINDS if "<kind>" in found["key"] else ("",)
-    for kind in kinds:
-        yield _ARGUMENT.sub("*", found["key"].replace("<kind>", kind))
+    return found
 
 
 def _statement(action: str, index: str, keys: list[str], table_arn: str) -> dict[str, Any]:

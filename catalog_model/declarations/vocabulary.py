@@ -23,14 +23,32 @@ AS_READ: Final = "IF _version = <as read>"
 KNOWN: Final = "IF <no newer version>"
 TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
 
+
+def put(key: str, condition: str = "") -> str:
+    """Declare that a transaction puts an item under this key."""
+    return f"Put {key} {condition}".rstrip()
+
+
+def update(key: str, condition: str) -> str:
+    """Declare that a transaction updates an item in place."""
+    return f"Update {key} {condition}"
+
+
+def delete(key: str, condition: str = "") -> str:
+    """Declare that a transaction deletes an item."""
+    return f"Delete {key} {condition}".rstrip()
+
+
+COPIES: Final = (put(LISTING), put(MEMBERSHIP))
+
 CREATION: Final = (
-    f"{TITLE} {NEW}",
-    f"{TITLE} {AS_READ}",
-    LISTING,
-    MEMBERSHIP,
-    f"{SLOT} {NEW}",
-    f"{TALLY} {TALLY_AS_READ}",
-    f"{TALLY} {KNOWN}",
+    put(TITLE, NEW),
+    put(TITLE, AS_READ),
+    *COPIES,
+    delete(MEMBERSHIP),
+    put(SLOT, NEW),
+    update(TALLY, TALLY_AS_READ),
+    update(TALLY, KNOWN),
 )
 """The items written when a title is created or replaced."""
 
@@ -71,12 +89,12 @@ READ_TO_ENROL: Final = step(
 )
 ENROLMENT: Final = step(
     WRITING,
-    f"{TITLE} {AS_READ}",
-    f"{TITLE} {THERE_AS_READ}",
-    LISTING,
-    MEMBERSHIP,
-    f"{SLOT} {NEW}",
-    f"{TALLY} {TALLY_AS_READ}",
+    put(TITLE, AS_READ),
+    put(TITLE, THERE_AS_READ),
+    *COPIES,
+    delete(MEMBERSHIP),
+    put(SLOT, NEW),
+    update(TALLY, TALLY_AS_READ),
     units=f"{REPLACED} + 2 + 2 * wcu(tally)",
     rarely=OF_ANOTHER_PROGRAM,
 )
@@ -84,10 +102,10 @@ ENROLMENT: Final = step(
 
 UNCOUNTED_DELETION: Final = step(
     WRITING,
-    f"{TITLE} {AS_READ}",
-    f"{TITLE} {THERE_AS_READ}",
-    LISTING,
-    MEMBERSHIP,
+    delete(TITLE, AS_READ),
+    delete(TITLE, THERE_AS_READ),
+    delete(LISTING),
+    delete(MEMBERSHIP),
     units=REWRITTEN,
     rarely=OF_ANOTHER_PROGRAM,
 )
@@ -125,9 +143,9 @@ def tallies_step(*, strong: bool) -> Step:
     return step("BatchGetItem", TALLY, units=units, strong=strong)
 
 
-def write_step(*key_conditions: str, units: str, requests: str = "1") -> Step:
+def write_step(*actions: str, units: str, requests: str = "1") -> Step:
     """Declare the transaction that completes a write."""
-    return step(WRITING, *key_conditions, units=units, requests=requests)
+    return step(WRITING, *actions, units=units, requests=requests)
 
 
 def _index_by(order: str) -> tuple[IndexName, tuple[str, str]]:

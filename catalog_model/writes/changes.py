@@ -13,9 +13,9 @@ from catalog_model.checks import refuse
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
+    COPIES,
     ENROLMENT,
     KNOWN,
-    LISTING,
     MEMBERSHIP,
     MOVED_ONCE,
     READ_TO_ENROL,
@@ -23,6 +23,9 @@ from catalog_model.declarations.vocabulary import (
     REWRITTEN,
     TALLY,
     TITLE,
+    delete,
+    put,
+    update,
     write_step,
 )
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
@@ -42,10 +45,10 @@ _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
     "Change some attributes of a title",
     READ_BEFORE,
     write_step(
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{TALLY} {KNOWN}",
+        put(TITLE, AS_READ),
+        *COPIES,
+        delete(MEMBERSHIP),
+        update(TALLY, KNOWN),
         units=f"{REPLACED} + 2 * wcu(tally)",
     ),
     READ_TO_ENROL,
@@ -108,7 +111,7 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
 @access_pattern(
     "Change the popularity of a title",
     READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
+    write_step(put(TITLE, AS_READ), *COPIES, units=MOVED_ONCE),
     READ_TO_ENROL,
     ENROLMENT,
     consistency="atomic",
@@ -142,7 +145,7 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
 @access_pattern(
     "Change the votes of a title",
     READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
+    write_step(put(TITLE, AS_READ), *COPIES, units=MOVED_ONCE),
     READ_TO_ENROL,
     ENROLMENT,
     consistency="atomic",
@@ -180,10 +183,10 @@ def update_votes(
     "Change the genres of a title",
     READ_BEFORE,
     write_step(
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{TALLY} {KNOWN}",
+        put(TITLE, AS_READ),
+        *COPIES,
+        delete(MEMBERSHIP),
+        update(TALLY, KNOWN),
         units=f"{REWRITTEN} + 2 * wcu(tally)",
     ),
     READ_TO_ENROL,
