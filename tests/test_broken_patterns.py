@@ -116,7 +116,7 @@ def reads_another_partition(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_the_condition(patch: pytest.MonkeyPatch) -> None:
     """A write that overwrites concurrent changes."""
-    patch.setattr(gateway, "_condition", lambda _: None)
+    patch.setattr(gateway, "_condition", lambda *_: None)
 
 
 def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:

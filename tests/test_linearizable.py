@@ -24,7 +24,7 @@ from table_dump import assert_in_step, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.actions import Condition, Plan
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.faults.injector import Injection
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.local import start_engine
@@ -110,7 +110,7 @@ def test_a_write_without_conditions_is_found(
 ) -> None:
     """Two writers that both read first: the checker detects the lost update."""
 
-    def forget(_: Condition) -> None:
+    def forget(*_: object) -> None:
         time.sleep(A_MOMENT)
 
     monkeypatch.setattr("catalog_model.dynamodb.gateway._condition", forget)
