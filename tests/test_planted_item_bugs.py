@@ -1,10 +1,11 @@
 """Bugs planted in the code that reads, verifies and repairs items: each violates its law.
 
-1. A record is not compared with its key: a write for one title goes to another. 2. All findings
-share one limit: many problems of one kind hide the others from a repair. 3. A title without a slot
-is read as if it had slot 0. 4. The content of a field is not checked against the model: a text of
-genres is used as a list. 5. A repair treats an unreadable title as missing. 6. A step of a repair
-does not check whether the title still exists.
+1. A record is not compared with its key: a write for one title goes to another.
+2. All findings share one limit: many problems of one kind hide the others from a repair.
+3. A title without a slot is read as if it had slot 0.
+4. The content of a field is not checked against the model: a text of genres is used as a list.
+5. A repair treats an unreadable title as missing.
+6. A step of a repair does not check whether the title still exists.
 """
 
 from __future__ import annotations

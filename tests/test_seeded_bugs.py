@@ -2,11 +2,11 @@
 
 This shows that the laws of `fault_laws` can fail. The bugs, and how they are detected:
 
-1. A change written without the condition on the version undoes a rival's write. 2. A membership
-that is forgotten when genres change is missing in its list. 3. Counts written in a separate request
-become outdated when that request fails. 4. Unprocessed parts of a batch that are not requested
-again are missing in a read. 5. A transaction that is retried without its token damages no title and
-no count: the condition on
+1. A change written without the condition on the version undoes a rival's write.
+2. A membership that is forgotten when genres change is missing in its list.
+3. Counts written in a separate request become outdated when that request fails.
+4. Unprocessed parts of a batch that are not requested again are missing in a read.
+5. A transaction that is retried without its token damages no title and no count: the condition on
    the version, or on the absence of the item, rejects it completely. But the caller sees a lost
    race, reads again, and takes its own write for that of another caller: a title that it created
    "exists", one that it deleted "does not exist", and a load counts created titles as unchanged.

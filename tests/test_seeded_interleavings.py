@@ -4,12 +4,12 @@ This shows that the laws of `test_interleavings` can fail. The bugs:
 
 1. The old deletion: a missing last slot is taken for "this is the last one", and the condition on
    the counts is the total that was read, which can recur.
-2. The same, if the last slot is the title's own by then: a plan contains an item twice. 3. A change
-that reads the title and puts it back: it undoes concurrent changes. 4. A title replaces an
-unchanged one, but this is not checked again after a lost race. 5. A deleted title is taken for an
-unchanged one without a version: a change creates it again. 6. A title without a slot is taken for
-the owner of slot 0. 7. A creation that does not check for other changes of the shard leaves a gap,
-or takes a slot.
+2. The same, if the last slot is the title's own by then: a plan contains an item twice.
+3. A change that reads the title and puts it back: it undoes concurrent changes.
+4. A title replaces an unchanged one, but this is not checked again after a lost race.
+5. A deleted title is taken for an unchanged one without a version: a change creates it again.
+6. A title without a slot is taken for the owner of slot 0.
+7. A creation that does not check for other changes of the shard leaves a gap, or takes a slot.
 """
 
 from __future__ import annotations
