@@ -115,7 +115,7 @@ def reads_another_partition(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_the_condition(patch: pytest.MonkeyPatch) -> None:
     """A write that overwrites what somebody wrote in the meantime."""
-    patch.setattr(gateway, "_condition", lambda _: None)
+    patch.setattr(gateway, "_condition", lambda *_: None)
 
 
 def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:

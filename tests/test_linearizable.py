@@ -110,7 +110,7 @@ def test_a_write_without_conditions_is_found(
 ) -> None:
     """Two writers that both read first: the checker sees that one update is lost."""
 
-    def forget(_: Condition) -> None:
+    def forget(*_: object) -> None:
         time.sleep(A_MOMENT)
 
     monkeypatch.setattr("catalog_model.dynamodb.gateway._condition", forget)

@@ -169,8 +169,8 @@ class Attempts(Generic[_T]):
         where = ", ".join(" | ".join(key) for key in self._refused)
         return ConflictError(
             f"{self.key.kind} {self.key.id} was not written: the table is damaged at {where}, "
-            "which contradicts the title or the counts of its shard; no concurrent change did "
-            "that: `catalog-model verify` shows it, `catalog-model repair` mends it"
+            "which contradicts the title or the counts of its shard, and no concurrent change is "
+            "the reason; `catalog-model verify` reports it, `catalog-model repair` repairs it"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import refuse
-from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
     ENROLMENT,
@@ -32,23 +32,23 @@ from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
 
-READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)
+
+def _change(*written: str, units: str) -> tuple[Step, ...]:
+    """Declare the steps of a change that also writes these items besides the title's own."""
+    return (
+        step("GetItem", TITLE, units="rcu(title)", strong=True),
+        write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, *written, units=units),
+        READ_TO_ENROL,
+        ENROLMENT,
+    )
+
 
 _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
 
 
 @access_pattern(
     "Change some attributes of a title",
-    READ_BEFORE,
-    write_step(
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{TALLY} {KNOWN}",
-        units=f"{REPLACED} + 2 * wcu(tally)",
-    ),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(f"{TALLY} {KNOWN}", units=f"{REPLACED} + 2 * wcu(tally)"),
     consistency="atomic",
 )
 def update_title(catalog: Catalog, kind: Kind, title_id: int, **attributes: Any) -> AnyTitle:
@@ -104,10 +104,7 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
 
 @access_pattern(
     "Change the popularity of a title",
-    READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(units=MOVED_ONCE),
     consistency="atomic",
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
@@ -138,10 +135,7 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
 
 @access_pattern(
     "Change the votes of a title",
-    READ_BEFORE,
-    write_step(f"{TITLE} {AS_READ}", LISTING, MEMBERSHIP, units=MOVED_ONCE),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(units=MOVED_ONCE),
     consistency="atomic",
 )
 def update_votes(
@@ -175,16 +169,7 @@ def update_votes(
 
 @access_pattern(
     "Change the genres of a title",
-    READ_BEFORE,
-    write_step(
-        f"{TITLE} {AS_READ}",
-        LISTING,
-        MEMBERSHIP,
-        f"{TALLY} {KNOWN}",
-        units=f"{REWRITTEN} + 2 * wcu(tally)",
-    ),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(f"{TALLY} {KNOWN}", units=f"{REWRITTEN} + 2 * wcu(tally)"),
     consistency="atomic",
 )
 def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
