@@ -24,7 +24,7 @@ from table_dump import assert_in_step, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.actions import Condition, Plan
+from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.faults.injector import Injection
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.local import start_engine

@@ -82,11 +82,6 @@ def _shard_in(tally: Item) -> Shard:
     return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
 
 
-def read_last_owner(gateway: Gateway, key: TitleKey, shard: Shard) -> TitleKey | None:
-    """Read the owner of the last slot of the title's shard; None if there is none."""
-    return read_owner(gateway, key, shard.total - 1) if shard.total > 0 else None
-
-
 def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
     """Read the owner of a slot of the title's shard; None if the slot is missing or unreadable.
 

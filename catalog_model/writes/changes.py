@@ -32,6 +32,8 @@ from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
 
+_NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
+
 
 def _change(*written: str, units: str) -> tuple[Step, ...]:
     """Declare the steps of a change that also writes these items besides the title's own."""
@@ -41,9 +43,6 @@ def _change(*written: str, units: str) -> tuple[Step, ...]:
         READ_TO_ENROL,
         ENROLMENT,
     )
-
-
-_NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
 
 
 @access_pattern(
