@@ -80,9 +80,9 @@ def stocked() -> OfflineCatalog:
     return offline_catalog([HEAT, UP], items=[foreign])
 
 
-def load(*titles: AnyTitle) -> Write:
+def load(*titles: AnyTitle, write_units: float | None = None) -> Write:
     """Load these titles."""
-    return lambda catalog: ap.load_titles(catalog, titles)
+    return lambda catalog: ap.load_titles(catalog, titles, write_units=write_units)
 
 
 def change(name: str, *values: Any, **named: Any) -> Write:
@@ -104,6 +104,7 @@ WRITES: list[tuple[str, Write, int, int]] = [
     ("update_popularity, enrolled", lambda c: ap.update_popularity(c, *FOREIGN.key, 7.25), 1, 1),
     ("delete_title", change("delete_title"), 0, 0),
     ("load_titles, new", load(ALIEN, movie(62, 878)), 2, 2),
+    ("load_titles, paced", load(ALIEN, movie(62, 878), write_units=1e6), 2, 2),
     ("load_titles, equal", load(HEAT, UP), 2, 4),
     ("load_titles, changed", load(LATER, UP), 2, 5),
 ]

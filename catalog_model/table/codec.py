@@ -154,9 +154,9 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
     try:
         title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
     except MALFORMED as error:
-        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}") from error
+        raise UnknownEntityError(f"this is not a slot of a {kind}: {shown(dict(item))}") from error
     if not 0 < title_id < END_OF_IDS:
-        raise UnknownEntityError(f"this is no slot of a {kind}: {shown(dict(item))}")
+        raise UnknownEntityError(f"this is not a slot of a {kind}: {shown(dict(item))}")
     return TitleKey(kind, title_id)
 
 
@@ -175,7 +175,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
             )  # JSON may hold what DynamoDB's numbers and names cannot
     except MALFORMED as error:
         raise UnknownEntityError(
-            f"this is no copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
+            f"this is not a copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
 
@@ -199,7 +199,7 @@ def decode_current(item: Mapping[str, Any]) -> Movie | TVShow:
     try:
         name = keys.parse_key(*primary_key(item))
         if not isinstance(name, keys.TitleItem):
-            raise UnknownEntityError(f"this is no title: {shown(dict(item))}")
+            raise UnknownEntityError(f"this is not a title: {shown(dict(item))}")
         kind, title_id = name.key
         record = _decode_record(item, kind)
         _check_fields(record, kind)
@@ -296,7 +296,7 @@ def decode_collection(
             case keys.MembershipItem(_, genre_id):
                 genre_ids.append(genre_id)
             case other:
-                raise UnknownEntityError(f"{other} is no part of a title")
+                raise UnknownEntityError(f"{other} is not part of a title")
     if title is None:
         return None
     order = {genre_id: at for at, genre_id in reversed(list(enumerate(title.genre_ids)))}
@@ -315,7 +315,7 @@ def read_count(item: Mapping[str, Any], name: str) -> int:
     """
     value = read_int(item, name)
     if not 0 <= value < END_OF_COUNTS:
-        raise UnknownEntityError(f"{name} is no count but {shown(value)}: {place_of(item)}")
+        raise UnknownEntityError(f"{name} is not a count but {shown(value)}: {place_of(item)}")
     return value
 
 
@@ -394,9 +394,9 @@ def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
         form = parse_json(item[FORM]["S"], JSON)
     except MALFORMED as error:
-        raise ValueError(f"{FORM} is no JSON but {shown(item[FORM])}") from error
+        raise ValueError(f"{FORM} is not JSON but {shown(item[FORM])}") from error
     if not isinstance(form, dict):
-        raise TypeError(f"{FORM} is no JSON object but {shown(form)}")
+        raise TypeError(f"{FORM} is not a JSON object but {shown(form)}")
     return form
 
 

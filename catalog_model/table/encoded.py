@@ -15,10 +15,10 @@ from catalog_model.errors import InvalidTitleError
 from catalog_model.table import codec
 
 VERSION_BITS: Final = 48
-"""The versions of a title count from a random number of this many bits."""
+"""The number of bits of the random version with which a title begins."""
 
 TYPICAL_VERSION: Final = 2**VERSION_BITS - 1
-"""The largest of them, and so as long as nearly all."""
+"""The largest of these versions; most have as many digits."""
 
 
 @dataclass(frozen=True, eq=False)

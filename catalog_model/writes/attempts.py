@@ -82,11 +82,6 @@ def _shard_in(tally: Item) -> Shard:
     return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
 
 
-def read_last_owner(gateway: Gateway, key: TitleKey, shard: Shard) -> TitleKey | None:
-    """Read the owner of the last slot of the title's shard; None if there is none."""
-    return read_owner(gateway, key, shard.total - 1) if shard.total > 0 else None
-
-
 def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
     """Read the owner of a slot of the title's shard; None if the slot is missing or unreadable.
 
@@ -169,8 +164,8 @@ class Attempts(Generic[_T]):
         where = ", ".join(" | ".join(key) for key in self._refused)
         return ConflictError(
             f"{self.key.kind} {self.key.id} was not written: the table is damaged at {where}, "
-            "which contradicts the title or the counts of its shard; no concurrent change did "
-            "that: `catalog-model verify` shows it, `catalog-model repair` mends it"
+            "which contradicts the title or the counts of its shard, and no concurrent change is "
+            "the reason; `catalog-model verify` reports it, `catalog-model repair` repairs it"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Unpack
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import refuse
-from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
     COPIES,
@@ -36,23 +36,26 @@ from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
 
-READ_BEFORE: Final = step("GetItem", TITLE, units="rcu(title)", strong=True)
-
 _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
+
+
+COUNTED: Final = (delete(MEMBERSHIP), update(TALLY, KNOWN))
+"""The additional actions of a change of genres."""
+
+
+def _change(*written: str, units: str) -> tuple[Step, ...]:
+    """Declare a change with these actions, and those on the title and its copies."""
+    return (
+        step("GetItem", TITLE, units="rcu(title)", strong=True),
+        write_step(put(TITLE, AS_READ), *COPIES, *written, units=units),
+        READ_TO_ENROL,
+        ENROLMENT,
+    )
 
 
 @access_pattern(
     "Change some attributes of a title",
-    READ_BEFORE,
-    write_step(
-        put(TITLE, AS_READ),
-        *COPIES,
-        delete(MEMBERSHIP),
-        update(TALLY, KNOWN),
-        units=f"{REPLACED} + 2 * wcu(tally)",
-    ),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(*COUNTED, units=f"{REPLACED} + 2 * wcu(tally)"),
     consistency="atomic",
 )
 def update_title(
@@ -110,10 +113,7 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
 
 @access_pattern(
     "Change the popularity of a title",
-    READ_BEFORE,
-    write_step(put(TITLE, AS_READ), *COPIES, units=MOVED_ONCE),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(units=MOVED_ONCE),
     consistency="atomic",
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
@@ -144,10 +144,7 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
 
 @access_pattern(
     "Change the votes of a title",
-    READ_BEFORE,
-    write_step(put(TITLE, AS_READ), *COPIES, units=MOVED_ONCE),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(units=MOVED_ONCE),
     consistency="atomic",
 )
 def update_votes(
@@ -181,16 +178,7 @@ def update_votes(
 
 @access_pattern(
     "Change the genres of a title",
-    READ_BEFORE,
-    write_step(
-        put(TITLE, AS_READ),
-        *COPIES,
-        delete(MEMBERSHIP),
-        update(TALLY, KNOWN),
-        units=f"{REWRITTEN} + 2 * wcu(tally)",
-    ),
-    READ_TO_ENROL,
-    ENROLMENT,
+    *_change(*COUNTED, units=f"{REWRITTEN} + 2 * wcu(tally)"),
     consistency="atomic",
 )
 def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:

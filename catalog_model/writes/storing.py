@@ -53,7 +53,6 @@ from catalog_model.writes.attempts import (
     Attempts,
     Planned,
     Snapshot,
-    read_last_owner,
     read_owner,
     read_snapshot,
 )
@@ -146,7 +145,7 @@ def write_title(
 ) -> Stored | None:
     """Create or replace a title, and return what was stored before."""
     key = title.title.key
-    expected = Encoded(if_unchanged) if if_unchanged else None
+    expected = None if if_unchanged is None else Encoded(if_unchanged)
 
     def read() -> Snapshot:
         return read_snapshot(catalog.gateway, key, with_shard=True)
@@ -210,10 +209,11 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
 
     def read() -> Snapshot:
         snapshot = read_snapshot(gateway, key, with_shard=True)
-        if not snapshot.is_enrolled:
+        shard = snapshot.shard
+        if not snapshot.is_enrolled or not shard.total:
             return snapshot
-        last = read_last_owner(gateway, key, snapshot.shard)
-        return replace(snapshot, shard=replace(snapshot.shard, last=last))
+        last = read_owner(gateway, key, shard.total - 1)
+        return replace(snapshot, shard=replace(shard, last=last))
 
     def read_damage(snapshot: Snapshot) -> Snapshot:
         slot = _existing(catalog, key, snapshot).slot
