@@ -68,8 +68,9 @@ def update_title(
         title_id: The title's id.
         attributes: At least one attribute of the record with its new value, of any but ``id``;
             one that the model does not know is kept as it is given, and comes last in the record
-            where it is new. ``None`` is stored as null, and no attribute is removed; a field of
-            the model that the record lacks stays away for ``None``.
+            where it is new (pass it in a ``dict[str, Any]``: type checkers refuse its name).
+            ``None`` is stored as null, and no attribute is removed; a field of the model that the
+            record lacks stays away for ``None``.
 
     Returns:
         The title as it now is.
