@@ -1,4 +1,4 @@
-"""Every read: what goes in, and of which type what comes out is."""
+"""Every read: the types of its arguments and of its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog_model import access_patterns as ap
 
 
 def one_title(catalog: Catalog) -> None:
-    """A title is a movie or a show, and `isinstance` tells."""
+    """A title is a movie or a show; `isinstance` narrows it."""
     title = ap.get_title(catalog, "movie", 949, consistent=True)
     assert_type(title, Movie | TVShow)
     if isinstance(title, Movie):
@@ -38,14 +38,14 @@ def one_title(catalog: Catalog) -> None:
 
 
 def many_titles(catalog: Catalog) -> list[str]:
-    """Where a title is missing there is None, so a name needs a look first."""
+    """A missing title is None, which a checker makes the caller handle."""
     found = ap.get_titles(catalog, (TitleKey("movie", number) for number in (1, 2, 3)))
     assert_type(found, list[Movie | TVShow | None])
     return [title.display_name for title in found if title is not None]
 
 
 def with_genres(catalog: Catalog) -> None:
-    """A pair with names."""
+    """A named tuple."""
     both = ap.get_title_with_genres(catalog, "tv", 1433)
     assert_type(both.title, Movie | TVShow)
     title, memberships = both
@@ -55,7 +55,7 @@ def with_genres(catalog: Catalog) -> None:
 
 
 def pages(catalog: Catalog, after: str | None) -> None:
-    """All lists give pages of the same kind."""
+    """All lists return pages of the same type."""
     page = ap.list_titles(catalog, "movie", order="name", descending=False, limit=5, after=after)
     assert_type(page, Page[Movie | TVShow])
     assert_type(page.items, tuple[Movie | TVShow, ...])

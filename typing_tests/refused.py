@@ -1,4 +1,4 @@
-"""What checkers must refuse: each mistake is one that somebody could make."""
+"""Mistakes that type checkers must report: each is one that a user could make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from catalog_model.dynamodb.trace import Request
 
 
 def arguments(catalog: Catalog, text: str) -> None:
-    """Kinds, orders and matches are words of a list; ids are numbers; settings go by name."""
+    """Kinds, orders and matches are literals, ids are numbers, settings are keyword-only."""
     ap.get_title(catalog, "film", 949)  # type: ignore[arg-type]
     ap.get_title(catalog, text, 949)  # type: ignore[arg-type]
     ap.get_title(catalog, "movie", "949")  # type: ignore[arg-type]
@@ -27,7 +27,7 @@ def arguments(catalog: Catalog, text: str) -> None:
 
 
 def titles(movie: Movie, show: TVShow) -> None:
-    """Fields have names and types; the required ones are there; titles are frozen."""
+    """Fields have names and types, some are required, and titles are frozen."""
     Movie(titel="Up", popularity="x")  # type: ignore[call-arg,arg-type]
     Movie(id=7, title="Her", genre_ids=[18], vote_average=7.9, vote_count=12)  # type: ignore[call-arg]
     TVShow(id=7, title="Oz", genre_ids=[18], popularity=7, vote_average=7.9, vote_count=1)  # type: ignore[call-arg]
@@ -50,14 +50,14 @@ def titles(movie: Movie, show: TVShow) -> None:
 
 
 def attributes(catalog: Catalog) -> None:
-    """A change has the names and types of the fields, too, and no id."""
+    """The arguments of a change are the fields, except the id."""
     ap.update_title(catalog, "movie", 949, titel="Heat")  # type: ignore[call-arg]
     ap.update_title(catalog, "movie", 949, popularity="x")  # type: ignore[arg-type]
     ap.update_title(catalog, "movie", 949, id=950)  # type: ignore[call-arg]
 
 
 def results(catalog: Catalog) -> None:
-    """A title may be a show, may be missing, and is frozen; a page is no list."""
+    """A title may be a show, or missing; a page is not a list."""
     ap.get_title(catalog, "movie", 949).title  # type: ignore[union-attr]
     ap.get_titles(catalog, [])[0].display_name  # type: ignore[union-attr]
     ap.list_titles(catalog, "movie")[0]  # type: ignore[index]
