@@ -1,8 +1,8 @@
 """The catalogue's values: movies, shows, genres, memberships and pages, without any database.
 
 A title is an immutable record: the JSON object of the application's files, with the original order
-of keys and types of values. Fields of the model are available as attributes; all other fields are
-kept.
+of keys and types of values. Its class declares the fields of the model, which are its attributes
+and the arguments of its constructor. All other keys are kept in `extra`.
 """
 
 from __future__ import annotations
@@ -193,7 +193,10 @@ class Title:
 
 
 class Movie(Title):
-    """An immutable movie, made by `Movie.from_json` or from keyword arguments.
+    """An immutable movie, made by `Movie.from_json` or from its fields as keyword arguments.
+
+    Fields without a default are required. Type checkers refuse names that are no fields; other keys
+    of a record can be passed as ``**extra``, a ``dict[str, Any]``.
 
     >>> Movie(id=3, title="Up", genre_ids=[16], popularity=7.0, vote_average=7.9, vote_count=12)
     <Movie 3 'Up'>
@@ -236,7 +239,7 @@ class Movie(Title):
 
 
 class TVShow(Title):
-    """An immutable TV show, made by `TVShow.from_json` or from keyword arguments.
+    """An immutable TV show, made by `TVShow.from_json` or from its fields, as a `Movie` is.
 
     >>> TVShow(id=3, name="Oz", genre_ids=[18], popularity=7.0, vote_average=8.0, vote_count=12)
     <TVShow 3 'Oz'>

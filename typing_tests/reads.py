@@ -45,7 +45,7 @@ def many_titles(catalog: Catalog) -> list[str]:
 
 
 def with_genres(catalog: Catalog) -> None:
-    """A pair with names."""
+    """A named tuple."""
     both = ap.get_title_with_genres(catalog, "tv", 1433)
     assert_type(both.title, Movie | TVShow)
     title, memberships = both

@@ -27,7 +27,7 @@ def arguments(catalog: Catalog, text: str) -> None:
 
 
 def titles(movie: Movie, show: TVShow) -> None:
-    """Fields have names and types; the required ones are there; titles are frozen."""
+    """Fields have names and types, some are required, and titles are frozen."""
     Movie(titel="Up", popularity="x")  # type: ignore[call-arg,arg-type]
     Movie(id=7, title="Her", genre_ids=[18], vote_average=7.9, vote_count=12)  # type: ignore[call-arg]
     TVShow(id=7, title="Oz", genre_ids=[18], popularity=7, vote_average=7.9, vote_count=1)  # type: ignore[call-arg]
@@ -50,7 +50,7 @@ def titles(movie: Movie, show: TVShow) -> None:
 
 
 def attributes(catalog: Catalog) -> None:
-    """A change has the names and types of the fields, too, and no id."""
+    """The arguments of a change are the fields, except the id."""
     ap.update_title(catalog, "movie", 949, titel="Heat")  # type: ignore[call-arg]
     ap.update_title(catalog, "movie", 949, popularity="x")  # type: ignore[arg-type]
     ap.update_title(catalog, "movie", 949, id=950)  # type: ignore[call-arg]

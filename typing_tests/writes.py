@@ -13,7 +13,7 @@ from catalog_model import access_patterns as ap
 
 
 def put(catalog: Catalog) -> None:
-    """The class of a title stays through `from_json` and `replace`."""
+    """`from_json` and `replace` return the class that they are called on."""
     movie = Movie.from_json({"id": 7, "title": "Her", "genre_ids": [18]})
     assert_type(movie, Movie)
     assert_type(movie.replace(popularity=9.5), Movie)
@@ -51,12 +51,12 @@ def make() -> None:
 
 
 def change_either(title: Movie | TVShow) -> Movie | TVShow:
-    """Fields that both kinds have can be read and changed without a look at the kind."""
+    """The fields that both kinds have can be read and changed without narrowing."""
     return title.replace(popularity=title.popularity + 1, genre_ids=sorted(title.genre_ids))
 
 
 def change(catalog: Catalog) -> None:
-    """Whole numbers do where floats are asked for."""
+    """A whole number is accepted as a float."""
     ap.update_popularity(catalog, "movie", 949, 99.5)
     ap.update_popularity(catalog, "movie", 949, 99)
     ap.update_votes(catalog, "tv", 1433, vote_average=7.1, vote_count=2016)
@@ -68,13 +68,13 @@ def change(catalog: Catalog) -> None:
 
 
 def read_records(path: Path) -> Iterator[Movie]:
-    """Titles of one class do where titles of both are asked for."""
+    """Titles of one class are accepted as titles of either."""
     for record in json.loads(path.read_text(encoding="utf-8")).values():
         yield Movie.from_json(record)
 
 
 def load(catalog: Catalog, shows: Iterable[TVShow]) -> None:
-    """A load reports."""
+    """A load returns a report."""
     report = ap.load_titles(catalog, read_records(Path("data_movies.json")))
     assert_type(report, LoadReport)
     assert_type(report.created, int)
@@ -85,5 +85,5 @@ def load(catalog: Catalog, shows: Iterable[TVShow]) -> None:
 
 
 def show_progress(done: int) -> None:
-    """Print how far a load is."""
+    """Print the progress of a load."""
     print(f"{done:,} titles")

@@ -50,7 +50,8 @@ def check_record(
         elif field.required:
             raise InvalidTitleError(f"a {kind} record needs {name!r}: {shown(dict(record))}")
     for name, value in record.items():
-        _check_name(name)
+        if name not in fields:
+            _check_name(name)
         _check_value(name, value, 1)
 
 

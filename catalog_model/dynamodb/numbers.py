@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from catalog_model.checks import refuse
 from catalog_model.checks.plain import plain, plain_float
 from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
+
+_USUAL: Final = frozenset({int, float})
+"""Below 1E38 these have at most 38 digits."""
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
@@ -44,7 +47,7 @@ def number_problem(value: Any) -> str:
     is_decimal = isinstance(value, Decimal)
     if not (value.is_finite() if is_decimal else isinstance(value, int) or math.isfinite(value)):
         return "a finite number"
-    if not value:
+    if not value or (type(value) in _USUAL and 1e-100 < abs(value) < 1e38):  # noqa: PLR2004
         return ""
     if isinstance(value, int) and abs(value) >= 10 ** (MAX_EXPONENT + 1):
         return "a number of a magnitude from 1E-130 to 9.99E+125"

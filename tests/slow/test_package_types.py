@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,17 +68,30 @@ def test_it_is_the_installed_wheel_that_they_look_at(consumer: Path) -> None:
         marker.with_suffix(".away").rename(marker)
 
 
+MISTAKES = (
+    'get_title(catalog, "film", 949)',
+    'update_title(catalog, "movie", 949, popularity="x")',
+    'Movie(titel="Up", popularity="x")',
+    'movie.replace(titel="Up")',
+    'movie.replace(popularity="x")',
+    "movie.popularity = 9.5",
+)
+
+
 @pytest.mark.parametrize("check", [_mypy, _pyright])
-def test_a_mistake_is_found(consumer: Path, check: object) -> None:
-    """A call with a wrong kind, without its ``type: ignore``."""
+def test_a_mistake_is_found(consumer: Path, check: Callable[[Path], str]) -> None:
+    """A wrong kind, name or type, without its ``type: ignore``."""
     wrong = consumer / "wrong.py"
-    wrong.write_text(
-        "from catalog_model import Catalog\n"
-        "from catalog_model.access_patterns import get_title\n"
-        'get_title(Catalog("t"), "film", 949)\n',
-        encoding="utf-8",
+    lines = (
+        "from catalog_model import Catalog, Movie",
+        "from catalog_model.access_patterns import get_title, update_title",
+        'catalog, movie = Catalog("t"), Movie.from_json({})',
+        *MISTAKES,
     )
+    wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
-        assert "wrong.py:3" in check(consumer)  # type: ignore[operator]
+        found = check(consumer)
+        for number, line in enumerate(lines, start=1):
+            assert (f"wrong.py:{number}:" in found) == (line in MISTAKES), line
     finally:
         wrong.unlink()
