@@ -8,8 +8,10 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader, Loader
 from engines import (
     Engine,
     engines_of,
@@ -102,6 +104,23 @@ def _aws_environment() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Each session of botocore parses its own files anew: most of what a client takes."""
+    load, found = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_once(loader: JSONFileLoader, path: str) -> Any:
+        if not path.startswith(Loader.BUILTIN_DATA_PATH):
+            return load(loader, path)
+        if path not in found:
+            found[path] = load(loader, path)
+        return found[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_once)
         yield
 
 

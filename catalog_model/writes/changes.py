@@ -73,7 +73,7 @@ def update_title(
         kind: ``"movie"`` or ``"tv"``.
         title_id: The title's id.
         attributes: At least one attribute of the record, except ``id``, with its new value. An
-            attribute unknown to the model is stored as passed (pass it in a ``dict[str, Any]``: type
+            attribute unknown to the model is stored as passed (in a ``dict[str, Any]``: type
             checkers refuse its name); a new one comes last in the record.
             ``None`` is stored as null, never as a removal; for a field of the model that is missing
             in the record, ``None`` leaves it missing.
