@@ -37,15 +37,16 @@ test: $(VENV)/.dev engine  ## run the tests that take minutes (CATALOG_DATA= run
 	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(BIN)/python -m $(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev engine
-	@$(BIN)/python -m $(PYTEST)
+	@$(BIN)/python -m $(PYTEST) -m "not soak"
 
 oldest: $(VENV)/.dev engine  ## run the tests on the oldest dependencies that are allowed, in an environment of its own
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
 	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
-	@$(OLDEST)/bin/python -m $(PYTEST)
+	@$(OLDEST)/bin/python -m $(PYTEST) -m "not soak"
 
 soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
+	@$(BIN)/python -m $(PYTEST) -m soak
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
 check: lint types imports docs test-all  ## everything that CI checks, all tests among it
