@@ -57,10 +57,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what lies in `tests/slow`, and tests on an engine that is not their first."""
+    """Mark as slow what lies in `tests/slow`, and tests on engines that are not their first.
+
+    Those on their third are left to `make soak`: a strict engine and a quick one have had them.
+    """
     for item in items:
-        if item.path.is_relative_to(SLOW) or _is_on_another_engine(item):
+        engines_before = _engines_before(item)
+        if engines_before or item.path.is_relative_to(SLOW):
             item.add_marker("slow")
+        if engines_before > 1:
+            item.add_marker("soak")
 
 
 def pytest_collection_finish() -> None:
@@ -75,13 +81,18 @@ def _is_in_memory(item: pytest.Item) -> bool:
     return marker is not None and marker.args != (False,)
 
 
-def _is_on_another_engine(item: pytest.Item) -> bool:
+def _engines_before(item: pytest.Item) -> int:
+    """Return on how many other engines a test is run first."""
     if not isinstance(item, pytest.Function) or item.get_closest_marker("every_engine"):
-        return False
+        return 0
     chosen = item.callspec.params if hasattr(item, "callspec") else {}
-    first = {"engine_kind": engines_of(in_memory=_is_in_memory(item))[0]}
-    other = [name for name in ENGINE_KINDS if name in chosen]
-    return any(chosen[name] != first.get(name, engines_of(in_memory=False)[0]) for name in other)
+    own, usual = engines_of(in_memory=_is_in_memory(item)), engines_of(in_memory=False)
+    places = [
+        (own if kind == "engine_kind" else usual).index(chosen[kind])
+        for kind in ENGINE_KINDS
+        if chosen.get(kind) in usual
+    ]
+    return max(places, default=0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,11 @@ def scaled(number: int) -> int:
     return max(1, number * settings().max_examples // USUAL)
 
 
+def is_quick() -> bool:
+    """Return whether less is tried than usual."""
+    return settings().max_examples < USUAL
+
+
 def some_of(values: Sequence[T], turn: int = 0) -> Sequence[T]:
     """Return all values, or a third of them for the profile ``quick``: each turn another third."""
     parts = max(1, USUAL // settings().max_examples)

@@ -92,8 +92,7 @@ def check_endpoint(url: str, name: str = "endpoint_url") -> None:
 
     >>> check_endpoint("http://127.0.0.1:abc")
     Traceback (most recent call last):
-    catalog_model.errors.ConfigurationError: endpoint_url must be a URL such as \
-    http://127.0.0.1:8000, not 'http://127.0.0.1:abc'
+    catalog_model.errors.ConfigurationError: endpoint_url must be a URL ... not 'http://127.0.0.1:abc'
     """
     if not _is_endpoint(url):
         raise ConfigurationError(f"{name} must be {_ENDPOINT}, not {shown(url)}")
