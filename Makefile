@@ -50,12 +50,8 @@ oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependenci
 	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
 	@$(OLDEST)/bin/python -m $(PYTEST) -m "not soak"
 
-<<<<<<< HEAD
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
-=======
-soak: $(VENV)/.dev engine  ## hold the laws against faults, callers that meet, and kills; long (OPERATIONS=, SEED=)
 	@$(BIN)/python -m $(PYTEST) -m soak
->>>>>>> part-loop
 	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
 check: lint types imports docs test-all  ## run all checks of CI, all tests included
