@@ -167,7 +167,7 @@ def test_what_the_guide_names_exists() -> None:
     targets += re.findall(r"`(?:\S+=\S+ )?make (\w+)`", GUIDE)
     assert set(targets) <= set(re.findall(r"^(\w+):.*##", MAKEFILE, re.MULTILINE))
     for name in re.findall(r"`(test_\w+\*?|\w+\.py)`", GUIDE):
-        assert list((ROOT / "tests").glob(f"{name.removesuffix('.py')}.py")), name
+        assert list((ROOT / "tests").rglob(f"{name.removesuffix('.py')}.py")), name
     for target in re.findall(r"\]\(([^)#]+)", GUIDE):
         assert (ROOT / target).exists(), target
 
