@@ -181,7 +181,7 @@ def explored(start: Table, *writers: Writer) -> Explored:
         try:
             there = assert_whole(table)
         except AssertionError as error:
-            seen.problems.append(f"out of step: {error}")
+            seen.problems.append(f"inconsistent: {error}")
             continue
         if (_texts(there), results) not in allowed:
             seen.problems.append(f"no order of them gives {results} and {_texts(there)}")
