@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto.core.serialize import ResponseSerializer
 
 from catalog_model.dynamodb.engines import moto_answers, moto_server
-from catalog_model.dynamodb.engines.moto_patches import hasten
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 
 TABLE = {"TableName": "answers"}
 KEY = {"PK": {"S": "key"}}
@@ -56,7 +56,7 @@ def ask(operation: str, **request: Any) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _table() -> Iterator[None]:
-    hasten()
+    accelerate()
     ask(
         "CreateTable",
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],

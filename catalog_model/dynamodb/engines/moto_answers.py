@@ -16,7 +16,7 @@ from moto.core.utils import method_names_from_class
 _get_value_slowly: Final = ResponseSerializer.get_value
 
 
-def hasten_answers() -> None:
+def accelerate_answers() -> None:
     """Accelerate moto's answers in this process."""
     setattr(ResponseSerializer, "get_value", _get_value)  # noqa: B010  # installed as a method
     vars(responses)["method_names_from_class"] = cache(method_names_from_class)

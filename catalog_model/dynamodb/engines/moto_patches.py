@@ -18,8 +18,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
-from catalog_model.dynamodb.engines.moto_answers import hasten_answers
-from catalog_model.dynamodb.engines.moto_queries import hasten_queries
+from catalog_model.dynamodb.engines.moto_answers import accelerate_answers
+from catalog_model.dynamodb.engines.moto_queries import accelerate_queries
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 _one_transaction: Final = threading.Lock()
@@ -42,12 +42,12 @@ class _SetAside:
             items[self.range_key] = self.item
 
 
-def hasten() -> None:
+def accelerate() -> None:
     """Accelerate moto's transactions and queries in this process, if requests are sequential."""
     setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # installed as a method
     setattr(Table, "all_items", _all_items)  # noqa: B010  # installed as a method
-    hasten_queries()
-    hasten_answers()
+    accelerate_queries()
+    accelerate_answers()
 
 
 def _all_items(table: Table) -> list[Item]:

@@ -18,7 +18,7 @@ _INDEX: Final = 6
 """The position of the index among moto's arguments after the partition key."""
 
 
-def hasten_queries() -> None:
+def accelerate_queries() -> None:
     """Accelerate moto's queries in this process."""
     setattr(Table, "query", _query)  # noqa: B010  # installed as a method
 

@@ -27,7 +27,7 @@ from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.engines.keeper import RefusedError
-from catalog_model.dynamodb.engines.moto_patches import hasten
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 
 _SERVICES: Final = {
     "DynamoDB_20120810": DynamoHandler,
@@ -124,7 +124,7 @@ async def _serve_until(ended: asyncio.Event, host: str, port: int) -> None:
 
 async def serve(host: str, port: int) -> None:
     """Run moto until stdin ends, which happens when the parent process ends."""
-    hasten()
+    accelerate()
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def await_end() -> None:
