@@ -141,7 +141,7 @@ def _moto() -> Iterator[None]:
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
         from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
 
-        from catalog_model.dynamodb.engines.moto_patches import hasten  # noqa: PLC0415
+        from catalog_model.dynamodb.engines.moto_patches import accelerate  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
             f"moto is not installed ({error.name} is missing): pip install 'catalog-model[local]'"
@@ -153,7 +153,7 @@ def _moto() -> Iterator[None]:
             return answer(*args, **kwargs)
 
     with mock_aws(), patch.object(DynamoDBBackend, "transact_write_items"):
-        hasten()
+        accelerate()
         with patch.object(BotocoreStubber, "__call__", locked):
             yield
 

@@ -14,6 +14,7 @@ import tokenize
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -105,6 +106,8 @@ class Rules:
 
     def findings(self, path: str, prose: str) -> Iterator[Finding]:
         """Find the listed phrases in the prose of a file, without regard to exceptions."""
+        if not _any_of(self.substitutions).search(prose):
+            return
         for substitution in self.substitutions:
             for found in substitution.pattern.finditer(prose):
                 line = prose.count("\n", 0, found.start()) + 1
@@ -116,6 +119,15 @@ class Rules:
             if (each["path"], each["phrase"]) == (finding.path, finding.phrase):
                 return each
         return None
+
+
+@cache
+def _any_of(substitutions: tuple[Substitution, ...]) -> re.Pattern[str]:
+    """Return a pattern for any of the phrases: one search of a file instead of one for each."""
+    patterns = [each.pattern.pattern for each in substitutions]
+    at_words = "|".join(each.removeprefix(r"\b") for each in patterns if each.startswith(r"\b"))
+    others = [each for each in patterns if not each.startswith(r"\b")]
+    return re.compile("|".join([rf"\b(?:{at_words})", *others]), re.IGNORECASE)
 
 
 def _substitutions(rules: Mapping[str, Mapping[str, str]]) -> Iterator[Substitution]:

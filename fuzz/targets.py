@@ -124,7 +124,7 @@ def fuzz_files(data: bytes) -> None:
 
 
 def _explained(error: str, expected: str | None) -> None:
-    """Hold that a document is refused for what `json` refuses, or the package besides."""
+    """Check that a document is rejected only for an error of `json`, or one of the package."""
     error.encode()
     assert expected is None or "occurs twice" in error or "nested too deeply" in error
 

@@ -27,7 +27,7 @@ from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import SHARDS
 
 WITNESSES: Final = range(1, SHARDS + 1)
-SPOILT_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
+DAMAGED_IDS: Final = range(SHARDS + 1, 2 * SHARDS + 1)
 GENRES: Final = (28, 18)
 UNTRUE: Final = ("at every attempt", "created or deleted")
 """Reasons that only a race can have; there is none here."""
@@ -47,7 +47,7 @@ def base(kind: Kind) -> dict[ItemKey, Item]:
     """Return an intact table with a title to damage and a witness in each shard."""
     catalog = MemoryCatalog()
     early, late = WITNESSES[: SHARDS // 2], WITNESSES[SHARDS // 2 :]
-    for ids in (early, SPOILT_IDS, late):  # half of the damaged titles get slot 0
+    for ids in (early, DAMAGED_IDS, late):  # half of the damaged titles get slot 0
         ap.load_titles(catalog, [title_of(kind, title_id) for title_id in ids])
     return dump(catalog)
 
@@ -71,7 +71,7 @@ Case = tuple[TitleKey, Mutant]
 @cache
 def cases(kind: Kind, what: str) -> tuple[Case, ...]:
     """Yield every mutant of one type of item, cycling through the titles of all shards."""
-    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
+    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in DAMAGED_IDS]
     changes = dict.fromkeys(change for mutants in by_title for change in mutants)
     turns = [by_title[at % SHARDS] for at in range(len(changes))]
     at_hand = zip(changes, turns, strict=True)
@@ -80,7 +80,7 @@ def cases(kind: Kind, what: str) -> tuple[Case, ...]:
 
 def cases_of_all(kind: Kind, what: str, attribute: str) -> list[Case]:
     """Yield every mutant of one attribute, for each title."""
-    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in SPOILT_IDS]
+    by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in DAMAGED_IDS]
     return [c for mutants in by_title for c in mutants.values() if c[1].attribute == attribute]
 
 
@@ -107,7 +107,7 @@ def concerns(finding: Finding, key: TitleKey) -> bool:
     return finding.title == key or finding.key in shared
 
 
-class Spoilt:
+class Damaged:
     """A table with some mutants, in which a membership of a witness is missing."""
 
     def __init__(self, kind: Kind, some: Iterable[Case]) -> None:
@@ -133,26 +133,28 @@ class Spoilt:
 
 def check(kind: Kind, some: Iterable[Case]) -> None:
     """The law: what is found, repaired and left, and that nothing else changes."""
-    spoilt = Spoilt(kind, some)
-    report = verify(spoilt.catalog)
-    check_findings(spoilt, report.findings)
-    dry = repair(spoilt.catalog, report, dry_run=True)
-    assert dump(spoilt.catalog) == spoilt.before
-    repaired = repair(spoilt.catalog, report)
+    damaged = Damaged(kind, some)
+    report = verify(damaged.catalog)
+    check_findings(damaged, report.findings)
+    dry = repair(damaged.catalog, report, dry_run=True)
+    assert dump(damaged.catalog) == damaged.before
+    repaired = repair(damaged.catalog, report)
     assert (dry.actions, dry.left) == (repaired.actions, repaired.left)
-    after = dump(spoilt.catalog)
-    found = verify(spoilt.catalog)
-    check_repaired(spoilt, after, found.findings, repaired.left)
-    assert repair(spoilt.catalog, found).actions == []
-    assert dump(spoilt.catalog) == after
+    after = dump(damaged.catalog)
+    found = verify(damaged.catalog)
+    check_repaired(damaged, after, found.findings, repaired.left)
+    assert repair(damaged.catalog, found).actions == []
+    assert dump(damaged.catalog) == after
 
 
-def check_findings(spoilt: Spoilt, findings: Iterable[Finding]) -> None:
+def check_findings(damaged: Damaged, findings: Iterable[Finding]) -> None:
     """Each finding is about a mutant or the missing membership; an unreadable title has one."""
-    others = [f for f in findings if not any(concerns(f, key) for key, _ in spoilt.cases)]
-    assert [(each.problem, each.key) for each in others] == [("membership missing", spoilt.missing)]
-    unreadable = dict(spoilt.unreadable())
-    for key, mutant in spoilt.cases:
+    others = [f for f in findings if not any(concerns(f, key) for key, _ in damaged.cases)]
+    assert [(each.problem, each.key) for each in others] == [
+        ("membership missing", damaged.missing)
+    ]
+    unreadable = dict(damaged.unreadable())
+    for key, mutant in damaged.cases:
         own = [f for f in findings if concerns(f, key)]
         named = [f.key for f in own if f.problem == "unreadable item"]
         if key in unreadable:
@@ -163,7 +165,7 @@ def check_findings(spoilt: Spoilt, findings: Iterable[Finding]) -> None:
 
 
 def check_repaired(
-    spoilt: Spoilt,
+    damaged: Damaged,
     table: Table,
     found: Iterable[Finding],
     left: Iterable[tuple[Finding, str]],
@@ -171,12 +173,12 @@ def check_repaired(
     """Left items are still found, with valid reasons; all others are complete."""
     assert {(f.problem, f.key) for f, _ in left} == {(f.problem, f.key) for f in found}
     assert all(reason and not any(map(reason.count, UNTRUE)) for _, reason in left)
-    original = base(spoilt.kind)
+    original = base(damaged.kind)
     for witness in WITNESSES:
-        pk = keys.title_pk(TitleKey(spoilt.kind, witness))
+        pk = keys.title_pk(TitleKey(damaged.kind, witness))
         assert of_partition(pk, table) == of_partition(pk, original)
-    for key, mutant in spoilt.unreadable():
-        assert region(key, table) == region(key, spoilt.before), mutant
+    for key, mutant in damaged.unreadable():
+        assert region(key, table) == region(key, damaged.before), mutant
     older = {key for key, item in table.items() if evolution.is_outdated(item)}
     assert_complete(without_shards({f.key for f in found} | older, table))
 

@@ -120,7 +120,7 @@ def _aws_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
-    """Each session of botocore parses its own files anew: most of what a client takes."""
+    """Parse botocore's files once, not for each session; this is most of the time for a client."""
     load, found = JSONFileLoader.load_file, dict[str, Any]()
 
     def load_once(loader: JSONFileLoader, path: str) -> Any:

@@ -26,7 +26,7 @@ from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import local
 from catalog_model.dynamodb.engines.local import EngineChoice
-from catalog_model.dynamodb.engines.moto_patches import hasten
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.local import Engine as LocalEngine
@@ -72,7 +72,7 @@ class Engine:
 def running_engine(name: str) -> Iterator[Engine]:
     """Run an engine; its tables exist as long as it runs."""
     if name == "moto":
-        hasten()
+        accelerate()
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
         return

@@ -1,4 +1,4 @@
-"""Fills tables with what a load would write, as items: no test of these tables is about loading."""
+"""Fills tables with the items that a load would write, for tests that are not about loading."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from catalog_model.dynamodb.typed_json import Item
 from catalog_model.operations import create_table
 
 MOST = 25
-"""What a BatchWriteItem takes."""
+"""The maximum number of writes of a BatchWriteItem."""
 
 
 def fill(catalog: Catalog, titles: Iterable[Movie | TVShow]) -> None:
-    """Put titles with everything derived from them into an empty table."""
+    """Put titles with all items derived from them into an empty table."""
     items = _items_of(tuple(titles))
     client: Any = catalog.client
     for start in range(0, len(items), MOST):
@@ -29,7 +29,7 @@ def fill(catalog: Catalog, titles: Iterable[Movie | TVShow]) -> None:
 
 @lru_cache(8)
 def _items_of(titles: tuple[Movie | TVShow, ...]) -> list[Item]:
-    """Load titles into a table in memory, and return its items."""
+    """Load titles into an in-memory table, and return its items."""
     client: Any = MemoryClient()
     catalog = Catalog("filled", client=client)
     create_table(catalog)

@@ -56,7 +56,7 @@ VALUES: Final[tuple[Typed, ...]] = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """An item with one attribute changed; ``value`` is None if the attribute is removed."""
+    """An item with one attribute changed, or removed if ``value`` is `None`."""
 
     name: ItemName
     attribute: str

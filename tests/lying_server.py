@@ -88,7 +88,7 @@ def read_request(connection: socket.socket) -> bool:
     return True
 
 
-def saying(*sent: bytes) -> Act:
+def sending(*sent: bytes) -> Act:
     """Send one of these to each request, the last one to all others, and close the connection."""
 
     def act(connection: socket.socket, number: int) -> None:

@@ -1,9 +1,9 @@
-"""An engine in this process's memory: tables behind what a gateway and tests call of a client.
+"""An in-memory engine: tables behind the client methods that a gateway and tests call.
 
-It answers requests, not plans: expressions are read as DynamoDB reads them, as far as this package
-writes any. Reads are those of the offline table. It is lenient, and knows no throttling, no lag of
-indexes and no capacity of writes, so it is for laws of what is found, of which it can check very
-many. `test_memory_engine` compares it with the others.
+It answers requests, not plans: it parses this package's expressions like DynamoDB. Its reads are
+those of the offline table. It is lenient, without throttling, lag of indexes or the capacity of
+writes, so it is for laws about results, of which it can check very many. `test_memory_engine`
+compares it with the other engines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from catalog_model.table.indexes import SCHEMA
 
 Holds = Callable[[Item, Mapping[str, str], Mapping[str, Any]], bool]
 Sought = Callable[[Any, Any], bool]
-"""Compares what an item has with a value; both are what stands in typed JSON."""
+"""Compares an attribute with a value, both in typed JSON."""
 
 OPERATORS: Final[Mapping[str, Sought]] = {
     "=": lambda found, wanted: bool(found == wanted),
@@ -39,10 +39,10 @@ OPERATORS: Final[Mapping[str, Sought]] = {
 
 
 class MemoryTable(OfflineClient):
-    """One table: besides what an offline table answers, Scan and writes by expressions."""
+    """One table: an offline table that also supports Scan and writes with expressions."""
 
     def scan(self, **request: Any) -> dict[str, Any]:
-        """Answer a Scan of one segment; a page ends at its limit alone."""
+        """Answer a Scan of one segment; pages end only at the limit."""
         segments, segment = request.get("TotalSegments", 1), request.get("Segment", 0)
         start, limit = request.get("ExclusiveStartKey"), request.get("Limit")
         with self._lock:
@@ -58,7 +58,7 @@ class MemoryTable(OfflineClient):
         """Carry out all requests or none.
 
         Raises:
-            ClientError: If a condition did not hold.
+            ClientError: If a condition failed.
         """
         listed = [(verb, _key_of(request), request) for verb, request in requests]
         if len({key for _, key, _ in listed}) < len(listed):
@@ -77,7 +77,7 @@ class MemoryTable(OfflineClient):
 
 
 class MemoryClient:
-    """Tables by their names, as boto3's client has them; hooks are called as by its events."""
+    """Tables by name, in the form of boto3's client; hooks are called as by its events."""
 
     def __init__(self) -> None:
         events = HierarchicalEmitter()
@@ -87,7 +87,7 @@ class MemoryClient:
         self._tables: dict[str, tuple[dict[str, Any], MemoryTable]] = {}
 
     def _make_api_call(self, operation: str, request: dict[str, Any]) -> Any:
-        """Answer a request, also one of PynamoDB's connection."""
+        """Answer a request, including those of PynamoDB's connection."""
         events, model = self.meta.events, SimpleNamespace(name=operation)
         events.emit(f"provide-client-params.dynamodb.{operation}", params=request, model=model)
         events.emit(f"before-call.dynamodb.{operation}", params=request, model=model)
@@ -183,7 +183,7 @@ class MemoryClient:
 
 
 def failed(code: str, message: str, **more: Any) -> ClientError:
-    """Make an error as botocore raises it."""
+    """Return an error in the form in which botocore raises it."""
     response: Any = {"Error": {"Code": code, "Message": message}, **more}
     return ClientError(response, "Memory")
 
@@ -246,7 +246,7 @@ def _condition(expression: str) -> Holds:
 
 
 def _any_of(tokens: list[str]) -> Holds:
-    """Read conditions with OR between them, which binds less than AND."""
+    """Parse conditions joined by OR, which has a lower precedence than AND."""
     parts = [_all_of(tokens)]
     while tokens[:1] == ["OR"]:
         tokens.pop(0)

@@ -1,4 +1,4 @@
-"""Open files of JSON: in memory, and one that never ends."""
+"""Open JSON files: in memory, and an endless one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from catalog_model.files.reader import read_title
 
 
 def opened(data: bytes, source: str = "x") -> JSONInput:
-    """Return bytes as an open file of that name."""
+    """Return bytes as an open file with this name."""
     return JSONInput(io.BytesIO(data), source)
 
 
 def parse_title(data: bytes, kind: Kind, source: str) -> Movie | TVShow:
-    """Read one record by itself."""
+    """Read a single record."""
     return read_title(opened(data, source), kind)
 
 
 class Endless:
-    """Begins somehow and goes on so forever; counts the bytes that were read of it."""
+    """An endless file with a given beginning; counts the bytes that were read."""
 
     def __init__(self, begin: bytes, more: bytes) -> None:
         self._rest = begin
@@ -30,11 +30,11 @@ class Endless:
         self.given = 0
 
     def file(self) -> IO[bytes]:
-        """Return itself, as the file that it is to its readers."""
+        """The file for its readers, which is this object."""
         return cast("IO[bytes]", cast("Any", self))
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes."""
+        """Return the given number of bytes."""
         while len(self._rest) < size:
             self._rest += self._more * (size // len(self._more) + 1)
         data, self._rest = self._rest[:size], self._rest[size:]
@@ -42,6 +42,6 @@ class Endless:
         return data
 
     def readline(self, size: int) -> bytes:
-        """Return the rest of a line, or so many bytes of it."""
+        """Return the rest of a line, or the given number of its bytes."""
         end = (self._rest + self._more).find(b"\n") + 1
         return self.read(min(end, size) if end else size)

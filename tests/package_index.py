@@ -140,10 +140,10 @@ class Shell:
             "UV_PYTHON": str(self.python),
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        (self.home / ".netrc").write_text(self.said(block("netrc")), encoding="utf-8")
+        (self.home / ".netrc").write_text(self.with_index(block("netrc")), encoding="utf-8")
         (self.home / ".netrc").chmod(0o600)
 
-    def said(self, text: str) -> str:
+    def with_index(self, text: str) -> str:
         """Replace the index on the page by this one."""
         return text.replace(f"https://{HOST}", self.url).replace(HOST, "127.0.0.1")
 
@@ -158,7 +158,7 @@ class Shell:
     ) -> subprocess.CompletedProcess[str]:
         """Run commands that may fail."""
         return subprocess.run(
-            ["/bin/sh", "-e", "-c", self.said(script)],
+            ["/bin/sh", "-e", "-c", self.with_index(script)],
             cwd=cwd or self.home,
             env={**self.variables, **more},
             capture_output=True,

@@ -1,4 +1,4 @@
-"""How often a law is tried: numbers that are meant for the default profile, and follow the others.
+"""The number of examples of a law: given for the default profile, and scaled to the others.
 
 `make test` has the profile ``quick``, `make check` the default; HYPOTHESIS_PROFILE names another.
 """
@@ -13,7 +13,7 @@ from hypothesis import settings
 T = TypeVar("T")
 
 USUAL: Final = 100
-"""Hypothesis's own number of examples, which the default profile keeps."""
+"""Hypothesis's own number of examples, used by the default profile."""
 
 
 def scaled(number: int) -> int:
@@ -27,6 +27,6 @@ def is_quick() -> bool:
 
 
 def some_of(values: Sequence[T], turn: int = 0) -> Sequence[T]:
-    """Return all values, or a third of them for the profile ``quick``: each turn another third."""
+    """Return all values, or a third of them in the profile ``quick``, a different one each time."""
     parts = max(1, USUAL // settings().max_examples)
     return values[turn % parts :: parts]

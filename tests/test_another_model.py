@@ -1,6 +1,7 @@
 """`catalog_model.dynamodb` serves any single table: here customers and their orders.
 
-Nothing here knows the catalogue: test_rooms_alone runs this module without the rest of the package.
+Nothing here depends on the catalogue: test_rooms_alone runs this module without the rest of the
+package.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def key(customer: str, number_of: int) -> ItemKey:
 
 
 def test_items_are_found_by_their_keys(orders: Gateway) -> None:
-    """One by one, in batches, by partition and range, backwards."""
+    """One by one, in batches, by partition and range, in reverse."""
     assert orders.get(key("ann", 3)) == order("ann", 3)
     assert orders.get(key("ann", 4)) is None
     found = orders.batch_get([key("bob", 1), key("bob", 2)])
@@ -64,7 +65,7 @@ def test_items_are_found_by_their_keys(orders: Gateway) -> None:
 
 
 def test_an_index_is_sparse_and_holds_what_it_projects(orders: Gateway) -> None:
-    """In the order of its own sort key, and without the attributes that were not named."""
+    """In the order of its sort key, and without attributes that are not projected."""
     found = orders.query("ann", EVERYTHING, index="by_day")
     assert [item["SK"]["S"] for item in found] == ["ORDER#2", "ORDER#1"]
     entry = ORDERS.entry(order("ann", 1, "2024-05-03"), "by_day")
@@ -74,7 +75,7 @@ def test_an_index_is_sparse_and_holds_what_it_projects(orders: Gateway) -> None:
 
 
 def test_a_transaction_writes_all_or_nothing(orders: Gateway) -> None:
-    """Where one condition does not hold, nothing is written."""
+    """If one condition fails, nothing is written."""
     new = Put(order("ann", 4), Absent())
     with pytest.raises(LostRaceError):
         orders.transact((new, Delete(key("ann", 1), Equals("total", 99))))
@@ -99,7 +100,7 @@ def test_a_transaction_names_each_item_once(orders: Gateway) -> None:
 
 
 def test_an_item_of_a_newer_version_is_not_overwritten(orders: Gateway) -> None:
-    """It is told from a lost race, which another attempt could win."""
+    """It is distinguished from a lost race, which a retry could win."""
     orders.transact((Put(order("eve", 1, v=number(2)), NotNewer()),))
     orders.transact((Put(order("eve", 1, v=number(3)), NotNewer()),))
     with pytest.raises(SchemaMismatchError, match="version 3"):
@@ -118,7 +119,7 @@ def test_what_is_charged_is_predicted(orders: Gateway, requests: list[Request]) 
 
 
 def test_the_declaration_is_what_a_table_of_this_schema_describes() -> None:
-    """Keys, types and indexes, as PynamoDB takes them and as DescribeTable shows them."""
+    """Keys, types and indexes, in PynamoDB's form and in that of DescribeTable."""
     assert description_of(ORDERS.declaration()) == {
         "keys": {"HASH": "PK", "RANGE": "SK"},
         "types": dict.fromkeys(("PK", "SK", "customer", "day"), "S"),

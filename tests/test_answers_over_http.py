@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from lying_server import MODES, PAGE, handle_on, real_answer, response, saying, serving
+from lying_server import MODES, PAGE, handle_on, real_answer, response, sending, serving
 from table_dump import movie
 
 from catalog_model import Catalog
@@ -44,7 +44,7 @@ def garble(form: str, operation: str, answer: bytes = b'{"Item": {}}') -> bytes:
 def test_an_invalid_answer_is_retried(form: str, mode: str) -> None:
     """In each mode: the second response is a valid answer, and is used."""
     came = [garble(form, "GetItem"), real_answer({"Item": ITEM})]
-    with serving(saying(*came)) as address, without_pauses():
+    with serving(sending(*came)) as address, without_pauses():
         assert ap.get_title(handle_on(address, mode), *HER.key) == HER
 
 
@@ -54,7 +54,7 @@ def test_where_nothing_is_an_answer_it_is_an_error(form: str, mode: str) -> None
     """The error is that of an unreachable or busy service; it describes the response."""
     sent: list[bytes] = []
     with (
-        serving(lambda connection, _: saying(sent[-1])(connection, 1)) as address,
+        serving(lambda connection, _: sending(sent[-1])(connection, 1)) as address,
         without_pauses(),
     ):
         handle = handle_on(address, mode)
@@ -95,7 +95,7 @@ OTHER_PROTOCOLS = {
 @pytest.mark.parametrize("name", OTHER_PROTOCOLS)
 def test_another_protocol_is_an_invalid_answer(name: str, mode: str) -> None:
     """A broken protocol is invalid, too; a `{}` in it does not mean that the item is missing."""
-    with serving(saying(OTHER_PROTOCOLS[name])) as address, without_pauses():
+    with serving(sending(OTHER_PROTOCOLS[name])) as address, without_pauses():
         handle = handle_on(address, mode)
         for call in CALLS.values():
             with pytest.raises(UnreachableError):
@@ -118,7 +118,7 @@ def test_an_unrequested_item_is_an_invalid_answer() -> None:
     ):
         sent = real_answer(content)
         with (
-            serving(saying(sent)) as address,
+            serving(sending(sent)) as address,
             without_pauses(),
             pytest.raises(UnreachableError, match="answers another request"),
         ):
@@ -139,13 +139,13 @@ ANSWERS["a name twice"] = (
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_believed(name: str) -> None:
     """Unusual answers are accepted; of a duplicate name the last one counts, as usual in JSON."""
-    with serving(saying(ANSWERS[name])) as address:
+    with serving(sending(ANSWERS[name])) as address:
         assert ap.get_title(handle_on(address), *HER.key) == HER
 
 
 def test_requests_of_other_code_are_unchanged() -> None:
     """Requests outside the handle get their answers unchanged, even through the same client."""
-    with serving(saying(response(PAGE))) as address:
+    with serving(sending(response(PAGE))) as address:
         catalog = handle_on(address)
         answer = catalog.client.get_item(TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "b"}})
     assert "Item" not in answer

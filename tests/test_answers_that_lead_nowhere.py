@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from lying_server import handle_on, real_answer, saying, serving
+from lying_server import handle_on, real_answer, sending, serving
 from table_dump import movie
 
 from catalog_model import Catalog
@@ -40,7 +40,7 @@ def test_an_error_with_status_200_is_an_error(name: str, code: str) -> None:
     """A gateway that loses the status passes on an error, which does not mean a missing title."""
     error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Try later."}
     with (
-        serving(saying(real_answer(error))) as address,
+        serving(sending(real_answer(error))) as address,
         without_pauses(),
         pytest.raises(UnreachableError, match="an error with status 200"),
     ):
@@ -54,7 +54,7 @@ def test_endless_pages_are_invalid_answers(last: dict[str, Any]) -> None:
     calls: dict[Call, tuple[bytes, ...]] = {verify: (NO_TALLIES, page), CALLS["list"]: (page,)}
     for call, answers in calls.items():
         with (
-            serving(saying(*answers)) as address,
+            serving(sending(*answers)) as address,
             without_pauses(),
             pytest.raises(UnreachableError, match="answers another request"),
         ):
@@ -65,7 +65,7 @@ def test_keys_that_are_left_over_are_named() -> None:
     """A batch that leaves keys unprocessed without listing them does not mean missing titles."""
     batch = real_answer({"Responses": {}, "UnprocessedKeys": {"titles": {}}})
     with (
-        serving(saying(batch)) as address,
+        serving(sending(batch)) as address,
         without_pauses(),
         pytest.raises(UnreachableError, match="has no 'Keys'"),
     ):
@@ -78,7 +78,7 @@ def test_a_transaction_is_cancelled_for_reasons_that_have_names() -> None:
     content = {"__type": "a#TransactionCanceledException", "CancellationReasons": reasons}
     cancelled = real_answer(content).replace(b"200 OK", b"400 Bad Request")
     with (
-        serving(saying(NO_TALLIES, cancelled)) as address,
+        serving(sending(NO_TALLIES, cancelled)) as address,
         without_pauses(),
         pytest.raises(UnreachableError, match="has no 'Code'"),
     ):

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 from any_item_laws import (
-    SPOILT_IDS,
-    Spoilt,
+    DAMAGED_IDS,
+    Damaged,
     base,
     cases,
     check,
@@ -56,14 +56,14 @@ def test_any_attribute_of_a_show_may_be_anything() -> None:
 def test_every_call_answers_or_raises_an_error_of_the_package(what: str) -> None:
     """Reads, writes and a migration of a table with one item damaged in any way."""
     for some in some_of(list(chunks(cases("movie", what), SHARDS))):
-        spoilt = Spoilt("movie", some)
-        for call in reads(spoilt.catalog, "movie", SPOILT_IDS):
+        damaged = Damaged("movie", some)
+        for call in reads(damaged.catalog, "movie", DAMAGED_IDS):
             refused(call)
-        assert dump(spoilt.catalog) == spoilt.before
+        assert dump(damaged.catalog) == damaged.before
         for key, _ in some:
-            for call in writes(spoilt.catalog, key):
+            for call in writes(damaged.catalog, key):
                 refused(call)
-        refused(partial(migrate, spoilt.again()))
+        refused(partial(migrate, damaged.again()))
 
 
 def refusal(call: Callable[[], object]) -> str:
@@ -79,14 +79,14 @@ def refusal(call: Callable[[], object]) -> str:
 def test_no_write_touches_a_title_that_cannot_be_read() -> None:
     """Each write is rejected with an error that names the title; nothing is written."""
     for some in some_of(list(chunks(cases("movie", "title"), SHARDS))):
-        spoilt = Spoilt("movie", some)
-        for key, mutant in spoilt.unreadable():
-            for call in writes(spoilt.catalog, key):
+        damaged = Damaged("movie", some)
+        for key, mutant in damaged.unreadable():
+            for call in writes(damaged.catalog, key):
                 assert keys.title_pk(key) in refusal(call), (mutant, call)
-        assert dump(spoilt.catalog) == spoilt.before
-        migrate(spoilt.catalog)
-        for key, mutant in spoilt.unreadable():
-            after, before = region(key, dump(spoilt.catalog)), region(key, spoilt.before)
+        assert dump(damaged.catalog) == damaged.before
+        migrate(damaged.catalog)
+        for key, mutant in damaged.unreadable():
+            after, before = region(key, dump(damaged.catalog)), region(key, damaged.before)
             assert after == before, mutant
 
 

@@ -79,11 +79,11 @@ def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:
     ap.load_titles(catalog, titles())
     whole = dump(catalog)
     for key in targets().values():
-        spoilt = MemoryCatalog(whole.values())
+        table = MemoryCatalog(whole.values())
         item = {**sources(whole)[source], **key_attributes(key)}
-        raw(spoilt).put_item(TableName="t", Item=item)
+        raw(table).put_item(TableName="t", Item=item)
         if item != whole.get(key):
-            yield key, spoilt
+            yield key, table
 
 
 def of_others(table: Table, *partitions: str) -> Table:

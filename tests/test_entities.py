@@ -37,7 +37,7 @@ def test_every_record_of_the_files_comes_back_byte_for_byte(records: Records) ->
 
 
 def test_a_title_is_read_by_the_names_of_its_record() -> None:
-    """Fields have the names in the record; lists are tuples; missing fields are None."""
+    """Fields have the names in the record; lists are tuples; missing fields have the value None."""
     heat = Movie.from_json(RECORD)
     assert (heat.id, heat.title, heat.genre_ids) == (949, "Heat", (80, 28))
     assert (heat.overview, heat.video) == (None, None)

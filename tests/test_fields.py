@@ -1,4 +1,4 @@
-"""Fields are declared once: what type checkers, readers and the check of a record know of them."""
+"""Fields are declared once, for type checkers, for readers and for the check of a record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BY_CLASS = pytest.mark.parametrize("title_class", TITLE_CLASSES.values())
 
 
 def taken(annotation: Any) -> Any:
-    """Return the type that the constructor takes for a field."""
+    """Return the type of a field in the constructor."""
     return typing.get_args(annotation)[1] if is_converted(annotation) else annotation
 
 
@@ -38,7 +38,7 @@ def is_converted(annotation: Any) -> bool:
 
 @BY_CLASS
 def test_a_change_has_the_fields_of_the_class_and_their_types(title_class: type[AnyTitle]) -> None:
-    """Python cannot derive the one from the other, so that this test does; none is required."""
+    """Python cannot derive one from the other, so this test compares them; none is required."""
     hints = typing.get_type_hints(title_class)
     wanted = {name: taken(hints[name]) for name in title_class.fields}
     change = CHANGES[title_class]
@@ -47,7 +47,7 @@ def test_a_change_has_the_fields_of_the_class_and_their_types(title_class: type[
 
 
 def test_the_attributes_of_a_title_are_those_of_both_kinds_without_the_id() -> None:
-    """`update_title` takes any field of either kind; the id names the title."""
+    """`update_title` accepts any field of either kind; the id identifies the title."""
     either = {name for title_class in CHANGES for name in title_class.fields} - {"id"}
     assert typing.get_type_hints(attributes.TitleAttributes).keys() == either
 
@@ -56,7 +56,7 @@ def test_the_attributes_of_a_title_are_those_of_both_kinds_without_the_id() -> N
 def test_a_field_without_a_default_is_required_and_the_others_may_be_null(
     title_class: type[AnyTitle],
 ) -> None:
-    """So the declaration for type checkers and the rule for values say the same."""
+    """So the declaration for type checkers agrees with the rule for values."""
     hints = typing.get_type_hints(title_class)
     for name, field in title_class.fields.items():
         assert field.required != field.rule.is_nullable
@@ -119,7 +119,7 @@ def test_a_wrong_field_is_one_error_that_shows_the_value(
 
 
 def test_fields_are_attributes_of_the_class_and_cannot_be_set() -> None:
-    """A class knows its fields by name, in the order of the application's files."""
+    """A class has its fields by name, in the order of the application's files."""
     assert typing.cast("Any", Movie).title is Movie.fields["title"]
     assert list(Movie.fields)[:3] == ["adult", "backdrop_path", "genre_ids"]
     with pytest.raises(AttributeError, match=r"a title is frozen: use replace\(title=...\)"):

@@ -317,7 +317,7 @@ def test_a_file_that_is_too_large_is_named_with_its_size(
 def test_more_bad_records_than_a_report_can_hold_are_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many are no accident; before, each is listed."""
+    """Below this number, each one is listed."""
     path = written(tmp_path, {str(number): number for number in range(4)})
     monkeypatch.setattr(reader, "MAX_REJECTED", 4)
     assert len(read_titles(path, "movie")) == 4

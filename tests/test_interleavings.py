@@ -41,7 +41,7 @@ def key(number: int) -> TitleKey:
     return TitleKey("movie", number)
 
 
-def told(title: Title) -> str:
+def as_text(title: Title) -> str:
     """Return an answer as text."""
     return title.to_json_text()
 
@@ -51,9 +51,9 @@ def put(title: Movie) -> Writer:
 
     def effect(titles: Titles) -> Any:
         titles[title.key] = title
-        return told(title)
+        return as_text(title)
 
-    return Writer(f"put {title.id}", lambda c: told(ap.put_title(c, title)), effect)
+    return Writer(f"put {title.id}", lambda c: as_text(ap.put_title(c, title)), effect)
 
 
 def create(title: Movie) -> Writer:
@@ -63,10 +63,10 @@ def create(title: Movie) -> Writer:
         if title.key in titles:
             return "TitleExistsError"
         titles[title.key] = title
-        return told(title)
+        return as_text(title)
 
     act = partial(ap.put_title, title=title, if_absent=True)
-    return Writer(f"create {title.id}", lambda c: told(act(c)), effect)
+    return Writer(f"create {title.id}", lambda c: as_text(act(c)), effect)
 
 
 def swap(before: Movie, after: Movie) -> Writer:
@@ -76,10 +76,10 @@ def swap(before: Movie, after: Movie) -> Writer:
         if titles.get(before.key) != before:
             return "ConflictError"
         titles[after.key] = after
-        return told(after)
+        return as_text(after)
 
     act = partial(ap.put_title, title=after, if_unchanged=before)
-    return Writer(f"swap {after.id}", lambda c: told(act(c)), effect)
+    return Writer(f"swap {after.id}", lambda c: as_text(act(c)), effect)
 
 
 def change(name: str, pattern: Callable[..., Any], number: int, **fields: Any) -> Writer:
@@ -89,10 +89,10 @@ def change(name: str, pattern: Callable[..., Any], number: int, **fields: Any) -
         if key(number) not in titles:
             return "TitleNotFoundError"
         titles[key(number)] = titles[key(number)].replace(**fields)
-        return told(titles[key(number)])
+        return as_text(titles[key(number)])
 
     act = partial(pattern, kind="movie", title_id=number, **fields)
-    return Writer(f"{name} {number}", lambda c: told(act(c)), effect)
+    return Writer(f"{name} {number}", lambda c: as_text(act(c)), effect)
 
 
 def delete(number: int) -> Writer:
@@ -100,10 +100,10 @@ def delete(number: int) -> Writer:
 
     def effect(titles: Titles) -> Any:
         gone = titles.pop(key(number), None)
-        return told(gone) if gone else "TitleNotFoundError"
+        return as_text(gone) if gone else "TitleNotFoundError"
 
     act = partial(ap.delete_title, kind="movie", title_id=number)
-    return Writer(f"delete {number}", lambda c: told(act(c)), effect)
+    return Writer(f"delete {number}", lambda c: as_text(act(c)), effect)
 
 
 def load(*some: Movie) -> Writer:
@@ -181,7 +181,7 @@ def explored(start: Table, *writers: Writer) -> Explored:
         try:
             there = assert_whole(table)
         except AssertionError as error:
-            seen.problems.append(f"out of step: {error}")
+            seen.problems.append(f"inconsistent: {error}")
             continue
         if (_texts(there), results) not in allowed:
             seen.problems.append(f"no order of them gives {results} and {_texts(there)}")
@@ -211,7 +211,7 @@ def _allowed(start: Table, writers: tuple[Writer, ...]) -> list[Any]:
 
 
 def _texts(titles: Titles) -> dict[TitleKey, str]:
-    return {each: told(title) for each, title in titles.items()}
+    return {each: as_text(title) for each, title in titles.items()}
 
 
 def test_two_writers_leave_the_table_intact_in_every_interleaving() -> None:

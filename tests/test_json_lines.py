@@ -1,4 +1,4 @@
-"""JSON Lines: one record a line, of any number, each a title or a rejection with its place."""
+"""JSON Lines: one record per line, in any number, each a title or a rejection with its position."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(number: int, **more: Any) -> dict[str, Any]:
 
 
 def lines_of(*records: Any) -> bytes:
-    """Write JSON Lines; what is text already stays as it is."""
+    """Write JSON Lines; text is written unchanged."""
     lines = (each if isinstance(each, str) else json.dumps(each) for each in records)
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -46,11 +46,11 @@ def read(data: bytes, source: str = "some/movies.jsonl") -> list[Sourced[Any] | 
     return list(each_title(opened(data, source), "movie"))
 
 
-# -- What is JSON Lines, and what a document ------------------------------------------------------
+# -- JSON Lines and documents ---------------------------------------------------------------------
 
 
 def dictionaries(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return objects with keys that may mislead."""
+    """Return objects with misleading keys."""
     return st.dictionaries(st.text('{}"\n', max_size=3), inner, max_size=3)
 
 
@@ -63,7 +63,7 @@ values = st.recursive(
 
 @given(values, st.sampled_from((None, 0, 1)), st.sampled_from((b"", codecs.BOM_UTF8)))
 def test_no_document_is_taken_for_lines(value: Any, indent: int | None, mark: bytes) -> None:
-    """However it is laid out."""
+    """In any layout."""
     text = json.dumps(value, indent=indent)
     broken = re.sub(
         r'"(?:[^"\\]|\\.)*"|[}\]]',
@@ -78,7 +78,7 @@ def test_no_document_is_taken_for_lines(value: Any, indent: int | None, mark: by
 
 @given(st.lists(dictionaries(values), min_size=2), st.sampled_from(("", "\n", " \n\n")))
 def test_objects_on_lines_of_their_own_are_lines(objects: list[Any], blank: str) -> None:
-    """Whatever they are, with blank lines or without, in a file of any name."""
+    """Any objects, with or without blank lines, in a file of any name."""
     found = opened("".join(f"{blank}{json.dumps(each)}\n" for each in objects).encode())
     assert found.is_lines
     assert [json.loads(line) for _, line in found.lines()] == objects
@@ -122,7 +122,7 @@ odd_lines = st.sampled_from(
 def test_each_line_is_a_title_or_a_rejection(
     lines: list[str], newline: str, is_ended: bool
 ) -> None:
-    """In their order, each with the file's name, the line's number, and the record's id as key."""
+    """In order, each with the file's name, the line's number, and the record's id as key."""
     text = newline.join(lines) + (newline if is_ended else "")
     data = text.encode("utf-8", "surrogateescape")
     expected = [(number, line) for number, line in enumerate(lines, 1) if line]
@@ -139,7 +139,7 @@ def test_each_line_is_a_title_or_a_rejection(
 
 
 def alone_on_its_line(line: str) -> Any:
-    """Return the title that a line is by itself, or the error."""
+    """Return the title in a single line, or the error."""
     try:
         return parse_title(line.encode("utf-8", "surrogateescape"), "movie", "x")
     except InvalidArgumentError as error:
@@ -147,7 +147,7 @@ def alone_on_its_line(line: str) -> Any:
 
 
 def test_a_rejection_names_the_file_the_line_and_the_key() -> None:
-    """In words, and as JSON; the place of a syntax error is a column of that line."""
+    """As text and as JSON; the position of a syntax error is a column of that line."""
     no_json, no_title = read(lines_of('{"id": 5 6}', "", {"id": 949, "title": 3}))
     assert isinstance(no_json, Rejection)
     assert isinstance(no_title, Rejection)
@@ -164,7 +164,7 @@ def test_a_rejection_names_the_file_the_line_and_the_key() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
 def test_lines_are_utf_8(encoding: str) -> None:
-    """As JSON Lines are by definition; a byte order mark is no harm, also between files."""
+    """As JSON Lines requires; byte order marks are ignored, even between files."""
     data = lines_of(record(5), record(6))
     with pytest.raises(InvalidArgumentError, match=r"^x\.jsonl: JSON Lines must be UTF-8$"):
         read(data.decode().encode(encoding), "x.jsonl")
@@ -175,7 +175,7 @@ def test_lines_are_utf_8(encoding: str) -> None:
 def test_a_line_that_is_too_long_is_rejected_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One byte more is too much, without the end of the line; so it is in the last line."""
+    """One more byte is too much, not counting the end of the line; the last line, too."""
     line = lines_of(record(5)).decode().strip()
     monkeypatch.setattr(json_input, "MAX_LINE", len(line))
     monkeypatch.setattr(reader, "MAX_LINE", len(line))
@@ -187,7 +187,7 @@ def test_a_line_that_is_too_long_is_rejected_and_the_rest_goes_on(
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x"])
 def test_a_line_without_an_end_is_one_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After as much as a document may have."""
+    """After the maximum size of a document."""
     monkeypatch.setattr(json_input, "MAX_FILE", 100_000)
     monkeypatch.setattr(json_input, "MAX_LINE", 10_000)
     monkeypatch.setattr(json_input, "_CHUNK", 1_000)
@@ -200,7 +200,7 @@ def test_a_line_without_an_end_is_one_error(name: str, monkeypatch: pytest.Monke
 def test_lines_without_an_end_that_are_no_records_are_one_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After as many as a report can hold."""
+    """After the maximum of a report."""
     monkeypatch.setattr(reader, "MAX_REJECTED", 50)
     file = Endless(b"", b"{}\n")
     titles = each_title(JSONInput(file.file(), "x"), "movie")
@@ -213,7 +213,7 @@ def test_lines_without_an_end_that_are_no_records_are_one_error(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_titles_of_a_pipe_come_as_they_are_written(tmp_path: Path) -> None:
-    """As the shell gives one for ``<(zcat movies.jsonl.gz)``; their number is not known before."""
+    """As with the shell's ``<(zcat movies.jsonl.gz)``; their number is unknown at first."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     was_read = threading.Event()
@@ -235,7 +235,7 @@ def test_titles_of_a_pipe_come_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_the_lines_of_a_file_are_counted_before(tmp_path: Path) -> None:
-    """For the progress of a load; an open file cannot be read again, and has no number."""
+    """For the progress of a load; an open file cannot be read twice, and has no number."""
     path = tmp_path / "movies.jsonl"
     path.write_bytes(lines_of(record(1), "", "nonsense", record(3)))
     titles = TitleFile(str(path), "movie")
@@ -248,14 +248,14 @@ def test_the_lines_of_a_file_are_counted_before(tmp_path: Path) -> None:
 
 
 def test_progress_without_a_total_tells_what_is_done() -> None:
-    """And promises nothing."""
+    """Without an estimate."""
     shown = Progress(None)
     shown(1_312)
     assert shown.line() == "1,312 titles, time left unknown"
 
 
 def test_memory_is_bounded_by_one_record(tmp_path: Path) -> None:
-    """However large the file is: 25 MB here."""
+    """For a file of any size: 25 MB here."""
     path = tmp_path / "large.jsonl"
     with path.open("wb") as file:
         for number in range(1, 101):
@@ -267,7 +267,7 @@ def test_memory_is_bounded_by_one_record(tmp_path: Path) -> None:
     assert peak < 5_000_000
 
 
-# -- On the command line --------------------------------------------------------------------------
+# -- The command line -----------------------------------------------------------------------------
 
 TOO_LARGE = record(5, overview="x" * 410_000)
 
@@ -283,7 +283,7 @@ def cli() -> Iterator[CommandLine]:
 def test_lines_are_loaded_and_each_rejection_has_its_place(
     cli: CommandLine, tmp_path: Path, way: str
 ) -> None:
-    """Whether the record is none or the table cannot take it; the rest is loaded."""
+    """For an invalid record, and for one that does not fit the table; the rest is loaded."""
     path = tmp_path / "some.jsonl"
     path.write_bytes(lines_of(record(1), "nonsense", {"id": 2}, TOO_LARGE, record(3)))
     source = "some.jsonl" if way == "a file" else "<stdin>"
@@ -299,7 +299,7 @@ def test_lines_are_loaded_and_each_rejection_has_its_place(
 
 
 def test_a_rejected_record_of_a_document_has_its_place(cli: CommandLine, tmp_path: Path) -> None:
-    """Also where only the table cannot take it: its key in the document, or its number."""
+    """Even if it only does not fit the table: its key in the document, or its number."""
     path = tmp_path / "some.json"
     path.write_text(json.dumps([record(1), TOO_LARGE]))
     assert cli("load", "--movies", str(path)).stdout.splitlines()[1].startswith("some.json: [1]: ")
@@ -311,7 +311,7 @@ def test_a_rejected_record_of_a_document_has_its_place(cli: CommandLine, tmp_pat
 
 
 def test_put_title_puts_each_line(cli: CommandLine) -> None:
-    """What is rejected is listed, and the rest is put; so is a title that is there, if asked."""
+    """Rejected records are listed, and the rest is put; existing titles, too, if requested."""
     ap.put_title(cli.catalog, Movie.from_json(record(11)))
     data = lines_of(record(11, vote_count=13), "nonsense", TOO_LARGE, record(12)).decode()
     result = cli("put-title", "movie", "-", answers=data)

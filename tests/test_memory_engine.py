@@ -1,4 +1,4 @@
-"""The table in memory answers as other engines do: each condition, each outcome, each page."""
+"""The in-memory table answers like other engines: each condition, each outcome, each page."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def pair(engine: Engine) -> Iterator[tuple[Catalog, Catalog]]:
 
 
 def outcome(catalog: Catalog, before: dict[str, Any] | None, act: Callable[[], None]) -> Any:
-    """Put an item where it shall be, act, and return the error, if any, and what is there."""
+    """Put an item, act, and return the error, if any, and the resulting item."""
     client: Any = catalog.client
     for key in (KEY, OTHER):
         client.delete_item(TableName=catalog.table, Key=key_attributes(key))
@@ -89,7 +89,7 @@ def outcome(catalog: Catalog, before: dict[str, Any] | None, act: Callable[[], N
 def test_a_transaction_is_applied_where_its_conditions_hold(
     pair: tuple[Catalog, Catalog], condition: Condition, change: str
 ) -> None:
-    """All of it or nothing, whatever is there before."""
+    """Everything or nothing, for any existing item."""
     planned = (CHANGES[change](condition), Put(key_attributes(OTHER)))
     for before in BEFORE:
         one, memory = (
@@ -104,7 +104,7 @@ def test_a_transaction_is_applied_where_its_conditions_hold(
 def test_an_update_is_applied_where_its_condition_holds(
     pair: tuple[Catalog, Catalog], condition: Condition
 ) -> None:
-    """By itself, too."""
+    """As a single write, too."""
     change: Any = CHANGES["update"](condition)
     for before in BEFORE:
         one, memory = (
@@ -118,7 +118,7 @@ def test_an_update_is_applied_where_its_condition_holds(
 def test_a_scan_in_pages_finds_each_item_once(
     pair: tuple[Catalog, Catalog], page: int | None
 ) -> None:
-    """In as many segments as are asked for, on pages of any size."""
+    """In the requested number of segments, on pages of any size."""
     names = [f"p{number:02}" for number in range(8)]
     for catalog in pair:
         outcome(catalog, None, lambda: None)
@@ -139,7 +139,7 @@ def test_a_scan_in_pages_finds_each_item_once(
 
 
 def test_a_table_lives_from_its_making_to_its_end() -> None:
-    """Made a second time it is the same; what is asked before and after is refused."""
+    """Creating it again changes nothing; requests before and after its life are rejected."""
     with running_engine("memory") as engine:
         catalog = engine.catalog()
         with pytest.raises(TableNotFoundError):

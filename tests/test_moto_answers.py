@@ -1,4 +1,4 @@
-"""moto's hastened answers are moto's own."""
+"""moto's accelerated answers are those of moto."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto.core.serialize import ResponseSerializer
 
 from catalog_model.dynamodb.engines import moto_answers, moto_server
-from catalog_model.dynamodb.engines.moto_patches import hasten
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 
 TABLE = {"TableName": "answers"}
 KEY = {"PK": {"S": "key"}}
@@ -43,7 +43,7 @@ names = st.one_of(texts.filter(bool), st.sampled_from(("S", "Item", "Meta", "M",
 
 
 def ask(operation: str, **request: Any) -> Any:
-    """Ask moto in this process."""
+    """Send a request to moto in this process."""
     headers = {
         "host": "127.0.0.1",
         "x-amz-target": f"DynamoDB_20120810.{operation}",
@@ -56,7 +56,7 @@ def ask(operation: str, **request: Any) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _table() -> Iterator[None]:
-    hasten()
+    accelerate()
     ask(
         "CreateTable",
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
@@ -69,7 +69,7 @@ def _table() -> Iterator[None]:
 
 @given(st.dictionaries(names, attributes, max_size=4))
 def test_an_item_comes_back_as_it_does_from_moto(item: dict[str, Any]) -> None:
-    """From GetItem, Query, Scan and a write that returns what was there."""
+    """From GetItem, Query, Scan and a write that returns the old item."""
     questions: dict[str, dict[str, Any]] = {
         "GetItem": {"Key": KEY},
         "Query": {

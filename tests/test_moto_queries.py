@@ -1,4 +1,4 @@
-"""moto's Query, hastened, gives what moto itself gives: items, counts, pages and errors."""
+"""moto's accelerated Query returns what moto does: items, counts, pages and errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RANGES: tuple[tuple[str, dict[str, str]], ...] = (
 
 @pytest.fixture(scope="module")
 def catalog() -> Iterator[Catalog]:
-    """A handle on moto's table of a few movies that tie."""
+    """A handle on moto's table of a few tied movies."""
     with running_engine("moto") as engine:
         catalog = Engine(engine.name, engine.endpoint_url).catalog()
         create_table(catalog)
@@ -39,7 +39,7 @@ def catalog() -> Iterator[Catalog]:
 
 
 def questions(catalog: Catalog) -> Iterator[dict[str, Any]]:
-    """Ask the table and each index for their partitions, and for some that they have not."""
+    """Yield queries of existing and missing partitions, in the table and each index."""
     found = catalog.client.scan(TableName=catalog.table)["Items"]
     for index in (None, *INDEXES):
         pk, sk = INDEX_KEYS[index] if index else ("PK", "SK")
@@ -86,7 +86,7 @@ def test_a_query_finds_what_it_found_before(
 
 
 def test_only_the_partition_is_looked_at(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So the time that a Query takes follows from it, and not from the table."""
+    """So the duration of a Query depends on it, and not on the table."""
     seen: list[int] = []
     ask = moto_queries._query_slowly
 

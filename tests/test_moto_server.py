@@ -1,4 +1,4 @@
-"""moto's DynamoDB as a server: it answers for DynamoDB alone, and keeps connections open."""
+"""moto's DynamoDB as a server: it serves only DynamoDB, and keeps connections open."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def moto() -> Iterator[Any]:
 
 
 def test_the_server_needs_no_more_than_moto_and_its_dynamodb() -> None:
-    """None of what moto's own server brings, and no Flask."""
+    """None of the packages for moto's own server, and no Flask."""
     code = (
         "import sys\n"
         "for name in ('flask', 'flask_cors', 'docker', 'openapi_spec_validator'):\n"
@@ -46,7 +46,7 @@ def test_the_server_needs_no_more_than_moto_and_its_dynamodb() -> None:
 
 
 def test_an_operation_that_moto_lacks_is_refused_by_name(moto: Any) -> None:
-    """As engines do that know no more of DynamoDB; and so are other services."""
+    """Like engines that do not support it; and so are other services."""
     client: Any = moto.catalog().client
     with pytest.raises(ClientError) as caught:
         client.list_contributor_insights()
@@ -59,7 +59,7 @@ def test_an_operation_that_moto_lacks_is_refused_by_name(moto: Any) -> None:
 
 
 def test_moto_fails_with_an_answer(moto: Any) -> None:
-    """What it was not written for is a failure of the service, and it goes on."""
+    """Unsupported input is an internal error of the service, which continues to run."""
     client: Any = moto.catalog().client
     create_table(moto.catalog("odd"))
     with pytest.raises(ClientError) as caught:
@@ -89,7 +89,7 @@ def test_a_stream_of_moto_tells_what_changed(moto: Any) -> None:
 
 
 def test_a_connection_is_kept(moto: Any) -> None:
-    """From one request to the next; opening one takes as long as an answer."""
+    """Between requests; opening one takes as long as an answer."""
     catalog = moto.catalog("kept")
     create_table(catalog)
     client: Any = catalog.client

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from example_app import BECOMING, post
-from lying_server import PAGE, handle_on, real_answer, response, saying, serving
+from lying_server import PAGE, handle_on, real_answer, response, sending, serving
 from table_dump import movie
 
 from catalog_model.cli.program import program
@@ -71,13 +71,13 @@ def assert_said(result: Result, address: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_says_what_came(command: str) -> None:
     """With exit code 254, for any of its requests."""
-    with serving(saying(*COMMANDS[command], HTML)) as address, without_pauses():
+    with serving(sending(*COMMANDS[command], HTML)) as address, without_pauses():
         assert_said(run(address, *command.split()), address)
 
 
 def test_explain_shows_the_request_without_a_valid_answer() -> None:
     """With the number of its retries."""
-    with serving(saying(HTML)) as address, without_pauses():
+    with serving(sending(HTML)) as address, without_pauses():
         result = run(address, "--output", "json", "explain", "get-title", "movie", "7")
     assert result.exit_code == 254
     assert "got no answer from DynamoDB" in result.stderr
@@ -93,7 +93,7 @@ def test_a_title_is_not_put_by_a_page(tmp_path: Path, before: tuple[bytes, ...])
     one = tmp_path / "movie.json"
     one.write_text(json.dumps(HER.to_json()))
     for words in (("put-title", "movie", str(one)), ("load", "--movies", str(file))):
-        with serving(saying(*before, HTML)) as address, without_pauses():
+        with serving(sending(*before, HTML)) as address, without_pauses():
             result = run(address, *words)
         assert result.exit_code == 254, result.output
         assert "got no answer from DynamoDB" in result.stderr
@@ -105,7 +105,7 @@ def test_the_application_does_not_call_an_update_done(is_read: bool) -> None:
     """It answers 503 with a time to retry, also if the movie was read but not written."""
     item = codec.encode_title(BECOMING, version=7, slot=0)
     right = [real_answer({"Item": item})] * is_read
-    with serving(saying(*right, HTML)) as address, without_pauses():
+    with serving(sending(*right, HTML)) as address, without_pauses():
         app = create_app(handle_on(address))
         answer = post(app, str(BECOMING.id), 5.5)
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)

@@ -81,13 +81,13 @@ def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
     made = repair_plans.plan_collection
 
     def hasty(items: list[Item]) -> Any:
-        readable = [item for item in items if "SK" in item and not _is_spoilt(item)]
+        readable = [item for item in items if "SK" in item and not _is_damaged(item)]
         return made(readable)
 
     patch.setattr(repair, "plan_collection", hasty)
 
 
-def _is_spoilt(item: Item) -> bool:
+def _is_damaged(item: Item) -> bool:
     return item["PK"] == item["SK"] and bool(codec.why_unreadable(item))
 
 

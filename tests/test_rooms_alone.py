@@ -1,4 +1,4 @@
-"""The engine room stands alone: `dynamodb` is checked and tested with nothing of the catalogue."""
+"""`dynamodb` is independent: it is checked and tested without the catalogue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TESTS = ("test_another_model.py", "test_breaker.py")
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `dynamodb`, what lies below it, and its tests."""
+    """A folder with `dynamodb`, the layers below it, and its tests."""
     folder = tmp_path_factory.mktemp("room")
     package = folder / "catalog_model"
     package.mkdir()
@@ -34,7 +34,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *words: str) -> str:
-    """Run Python in the folder, with nothing else of this project on the path."""
+    """Run Python in the folder, without the rest of this project on the path."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -48,7 +48,7 @@ def run(folder: Path, *words: str) -> str:
 
 
 def test_there_is_no_catalogue_in_it(room: Path) -> None:
-    """Or the tests below would prove nothing."""
+    """Otherwise the tests below would prove nothing."""
     code = "import catalog_model.dynamodb, importlib.util as u; print(u.find_spec({!r}))"
     assert run(room, "-c", code.format("catalog_model.table")) == "None\n"
 
@@ -64,14 +64,14 @@ def test_it_is_type_checked_alone(room: Path) -> None:
 
 
 def test_its_tests_pass_alone(room: Path) -> None:
-    """Those of a table of another model among them."""
+    """Including those of a table of another model."""
     found = run(room, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
     assert " passed" in found
     assert "failed" not in found
 
 
 def test_its_examples_run_alone(room: Path) -> None:
-    """All docstrings, but for those of engines, which start one."""
+    """All docstrings except those of engines, which start one."""
     options = ("-q", "-p", "no:cacheprovider", "--doctest-modules")
     found = run(
         room, "-m", "pytest", *options, "--ignore=catalog_model/dynamodb/engines", "catalog_model"

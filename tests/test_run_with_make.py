@@ -1,4 +1,4 @@
-"""`make run` itself: what it refuses at once, and that all of it ends with it, however it ends."""
+"""`make run`: what it rejects immediately, and that everything ends with it, in any way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 @pytest.fixture
 def venv(tmp_path: Path) -> Path:
-    """An environment of which make believes that all is installed: this one."""
+    """An environment in which make finds everything installed: this one."""
     folder = tmp_path / "venv"
     folder.mkdir()
     for path in Path(sys.prefix).iterdir():
@@ -35,7 +35,7 @@ def venv(tmp_path: Path) -> Path:
 
 
 def start(venv: Path, port: int | str, *words: str) -> subprocess.Popen[str]:
-    """Start `make run` with moto, in a session of its own as a terminal gives one."""
+    """Start `make run` with moto, in a new session, as in a terminal."""
     return subprocess.Popen(
         ["make", "run", f"VENV={venv}", f"PORT={port}", *(words or ["ENGINE=moto"])],
         cwd=ROOT,
@@ -77,17 +77,17 @@ def test_ctrl_c_ends_all_of_it(venv: Path) -> None:
 
 
 def test_a_killed_make_leaves_nothing(venv: Path) -> None:
-    """What it ran sees that it is gone."""
+    """Its processes detect that it has ended."""
     port = free_port(0)
     with start(venv, port) as process:
         read_until_up(process)
         process.kill()
-        process.communicate(timeout=PATIENCE)  # until all that had its output is gone, too
+        process.communicate(timeout=PATIENCE)  # until all processes with its output have ended
     assert_soon_free(port)
 
 
 def read_until_up(process: subprocess.Popen[str]) -> None:
-    """Read what is printed until the application answers."""
+    """Read the output until the application answers."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Ctrl-C stops it"):
@@ -96,7 +96,7 @@ def read_until_up(process: subprocess.Popen[str]) -> None:
 
 
 def assert_soon_free(port: int) -> None:
-    """Hold that nothing listens any more."""
+    """Check that no server listens any more."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with socket.socket() as probe:

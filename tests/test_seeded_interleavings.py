@@ -115,7 +115,7 @@ def _with_foreign() -> Table:
 
 
 BUGS: list[tuple[Bug, Callable[[], Table], tuple[Writer, ...], str]] = [
-    (deletes_as_it_once_did, _shard, (delete(8), delete(24), put(movie(32, 28))), "out of step"),
+    (deletes_as_it_once_did, _shard, (delete(8), delete(24), put(movie(32, 28))), "inconsistent"),
     (
         deletes_as_it_once_did,
         _shard,
@@ -140,9 +140,9 @@ BUGS: list[tuple[Bug, Callable[[], Table], tuple[Writer, ...], str]] = [
         (popularity(40, popularity=7.5), delete(40)),
         "no order",
     ),
-    (takes_no_slot_for_slot_0, _with_foreign, (popularity(40, popularity=7.5),), "out of step"),
-    (takes_no_slot_for_slot_0, _with_foreign, (delete(40),), "out of step"),
-    (counts_without_a_condition, _shard, (create(movie(32)), delete(16)), "out of step"),
+    (takes_no_slot_for_slot_0, _with_foreign, (popularity(40, popularity=7.5),), "inconsistent"),
+    (takes_no_slot_for_slot_0, _with_foreign, (delete(40),), "inconsistent"),
+    (counts_without_a_condition, _shard, (create(movie(32)), delete(16)), "inconsistent"),
 ]
 """Each bug, the writers that reveal it, and the expected problem."""
 

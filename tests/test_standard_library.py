@@ -85,7 +85,7 @@ def test_nothing_rare_is_imported_before_it_is_needed() -> None:
 
 
 def test_what_does_not_need_a_part_runs_without_it() -> None:
-    """Imports, commands that ask nobody, and files."""
+    """Imports, offline commands, and files."""
     found = run(HIDING + RUNNING, json.dumps(COMMANDS))
     expected = {"codes": [0] * len(COMMANDS), "said": [], "titles": 100}
     assert found == expected

@@ -1,4 +1,4 @@
-"""Data takes the straight way: a write encodes a title once, and writes its JSON text once."""
+"""A write encodes a title once, and makes its JSON text once."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from catalog_model.writes.attempts import Attempts, Snapshot
 
 HEAT = movie(949, 28, 80, popularity=9.5)
 UP = movie(957, 16)
-"""Of the same shard."""
+"""In the same shard."""
 ALIEN = movie(348, 27, 878)
 FOREIGN = movie(40, 18)
-"""Put by another program: it has no slot."""
+"""A title put by another program, without a slot."""
 LATER = HEAT.replace(popularity=1.5)
 
 Write = Callable[[Catalog], object]
@@ -42,7 +42,7 @@ class Counts:
     texts: list[Title] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Begin again."""
+        """Reset the counts."""
         for each in (self.titles, self.copies, self.texts):
             each.clear()
 

@@ -1,4 +1,4 @@
-"""Every wait of the package is taken in one place, and tests can leave out those before retries."""
+"""Every wait of the package is in one module, and tests can remove those before retries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ALLOWED = {
 
 
 def waits_in(source: str) -> Iterator[str]:
-    """Every mention of `time.sleep`, and every call of a ``wait``, by the words in the source."""
+    """Return every mention of `time.sleep`, and every call of a ``wait``, in the source."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(value=ast.Name("time" | "_time"), attr="sleep"):
@@ -55,7 +55,7 @@ def waits_in(source: str) -> Iterator[str]:
 
 
 def test_nothing_else_waits() -> None:
-    """A pause that is taken elsewhere would be missed by `without_pauses`, without a word."""
+    """`without_pauses` would silently miss a pause elsewhere."""
     found = {
         (path.relative_to(PACKAGE).as_posix(), words)
         for path in PACKAGE.rglob("*.py")
@@ -75,12 +75,12 @@ def test_nothing_else_waits() -> None:
     ],
 )
 def test_a_wait_is_found_however_it_is_written(source: str) -> None:
-    """So that the test above can fail."""
+    """So the test above can fail."""
     assert list(waits_in(source))
 
 
 class Waited:
-    """The seconds that this process was to wait, instead of waiting."""
+    """The seconds that this process would have waited."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -91,7 +91,7 @@ class Waited:
 
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> Waited:
-    """No wait takes time; what would have been waited is counted."""
+    """No wait takes time; the seconds are counted instead."""
     waited = Waited()
     monkeypatch.setattr("catalog_model.dynamodb.waits.sleep", waited)
     monkeypatch.setattr(time, "sleep", waited)
@@ -100,7 +100,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> Waited:
 
 @pytest.fixture(scope="module")
 def stocked() -> Iterator[Catalog]:
-    """Five titles, as version 2 stored them."""
+    """Five titles, in the form of version 2."""
     with running_engine("dynoxide") as engine:
         catalog = engine.catalog()
         create_table(catalog)
@@ -147,7 +147,7 @@ RETRIED: dict[str, tuple[list[Fault], Callable[[Catalog], object]]] = {
 def test_no_call_pauses_before_a_retry_without_pauses(
     stocked: Catalog, waited: Waited, monkeypatch: pytest.MonkeyPatch, name: str, *, paused: bool
 ) -> None:
-    """Reads, writes and work on the whole table; they do where pauses are not left out."""
+    """Reads, writes and work on the whole table; without the removal of pauses, they wait."""
     faults, call = RETRIED[name]
     monkeypatch.setattr("catalog_model.dynamodb.retries.MAX_STALLED_WORK_RETRIES", 20)
     pauses = nullcontext() if paused else without_pauses()
@@ -170,7 +170,7 @@ def test_pauses_are_left_out_until_the_last_block_ends(waited: Waited) -> None:
 
 
 def test_a_wait_for_a_pace_is_not_left_out(waited: Waited) -> None:
-    """What `units_per_second` asks for stays."""
+    """Waits for `units_per_second` are kept."""
     with without_pauses():
         waits.sleep(2)
     assert waited.seconds == 2

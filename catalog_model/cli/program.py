@@ -139,16 +139,16 @@ def _print_status(status: TableStatus, settings: Settings) -> None:
 def load(
     ctx: click.Context, movies: Path | None, tv: Path | None, write_units: float | None
 ) -> None:
-    """Load the application's JSON files: create what is new, replace what differs.
+    """Load the application's JSON files: create new titles, replace changed ones.
 
-    Titles that are there and equal are not written, so it may be run again, also after it was cut
-    off. Bad records are listed and the others loaded; the exit code is 1 then.
+    Unchanged titles are not written, so the command can be repeated, also after an interruption.
+    Invalid records are listed and the others loaded; the exit code is then 1.
 
-    A JSON document is read whole before anything is written. JSON Lines, one record a line, are
-    loaded as they are read and may be of any size.
+    A JSON document is read as a whole before anything is written. JSON Lines, one record per line,
+    are loaded as they are read and may have any size.
 
-    Where the table refuses writes for want of throughput, the load goes on at the table's pace
-    until it is done, and says how far it is.
+    If the table throttles writes, the load continues at the table's pace to its end, and shows its
+    progress.
     """
     settings = ctx.ensure_object(Settings)
     files = files_in(movies, tv)

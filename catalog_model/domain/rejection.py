@@ -1,4 +1,4 @@
-"""Records of a file with the place where they stand, and those among them that were refused."""
+"""Records of a file with their positions, and rejected records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that was not loaded: where it stands, and why not."""
+    """A record that was not loaded: its position, and the reason."""
 
     source: str
     """The name of the file."""
@@ -32,7 +32,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Sourced(Generic[_T]):
-    """A title and the place in a file that it was read from."""
+    """A title and its position in a file."""
 
     title: _T
     source: str
@@ -40,5 +40,5 @@ class Sourced(Generic[_T]):
     line: int | None = None
 
     def rejected(self, reason: str) -> Rejection:
-        """Return the rejection of this title."""
+        """Return a rejection of this title."""
         return Rejection(self.source, self.key, reason, self.line)

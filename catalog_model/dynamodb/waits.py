@@ -1,6 +1,6 @@
-"""Every wait of this package, so that tests can leave out the pauses before retries in one place.
+"""All waits of this package, in one module, so that tests can remove the pauses before retries.
 
-`rest` is a pause before a retry; `sleep` waits for a pace or for a state, and is never left out.
+`rest` is a pause before a retry; `sleep` waits for a pace or for a state, and is never removed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 
 _left_out: Final[list[None]] = []
-"""One element for each block of `without_rests` that has not ended, in any thread."""
+"""One element for each active block of `without_rests`, in any thread."""
 
 
 def pause(tries: int) -> float:
-    """Return a random pause in seconds that grows with the number of tries (full jitter)."""
+    """Return a random pause in seconds that grows with the number of attempts (full jitter)."""
     longest = 0.0 if _left_out else min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries)
-    return random.uniform(0, longest)  # noqa: S311  # no secret
+    return random.uniform(0, longest)  # noqa: S311  # not security-relevant
 
 
 def rest(seconds: float) -> None:
@@ -41,7 +41,7 @@ def sleep(seconds: float, stopped: threading.Event | None = None) -> None:
 
 @contextmanager
 def without_rests() -> Iterator[None]:
-    """Leave out the pauses before retries in this block, in all threads of the process."""
+    """Remove the pauses before retries in this block, in all threads of the process."""
     _left_out.append(None)
     try:
         yield

@@ -1,7 +1,7 @@
-"""JSON as it comes from a file: one document up to a size, or JSON Lines of any number.
+"""JSON input: one document of limited size, or JSON Lines in any number.
 
-Values are those of `json.loads`, which also finds the encoding. Beyond it, a key that occurs twice
-in one object is refused, and so is a value of more than `MAX_NESTING` levels.
+Values are those of `json.loads`, which also detects the encoding. In addition, a duplicate key in
+an object is rejected, and so is a value with more than `MAX_NESTING` levels.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from catalog_model.checks.nesting import nests_too_deeply
 from catalog_model.errors import InvalidArgumentError
 
 MAX_FILE: Final = 64 * 2**20
-"""Bytes of one document, which is held in memory: more than 100,000 records."""
+"""Maximum bytes of a document, which is held in memory: more than 100,000 records."""
 
 MAX_LINE: Final = 4 * 2**20
-"""Bytes of one line: ten times what DynamoDB takes as an item, to leave room for escapes."""
+"""Maximum bytes of a line: ten times DynamoDB's limit for an item, to leave room for escapes."""
 
 LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
-"""How names of JSON Lines files end; without, they are recognised by their first two lines."""
+"""File name suffixes of JSON Lines; other files are recognized by their first two lines."""
 
 _CHUNK: Final = 2**20
 _MAX_BLANK_LINES: Final = 1000
 
 
 class JSONInput:
-    """An open file of JSON. It is read once: by `document`, or by `lines` if it `is_lines`.
+    """An open JSON file. It is read once: by `document`, or by `lines` if it `is_lines`.
 
     Args:
-        file: The file, as bytes.
+        file: The file, in binary mode.
         source: Its name in errors.
     """
 
@@ -48,11 +48,11 @@ class JSONInput:
         self.is_lines = source.lower().endswith(LINES_SUFFIXES) or self._begins_as_lines()
 
     def document(self) -> Any:
-        """Read the one value that the file holds.
+        """Read the single value in the file.
 
         Raises:
             InvalidArgumentError: If the file cannot be read, has more than `MAX_FILE` bytes, or is
-                not JSON as `parse` reads it.
+                not valid JSON for `parse`.
         """
         while self._held <= MAX_FILE and self._hold(self._read(_CHUNK)):
             pass
@@ -69,9 +69,9 @@ class JSONInput:
             self._refuse(str(error), error)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Read the lines that are not blank, each with its number.
+        """Yield the lines that are not blank, each with its number.
 
-        A line of more than `MAX_LINE` bytes is cut, to a length that is still above `MAX_LINE`.
+        A line of more than `MAX_LINE` bytes is truncated to a length that still exceeds `MAX_LINE`.
 
         Raises:
             InvalidArgumentError: If the file cannot be read, is not UTF-8, or has a line of more
@@ -100,16 +100,17 @@ class JSONInput:
         self._refuse(f"line {number}: more than {MAX_FILE:,} bytes")
 
     def _begins_as_lines(self) -> bool:
-        """Whether the first line is an object, and the next does not go on with it.
+        """Whether the first line is an object, and the next line does not continue it.
 
-        No document is mistaken for lines: a closing brace ends it, or ``,``, ``}`` or ``]`` follow.
+        No document is mistaken for lines: after a line that is an object, a document ends or
+        continues with ``,``, ``}`` or ``]``.
         """
         first = self._next_line().removeprefix(codecs.BOM_UTF8)
         is_object = first.startswith(b"{") and first.endswith(b"}")
         return is_object and self._next_line()[:1] not in (b"", b",", b"}", b"]")
 
     def _next_line(self) -> bytes:
-        """Read and hold the lines up to the next one that is not blank."""
+        """Read and keep the lines up to the next one that is not blank."""
         for _ in range(_MAX_BLANK_LINES):
             line = self._hold(self._read_line(MAX_FILE + 1))
             if line.strip() or not line:
@@ -124,7 +125,7 @@ class JSONInput:
     def _size(self) -> str:
         try:
             size = os.fstat(self._file.fileno()).st_size
-        except (AttributeError, OSError):  # a file in memory or in an archive
+        except (AttributeError, OSError):  # an in-memory file, or one in an archive
             size = 0
         return f"{max(size, self._held):,}" if size else f"at least {self._held:,}"
 
@@ -145,15 +146,15 @@ class JSONInput:
 
 
 def parse(data: bytes, *, is_line: bool = False) -> Any:
-    """Parse JSON in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
+    """Parse JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Args:
         data: The text of one value.
-        is_line: Whether it is one line, in which errors name only the column.
+        is_line: Whether it is a single line, for which errors contain only the column.
 
     Raises:
-        InvalidArgumentError: If it is not JSON, is nested too deeply, or has an object in which a
-            key occurs twice.
+        InvalidArgumentError: If it is not JSON, is nested too deeply, or has an object with a
+            duplicate key.
     """
     text = _decoded(data)
     if nests_too_deeply(text):
@@ -164,11 +165,11 @@ def parse(data: bytes, *, is_line: bool = False) -> Any:
         line = "" if is_line else f"line {error.lineno}, "
         message = f"not JSON, {line}column {error.colno}: {error.msg}"
         raise InvalidArgumentError(message) from error
-    except InvalidArgumentError:  # a repeated key
+    except InvalidArgumentError:  # a duplicate key
         raise
     except RecursionError as error:
         raise InvalidArgumentError("nested too deeply") from error
-    except ValueError as error:  # Python reads no number of more than some thousand digits
+    except ValueError as error:  # Python rejects numbers of several thousand digits
         raise InvalidArgumentError("holds a number of too many digits") from error
 
 

@@ -1,12 +1,12 @@
-"""Reads files of titles: the application's records, and what TMDB's API answers.
+"""Reads files of titles: the application's records, and answers of TMDB's API.
 
-A file is one JSON document or JSON Lines. A document is an object of records, each under its id as
-text; a list of records; a single record; or a page of a list of TMDB's. It is read whole, and is
-one error where anything but a record is wrong. JSON Lines have one record a line and any size;
-memory is bounded by one record, and a line that is no record is a `Rejection`.
+A file is one JSON document or JSON Lines. A document is an object of records, with their ids as
+keys; a list of records; a single record; or a page of a list of TMDB. It is read as a whole, and
+any error outside the records makes the whole file invalid. JSON Lines have one record per line and
+any size; memory is limited to one record, and an invalid line is a `Rejection`.
 
-Where a record has no ``genre_ids`` but ``genres`` as objects, it is TMDB's detail of a title, and
-read by `Movie.from_tmdb`; so is everything on a page.
+A record without ``genre_ids`` but with ``genres`` as objects is a detail of TMDB, and is converted
+by `Movie.from_tmdb`, and so is everything on a page.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 from catalog_model.files.json_input import MAX_LINE, JSONInput, parse
 
 FILE_NAMES: Final[Mapping[Kind, str]] = {"movie": "data_movies.json", "tv": "data_tv.json"}
-"""What the files of a folder are called."""
+"""The names of the files in a folder."""
 
 MAX_REJECTED: Final = 100_000
-"""A file with more bad records is no file of such records."""
+"""A file with more invalid records than this is considered a file of another type."""
 
 STDIN: Final = "<stdin>"
-"""What the standard input is called in errors."""
+"""The name of the standard input in errors."""
 
 _WANTED: Final = "a JSON object of records under their ids, a list of them or a page of TMDB's"
 _OBJECTS: Final = frozenset({"belongs_to_collection", "dates"})
-"""What is an object in TMDB's details and pages, and no record."""
+"""Objects in TMDB's details and pages that are not records."""
 
 _FIELD: Final = re.compile("[a-z][a-z0-9_]*")
 _LONGEST_KEY: Final = 200
-"""Characters of a key that a `Rejection` shows."""
+"""Maximum characters of a key in a `Rejection`."""
 
 
 def sample_folder() -> Traversable:
-    """Return the folder with the sample data that comes with this package."""
+    """Return the folder with the sample data of this package."""
     return files("catalog_model.files") / "sample"
 
 
@@ -57,7 +57,7 @@ def read_folder(folder: Path | Traversable) -> list[AnyTitle | Rejection]:
     """Read both files of a folder: the movies, then the shows.
 
     Raises:
-        InvalidArgumentError: If one of them cannot be read, as `read_titles` says.
+        InvalidArgumentError: If one of them cannot be read, as for `read_titles`.
 
     >>> len(read_folder(sample_folder()))
     100
@@ -70,19 +70,19 @@ def read_folder(folder: Path | Traversable) -> list[AnyTitle | Rejection]:
 def read_titles(
     path: Path | Traversable | str | IO[bytes], kind: Kind
 ) -> list[AnyTitle | Rejection]:
-    """Read one file: a title for each good record, a `Rejection` for each other, in file order.
+    """Read one file: a title for each valid record, a `Rejection` for each other, in file order.
 
     All titles are held in memory; `TitleFile` reads JSON Lines one by one.
 
     Args:
-        path: The file, or one that is open.
-        kind: What it holds, ``"movie"`` or ``"tv"``.
+        path: The path of the file, or an open file.
+        kind: The kind of its titles, ``"movie"`` or ``"tv"``.
 
     Raises:
-        InvalidArgumentError: If the file cannot be read or has more than 100,000 bad records. A
-            document also if it is not JSON, has more than 67,108,864 bytes or no records, is
-            nested too deeply, or has an object in which a key occurs twice. JSON Lines also if
-            they are not UTF-8. No record counts then.
+        InvalidArgumentError: If the file cannot be read or has more than 100,000 invalid records.
+            For a document, also if it is not JSON, has more than 67,108,864 bytes or no records, is
+            nested too deeply, or has an object with a duplicate key. For JSON Lines, also if they
+            are not UTF-8. Then no titles are returned.
 
     >>> read_titles(sample_folder() / "data_tv.json", "tv")[0]
     <TVShow 73 'The Simpsons'>
@@ -92,16 +92,17 @@ def read_titles(
 
 
 class TitleFile:
-    """The records of a file, once and in their order: `Sourced` titles and `Rejection`.
+    """The records of a file, in order and for a single pass: `Sourced` titles and `Rejection`.
 
-    A document is read whole here. JSON Lines are read while iterating, a record at a time.
+    A document is read as a whole at once. JSON Lines are read while iterating, a record at a time.
 
     Args:
-        path: The file, or one that is open, such as the standard input.
-        kind: What it holds, ``"movie"`` or ``"tv"``.
+        path: The path of the file, or an open file, such as the standard input.
+        kind: The kind of its titles, ``"movie"`` or ``"tv"``.
 
     Attributes:
-        total: The number of records, good and bad; None for JSON Lines that can be read only once.
+        total: The number of records, valid and invalid; None for JSON Lines that can be read only
+            once.
 
     Raises:
         InvalidArgumentError: As `read_titles`; for JSON Lines while iterating.
@@ -132,22 +133,22 @@ class TitleFile:
 
 
 def parse_json(path: Path | Traversable) -> Any:
-    """Read a JSON document of any kind.
+    """Read any JSON document.
 
     Raises:
         InvalidArgumentError: If it cannot be read, is not JSON, has more than 67,108,864 bytes or
-            an object in which a key occurs twice, or is nested too deeply.
+            an object with a duplicate key, or is nested too deeply.
     """
     with _opened(path) as file:
         return JSONInput(file, _name(path)).document()
 
 
 def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
-    """Read a document that is one record.
+    """Read a document with a single record.
 
     Raises:
-        InvalidArgumentError: As `JSONInput.document`.
-        InvalidTitleError: If the record is no title.
+        InvalidArgumentError: As for `JSONInput.document`.
+        InvalidTitleError: If the record is not a valid title.
 
     >>> from io import BytesIO
     >>> read_title(JSONInput(BytesIO(b'{"id": 3}'), "up.json"), "movie")
@@ -163,10 +164,10 @@ def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
 
 
 def each_title(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
-    """Read the records of a document or of JSON Lines one by one, in their order.
+    """Read the records of a document or of JSON Lines one by one, in order.
 
     Raises:
-        InvalidArgumentError: As `read_titles`.
+        InvalidArgumentError: As for `read_titles`.
     """
     rejected = 0
     for each in (_of_lines if given.is_lines else _of_document)(given, kind):
@@ -248,7 +249,7 @@ def _of_line(number: int, line: bytes, source: str, kind: Kind) -> Sourced[AnyTi
 
 
 def _key_of(record: Any) -> str:
-    """Return the id of what may be a record, as the key that a document would have."""
+    """Return the id of a possible record, as its key in a document."""
     key = record.get("id") if isinstance(record, dict) else None
     return _short(str(key)) if isinstance(key, int | str) else ""
 
@@ -274,7 +275,7 @@ def _numbered(name: str, elements: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_field(key: str, value: Any) -> bool:
-    """Whether a member is a field of one record or page, and not a record under its id."""
+    """Whether a member is a field of a single record or page, and not a record under its id."""
     is_record = isinstance(value, dict) and "id" in value and key not in _OBJECTS
     return bool(_FIELD.fullmatch(key)) and not is_record
 
@@ -284,7 +285,7 @@ def _reason(error: InvalidArgumentError | RecursionError) -> str:
 
 
 def _title_of(record: Any, kind: Kind) -> AnyTitle:
-    """Make a title of a record of the application's, or of TMDB's detail of one."""
+    """Make a title from a record of the application, or from a detail of TMDB."""
     title_class = TITLE_CLASSES[kind]
     return (
         title_class.from_tmdb(record) if is_answer(record, kind) else title_class.from_json(record)
@@ -292,11 +293,11 @@ def _title_of(record: Any, kind: Kind) -> AnyTitle:
 
 
 def _short(key: str) -> str:
-    """Return a key as a report lists it: the beginning of one that is very long."""
+    """Return a key for a report: long ones are truncated."""
     cut = f"{key[:_LONGEST_KEY]}... ({len(key):,} characters)" if len(key) > _LONGEST_KEY else key
     return _encodable(cut)
 
 
 def _encodable(text: str) -> str:
-    """Return a text that can be printed and written: lone surrogates become escapes."""
+    """Return a text that can be encoded: lone surrogates become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -93,7 +93,7 @@ def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Fin
         yield Finding("wrong schema version", key, title, _shown(expected), found)
 
 
-def says_what_it_is(item: Item) -> bool:
+def is_valid_item(item: Item) -> bool:
     """Return whether an item's own attributes are valid, and it is only in its own lists."""
     return not any(check_item(item))
 
@@ -105,8 +105,8 @@ def check_collection(items: Iterable[Item]) -> list[Finding]:
 
 def check_title_items(of_title: TitleItems) -> list[Finding]:
     """Check all items of one title together."""
-    spoilt = of_title.own if of_title.is_unreadable else None
-    judged = [i for i in of_title.by_key.values() if i is not spoilt or evolution.is_newer(i)]
+    unreadable = of_title.own if of_title.is_unreadable else None
+    judged = [i for i in of_title.by_key.values() if i is not unreadable or evolution.is_newer(i)]
     findings = [finding for item in judged for finding in check_item(item)]
     if of_title.record is not None:
         return findings + list(_check_copies(of_title.record.title, of_title.copies))

@@ -35,7 +35,7 @@ from catalog_model.dynamodb.limits import (
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
 from catalog_model.errors import SchemaMismatchError
-from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, says_what_it_is
+from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, is_valid_item
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored, as_read, own_sets, title_as_read
 from catalog_model.table.title_items import Share, TitleItems, key_of, read_items
@@ -66,7 +66,7 @@ def plan_collection(items: Iterable[Item]) -> Plan:
         return ()
     changes = _due_copies(of_title, of_title.record)
     as_it_was = title_as_read(of_title.record.version)
-    if says_what_it_is(of_title.own):
+    if is_valid_item(of_title.own):
         return _guarded(Check(title, as_it_was), changes)
     return (_stamp(of_title.own, as_it_was), *_as_many_as_fit(changes))
 
@@ -210,8 +210,8 @@ def _plan_tally(state: ShardState) -> Iterator[Update]:
     expected, found = state.counts, counts_in(state.tally)
     names = expected.keys() | found.keys()
     wrong = sorted(name for name in names if expected.get(name) != found.get(name))
-    says_all = not state.tally or says_what_it_is(state.tally)
-    if says_all and not wrong:
+    is_valid = not state.tally or is_valid_item(state.tally)
+    if is_valid and not wrong:
         return
     own: dict[str, int | str] = dict(own_sets(keys.TallyItem(state.kind, state.shard)))
     for part, at in enumerate(range(0, max(len(wrong), 1), COUNTS_AT_ONCE)):
@@ -248,7 +248,7 @@ def _slot_changes(state: ShardState) -> Iterator[Plan]:
         evolution.check_not_newer(item if slot not in kept else {})
         if slot >= count:
             yield (Delete(key_of(item), _known(item)),)
-        elif slot in kept and not says_what_it_is(item) and not evolution.is_newer(item):
+        elif slot in kept and not is_valid_item(item) and not evolution.is_newer(item):
             yield (Put(codec.encode_slot(kept[slot], slot), _known(item)),)
 
 

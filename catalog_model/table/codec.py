@@ -248,7 +248,7 @@ def _check_fields(record: Any, kind: Kind) -> None:
     Its values need no other check: DynamoDB or the JSON parser accepted them.
     """
     if not isinstance(record, dict):
-        raise TypeError("its record is no JSON object")
+        raise TypeError("its record is not a JSON object")
     for name, every, rule, accepts, must_be_finite in _checks(kind):
         value = record.get(name)
         if type(value) is every:

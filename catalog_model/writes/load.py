@@ -43,7 +43,7 @@ from catalog_model.writes.load_pace import LoadPace
 from catalog_model.writes.storing import first_version, write_title
 
 Loadable = AnyTitle | Sourced[AnyTitle] | Rejection
-"""What a load takes: a title, alone or with its place in a file, or a record rejected before."""
+"""The input of a load: a title, alone or with its place in a file, or a rejected record."""
 
 
 @dataclass(slots=True)

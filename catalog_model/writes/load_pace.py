@@ -1,4 +1,4 @@
-"""The pace of a load: how many titles a transaction has, and how often one is sent."""
+"""The pace of a load: the number of titles in a transaction, and the pauses in between."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_pip_installs_it_from_that_index_alone(released: Shell) -> None:
     assert released.run("pip list --format=freeze").count(f"catalog-model=={RELEASE}\n") == 1
     released.run("pip check")
     configuration = released.home / "pip.conf"
-    configuration.write_text(released.said(block("pip.conf")), encoding="utf-8")
+    configuration.write_text(released.with_index(block("pip.conf")), encoding="utf-8")
     released.run(
         "pip download --no-deps --dest by-configuration catalog-model",
         PIP_CONFIG_FILE=str(configuration),
@@ -217,7 +217,7 @@ def test_hashes_let_nothing_else_in(released: Shell, folder: Path) -> None:
 def _locked(shell: Shell, project: Path, pyproject: str, **more: str) -> tuple[str, str]:
     """Lock a project with uv; return the version and the index of this package."""
     project.mkdir()
-    (project / "pyproject.toml").write_text(shell.said(pyproject), encoding="utf-8")
+    (project / "pyproject.toml").write_text(shell.with_index(pyproject), encoding="utf-8")
     shell.run("uv lock", cwd=project, **more)
     lock = tomllib.loads((project / "uv.lock").read_text("utf-8"))
     (ours,) = (each for each in lock["package"] if each["name"] == "catalog-model")

@@ -1,1 +1,1 @@
-"""Engines on this machine: dynoxide, moto and what starts them."""
+"""Engines on this machine: dynoxide, moto, and the programs that start them."""

@@ -1,15 +1,15 @@
-"""Keeps a program on this machine: as long as its parent lives, and out of reach of web pages.
+"""Supervises a program on this machine: it ends with its parent, and web pages cannot reach it.
 
-    python -IS keeper.py COMMAND...
-    python -IS keeper.py --guard HOST:PORT INNER_HOST:INNER_PORT COMMAND...
+    python -IS keeper.py COMMAND... python -IS keeper.py --guard HOST:PORT INNER_HOST:INNER_PORT
+    COMMAND...
 
-It runs COMMAND until its standard input ends, as it does when the process at the other end is gone,
-however that came about. With ``--guard`` it also answers at HOST:PORT for an engine that COMMAND
-runs at INNER_HOST:INNER_PORT, and refuses what comes from a web page: every engine takes the word
-of whoever asks, and a page in a browser can ask, too.
+It runs COMMAND until its standard input ends, which happens when the process at the other end ends
+for any reason. With ``--guard`` it also listens at HOST:PORT, in front of an engine that COMMAND
+runs at INNER_HOST:INNER_PORT, and rejects requests of web pages: engines do not authenticate
+clients, and a page in a browser can send requests, too.
 
-This is a script of the standard library alone, so that it starts in no time and runs where parts
-of this package cannot be imported.
+This script uses only the standard library, so that it starts quickly, and runs where parts of this
+package cannot be imported.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHECKED: Final = ("host", "origin", "content-length", "transfer-encoding", "sec
 
 
 class RefusedError(Exception):
-    """A request that the engine must not see: the reason, and the status of the answer."""
+    """A request that must not reach the engine: the reason, and the status of the answer."""
 
     def __init__(self, reason: str, status: str = "403 Forbidden") -> None:
         super().__init__(reason)
@@ -46,14 +46,14 @@ class RefusedError(Exception):
 
 
 def check_request(headers: Mapping[str, str], *, exposed: bool) -> None:
-    """Accept a request unless a web page of elsewhere can have made a browser send it.
+    """Check that a request cannot come from a web page of another site.
 
-    A browser says in ``Origin`` which site a page is of. A page whose own name was led to this
+    Browsers send the site of a page in ``Origin``. A page whose own name was redirected to this
     machine (DNS rebinding) has that name in ``Host``.
 
     Args:
-        headers: By their names in lower case.
-        exposed: Whether other machines may ask, by whatever name this one has for them.
+        headers: The headers, by lower-case name.
+        exposed: Whether other machines may send requests, with any name for this one.
 
     Raises:
         RefusedError: If it can.
@@ -80,7 +80,7 @@ def _is_local_origin(origin: str) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    """Whether a host, perhaps with a port, is this machine by its name or number."""
+    """Whether a host, with or without a port, is this machine by name or number."""
     try:
         parts = urlsplit(f"//{host}")
         name, _ = parts.hostname or "", parts.port
@@ -95,13 +95,13 @@ def _is_local(host: str) -> bool:
 
 
 def refusal(error: RefusedError) -> bytes:
-    """Return the body of the answer to a refused request, as DynamoDB words its own."""
+    """Return the body of the answer to a rejected request, in the format of DynamoDB."""
     kind = "com.amazon.coral.service#AccessDeniedException"
     return json.dumps({"__type": kind, "message": str(error)}).encode()
 
 
 class _Connection:
-    """A client and the engine: requests are read and checked, answers go through as they are."""
+    """A client and the engine: requests are parsed and checked, answers are forwarded unchanged."""
 
     def __init__(self, client: socket.socket, engine: socket.socket, *, exposed: bool) -> None:
         self._client = client
@@ -111,7 +111,7 @@ class _Connection:
         self._body = 0
 
     def run(self) -> None:
-        """Go on until either side ends, or a request is refused."""
+        """Forward until either side ends, or a request is rejected."""
         sides = select.poll()
         for side in (self._client, self._engine):
             sides.register(side, select.POLLIN)
@@ -126,7 +126,7 @@ class _Connection:
             self._drain()
 
     def _drain(self) -> None:
-        """Read the rest of a request, so that closing does not take the answer back."""
+        """Read the rest of a request, so that closing the connection keeps the answer."""
         self._client.shutdown(socket.SHUT_WR)
         self._client.settimeout(1.0)
         for _ in range(MAX_DRAINED // _CHUNK):
@@ -147,7 +147,7 @@ class _Connection:
         return True
 
     def _checked(self, data: bytes) -> Iterator[bytes]:
-        """Yield what may go to the engine: bodies as they come, heads once they are checked."""
+        """Yield the data for the engine: bodies as they arrive, headers after they are checked."""
         while data:
             if self._body:
                 part, data = data[: self._body], data[self._body :]
@@ -168,10 +168,10 @@ class _Connection:
 
 
 def headers_of(head: bytes) -> dict[str, str]:
-    """Read a head without its last line, the empty one; names come in lower case.
+    """Parse headers without the final empty line; names are returned in lower case.
 
     Raises:
-        RefusedError: If others could read something else in it.
+        RefusedError: If another parser could interpret them differently.
     """
     found: dict[str, str] = {}
     for line in head.decode("latin-1").split("\r\n")[1:]:
@@ -206,7 +206,7 @@ def _serve_one(client: socket.socket, inner: tuple[str, int], exposed: bool) -> 
             for side in (client, engine):
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _Connection(client, engine, exposed=exposed).run()
-    except OSError:  # either side is gone, and so is the connection
+    except OSError:  # one side has ended, and so has the connection
         return
 
 
@@ -234,7 +234,7 @@ def _stop_at(ended: threading.Event, program: subprocess.Popen[bytes]) -> None:
 
 
 def _await_end(ended: threading.Event) -> None:
-    """Set *ended* when nothing can come on stdin any more, or at SIGTERM."""
+    """Set *ended* when stdin has ended, or at SIGTERM."""
 
     def watch() -> None:
         while os.read(sys.stdin.fileno(), 1024):
@@ -246,7 +246,7 @@ def _await_end(ended: threading.Event) -> None:
 
 
 def _guard(outer: tuple[str, int], inner: tuple[str, int]) -> None:
-    """Answer at one address for the engine at another, in threads of its own."""
+    """Listen at one address for the engine at another, in separate threads."""
     listener = socket.create_server(outer, backlog=128)
     settings = {"exposed": outer[0] != LOOPBACK}
     threading.Thread(target=_serve, args=(listener, inner), kwargs=settings, daemon=True).start()
@@ -258,13 +258,13 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def main(words: list[str]) -> int:
-    """Run a program, kept and perhaps guarded; its exit code is this one's."""
+    """Run a program, supervised and optionally guarded; return its exit code."""
     guarded = words[:1] == ["--guard"]
     command = words[3:] if guarded else words
     ended = threading.Event()
     _await_end(ended)
     try:
-        program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our caller's
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # the caller's command
     except OSError as error:
         sys.stderr.write(f"{command[0]} cannot be run: {error.strerror}\n")
         return 1

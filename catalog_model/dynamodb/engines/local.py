@@ -1,9 +1,9 @@
-"""An engine on this machine that speaks DynamoDB: to look, to learn and to test, without AWS.
+"""An engine on this machine with DynamoDB's interface, for trying out, learning and testing.
 
-Two can take the part. dynoxide is a small program of its own, strict and fast, and keeps its
-tables in a file where it is given a folder. moto comes with the extra ``local`` and forgets
-everything at its end. Each runs as a process of its own, which ends with the one that started it,
-even if that is killed. Both take the word of whoever asks, so web pages are kept from asking.
+There are two. dynoxide is a small separate program, strict and fast, and stores its tables in a
+file if it is given a folder. moto is part of the extra ``local`` and loses its tables at its end.
+Each runs as a separate process, which ends with the one that started it, even if that is killed.
+Neither authenticates clients, so requests of web pages are rejected.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ EngineChoice = Literal["auto", "dynoxide", "moto"]
 ENGINE_CHOICES: Final[tuple[EngineChoice, ...]] = ("auto", "dynoxide", "moto")
 
 HOST: Final = "127.0.0.1"
-EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # only where it is asked for
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # only on request
 REGION: Final = "us-east-1"
 DUMMY: Final = "local"
-"""Key and secret for an engine that checks neither."""
+"""Key and secret for an engine that does not check them."""
 
 START_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 5.0
 PYTHON: Final = (sys.executable, "-P")
-"""A Python that takes no module from the current folder."""
+"""A Python that imports no modules from the working directory."""
 
 _NO_FILE: Final = os.devnull
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine: which one, where it answers, and whether it keeps its tables."""
+    """A running engine: its name, its address, and whether its tables are persistent."""
 
     name: EngineName
     endpoint_url: str
@@ -66,13 +66,13 @@ class Engine:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is still there."""
+        """Whether it is still running."""
         return self._is_running()
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that lead an AWS client in another process here, and nowhere else.
+        """Return variables that direct an AWS client in another process to this engine.
 
-        Behind a proxy ``NO_PROXY`` is among them, where it lacked this machine.
+        With a proxy, they include ``NO_PROXY`` if it lacks this machine.
         """
         variables = {
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
@@ -86,7 +86,7 @@ class Engine:
         return variables
 
     def client(self) -> DynamoDBClient:
-        """Make a client for it. The AWS configuration of this machine is not read."""
+        """Make a client. The AWS configuration of this machine is not read."""
         unset = (None, None, None, None)
         nothing = (None, None, _NO_FILE, None)
         session = botocore.session.Session(
@@ -112,20 +112,21 @@ def start_engine(
     port: int = 0,
     exposed: bool = False,
 ) -> Iterator[Engine]:
-    """Run an engine as long as the ``with`` block lasts.
+    """Run an engine for the duration of the ``with`` block.
 
     Args:
-        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide where it is found and runs, moto
-            otherwise.
-        folder: Where dynoxide keeps its tables, made if need be; None keeps them in memory. moto
-            keeps nothing.
+        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide if it is found and runs, otherwise
+            moto.
+        folder: Where dynoxide stores its tables, created if necessary; None keeps them in memory.
+            moto stores nothing.
         port: Port on 127.0.0.1; 0 takes a free one.
-        exposed: Answer other machines, too, at every address of this one. Neither engine checks
-            who asks, so do this only within a network of your own, as between containers.
+        exposed: Listen on every address of this machine, not only on 127.0.0.1. Neither engine
+            authenticates clients, so do this only within a private network, such as between
+            containers.
 
     Raises:
         InvalidArgumentError: If there is no engine of that name.
-        ConfigurationError: If it is not installed, cannot be run, or the port is taken.
+        ConfigurationError: If it is not installed or cannot run, or the port is taken.
 
     >>> with start_engine() as engine:
     ...     client = engine.client()
@@ -154,14 +155,14 @@ def start_engine(
 
 
 def find_dynoxide() -> Path | None:
-    """Find dynoxide's program: where DYNOXIDE says, on the PATH, or where ``make engine`` puts it.
+    """Return the path of dynoxide: from DYNOXIDE, the PATH, or the folder of ``make engine``.
 
-    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` in the project's own folder, when
-    this package is used from its source tree. The current folder may be anybody's: no program is
-    looked for there, and a relative folder on the PATH is passed over.
+    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` in the project's folder, if this
+    package is used from its source tree. The working directory is not trusted: it is not searched,
+    and relative directories on the PATH are skipped.
 
     Raises:
-        ConfigurationError: If DYNOXIDE names what is no program.
+        ConfigurationError: If DYNOXIDE is not the path of a program.
     """
     named = os.environ.get("DYNOXIDE")
     if named:
@@ -185,7 +186,7 @@ def _project_folder() -> list[Path]:
 
 
 def _runs(binary: Path) -> bool:
-    """Tell whether a program is one for this machine."""
+    """Return whether a program runs on this machine."""
     command = [str(binary), "--version"]
     try:
         subprocess.run(command, capture_output=True, timeout=START_SECONDS, check=True)  # noqa: S603  # the user's own engine
@@ -195,7 +196,7 @@ def _runs(binary: Path) -> bool:
 
 
 def free_port(port: int) -> int:
-    """Find a free port on this machine, or see that the wanted one is free.
+    """Return a free port of this machine, or check that the wanted one is free.
 
     Raises:
         ConfigurationError: If it is not.
@@ -240,18 +241,18 @@ def _moto_command(host: str, port: int) -> list[str]:
 
 
 def kept(command: list[str], options: Sequence[str] = ()) -> list[str]:
-    """Return the command that runs *command* for as long as the standard input is open.
+    """Return the command that runs *command* until its standard input ends.
 
-    The reading end of a pipe whose writing end only this process has is such an input: whatever
-    ends this process ends the command, also where it has no time to say so.
+    Such an input is the reading end of a pipe whose writing end only this process has: any end of
+    this process, even a kill, ends the command.
     """
     return [sys.executable, "-IS", keeper.__file__, *options, *command]
 
 
 def _hidden_address() -> tuple[str, int]:
-    """Return where an engine answers its guard, and nobody knows to ask it directly.
+    """Return the address between an engine and its guard, which other programs do not know.
 
-    Linux has 2**24 addresses for itself. Elsewhere a free port must do.
+    Linux has 2**24 loopback addresses. Other systems use a free port.
     """
     host = ".".join(["127", *map(str, secrets.token_bytes(3))])
     with socket.socket() as probe:
@@ -264,7 +265,7 @@ def _hidden_address() -> tuple[str, int]:
 
 @contextmanager
 def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program that a Ctrl-C in this terminal does not reach: we end it, after its users."""
+    """Start a program that is not affected by Ctrl-C: it is stopped after its users."""
     try:
         process = subprocess.Popen(  # noqa: S603  # an engine of the user's own
             command,
@@ -284,12 +285,12 @@ def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.P
 
 
 def _python_path() -> str:
-    """Give another Python the modules of this one, but none from whatever folder is current."""
+    """Return the module path of this Python for another one, without the working directory."""
     return os.pathsep.join(filter(os.path.isabs, sys.path))
 
 
 def environment_without_aws() -> dict[str, str]:
-    """Give this process's environment, less what tells an AWS client where to go and as whom."""
+    """Return this process's environment without AWS endpoints and credentials."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return kept | nothing
@@ -309,7 +310,7 @@ def _await_answer(
 
 
 def _answers(port: int) -> bool:
-    """Tell whether somebody listens: both engines do once they can answer."""
+    """Return whether a server listens; both engines are ready then."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 

@@ -1,9 +1,9 @@
-"""Changes to moto that make it fit for a table of thousands of items.
+"""Changes to moto for tables of thousands of items.
 
-moto copies the whole table for each action of a transaction, so that a table of thousands of items
-takes minutes to fill; here only the items that a transaction names are set aside. And it sorts the
-whole table for each Scan, comparing objects; here plain values are compared. It walks the whole
-table for each Query; `moto_queries` ends that.
+moto copies the whole table for each action of a transaction, so filling a table with thousands of
+items takes minutes; here only the items of the transaction are copied. It also sorts the whole
+table for each Scan by comparing objects; here plain values are compared. It walks the whole table
+for each Query; `moto_queries` avoids that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
-from catalog_model.dynamodb.engines.moto_answers import hasten_answers
-from catalog_model.dynamodb.engines.moto_queries import hasten_queries
+from catalog_model.dynamodb.engines.moto_answers import accelerate_answers
+from catalog_model.dynamodb.engines.moto_queries import accelerate_queries
 
 _transact_slowly: Final = DynamoDBBackend.transact_write_items
 _one_transaction: Final = threading.Lock()
@@ -27,7 +27,7 @@ _one_transaction: Final = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class _SetAside:
-    """An item as it was before a transaction; None where there was none."""
+    """An item before a transaction; None if it did not exist."""
 
     table: Table
     hash_key: DynamoType
@@ -42,16 +42,16 @@ class _SetAside:
             items[self.range_key] = self.item
 
 
-def hasten() -> None:
-    """Make moto's transactions and queries quick in this process, where they come one at a time."""
-    setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # seen as a method
-    setattr(Table, "all_items", _all_items)  # noqa: B010  # likewise
-    hasten_queries()
-    hasten_answers()
+def accelerate() -> None:
+    """Accelerate moto's transactions and queries in this process, if requests are sequential."""
+    setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  # installed as a method
+    setattr(Table, "all_items", _all_items)  # noqa: B010  # installed as a method
+    accelerate_queries()
+    accelerate_answers()
 
 
 def _all_items(table: Table) -> list[Item]:
-    """List the items of a table in order, as moto does for each request, by plain values."""
+    """Return the items of a table in moto's order, sorted by plain values."""
     items: list[Any] = []
     for found in table.items.values():
         items += found.values() if table.range_key_attr else [found]
@@ -64,7 +64,7 @@ def _order(item: Item) -> tuple[Any, ...]:
 
 
 def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """Carry out a transaction; one at a time, as what it changes in moto is everybody's."""
+    """Carry out a transaction; one at a time, because all threads share moto's state."""
     with _one_transaction:
         _transact_alone(backend, transact_items)
 
@@ -72,7 +72,7 @@ def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) ->
 def _transact_alone(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
     try:
         before = list(_set_aside(backend, transact_items))
-    except (AttributeError, KeyError, TypeError):  # a bad request, or a table without sort key
+    except (AttributeError, KeyError, TypeError):  # an invalid request, or no sort key
         return _transact_slowly(backend, transact_items)
     Table.__deepcopy__ = lambda table, _memo: table  # type: ignore[attr-defined]
     try:

@@ -1,7 +1,7 @@
-"""Queries of moto in a time that follows from their partition, and not from the table.
+"""Queries of moto whose duration depends on their partition, not on the table.
 
-moto walks, sorts and compares every item of the table for each Query. Here the Query is put to a
-copy of the table that has only the items with the partition key, and finds the same.
+moto walks, sorts and compares every item of the table for each Query. Here the Query runs on a copy
+of the table with only the items of the partition, with the same result.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from moto.dynamodb.models.table import Table
 
 _query_slowly: Final = Table.query
 _INDEX: Final = 6
-"""Where moto has the name of the index among the arguments behind the partition key."""
+"""The position of the index among moto's arguments after the partition key."""
 
 
-def hasten_queries() -> None:
-    """Make moto's queries quick in this process."""
-    setattr(Table, "query", _query)  # noqa: B010  # seen as a method
+def accelerate_queries() -> None:
+    """Accelerate moto's queries in this process."""
+    setattr(Table, "query", _query)  # noqa: B010  # installed as a method
 
 
 def _query(table: Table, hash_key: DynamoType | None, *args: Any, **more: Any) -> Any:

@@ -1,11 +1,11 @@
-"""moto's DynamoDB as a server, in a process of its own.
+"""moto's DynamoDB as a server, in a separate process.
 
 Run as ``python -m catalog_model.dynamodb.engines.moto_server HOST PORT``.
 
-moto's own server answers for every service of AWS, needs forty more packages to do so, and opens a
-connection for each request. This one hands requests to moto's DynamoDB and to its streams, and to
-nothing else. One thread serves one request at a time: moto knows no locks, and would lose one of
-two writes that come together. Web pages of other sites are refused.
+moto's own server serves all of AWS, which needs forty more packages, and opens a connection for
+each request. This one serves only moto's DynamoDB and its streams. A single thread processes one
+request at a time: moto has no locks, and would lose one of two concurrent writes. Web pages of
+other sites are rejected.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.engines.keeper import RefusedError
-from catalog_model.dynamodb.engines.moto_patches import hasten
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 
 _SERVICES: Final = {
     "DynamoDB_20120810": DynamoHandler,
@@ -42,7 +42,7 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 async def _serve_client(reader: StreamReader, writer: StreamWriter, *, exposed: bool) -> None:
-    """Serve the requests of a connection until it ends, or one is refused."""
+    """Serve the requests of a connection until it ends, or one is rejected."""
     try:
         while await _serve_request(reader, writer, exposed=exposed):
             pass
@@ -50,7 +50,7 @@ async def _serve_client(reader: StreamReader, writer: StreamWriter, *, exposed: 
         status = error.status.partition(" ")[0]
         _write(writer, (int(status), {}, keeper.refusal(error)), keeps=False)
         await _drain(reader, writer)
-    except (asyncio.IncompleteReadError, TimeoutError, OSError):  # the client is gone
+    except (asyncio.IncompleteReadError, TimeoutError, OSError):  # the client has disconnected
         pass
     finally:
         writer.close()
@@ -83,19 +83,19 @@ def _write(writer: StreamWriter, answer: _Answer, *, keeps: bool) -> None:
 
 
 async def _drain(reader: StreamReader, writer: StreamWriter) -> None:
-    """Read the rest of a refused request, so that closing does not take the answer back."""
+    """Read the rest of a rejected request, so that closing the connection keeps the answer."""
     try:
         writer.write_eof()
         async with asyncio.timeout(_DRAIN_SECONDS):
             for _ in range(keeper.MAX_DRAINED // keeper.MAX_HEAD):
                 if not await reader.read(keeper.MAX_HEAD):
                     return
-    except (TimeoutError, OSError):  # that was long enough, or the client is gone
+    except (TimeoutError, OSError):  # the time is over, or the client has disconnected
         return
 
 
 def _ask_moto(headers: Mapping[str, str], body: bytes) -> _Answer:
-    """Return moto's answer; where moto fails, a failure, and the reason on stderr."""
+    """Return moto's answer; if moto fails, an error, with the reason on stderr."""
     service, _, operation = headers.get("x-amz-target", "").partition(".")
     handler = _SERVICES.get(service)
     if handler is None:
@@ -106,7 +106,7 @@ def _ask_moto(headers: Mapping[str, str], body: bytes) -> _Answer:
         status, answered, content = handler.dispatch(request, url, request.headers)
     except NotImplementedError as error:
         return _error(_UNKNOWN_OPERATION, str(error))
-    except Exception as error:  # noqa: BLE001  # moto's own mistakes are of any kind
+    except Exception as error:  # noqa: BLE001  # moto may raise any exception
         traceback.print_exc()
         return _error(_INTERNAL_FAILURE, repr(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return status, answered, content.encode() if isinstance(content, str) else content
@@ -123,8 +123,8 @@ async def _serve_until(ended: asyncio.Event, host: str, port: int) -> None:
 
 
 async def serve(host: str, port: int) -> None:
-    """Be moto until stdin ends, as it does when the process that started this one is gone."""
-    hasten()
+    """Run moto until stdin ends, which happens when the parent process ends."""
+    accelerate()
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def await_end() -> None:
