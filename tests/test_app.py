@@ -9,13 +9,22 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from app_answers import (
+    Received,
+    Records,
+    assert_is,
+    assert_sample,
+    by_label,
+    compact,
+    first_of,
+    received,
+)
 from example_app import START, movie, own_handle, post, serving_of
 from flask import Flask
 from original_answers import (
@@ -24,9 +33,6 @@ from original_answers import (
     FIRST_PAGES,
     METHODS_AND_PATHS,
     UPDATES,
-    Answer,
-    AnyOf,
-    First,
     Row,
 )
 from request_log import logged_requests
@@ -39,32 +45,11 @@ from examples.netflix_movie_catalog.app import create_app
 
 pytestmark = pytest.mark.in_memory
 
-Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 README = Path(application.__file__).with_name("README.md")
 
 
 # -- Comparisons ----------------------------------------------------------------------------------
-
-
-def compact(records: list[Any]) -> bytes:
-    """Return records in the original's format."""
-    return json.dumps(records, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-
-
-def first_of(records: Records, kind: str, genre_id: int) -> list[Any]:
-    """Apply the original's rule: the first 20 in file order that have the genre."""
-    return [record for record in records[kind].values() if genre_id in record["genre_ids"]][:20]
-
-
-class Received(NamedTuple):
-    """A response, received in either way."""
-
-    status: int
-    content_type: str | None
-    allow: frozenset[str]
-    length: int | None
-    body: bytes
 
 
 def over_test_client(app: Flask, row: Row) -> Received:
@@ -84,15 +69,6 @@ def over_socket(app: Flask, row: Row) -> Received:
         return received(response.status, response.headers, response.read())
 
 
-def received(status: int, headers: Any, body: bytes) -> Received:
-    """Return the parts of an answer that are compared."""
-    allow = frozenset(name.strip() for name in headers.get("Allow", "").split(",") if name)
-    length = headers.get("Content-Length")
-    return Received(
-        status, headers.get("Content-Type"), allow, int(length) if length else None, body
-    )
-
-
 @contextmanager
 def serving(app: Flask) -> Iterator[int]:
     """Serve *app* with Werkzeug's server, as ``flask run`` does, on a free port."""
@@ -110,35 +86,6 @@ def serving(app: Flask) -> Iterator[int]:
 def send(app: Flask, row: Row) -> Received:
     """Send a row's request, over a socket if necessary."""
     return over_socket(app, row) if row.wire else over_test_client(app, row)
-
-
-def assert_is(got: Received, expected: Answer, records: Records, *, method: str = "GET") -> None:
-    """Compare an answer byte for byte, or the fixed parts of a random one."""
-    assert (got.status, got.content_type) == (expected.status, expected.content_type)
-    assert not expected.allow or got.allow == expected.allow
-    body = expected.body
-    if isinstance(body, First):
-        body = compact(first_of(records, body.kind, body.genre_id))
-    if method == "HEAD":
-        assert got.body == b""
-        assert got.length == len(body) if isinstance(body, bytes) else got.length
-    elif isinstance(body, AnyOf):
-        assert_sample(got.body, records[body.kind])
-    else:
-        assert body is None or got.body == body
-
-
-def assert_sample(body: bytes, known: Mapping[str, Any]) -> None:
-    """Check for 20 distinct records of one kind, each as in the file."""
-    answered = json.loads(body)
-    assert body == compact(answered)
-    assert len({record["id"] for record in answered}) == len(answered) == 20
-    assert all(record == known[str(record["id"])] for record in answered)
-
-
-def by_label(row: Row) -> str:
-    """Return a row's label for the report."""
-    return row.label
 
 
 # -- The original's rows --------------------------------------------------------------------------

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from app_answers import Received, assert_is, by_label, received
 from engines import has_dynoxide
 from example_app import BECOMING, START
 from filling import fill
 from generated import Records
 from loads import HOST, Served, served
 from original_answers import DISCOVER, METHODS_AND_PATHS, UPDATES, Row
-from test_app import Received, assert_is, by_label, received
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from edgy_titles import edgy_titles, few_ids
+from engine_sizes import engine_number_size
 from engines import Engine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from request_log import Request, logged_requests
 from scaled import scaled
-from strategies import decimals, floats, genre_lists, titles
-from test_prices import engine_number_size
+from strategies import decimals, floats, genre_lists
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.prediction import (
-    index_entry,
     predict_change,
     predict_creation,
     predict_deletion,
@@ -44,7 +44,6 @@ from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 from catalog_model.table.title_items import read_stored
 
 Table = dict[ItemKey, Item]
-few_ids = st.integers(1, 24)
 some = settings(max_examples=scaled(40))
 
 
@@ -104,23 +103,6 @@ def _predict(request: Request, offline: OfflineClient, plans: list[Plan]) -> Uni
 
 def _key(item: Mapping[str, Any]) -> ItemKey:
     return ItemKey(item["PK"]["S"], item["SK"]["S"])
-
-
-def _measures(title: AnyTitle) -> tuple[int, ...]:
-    """Return the sizes of the title item, of a membership or listing, and of an index entry."""
-    listing, *memberships = codec.encode_copies(title)
-    entry = index_entry(listing, "by_popularity") or {}
-    item = codec.encode_title(title, version=2**47 + 1, slot=0)
-    return tuple(sizes.item_size(each) for each in (item, (memberships or [listing])[-1], entry))
-
-
-@st.composite
-def edgy_titles(draw: st.DrawFn, some_ids: st.SearchStrategy[int] = few_ids) -> AnyTitle:
-    """Titles whose item, copy or index entry is close to the size of a unit."""
-    title = draw(titles(some_ids)).replace(overview="")
-    size = draw(st.sampled_from(_measures(title)))
-    length = draw(st.sampled_from((0, 1024, 2048, 3072, 4096))) + draw(st.integers(-2, 2))
-    return title.replace(overview="x" * max(0, length - size))
 
 
 def changed(title: AnyTitle, **changes: Any) -> AnyTitle:

@@ -14,26 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cli_environment import environment
 from command_line import CommandLine
 from engines import has_dynoxide
 from processes import first_children
 
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide
+from catalog_model.dynamodb.engines.local import find_dynoxide
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import start_engine
 
-ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "catalog_model"]
 ESCAPE = "\x1b"
 PATIENCE = 30
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a process that finds this package, without AWS settings."""
-    colours = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONIOENCODING")
-    kept = {name: value for name, value in environment_without_aws().items() if name not in colours}
-    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import click
 import pytest
+from cli_environment import environment
 from command_line import CommandLine
 from scaled import some_of
-from test_cli_process import environment
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from flask import Flask, Response
 from prometheus_client import CollectorRegistry
+from readiness import await_reason
 from request_log import logged_requests
 
 from catalog_model import Catalog, Movie, errors, operations
@@ -509,13 +510,6 @@ def test_readiness_waits_for_a_silent_table_for_a_moment_only(
     await_reason(found, "")
     monkeypatch.setattr(operations, "table_status", SlowTable())
     assert app.test_client().get("/-/readyz").get_json() == {"status": "ready"}
-
-
-def await_reason(found: Serving, reason: str) -> None:
-    """Wait until a process has determined its state."""
-    deadline = time.monotonic() + 30
-    while found.problem() != reason:
-        assert time.monotonic() < deadline
 
 
 def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from example_app import NOT_EVEN_A_PORT
 from flask import Flask
-from test_flask_extension import await_reason
+from readiness import await_reason
 
 from catalog_model import Catalog
 from catalog_model.checks import shown

@@ -15,7 +15,7 @@ from engines import Engine
 from flask import Flask
 from iam_evaluator import ARN, Need, Policy, allows, context, needs
 from older_tables import grow_old
-from test_integrity import (
+from planted_damage import (
     Vandal,
     membership_is_gone,
     memberships_without_a_title,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import threading
 import tracemalloc
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from engines import Engine
-from table_dump import assert_in_step, dump
-from test_integrity import (
+from planted_damage import (
     Vandal,
     copy_shows_an_old_record,
     listing_is_gone,
@@ -22,17 +17,16 @@ from test_integrity import (
     tally_counts_one_too_many,
     two_slots_for_one_title,
 )
+from rival_writers import writers
+from table_dump import assert_in_step, dump
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import ConflictError, TitleNotFoundError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
-
-WRITERS = 3
 
 
 @pytest.fixture
@@ -43,50 +37,6 @@ def some(engine: Engine, titles: list[AnyTitle]) -> Iterator[Catalog]:
     ap.load_titles(catalog, titles[:40])
     yield catalog
     delete_table(catalog)
-
-
-@contextmanager
-def writers(catalog: Catalog, titles: list[AnyTitle]) -> Iterator[dict[int, float]]:
-    """Let threads change titles during the block; yield the acknowledged popularities."""
-    stop = threading.Event()
-    acknowledged: dict[int, float] = {}
-
-    def write(number: int) -> None:
-        rng = random.Random(number)
-        own = titles[number::WRITERS]
-        while not stop.is_set():
-            _change(catalog, rng, rng.choice(own), acknowledged)
-
-    with ThreadPoolExecutor(WRITERS) as pool:
-        running = [pool.submit(write, number) for number in range(WRITERS)]
-        try:
-            yield acknowledged
-        finally:
-            stop.set()
-    for each in running:
-        each.result()
-
-
-def _change(
-    catalog: Catalog, rng: random.Random, title: AnyTitle, acknowledged: dict[int, float]
-) -> None:
-    """Change a title in one of several ways; it may be deleted, and created again."""
-    try:
-        match rng.randrange(5):
-            case 0:
-                ap.delete_title(catalog, *title.key)
-                acknowledged.pop(title.id, None)
-            case 1:
-                ap.set_genres(catalog, *title.key, rng.sample([16, 18, 28, 35, 80], 2))
-            case 2:
-                ap.put_title(catalog, title)
-                acknowledged[title.id] = title.popularity
-            case _:
-                value = round(rng.uniform(0, 1000), 3)
-                ap.update_popularity(catalog, *title.key, value)
-                acknowledged[title.id] = value
-    except (TitleNotFoundError, ConflictError):
-        pass  # it was deleted, or lost twelve races: nothing was written
 
 
 def test_a_change_under_way_is_not_taken_for_a_defect(

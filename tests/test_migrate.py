@@ -24,6 +24,7 @@ from older_tables import (
     types,
     versions,
 )
+from rival_writers import writers
 from table_dump import (
     Killed,
     assert_complete,
@@ -35,7 +36,6 @@ from table_dump import (
     movie,
     once,
 )
-from test_integrity_at_work import writers
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap

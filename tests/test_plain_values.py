@@ -18,8 +18,8 @@ from foreign_values import Array, Single, days, is_plain, others_of
 from generated import Records
 from hypothesis import example, given
 from hypothesis import strategies as st
+from refused_calls import CALLS, RECORDS, movie
 from strategies import full_titles, json_values, titles
-from test_refusals import CALLS, RECORDS, movie
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap

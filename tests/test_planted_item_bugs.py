@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from any_item_laws import cases_of_all, check
-from test_integrity_of_much import FEW, MANY, check_bounds
-from test_repair_beside_others import check_rivals
+from many_findings import FEW, MANY, check_bounds
+from repair_rivals import check_rivals
 
 from catalog_model.dynamodb.typed_json import Item, read_int
 from catalog_model.maintenance import repair, repair_plans

@@ -16,26 +16,16 @@ import boto3
 import pytest
 from botocore.config import Config
 from engines import Engine
-from generated import generated_records
+from refused_calls import CALLS, RECORDS, movie
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow, errors
 from catalog_model import access_patterns as ap
-from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.domain.kinds import Kind
 from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import InvalidArgumentError, InvalidCursorError, InvalidTitleError
 from catalog_model.operations import create_table
 
 LONGEST_MESSAGE = 400
-
-RECORDS: dict[Kind, dict[str, Any]] = {
-    kind: {**next(iter(generated_records()[kind].values())), "id": 949} for kind in KINDS
-}
-"""A valid record of each kind."""
-
-
-def movie(**changes: Any) -> Movie:
-    """Make a movie that is valid except for *changes*."""
-    return Movie.from_json({**RECORDS["movie"], **changes})
 
 
 def nested(levels: int, inner: Any = 0) -> Any:
@@ -43,52 +33,6 @@ def nested(levels: int, inner: Any = 0) -> Any:
     for level in range(levels):
         inner = [inner] if level % 2 else {"a": inner}
     return inner
-
-
-_LIST = {"limit": 20, "after": None}
-_TITLE = {"kind": "movie", "title_id": 949}
-
-CALLS: dict[str, dict[str, Any]] = {
-    "get_title": {**_TITLE, "consistent": False},
-    "get_titles": {"keys": [TitleKey("movie", 949), TitleKey("tv", 949)]},
-    "get_title_with_genres": {**_TITLE, "consistent": False},
-    "list_titles": {"kind": "movie", "order": "popularity", "descending": True, **_LIST},
-    "list_titles_in_genre": {
-        "kind": "movie",
-        "genre_id": 28,
-        "order": "popularity",
-        "descending": True,
-        **_LIST,
-    },
-    "list_titles_in_genres": {"kind": "movie", "genre_ids": [28, 12], "match": "all", **_LIST},
-    "sample_titles": {"kind": "movie", "count": 20, "rng": None},
-    "list_top_rated": {
-        "kind": "movie",
-        "min_votes": 100,
-        "min_rating": 7,
-        "genre_id": None,
-        **_LIST,
-    },
-    "list_released_between": {
-        "kind": "movie",
-        "since": "2020-01-01",
-        "until": "2023-12-31",
-        "genre_id": None,
-        "descending": True,
-        **_LIST,
-    },
-    "find_titles_by_name": {"kind": "movie", "prefix": "he", **_LIST},
-    "list_genres": {"kind": "movie"},
-    "count_titles": {"kind": "movie", "genre_id": None},
-    "put_title": {"title": movie(), "if_absent": False, "if_unchanged": None},
-    "update_title": {**_TITLE, "attributes": {"an": ["unknown", "one"]}},
-    "update_popularity": {**_TITLE, "popularity": 9.5},
-    "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
-    "set_genres": {**_TITLE, "genre_ids": [80, 18]},
-    "delete_title": dict(_TITLE),
-    "load_titles": {"titles": [movie()], "on_progress": None, "write_units": None},
-}
-"""A valid call of each function, with every argument named."""
 
 
 class NoDimension:

@@ -18,9 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from interleavings import Writer
-from table_dump import Table, movie
-from test_interleavings import (
+from interleaved_writes import (
     EIGHT,
     FOREIGN,
     SIXTEEN,
@@ -35,6 +33,8 @@ from test_interleavings import (
     table_of,
     update,
 )
+from interleavings import Writer
+from table_dump import Table, movie
 
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Equals, NotNewer, Update

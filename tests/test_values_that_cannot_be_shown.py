@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import pytest
 from memory_table import MemoryCatalog
+from refused_calls import CALLS
 from table_dump import movie
-from test_refusals import CALLS
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
