@@ -1,4 +1,4 @@
-"""Writers beside a repair, one between any two of its requests."""
+"""Writers during a repair, one between any two of its requests."""
 
 from __future__ import annotations
 

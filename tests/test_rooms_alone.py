@@ -14,6 +14,7 @@ from packages import need
 ROOT = Path(__file__).parents[1]
 KEPT = ("dynamodb", "checks", "errors.py", "_version.py", "py.typed")
 TESTS = ("test_another_model.py", "test_breaker.py")
+HELPERS = ("scaled.py",)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = ROOT / "catalog_model" / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, package / name)
-    for name in TESTS:
+    for name in (*TESTS, *HELPERS):
         (found,) = (ROOT / "tests").rglob(name)
         shutil.copy(found, folder)
     return folder
