@@ -52,7 +52,7 @@ oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependenci
 
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
 	@$(BIN)/python -m $(PYTEST) -m soak
-	@$(BIN)/python tests/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
+	@$(BIN)/python tests/support/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
 check: lint types imports docs test-all  ## run all checks of CI, all tests included
 

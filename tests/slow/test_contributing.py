@@ -34,6 +34,12 @@ def well_kept(folder: Path) -> str:
     return "".join(each.stdout + each.stderr for each in done if each.returncode)
 
 
+def paths_of(folder: Path, *names: str) -> list[str]:
+    """Return the paths of test modules in a copy."""
+    found = [next((folder / "tests").rglob(f"test_{name}.py")) for name in names]
+    return [str(path.relative_to(folder)) for path in found]
+
+
 # --- a new access pattern
 
 
@@ -51,7 +57,7 @@ def test_the_new_pattern_is_right_and_keeps_to_its_budget(with_pattern: Path) ->
     """Its own test passes, and so do those that cover every access pattern."""
     files = ("hidden_gems", "public_api", "cli_help", "declarations", "refusals", "fault_laws")
     chosen = f"(gems or every_access or documentation) and not {OTHER_ENGINE}"
-    names = [f"tests/test_{name}.py" for name in files]
+    names = paths_of(with_pattern, *files)
     done = run_tests(with_pattern, *names, "catalog_model/reads/ranges.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 30
@@ -66,7 +72,7 @@ def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -
     declared = 'requests=f"{SPLIT_REQUESTS} + read / 20"'
     kept, _, rest = before.rpartition(declared)
     path.write_text(f'{kept}requests="1"{rest}def list_hidden_gems{after}')
-    words = ("tests/test_declarations.py", "-k", f"gems and not {OTHER_ENGINE}")
+    words = ("tests/analysis/test_declarations.py", "-k", f"gems and not {OTHER_ENGINE}")
     done = run_tests(folder, *words)
     assert done.returncode == 1, done.stdout
     assert "list_hidden_gems" in done.stdout
@@ -126,13 +132,13 @@ def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) -> None:
     """By every write and by a migration; the rules on versions hold for the new one, too."""
-    names = [f"tests/test_{name}.py" for name in ("decade", "evolution")]
+    names = paths_of(with_attribute, "decade", "evolution")
     quick = "" if has_dynoxide() else " and not every_write and not newer"  # slow on moto
     chosen = f"not {OTHER_ENGINE}{quick}"
     done = run_tests(with_attribute, *names, "catalog_model/table/evolution.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     chosen = f"makes_of_every_item and not {OTHER_ENGINE}"
-    done = run_tests(with_attribute, "tests/test_migrate.py", "-k", chosen)
+    done = run_tests(with_attribute, "tests/maintenance/test_migrate.py", "-k", chosen)
     assert done.returncode == 0, done.stdout
     assert well_kept(with_attribute) == ""
 

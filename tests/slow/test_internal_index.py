@@ -296,6 +296,6 @@ def test_uv_takes_the_first_index_that_has_the_name(
 
 def test_every_command_of_the_page_is_run() -> None:
     """The commands that can be run are run by the tests above."""
-    sources = (Path(__file__), Path(__file__).parents[1] / "package_index.py")
+    sources = (Path(__file__), Path(__file__).parents[1] / "support" / "package_index.py")
     text = "".join(source.read_text("utf-8") for source in sources)
     assert named_blocks() == set(re.findall(r'\bblock\("(.+?)"\)', text))

@@ -170,7 +170,7 @@ def gunicorn(
     environment |= {
         "CATALOG_DRAIN_SECONDS": str(drain_seconds),
         "PROMETHEUS_MULTIPROC_DIR": str(folder / metrics) if metrics else "",
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests" / "support"))),
     }
     with subprocess.Popen(command, env=environment, cwd=folder) as process:
         server = Server(process, folder)

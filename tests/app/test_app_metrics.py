@@ -1,0 +1,191 @@
+"""The example application's `/metrics`: requests, and their requests to the table."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from example_app import NOT_EVEN_A_PORT, post, serving_of
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from catalog_model import Catalog
+from catalog_model.dynamodb.trace import Request as TracedRequest
+from catalog_model.dynamodb.trace import Trace
+from examples.netflix_movie_catalog.app import create_app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def families(text: str) -> set[str]:
+    """Return the names of the metric families on a page."""
+    return set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+
+
+def requests_counted(app: Flask) -> list[str]:
+    """Return the lines that count requests, by label."""
+    text = app.test_client().get("/metrics").text
+    names = "flask_http_request_duration_seconds_count|flask_http_request_total"
+    return re.findall(rf"^(?:{names}){{.*", text, re.MULTILINE)
+
+
+def test_metrics_have_the_families_of_the_original(dead: Flask) -> None:
+    """Existing dashboards for the original keep working."""
+    client = dead.test_client()
+    client.get("/status")
+    assert families(client.get("/metrics").text) >= {
+        "python_gc_objects_collected_total",
+        "python_info",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "flask_exporter_info",
+        "flask_http_request_duration_seconds",
+        "flask_http_request_duration_seconds_created",
+        "flask_http_request_total",
+        "flask_http_request_exceptions_total",
+    }
+    assert client.get("/metrics?name[]=python_info").text.count("# TYPE") == 1
+    openmetrics = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+    assert openmetrics.content_type.startswith("application/openmetrics-text")
+
+
+def test_metrics_count_every_application_of_a_process(dead: Flask) -> None:
+    """Each has a registry: requests are counted by method, path and status, without scrapes."""
+    other = create_app(serving_of(dead).catalog)
+    for app in (dead, other):
+        client = app.test_client()
+        client.get("/status")
+        client.get("/status")
+        client.get("/updatePopularity")
+        client.get("/metrics")
+        duration, total = "flask_http_request_duration_seconds_count", "flask_http_request_total"
+        assert requests_counted(app) == [
+            duration + '{method="GET",path="/status",status="200"} 2.0',
+            duration + '{method="GET",path="/updatePopularity",status="405"} 1.0',
+            total + '{method="GET",status="200"} 2.0',
+            total + '{method="GET",status="405"} 1.0',
+        ]
+
+
+def test_unknown_paths_and_methods_make_no_new_series(dead: Flask) -> None:
+    """The number of series is constant, whatever is requested."""
+    client = dead.test_client()
+    for number in range(20):
+        client.get(f"/nope/{number}")
+        client.get(f"/static/{number}")
+        client.open(f"/{number}", method=f"FOO{number}")
+        client.open("/status", method=f"FOO{number}")
+    counted = "\n".join(requests_counted(dead))
+    assert set(re.findall('path="(.*?)"', counted)) == {"(other)", "/status"}
+    assert set(re.findall('method="(.*?)"', counted)) == {"GET", "OTHER"}
+    assert counted.count("\n") < 10
+
+
+Labels = tuple[str, str]
+
+
+def figures(app: Flask, name: str) -> dict[Labels, float]:
+    """Return the samples of a metric with the labels of access pattern and operation."""
+    text = app.test_client().get("/metrics").text
+    return {
+        (sample.labels["pattern"], sample.labels["operation"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def summed(trace: Trace, figure: Callable[[TracedRequest], float]) -> dict[Labels, float]:
+    """Add up a figure of the requests by label."""
+    sums: dict[Labels, float] = {}
+    for request in trace:
+        labels = (request.pattern or "(none)", request.operation)
+        sums[labels] = sums.get(labels, 0) + figure(request)
+    return sums
+
+
+def test_metrics_say_what_each_access_pattern_costs(few: Catalog) -> None:
+    """The figures are those of a trace of the same requests."""
+    app = create_app(few)
+    client = app.test_client()
+    assert figures(app, "catalog_request_duration_seconds_count") == {}
+    with few.trace() as trace:
+        client.get("/discover?genre=99")
+        client.get("/discover?type=tv&genre=18")
+        client.get("/discover")
+        post(app, "699280", 5.5)
+        client.get("/readyz")
+    expected: dict[str, Callable[[TracedRequest], float]] = {
+        "catalog_request_duration_seconds_count": lambda _: 1,
+        "catalog_request_duration_seconds_sum": lambda request: request.milliseconds / 1000,
+        "catalog_capacity_units_total": lambda request: request.total_units,
+        "catalog_items_read_total": lambda request: request.items_read,
+        "catalog_request_errors_total": lambda _: 0,
+    }
+    for name, figure in expected.items():
+        assert figures(app, name) == pytest.approx(summed(trace, figure)), name
+    assert figures(app, "catalog_request_duration_seconds_count") == {
+        ("list_titles_in_genre", "Query"): 2,
+        ("sample_titles", "BatchGetItem"): sum(r.pattern == "sample_titles" for r in trace),
+        ("update_popularity", "GetItem"): 1,
+        ("update_popularity", "TransactWriteItems"): 1,
+        ("(none)", "DescribeTable"): 1,
+    }
+
+
+def test_requests_that_fail_are_counted_and_timed(dead: Flask) -> None:
+    """They cost users time, but no units."""
+    dead.test_client().get("/discover?genre=28")
+    asked = ("list_titles_in_genre", "Query")
+    assert figures(dead, "catalog_request_errors_total") == {asked: 1}
+    assert figures(dead, "catalog_request_duration_seconds_count") == {asked: 1}
+    assert figures(dead, "catalog_capacity_units_total") == {asked: 0}
+
+
+def test_what_a_client_sends_makes_no_new_series_of_the_table(few: Catalog) -> None:
+    """The only labels are access patterns and operations."""
+    app = create_app(few)
+    client = app.test_client()
+    client.get("/discover?genre=99")
+    before = figures(app, "catalog_request_duration_seconds_count")
+    for number in range(1, 20):
+        client.get(f"/discover?genre={number}&type=x{number}", headers={"X-Number": str(number)})
+    after = figures(app, "catalog_request_duration_seconds_count")
+    assert before.keys() == after.keys()
+    assert sum(after.values()) == 20
+
+
+def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
+    """With ``PROMETHEUS_MULTIPROC_DIR``, every process returns the figures of all."""
+    code = (
+        "from catalog_model import Catalog\n"
+        "from examples.netflix_movie_catalog.app import create_app\n"
+        f"catalog = Catalog('t', region='us-east-1', endpoint_url={NOT_EVEN_A_PORT!r})\n"
+        "client = create_app(catalog).test_client()\n"
+        "assert client.get('/discover?genre=28').status_code == 503\n"
+        "print(client.get('/metrics').text)"
+    )
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    line = (
+        'catalog_request_duration_seconds_count{operation="Query",pattern="list_titles_in_genre"}'
+    )
+    assert f"{line} 1.0\n" in first
+    assert f"{line} 2.0\n" in second
+    assert re.search("^catalog_request_errors_total{.*} 2.0$", second, re.MULTILINE)
+    assert re.search("^flask_http_request_total{.*} 2.0$", second, re.MULTILINE)

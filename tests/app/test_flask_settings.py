@@ -1,0 +1,187 @@
+"""The settings of the Flask extension, each with valid and invalid values."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_app import NOT_EVEN_A_PORT
+from flask import Flask
+from readiness import await_reason
+
+from catalog_model import Catalog
+from catalog_model.checks import shown
+from catalog_model.errors import CatalogError, InvalidArgumentError
+from catalog_model.flask import FlaskCatalog, Serving
+from catalog_model.flask.settings import NUMBERS, SECRETS, TEXTS, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (*TEXTS, *NUMBERS)
+
+NOT_A_TEXT: tuple[Any, ...] = (
+    *(5, 0, 1.5, True, False, b"bytes", b"", ["a"], [], ("a",), {"a": 1}, {}, {"a"}),
+    *(object(), Path("a"), Decimal(1), "lone \ud800", type, len),
+)
+NOT_A_NUMBER: tuple[Any, ...] = (
+    *("soon", "5 s", "1,5", "0x5", "--5", "nan", "inf", "-inf", "-1", " ", "1e999", "five"),
+    *(True, False, b"5", [5], (5,), {"s": 5}, object(), 5j, len),
+    *(math.nan, math.inf, -math.inf, -1, -0.5, 10**400),
+    *(Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Fraction(-1)),
+)
+
+
+class Seconds(IntEnum):
+    """An enumeration of numbers."""
+
+    THREE = 3
+
+
+def wrong_values(key: str) -> list[Any]:
+    """Return values that are invalid for a setting."""
+    if key in TEXTS:
+        return list(NOT_A_TEXT)
+    number = NUMBERS[key]
+    beyond = (number.least - 1, number.most + 1, str(number.most * 2))
+    return [*NOT_A_NUMBER, *beyond, *((1.5, "2.5") if number.is_whole else ())]
+
+
+@pytest.fixture
+def app() -> Flask:
+    """An application without settings."""
+    return Flask("test")
+
+
+def serving_of(app: Flask) -> Serving:
+    """Return what the extension stores for it."""
+    FlaskCatalog(app)
+    found: Serving = app.extensions["catalog_model"]
+    return found
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_wrong_setting_is_refused_where_it_is_read(app: Flask, key: str) -> None:
+    """By name, with the value unless it is secret; nothing is set up."""
+    for value in wrong_values(key):
+        app.config[key] = value
+        with pytest.raises(InvalidArgumentError) as refused:
+            FlaskCatalog(app)
+        wanted = f"{key} must be .*, not "
+        if key not in SECRETS and "surrogates" not in str(refused.value):
+            wanted += re.escape(shown(value))
+        assert re.match(wanted, str(refused.value)), value
+        assert "catalog_model" not in app.extensions
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_of_a_wrong_type_is_not_shown(app: Flask, key: str) -> None:
+    """Only its type is shown."""
+    app.config[key] = b"hunter2"
+    with pytest.raises(
+        InvalidArgumentError, match="must be a text of Unicode, not bytes"
+    ) as refused:
+        FlaskCatalog(app)
+    assert "hunter2" not in str(refused.value)
+    app.config[key] = "hunter2 \ud800"
+    with pytest.raises(InvalidArgumentError) as refused:
+        FlaskCatalog(app)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+@pytest.mark.parametrize("value", [3, 3.0, "3", "3.0", " 3 ", "3e0", Decimal(3), Fraction(3),
+                                   Seconds.THREE], ids=repr)  # fmt: skip
+def test_a_number_may_be_written_in_any_way_that_says_the_same(
+    app: Flask, key: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Including text, the only type in an environment."""
+    app.config[key] = value
+    assert read_number(app, key) == 3
+    if isinstance(value, str):
+        del app.config[key]
+        monkeypatch.setenv(key, value)
+        assert read_number(app, key) == 3
+
+
+def read_number(app: Flask, key: str) -> float:
+    """Return the value that a setting has become."""
+    found = read_settings(app.config)
+    assert type(found.waiting_requests) is int
+    return {
+        "CATALOG_READY_SECONDS": found.ready_seconds,
+        "CATALOG_DEADLINE": found.deadline,
+        "CATALOG_WAITING_REQUESTS": found.waiting_requests,
+    }[key]
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+@pytest.mark.parametrize("value", [None, ""], ids=repr)
+def test_none_and_nothing_are_as_if_nothing_were_said(app: Flask, key: str, value: object) -> None:
+    """Like environment variables that are empty."""
+    usual = read_settings({})
+    app.config[key] = value
+    assert read_settings(app.config) == usual
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_the_configuration_goes_before_the_environment(
+    app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invalid variable is rejected by name, too."""
+    monkeypatch.setenv(key, "4")
+    assert read_number(app, key) == 4
+    app.config[key] = 3
+    assert read_number(app, key) == 3
+    app.config[key] = ""
+    assert read_number(app, key) == 4
+    monkeypatch.setenv(key, "soon")
+    with pytest.raises(InvalidArgumentError, match=f"{key} must be .*, not 'soon'"):
+        FlaskCatalog(app)
+
+
+def test_readiness_works_with_a_number_given_as_text(app: Flask) -> None:
+    """Not only for its first answer."""
+    app.config.update(
+        CATALOG_READY_SECONDS="0", CATALOG_ENDPOINT_URL=NOT_EVEN_A_PORT, CATALOG_DEADLINE="0.5"
+    )
+    found = serving_of(app)
+    reason = "the table cannot be checked (UnreachableError)"
+    await_reason(found, reason)
+    assert [found.problem() for _ in range(3)] == [reason] * 3
+
+
+def test_the_deadline_is_that_of_the_handle(app: Flask) -> None:
+    """A handle that is created elsewhere has its own."""
+    assert serving_of(app).catalog.deadline == 2
+    app.config["CATALOG_DEADLINE"] = "0.5"
+    assert serving_of(app).catalog.deadline == 0.5
+    own = Catalog("t", deadline=7)
+    FlaskCatalog(app, catalog=own)
+    assert own.deadline == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("CATALOG_TABLE", "no table's name"), ("CATALOG_TABLE", "x" * 2000)],
+)
+def test_what_no_handle_can_be_made_of_is_refused_too(app: Flask, key: str, value: str) -> None:
+    """As `Catalog` rejects it."""
+    app.config[key] = value
+    with pytest.raises(CatalogError, match="must be"):
+        FlaskCatalog(app)
+
+
+def test_the_page_and_the_docstring_list_every_setting() -> None:
+    """With its default."""
+    page = (ROOT / "docs" / "flask.md").read_text().split("## Configuration")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(CATALOG_\w+)` \|.*\| (.*) \|$", page, re.MULTILINE)
+    assert [key for key, _ in rows] == list(SETTINGS)
+    for key, number in NUMBERS.items():
+        assert dict(rows)[key].endswith(f" {number.default:g}")
+    documented = re.findall(r"^    ``(CATALOG_\w+)``", FlaskCatalog.__doc__ or "", re.MULTILINE)
+    assert documented == list(SETTINGS)

@@ -1,0 +1,198 @@
+"""`make run`: an engine, the data and the application start in seconds and end completely."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import has_dynoxide
+from processes import children, command_line
+
+from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide, free_port
+from catalog_model.files.reader import FILE_NAMES, sample_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = [sys.executable, str(ROOT / "examples" / "netflix_movie_catalog" / "run.py")]
+PATIENCE = 60
+
+needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
+each_engine = pytest.mark.parametrize(
+    "engine", ["moto", pytest.param("dynoxide", marks=needs_dynoxide)]
+)
+
+
+def environment() -> dict[str, str]:
+    """Return an environment without usable AWS variables and table."""
+    found = {"PYTHONPATH": str(ROOT), "AWS_PROFILE": "no-such-profile", "CATALOG_TABLE": "other"}
+    if has_dynoxide():
+        found["DYNOXIDE"] = str(find_dynoxide())
+    return {**environment_without_aws(), **found}
+
+
+@contextmanager
+def running(
+    folder: Path, engine: str, *words: str, told: signal.Signals = signal.SIGINT
+) -> Iterator[tuple[str, list[str]]]:
+    """Run it until the block ends; yield the application's address and the earlier output."""
+    port = free_port(0)
+    options = ["--folder", str(folder), "--engine", engine, "--port", str(port), *words]
+    process = subprocess.Popen(
+        [*RUN, *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield f"http://127.0.0.1:{port}", read_until_up(process)
+        finally:
+            process.send_signal(told)
+            _, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (0, "Stopped.\n")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def read_until_up(process: subprocess.Popen[str]) -> list[str]:
+    """Read the output until the application answers."""
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while not lines[-1].startswith("Ctrl-C stops it"):
+        assert lines[-1], process.communicate()
+        lines.append(process.stdout.readline())
+    return lines
+
+
+def ask(url: str, body: Any = None) -> Any:
+    """Send a request; return the JSON of the answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=PATIENCE) as answer:
+        return json.load(answer)
+
+
+@each_engine
+def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: str) -> None:
+    """Immediately; the printed examples work; SIGTERM ends everything."""
+    with running(tmp_path, engine, told=signal.SIGTERM) as (url, lines):
+        printed = "".join(lines)
+        assert "Data: 100 titles created, 0 changed, 0 unchanged, 0 rejected" in printed
+        assert f"curl '{url}/discover?genre=28'" in printed
+        action = ask(f"{url}/discover?genre=28")
+        assert action[0]["title"] == "The Dark Knight"
+        assert len(ask(f"{url}/discover?type=tv")) == 20
+        assert ask(f"{url}/readyz") == {"status": "ready"}
+        body = printed.partition(" -d '")[2].partition("'")[0]
+        answer = ask(f"{url}/updatePopularity", json.loads(body))
+        assert answer["new_popularity"] == 999.5
+        beside = printed.partition("on the same table,")[2].partition("Ctrl-C")[0]
+        here = {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
+        shown = subprocess.run(["sh", "-ec", beside], stdout=subprocess.PIPE, check=True, env=here)
+        assert b"999.5" in shown.stdout
+
+
+@needs_dynoxide
+def test_a_second_run_finds_the_data_and_what_was_updated(tmp_path: Path) -> None:
+    """Nothing is loaded again."""
+    update = {"movieId": "34", "popularity": 5000}
+    with running(tmp_path, "dynoxide") as (url, lines):
+        assert lines[0] == f"Engine: dynoxide, kept in {tmp_path / 'sample'}\n"
+        ask(f"{url}/updatePopularity", update)
+    with running(tmp_path, "auto") as (url, lines):
+        assert lines[1] == "Data: 100 titles unchanged\n"
+        assert ask(f"{url}/discover?genre=27")[0]["popularity"] == 5000.0
+
+
+@needs_dynoxide
+def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
+    """Changed data is loaded again."""
+    data, folder = tmp_path / "data", tmp_path / "engine"
+    data.mkdir()
+    for name in FILE_NAMES.values():
+        (data / name).write_bytes((sample_folder() / name).read_bytes())
+    path = data / FILE_NAMES["movie"]
+    movies = json.loads(path.read_bytes())
+    alien = movies.pop("34")
+    path.write_text(json.dumps({**movies, "5000": {**alien, "id": 5}}))
+    with running(folder, "dynoxide", "--data", str(data)) as (url, lines):
+        assert lines[1].startswith("Data: 99 titles created, 0 changed, 0 unchanged, 1 rejected")
+        assert "rejected: data_movies.json '5000': its key is '5000', its id 5" in lines[2]
+        titles = [movie["title"] for movie in ask(f"{url}/discover?genre=27")]
+        assert titles
+        assert "Alien" not in titles
+    path.write_text(json.dumps({**movies, "34": alien}))
+    with running(folder, "dynoxide", "--data", str(data)) as (url, lines):
+        assert lines[1].startswith("Data: 1 title created, 0 changed, 99 unchanged, 0 rejected")
+    with running(folder, "dynoxide") as (url, lines):
+        assert lines[1].startswith("Data: 100 titles created")
+
+
+def test_moto_is_said_to_keep_nothing(tmp_path: Path) -> None:
+    """In the first line; no folder is created for it."""
+    with running(tmp_path / "engine", "moto") as (_, lines):
+        assert lines[0] == "Engine: moto, not persistent: all in memory\n"
+    assert not (tmp_path / "engine").exists()
+
+
+def refused(*words: str) -> str:
+    """Run a case that must not start; return its only line."""
+    done = subprocess.run(
+        [*RUN, "--engine", "moto", *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    """With a remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert refused("--port", str(port), "--folder", str(tmp_path)) == (
+            f"Error: port {port} cannot be used: Address already in use; "
+            "make run PORT=8081 takes another\n"
+        )
+
+
+def test_bad_data_is_one_line(tmp_path: Path) -> None:
+    """Before anything is started."""
+    words = ["--port", str(free_port(0)), "--data", str(tmp_path)]
+    assert refused(*words).endswith("data_movies.json: cannot be read: No such file or directory\n")
+    (tmp_path / "data_movies.json").write_text("{}")
+    (tmp_path / "data_tv.json").write_text("{,}")
+    assert "data_tv.json: not JSON, line 1, column 2" in refused(*words)
+
+
+def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
+    """With one line, and the exit code of a failure."""
+    words = ["--engine", "moto", "--port", str(free_port(0)), "--folder", str(tmp_path)]
+    process = subprocess.Popen(
+        [*RUN, *words],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        read_until_up(process)
+        gunicorn = [pid for pid in children(process.pid) if b"gunicorn" in command_line(pid)]
+        os.kill(gunicorn[0], signal.SIGTERM)
+        _, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (1, "Error: the application has ended\n")

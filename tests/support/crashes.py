@@ -1,0 +1,356 @@
+"""Real kills of loaders, writers and the engine at random points; no data may be lost.
+
+After each kill, the table is verified, and compared with the model of the killed process's journal.
+Run it as ``python tests/support/crashes.py --kills 100``; it needs dynoxide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any, Final
+
+from crash_model import Model
+from crash_processes import PATIENCE, PersistentEngine, Worker
+from crash_worker import Moment, Orders
+from generated import generated_records
+from table_dump import Table, assert_in_step, dump, titles_in
+
+from catalog_model import Catalog
+from catalog_model import access_patterns as ap
+from catalog_model.domain.kinds import KINDS
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
+from catalog_model.files.reader import FILE_NAMES
+from catalog_model.maintenance.verify import verify
+from catalog_model.operations import create_table, delete_table
+from catalog_model.writes.load import LoadReport
+
+UNDER_WRITERS: Final = "engine under writers"
+SCHEDULE: Final = (
+    "writer at a time",
+    "loader at a time",
+    UNDER_WRITERS,
+    "writer awaiting an answer",
+    "loader awaiting an answer",
+    "writer before a request",
+    "loader after an answer",
+    "engine and writers at a time",
+    "writer after an answer",
+    "loader before a request",
+)
+"""The targets of the kills, in order."""
+
+MOMENTS: Final[dict[str, Moment]] = {
+    "before a request": "before",
+    "awaiting an answer": "sent",
+    "after an answer": "answered",
+}
+LOADED: Final = 150
+"""The default number of titles of a load: about 25 requests."""
+
+WRITTEN: Final = 30
+WRITERS: Final = 3
+WRITING_SECONDS: Final = 1.0
+MOST_REQUESTS: Final = 100
+
+
+@dataclass
+class Figures:
+    """The kills and their findings."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    acknowledged: int = 0
+    """Writes with an answer in a journal, without refusals."""
+    unanswered: int = 0
+    """Writes left without an answer by a kill."""
+    applied: int = 0
+    """The number of these that were found in the table."""
+    loaded: int = 0
+    """Titles that loaders reported as loaded."""
+    repeated_loads: int = 0
+    lost: int = 0
+    findings: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    """Descriptions of losses and findings."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there are no losses and findings."""
+        return not (self.lost or self.findings or self.notes)
+
+    def lose(self, lost: list[str]) -> None:
+        """Record a difference from what was acknowledged."""
+        self.lost += len(lost)
+        self.notes += lost
+
+    def find(self, findings: list[str]) -> None:
+        """Record an inconsistency with the titles."""
+        self.findings += len(findings)
+        self.notes += findings
+
+
+class Crashes:
+    """A table changed by writers, tables filled by loaders, and kills."""
+
+    def __init__(
+        self, folder: Path, titles: list[AnyTitle], seed: int, engine: PersistentEngine
+    ) -> None:
+        self.figures = Figures()
+        self.engine = engine
+        self._folder = folder
+        self._titles = titles
+        self._rng = random.Random(seed)
+        self._numbers = count(1)
+        _write_titles(folder / "loaded", titles)
+        _write_titles(folder / "written", titles[:WRITTEN])
+        self.model = Model(titles[:WRITTEN])
+        create_table(self.written)
+        ap.load_titles(self.written, titles[:WRITTEN])
+        self._seconds, self._requests = self._undisturbed()
+
+    @property
+    def written(self) -> Catalog:
+        """A handle on the table that writers change."""
+        return self.engine.catalog("written")
+
+    def _undisturbed(self) -> tuple[float, int]:
+        """Load without a kill, to find out what a kill can interrupt."""
+        with self._table_to_load() as table:
+            catalog, began = self.engine.catalog(table), time.monotonic()
+            with catalog.trace() as trace:
+                ap.load_titles(catalog, self._titles)
+            return time.monotonic() - began, len(trace)
+
+    @contextmanager
+    def _table_to_load(self) -> Iterator[str]:
+        table = f"loaded-{next(self._numbers)}"
+        create_table(self.engine.catalog(table))
+        yield table
+        delete_table(self.engine.catalog(table))
+
+    @contextmanager
+    def worker(self, **orders: Any) -> Iterator[Worker]:
+        """Run a worker, and clean up after it."""
+        number = next(self._numbers)
+        journal = self._folder / f"journal-{number}"
+        endpoint = self.engine.endpoint_url
+        given = Orders(endpoint_url=endpoint, journal=str(journal), seed=number, **orders)
+        with tempfile.TemporaryFile() as complaints:
+            worker = Worker(given, complaints)
+            try:
+                yield worker
+            finally:
+                worker.end()
+
+    def kill(self, what: str) -> None:
+        """Perform the next kill of the schedule, check the result, and record it."""
+        victim, when = what.split(maxsplit=1)
+        if victim == "engine":
+            self._kill_engine(what)
+        elif victim == "loader":
+            self._kill_loader(what, MOMENTS.get(when))
+        else:
+            request = self._rng.randint(1, MOST_REQUESTS)
+            self.kill_writer(what, MOMENTS.get(when), request)
+
+    def kill_writer(self, what: str, moment: Moment | None, request: int, **more: Any) -> None:
+        """Kill writers at a chosen request or, without one, after some time."""
+        at = {"kill_moment": moment, "kill_request": request}
+        given = {"writers": self._rng.choice((1, WRITERS)), **at, **more}
+        with self.writers(**given) as worker:
+            self._strike(what, worker, moment, WRITING_SECONDS)
+            self.look_at_writes(worker.journal())
+
+    @contextmanager
+    def writers(self, **orders: Any) -> Iterator[Worker]:
+        """Let writers change their table."""
+        data = str(self._folder / "written")
+        with self.worker(work="write", table=self.written.table, data=data, **orders) as worker:
+            yield worker
+
+    def _strike(self, what: str, worker: Worker, moment: Moment | None, seconds: float) -> None:
+        """Let the worker kill itself, or kill it; a worker that ended earlier was not killed."""
+        if moment is None:
+            time.sleep(self._rng.uniform(0, seconds))
+        self.figures.kills[what] += worker.was_killed() if moment else worker.kill()
+
+    def _kill_engine(self, what: str) -> None:
+        """Kill the engine and restart it, while writers continue or after they were killed, too."""
+        with self.writers(writers=WRITERS) as worker:
+            time.sleep(self._rng.uniform(0, WRITING_SECONDS))
+            worker.note(engine="down")
+            self.engine.kill()
+            self.figures.kills[what] += 1
+            if what == UNDER_WRITERS:
+                self._start_under(worker)
+            else:
+                worker.kill()
+                self.engine.start()
+            self.look_at_writes(worker.journal())
+
+    def _start_under(self, worker: Worker) -> None:
+        """Start the engine, immediately or later, and let the writers continue."""
+        time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
+        self.engine.start()
+        worker.note(engine="up")
+        time.sleep(WRITING_SECONDS / 2)
+        worker.finish()
+
+    def look_at_writes(self, journal: list[dict[str, Any]]) -> None:
+        """Compare the table with the acknowledged writes."""
+        self.model.replay(journal)
+        lost, unanswered, applied = self.model.settle(titles_in(self._verified(self.written)))
+        self.figures.acknowledged = self.model.acknowledged
+        self.figures.unanswered += unanswered
+        self.figures.applied += applied
+        self.figures.lose(lost)
+
+    def _verified(self, catalog: Catalog) -> Table:
+        """Verify once the engine has processed requests of killed processes; return the table."""
+        before: Table | None = None
+        table = dump(catalog)
+        deadline = time.monotonic() + PATIENCE
+        while table != before:
+            assert time.monotonic() < deadline, "the table changes without a writer"
+            report, before, table = verify(catalog), table, dump(catalog)
+        assert not report.undecided
+        self.figures.find([*map(str, report.findings), *_wrong_counts(catalog, table)])
+        return table
+
+    def _kill_loader(self, what: str, moment: Moment | None) -> None:
+        """Kill a load, and sometimes its repetition; then let one complete."""
+        with self._table_to_load() as table:
+            left = 1.0
+            for _ in range(self._rng.choice((1, 1, 2))):
+                left = self._kill_load(what, table, moment, left)
+            self._repeat(self.engine.catalog(table))
+
+    def _kill_load(self, what: str, table: str, moment: Moment | None, left: float) -> float:
+        """Kill a load when this share of it is left; return the share that is actually left."""
+        request = self._rng.randint(1, max(1, round(self._requests * left)))
+        orders = {"kill_moment": moment, "kill_request": request}
+        data = str(self._folder / "loaded")
+        with self.worker(work="load", table=table, data=data, **orders) as worker:
+            self._strike(what, worker, moment, self._seconds * left)
+            done = max((entry["progress"] for entry in worker.journal()), default=0)
+        there = titles_in(self._verified(self.engine.catalog(table)))
+        given = {title.key: title for title in self._titles}
+        strange = [f"{t} was not loaded so" for key, t in there.items() if t != given.get(key)]
+        missing = [f"{done} titles were done, {len(there)} are there"] * (done - len(there))
+        self.figures.loaded += done
+        self.figures.lose(strange + missing)
+        return 1 - len(there) / len(given)
+
+    def _repeat(self, catalog: Catalog) -> None:
+        """Load again: it must add the missing titles and leave the existing ones unchanged."""
+        before = len(titles_in(dump(catalog)))
+        report = ap.load_titles(catalog, self._titles)
+        expected = LoadReport(created=len(self._titles) - before, unchanged=before)
+        there = titles_in(self._verified(catalog))
+        self.figures.repeated_loads += 1
+        if report != expected or set(there.values()) != set(self._titles):
+            self.figures.lose([f"a repeated load gave {report} instead of {expected}"])
+
+
+@contextmanager
+def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashes]:
+    """Create the tables and run the engine until all kills are done."""
+    engine = PersistentEngine(folder / "engine")
+    try:
+        yield Crashes(folder, titles, seed, engine)
+    finally:
+        engine.stop()
+
+
+def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None = None) -> Figures:
+    """Perform at least this many kills, of each kind in turn, and return the findings.
+
+    *folder* must be empty; the engine stores its tables there. *titles* are loaded and written; the
+    default is a part of the generated catalogue.
+    """
+    some = titles or random.Random(seed).sample(_generated(), LOADED)
+    began = time.monotonic()
+    with crashing(folder, list(some), seed) as crashes:
+        figures = crashes.figures
+        for what in islice(cycle(SCHEDULE), 4 * kills):
+            if figures.kills.total() >= kills:
+                break
+            crashes.kill(what)
+        assert figures.kills.total() >= kills, "the workers are done before they are killed"
+        if figures.is_clean:
+            assert_in_step(crashes.written)
+    figures.seconds = time.monotonic() - began
+    return figures
+
+
+def _generated() -> list[AnyTitle]:
+    records = generated_records()
+    return [
+        TITLE_CLASSES[kind].from_json(each) for kind in KINDS for each in records[kind].values()
+    ]
+
+
+def main() -> None:
+    """Perform the requested kills, print the figures, and return 1 if there are findings."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = run(given.kills, given.seed, Path(folder))
+    sys.stdout.write("".join(f"| {name} | {figure} |\n" for name, figure in table_of(figures)))
+    sys.stdout.write("".join(f"{note}\n" for note in figures.notes))
+    sys.exit(not figures.is_clean)
+
+
+def table_of(figures: Figures) -> list[tuple[str, object]]:
+    """Return the figures as rows of a table."""
+    return [
+        ("what", "times"),
+        ("---", "---"),
+        *((f"killed: {what}", times) for what, times in sorted(figures.kills.items())),
+        ("killed in all", figures.kills.total()),
+        ("writes acknowledged", figures.acknowledged),
+        ("writes without an answer", figures.unanswered),
+        ("of these carried out", figures.applied),
+        ("titles that loads acknowledged", figures.loaded),
+        ("loads repeated", figures.repeated_loads),
+        ("lost", figures.lost),
+        ("findings", figures.findings),
+        ("seconds", round(figures.seconds)),
+    ]
+
+
+def _write_titles(folder: Path, titles: list[AnyTitle]) -> None:
+    folder.mkdir(parents=True)
+    for kind, name in FILE_NAMES.items():
+        records = {str(title.id): title.to_json() for title in titles if title.kind == kind}
+        (folder / name).write_text(json.dumps(records))
+
+
+def _wrong_counts(catalog: Catalog, table: Table) -> list[str]:
+    """Compare the counts that readers get with the existing titles."""
+    wrong = []
+    for kind in KINDS:
+        own = [title for title in titles_in(table).values() if title.kind == kind]
+        genres = Counter(genre for title in own for genre in set(title.genre_ids))
+        counted = {genre.id: genre.title_count for genre in ap.list_genres(catalog, kind)}
+        total = ap.count_titles(catalog, kind)
+        if (total, counted) != (len(own), genres):
+            wrong.append(f"{kind}: {total} and {counted} counted, {len(own)} and {genres} there")
+    return wrong
+
+
+if __name__ == "__main__":
+    main()
