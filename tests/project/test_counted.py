@@ -26,6 +26,10 @@ NEVER_ONE = {
     "len(value)": "a text too long to show",
     "most": "a bound",
     "self._places": "how many requests may wait",
+    "self.largest": "an item over 400 KB",
+    "self.size": "a transaction over 4 MB",
+    "retries.MAX_RACES": "a bound",
+    "self._size()": "a transaction over 4 MB",
     "size": "an item over 400 KB",
     "total": "a transaction over 4 MB",
 }
