@@ -316,7 +316,7 @@ def test_an_item_that_is_no_title_is_named_in_the_error(item: Item, words: str) 
 def test_a_copy_without_its_record_is_named_in_the_error(doc: Any) -> None:
     """`UnknownEntityError` with the item in the message."""
     item = {"PK": {"S": "TITLE#movie#7"}, "SK": {"S": "ALL"}, **({"_doc": doc} if doc else {})}
-    with pytest.raises(UnknownEntityError, match=r"no copy of a movie.*TITLE#movie#7"):
+    with pytest.raises(UnknownEntityError, match=r"not a copy of a movie.*TITLE#movie#7"):
         codec.decode_copy("movie", item)
 
 
@@ -340,9 +340,9 @@ def test_items_that_the_model_does_not_know_are_named_by_every_read(catalog: Cat
         "_popularity": {"S": "p"},
     }
     client.put_item(TableName=table, Item=listing)
-    with pytest.raises(UnknownEntityError, match="no copy of a movie"):
+    with pytest.raises(UnknownEntityError, match="not a copy of a movie"):
         ap.list_titles(catalog, "movie")
-    with pytest.raises(UnknownEntityError, match="no copy of a movie"):
+    with pytest.raises(UnknownEntityError, match="not a copy of a movie"):
         ap.get_titles(catalog, [TitleKey("movie", 7)])
     client.put_item(TableName=table, Item={**TITLE_7})
     with pytest.raises(UnknownEntityError, match="TITLE#movie#7"):

@@ -255,7 +255,7 @@ def test_an_ordinary_write_that_is_always_refused_says_how_often_and_what_to_do(
             WRITES[name](catalog)
         assert refusals.refused == MAX_STALLED_RETRIES + 1
         assert f"tried {MAX_STALLED_RETRIES + 1} times" in str(caught.value)
-        for words in ("capacity", "on demand", "--write-units", catalog.table):
+        for words in ("capacity", "on-demand", "--write-units", catalog.table):
             assert words in str(caught.value)
         assert caught.value.code == "ThrottlingError"
         assert caught.value.__cause__ is not None

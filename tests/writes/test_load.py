@@ -32,7 +32,7 @@ from table_dump import (
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
-from catalog_model.dynamodb import retries
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.entities import AnyTitle
@@ -87,7 +87,7 @@ def undisturbed(engine: Engine, some: list[AnyTitle]) -> Table:
 
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(waits, "FIRST_PAUSE", 0.0)
 
 
 def test_a_load_of_what_is_there_sends_no_write(
