@@ -105,7 +105,7 @@ def _key(item: Mapping[str, Any]) -> ItemKey:
     return ItemKey(item["PK"]["S"], item["SK"]["S"])
 
 
-def changed(title: AnyTitle, **changes: Any) -> AnyTitle:
+def changed(title: AnyTitle, /, **changes: Any) -> AnyTitle:
     """Change a field that only titles of one kind have."""
     return title.replace(**changes)
 
