@@ -71,7 +71,7 @@ class Worker:
         program = Path(__file__).with_name("crash_worker.py")
         self._process = subprocess.Popen(
             [sys.executable, str(program), orders.to_json()],
-            env=local.environment_without_aws() | {"PYTHONPATH": str(program.parents[1])},
+            env=local.environment_without_aws() | {"PYTHONPATH": str(program.parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
