@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 DYNOXIDE_VERSION := 1.2.1
 
-PYTEST := pytest -q -n auto --dist worksteal
+PYTEST := pytest -q -n auto --dist loadfile
 
 PORT ?= 8080
 ENGINE ?= auto

@@ -183,5 +183,5 @@ def test_the_page_and_the_docstring_list_every_setting() -> None:
     assert [key for key, _ in rows] == list(SETTINGS)
     for key, number in NUMBERS.items():
         assert dict(rows)[key].endswith(f" {number.default:g}")
-    documented = re.findall(r"^    ``(CATALOG_\w+)``", FlaskCatalog.__doc__ or "", re.MULTILINE)
+    documented = re.findall(r"^ *``(CATALOG_\w+)``", FlaskCatalog.__doc__ or "", re.MULTILINE)
     assert documented == list(SETTINGS)
