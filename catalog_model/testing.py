@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -25,8 +25,8 @@ from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
 from catalog_model.dynamodb.faults.injector import Fault, FaultInjector, Injection
 from catalog_model.dynamodb.faults.kinds import FAULT_KINDS, FaultKind
 from catalog_model.dynamodb.strict.client import strict
-from catalog_model.errors import ConfigurationError
-from catalog_model.operations import create_table
+from catalog_model.errors import ConfigurationError, TableNotFoundError
+from catalog_model.operations import create_table, delete_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,7 +70,12 @@ def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Cata
     with _moto():
         catalog = Catalog(table, client=strict(_client()), **settings)
         create_table(catalog)
-        yield catalog
+        try:
+            yield catalog
+        finally:
+            # In a block of moto's that is still open, such as another catalogue's, it would stay.
+            with suppress(TableNotFoundError):
+                delete_table(catalog)
 
 
 @contextmanager
