@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.operations import create_table
+from catalog_model.errors import TableNotFoundError
+from catalog_model.operations import create_table, delete_table
 
 BLACK_LOTUS = {
     "genre_ids": [28, 80],
@@ -79,11 +81,18 @@ def catalog() -> Iterator[Catalog]:
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         catalog = Catalog("netflix-movie-catalog")
+        _delete(catalog)  # a moto that runs for the whole session may have one of this name
         create_table(catalog)
         movies = [Movie.from_json(record) for record in (BLACK_LOTUS, HEAT, UP)]
         shows = [TVShow.from_json(record) for record in (AMERICAN_DAD, OZ)]
         ap.load_titles(catalog, [*movies, *shows])
         yield catalog
+        _delete(catalog)
+
+
+def _delete(catalog: Catalog) -> None:
+    with suppress(TableNotFoundError):
+        delete_table(catalog)
 
 
 @pytest.fixture
