@@ -22,5 +22,21 @@ MAX_TRANSACTION_ACTIONS: Final = 100
 MAX_BATCH_GET: Final = 100
 """Keys of a BatchGetItem."""
 
+MAX_BATCH_WRITE: Final = 25
+"""Writes of a BatchWriteItem."""
+
+MAX_PAGE_BYTES: Final = 1024 * 1024
+"""Items read by a Query or Scan; the item beyond it begins the next page."""
+
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
+"""Items read by a BatchGetItem; the keys from there on are left unprocessed."""
+
+MAX_EXPRESSION_BYTES: Final = 4096
+MAX_OPERANDS: Final = 100
+"""Operands of IN."""
+
+MAX_LEVELS: Final = 32
+"""Levels of a nested value."""
+
 READ_UNIT_BYTES: Final = 4096
 WRITE_UNIT_BYTES: Final = 1024

@@ -31,6 +31,7 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.limits import MAX_BATCH_BYTES, MAX_PAGE_BYTES
 from catalog_model.dynamodb.schema import TableSchema, Versions
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.trace import Observers
@@ -39,12 +40,6 @@ from catalog_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-PAGE_BYTES: Final = 1024 * 1024
-"""The maximum that a Query reads; the item that exceeds it starts the next page."""
-
-BATCH_BYTES: Final = 16 * 1024 * 1024
-"""The maximum that a BatchGetItem reads; the remaining keys are left unprocessed."""
 
 _DIGITS: Final = Context(prec=38)
 _CONDITION: Final = re.compile(
@@ -124,7 +119,7 @@ class OfflineClient:
         ((table, asked),) = request["RequestItems"].items()
         with self._lock:
             found = [self._items.get(primary_key(key)) for key in asked["Keys"]]
-        read = _as_far_as(BATCH_BYTES, found)
+        read = _as_far_as(MAX_BATCH_BYTES, found)
         left = asked["Keys"][len(read) :]
         answer: dict[str, Any] = {
             "Responses": {table: _projected(filter(None, read), asked)},
@@ -144,7 +139,7 @@ class OfflineClient:
             places = asked.find(self._partitions.get((index, asked.partition), ()))
             found = [self._items[ItemKey(pk, sk)] for _, pk, sk in places]
         seen = [self.schema.entry(each, index) for each in found] if index else found
-        read = _as_far_as(PAGE_BYTES, seen)
+        read = _as_far_as(MAX_PAGE_BYTES, seen)
         answer: dict[str, Any] = {
             "Items": _projected(filter(None, read), request),
             "Count": len(read),

@@ -114,22 +114,7 @@ def start_engine(
 ) -> Iterator[Engine]:
     """Run an engine for the duration of the ``with`` block.
 
-    Args:
-        name: ``"dynoxide"``, ``"moto"``, or ``"auto"``: dynoxide if it is found and runs, otherwise
-            moto.
-        folder: Where dynoxide stores its tables, created if necessary; None keeps them in memory.
-            moto stores nothing.
-        port: Port on 127.0.0.1; 0 takes a free one.
-        exposed: Listen on every address of this machine, not only on 127.0.0.1. Neither engine
-            authenticates clients, so do this only within a private network, such as between
-            containers.
-
-    Raises:
-        InvalidArgumentError: If there is no engine of that name.
-        ConfigurationError: If it is not installed or cannot run, or the port is taken.
-
-    >>> with start_engine() as engine:
-    ...     client = engine.client()
+    `catalog_model.local.start_engine` describes the arguments and the errors.
     """
     check_choice(name, "engine", ENGINE_CHOICES)
     binary = None if name == "moto" else find_dynoxide()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from catalog_model.checks import shown
-from catalog_model.dynamodb.limits import MAX_SORT_KEY_BYTES
+from catalog_model.dynamodb.limits import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from catalog_model.dynamodb.strict.expressions import assignments, comparisons, resolved
 from catalog_model.dynamodb.strict.request import (
     INVALID,
@@ -20,7 +20,6 @@ from catalog_model.dynamodb.strict.request import (
     comparable,
 )
 
-MAX_HASH_BYTES: Final = 2048
 NOT_EMPTY: Final = "The AttributeValue for a key attribute cannot contain an empty string value."
 NOT_VALID: Final = "One or more parameter values are not valid."
 
@@ -228,7 +227,7 @@ def _is_empty(value: Value) -> bool:
 
 
 def _too_long(name: str, value: Value, *, is_hash: bool) -> str:
-    most = MAX_HASH_BYTES if is_hash else MAX_SORT_KEY_BYTES
+    most = MAX_PARTITION_KEY_BYTES if is_hash else MAX_SORT_KEY_BYTES
     size = max((byte_length(value[kind]) for kind in value if kind in "SB"), default=0)
     if size <= most:
         return ""

@@ -15,7 +15,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 from catalog_model.checks import shown
-from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
+from catalog_model.dynamodb.limits import (
+    MAX_BATCH_GET,
+    MAX_BATCH_WRITE,
+    MAX_DIGITS,
+    MAX_EXPONENT,
+    MAX_EXPRESSION_BYTES,
+    MAX_ITEM_BYTES,
+    MAX_LEVELS,
+    MAX_OPERANDS,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    MIN_EXPONENT,
+)
 from catalog_model.dynamodb.strict.key_rules import (
     filters_leave_the_key_alone,
     global_indexes_answer_with_what_they_project,
@@ -40,15 +52,6 @@ from catalog_model.dynamodb.strict.request import (
     item_size,
 )
 
-MAX_BATCH_GET: Final = 100
-MAX_BATCH_WRITE: Final = 25
-MAX_ACTIONS: Final = 100
-MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
-MAX_ITEM_BYTES: Final = 400 * 1024
-MAX_EXPRESSION_BYTES: Final = 4096
-MAX_OPERANDS: Final = 100
-MAX_LEVELS: Final = 32
-
 _WHOLE: Final = re.compile(r"-?\d{1,38}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -68,7 +71,10 @@ def batches_hold_1_to_25_writes_or_100_keys(request: Request) -> str | None:
 
 def transactions_hold_1_to_100_actions(request: Request) -> str | None:
     """TransactWriteItems and TransactGetItems take 1 to 100 actions."""
-    if request.operation not in TRANSACTIONS or 1 <= len(request.actions) <= MAX_ACTIONS:
+    if (
+        request.operation not in TRANSACTIONS
+        or 1 <= len(request.actions) <= MAX_TRANSACTION_ACTIONS
+    ):
         return None
     return (
         f"1 validation error detected: {len(request.actions)} values at 'transactItems' failed to "
