@@ -119,6 +119,15 @@ def _aws_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_make() -> Iterator[None]:
+    """Hide the `make` that runs the tests from a `make` that a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
     """Parse botocore's files once, not for each session; this is most of the time for a client."""
     load, found = JSONFileLoader.load_file, dict[str, Any]()
