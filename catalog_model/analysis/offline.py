@@ -12,7 +12,6 @@ not checked, indexes never lag, nothing is throttled. For tests of applications 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
 from catalog_model.dynamodb.gateway import Gateway
@@ -23,21 +22,11 @@ from catalog_model.errors import InvalidTitleError
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.writes.load import load_titles
 
-if TYPE_CHECKING:
-    pass
-
 
 class OfflineCatalog(Catalog):
     """A handle on a table in this process's memory, which exists as long as the handle.
 
-    Args:
-        table: Name of the table; it is in every request.
-        items: Initial items of the table, as DynamoDB's typed JSON, such as a dump of another
-            table.
-        cursor_secret: As for `Catalog`.
-
-    Raises:
-        InvalidArgumentError: If *table* is not a valid table name, or an item has no key.
+    `offline_catalog` describes the arguments and the errors.
     """
 
     def __init__(

@@ -96,12 +96,16 @@ def bill(
     reads, writes = units_per_second(calls)
     read_capacity = capacity_needed(reads, utilisation)
     write_capacity = capacity_needed(writes, utilisation)
+    _check(stored_bytes, "stored_bytes")
+    asked = reads.total * prices.million_reads + writes.total * prices.million_writes
+    hourly = (
+        sum(read_capacity.values()) * prices.read_hour
+        + sum(write_capacity.values()) * prices.write_hour
+    )
     return Bill(
-        on_demand=on_demand_dollars(reads.total, writes.total, prices),
-        provisioned=provisioned_dollars(
-            sum(read_capacity.values()), sum(write_capacity.values()), prices
-        ),
-        storage=storage_dollars(stored_bytes, prices),
+        on_demand=asked * HOURS_A_MONTH * SECONDS_AN_HOUR / 10**6,
+        provisioned=hourly * HOURS_A_MONTH,
+        storage=stored_bytes / GB * prices.gb_month,
         read_capacity=read_capacity,
         write_capacity=write_capacity,
     )
@@ -138,44 +142,6 @@ def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str,
     needed = {TABLE: per_second.table}
     needed |= {index: per_second.indexes.get(index, 0) for index in INDEXES}
     return {name: max(1, _ceil(units / utilisation)) for name, units in needed.items()}
-
-
-def on_demand_dollars(
-    reads_per_second: float, writes_per_second: float, prices: Prices = DEFAULT_PRICES
-) -> float:
-    """Price units that come at a steady rate for a month, paid for one by one.
-
-    >>> round(on_demand_dollars(0, 1), 4)
-    1.6425
-    """
-    millions = HOURS_A_MONTH * SECONDS_AN_HOUR / 10**6
-    dollars = reads_per_second * prices.million_reads + writes_per_second * prices.million_writes
-    return dollars * millions
-
-
-def provisioned_dollars(
-    read_capacity: int, write_capacity: int, prices: Prices = DEFAULT_PRICES
-) -> float:
-    """Price provisioned capacity for a month, used or not.
-
-    >>> round(provisioned_dollars(0, 1), 4)
-    0.4745
-    """
-    dollars = read_capacity * prices.read_hour + write_capacity * prices.write_hour
-    return dollars * HOURS_A_MONTH
-
-
-def storage_dollars(stored_bytes: int, prices: Prices = DEFAULT_PRICES) -> float:
-    """Price what lies in the table and its indexes for a month.
-
-    >>> storage_dollars(2 * 10**9)
-    0.5
-
-    Raises:
-        InvalidArgumentError: If *stored_bytes* is no number from 0 to 10 to the 18th.
-    """
-    _check(stored_bytes, "stored_bytes")
-    return stored_bytes / GB * prices.gb_month
 
 
 def prices_from_json(record: Mapping[str, Any]) -> Prices:

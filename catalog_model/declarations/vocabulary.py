@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from catalog_model.declarations.pattern import WRITING, Step, step
@@ -24,20 +25,12 @@ KNOWN: Final = "IF <no newer version>"
 TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
 
 
-def put(key: str, condition: str = "") -> str:
-    """Declare that a transaction puts an item under this key."""
-    return f"Put {key} {condition}".rstrip()
+def _action(verb: str, key: str, condition: str = "") -> str:
+    """Declare that a transaction writes the item under this key."""
+    return f"{verb} {key} {condition}".rstrip()
 
 
-def update(key: str, condition: str) -> str:
-    """Declare that a transaction updates an item in place."""
-    return f"Update {key} {condition}"
-
-
-def delete(key: str, condition: str = "") -> str:
-    """Declare that a transaction deletes an item."""
-    return f"Delete {key} {condition}".rstrip()
-
+put, update, delete = (partial(_action, verb) for verb in ("Put", "Update", "Delete"))
 
 COPIES: Final = (put(LISTING), put(MEMBERSHIP))
 
@@ -149,7 +142,4 @@ def write_step(*actions: str, units: str, requests: str = "1") -> Step:
 
 
 def _index_by(order: str) -> tuple[IndexName, tuple[str, str]]:
-    for index, own_keys in INDEX_KEYS.items():
-        if index == f"by_{order}":
-            return index, own_keys
-    raise ValueError(f"there is no index by {order}")
+    return next(each for each in INDEX_KEYS.items() if each[0] == f"by_{order}")

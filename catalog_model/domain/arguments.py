@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime
 from typing import Any, Final
 
-from catalog_model.checks import check_many, check_within, refuse
+from catalog_model.checks import check_choice, check_many, check_within, refuse
 from catalog_model.checks.plain import plain
 from catalog_model.domain.kinds import KINDS, Kind, TitleKey
 from catalog_model.dynamodb.limits import MAX_DIGITS
@@ -18,10 +18,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def check_kind(kind: object) -> Kind:
     """Check for ``"movie"`` or ``"tv"``."""
-    known = next((each for each in KINDS if isinstance(kind, str) and kind == each), None)
-    if known is None:
-        refuse("kind", kind, " or ".join(map(repr, KINDS)))
-    return known
+    return check_choice(kind, "kind", KINDS)
 
 
 def check_id(value: object, name: str = "title_id") -> int:

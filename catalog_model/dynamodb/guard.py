@@ -23,17 +23,13 @@ from catalog_model.dynamodb.breaker import (
     Ticket,
     outcome_of,
 )
+from catalog_model.dynamodb.trace import ITEM_OPERATIONS
 
 PATIENCE: Final = 0.5
 """Seconds to wait for a place while no request ends; after that, all of them are stuck."""
 
 LONGEST_WAIT: Final = 1.0
 """Maximum seconds to wait for a place."""
-
-ITEM_OPERATIONS: Final = frozenset(
-    ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
-)
-"""Guarded operations. DescribeTable does not use the table's throughput, and checks health."""
 
 
 class Room:
@@ -132,7 +128,7 @@ class Guard:
         Raises:
             RefusedError: If the request must not be sent.
         """
-        if operation not in ITEM_OPERATIONS:
+        if operation not in ITEM_OPERATIONS:  # such as DescribeTable, which checks health
             yield
             return
         own = self._visit.get()

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
@@ -32,6 +31,7 @@ from catalog_model.dynamodb.actions import (
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_BATCH_BYTES, MAX_PAGE_BYTES
+from catalog_model.dynamodb.numbers import normal
 from catalog_model.dynamodb.schema import TableSchema, Versions
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.trace import Observers
@@ -41,7 +41,6 @@ from catalog_model.errors import ServiceError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_DIGITS: Final = Context(prec=38)
 _CONDITION: Final = re.compile(
     r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|>= (:\w+)|<= (:\w+)))?"
 )
@@ -339,8 +338,7 @@ def _normal(value: Value) -> Value:
     ((kind, content),) = value.items()
     match kind:
         case "N":
-            decimal = Decimal(content)
-            return {kind: format(decimal.normalize(_DIGITS), "f") if decimal else "0"}
+            return {kind: normal(content)}
         case "L":
             return {kind: [_normal(each) for each in content]}
         case "M":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+import re
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from catalog_model.checks import refuse
@@ -12,6 +13,9 @@ from catalog_model.dynamodb.limits import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT
 
 _USUAL: Final = frozenset({int, float})
 """Below 1E38 these have at most 38 digits."""
+
+_NORMAL: Final = re.compile(r"0|-?[1-9]\d*", re.ASCII)
+_WIDE: Final = Context(prec=400)
 
 
 def check_count(count: object, name: str, *, least: int = 0) -> int:
@@ -58,3 +62,15 @@ def number_problem(value: Any) -> str:
     if len("".join(map(str, decimal.digits)).strip("0")) > MAX_DIGITS:
         return f"a number of at most {MAX_DIGITS} digits"
     return ""
+
+
+def normal(number: str) -> str:
+    """Format a number as DynamoDB returns it: in full, without redundant zeros.
+
+    >>> [normal(number) for number in ("5.0", "1.50", "1E3", "-0", "007")]
+    ['5', '1.5', '1000', '0', '7']
+    """
+    if _NORMAL.fullmatch(number):
+        return number
+    decimal = Decimal(number)
+    return format(decimal.normalize(_WIDE), "f") if decimal else "0"

@@ -18,7 +18,7 @@ def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
-def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for each type
+def value_size(value: Mapping[str, Any]) -> int:  # one for each type
     """Return the size of a typed JSON value in bytes.
 
     >>> value_size({"S": "é"}), value_size({"N": "1070.023"}), value_size({"NULL": True})
@@ -26,14 +26,12 @@ def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for eac
     """
     ((kind, content),) = value.items()
     match kind:
-        case "S":
-            return len(content.encode())
+        case "S" | "B":
+            return byte_length(content)
         case "N":
             return _number_size(content)
         case "BOOL" | "NULL":
             return 1
-        case "B":
-            return len(content)
         case "SS" | "NS" | "BS":
             return sum(value_size({kind[0]: element}) for element in content)
         case "L":
@@ -41,6 +39,11 @@ def value_size(value: Mapping[str, Any]) -> int:  # noqa: PLR0911  # one for eac
         case "M":
             return CONTAINER_BYTES + item_size(content) + ELEMENT_BYTES * len(content)
     raise ValueError(f"no size is known for a value of type {kind!r}")
+
+
+def byte_length(content: str | bytes) -> int:
+    """Return the length of a text in UTF-8, or of binary data."""
+    return len(content.encode() if isinstance(content, str) else content)
 
 
 def _number_size(content: str) -> int:

@@ -22,6 +22,11 @@ from catalog_model.dynamodb.failures import answer_in, code_of
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.errors import CatalogError
 
+ITEM_OPERATIONS: Final = frozenset(
+    ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
+)
+"""The operations on items, for which the service reports consumed capacity on request."""
+
 _SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
@@ -67,8 +72,7 @@ class Request:
 
         A Query has one condition. In a transaction, the verb precedes the key.
         """
-        conditions = _KEY_CONDITIONS.get(self.operation)
-        return tuple(conditions(self.asked)) if conditions else ()
+        return tuple(_key_conditions(self.operation, self.asked))
 
     @property
     def key_condition(self) -> str:
@@ -141,7 +145,7 @@ class Observers:
         if not self._hooks:
             return send(request)
         asked = {**request}
-        if operation in _KEY_CONDITIONS:
+        if operation in ITEM_OPERATIONS:
             asked["ReturnConsumedCapacity"] = "INDEXES"
         pattern = outermost_caller(sys._getframe(1))
         answer: Any = {}
@@ -155,7 +159,24 @@ class Observers:
             raise
         finally:
             milliseconds = (time.perf_counter() - clock) * 1000
-            self._tell(_seen(pattern, operation, asked, answer, problem, began, milliseconds))
+            metadata = answer.get("ResponseMetadata", {})
+            returned = _returned(answer)
+            self._tell(
+                Request(
+                    pattern=pattern,
+                    operation=operation,
+                    asked=asked,
+                    items_read=answer.get("ScannedCount", returned),
+                    items_returned=returned,
+                    units=_units(answer),
+                    retries=metadata.get("RetryAttempts", 0),
+                    bytes_received=int(metadata.get("HTTPHeaders", {}).get("content-length", 0)),
+                    began=began,
+                    milliseconds=milliseconds,
+                    error="" if problem is None else str(problem),
+                    error_type="" if problem is None else code_of(problem),
+                )
+            )
         return answer
 
     def _tell(self, request: Request) -> None:
@@ -164,33 +185,6 @@ class Observers:
                 hook(request)
             except Exception:  # noqa: BLE001  # the answer has arrived, and a write is complete
                 _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
-
-
-def _seen(
-    pattern: str | None,
-    operation: str,
-    asked: dict[str, Any],
-    answer: Any,
-    problem: Exception | None,
-    began: float,
-    milliseconds: float,
-) -> Request:
-    metadata = answer.get("ResponseMetadata", {})
-    returned = _returned(answer)
-    return Request(
-        pattern=pattern,
-        operation=operation,
-        asked=asked,
-        items_read=answer.get("ScannedCount", returned),
-        items_returned=returned,
-        units=_units(answer),
-        retries=metadata.get("RetryAttempts", 0),
-        bytes_received=int(metadata.get("HTTPHeaders", {}).get("content-length", 0)),
-        began=began,
-        milliseconds=milliseconds,
-        error="" if problem is None else str(problem),
-        error_type="" if problem is None else code_of(problem),
-    )
 
 
 def _returned(answer: Any) -> int:
@@ -216,30 +210,21 @@ def _table_first(name: str) -> tuple[bool, str]:
     return name != TABLE, name
 
 
-def _of_query(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield _with_values(asked["KeyConditionExpression"], asked)
-
-
-def _of_get(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield _key(asked["Key"])
-
-
-def _of_batch_get(asked: Mapping[str, Any]) -> Iterator[str]:
-    return (_key(key) for each in asked["RequestItems"].values() for key in each["Keys"])
-
-
-def _of_scan(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield f"segment {asked.get('Segment', 0)} of {asked.get('TotalSegments', 1)}"
-
-
-def _of_update(asked: Mapping[str, Any]) -> Iterator[str]:
-    yield _of_action("Update", asked)
-
-
-def _of_transaction(asked: Mapping[str, Any]) -> Iterator[str]:
-    for each in asked["TransactItems"]:
-        for verb, action in each.items():
-            yield _of_action(verb, action)
+def _key_conditions(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:
+    match operation:
+        case "BatchGetItem":
+            yield from (_key(key) for of in asked["RequestItems"].values() for key in of["Keys"])
+        case "GetItem":
+            yield _key(asked["Key"])
+        case "Query":
+            yield _with_values(asked["KeyConditionExpression"], asked)
+        case "Scan":
+            yield f"segment {asked.get('Segment', 0)} of {asked.get('TotalSegments', 1)}"
+        case "TransactWriteItems":
+            for each in asked["TransactItems"]:
+                yield from (_of_action(verb, action) for verb, action in each.items())
+        case "UpdateItem":
+            yield _of_action("Update", asked)
 
 
 def _of_action(verb: str, action: Mapping[str, Any]) -> str:
@@ -258,17 +243,6 @@ def _with_values(expression: str, asked: Mapping[str, Any]) -> str:
     }
     spelt.update(asked.get("ExpressionAttributeNames", {}))
     return _PLACEHOLDER.sub(lambda found: spelt[found[0]], expression)
-
-
-_KEY_CONDITIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
-    "BatchGetItem": _of_batch_get,
-    "GetItem": _of_get,
-    "Query": _of_query,
-    "Scan": _of_scan,
-    "TransactWriteItems": _of_transaction,
-    "UpdateItem": _of_update,
-}
-"""The operations on items, for which the service reports consumed capacity on request."""
 
 
 def _key(item: Mapping[str, Any]) -> str:

@@ -10,7 +10,13 @@ from catalog_model.entities import AnyTitle
 from catalog_model.reads.merge import Order, Source
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import IndexName
-from catalog_model.table.keys import TOP_MAGNITUDE, SortKey
+from catalog_model.table.keys import (
+    TOP_MAGNITUDE,
+    SortKey,
+    date_sort_key,
+    name_sort_key,
+    number_sort_key,
+)
 
 GenreOrderName = Literal["popularity", "rating", "release"]
 OrderName = Literal["popularity", "rating", "release", "name"]
@@ -20,28 +26,11 @@ PLAIN_GENRE_ORDERS: Final[tuple[GenreOrderName, ...]] = ("popularity", "release"
 PLAIN_ORDERS: Final[tuple[OrderName, ...]] = (*PLAIN_GENRE_ORDERS, "name")
 """The orders whose lists are one partition; by rating there is one for each magnitude of votes."""
 
-
-def _popularity_place(title: AnyTitle) -> SortKey:
-    return keys.number_sort_key(title.popularity, title.id)
-
-
-def _rating_place(title: AnyTitle) -> SortKey:
-    return keys.number_sort_key(title.vote_average, title.id)
-
-
-def _release_place(title: AnyTitle) -> SortKey:
-    return keys.date_sort_key(title.released, title.id)
-
-
-def _name_place(title: AnyTitle) -> SortKey:
-    return keys.name_sort_key(title.display_name, title.id)
-
-
 _ORDERS: Final[Mapping[OrderName, tuple[IndexName, Callable[[AnyTitle], SortKey]]]] = {
-    "popularity": ("by_popularity", _popularity_place),
-    "rating": ("by_rating", _rating_place),
-    "release": ("by_release", _release_place),
-    "name": ("by_name", _name_place),
+    "popularity": ("by_popularity", lambda title: number_sort_key(title.popularity, title.id)),
+    "rating": ("by_rating", lambda title: number_sort_key(title.vote_average, title.id)),
+    "release": ("by_release", lambda title: date_sort_key(title.released, title.id)),
+    "name": ("by_name", lambda title: name_sort_key(title.display_name, title.id)),
 }
 
 

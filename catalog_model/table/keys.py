@@ -29,12 +29,7 @@ from catalog_model.domain.kinds import END_OF_IDS, KINDS, Kind, TitleKey
 from catalog_model.dynamodb.limits import MAX_SORT_KEY_BYTES
 from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import UnknownEntityError
-from catalog_model.table.sortable import (
-    parse_id,
-    sortable_id,
-    sortable_name,
-    sortable_number,
-)
+from catalog_model.table.sortable import parse_id, sortable_id, sortable_name, sortable_number
 
 ListKey = NewType("ListKey", str)
 """Partition key of a list: all titles of a kind, or those of one genre."""
@@ -158,11 +153,13 @@ def parse_key(pk: str, sk: str) -> ItemName:
 def _parse(pk: list[str], sk: list[str]) -> ItemName:
     match pk, sk:
         case ["TITLE", kind, number], [*rest]:
-            return _parse_collection(TitleKey(_KIND[kind], _id(int(number))), rest)
+            title_id = _within(int(number), 1, END_OF_IDS)
+            return _parse_collection(TitleKey(_KIND[kind], title_id), rest)
         case ["GENRE", kind, shard], ["TALLY"]:
-            return TallyItem(_KIND[kind], _shard(int(shard)))
+            return TallyItem(_KIND[kind], _within(int(shard), 0, SHARDS))
         case ["SLOT", kind, shard], ["SLOT", slot]:
-            return SlotItem(_KIND[kind], _shard(int(shard)), _slot(parse_id(slot)))
+            at = _within(int(shard), 0, SHARDS)
+            return SlotItem(_KIND[kind], at, _within(parse_id(slot), 0, END_OF_IDS))
     raise ValueError(pk)
 
 
@@ -173,20 +170,8 @@ def _parse_collection(key: TitleKey, sk: list[str]) -> ItemName:
         case ["ALL"]:
             return ListingItem(key)
         case ["GENRE", genre_id]:
-            return MembershipItem(key, _id(int(genre_id)))
+            return MembershipItem(key, _within(int(genre_id), 1, END_OF_IDS))
     raise ValueError(sk)
-
-
-def _id(number: int) -> int:
-    return _within(number, 1, END_OF_IDS)
-
-
-def _shard(number: int) -> int:
-    return _within(number, 0, SHARDS)
-
-
-def _slot(number: int) -> int:
-    return _within(number, 0, END_OF_IDS)
 
 
 def _within(number: int, least: int, end: int) -> int:

@@ -1,8 +1,7 @@
 """Text that sorts in the order of the values it represents.
 
 DynamoDB compares string keys by their UTF-8 bytes, which is the order of code points, and therefore
-of Python strings. Each maker here preserves the order of its values, and each parser returns the
-original value:
+of Python strings. Each function preserves the order of its values:
 
 ========  =======================================  ==============================
 value     text                                     example
@@ -65,18 +64,6 @@ def sortable_number(value: float | Decimal) -> SortableNumber:
     if decimal > 0:
         return SortableNumber(POSITIVE + magnitude)
     return SortableNumber(NEGATIVE + magnitude.translate(_NINES_COMPLEMENT) + AFTER_DIGITS)
-
-
-def parse_number(text: str) -> Decimal:
-    """Return the number that *text* represents."""
-    sign, magnitude = text[0], text[1:]
-    if sign == ZERO:
-        return Decimal(0)
-    if sign == NEGATIVE:
-        magnitude = magnitude.removesuffix(AFTER_DIGITS).translate(_NINES_COMPLEMENT)
-    exponent, digits = int(magnitude[:3]) - EXPONENT_OFFSET, magnitude[3:]
-    number = Decimal(f"{digits[0]}.{digits[1:] or '0'}E{exponent}")
-    return number if sign == POSITIVE else -number
 
 
 def sortable_name(name: str) -> SortableName:

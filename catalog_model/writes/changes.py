@@ -206,11 +206,3 @@ def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[
     """
     genres = list(check_genre_ids(genre_ids, most=MAX_GENRES))
     return change_title(catalog, kind, title_id, genre_ids=genres)
-
-
-__all__ = [
-    "set_genres",
-    "update_popularity",
-    "update_title",
-    "update_votes",
-]

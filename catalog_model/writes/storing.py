@@ -267,9 +267,3 @@ def _plan_change(before: Stored, after: Encoded, shard: Shard) -> Plan:
 def first_version() -> int:
     """Return a random version, so a title that is deleted and put again never has the old one."""
     return random.getrandbits(VERSION_BITS)
-
-
-__all__ = [
-    "delete_title",
-    "put_title",
-]

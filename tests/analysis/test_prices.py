@@ -219,7 +219,8 @@ def test_dollars_follow_the_price(factor: float) -> None:
     """Twice the price is twice the bill; other prices have no effect."""
     base = prices.DEFAULT_PRICES
     dearer = replace(base, million_writes=base.million_writes * factor)
-    assert prices.on_demand_dollars(0, 9, dearer) == pytest.approx(
-        prices.on_demand_dollars(0, 9) * factor
+    reads, writes = [prices.Calls(1, reads=Units(9))], [prices.Calls(1, writes=Units(9))]
+    assert prices.bill(writes, prices=dearer).on_demand == pytest.approx(
+        prices.bill(writes).on_demand * factor
     )
-    assert prices.on_demand_dollars(9, 0, dearer) == prices.on_demand_dollars(9, 0)
+    assert prices.bill(reads, prices=dearer) == prices.bill(reads)

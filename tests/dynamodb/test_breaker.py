@@ -33,7 +33,8 @@ from catalog_model.dynamodb.breaker import (
     Ticket,
     outcome_of,
 )
-from catalog_model.dynamodb.guard import ITEM_OPERATIONS, Guard, Room
+from catalog_model.dynamodb.guard import Guard, Room
+from catalog_model.dynamodb.trace import ITEM_OPERATIONS
 from catalog_model.errors import (
     CatalogError,
     ConfigurationError,

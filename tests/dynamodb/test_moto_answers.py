@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.core.serialize import ResponseSerializer
 
-from catalog_model.dynamodb.engines import moto_answers, moto_server
+from catalog_model.dynamodb.engines import moto_patches, moto_server
 from catalog_model.dynamodb.engines.moto_patches import accelerate
 
 TABLE = {"TableName": "answers"}
@@ -83,5 +83,5 @@ def test_an_item_comes_back_as_it_does_from_moto(item: dict[str, Any]) -> None:
     ask("PutItem", Item={**item, **KEY})
     for operation, request in questions.items():
         quick = ask(operation, **request)
-        with patch.object(ResponseSerializer, "get_value", moto_answers._get_value_slowly):
+        with patch.object(ResponseSerializer, "get_value", moto_patches._get_value_slowly):
             assert quick == ask(operation, **request)

@@ -12,7 +12,7 @@ from moto.dynamodb.models.table import Table
 from table_dump import movie
 
 from catalog_model import Catalog
-from catalog_model.dynamodb.engines import moto_queries
+from catalog_model.dynamodb.engines import moto_patches
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES
 
@@ -79,7 +79,7 @@ def test_a_query_finds_what_it_found_before(
     """In the table and each index, in both directions, page by page."""
     asked = list(questions(catalog))
     quick = [pages(catalog, question, **more) for question in asked]
-    monkeypatch.setattr(Table, "query", moto_queries._query_slowly)
+    monkeypatch.setattr(Table, "query", moto_patches._query_slowly)
     assert [pages(catalog, question, **more) for question in asked] == quick
     assert sum(map(len, quick)) > len(asked) or not more
     assert any(len(items) for question in quick for items, *_ in question)
@@ -88,13 +88,13 @@ def test_a_query_finds_what_it_found_before(
 def test_only_the_partition_is_looked_at(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the duration of a Query depends on it, and not on the table."""
     seen: list[int] = []
-    ask = moto_queries._query_slowly
+    ask = moto_patches._query_slowly
 
     def watched(table: Table, *args: Any, **more: Any) -> Any:
         seen.append(len(table.all_items()))
         return ask(table, *args, **more)
 
-    monkeypatch.setattr(moto_queries, "_query_slowly", watched)
+    monkeypatch.setattr(moto_patches, "_query_slowly", watched)
     items = catalog.client.scan(TableName=catalog.table)["Items"]
     for question in questions(catalog):
         names, values = (question[f"ExpressionAttribute{each}"] for each in ("Names", "Values"))

@@ -11,13 +11,29 @@ from strategies import decimals, floats, ids, names
 
 from catalog_model.table.folding import fold_name
 from catalog_model.table.sortable import (
+    _NINES_COMPLEMENT,
+    AFTER_DIGITS,
+    EXPONENT_OFFSET,
     NAME_BYTES,
+    NEGATIVE,
+    ZERO,
     parse_id,
-    parse_number,
     sortable_id,
     sortable_name,
     sortable_number,
 )
+
+
+def parse_number(text: str) -> Decimal:
+    """Return the number that *text* represents."""
+    sign, magnitude = text[0], text[1:]
+    if sign == ZERO:
+        return Decimal(0)
+    if sign == NEGATIVE:
+        magnitude = magnitude.removesuffix(AFTER_DIGITS).translate(_NINES_COMPLEMENT)
+    exponent, digits = int(magnitude[:3]) - EXPONENT_OFFSET, magnitude[3:]
+    number = Decimal(f"{digits[0]}.{digits[1:] or '0'}E{exponent}")
+    return -number if sign == NEGATIVE else number
 
 
 @given(ids)

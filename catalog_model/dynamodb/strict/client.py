@@ -21,13 +21,13 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from catalog_model.dynamodb.numbers import normal
 from catalog_model.dynamodb.strict import backups
 from catalog_model.dynamodb.strict.request import (
     OPERATIONS,
     TRANSACTIONS,
     Request,
     Schema,
-    normal,
     table_name,
 )
 from catalog_model.dynamodb.strict.rules import RULES, Rule

@@ -9,6 +9,7 @@ from typing import Final
 
 from catalog_model.checks import shown
 from catalog_model.dynamodb.limits import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from catalog_model.dynamodb.sizes import byte_length
 from catalog_model.dynamodb.strict.expressions import assignments, comparisons, resolved
 from catalog_model.dynamodb.strict.request import (
     INVALID,
@@ -16,7 +17,6 @@ from catalog_model.dynamodb.strict.request import (
     Item,
     KeySet,
     Value,
-    byte_length,
     comparable,
 )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from catalog_model.dynamodb.sizes import CONTAINER_BYTES, ELEMENT_BYTES, value_size
+from catalog_model.dynamodb.numbers import normal
+from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.strict.expressions import Expression, parsed, resolved
 
 Value = Mapping[str, Any]
@@ -32,9 +31,6 @@ OPERATIONS: Final = (
     | frozenset({"DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"})
 )
 """The operations that the rules check."""
-
-_NORMAL: Final = re.compile(r"0|-?[1-9]\d*", re.ASCII)
-_WIDE: Final = Context(prec=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +97,11 @@ class Action:
         self.operation = operation
         self.body = body
         self.schema = schema
-
-    @property
-    def item(self) -> Item | None:
-        """The item that is put."""
-        return self.body.get("Item")
-
-    @cached_property
-    def keys(self) -> list[Item]:
-        """The keys in the action."""
-        return [self.body["Key"]] if "Key" in self.body else list(self.body.get("Keys", ()))
-
-    @property
-    def start(self) -> Item | None:
-        """The start of a page."""
-        return self.body.get("ExclusiveStartKey")
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """The placeholders of attribute names."""
-        return self.body.get("ExpressionAttributeNames") or {}
-
-    @property
-    def values(self) -> Item:
-        """The placeholders of values."""
-        return self.body.get("ExpressionAttributeValues") or {}
+        self.item: Item | None = body.get("Item")
+        self.keys: list[Item] = [body["Key"]] if "Key" in body else list(body.get("Keys", ()))
+        self.start: Item | None = body.get("ExclusiveStartKey")
+        self.names: Mapping[str, str] = body.get("ExpressionAttributeNames") or {}
+        self.values: Item = body.get("ExpressionAttributeValues") or {}
 
     @cached_property
     def expressions(self) -> dict[str, Expression]:
@@ -226,42 +202,6 @@ def _inside(values: Iterable[Value]) -> Iterator[tuple[str, Any, int]]:
                 waiting.extend((inner, depth + 1) for inner in content)
             elif kind == "M":
                 waiting.extend((inner, depth + 1) for inner in content.values())
-
-
-def item_size(item: Item) -> int:
-    """Return the size of an item like `sizes.item_size`, but also for sets and binary values."""
-    return sum(len(name.encode()) + _size(value) for name, value in item.items())
-
-
-def _size(value: Value) -> int:
-    for kind, content in value.items():
-        match kind:
-            case "B":
-                return byte_length(content)
-            case "SS" | "NS" | "BS":
-                return sum(_size({kind[0]: member}) for member in content)
-            case "L":
-                return CONTAINER_BYTES + sum(_size(inner) + ELEMENT_BYTES for inner in content)
-            case "M":
-                return CONTAINER_BYTES + item_size(content) + ELEMENT_BYTES * len(content)
-    return value_size(value)
-
-
-def byte_length(content: Any) -> int:
-    """Return the length of a text in UTF-8, or of binary data."""
-    return len(content.encode() if isinstance(content, str) else content)
-
-
-def normal(number: str) -> str:
-    """Format a number as DynamoDB returns it: in full, without redundant zeros.
-
-    >>> [normal(number) for number in ("5.0", "1.50", "1E3", "-0", "007")]
-    ['5', '1.5', '1000', '0', '7']
-    """
-    if _NORMAL.fullmatch(number):
-        return number
-    decimal = Decimal(number)
-    return format(decimal.normalize(_WIDE), "f") if decimal else "0"
 
 
 def comparable(value: Value | None) -> Any:

@@ -28,28 +28,14 @@ from catalog_model.dynamodb.limits import (
     MAX_TRANSACTION_BYTES,
     MIN_EXPONENT,
 )
-from catalog_model.dynamodb.strict.key_rules import (
-    filters_leave_the_key_alone,
-    global_indexes_answer_with_what_they_project,
-    global_indexes_are_read_eventually_consistently,
-    index_keys_are_not_empty,
-    index_keys_are_not_too_long,
-    index_keys_have_their_type,
-    key_conditions_have_the_keys_type,
-    keys_are_not_empty,
-    keys_are_not_too_long,
-    keys_are_not_updated,
-    keys_match_the_schema,
-    start_keys_are_of_the_partition,
-    start_keys_match_the_schema,
-)
+from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.strict import key_rules
 from catalog_model.dynamodb.strict.request import (
     INVALID,
     TRANSACTIONS,
     Action,
     Request,
     comparable,
-    item_size,
 )
 
 _WHOLE: Final = re.compile(r"-?\d{1,38}", re.ASCII)
@@ -285,19 +271,19 @@ RULES: Final = (
     Rule(limits_are_positive),
     Rule(items_have_at_most_400_kb),
     Rule(transactions_hold_at_most_4_mb, is_of_request=True),
-    Rule(keys_match_the_schema, cancels=True),
-    Rule(keys_are_not_empty),
-    Rule(keys_are_not_too_long, cancels=True),
-    Rule(keys_are_not_updated, cancels=True),
-    Rule(index_keys_have_their_type, cancels=True),
-    Rule(index_keys_are_not_empty),
-    Rule(index_keys_are_not_too_long, cancels=True),
-    Rule(key_conditions_have_the_keys_type),
-    Rule(filters_leave_the_key_alone),
-    Rule(global_indexes_are_read_eventually_consistently),
-    Rule(global_indexes_answer_with_what_they_project),
-    Rule(start_keys_match_the_schema),
-    Rule(start_keys_are_of_the_partition),
+    Rule(key_rules.keys_match_the_schema, cancels=True),
+    Rule(key_rules.keys_are_not_empty),
+    Rule(key_rules.keys_are_not_too_long, cancels=True),
+    Rule(key_rules.keys_are_not_updated, cancels=True),
+    Rule(key_rules.index_keys_have_their_type, cancels=True),
+    Rule(key_rules.index_keys_are_not_empty),
+    Rule(key_rules.index_keys_are_not_too_long, cancels=True),
+    Rule(key_rules.key_conditions_have_the_keys_type),
+    Rule(key_rules.filters_leave_the_key_alone),
+    Rule(key_rules.global_indexes_are_read_eventually_consistently),
+    Rule(key_rules.global_indexes_answer_with_what_they_project),
+    Rule(key_rules.start_keys_match_the_schema),
+    Rule(key_rules.start_keys_are_of_the_partition),
     Rule(an_item_is_named_once, is_of_request=True),
 )
 """In the order of the checks; the first breach is the answer."""
