@@ -38,6 +38,11 @@ class PacedReads:
                 raise StoppedError
             yield self._paid(items)
 
+    def every_page(self) -> Iterator[list[Item]]:
+        """Read the whole table, page by page."""
+        for segment in range(SEGMENTS):
+            yield from self.pages(segment, SEGMENTS)
+
     def pages_after(
         self, last: Item | None, segment: int, segments: int, *, page: int
     ) -> Iterator[tuple[list[Item], Item | None]]:

@@ -20,7 +20,7 @@ from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.maintenance.findings import Finding, Problem
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.title_items import Share, key_of, name_of
+from catalog_model.table.title_items import Share, item_name
 
 Shard = tuple[Kind, int]
 
@@ -98,7 +98,7 @@ class Census:
     def count(self, item: Item) -> None:
         """Count one item; `enrol` adds the title's share."""
         self.items += 1
-        name = name_of(key_of(item))
+        name = item_name(item)
         self.outdated += name is not None and evolution.is_outdated(item)
         if isinstance(name, keys.SlotItem):
             slots = self._slots[name.kind, name.shard]

@@ -35,7 +35,7 @@ from catalog_model.table import codec, evolution, keys
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.plan import Stored, plan_rewriting, plan_upgrade
-from catalog_model.table.title_items import key_of, name_of, read_stored
+from catalog_model.table.title_items import item_name, key_of, read_stored
 
 PAGE: Final = 100
 """How many items are read, upgraded and recorded in the checkpoint at a time."""
@@ -179,7 +179,7 @@ class _Migration:
     def _count(self, items: list[Item]) -> None:
         report = self.report
         report.items += len(items)
-        ours = [item for item in items if name_of(key_of(item))]
+        ours = [item for item in items if item_name(item)]
         report.foreign += len(items) - len(ours)
         versions = Counter(evolution.version_of(item) or NO_VERSION for item in ours)
         total = Counter(report.versions) + versions
@@ -187,7 +187,7 @@ class _Migration:
 
     def _bring_up(self, items: list[Item]) -> None:
         """Upgrade the older items of a page; items of one title are adjacent."""
-        older = [item for item in items if evolution.is_outdated(item) and name_of(key_of(item))]
+        older = [item for item in items if evolution.is_outdated(item) and item_name(item)]
         if self._is_dry:
             for item in older:
                 self._wrote(1, _units_of(evolution.upgraded(item), item))
@@ -266,7 +266,7 @@ class _Migration:
 
 def _title_of(item: Item) -> TitleKey | None:
     """Return the title of an item; None for tallies and slots."""
-    name = name_of(key_of(item))
+    name = item_name(item)
     return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
 
 

@@ -10,17 +10,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance
-from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.actions import Check, Plan, Put, outcome
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
 from catalog_model.dynamodb.pace import Pace
-from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads
+from catalog_model.dynamodb.paced_reads import PacedReads
 from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item
@@ -39,10 +40,12 @@ from catalog_model.table import codec, evolution, keys
 from catalog_model.table.title_items import (
     TitleItems,
     is_of_a_title,
+    item_name,
     key_of,
     name_of,
     read_items,
     slot_owner,
+    slots_in,
 )
 
 MOST_PLANS: Final = 1_000
@@ -154,13 +157,11 @@ class _Repairing:
 
     def _walk(self) -> Iterator[TitleKey]:
         """Yield all titles that need a repair."""
-        for segment in range(SEGMENTS):
-            pages = self._reads.pages(segment, SEGMENTS)
-            for items in side_by_side(item for page in pages for item in page):
-                if is_of_a_title(name_of(key_of(items[0]))):
-                    of_title = read_items(items)
-                    if check_title_items(of_title):
-                        yield of_title.key
+        for items in side_by_side(chain.from_iterable(self._reads.every_page())):
+            if is_of_a_title(items[0]):
+                of_title = read_items(items)
+                if check_title_items(of_title):
+                    yield of_title.key
 
     def _title(self, title: TitleKey) -> None:
         """Repair the items of a title, plan by plan, until no plan is left."""
@@ -188,8 +189,7 @@ class _Repairing:
             self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
 
     def _items(self, title: TitleKey) -> list[Item]:
-        items = self._reads.collection(keys.title_pk(title))
-        return [item for item in items if is_of_a_title(name_of(key_of(item)))]
+        return list(filter(is_of_a_title, self._reads.collection(keys.title_pk(title))))
 
     def _leave(self, finding: Finding, reason: str) -> None:
         if self._left[finding.problem] < MOST_FINDINGS:
@@ -238,10 +238,12 @@ class _Repairing:
         states = {each: ShardState(*each) for each in shards}
         for each, state in states.items():
             state.tally = self._reads.get(state.key) or {}
-            state.slots = self._slots(*each)
+            state.slots = slots_in(self._reads.collection(keys.slot_key(*each, 0).PK))
             state.owners = {n: slot_owner(state.kind, item) for n, item in state.slots.items()}
-        for own in self._own_items():
-            of_title = read_items([own])
+        for item in chain.from_iterable(self._reads.every_page()):
+            if not isinstance(item_name(item), keys.TitleItem):
+                continue
+            of_title = read_items([item])
             shard = of_title.key.kind, keys.shard_of(of_title.key)
             if shard in states:
                 self._settle(states[shard], of_title)
@@ -256,17 +258,6 @@ class _Repairing:
             share = read_items(self._items(of_title.key)).share()
             if share:
                 state.unreadable[of_title.key] = share
-
-    def _slots(self, kind: Kind, shard: int) -> dict[int, Item]:
-        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
-        named = ((name_of(key_of(item)), item) for item in items)
-        return {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
-
-    def _own_items(self) -> Iterator[Item]:
-        for segment in range(SEGMENTS):
-            for items in self._reads.pages(segment, SEGMENTS):
-                names = ((name_of(key_of(item)), item) for item in items)
-                yield from (item for name, item in names if isinstance(name, keys.TitleItem))
 
     def _write(self, planned: Plan) -> None:
         """Write a plan, except in a dry run, and report its actions."""

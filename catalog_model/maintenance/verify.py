@@ -15,7 +15,7 @@ from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_progress, counted
-from catalog_model.domain.kinds import KINDS, Kind, TitleKey
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
@@ -38,12 +38,11 @@ from catalog_model.table.keys import SHARDS
 from catalog_model.table.title_items import (
     Share,
     is_of_a_title,
-    key_of,
-    name_of,
     read_items,
     read_title,
     slot_key,
     slot_owner,
+    slots_in,
 )
 
 SECOND_LOOK: Final = 0.1
@@ -168,14 +167,12 @@ class _Verification:
         """Check that each slot and each title of these shards name each other."""
         for shard, titles in suspects.items():
             yield from self._check_owners(*shard, titles)
-        for segment in range(self._segments):
-            yield from self._check_owned(segment, suspects)
+        for items in self._reads.every_page():
+            yield from self._check_owned(items, suspects)
 
     def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
         """Find slots whose title does not name them, and slots beyond a gap."""
-        items = self._reads.collection(keys.slot_key(kind, shard, 0).PK)
-        named = ((name_of(key_of(item)), item) for item in items)
-        slots = {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
+        slots = slots_in(self._reads.collection(keys.slot_key(kind, shard, 0).PK))
         owners = {number: slot_owner(kind, item) for number, item in slots.items()}
         owned = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
         for number, owner in owners.items():
@@ -191,18 +188,14 @@ class _Verification:
             elif number >= titles:
                 yield slot_finding("slot dangling", key, owner, f"only {counted(titles, 'title')}")
 
-    def _check_owned(self, segment: int, suspects: Collection[Shard]) -> Iterator[Finding]:
-        """Find titles whose slot does not name them."""
-        for items in self._reads.pages(segment, self._segments):
-            records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
-            titles = {
-                record.title.key: record.slot
-                for record in records
-                if record and (record.title.kind, keys.shard_of(record.title.key)) in suspects
-            }
-            yield from self._check_slots_of(titles)
-
-    def _check_slots_of(self, titles: dict[TitleKey, int | None]) -> Iterator[Finding]:
+    def _check_owned(self, items: list[Item], suspects: Collection[Shard]) -> Iterator[Finding]:
+        """Find titles of these shards whose slot does not name them."""
+        records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
+        titles = {
+            record.title.key: record.slot
+            for record in records
+            if record and (record.title.kind, keys.shard_of(record.title.key)) in suspects
+        }
         wanted = {key: slot_key(key, slot) for key, slot in titles.items() if slot is not None}
         found = self._reads.batch_get(wanted.values())
         for key in titles:
@@ -236,7 +229,7 @@ class _Look:
         """Check the items of one title, or one item of another kind."""
         for item in items:
             self.census.count(item)
-        if not is_of_a_title(name_of(key_of(items[0]))):
+        if not is_of_a_title(items[0]):
             self.census.note(check_item(items[0]))
             return
         of_title = read_items(items)
@@ -268,16 +261,14 @@ class _Look:
             yield from (finding for finding in self._check(partition) if finding in once)
 
     def _check(self, partition: str) -> list[Finding]:
-        items = self._reads.collection(partition)
-        ours = [item for item in items if is_of_a_title(name_of(key_of(item)))]
-        return check_collection(ours)
+        return check_collection(filter(is_of_a_title, self._reads.collection(partition)))
 
 
 def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Group adjacent items of one title; any other item is its own group."""
     together: list[Item] = []
     for item in items:
-        if not is_of_a_title(name_of(key_of(item))):
+        if not is_of_a_title(item):
             yield [item]
             continue
         if together and together[0]["PK"] != item["PK"]:

@@ -120,9 +120,20 @@ def name_of(key: ItemKey) -> ItemName | None:
         return None
 
 
-def is_of_a_title(name: ItemName | None) -> bool:
+def item_name(item: Mapping[str, Any]) -> ItemName | None:
+    """Return the name of an item; None if it does not belong to this model."""
+    return name_of(key_of(item))
+
+
+def is_of_a_title(item: Mapping[str, Any]) -> bool:
     """Whether this is a title's own item, or a copy."""
-    return isinstance(name, keys.TitleItem | keys.ListingItem | keys.MembershipItem)
+    return isinstance(item_name(item), keys.TitleItem | keys.ListingItem | keys.MembershipItem)
+
+
+def slots_in(items: Iterable[Item]) -> dict[int, Item]:
+    """Return the slots among the items of a shard, by number."""
+    named = ((item_name(item), item) for item in items)
+    return {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
 
 
 def is_copy(name: ItemName | None) -> bool:
