@@ -1,7 +1,6 @@
 """Compares the requests of a call with the declaration of its access pattern.
 
-The same comparison serves people (``catalog-model explain``) and the test suite, which fails if a
-request is undeclared, one too many, or charged more than its budget.
+The same comparison serves ``catalog-model explain`` and the test suite.
 """
 
 from __future__ import annotations
@@ -107,12 +106,7 @@ def compare(
 ) -> Comparison:
     """Compare the requests of a call with the declaration of its pattern.
 
-    Args:
-        pattern: The access pattern.
-        arguments: All of its arguments by name, except the catalogue.
-        requests: The requests, in order.
-        sizes: Sizes of the titles involved.
-        returned: Number of titles returned.
+    *returned* is the number of titles returned, *sizes* are those of the titles involved.
     """
     steps = pattern.steps_for(arguments)
     declared = [_expressions(step, named_values(arguments)) for step in steps]

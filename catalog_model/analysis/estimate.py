@@ -90,17 +90,9 @@ def estimate(
 ) -> Estimate:
     """Price calls on a table in memory with *titles*.
 
-    Args:
-        asked: The calls, each with its rate.
-        titles: Titles of the table; those that cannot be loaded are omitted and listed.
-        prices: The prices of units.
-        utilisation: Target utilisation of provisioned capacity, above 0 and at most 1.
-        scale: Factor for the stored data.
-        name: Name of the table in errors.
-        on_progress: Called with the number of titles done so far.
-
-    Raises:
-        CatalogError: If a call raises one; the message begins with the call.
+    Titles that cannot be loaded are omitted and listed. *utilisation* is the target of provisioned
+    capacity, above 0 and at most 1; *scale* multiplies the stored data. An error of a call begins
+    with the call; *name* is the name of the table in it.
     """
     items, rejected = _stock(titles, on_progress)
     priced = [_price(each, OfflineCatalog(name, items=items)) for each in asked]

@@ -1,12 +1,8 @@
 """The offline table: predicts the requests of access patterns and their charges, from titles alone.
 
-`offline_catalog` returns a handle on a table in memory. Every access pattern runs on it unchanged,
-through the same gateway as always, and `Catalog.trace` shows the requests and units to expect. It
-needs neither an account nor an engine.
-
-It is meant for predictions and experiments, and supports only the gateway's requests: limits are
-not checked, indexes never lag, nothing is throttled. For tests of applications use
-`catalog_model.testing`, which has a client as strict as DynamoDB in front of moto.
+Every access pattern runs on it unchanged, through the same gateway as always. It is meant for
+predictions and experiments: limits are not checked, indexes never lag, nothing is throttled. For
+tests of applications use `catalog_model.testing`.
 """
 
 from __future__ import annotations

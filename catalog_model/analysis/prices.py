@@ -1,8 +1,7 @@
-"""From units to money: capacity to provision, and dollars a month, from a table of prices.
+"""From units to money: capacity to provision, and dollars a month, from a table of prices. Pure.
 
-Pure. The prices here are list prices of DynamoDB's Standard table class and will be out of date
-one day: **check yours**, and pass your own `Prices`. Neither the free tier, backups, streams nor
-the transfer of data are in them.
+These are list prices of the Standard table class and will be out of date one day: **check yours**.
+Neither the free tier, backups, streams nor the transfer of data are in them.
 """
 
 from __future__ import annotations
@@ -82,13 +81,7 @@ def bill(
     utilisation: float = TARGET,
     stored_bytes: int = 0,
 ) -> Bill:
-    """Price calls that come steadily, all month long.
-
-    Args:
-        calls: The kinds of call.
-        prices: What a unit costs.
-        utilisation: How much of the provisioned capacity shall be used, 0.01 to 1.
-        stored_bytes: As of `capacity.stored_bytes`.
+    """Price calls that come steadily, all month long, at the target *utilisation*, 0.01 to 1.
 
     Raises:
         InvalidArgumentError: If *utilisation*, *stored_bytes* or a rate is out of its bounds.
@@ -116,9 +109,6 @@ def units_per_second(calls: Iterable[Calls]) -> tuple[Units, Units]:
 
     >>> units_per_second([Calls(10, reads=Units(2)), Calls(4, writes=Units(6, {"by_name": 1}))])
     (Units(table=20, indexes={}), Units(table=24, indexes={'by_name': 4}))
-
-    Raises:
-        InvalidArgumentError: If a rate is no number from 0 to 10 to the 18th.
     """
     reads = writes = NOTHING
     for each in calls:
@@ -133,9 +123,6 @@ def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str,
 
     >>> capacity_needed(Units(14, {"by_name": 0.5}))["table"]
     20
-
-    Raises:
-        InvalidArgumentError: If *utilisation* is not from 0.01 to 1.
     """
     if not LEAST_USE <= utilisation <= 1:
         refuse("utilisation", utilisation, f"a number from {LEAST_USE} to 1")
@@ -145,11 +132,7 @@ def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str,
 
 
 def prices_from_json(record: Mapping[str, Any]) -> Prices:
-    """Read prices of the user's own: a JSON object with the fields of `Prices`, all of them.
-
-    Raises:
-        InvalidArgumentError: If a field is missing, unknown, or no price.
-    """
+    """Read prices of the user's own: a JSON object with all fields of `Prices`."""
     names = [each.name for each in fields(Prices)]
     if not isinstance(record, Mapping) or sorted(record) != sorted(names):
         refuse("prices", record, f"an object with {', '.join(names)}")

@@ -24,8 +24,7 @@ SLOT_DIGITS: Final = 10**6
 class Sizes:
     """Sizes in bytes of a title's items, and the number of its genres.
 
-    The defaults are those of the application's titles: 99 of 100 are at most that large, and so are
-    the entries of a page on average.
+    The defaults are at least those of 99 of 100 titles of the application.
     """
 
     title: float = 1300
@@ -46,8 +45,6 @@ class Sizes:
     @classmethod
     def of(cls, titles: Iterable[Movie | TVShow]) -> Sizes:
         """Return the largest sizes among *titles*; the defaults if there are none.
-
-        For a title included both before and after a change, the genres of both are counted.
 
         >>> Sizes.of([Movie.from_json(record)]).genres
         2

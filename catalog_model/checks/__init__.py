@@ -62,11 +62,7 @@ def _is_deep(value: object) -> bool:
 
 
 def refuse(name: str, value: object, wanted: str, kind: type | None = None) -> NoReturn:
-    """Raise the error for an invalid argument; with *kind*, the message suggests a conversion.
-
-    Raises:
-        InvalidArgumentError: Always.
-    """
+    """Raise `InvalidArgumentError`; with *kind*, the message suggests a conversion."""
     raise InvalidArgumentError(f"{name} must be {wanted}, not {shown(value)}{advice(value, kind)}")
 
 

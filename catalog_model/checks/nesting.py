@@ -56,9 +56,6 @@ def parse_json(text: str, decoder: json.JSONDecoder = _DECODER) -> Any:
 
     A parser that exhausts the stack also breaks unrelated code that runs inside it, such as
     finalizers called by the garbage collector.
-
-    Raises:
-        ValueError: If the text is not JSON, or is nested too deeply.
     """
     if nests_too_deeply(text):
         raise ValueError("it is nested too deeply")

@@ -80,10 +80,7 @@ class Argument(click.Argument):
 
 
 def parameters_of(pattern: AccessPattern, required: Collection[str] = ()) -> list[click.Parameter]:
-    """Return the arguments and options of a pattern's command.
-
-    An argument of several values may be empty unless it is among *required*.
-    """
+    """Return the parameters of a pattern's command; *required* ones need at least one value."""
     words = describe(pattern).arguments
     signature = inspect.signature(pattern.function, eval_str=True)
     arguments = list(signature.parameters.values())[1:]  # the first is the catalogue

@@ -181,11 +181,7 @@ def _hint(error: CatalogError) -> str:
 
 
 def confirm(question: str) -> None:
-    """Ask on stderr, and continue only after a yes.
-
-    Raises:
-        click.ClickException: After any other answer, or without one.
-    """
+    """Ask on stderr, and continue only after a yes; otherwise the command fails."""
     click.echo(f"{printable(question)} [y/N] ", nl=False, err=True)
     try:
         answer = sys.stdin.readline()

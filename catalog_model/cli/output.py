@@ -36,10 +36,7 @@ UNBOUNDED: Final = 100_000
 
 
 def show(answer: Any, output: Output) -> None:
-    """Print the result of an access pattern.
-
-    A `TitleKey` stands for a missing title.
-    """
+    """Print the result of an access pattern; a `TitleKey` stands for a missing title."""
     if output == "json":
         print_json(as_json(answer))
         return
@@ -96,10 +93,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, in the width of the terminal or, elsewhere, as wide as necessary.
-
-    A list in a cell is printed on several lines.
-    """
+    """Print a table, on a terminal in its width. A list in a cell takes several lines."""
     from rich.table import Table  # noqa: PLC0415  # slow to import, and not for JSON
     from rich.text import Text  # noqa: PLC0415
 

@@ -1,7 +1,4 @@
-"""One command for each access pattern, derived from its function: arguments, options and help.
-
-A new pattern gets a command automatically, and its options always match the function.
-"""
+"""One command for each access pattern, with the arguments, options and help of its function."""
 
 from __future__ import annotations
 
@@ -57,10 +54,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
 
 
 def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCommand]:
-    """Yield a command for each access pattern that calls *run* with the parsed arguments.
-
-    `load_titles` has its own command elsewhere, and is included only on demand.
-    """
+    """Yield a command that calls *run* for each access pattern, `load_titles` only on demand."""
     for name, pattern in ap.PATTERNS.items():
         if with_load or name not in OTHER_COMMAND:
             kind = BY_HAND.get(name, PatternCommand)
@@ -298,20 +292,12 @@ def write_units_option() -> click.Parameter:
 
 
 def files_in(movies: Path | None, tv: Path | None) -> list[TitleFile]:
-    """Validate the application's files; titles of JSON Lines are read on demand.
-
-    Raises:
-        click.UsageError: If neither is given, or both are the standard input.
-    """
+    """Validate the application's files; titles of JSON Lines are read on demand."""
     return [TitleFile(path, kind) for path, kind in _given(movies, tv)]
 
 
 def titles_in(movies: Path | None, tv: Path | None) -> list[AnyTitle | Rejection]:
-    """Read the titles in the application's files.
-
-    Raises:
-        click.UsageError: If neither is given, or both are the standard input.
-    """
+    """Read the titles in the application's files."""
     return [title for path, kind in _given(movies, tv) for title in read_titles(path, kind)]
 
 

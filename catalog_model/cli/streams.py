@@ -1,8 +1,6 @@
 """Prepares the program's three streams, so that printing needs no special care.
 
-A closed stream becomes ``/dev/null``; otherwise the next connection would get its number. Failures
-to write to stderr are ignored. If the reader of stdout has ended, as `head` does after its lines,
-output is dropped; a full disk is an `OutputError`.
+A closed stream becomes ``/dev/null``; otherwise the next connection would get its number.
 """
 
 from __future__ import annotations

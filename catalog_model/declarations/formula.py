@@ -1,9 +1,7 @@
 """Formulas: the documented text of a cost is also the expression that is evaluated.
 
-A formula is a line of arithmetic over named quantities, with a few functions. ``rcu(bytes)`` is the
-number of units that DynamoDB charges for reading this many bytes at once with strong consistency,
-in steps of 4 KB; ``wcu(bytes)`` is the number for writing them, in steps of 1 KB. Both are at least
-1.
+A formula is a line of arithmetic over named quantities. ``rcu(bytes)`` and ``wcu(bytes)`` are the
+units that DynamoDB charges for reading (strongly consistent) or writing this many bytes at once.
 """
 
 from __future__ import annotations
@@ -34,10 +32,7 @@ _OPERATORS: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] 
 
 
 class Formula:
-    """A line of arithmetic over named quantities.
-
-    Raises:
-        ValueError: If *text* is not a formula.
+    """A line of arithmetic over named quantities; any other text raises `ValueError`.
 
     >>> pages = Formula("ceil(keys / 100)")
     >>> pages(keys=101), pages.names

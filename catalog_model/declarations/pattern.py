@@ -1,7 +1,5 @@
 """Declarations of access patterns: each function declares its requests next to its code.
 
-A declaration is a list of steps. A step declares requests: the operation, the table or index, the
-key condition, the maximum number of requests, and the maximum charge.
 `catalog_model.analysis.explain` compares these with the requests that a call makes.
 """
 
@@ -167,12 +165,9 @@ class AccessPattern:
         )
 
     def bind(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the arguments of a call by name, without the catalogue.
+        """Return the arguments of a call by name, without the catalogue; ``**`` is unpacked.
 
-        Arguments collected by ``**`` are returned under their own names.
-
-        Raises:
-            TypeError: If the function does not accept them.
+        Arguments that the function does not accept raise `TypeError`.
         """
         signature = inspect.signature(self.function)
         bound = signature.bind(None, *args, **kwargs)

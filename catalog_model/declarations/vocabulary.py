@@ -1,7 +1,4 @@
-"""The terms that declarations of access patterns share: keys, key conditions and their costs.
-
-`catalog_model.declarations.pattern.Step` explains how to read them.
-"""
+"""The terms that declarations of access patterns share: keys, key conditions and their costs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The attributes that a change may set, for type checkers: none of them is required.
 
-The fields themselves are declared once, in the classes of `catalog_model.entities`. Python has no
-way to derive these types from them, so a test compares the two.
+Python cannot derive these types from the classes of `entities`; a test compares the two.
 """
 
 from __future__ import annotations

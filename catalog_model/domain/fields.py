@@ -39,9 +39,7 @@ class Rule:
     Attributes:
         wanted: The values in words, for messages.
         accepts: Whether a value other than null is one of them.
-        kind: Their class.
-        is_nullable: Whether null is one, too.
-        is_every: Whether every value of the class is one, so that no value need be checked.
+        is_every: Whether every value of *kind* is one, so that no value need be checked.
     """
 
     wanted: str
@@ -109,12 +107,7 @@ _REQUIRED: Final[Any] = object()
 
 
 def field(rule: Rule, *, default: Any = _REQUIRED) -> Any:
-    """Declare a field of a title: required, or with a default that a missing key reads as.
-
-    Args:
-        rule: The values that it takes.
-        default: None for a field that is not required.
-    """
+    """Declare a field: required, or with None as the default that a missing key reads as."""
     return Field[Any, Any](rule, required=default is _REQUIRED)
 
 

@@ -17,11 +17,7 @@ MAX_NAME_BYTES: Final = 65_000
 
 
 def plain_record(record: object, kind: Kind, fields: Fields) -> dict[str, Any]:
-    """Return a deep copy of a record of *kind*, converted to JSON where that is lossless.
-
-    Raises:
-        InvalidTitleError: For the first invalid field or value, which it names.
-    """
+    """Return a deep copy of a record of *kind*, converted to JSON where that is lossless."""
     if not isinstance(record, Mapping):
         raise InvalidTitleError(f"a {kind} record must be a JSON object, not {shown(record)}")
     copy = {
@@ -35,11 +31,7 @@ def plain_record(record: object, kind: Kind, fields: Fields) -> dict[str, Any]:
 def check_record(
     record: object, kind: Kind, fields: Fields, *, shown_as: Mapping[str, Any] | None = None
 ) -> None:
-    """Check that a record of *kind* is valid JSON; messages show the values of *shown_as*.
-
-    Raises:
-        InvalidTitleError: For the first invalid field or value, which it names.
-    """
+    """Check that a record of *kind* is valid JSON; messages show the values of *shown_as*."""
     if not isinstance(record, Mapping):
         raise InvalidTitleError(f"a {kind} record must be a JSON object, not {shown(record)}")
     for name, field in fields.items():

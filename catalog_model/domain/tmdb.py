@@ -62,11 +62,7 @@ _DATES: Final = frozenset({"first_air_date", "release_date"})
 
 
 def record_of(answer: object, kind: Kind, fields: Fields, *, keep_extras: bool) -> dict[str, Any]:
-    """Convert an answer to a record: the keys of *fields*, in their order.
-
-    Raises:
-        InvalidTitleError: If the answer is not one title of *kind*.
-    """
+    """Convert an answer to a record: the keys of *fields*, in their order."""
     if not isinstance(answer, Mapping):
         raise InvalidTitleError(f"an answer of TMDB must be a JSON object, not {shown(answer)}")
     other = other_than(answer, kind)

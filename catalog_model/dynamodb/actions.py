@@ -1,7 +1,4 @@
-"""The actions of a write: puts, deletions, updates and checks, each with its condition.
-
-A plan is the actions of one transaction. This module neither reads nor sends anything.
-"""
+"""The actions of a write, each with its condition. A plan is the actions of one transaction."""
 
 from __future__ import annotations
 
@@ -41,10 +38,7 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class NotNewer:
-    """True if *condition* is, and the item was not written by a newer version of this package.
-
-    For items that are written without being read first.
-    """
+    """True if *condition* is, and no newer version wrote the item, which was not read before."""
 
     condition: Absent | Equals | None = None
 
@@ -105,11 +99,7 @@ def as_sent(plan: Plan) -> Plan:
 
 
 def check_distinct(plan: Plan) -> Plan:
-    """Check that a plan names each item only once, as transactions require.
-
-    Raises:
-        ConflictError: If it does not: the reads that the plan is based on are inconsistent.
-    """
+    """Check that a plan names each item only once; otherwise its reads are inconsistent."""
     seen: set[ItemKey] = set()
     for key in map(key_of, plan):
         if key in seen:

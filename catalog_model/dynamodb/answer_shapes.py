@@ -1,7 +1,6 @@
 """The required parts of DynamoDB's answers, by operation. Pure: JSON in, valid or not.
 
-Types and names come from botocore's model of the service. The model does not declare which members
-an answer always has, so they are listed here.
+Types and names come from botocore's model, which does not declare required members.
 """
 
 from __future__ import annotations
@@ -78,17 +77,10 @@ def check_answer(
     request: Mapping[str, Any],
     headers: Mapping[str, str],
 ) -> None:
-    """Check the answer to a request that was carried out.
+    """Check that *content*, parsed as JSON, can be the answer to a request with these parameters.
 
-    Args:
-        content: The answer, parsed as JSON.
-        request: The parameters of the request.
-        headers: The response headers. The checksum, if any, has been verified. An answer with a
-            checksum comes from the service, and may have members that the installed botocore does
-            not know.
-
-    Raises:
-        InvalidAnswerError: If it cannot be the answer to this request.
+    An answer with a checksum, which has been verified, comes from the service: it may have members
+    that the installed botocore does not know.
     """
     shape: Any = operation_model.output_shape
     if not isinstance(content, dict):
@@ -109,11 +101,7 @@ def check_answer(
 
 
 def check_error(content: object, operation_model: OperationModel) -> None:
-    """Check an error response of the service.
-
-    Raises:
-        InvalidAnswerError: If it is not one.
-    """
+    """Check an error response of the service."""
     code = content.get(ERROR) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(code, str) or not code:
         raise InvalidAnswerError("it is not an error of a service")
@@ -164,13 +152,7 @@ def _holds_attributes(shape: Any) -> bool:
 
 
 def check_item(item: Any) -> None:
-    """Check an item: attribute names, each with one typed value.
-
-    The values themselves are checked when items are decoded, because a page has thousands of them.
-
-    Raises:
-        InvalidAnswerError: If it is not an item.
-    """
+    """Check an item, but not its values: they are checked when it is decoded."""
     if type(item) is not dict:
         raise InvalidAnswerError(f"{shown(item)} is not an item")
     values = item.values()
@@ -197,10 +179,7 @@ def _are_items_asked_for(content: dict[str, Any], request: Mapping[str, Any]) ->
 
 
 def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) -> bool:
-    """Whether items and unprocessed keys can be the answer for one table.
-
-    Only the first item is compared: the answer to a different request already differs there.
-    """
+    """Whether items (only the first is compared) and unprocessed keys can be the answer."""
     keys: list[Mapping[str, Any]] = wanted["Keys"]
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
         return False

@@ -1,12 +1,8 @@
 """Validation of responses: only valid answers of DynamoDB are used.
 
 Proxies, captive portals, maintenance pages and programs on the wrong port also respond, often with
-status 200. Their responses mean nothing: neither that an item is missing nor that a write is
-complete. Such a request is retried, as after a broken connection, and finally raises
-`UnreachableError`.
-
-The validation uses botocore's events, also those of a client that was passed in, and applies only
-to requests of this package.
+status 200. Such a request is retried, as after a broken connection, and finally raises
+`UnreachableError`. Only requests of this package are validated, by botocore's events.
 """
 
 from __future__ import annotations
@@ -139,11 +135,7 @@ def _status_for(status: int) -> int:
 def _believed(
     response: dict[str, Any], content: Any, operation_model: OperationModel, call: Call
 ) -> dict[str, Any] | None:
-    """Check an answer. Return its content, or None if botocore parses it.
-
-    Raises:
-        InvalidAnswerError: If it is not an answer.
-    """
+    """Check an answer. Return its content, or None if botocore parses it."""
     _check_transfer(response)
     status, body = response["status_code"], response["body"]
     shape = operation_model.output_shape

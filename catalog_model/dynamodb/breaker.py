@@ -1,8 +1,6 @@
 """A circuit breaker: it stops requests to a failing table, and probes the table until it recovers.
 
-Existing libraries do not fit: `pybreaker` holds its lock while a request is in progress;
-`purgatory` and `circuitbreaker` let any number of requests through while they probe; none of them
-increases its pauses.
+`pybreaker` holds its lock during a request; `purgatory` and `circuitbreaker` do not limit probes.
 """
 
 from __future__ import annotations
@@ -140,11 +138,7 @@ class Breaker:
         return max(0.0, self._until - self._clock()) if self.state is State.OPEN else 0.0
 
     def enter(self) -> Ticket:
-        """Let a request through. The caller must call `leave` when it ends, whatever its outcome.
-
-        Raises:
-            RefusedError: If it must not be sent.
-        """
+        """Let a request through, or refuse it. The caller must call `leave` when it ends."""
         with self._lock:
             if self.state is State.OPEN:
                 remaining = self._until - self._clock()

@@ -10,10 +10,7 @@ _callers: Final[dict[CodeType, str]] = {}
 
 
 def name_caller(function: Callable[..., Any], name: str) -> None:
-    """Trace requests under this name while *function* runs; the outermost named function counts.
-
-    The function is not wrapped, so calls cost nothing without a listener.
-    """
+    """Trace requests under this name while *function*, which is not wrapped, runs."""
     _callers[function.__code__] = name
 
 

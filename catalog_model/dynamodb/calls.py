@@ -1,7 +1,6 @@
 """The request to DynamoDB that this thread is making: its parameters and its remaining time.
 
 `answers` and `deadline` run inside botocore, which does not pass them the handle or its request.
-They find both here, and ignore requests of other code through the same client.
 """
 
 from __future__ import annotations
@@ -25,13 +24,9 @@ NO_DEADLINE: Final = "none"
 
 
 class Call:
-    """A request of a handle, including all its retries.
-
-    As a context manager, it makes itself the `current` one of its thread.
+    """A request of a handle with all its retries; as a context manager, the thread's `current` one.
 
     Args:
-        operation: The operation.
-        request: Its parameters.
         seconds: The time that it may take; None for no limit.
         deadline: The configured deadline; *seconds* may be the rest of it.
     """
@@ -99,11 +94,7 @@ def check_deadline(deadline: object) -> float | None:
 
 
 def deadline_from_env() -> float | None:
-    """Read CATALOG_DEADLINE: seconds, or ``none``; `DEFAULT_DEADLINE` if it is not set.
-
-    Raises:
-        ConfigurationError: If it is neither.
-    """
+    """Read CATALOG_DEADLINE: seconds, or ``none``; `DEFAULT_DEADLINE` if it is not set."""
     text = os.environ.get("CATALOG_DEADLINE", "").strip()
     if not text:
         return DEFAULT_DEADLINE

@@ -1,11 +1,7 @@
-"""The cost model: the capacity units that DynamoDB charges, computed from items and plans.
+"""The cost model: the capacity units that DynamoDB charges, computed from items and plans. Pure.
 
-Pure: nothing is read or sent. The rules are those of the AWS developer guide, "Read and write
-operations" (capacity unit consumption), "Using global secondary indexes" (throughput
-considerations), "Transactions" (capacity management) and "Item sizes and formats".
-
-One rule is not documented in any AWS document that was checked, and follows the strict local
-engine: the constant `TRANSACTION_INDEX_FACTOR`.
+The rules are those of the AWS developer guide, "Read and write operations", "Using global secondary
+indexes", "Transactions" and "Item sizes and formats"; only `TRANSACTION_INDEX_FACTOR` is measured.
 """
 
 from __future__ import annotations
@@ -85,10 +81,7 @@ def wcu(size: float) -> int:
 
 
 def get_units(item: Item | None, *, consistent: bool = False) -> Units:
-    """Predict a GetItem: the item's size in steps of 4 KB, half if eventually consistent.
-
-    Guide, "Read operations". A missing item costs as much as the smallest one.
-    """
+    """Predict a GetItem: the size in steps of 4 KB, half if eventually consistent, at least one."""
     return Units(_read_units(item_size(item) if item else 0, consistent=consistent))
 
 
@@ -104,10 +97,9 @@ def query_units(
     index: str | None = None,
     consistent: bool = False,
 ) -> Units:
-    """Predict one Query that reads *items* of the table: their sizes are added, then rounded up.
+    """Predict one Query that reads *items*: their sizes are added, then rounded up.
 
-    Guide, "Read operations". The charge is for the data read (in an index, for its entries), before
-    a projection or a filter reduces it. Reading nothing costs the minimum.
+    In an index, the entries count. A projection or a filter does not reduce the charge.
     """
     if index is None:
         return Units(_read_units(sum(map(item_size, items)), consistent=consistent))
@@ -117,50 +109,36 @@ def query_units(
 
 
 def write_units(schema: TableSchema, before: Item | None, after: Item | None) -> Units:
-    """Predict a PutItem, UpdateItem or DeleteItem, from the item before and the item after it.
+    """Predict a single write, from the item before and the item after it.
 
-    Guide, "Write operations": the larger of the two in steps of 1 KB; on the table at least 1, even
-    if nothing is deleted. An index costs nothing if its entry does not change. An entry that
-    changes in place costs as much as the larger version; an entry whose key changes is deleted and
-    inserted.
+    Guide, "Write operations": the larger of the two in steps of 1 KB, at least 1. An index costs
+    nothing if its entry stays the same; an entry whose key changes is deleted and inserted.
     """
     shares = {index: _index_units(schema, before, after, index) for index in schema.indexes}
     return Units(_item_units(before, after), {index: n for index, n in shares.items() if n})
 
 
 def failed_write_units(before: Item | None) -> Units:
-    """Predict a write whose condition fails: the size of the existing item, at least 1.
-
-    Guide, "Working with items", conditional writes. Indexes are not charged. The engine reports no
-    units for it.
-    """
+    """Predict a write whose condition fails: the size of the existing item, at least 1."""
     return Units(_item_units(before, None))
 
 
 def predict_plan(schema: TableSchema, planned: Plan, before: Mapping[ItemKey, Item]) -> Units:
-    """Predict a TransactWriteItems of a plan, where *before* contains the existing items.
-
-    Guide, "Transactions", capacity management: each item is written twice, to prepare and to
-    commit. For indexes see `TRANSACTION_INDEX_FACTOR`.
-    """
+    """Predict the transaction of a plan, where *before* contains the existing items."""
     return sum((_action_units(schema, each, before.get(key_of(each))) for each in planned), NOTHING)
 
 
 def predict_failed_plan(planned: Plan, before: Mapping[ItemKey, Item]) -> Units:
-    """Predict a cancelled transaction: twice the size of the existing item, for each item.
+    """Predict a cancelled transaction: twice the size of each existing item.
 
-    Unconfirmed: the guide says that a failed condition of a single write is charged, and of
-    transactions only that they write twice; the engine reports no units.
+    Unconfirmed: the guide only says so of a single write; the engine reports no units.
     """
     failed = (failed_write_units(before.get(key_of(each))) for each in planned)
     return sum(failed, NOTHING).times(TRANSACTION_FACTOR)
 
 
 def stored_bytes(schema: TableSchema, items: Iterable[Item]) -> int:
-    """Return the bytes billed for storing *items* and their index entries.
-
-    Guide, "Item sizes and formats": 100 bytes for each in addition to its size.
-    """
+    """Return the bytes billed for *items* and their index entries: 100 more for each."""
     return sum(_stored_bytes(schema, item) for item in items)
 
 

@@ -74,11 +74,7 @@ def check_not_blank(value: object, name: str) -> None:
 
 
 def check_region(region: str) -> None:
-    """Check that *region* can be the name of a region.
-
-    Raises:
-        ConfigurationError: If it cannot.
-    """
+    """Check that *region* can be the name of a region."""
     if not _REGION.fullmatch(region):
         wanted = "letters, digits and hyphens, such as eu-west-1"
         raise ConfigurationError(f"region must be {wanted}, not {shown(region)}")
@@ -86,9 +82,6 @@ def check_region(region: str) -> None:
 
 def check_endpoint(url: str, name: str = "endpoint_url") -> None:
     """Check that *url* can be the endpoint of a service.
-
-    Raises:
-        ConfigurationError: If it cannot.
 
     >>> check_endpoint("http://127.0.0.1:abc")
     Traceback (most recent call last):
@@ -154,11 +147,7 @@ def make_client(
     profile: str | None,
     config: Config,
 ) -> DynamoDBClient:
-    """Create a client. Sends nothing, except for botocore's requests for credentials.
-
-    Raises:
-        ConfigurationError: If a setting is missing or invalid.
-    """
+    """Create a client. Sends nothing, except for botocore's requests for credentials."""
     said: Any = config  # its attributes are created at runtime
     with client_errors_translated(table, profile):
         session = boto3.session.Session(
@@ -194,11 +183,7 @@ def _check_variables(endpoint_url: str | None) -> None:
 
 
 def _check_certificates(authorities: str | None, own: str | tuple[str, str] | None) -> None:
-    """Check the certificate files; an error in them would later look like a failing service.
-
-    Raises:
-        ConfigurationError: If they cannot be read or contain no certificate.
-    """
+    """Check the certificate files: later, an error would look like a failing service."""
     context = ssl.create_default_context() if authorities or own else None
     if context is None:
         return

@@ -1,11 +1,8 @@
 """The deadline of a request: it limits its attempts, its pauses and slow answers.
 
 botocore's timeouts limit silence: an answer that arrives a few bytes at a time never exceeds them,
-and each retry restarts them. This module limits each wait on a socket to the time left until the
-request's deadline, and prevents retries whose pause would exceed it. It needs no thread, and reads
-the clock only when there is something to wait for.
-
-botocore has no public interface for either. If the installed botocore lacks the attributes used
+and each retry restarts them. This module limits each wait on a socket to the time left, and
+prevents retries whose pause would exceed it. If the installed botocore lacks the attributes used
 here, a deadline only ends the waits between attempts; a test detects this.
 """
 
@@ -135,11 +132,7 @@ def _within_deadline(sock: Any, wait: Callable[[Any], _T], argument: Any) -> _T:
 
 
 def _shortened(timeout: Any) -> Any:
-    """Shorten a timeout to the time left for the current request.
-
-    Raises:
-        TimeoutError: If no time is left.
-    """
+    """Shorten a timeout to the time left; without any, raise `TimeoutError`."""
     call: Call | None = current()
     if call is None:
         return timeout

@@ -1,9 +1,7 @@
 """The exception class of this package for each exception of another library or of Python.
 
 It depends on the closest listed base class, on the service's error code, and on where the exception
-was raised: an error while botocore looks for credentials is a configuration error, and an error
-while it parses an answer means an invalid answer. Exceptions without a more specific entry become
-`ServiceError`.
+was raised: while botocore looks for credentials, or while it parses an answer.
 """
 
 from __future__ import annotations
@@ -219,8 +217,7 @@ def innermost(error: BaseException) -> BaseException:
 def class_for_code(code: str, status: int) -> type[CatalogError] | None:
     """Return the class for an error code of the service; None if there is no specific one.
 
-    The code of an answer without one is its HTTP status: it came from a proxy, a load balancer or a
-    maintenance page.
+    A proxy, a load balancer or a maintenance page has no code but its HTTP status.
 
     >>> class_for_code("Throttling", 400).__name__, class_for_code("503", 503).__name__
     ('ThrottledError', 'UnavailableError')

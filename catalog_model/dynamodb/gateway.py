@@ -1,7 +1,7 @@
 """The only interface to DynamoDB: it sends requests and returns items; all errors are translated.
 
-Reads use boto3's client, and the codec decodes its answers as they are. Writes use PynamoDB's
-low-level connection, which builds conditions and transactions, with the same client.
+Reads use boto3's client. Writes use PynamoDB's connection, which builds conditions and
+transactions, with the same client.
 """
 
 from __future__ import annotations
@@ -80,10 +80,7 @@ EVERYTHING: Final = Range()
 
 
 class SharedConnection(Connection):
-    """PynamoDB's connection with an existing client.
-
-    By default, PynamoDB creates a client for each thread.
-    """
+    """PynamoDB's connection with an existing client, instead of one for each thread."""
 
     def __init__(self, client: DynamoDBClient, table_name: str, schema: TableSchema) -> None:
         super().__init__(region=client.meta.region_name)
@@ -172,8 +169,7 @@ class Gateway:
     ) -> list[Item]:
         """Read at most *limit* items of one partition, in the order of their sort keys.
 
-        This is one request, unless DynamoDB ends an answer at its limit of 1 MB. *only* reads a
-        single attribute, *with_place* the sort key as well.
+        One request for each 1 MB. *only* reads a single attribute, *with_place* also the sort key.
         """
         if within.is_empty():
             return []
@@ -198,10 +194,7 @@ class Gateway:
     def scan_after(
         self, last: Item | None, segment: int, segments: int, *, page: int | None = None
     ) -> Iterator[tuple[list[Item], Item | None]]:
-        """Read a segment, starting after the key *last*; each page comes with its last key.
-
-        The last page has no such key, but None.
-        """
+        """Read a segment after the key *last*; each page comes with its last key, or None."""
         request: dict[str, Any] = {
             "TableName": self.table_name,
             "Segment": segment,
@@ -220,23 +213,15 @@ class Gateway:
                 return
 
     def update(self, operation: Update) -> None:
-        """Apply a single operation, at half the price of a transaction.
-
-        Raises:
-            LostRaceError: If its condition failed, or a transaction was writing the item.
-        """
+        """Apply a single operation, at half the price of a transaction."""
         request = self._action(operation)
         self._send("UpdateItem", request, lambda r: self.client.update_item(**r))
 
     def transact(self, operations: Plan) -> None:
-        """Apply all operations of a plan, or none.
+        """Apply all operations of a plan, or none; retries after throttling.
 
-        Retries after throttling. All attempts have the same token: a cancelled transaction applied
-        nothing, and one whose answer was lost is not applied again.
-
-        Raises:
-            LostRaceError: If a condition failed, or another transaction was writing an item.
-            ThrottledError: If every attempt was throttled.
+        All attempts have the same token: a cancelled transaction applied nothing, and one whose
+        answer was lost is not applied again. A failed condition raises `LostRaceError`.
         """
         listed = self._listed(operations)
         actions: dict[str, list[dict[str, Any]]] = {name: [] for name in _ACTIONS.values()}

@@ -1,7 +1,4 @@
-"""The guard in front of each request of a handle: sends it, or rejects it if it would get stuck.
-
-`Guard` has a breaker, and a `Room` that limits the requests waiting for the table.
-"""
+"""The guard in front of each request of a handle: sends it, or rejects it if it would get stuck."""
 
 from __future__ import annotations
 
@@ -35,8 +32,7 @@ LONGEST_WAIT: Final = 1.0
 class Room:
     """A limit on concurrent requests, so that not all threads of a server wait for the table.
 
-    A request without a place waits briefly while others end. If none has ended for *patience*
-    seconds, further requests are rejected immediately.
+    If none has ended for *patience* seconds, further requests are rejected immediately.
     """
 
     def __init__(
@@ -50,11 +46,7 @@ class Room:
         self._moved = 0.0
 
     def enter(self) -> None:
-        """Take a place; `leave` returns it.
-
-        Raises:
-            RefusedError: If none is free, or becomes free soon.
-        """
+        """Take a place, which `leave` returns; refuse if none becomes free soon."""
         with self._freed:
             until = self._clock() + min(2 * self._patience, LONGEST_WAIT)
             while self._taken >= self._places:
@@ -77,8 +69,7 @@ class Room:
 class Visit:
     """All requests to a table for one answer: they are let through together, or not at all.
 
-    Otherwise, the last of several requests might find no place, and the earlier ones would be
-    wasted, at a time when the table's capacity is scarce.
+    Otherwise, the last of several might find no place, and the earlier ones would be wasted.
     """
 
     def __init__(self, until: float = math.inf) -> None:
@@ -108,10 +99,7 @@ class Guard:
         self._visit: ContextVar[Visit | None] = ContextVar("visit", default=None)
 
     def begin_visit(self, seconds: float) -> None:
-        """Treat all requests of this thread as parts of one answer, until `end_visit`.
-
-        After *seconds*, no more of them are sent.
-        """
+        """Treat all requests of this thread in *seconds* as parts of one answer."""
         self._visit.set(Visit(self._clock() + seconds))
 
     def end_visit(self) -> None:
@@ -123,11 +111,7 @@ class Guard:
 
     @contextmanager
     def __call__(self, operation: str) -> Iterator[None]:
-        """Let a request through, and derive the table's state from its outcome.
-
-        Raises:
-            RefusedError: If the request must not be sent.
-        """
+        """Let a request through or refuse it; its outcome shows the table's state."""
         if operation not in ITEM_OPERATIONS:  # such as DescribeTable, which checks health
             yield
             return

@@ -81,8 +81,7 @@ class _Question:
 class OfflineClient:
     """Answers the reads of a gateway like boto3's client, and applies its plans. Thread-safe.
 
-    Items are stored in the form in which DynamoDB returns them, and are only replaced, never
-    changed.
+    Items are stored as DynamoDB returns them, and are only replaced, never changed.
     """
 
     def __init__(self, schema: TableSchema, items: Iterable[Item] = ()) -> None:
@@ -158,11 +157,7 @@ class OfflineClient:
         return answer
 
     def transact(self, planned: Plan, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a plan, and return the answer to its TransactWriteItems.
-
-        Raises:
-            ClientError: If a condition failed.
-        """
+        """Apply a plan, and return the answer to its TransactWriteItems."""
         answer: dict[str, Any] = {}
         with self._lock:
             before = [self._items.get(key_of(each)) for each in planned]
@@ -220,11 +215,7 @@ class OfflineGateway(Gateway):
         self._table = table
 
     def transact(self, operations: Plan) -> None:
-        """Apply all operations of a plan or none.
-
-        Raises:
-            LostRaceError: If a condition did not hold.
-        """
+        """Apply all operations of a plan or none."""
         request = {"TransactItems": self._listed(operations)}
         sent = as_sent(operations)
         self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))

@@ -44,10 +44,7 @@ def check_number(value: object, name: str) -> float:
 
 
 def number_problem(value: Any) -> str:
-    """Return what a number must be, if DynamoDB does not support *value*; "" if it does.
-
-    DynamoDB's limits are a magnitude from 1E-130 to 9.99E+125, or 0, and 38 digits.
-    """
+    """Return what a number must be, if DynamoDB does not support *value*; "" if it does."""
     is_decimal = isinstance(value, Decimal)
     if not (value.is_finite() if is_decimal else isinstance(value, int) or math.isfinite(value)):
         return "a finite number"

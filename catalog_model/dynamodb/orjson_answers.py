@@ -1,9 +1,7 @@
 """Fast parsing of answers to reads: without botocore's traversal, and by orjson if installed.
 
-botocore parses an answer with `json` and then traverses all of it according to the service's model.
-Answers to reads do not need this: numbers are transferred as text, and everything else except
-binary attributes means the same in JSON and in Python. The extra ``fast`` installs orjson, which
-also parses faster. docs/decisions/0010-fast.md describes the gain and the limits.
+Except for binary attributes, these answers mean the same in JSON and in Python.
+docs/decisions/0010-fast.md describes the gain and the limits.
 """
 
 from __future__ import annotations
@@ -25,10 +23,7 @@ _BINARY: Final = (b'"B"', b'"BS"')
 
 
 def read_with_orjson(client: DynamoDBClient) -> bool:
-    """Make *client* parse answers with orjson; return whether it is installed.
-
-    The results of the client stay the same, and so do its errors, checksums and retries.
-    """
+    """Make *client* parse answers with orjson, with the same results, if it is installed."""
     try:
         import orjson  # noqa: F401, PLC0415  # installed by an extra
     except ImportError:
@@ -44,7 +39,7 @@ def parse_answer(
     customized_response_dict: dict[str, Any],
     **_event: object,
 ) -> None:
-    """Parse an answer before botocore does, and leave only its headers; or leave all of it.
+    """Parse an answer before botocore does, and leave only its headers.
 
     Errors are left to botocore, and so is everything that orjson rejects, such as a lone surrogate.
     """
@@ -72,10 +67,7 @@ def pass_on(
     response_dict: dict[str, Any],
     customized_response_dict: dict[str, Any],
 ) -> None:
-    """Return the parsed content, and leave botocore the status, the headers and an empty body.
-
-    botocore merges *customized_response_dict* into its own result.
-    """
+    """Pass the parsed content to botocore's result, and leave it an empty body to parse."""
     shape = operation_model.output_shape
     if shape is None:
         return

@@ -28,14 +28,7 @@ class StoppedError(Exception):
 
 
 class Pace:
-    """Delays threads so that together they spend at most a given number of units per second.
-
-    Args:
-        units_per_second: Above 0; None means no limit.
-
-    Raises:
-        InvalidArgumentError: If it has another value.
-    """
+    """Delays threads so that together they spend at most a number of units per second, if any."""
 
     def __init__(
         self,
@@ -65,11 +58,7 @@ class Pace:
         self._stopped.set()
 
     def spend(self, units: float) -> None:
-        """Record spent units, and wait until they are paid for.
-
-        Raises:
-            StoppedError: If the work ended during the wait.
-        """
+        """Record spent units, and wait until they are paid for."""
         if self._rate is None:
             return
         with self._lock:
@@ -79,25 +68,17 @@ class Pace:
         self.rest(wait)
 
     def rest(self, seconds: float) -> None:
-        """Wait for some seconds.
-
-        Raises:
-            StoppedError: If the work ended during the wait.
-        """
+        """Wait for some seconds; raise `StoppedError` if the work ends meanwhile."""
         self._sleep(seconds)
         if self._stopped.is_set():
             raise StoppedError
 
 
 class AdaptivePace:
-    """A pace of writing that adapts to the table's throughput, up to a limit.
+    """A pace of writing that adapts to the table's throughput, up to a limit, if any.
 
     Without a limit, there is no delay until the first throttled write. A throttled write reduces
-    the pace, and each successful one increases it slightly, so it also follows a table whose
-    capacity grows.
-
-    Args:
-        most: Units per second, above 0; None means no limit.
+    the pace, and each successful one increases it slightly, also for a table that grows.
     """
 
     def __init__(
@@ -132,12 +113,7 @@ class AdaptivePace:
         return units / self.rate if self.rate else 0.0
 
     def refused(self, *, capacity: float | None, guess: float) -> None:
-        """Reduce the pace after a throttled write.
-
-        Args:
-            capacity: The table's declared capacity, if any.
-            guess: The initial pace, if there is neither a capacity nor a pace.
-        """
+        """Reduce the pace after a throttled write: to the *capacity*, if known, or by a factor."""
         if capacity is not None and (self.rate is None or self.rate > capacity):
             rate = capacity
         else:

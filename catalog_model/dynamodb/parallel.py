@@ -17,11 +17,10 @@ take longer; it is abandoned and ends with the process at the latest."""
 
 
 def in_parallel(work: Callable[[int], _T], parts: int, stop: Callable[[], None]) -> list[_T]:
-    """Call *work* with each of the parts 0, 1, 2 ... in separate threads; return the results.
+    """Call *work* with the parts 0, 1, 2 ... in threads with this context; return the results.
 
-    The first error is raised after all threads have ended. An interruption of the caller, such as
-    Ctrl-C, is raised within `GRACE`. *stop* is called first, so that threads start nothing new.
-    Threads have the context of the caller.
+    The first error is raised after all threads have ended, an interruption within `GRACE`. *stop*
+    is called first, so that threads start nothing new.
     """
     ended: SimpleQueue[tuple[int, _T | BaseException]] = SimpleQueue()
     results: dict[int, _T] = {}

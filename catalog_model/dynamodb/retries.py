@@ -1,7 +1,7 @@
 """Retries after throttling: the pauses, the number of attempts, and the time limit.
 
-An ordinary call gives up after a few seconds. Work on many items, in a block of `persistent`,
-continues at the table's pace, and gives up only if no request succeeds for a quarter of an hour.
+An ordinary call gives up after a few seconds; work in a block of `persistent` continues at the
+table's pace, and gives up only if no request succeeds for a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ class Persistence:
 
     ``refusals`` counts throttled requests, ``answers`` those that made progress. ``is_brief`` is
     True while the work has a better reaction to throttling than many retries of the same request.
-
-    Args:
-        sleep: Waits for a number of seconds.
     """
 
     def __init__(self, sleep: Callable[[float], None] | None = None) -> None:
@@ -85,10 +82,7 @@ _listener: ContextVar[Callable[[], None]] = ContextVar("listener", default=lambd
 
 @contextmanager
 def persistent(work: Persistence | None) -> Iterator[None]:
-    """Retry as *work* requires in this block, and in threads that inherit its context.
-
-    None retries as in an ordinary call.
-    """
+    """Retry as *work* requires in this block and its threads; None as in an ordinary call."""
     token = _work.set(work)
     try:
         yield
@@ -114,12 +108,9 @@ def note_progress() -> None:
 
 
 def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
-    """Return the result of *write*, which is called again after each lost race.
+    """Return the result of *write*, called again after each lost race except the last.
 
     *write* is called with the number of tries before, and reads again what it depends on.
-
-    Raises:
-        LostRaceError: If it lost the last race, too.
     """
     work = _work.get()
     for tried in range(tries - 1):
@@ -131,14 +122,7 @@ def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
 
 
 class Retries:
-    """The pauses between the attempts of one request.
-
-    Args:
-        operation: The operation.
-        table_name: The table.
-        deadline: Maximum seconds for all attempts of an ordinary call, including pauses; None for
-            no limit. Work on many items has no limit.
-    """
+    """The pauses between the attempts of one request; *deadline* limits an ordinary call."""
 
     __slots__ = ("_answers", "_began", "_deadline", "_operation", "_seconds", "_table", "_tries")
 
@@ -158,11 +142,7 @@ class Retries:
         rest(pause(0))
 
     def wait_after(self, error: ServiceError) -> bool:
-        """Wait before the next attempt; return whether there is one.
-
-        Raises:
-            ServiceError: After too many attempts without any progress, with the class of *error*.
-        """
+        """Wait before the next attempt; return whether there is one, or give up."""
         if not is_passing(error):
             return False
         _listener.get()()
@@ -172,11 +152,7 @@ class Retries:
         return self._is_repeated(error, work) and self._wait(error, work)
 
     def wait_for_the_rest(self) -> None:
-        """Wait before retrying a batch of which no part was processed.
-
-        Raises:
-            ThrottledError: After too many attempts without any progress.
-        """
+        """Wait before retrying a batch of which no part was processed."""
         _listener.get()()
         self._wait(
             ThrottledError("none of the batch was processed", code="Unprocessed"), _work.get()

@@ -35,12 +35,7 @@ class Versions:
         return version is not None and version > self.newest
 
     def check_not_newer(self, item: Mapping[str, Any]) -> None:
-        """Check that an item was not written by a newer version of this package.
-
-        Raises:
-            SchemaMismatchError: If it was; overwriting it would lose data that this code cannot
-                read.
-        """
+        """Refuse an item of a newer version: overwriting it would lose unreadable data."""
         if self.is_newer(item):
             where = " | ".join(item.get(name, {}).get("S", "?") for name in PRIMARY_KEY)
             raise SchemaMismatchError(
@@ -51,10 +46,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class TableSchema:
-    """The indexes of a table, their partition keys and sort keys, and their projection.
-
-    All keys are strings. Each index projects its own keys, those of the table, and *included*.
-    """
+    """The indexes of a table: their two keys, all strings, and the *included* attributes."""
 
     indexes: Mapping[Any, tuple[str, str]]
     included: tuple[str, ...]
@@ -65,11 +57,7 @@ class TableSchema:
         return self.indexes[index] if index else PRIMARY_KEY
 
     def entry(self, item: Mapping[str, Any] | None, index: str) -> Item | None:
-        """Return the entry of *item* in *index*; None if it lacks a key (a sparse index).
-
-        Guide, "Using global secondary indexes", attribute projections: INCLUDE projects the keys of
-        index and table, and the listed attributes.
-        """
+        """Return the entry of *item* in *index*; None if it lacks a key (a sparse index)."""
         own = self.indexes[index]
         if item is None or any(name not in item for name in own):
             return None

@@ -1,7 +1,4 @@
-"""The size of items, which determines charges and limits.
-
-Source: AWS developer guide, "DynamoDB item sizes and formats".
-"""
+"""The size of items: AWS developer guide, "DynamoDB item sizes and formats"."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Traces of requests to DynamoDB: parameters, answers and charges.
-
-Without a listener, nothing is recorded and no additional data is requested from the service.
-"""
+"""Traces of requests to DynamoDB; without a listener, nothing is recorded or requested for them."""
 
 from __future__ import annotations
 
@@ -68,10 +65,7 @@ class Request:
 
     @property
     def key_conditions(self) -> tuple[str, ...]:
-        """The conditions on the key, with their values: one for each item.
-
-        A Query has one condition. In a transaction, the verb precedes the key.
-        """
+        """The conditions on the key of each item, with values; in a transaction, after the verb."""
         return tuple(_key_conditions(self.operation, self.asked))
 
     @property

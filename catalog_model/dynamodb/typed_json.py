@@ -84,11 +84,7 @@ def encode(value: Any) -> Value:
 
 
 def decode(value: Value, form: Any) -> Any:  # noqa: PLR0911  # one for each type
-    """Decode a JSON value; a set becomes a list in ascending order.
-
-    Raises:
-        ValueError: If JSON has no such value; malformed data may raise any of `MALFORMED`.
-    """
+    """Decode a JSON value; a set becomes a list in ascending order."""
     ((kind, content),) = value.items()
     match kind:
         case "S" | "BOOL":
@@ -135,11 +131,7 @@ def _number(content: str, form: Any) -> int | float:
 
 
 def whole(content: str) -> int:
-    """Parse a whole number in any notation.
-
-    Raises:
-        ValueError: If it is not one; malformed data may raise any of `MALFORMED`.
-    """
+    """Parse a whole number in any notation; anything else raises one of `MALFORMED`."""
     decimal = _decimal(content)
     if decimal != decimal.to_integral_value():
         raise ValueError(f"not a whole number: {content[:80]}")
@@ -170,11 +162,7 @@ def primary_key(item: Mapping[str, Any]) -> ItemKey:
 
 
 def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Return a whole number written by this package.
-
-    Raises:
-        UnknownEntityError: If it is not one.
-    """
+    """Return a whole number written by this package."""
     if name not in item:
         return default
     try:

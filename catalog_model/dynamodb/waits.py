@@ -1,7 +1,4 @@
-"""All waits of this package, in one module, so that tests can remove the pauses before retries.
-
-`rest` is a pause before a retry; `sleep` waits for a pace or for a state, and is never removed.
-"""
+"""All waits: `rest` before a retry, which tests can remove, and `sleep` for a pace or a state."""
 
 from __future__ import annotations
 

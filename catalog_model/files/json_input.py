@@ -33,12 +33,7 @@ _MAX_BLANK_LINES: Final = 1000
 
 
 class JSONInput:
-    """An open JSON file. It is read once: by `document`, or by `lines` if it `is_lines`.
-
-    Args:
-        file: The file, in binary mode.
-        source: Its name in errors.
-    """
+    """An open JSON file. It is read once: by `document`, or by `lines` if it `is_lines`."""
 
     def __init__(self, file: IO[bytes], source: str) -> None:
         self._file = file
@@ -48,12 +43,7 @@ class JSONInput:
         self.is_lines = source.lower().endswith(LINES_SUFFIXES) or self._begins_as_lines()
 
     def document(self) -> Any:
-        """Read the single value in the file.
-
-        Raises:
-            InvalidArgumentError: If the file cannot be read, has more than `MAX_FILE` bytes, or is
-                not valid JSON for `parse`.
-        """
+        """Read the single value in the file, of at most `MAX_FILE` bytes."""
         while self._held <= MAX_FILE and self._hold(self._read(_CHUNK)):
             pass
         if self._held > MAX_FILE:
@@ -72,10 +62,6 @@ class JSONInput:
         """Yield the lines that are not blank, each with its number.
 
         A line of more than `MAX_LINE` bytes is truncated to a length that still exceeds `MAX_LINE`.
-
-        Raises:
-            InvalidArgumentError: If the file cannot be read, is not UTF-8, or has a line of more
-                than `MAX_FILE` bytes.
         """
         begin, self._begin = self._begin, []
         for number, line in enumerate(chain(begin, self._further_lines()), start=1):
@@ -102,8 +88,7 @@ class JSONInput:
     def _begins_as_lines(self) -> bool:
         """Whether the first line is an object, and the next line does not continue it.
 
-        No document is mistaken for lines: after a line that is an object, a document ends or
-        continues with ``,``, ``}`` or ``]``.
+        No document is mistaken for lines: there, ``,``, ``}`` or ``]`` follows such a line.
         """
         first = self._next_line().removeprefix(codecs.BOM_UTF8)
         is_object = first.startswith(b"{") and first.endswith(b"}")
@@ -146,16 +131,7 @@ class JSONInput:
 
 
 def parse(data: bytes, *, is_line: bool = False) -> Any:
-    """Parse JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
-
-    Args:
-        data: The text of one value.
-        is_line: Whether it is a single line, for which errors contain only the column.
-
-    Raises:
-        InvalidArgumentError: If it is not JSON, is nested too deeply, or has an object with a
-            duplicate key.
-    """
+    """Parse JSON in UTF-8, UTF-16 or UTF-32; errors in a single line contain only the column."""
     text = _decoded(data)
     if nests_too_deeply(text):
         raise InvalidArgumentError("nested too deeply")

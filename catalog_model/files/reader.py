@@ -133,22 +133,13 @@ class TitleFile:
 
 
 def parse_json(path: Path | Traversable) -> Any:
-    """Read any JSON document.
-
-    Raises:
-        InvalidArgumentError: If it cannot be read, is not JSON, has more than 67,108,864 bytes or
-            an object with a duplicate key, or is nested too deeply.
-    """
+    """Read any JSON document."""
     with _opened(path) as file:
         return JSONInput(file, _name(path)).document()
 
 
 def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
     """Read a document with a single record.
-
-    Raises:
-        InvalidArgumentError: As for `JSONInput.document`.
-        InvalidTitleError: If the record is not a valid title.
 
     >>> from io import BytesIO
     >>> read_title(JSONInput(BytesIO(b'{"id": 3}'), "up.json"), "movie")
@@ -164,11 +155,7 @@ def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
 
 
 def each_title(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
-    """Read the records of a document or of JSON Lines one by one, in order.
-
-    Raises:
-        InvalidArgumentError: As for `read_titles`.
-    """
+    """Read the records of a document or of JSON Lines one by one, in order."""
     rejected = 0
     for each in (_of_lines if given.is_lines else _of_document)(given, kind):
         rejected += isinstance(each, Rejection)

@@ -1,11 +1,8 @@
 """Sums over the table for comparisons across items: the counts, and the slots as checksums.
 
 Each shard has the sum of a hash of every title with its slot, and the sum of a hash of every slot
-with its title. The sums are equal if titles and slots name each other; otherwise they differ,
-except with a probability of 1 in 2**128.
-
-An unreadable title is counted only if its slot names it, and then with the genres of its
-memberships: it was enrolled before it was damaged, and stays so until it is corrected.
+with its title. They are equal if titles and slots name each other, else with probability 2**-128.
+An unreadable title is counted only if its slot names it, with the genres of its memberships.
 """
 
 from __future__ import annotations

@@ -27,16 +27,7 @@ class Checkpoint:
 
     The file is JSON: a description of the walk, and for each of its segments the last key or
     ``"done"``. It is replaced atomically: a process that is killed leaves the old file or the new
-    one.
-
-    Args:
-        path: The file; None keeps nothing. An existing file is resumed.
-        walk: Description of the walk; the file of a different walk is rejected.
-        segments: Number of parts of a new walk; a resumed walk keeps its own.
-
-    Raises:
-        InvalidArgumentError: If the file was not written by this class, belongs to another walk, or
-            cannot be read or written; completed work is kept.
+    one. The file of a different walk is rejected; a resumed walk keeps its number of segments.
     """
 
     def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:

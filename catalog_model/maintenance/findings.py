@@ -1,7 +1,6 @@
 """The possible inconsistencies of the table, and how to detect them. Pure: items in, findings out.
 
-The title's own item is the source of truth. Everything else is derived from it, as `table.plan`
-writes it: the listing, the memberships, the index keys, the counts and the slots.
+The title's own item is the source of truth; everything else is derived from it.
 """
 
 from __future__ import annotations
@@ -169,10 +168,7 @@ def count_finding(
 
 
 def counts_in(item: Item) -> dict[str, int | str]:
-    """Return the counts of a tally by attribute name, without zeros.
-
-    An invalid count is returned as a text, and so equals no count.
-    """
+    """Return the counts of a tally without zeros; an invalid count equals no count."""
     counts = {name: _count(item, name) for name in item if codec.is_count(name)}
     return {name: count for name, count in counts.items() if count != 0}
 

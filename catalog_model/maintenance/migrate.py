@@ -1,7 +1,6 @@
 """Upgrades a whole table to the current schema version, while readers and writers continue.
 
-A migration is never urgent: an older item is read as one of the current version, and the next
-change writes it as such. This module upgrades the items that no change touches.
+It is never urgent: an older item is read as a current one, and the next change upgrades it.
 """
 
 from __future__ import annotations

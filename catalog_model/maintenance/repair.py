@@ -1,7 +1,6 @@
 """Rewrites derived data from the titles, while other writers continue.
 
-Titles are repaired one by one, from their own items; then shards, from all of their titles. The
-listed findings of a verification determine which; if not all are listed, the table is scanned.
+Titles are repaired one by one, then shards. If not all findings are listed, the table is scanned.
 """
 
 from __future__ import annotations
@@ -296,10 +295,7 @@ def _why_left(finding: Finding, of_title: TitleItems) -> str:
 
 
 def _shard_of(finding: Finding) -> Shard | None:
-    """Return the shard to repair for a finding; None if it is a title.
-
-    A slot belongs to its own shard, even if it names a title of another.
-    """
+    """Return the shard to repair for a finding, that of a slot itself; None if it is a title."""
     name = name_of(finding.key)
     if isinstance(name, keys.TallyItem | keys.SlotItem):
         return name.kind, name.shard

@@ -1,8 +1,7 @@
 """Plans that repair derived data. Pure: the current state in, plans out.
 
 Each plan is valid only as long as its source has not changed: it checks the version of the title,
-or of the tally. Of a title's own item only the package's own attributes are written, and nothing
-derived from an unreadable title.
+or of the tally. Of a title's own item only the package's own attributes are written.
 """
 
 from __future__ import annotations
@@ -50,11 +49,9 @@ COUNTS_AT_ONCE: Final = 100
 def plan_collection(items: Iterable[Item]) -> Plan:
     """Plan the copies of one title from its own item; without that item, their deletion.
 
-    Missing package attributes of the title's own item, such as its version, are planned as well.
-    The plan is empty if nothing has to be done, or nothing can be: the title's own item is
-    unreadable or of a newer version. Older copies are left as they are if nothing else is wrong
-    with them. If there are too many changes for one transaction, the plan has the first ones, and a
-    new plan is made after them.
+    Missing package attributes of its own item are planned as well. The plan is empty if nothing has
+    to be done, or nothing can be: the item is unreadable or of a newer version. Older copies are
+    left as they are. A plan of more than one transaction has the first changes only.
     """
     of_title = read_items(items)
     if not of_title.copies and of_title.own is None:
@@ -103,10 +100,7 @@ def _is_due(found: Item, expected: Item) -> bool:
 
 
 def _stamp(item: Item, condition: Condition) -> Update:
-    """Plan an item's own attributes: its type, its version, and no index keys.
-
-    An older item keeps its version: `catalog_model.maintenance.migrate` upgrades it as a whole.
-    """
+    """Plan an item's own attributes, except the version of an older one, and no index keys."""
     key = key_of(item)
     return Update(
         key,
@@ -133,10 +127,7 @@ def resident(own: Item, share: Share, version: int) -> Resident:
 
 
 def _known(item: Item, condition: Equals | None = None) -> Condition:
-    """Return the condition that no newer version wrote the item, if the item allows that condition.
-
-    Its version may be invalid: then only *condition* is returned.
-    """
+    """Return the condition that no newer version wrote the item, if its version is valid."""
     says = item.get(codec.SCHEMA, number(codec.SCHEMA_VERSION)).get("N")
     is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
     return NotNewer(condition) if is_asked else condition
@@ -187,10 +178,6 @@ def plans_for_shard(state: ShardState) -> Iterator[Plan]:
     """Plan the repair of a shard's counts and slots, each plan for the state after the last.
 
     All plans are valid only while no title of the shard is created or deleted.
-
-    Raises:
-        UnknownEntityError: If the tally has an invalid version.
-        SchemaMismatchError: If a newer version of this package wrote an item to be written.
     """
     evolution.check_not_newer(state.tally)
     state.close_gaps()

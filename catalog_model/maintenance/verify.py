@@ -1,10 +1,8 @@
 """Checks the whole table: whether all derived data matches its titles.
 
-A parallel Scan sees each item once. Suspicious items are read again before they are reported, so
-that a change in progress is not reported as a defect. An item of an older version is checked as if
-it were upgraded. Memory does not grow with the table: data to be compared across items, the counts
-and the slots, is added up as counts and checksums, and only a shard whose sums disagree is examined
-item by item.
+A parallel Scan sees each item once. Suspicious items are read again, so that a change in progress
+is not reported as a defect. Memory does not grow with the table: counts and slots are added up as
+counts and checksums, and only a shard whose sums disagree is examined item by item.
 """
 
 from __future__ import annotations

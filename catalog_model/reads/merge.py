@@ -1,7 +1,6 @@
 """Reads one sorted page from one or several sorted partitions, with one cursor for all of them.
 
-Every place in a list is unique, and its text contains its position. So the place of the last title
-shown is enough to continue: each partition is read beyond that place.
+Every place in a list is unique, so each partition is read beyond the place of the last title.
 """
 
 from __future__ import annotations
@@ -40,8 +39,7 @@ class Source:
 class Order:
     """An index to read, the place of a title in it, and a direction.
 
-    If an index may hold titles of an older version at outdated places, *stores* names the attribute
-    with the stored place; it is used instead of a place computed from the title.
+    *stores* names the attribute with the stored place, if older titles may be at outdated places.
     """
 
     index: IndexName
@@ -114,7 +112,6 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
     """Narrow the range to the places after *place*; a cursor can never widen it.
 
     No place is a prefix of another one, because each ends with an id that states its length.
-    Therefore no other place lies between *place* and the bound computed here.
     """
     within = reading.within
     if place is None:

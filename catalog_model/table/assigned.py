@@ -1,9 +1,7 @@
 """The code points that folding considers: those assigned in Unicode 14.0, frozen.
 
-Each Python version includes its own version of Unicode, and newer ones have more characters. Stored
-data must not depend on the Python version, so all versions ignore the characters that the oldest
-one does not have. Nothing is ignored in planes 2 and 3, which are reserved for ideographs: future
-characters there have no case, no marks and no other forms.
+Stored data must not depend on the Unicode version of Python, so all versions ignore characters that
+the oldest one does not have. Nothing is ignored in planes 2 and 3, which hold ideographs only.
 """
 
 from __future__ import annotations

@@ -92,10 +92,7 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
 
 
 def encode_copies(title: Movie | TVShow, text_of_record: str | None = None) -> list[Item]:
-    """Encode the copies for the lists: one for all titles of the kind, and one for each genre.
-
-    *text_of_record* is the title's JSON text, if it exists already: it is the same in all copies.
-    """
+    """Encode the copies: one for all titles of the kind, and one for each genre."""
     shared = _shared_attributes(title, text_of_record)
     listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None), **shared)
     listing[NAME_SK] = text(keys.name_sort_key(title.display_name, title.id))
@@ -146,11 +143,7 @@ def encode_slot(key: TitleKey, slot: int) -> Item:
 
 
 def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
-    """Decode the key of the title that owns a slot.
-
-    Raises:
-        UnknownEntityError: If the item is not a slot.
-    """
+    """Decode the key of the title that owns a slot."""
     try:
         title_id = whole(evolution.upgraded(item)[TITLE_ID]["N"])
     except MALFORMED as error:
@@ -161,11 +154,7 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
 
 
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
-    """Decode the title of a copy; only its ``_doc`` is needed.
-
-    Raises:
-        UnknownEntityError: If the item is not a copy.
-    """
+    """Decode the title of a copy; only its ``_doc`` is needed."""
     try:
         record = parse_json(item[DOC]["S"], JSON)
         _check_fields(record, kind)
@@ -181,12 +170,7 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
-    """Decode a title from its own item, of any known version.
-
-    Raises:
-        UnknownEntityError: If the item does not hold a title: it does not belong to the model, its
-            ``id`` differs from its key, or an attribute is missing or invalid.
-    """
+    """Decode a title from its own item, of any known version."""
     try:
         current = evolution.upgraded(item)
     except MALFORMED as error:
@@ -243,10 +227,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _check_fields(record: Any, kind: Kind) -> None:
-    """Check a record that was read against the fields of the model.
-
-    Its values need no other check: DynamoDB or the JSON parser accepted them.
-    """
+    """Check the fields of a record that was read; other values were accepted before."""
     if not isinstance(record, dict):
         raise TypeError("its record is not a JSON object")
     for name, every, rule, accepts, must_be_finite in _checks(kind):
@@ -282,11 +263,7 @@ def _known_names(kind: Kind) -> frozenset[str]:
 def decode_collection(
     items: list[dict[str, Any]],
 ) -> tuple[Movie | TVShow, tuple[GenreMembership, ...]] | None:
-    """Decode a title and its memberships from its item collection; None without a title.
-
-    Raises:
-        UnknownEntityError: If an item is neither.
-    """
+    """Decode a title and its memberships from its item collection; None without a title."""
     title: Movie | TVShow | None = None
     genre_ids: list[int] = []
     for item in items:
@@ -308,11 +285,7 @@ def decode_collection(
 
 
 def read_count(item: Mapping[str, Any], name: str) -> int:
-    """Decode one of the package's own numbers that count up from 0.
-
-    Raises:
-        UnknownEntityError: If it is not a whole number from 0 to `END_OF_COUNTS`.
-    """
+    """Decode one of the package's own numbers, from 0 to `END_OF_COUNTS`."""
     value = read_int(item, name)
     if not 0 <= value < END_OF_COUNTS:
         raise UnknownEntityError(f"{name} is not a count but {shown(value)}: {place_of(item)}")
@@ -320,11 +293,7 @@ def read_count(item: Mapping[str, Any], name: str) -> int:
 
 
 def read_version(item: Mapping[str, Any]) -> int:
-    """Decode the version of a title or a tally; 0 if it is missing.
-
-    Raises:
-        UnknownEntityError: If it is invalid.
-    """
+    """Decode the version of a title or a tally; 0 if it is missing."""
     return read_count(item, VERSION)
 
 
@@ -339,11 +308,7 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
-    """Decode the number of titles in each genre of one shard; genres without titles are omitted.
-
-    Raises:
-        UnknownEntityError: If one of the counts is invalid.
-    """
+    """Decode the number of titles in each genre of one shard, without zeros."""
     counts = {name: read_count(item, name) for name in item if is_count(name) and name != TOTAL}
     return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
 

@@ -47,11 +47,7 @@ class Encoded:
         return item_size(codec.encode_slot(self.title.key, 0)) + sum(self._sizes)
 
     def check_size(self) -> None:
-        """Refuse a title that exceeds DynamoDB's limits for items and transactions.
-
-        Raises:
-            InvalidTitleError: If an item is over 400 KB, or all together are over 4 MB.
-        """
+        """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies."""
         largest = max(self._sizes)
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(

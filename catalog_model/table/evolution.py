@@ -77,11 +77,7 @@ def is_outdated(item: Mapping[str, Any]) -> bool:
 def upgraded(item: Mapping[str, Any]) -> Item:
     """Return an item in the form of the current version, converted step by step from its own.
 
-    Returned unchanged are items of the current version or of an unknown one, and partial items
-    without their version.
-
-    Raises:
-        UnknownEntityError: If an older item has a key that no item of this model has.
+    Items of the current version or of an unknown one, and partial items, are returned unchanged.
 
     >>> tally = {"PK": {"S": "GENRE#movie#3"}, "SK": {"S": "TALLY"}, "_schema": {"N": "1"}}
     >>> new = upgraded(tally)

@@ -136,11 +136,7 @@ def slot_key(kind: Kind, shard: int, number: int) -> ItemKey:
 
 
 def parse_key(pk: str, sk: str) -> ItemName:
-    """Return the name of the item that has this primary key.
-
-    Raises:
-        UnknownEntityError: If no function of this module can have made the key.
-    """
+    """Return the name of the item with this primary key, the reverse of `item_key`."""
     try:
         name = _parse(pk.split("#"), sk.split("#"))
     except (ValueError, KeyError) as error:
@@ -184,7 +180,7 @@ _KIND: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}
 
 
 def item_key(name: ItemName) -> ItemKey:
-    """Return the primary key of the item called *name*, the reverse of `parse_key`."""
+    """Return the primary key of the item called *name*."""
     match name:
         case TitleItem(key):
             return title_key(key)

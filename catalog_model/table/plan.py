@@ -63,9 +63,8 @@ class Stored:
 class Shard:
     """The part of a shard of the sampler that creations and deletions depend on.
 
-    ``total`` is the number of its titles, ``last`` the owner of its last slot, ``version`` that of
-    the tally. Only a deletion needs the last owner. Read after the tally, it is right as long as
-    the tally's version is.
+    ``total`` is the number of its titles, ``version`` that of the tally, ``last`` the owner of its
+    last slot, for deletions only: read after the tally, it is right as long as the version is.
     """
 
     total: int
@@ -74,20 +73,12 @@ class Shard:
 
 
 def plan_creation(title: Encoded, version: int, shard: Shard) -> Plan:
-    """Plan a title that does not exist yet; its versions count from *version*.
-
-    Raises:
-        InvalidTitleError: If the title is too large.
-    """
+    """Plan a title that does not exist yet; its versions count from *version*."""
     return plan_creations([title], version, (shard,) * keys.SHARDS)
 
 
 def plan_creations(titles: Iterable[Encoded], version: int, shards: Sequence[Shard]) -> Plan:
-    """Plan several titles of one kind that do not exist yet, in their *shards*.
-
-    Raises:
-        InvalidTitleError: If one of them is too large.
-    """
+    """Plan several titles of one kind that do not exist yet, in their *shards*."""
     slots = [shard.total for shard in shards]
     arrivals: list[Operation] = []
     counts: dict[tuple[Kind, int], Counter[str]] = defaultdict(Counter)
@@ -107,9 +98,6 @@ def plan_enrolment(before: Stored, after: Encoded, version: int, shard: Shard) -
     """Plan a title in place of one that another program put: from now on it is counted.
 
     Its versions count from *version*, so that later writes of that program are noticed.
-
-    Raises:
-        InvalidTitleError: If the title is too large.
     """
     return (
         *_plan_arrival(after, version, shard.total, title_as_read(before.version)),
@@ -129,12 +117,7 @@ def _plan_arrival(title: Encoded, version: int, slot: int, condition: Absent | E
 
 
 def plan_change(before: Stored, after: Encoded) -> Plan:
-    """Plan a title in place of the stored one; the plan is empty if they are equal.
-
-    Raises:
-        InvalidTitleError: If the title is too large.
-        UnknownEntityError: If the stored one has no slot: it needs `plan_enrolment`.
-    """
+    """Plan a title in place of the stored one; the plan is empty if they are equal."""
     if before.holds(after):
         return ()
     counts = _counts(before.title, after.title)
@@ -146,12 +129,7 @@ def plan_change(before: Stored, after: Encoded) -> Plan:
 
 
 def plan_rewriting(before: Stored, title: Encoded) -> Plan:
-    """Plan the items of a title of the same genres, as the current version has them.
-
-    Raises:
-        InvalidTitleError: If the title is too large.
-        UnknownEntityError: If the stored one has no slot.
-    """
+    """Plan the items of a title of the same genres, as the current version has them."""
     title.check_size()
     own = title.own(version=before.version + 1, slot=_slot_of(before))
     return (Put(own, title_as_read(before.version)), *map(Put, title.copies))
@@ -166,8 +144,7 @@ def _plan_leaving(before: Movie | TVShow, after: Movie | TVShow) -> Iterator[Del
 def plan_upgrade(item: Item) -> Update:
     """Plan the upgrade of an older tally or slot, on the condition that it is still older.
 
-    It sets the new attributes, and adds 0 to a tally's version so that it exists. All other
-    attributes are neither read nor written, so concurrent changes are not overwritten.
+    Adds 0 to a tally's version so that it exists. Concurrent changes are not overwritten.
     """
     key = primary_key(item)
     name = keys.parse_key(*key)
@@ -202,11 +179,7 @@ def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:
 
 
 def plan_deletion(before: Stored, shard: Shard) -> Plan:
-    """Plan the deletion of a title and of everything derived from it.
-
-    Raises:
-        ConflictError: If the readings do not fit together, see `fits`.
-    """
+    """Plan the deletion of a title and of everything derived from it, if the readings fit."""
     if before.slot is None:
         return _plan_end(before)
     if not fits(before, shard):
@@ -227,10 +200,7 @@ def fits(before: Stored, shard: Shard) -> bool:
 
 
 def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
-    """Plan the deletion of a title in a shard with damaged slots: no other title is moved.
-
-    Its slot is deleted if it names the title. A repair then renumbers the slots.
-    """
+    """Plan a deletion in a shard with damaged slots; a repair then renumbers the slots."""
     key = before.title.key
     slot = keys.slot_key(key.kind, keys.shard_of(key), _slot_of(before))
     counts = _counts(before.title, None) if shard.total > 0 else {}
@@ -253,10 +223,7 @@ def _plan_end(before: Stored) -> Plan:
 
 
 def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
-    """Move the owner of the last slot into that of a deleted title, so that no gap is left.
-
-    The conditions state the owner of each slot, and the slot of the title that moves.
-    """
+    """Move the owner of the last slot into that of a deleted title, to leave no gap."""
     at, last_slot = keys.shard_of(key), shard.total - 1
     leaving, end = (keys.slot_key(key.kind, at, number) for number in (slot, last_slot))
     if slot == last_slot or shard.last is None:
@@ -287,10 +254,7 @@ def _tally(key: TitleKey, counts: Mapping[str, int], shard: Shard | None = None)
 def _tally_shard(
     kind: Kind, number: int, counts: Mapping[str, int], shard: Shard | None = None
 ) -> Update:
-    """Plan a change of the counts; with *shard*, on the condition that they are as read.
-
-    Every change of the counts gives the tally a new version.
-    """
+    """Plan a change of the counts and their version; with *shard*, if they are as read."""
     unchanged = None if shard is None else as_read(shard.version)
     return Update(
         keys.tally_key(kind, number),

@@ -44,8 +44,7 @@ class TitleItems:
     def share(self) -> Share | None:
         """Return the title's part of its shard; None without a title.
 
-        An unreadable title may have been enrolled before it was damaged. It is then counted in the
-        genres of its remaining memberships.
+        An unreadable title is counted in the genres of its remaining memberships.
         """
         if self.record is not None:
             counts = codec.tally_attributes(self.record.title)
@@ -79,9 +78,7 @@ def read_title(item: Item) -> Stored | None:
 def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
     """Decode a title's own item for a write; None if there is no item.
 
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote it.
-        UnknownEntityError: If it is unreadable, or holds another title.
+    An unreadable item, or one that a newer version wrote, raises an error.
     """
     if item is None:
         return None

@@ -30,10 +30,7 @@ FAILED: Final = "ConditionalCheckFailed"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The readings of a write: the title, and what the plan needs of its shard.
-
-    ``owns_slot`` is whether the title's slot names it; None if that was not read.
-    """
+    """The readings of a write: the title, its shard, and, if read, whether its slot names it."""
 
     stored: Stored | None
     shard: Shard = field(default_factory=lambda: Shard(0))
@@ -53,12 +50,7 @@ class Planned(NamedTuple, Generic[_T]):
 
 
 def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snapshot:
-    """Read a title consistently; *with_shard* with the number of titles in its shard.
-
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote it: no write may follow.
-        UnknownEntityError: If it is unreadable.
-    """
+    """Read a title consistently; *with_shard* with the number of titles in its shard."""
     at = keys.title_key(key)
     if not with_shard:
         return Snapshot(read_stored(key, gateway.get(at, consistent=True)))
@@ -68,11 +60,7 @@ def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snaps
 
 
 def read_shards(gateway: Gateway, kind: Kind) -> list[Shard]:
-    """Read the number of titles in each shard, and the versions of the tallies: one BatchGetItem.
-
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote a tally.
-    """
+    """Read the total of each shard, and the versions of the tallies: one BatchGetItem."""
     return list(map(_shard_in, read_tallies(gateway, kind, consistent=True)))
 
 
@@ -83,11 +71,7 @@ def _shard_in(tally: Item) -> Shard:
 
 
 def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
-    """Read the owner of a slot of the title's shard; None if the slot is missing or unreadable.
-
-    Raises:
-        SchemaMismatchError: If a newer version of this package wrote it.
-    """
+    """Read the owner of a slot of the title's shard; None if it is missing or unreadable."""
     at = keys.slot_key(key.kind, keys.shard_of(key), number)
     slot = gateway.get(at, consistent=True)
     evolution.check_not_newer(slot or {})
@@ -101,9 +85,8 @@ def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
 class Attempts(Generic[_T]):
     """One write: its readings, and the plan that follows from them.
 
-    ``plan`` returns None if the readings do not fit together, as readings of two moments may not.
-    ``read_damage`` reads what the plan needs in a shard that contradicts itself; without it, such
-    a write is refused.
+    ``plan`` returns None if the readings do not fit together. ``read_damage`` reads what the plan
+    needs in a shard that contradicts itself; without it, such a write is refused.
     """
 
     gateway: Gateway
@@ -118,11 +101,7 @@ class Attempts(Generic[_T]):
     """The items whose conditions failed in the last attempt."""
 
     def run(self) -> _T:
-        """Write until no concurrent change interferes, and return the result.
-
-        Raises:
-            ConflictError: If concurrent changes won every time, or the table is damaged there.
-        """
+        """Write until no concurrent change interferes, and return the result."""
         try:
             return retries.retry_races(self._attempt)
         except LostRaceError as race:
@@ -146,11 +125,7 @@ class Attempts(Generic[_T]):
         return planned.result
 
     def _read(self) -> Snapshot:
-        """Read what the plan needs, after a refusal that no concurrent change explains also more.
-
-        Raises:
-            ConflictError: If the table is damaged there.
-        """
+        """Read what the plan needs; after a refusal that no concurrent change explains, more."""
         snapshot = self.read()
         if not self._refused or snapshot != self._before:
             self._before = snapshot

@@ -96,12 +96,7 @@ def update_title(
 
 
 def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Check new attributes of a title by themselves, before the title is read.
-
-    Raises:
-        InvalidArgumentError: If there are none, or the id is among them.
-        InvalidTitleError: If a value is invalid.
-    """
+    """Check new attributes of a title by themselves, before the title is read."""
     if not attributes:
         refuse("attributes", attributes, "at least one attribute with its new value")
     if "id" in attributes:

@@ -121,11 +121,7 @@ def put_title(
 
 
 def check_expected(title: AnyTitle, before: object, *, if_absent: bool) -> None:
-    """Check the *if_unchanged* of a write.
-
-    Raises:
-        InvalidArgumentError: If it is not a title, is another title, or has to be absent, too.
-    """
+    """Check the *if_unchanged* of a write."""
     if before is None:
         return
     if not isinstance(before, (Movie, TVShow)):

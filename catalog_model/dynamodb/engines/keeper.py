@@ -49,14 +49,7 @@ def check_request(headers: Mapping[str, str], *, exposed: bool) -> None:
     """Check that a request cannot come from a web page of another site.
 
     Browsers send the site of a page in ``Origin``. A page whose own name was redirected to this
-    machine (DNS rebinding) has that name in ``Host``.
-
-    Args:
-        headers: The headers, by lower-case name.
-        exposed: Whether other machines may send requests, with any name for this one.
-
-    Raises:
-        RefusedError: If it can.
+    machine (DNS rebinding) has that name in ``Host``, unless *exposed* machines may use any name.
 
     >>> check_request({"host": "127.0.0.1:8000"}, exposed=False)
     >>> check_request({"host": "127.0.0.1:8000", "origin": "https://evil.example"}, exposed=True)
@@ -168,11 +161,7 @@ class _Connection:
 
 
 def headers_of(head: bytes) -> dict[str, str]:
-    """Parse headers without the final empty line; names are returned in lower case.
-
-    Raises:
-        RefusedError: If another parser could interpret them differently.
-    """
+    """Parse headers, with names in lower case; refuse those that are ambiguous."""
     found: dict[str, str] = {}
     for line in head.decode("latin-1").split("\r\n")[1:]:
         name, _, value = line.partition(":")

@@ -142,12 +142,8 @@ def start_engine(
 def find_dynoxide() -> Path | None:
     """Return the path of dynoxide: from DYNOXIDE, the PATH, or the folder of ``make engine``.
 
-    That is ``.engine/node_modules/@dynoxide/<platform>/dynoxide`` in the project's folder, if this
-    package is used from its source tree. The working directory is not trusted: it is not searched,
-    and relative directories on the PATH are skipped.
-
-    Raises:
-        ConfigurationError: If DYNOXIDE is not the path of a program.
+    The latter is ``.engine`` in the project's folder, if this package is used from its source tree.
+    The working directory is not trusted: relative directories on the PATH are skipped.
     """
     named = os.environ.get("DYNOXIDE")
     if named:
@@ -181,11 +177,7 @@ def _runs(binary: Path) -> bool:
 
 
 def free_port(port: int) -> int:
-    """Return a free port of this machine, or check that the wanted one is free.
-
-    Raises:
-        ConfigurationError: If it is not.
-    """
+    """Return a free port of this machine, or check that the wanted one is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -228,17 +220,13 @@ def _moto_command(host: str, port: int) -> list[str]:
 def kept(command: list[str], options: Sequence[str] = ()) -> list[str]:
     """Return the command that runs *command* until its standard input ends.
 
-    Such an input is the reading end of a pipe whose writing end only this process has: any end of
-    this process, even a kill, ends the command.
+    Only this process has the other end of that pipe: any end of it, even a kill, ends the command.
     """
     return [sys.executable, "-IS", keeper.__file__, *options, *command]
 
 
 def _hidden_address() -> tuple[str, int]:
-    """Return the address between an engine and its guard, which other programs do not know.
-
-    Linux has 2**24 loopback addresses. Other systems use a free port.
-    """
+    """Return the address between an engine and its guard: one of Linux's 2**24, or a free port."""
     host = ".".join(["127", *map(str, secrets.token_bytes(3))])
     with socket.socket() as probe:
         try:

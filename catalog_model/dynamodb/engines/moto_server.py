@@ -1,11 +1,8 @@
-"""moto's DynamoDB as a server, in a separate process.
+"""moto's DynamoDB as a server: ``python -m catalog_model.dynamodb.engines.moto_server HOST PORT``.
 
-Run as ``python -m catalog_model.dynamodb.engines.moto_server HOST PORT``.
-
-moto's own server serves all of AWS, which needs forty more packages, and opens a connection for
-each request. This one serves only moto's DynamoDB and its streams. A single thread processes one
-request at a time: moto has no locks, and would lose one of two concurrent writes. Web pages of
-other sites are rejected.
+moto's own server serves all of AWS, which needs forty more packages. This one serves only DynamoDB
+and its streams, one request at a time: moto has no locks, and would lose one of two concurrent
+writes. Web pages of other sites are rejected.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Responses that replace DynamoDB's answers, from proxies, portals and programs on the wrong port.
-
-None of the forms is a valid answer, or may be accepted as one. `faults.kinds` injects them.
-"""
+"""Responses of proxies, portals and other programs, none of which is a valid answer."""
 
 from __future__ import annotations
 

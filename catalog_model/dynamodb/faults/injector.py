@@ -1,7 +1,6 @@
-"""Fault injection between a client and DynamoDB, for engines without faults: `inject_faults`.
+"""Fault injection between a client and DynamoDB, by botocore's events: `inject_faults`.
 
-It uses botocore's events and affects each attempt of a request separately, below the retries of
-botocore and PynamoDB, like the service and the network. For tests.
+It affects each attempt separately, below all retries, like the service and the network.
 """
 
 from __future__ import annotations
@@ -128,11 +127,7 @@ def inject_faults(
 ) -> Iterator[FaultInjector]:
     """Inject faults into requests of a client during the ``with`` block.
 
-    `catalog_model.testing.inject_faults` describes the arguments.
-
-    Raises:
-        InvalidArgumentError: If a fault names an unknown operation, or two faults have different
-            lags.
+    `catalog_model.testing.inject_faults` describes the arguments and the errors.
     """
     check_instance(seed, "seed", int)
     wanted = _checked(client, faults)

@@ -1,8 +1,4 @@
-"""The effect of each kind of fault on one attempt of a request; `faults.injector` chooses attempts.
-
-Errors are byte for byte those of the service, so that botocore's own parsing and retries are
-exercised.
-"""
+"""The effect of each kind of fault on one attempt; errors are byte for byte the service's."""
 
 from __future__ import annotations
 
@@ -87,8 +83,7 @@ class Attempt:
     """One attempt of a request, the *number*-th of its operation; *body* is sent to the engine.
 
     ``is_done``: a transaction that was carried out before; the service only repeats its answer.
-    ``form`` and ``carried_out`` are the form of a ``garbled_answer``, and whether the request was
-    carried out before it.
+    ``carried_out``: whether the request of a ``garbled_answer`` was carried out.
     """
 
     operation: str
@@ -233,11 +228,7 @@ EFFECTS: Final[Mapping[FaultKind, Effect]] = {
 
 
 class LaggingCopy:
-    """A copy of the table that is *lag* writes behind.
-
-    A lagging index is the index of a lagging table: a Query of it is redirected to the copy, and
-    the engine itself computes the answer.
-    """
+    """A copy of the table that is *lag* writes behind; a Query of a lagging index is sent to it."""
 
     def __init__(self, client: DynamoDBClient, table: str, lag: int) -> None:
         self.lock = threading.RLock()

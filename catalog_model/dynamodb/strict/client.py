@@ -123,11 +123,7 @@ class Tokens:
         self._uses: dict[str, _Use] = {}
 
     def begin(self, token: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the answer of a token's first use; None if this is the first use.
-
-        Raises:
-            RefusalError: If it was used with other parameters, or the first use does not end.
-        """
+        """Return the answer of a token's first use; None if this is the first use."""
         payload = hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).digest()
         while True:
             with self._lock:
