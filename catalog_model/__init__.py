@@ -12,14 +12,7 @@ from catalog_model.access_patterns import PATTERNS
 from catalog_model.catalog import Catalog
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.domain.rejection import Rejection
-from catalog_model.entities import (
-    Genre,
-    GenreMembership,
-    Movie,
-    Page,
-    TitleWithGenres,
-    TVShow,
-)
+from catalog_model.entities import Genre, GenreMembership, Movie, Page, TitleWithGenres, TVShow
 from catalog_model.writes.load import LoadReport
 
 __all__ = [

@@ -37,7 +37,8 @@ def keep_deadlines(client: DynamoDBClient) -> None:
     pool_classes = getattr(session, "_pool_classes_by_scheme", {})
     for scheme, pool_class in pool_classes.items():
         pool_classes[scheme] = _timed_pool(pool_class)
-    for manager in (getattr(session, "_manager", None), *_proxies_of(session)):
+    proxies = getattr(session, "_proxy_managers", {}).values()
+    for manager in (getattr(session, "_manager", None), *proxies):
         _replace_connections(manager)
 
 
@@ -142,10 +143,6 @@ def _shortened(timeout: Any) -> Any:
     return left if timeout is None or left < timeout else timeout
 
 
-def _proxies_of(session: Any) -> tuple[Any, ...]:
-    return tuple(getattr(session, "_proxy_managers", {}).values())
-
-
 def _replace_connections(manager: Any) -> None:
     """Make open pools of a client that was passed in reconnect."""
     pools: Any = getattr(manager, "pools", None)
@@ -153,8 +150,7 @@ def _replace_connections(manager: Any) -> None:
         pool = pools.get(key)
         if pool is None or isinstance(pool, _TimedPool):
             continue
-        connection_class = pool.ConnectionCls
-        pool.ConnectionCls = _timed_connection(connection_class)
+        pool.ConnectionCls = _timed_connection(pool.ConnectionCls)
         _close_idle(pool.pool)
 
 

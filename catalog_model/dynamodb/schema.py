@@ -89,30 +89,28 @@ def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
 
 def description_of(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys and indexes of a declaration, or of an answer of DescribeTable."""
-    indexes = declared.get("global_secondary_indexes", declared.get("GlobalSecondaryIndexes", []))
+    definitions = _part(declared, "attribute_definitions")
+    indexes = _part(declared, "global_secondary_indexes")
     return {
-        "keys": _key_names(declared.get("key_schema", declared.get("KeySchema", []))),
-        "types": {each["AttributeName"]: each["AttributeType"] for each in _definitions(declared)},
-        "indexes": {_index_name(index): _describe_index(index) for index in indexes},
+        "keys": _key_names(declared),
+        "types": {each["AttributeName"]: each["AttributeType"] for each in definitions},
+        "indexes": {str(_part(each, "index_name")): _describe_index(each) for each in indexes},
     }
 
 
-def _definitions(declared: Mapping[str, Any]) -> list[dict[str, str]]:
-    return list(declared.get("attribute_definitions", declared.get("AttributeDefinitions", [])))
-
-
-def _index_name(index: dict[str, Any]) -> str:
-    return str(index.get("index_name", index.get("IndexName")))
-
-
-def _describe_index(index: dict[str, Any]) -> dict[str, Any]:
-    projection = index.get("projection", index.get("Projection", {}))
+def _describe_index(index: Mapping[str, Any]) -> dict[str, Any]:
+    projection = _part(index, "projection") or {}
     return {
-        "keys": _key_names(index.get("key_schema", index.get("KeySchema", []))),
+        "keys": _key_names(index),
         "projection": projection.get("ProjectionType"),
         "attributes": sorted(projection.get("NonKeyAttributes", [])),
     }
 
 
-def _key_names(key_schema: list[dict[str, str]]) -> dict[str, str]:
-    return {each["KeyType"]: each["AttributeName"] for each in key_schema}
+def _key_names(declared: Mapping[str, Any]) -> dict[str, str]:
+    return {each["KeyType"]: each["AttributeName"] for each in _part(declared, "key_schema")}
+
+
+def _part(declared: Mapping[str, Any], name: str) -> Any:
+    """Return a part by the name that PynamoDB gives it, or the service's."""
+    return declared.get(name, declared.get(name.title().replace("_", ""), []))

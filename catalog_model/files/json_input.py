@@ -10,7 +10,7 @@ import codecs
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from json.decoder import JSONDecodeError
 from typing import IO, Any, Final, NoReturn
@@ -44,7 +44,7 @@ class JSONInput:
 
     def document(self) -> Any:
         """Read the single value in the file, of at most `MAX_FILE` bytes."""
-        while self._held <= MAX_FILE and self._hold(self._read(_CHUNK)):
+        while self._held <= MAX_FILE and self._hold(self._read(self._file.read, _CHUNK)):
             pass
         if self._held > MAX_FILE:
             self._refuse(
@@ -64,17 +64,14 @@ class JSONInput:
         A line of more than `MAX_LINE` bytes is truncated to a length that still exceeds `MAX_LINE`.
         """
         begin, self._begin = self._begin, []
-        for number, line in enumerate(chain(begin, self._further_lines()), start=1):
+        further = iter(lambda: self._read_line(MAX_LINE + 1), b"")
+        for number, line in enumerate(chain(begin, further), start=1):
             if number == 1 and not json.detect_encoding(line).startswith("utf-8"):
                 self._refuse("JSON Lines must be UTF-8")
             if line.strip():
                 yield number, line.removesuffix(b"\n")
             if len(line) > MAX_LINE and not line.endswith(b"\n"):
                 self._skip_line(number)
-
-    def _further_lines(self) -> Iterator[bytes]:
-        while line := self._read_line(MAX_LINE + 1):
-            yield line
 
     def _skip_line(self, number: int) -> None:
         skipped = MAX_LINE
@@ -114,15 +111,12 @@ class JSONInput:
             size = 0
         return f"{max(size, self._held):,}" if size else f"at least {self._held:,}"
 
-    def _read(self, size: int) -> bytes:
-        try:
-            return self._file.read(size)
-        except OSError as error:
-            self._refuse(f"cannot be read: {error.strerror}", error)
-
     def _read_line(self, size: int) -> bytes:
+        return self._read(self._file.readline, size)
+
+    def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return self._file.readline(size)
+            return read(size)
         except OSError as error:
             self._refuse(f"cannot be read: {error.strerror}", error)
 

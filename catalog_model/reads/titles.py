@@ -18,12 +18,7 @@ from catalog_model.table import codec, keys
 
 @access_pattern(
     "One title",
-    step(
-        "GetItem",
-        TITLE,
-        units="0.5 * (1 + consistent) * rcu(title)",
-        strong="consistent",
-    ),
+    step("GetItem", TITLE, units="0.5 * (1 + consistent) * rcu(title)", strong="consistent"),
     consistency="eventual, or strong with consistent=True",
 )
 def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
@@ -54,12 +49,7 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
 
 @access_pattern(
     "Many titles by their keys",
-    step(
-        "BatchGetItem",
-        ANY_LISTING,
-        requests="ceil(keys / 100)",
-        units="0.5 * keys * rcu(copy)",
-    ),
+    step("BatchGetItem", ANY_LISTING, requests="ceil(keys / 100)", units="0.5 * keys * rcu(copy)"),
     order="as asked",
     consistency="eventual",
 )

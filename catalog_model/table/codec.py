@@ -245,9 +245,7 @@ def _check_fields(record: Any, kind: Kind) -> None:
 
 
 @cache
-def _checks(
-    kind: Kind,
-) -> tuple[tuple[str, type | None, Rule, Callable[[Any], bool], bool], ...]:
+def _checks(kind: Kind) -> tuple[tuple[str, type | None, Rule, Callable[[Any], bool], bool], ...]:
     """Return for each field the type whose values are all valid, and the check for others."""
     return tuple(
         (name, rule.kind if rule.is_every else None, rule, rule.accepts, rule.is_float)

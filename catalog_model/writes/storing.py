@@ -49,13 +49,7 @@ from catalog_model.table.plan import (
     plan_enrolment,
     plan_removal,
 )
-from catalog_model.writes.attempts import (
-    Attempts,
-    Planned,
-    Snapshot,
-    read_owner,
-    read_snapshot,
-)
+from catalog_model.writes.attempts import Attempts, Planned, Snapshot, read_owner, read_snapshot
 
 READ_WITH_SHARD: Final = step(
     "BatchGetItem", TITLE, TALLY, units="rcu(title) + rcu(tally)", strong=True
@@ -65,10 +59,7 @@ READ_WITH_SHARD: Final = step(
 @access_pattern(
     "Create a title, or replace it",
     READ_WITH_SHARD,
-    write_step(
-        *CREATION,
-        units=f"{REPLACED} + 2 + 2 * wcu(tally)",
-    ),
+    write_step(*CREATION, units=f"{REPLACED} + 2 + 2 * wcu(tally)"),
     ENROLMENT,
     consistency="atomic",
 )

@@ -209,7 +209,8 @@ def _await(inner: tuple[str, int], program: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _stop(program: subprocess.Popen[bytes]) -> None:
+def stop(program: subprocess.Popen[bytes]) -> None:
+    """End a program, by force if it does not end in time."""
     program.terminate()
     try:
         program.wait(STOP_SECONDS)
@@ -219,7 +220,7 @@ def _stop(program: subprocess.Popen[bytes]) -> None:
 
 def _stop_at(ended: threading.Event, program: subprocess.Popen[bytes]) -> None:
     ended.wait()
-    _stop(program)
+    stop(program)
 
 
 def _await_end(ended: threading.Event) -> None:

@@ -47,8 +47,6 @@ REGION: Final = "us-east-1"
 DUMMY: Final = "local"
 """Key and secret for an engine that does not check them."""
 
-START_SECONDS: Final = 15.0
-STOP_SECONDS: Final = 5.0
 PYTHON: Final = (sys.executable, "-P")
 """A Python that imports no modules from the working directory."""
 
@@ -170,7 +168,7 @@ def _runs(binary: Path) -> bool:
     """Return whether a program runs on this machine."""
     command = [str(binary), "--version"]
     try:
-        subprocess.run(command, capture_output=True, timeout=START_SECONDS, check=True)  # noqa: S603  # the user's own engine
+        subprocess.run(command, capture_output=True, timeout=keeper.START_SECONDS, check=True)  # noqa: S603  # the user's own engine
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -254,7 +252,7 @@ def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.P
         try:
             yield process
         finally:
-            _stop(process)
+            keeper.stop(process)
 
 
 def _python_path() -> str:
@@ -272,7 +270,7 @@ def environment_without_aws() -> dict[str, str]:
 def _await_answer(
     name: str, process: subprocess.Popen[bytes], port: int, complaints: IO[bytes]
 ) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + keeper.START_SECONDS
     while not _answers(port):
         if process.poll() is not None or time.monotonic() > deadline:
             complaints.seek(0)
@@ -286,11 +284,3 @@ def _answers(port: int) -> bool:
     """Return whether a server listens; both engines are ready then."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()

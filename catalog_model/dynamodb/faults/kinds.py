@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from catalog_model.dynamodb.failures import translated
-from catalog_model.dynamodb.faults.garbled_answers import Place, garbled, nothing_of
+from catalog_model.dynamodb.faults.garbled_answers import JSON, Garbled, Place, garbled, nothing_of
 from catalog_model.dynamodb.strict.request import TRANSACTIONS, table_name
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, primary_key
 
@@ -103,11 +103,15 @@ Effect = Callable[[Attempt, Deliver], AWSResponse]
 def make_answer(status: int, content: Mapping[str, Any]) -> AWSResponse:
     """Return an answer in the form of the service."""
     body = json.dumps(content).encode()
+    named = {"x-amzn-RequestId": f"FAULT-{uuid4()}", "Content-Length": str(len(body))}
+    return _response(Garbled(body, status, JSON, named))
+
+
+def _response(came: Garbled) -> AWSResponse:
     headers = HTTPHeaders()
-    headers["x-amzn-RequestId"] = f"FAULT-{uuid4()}"
-    headers["Content-Type"] = "application/x-amz-json-1.0"
-    headers["Content-Length"] = str(len(body))
-    return AWSResponse("", status, headers, SimpleNamespace(stream=lambda: [body]))
+    for name, value in {"Content-Type": came.kind, **came.headers}.items():
+        headers[name] = value
+    return AWSResponse("", came.status, headers, SimpleNamespace(stream=lambda: [came.body]))
 
 
 def make_error(code: str, message: str, *, status: int = 400, **more: Any) -> AWSResponse:
@@ -167,12 +171,7 @@ def lose(attempt: Attempt, deliver: Deliver) -> AWSResponse:
 def garble(attempt: Attempt, deliver: Deliver) -> AWSResponse:
     """Replace the answer by another response."""
     answer = deliver().content if attempt.carried_out else nothing_of(attempt.operation)
-    came = garbled(attempt.form, Place(attempt.operation, answer, attempt.rng))
-    headers = HTTPHeaders()
-    headers["Content-Type"] = came.kind
-    for name, value in came.headers.items():
-        headers[name] = value
-    return AWSResponse("", came.status, headers, SimpleNamespace(stream=lambda: [came.body]))
+    return _response(garbled(attempt.form, Place(attempt.operation, answer, attempt.rng)))
 
 
 def hold_back(attempt: Attempt) -> None:

@@ -11,14 +11,7 @@ from catalog_model.checks import shown
 from catalog_model.dynamodb.limits import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from catalog_model.dynamodb.sizes import byte_length
 from catalog_model.dynamodb.strict.expressions import assignments, comparisons, resolved
-from catalog_model.dynamodb.strict.request import (
-    INVALID,
-    Action,
-    Item,
-    KeySet,
-    Value,
-    comparable,
-)
+from catalog_model.dynamodb.strict.request import INVALID, Action, Item, KeySet, Value, comparable
 
 NOT_EMPTY: Final = "The AttributeValue for a key attribute cannot contain an empty string value."
 NOT_VALID: Final = "One or more parameter values are not valid."
