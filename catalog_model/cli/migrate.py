@@ -25,9 +25,7 @@ from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migra
     help="Limit of units a second, for reading and writing; no limit by default.",
 )
 @click.option(
-    "--checkpoint",
-    metavar="FILE",
-    help="File for the progress; an existing file is resumed.",
+    "--checkpoint", metavar="FILE", help="File for the progress; an existing file is resumed."
 )
 @click.option(
     "--segments",

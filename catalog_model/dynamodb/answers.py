@@ -88,10 +88,7 @@ class _Watch:
             pass_on(read, operation_model, response_dict, customized_response_dict)
 
     def needs_retry(
-        self,
-        operation: OperationModel,
-        response: tuple[AWSResponse, Any] | None,
-        **_event: object,
+        self, operation: OperationModel, response: tuple[AWSResponse, Any] | None, **_event: object
     ) -> None:
         """Make botocore treat an invalid answer like an error response of a proxy."""
         call = _call_of(operation)

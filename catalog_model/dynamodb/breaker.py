@@ -13,12 +13,7 @@ from enum import Enum
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
-from catalog_model.errors import (
-    CatalogError,
-    ConfigurationError,
-    ThrottledError,
-    UnavailableError,
-)
+from catalog_model.errors import CatalogError, ConfigurationError, ThrottledError, UnavailableError
 
 Clock = Callable[[], float]
 Reason = Literal["ill", "full", "late"]

@@ -140,12 +140,7 @@ def check_client(client: Any, *, region: str | None, endpoint_url: str | None) -
 
 
 def make_client(
-    table: str,
-    *,
-    region: str | None,
-    endpoint_url: str | None,
-    profile: str | None,
-    config: Config,
+    table: str, *, region: str | None, endpoint_url: str | None, profile: str | None, config: Config
 ) -> DynamoDBClient:
     """Create a client. Sends nothing, except for botocore's requests for credentials."""
     said: Any = config  # its attributes are created at runtime

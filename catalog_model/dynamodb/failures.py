@@ -137,10 +137,7 @@ def code_of(error: Exception) -> str:
 
 
 def translate(
-    error: Exception,
-    table_name: str,
-    profile: str | None = None,
-    versions: Versions | None = None,
+    error: Exception, table_name: str, profile: str | None = None, versions: Versions | None = None
 ) -> CatalogError:
     """Translate an error to one of this package; *profile* may need a new login."""
     if isinstance(error, botocore.ClientError):

@@ -35,10 +35,7 @@ ROUNDS: Final = 5
     tallies_step(strong=False),
     step("BatchGetItem", SLOT, requests="ceil(count / 100)", units="0.5 * count"),
     step(
-        "BatchGetItem",
-        ANY_LISTING,
-        requests="ceil(count / 100)",
-        units="0.5 * count * rcu(copy)",
+        "BatchGetItem", ANY_LISTING, requests="ceil(count / 100)", units="0.5 * count * rcu(copy)"
     ),
     order="random",
     consistency="eventual",

@@ -108,9 +108,7 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
 
 
 @access_pattern(
-    "Change the popularity of a title",
-    *_change(units=MOVED_ONCE),
-    consistency="atomic",
+    "Change the popularity of a title", *_change(units=MOVED_ONCE), consistency="atomic"
 )
 def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
     """Change the popularity of a title, and so its place in its lists.
@@ -138,11 +136,7 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
     return change_title(catalog, kind, title_id, popularity=value)
 
 
-@access_pattern(
-    "Change the votes of a title",
-    *_change(units=MOVED_ONCE),
-    consistency="atomic",
-)
+@access_pattern("Change the votes of a title", *_change(units=MOVED_ONCE), consistency="atomic")
 def update_votes(
     catalog: Catalog, kind: Kind, title_id: int, *, vote_average: float, vote_count: int
 ) -> AnyTitle:

@@ -155,10 +155,7 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[[Place], Garbled]]]] = {
     "error_html": ("a page, with status 4xx", _page(*_FINAL)),
     "trouble_html": ("a page, with status 429 or 5xx", _page(*_TEMPORARY)),
     "error_empty": ("nothing, with an error's status", _page(*_TEMPORARY, *_FINAL, body=b"")),
-    "error_json": (
-        "an error of another service, as JSON",
-        _error_of({"message": "Forbidden"}),
-    ),
+    "error_json": ("an error of another service, as JSON", _error_of({"message": "Forbidden"})),
     "error_list": ("a list, with an error's status", _error_of([1])),
     "error_untyped": ("an error whose type is not a text", _error_of({"__type": 7, "message": []})),
     "error_not_utf8": (

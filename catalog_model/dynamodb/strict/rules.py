@@ -30,13 +30,7 @@ from catalog_model.dynamodb.limits import (
 )
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.strict import key_rules
-from catalog_model.dynamodb.strict.request import (
-    INVALID,
-    TRANSACTIONS,
-    Action,
-    Request,
-    comparable,
-)
+from catalog_model.dynamodb.strict.request import INVALID, TRANSACTIONS, Action, Request, comparable
 
 _WHOLE: Final = re.compile(r"-?\d{1,38}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
