@@ -90,12 +90,11 @@ def pattern_named(pattern: str | Callable[..., Any]) -> AccessPattern:
 def _materialised(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Turn iterators into lists, so that they can be counted."""
     return {
-        name: list(value) if _is_read_once(value) else value for name, value in arguments.items()
+        name: list(value)
+        if isinstance(value, Iterable) and not isinstance(value, (str, Mapping))
+        else value
+        for name, value in arguments.items()
     }
-
-
-def _is_read_once(value: object) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, Mapping))
 
 
 def _title_before(

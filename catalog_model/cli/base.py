@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 import click
@@ -47,13 +47,9 @@ class Settings:
 
     def catalog(self) -> Catalog:
         """Return the handle; settings without an option come from the environment."""
-        given: dict[str, Any] = {
-            "table": self.table,
-            "region": self.region,
-            "endpoint_url": self.endpoint_url,
-            "profile": self.profile,
-        }
-        return Catalog.from_env(**{name: given[name] for name in given if given[name] is not None})
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        del given["output"]
+        return Catalog.from_env(**given)
 
 
 def as_typed(ctx: click.Context) -> str:

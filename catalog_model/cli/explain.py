@@ -12,7 +12,7 @@ from catalog_model.analysis.explain import explain
 from catalog_model.cli.base import CONTEXT, EXIT_CHECK_FAILED, Settings, printable, shared_options
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import PatternCommand, pattern_commands
-from catalog_model.dynamodb.trace import Request
+from catalog_model.dynamodb.trace import SHOWN_KEYS, Request
 
 COLUMNS: Final = (
     "operation",
@@ -80,17 +80,23 @@ explain_group = PatternGroup(
 def _print(comparison: Comparison) -> None:
     print_table(COLUMNS, [_row(request) for request in comparison.requests])
     click.echo()
-    print_table(("", ">declared", ">made"), _totals(comparison))
+    rows = [
+        (name.replace("_", " "), f"at most {declared:.4g}", f"{made:g}")
+        for name, (declared, made) in _totals(comparison).items()
+        if declared or made
+    ]
+    print_table(("", ">declared", ">made"), rows)
     for departure in comparison.departures:
         click.echo(printable(f"Departs from its declaration: {departure.what}"))
 
 
 def _row(request: Request) -> tuple[object, ...]:
+    more = len(request.key_conditions) - SHOWN_KEYS
     units = ", ".join(f"{units:g} {name}" for name, units in request.units.items())
     return (
         request.operation,
         request.index,
-        list(request.key_conditions[:3]) + _more(request),
+        [*request.key_conditions[:SHOWN_KEYS], *([f"and {more} more"] if more > 0 else [])],
         request.items_read,
         request.items_returned,
         units or request.error_type,
@@ -100,39 +106,23 @@ def _row(request: Request) -> tuple[object, ...]:
     )
 
 
-def _more(request: Request) -> list[str]:
-    more = len(request.key_conditions) - 3
-    return [f"and {more} more"] if more > 0 else []
-
-
-def _totals(comparison: Comparison) -> list[tuple[str, str, str]]:
-    pairs = [
-        ("requests", comparison.most_requests, len(comparison.requests)),
-        ("read units", comparison.read_budget, comparison.read_units),
-        ("write units", comparison.write_budget, comparison.write_units),
-    ]
-    return [
-        (name, f"at most {declared:.4g}", f"{made:g}")
-        for name, declared, made in pairs
-        if declared or made
-    ]
+def _totals(comparison: Comparison) -> dict[str, tuple[float, float]]:
+    """Return the declared maximum and the consumption, by name."""
+    return {
+        "requests": (comparison.most_requests, len(comparison.requests)),
+        "read_units": (comparison.read_budget, comparison.read_units),
+        "write_units": (comparison.write_budget, comparison.write_units),
+    }
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as JSON."""
+    totals = _totals(comparison)
     return {
         "pattern": comparison.pattern.name,
         "requests": [_request(request) for request in comparison.requests],
-        "declared": {
-            "requests": comparison.most_requests,
-            "read_units": comparison.read_budget,
-            "write_units": comparison.write_budget,
-        },
-        "made": {
-            "requests": len(comparison.requests),
-            "read_units": comparison.read_units,
-            "write_units": comparison.write_units,
-        },
+        "declared": {name: declared for name, (declared, _) in totals.items()},
+        "made": {name: made for name, (_, made) in totals.items()},
         "departures": [departure._asdict() for departure in comparison.departures],
     }
 

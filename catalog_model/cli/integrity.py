@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -15,7 +15,7 @@ from catalog_model.checks import counted
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
-from catalog_model.dynamodb.paced_reads import SEGMENTS
+from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
 
@@ -76,7 +76,8 @@ def repair_command(ctx: click.Context, rate: float | None, *, dry_run: bool) -> 
             catalog, dry_run=dry_run, read_units_per_second=rate, on_progress=on_progress
         )
     if settings.output == "json":
-        print_json({**_repaired(report), "dry_run": dry_run})
+        left = [{**asdict(finding), "reason": reason} for finding, reason in report.left]
+        print_json({**asdict(report), "left": left, "dry_run": dry_run})
     else:
         _print_repair(report, is_dry=dry_run)
     ctx.exit(EXIT_CHECK_FAILED if report.left else 0)
@@ -123,8 +124,3 @@ def _print_repair(report: RepairReport, *, is_dry: bool) -> None:
 def _print_undecided(report: Report | RepairReport) -> None:
     for kind, shard in report.undecided:
         click.echo(f"Counts and slots of {kind} shard {shard} changed during the run: not checked")
-
-
-def _repaired(report: RepairReport) -> dict[str, Any]:
-    left = [{**asdict(finding), "reason": reason} for finding, reason in report.left]
-    return {**asdict(report), "left": left}

@@ -12,7 +12,7 @@ from catalog_model.checks import counted
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
-from catalog_model.dynamodb.paced_reads import SEGMENTS
+from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migrate
 
 

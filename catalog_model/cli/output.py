@@ -44,7 +44,8 @@ def show(answer: Any, output: Output) -> None:
         case TitleWithGenres(title, memberships):
             _print_titles([title])
             click.echo()
-            _print_memberships(memberships)
+            rows = [(each.position, each.genre_id, each.genre_name) for each in memberships]
+            print_table((">position", ">genre", "~name"), rows)
         case Page(items, following):
             _print_titles(items)
             if following:
@@ -52,7 +53,8 @@ def show(answer: Any, output: Output) -> None:
         case Title():
             _print_titles([answer])
         case [Genre(), *_]:
-            _print_genres(answer)
+            genres = [(each.kind, each.id, each.name, each.title_count) for each in answer]
+            print_table(("kind", ">id", "~name", ">titles"), genres)
         case list() | tuple():
             _print_titles(answer)
         case _:
@@ -154,13 +156,3 @@ def _row(title: Any) -> Sequence[object]:
         title.vote_count,
         genres,
     )
-
-
-def _print_memberships(memberships: Iterable[GenreMembership]) -> None:
-    columns = (">position", ">genre", "~name")
-    print_table(columns, [(each.position, each.genre_id, each.genre_name) for each in memberships])
-
-
-def _print_genres(genres: Iterable[Genre]) -> None:
-    columns = ("kind", ">id", "~name", ">titles")
-    print_table(columns, [(each.kind, each.id, each.name, each.title_count) for each in genres])

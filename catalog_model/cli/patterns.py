@@ -12,13 +12,21 @@ import click
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import Catalog
 from catalog_model.cli.arguments import Argument, attribute_value, describe, parameters_of
-from catalog_model.cli.base import Command, Settings, as_typed, confirm
-from catalog_model.cli.output import show
-from catalog_model.cli.put_lines import put_each
+from catalog_model.cli.base import (
+    EXIT_CHECK_FAILED,
+    Command,
+    Settings,
+    as_typed,
+    confirm,
+    printable,
+)
+from catalog_model.cli.output import print_json, show
+from catalog_model.cli.progress import loading
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import KINDS, Kind
-from catalog_model.domain.rejection import Rejection
+from catalog_model.domain.rejection import Rejection, Sourced
 from catalog_model.entities import AnyTitle
+from catalog_model.errors import InvalidTitleError, TitleExistsError
 from catalog_model.files.json_input import JSONInput
 from catalog_model.files.reader import STDIN, TitleFile, each_title, read_title, read_titles
 
@@ -177,7 +185,7 @@ class _PutTitle(PatternCommand):
             raise click.UsageError("--if-unchanged needs one record, not JSON Lines")
         else:
             titles = each_title(records, given["kind"])
-            put_each(settings, titles, if_absent=given["if_absent"])
+            _put_each(settings, titles, if_absent=given["if_absent"])
 
     def arguments(  # type: ignore[override]  # narrower: its own parameters
         self,
@@ -194,6 +202,45 @@ class _PutTitle(PatternCommand):
 
 def _input(file: IO[bytes] | JSONInput) -> JSONInput:
     return file if isinstance(file, JSONInput) else JSONInput(file, getattr(file, "name", STDIN))
+
+
+def _put_each(
+    settings: Settings, titles: Iterable[Sourced[AnyTitle] | Rejection], *, if_absent: bool
+) -> None:
+    """Put titles as they come, list the rejected ones, and exit with 1 if there are any."""
+    catalog = settings.catalog()
+    rejected: list[dict[str, Any]] = []
+    put = refused = 0
+    with loading(None) as shown:
+        for each in titles:
+            rejection = _put(catalog, each, if_absent=if_absent)
+            if rejection is None:
+                put += 1
+            else:
+                refused += 1
+                if settings.output == "json":
+                    rejected.append(rejection.to_json())
+                else:
+                    click.echo(printable(str(rejection)))
+            shown(put + refused)
+    if settings.output == "json":
+        print_json({"put": put, "rejected": rejected})
+    else:
+        click.echo(f"{put} put, {refused} rejected")
+    click.get_current_context().exit(EXIT_CHECK_FAILED if refused else 0)
+
+
+def _put(
+    catalog: Catalog, each: Sourced[AnyTitle] | Rejection, *, if_absent: bool
+) -> Rejection | None:
+    """Put one title; return its rejection if the table cannot take it."""
+    if isinstance(each, Rejection):
+        return each
+    try:
+        ap.put_title(catalog, each.title, if_absent=if_absent)
+    except (InvalidTitleError, TitleExistsError) as error:
+        return each.rejected(str(error))
+    return None
 
 
 class _UpdateTitle(PatternCommand):
@@ -271,17 +318,12 @@ def file_options() -> list[click.Parameter]:
     """Return the options for the application's files."""
     return [
         click.Option(
-            ["--movies"],
+            [name],
             type=Path,
             metavar="FILE",
-            help="JSON or JSON Lines of movies; - reads stdin.",
-        ),
-        click.Option(
-            ["--tv"],
-            type=Path,
-            metavar="FILE",
-            help="JSON or JSON Lines of TV shows; - reads stdin.",
-        ),
+            help=f"JSON or JSON Lines of {titles}; - reads stdin.",
+        )
+        for name, titles in (("--movies", "movies"), ("--tv", "TV shows"))
     ]
 
 

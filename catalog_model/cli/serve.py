@@ -6,7 +6,7 @@ import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -96,14 +96,15 @@ def _announce(engine: Engine, catalog: Catalog, count: int, settings: Settings) 
     if catalog.table != DEFAULT_TABLE:
         variables["CATALOG_TABLE"] = catalog.table
     if settings.output == "json":
-        described: dict[str, Any] = {
-            "engine": engine.name,
-            "endpoint_url": engine.endpoint_url,
-            "table": catalog.table,
-            "titles": count,
-            "environment": variables,
-        }
-        print_json(described)
+        print_json(
+            {
+                "engine": engine.name,
+                "endpoint_url": engine.endpoint_url,
+                "table": catalog.table,
+                "titles": count,
+                "environment": variables,
+            }
+        )
         return
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     holds = f"{counted(count, 'title')} in {catalog.table!r}" if count else "no table"

@@ -131,20 +131,8 @@ def _is_text_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
 
 
 def _is_date_or_empty(value: Any) -> bool:
@@ -155,12 +143,14 @@ ID: Final = Rule(f"a positive whole number of at most {MAX_DIGITS} digits", _is_
 GENRES: Final = Rule(
     f"a list of genre ids (positive whole numbers, at most {MAX_GENRES} genres)", _is_id_list, list
 )
-NUMBER: Final = Rule("a number", _is_number, float)
-COUNT: Final = Rule("a whole number, 0 or more", _is_count, int)
+NUMBER: Final = Rule("a number", lambda value: type(value) in (int, float), float)
+COUNT: Final = Rule("a whole number, 0 or more", lambda v: type(v) is int and v >= 0, int)
 NAME: Final = Rule("a text", _is_text, str, is_every=True)
 TEXT: Final = Rule("a text or null", _is_text, str, is_nullable=True, is_every=True)
 TEXTS: Final = Rule("a list of texts or null", _is_text_list, list, is_nullable=True)
-FLAG: Final = Rule("true, false or null", _is_flag, bool, is_nullable=True, is_every=True)
+FLAG: Final = Rule(
+    "true, false or null", lambda v: type(v) is bool, bool, is_nullable=True, is_every=True
+)
 DATE: Final = Rule("a date as YYYY-MM-DD, empty or null", _is_date_or_empty, date, is_nullable=True)
 
 GenreIds = Field[tuple[int, ...], Sequence[int]]

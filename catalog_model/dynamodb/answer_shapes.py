@@ -123,14 +123,14 @@ def _check(value: Any, shape: Any, name: str) -> None:
     if kind == "structure":
         _check_structure(value, shape, name)
     elif kind == "list":
-        if shape.member.type_name == "map" and _holds_attributes(shape.member):
+        if shape.member.type_name == "map" and shape.member.value.name == _ATTRIBUTE:
             for item in value:
                 check_item(item)
         else:
             for part in value:
                 _check(part, shape.member, name)
     elif kind == "map":
-        if _holds_attributes(shape):
+        if shape.value.name == _ATTRIBUTE:
             check_item(value)
         else:
             for key, part in value.items():
@@ -145,10 +145,6 @@ def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
         member_shape = shape.members.get(member)
         if member_shape is not None:
             _check(part, member_shape, member)
-
-
-def _holds_attributes(shape: Any) -> bool:
-    return bool(shape.value.name == _ATTRIBUTE)
 
 
 def check_item(item: Any) -> None:

@@ -64,10 +64,6 @@ class Call:
         """Return the remaining seconds; 0 or less after the deadline."""
         return self._ends - time.monotonic()
 
-    def give_up(self) -> None:
-        """Record that there is no time for a retry."""
-        self.is_given_up = True
-
     def _ended_by_deadline(self, error: ServiceError) -> bool:
         return self.is_given_up or (isinstance(error, UnreachableError) and self.seconds_left() < 0)
 

@@ -53,7 +53,7 @@ class _Retries:
         if event_name.startswith(_NEEDS_RETRY):
             call, pause = current(), first_non_none_response(responses)
             if call and pause not in (None, False) and call.seconds_left() <= pause:
-                call.give_up()
+                call.is_given_up = True
                 return [(self, False)]
         return responses
 

@@ -209,7 +209,8 @@ def _translate_response(
     if kind is ConfigurationError:
         return ConfigurationError(f"the credentials were refused ({code}): {message}")
     request_id = metadata.get("RequestId", "")
-    return _table_error(code, message, table_name) or _service_error(kind)(
+    of_service = kind if kind and issubclass(kind, ServiceError) else ServiceError
+    return _table_error(code, message, table_name) or of_service(
         f"{code} from table {table_name!r}: {message} (request {request_id or 'without id'})",
         code=code,
         request_id=request_id,
@@ -227,17 +228,17 @@ def _table_error(code: str, message: str, table_name: str) -> CatalogError | Non
     return None
 
 
-def _service_error(kind: type[CatalogError] | None) -> type[ServiceError]:
-    return kind if kind is not None and issubclass(kind, ServiceError) else ServiceError
-
-
 def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:
     """Return the decisive reason of a cancelled transaction.
 
     Reasons that a retry cannot resolve come first; then failed conditions, as the same transaction
     would fail later, too; then throttling; conflicts last.
     """
-    reasons = [reason for reason in response.get("CancellationReasons", []) if _is_real(reason)]
+    reasons = [
+        reason
+        for reason in response.get("CancellationReasons", [])
+        if reason.get("Code", "None") != "None"
+    ]
     for reason in sorted(reasons, key=lambda reason: _weight(reason["Code"])):
         return reason["Code"], reason.get("Message") or message
     return code, message
@@ -259,7 +260,3 @@ def _newer_item(response: Any, versions: Versions) -> SchemaMismatchError | None
         except SchemaMismatchError as error:
             return error
     return None
-
-
-def _is_real(reason: dict[str, Any]) -> bool:
-    return bool(reason.get("Code", "None") != "None")

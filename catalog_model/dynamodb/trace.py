@@ -24,7 +24,7 @@ ITEM_OPERATIONS: Final = frozenset(
 )
 """The operations on items, for which the service reports consumed capacity on request."""
 
-_SHOWN_KEYS: Final = 3
+SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
@@ -72,8 +72,8 @@ class Request:
     def key_condition(self) -> str:
         """All of `key_conditions` in one text; of many, the first three, and how many more."""
         conditions = self.key_conditions
-        more = len(conditions) - _SHOWN_KEYS
-        listed = ", ".join(conditions[:_SHOWN_KEYS])
+        more = len(conditions) - SHOWN_KEYS
+        listed = ", ".join(conditions[:SHOWN_KEYS])
         return f"{listed}, and {more} more" if more > 0 else listed
 
     @property

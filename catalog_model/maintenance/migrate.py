@@ -23,8 +23,7 @@ from catalog_model.dynamodb.capacity import (
     write_units,
 )
 from catalog_model.dynamodb.gateway import Gateway
-from catalog_model.dynamodb.pace import Pace
-from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.typed_json import Item, ItemKey
@@ -194,22 +193,13 @@ class _Migration:
         for title, group in groupby(older, key=_title_of):
             if title is None:
                 for item in group:
-                    self._readable_part(item)
+                    self._part(item)
             else:
                 own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
                 self._title(title, own, list(group))
 
-    def _readable_part(self, item: Item) -> None:
-        """Upgrade a tally or a slot, except a tally with an invalid version."""
-        try:
-            codec.read_version(item)
-        except UnknownEntityError as error:
-            self._leave([item], str(error))
-        else:
-            self._part(item)
-
     def _part(self, item: Item) -> None:
-        """Upgrade a tally or a slot, as long as it is older."""
+        """Upgrade a tally or a slot as long as it is older, except one with an invalid version."""
 
         def upgrade(tried: int) -> None:
             now = self._reads.get(key_of(item)) if tried else item
@@ -217,7 +207,12 @@ class _Migration:
                 self._gateway.update(plan_upgrade(now))
                 self._wrote(1, _units_of(evolution.upgraded(now), now))
 
-        retry_races(upgrade)
+        try:
+            codec.read_version(item)
+        except UnknownEntityError as error:
+            self._leave([item], str(error))
+        else:
+            retry_races(upgrade)
 
     def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
         """Write a title and its copies again, because some of them are older."""

@@ -19,8 +19,7 @@ from catalog_model.dynamodb.actions import Check, Plan, Put, outcome
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
-from catalog_model.dynamodb.pace import Pace
-from catalog_model.dynamodb.paced_reads import PacedReads
+from catalog_model.dynamodb.pace import Pace, PacedReads
 from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item

@@ -15,8 +15,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_progress, counted
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.pace import Pace
-from catalog_model.dynamodb.paced_reads import SEGMENTS, PacedReads, check_segments
+from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.dynamodb.typed_json import Item

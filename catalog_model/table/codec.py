@@ -86,7 +86,7 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
     item = own_item(keys.TitleItem(title.key), **own)
     item.update({escape(name): encode(value) for name, value in record.items()})
     form = form_of(record)
-    if _changes(form, _usual_form(title.kind)):
+    if list(form.items()) != list(_usual_form(title.kind).items()):  # in another order, too
         item[FORM] = text(json.dumps(form, ensure_ascii=False, separators=(",", ":")))
     return item
 
@@ -338,10 +338,6 @@ def _usual_form(kind: Kind) -> dict[str, int]:
         name: IS_FLOAT if field.rule.is_float else AS_IT_READS
         for name, field in FIELDS[kind].items()
     }
-
-
-def _changes(form: dict[str, Any], usual: dict[str, int]) -> bool:
-    return list(form.items()) != list(usual.items())
 
 
 def _decode_record(item: Mapping[str, Any], kind: Kind) -> dict[str, Any]:

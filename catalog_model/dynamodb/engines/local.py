@@ -237,13 +237,14 @@ def _hidden_address() -> tuple[str, int]:
 @contextmanager
 def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program that is not affected by Ctrl-C: it is stopped after its users."""
+    modules = os.pathsep.join(filter(os.path.isabs, sys.path))  # not from the working directory
     try:
         process = subprocess.Popen(  # noqa: S603  # an engine of the user's own
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
-            env=environment_without_aws() | {"PYTHONPATH": _python_path()},
+            env=environment_without_aws() | {"PYTHONPATH": modules},
             start_new_session=True,
         )
     except OSError as error:
@@ -253,11 +254,6 @@ def _started(command: list[str], complaints: IO[bytes]) -> Iterator[subprocess.P
             yield process
         finally:
             keeper.stop(process)
-
-
-def _python_path() -> str:
-    """Return the module path of this Python for another one, without the working directory."""
-    return os.pathsep.join(filter(os.path.isabs, sys.path))
 
 
 def environment_without_aws() -> dict[str, str]:
