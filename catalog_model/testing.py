@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import botocore.endpoint
@@ -27,9 +27,6 @@ from catalog_model.dynamodb.faults.kinds import FAULT_KINDS, FaultKind
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.errors import ConfigurationError, TableNotFoundError
 from catalog_model.operations import create_table, delete_table
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = [
     "DEFAULT_TABLE",
@@ -68,7 +65,9 @@ def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Cata
     0
     """
     with _moto():
-        catalog = Catalog(table, client=strict(_client()), **settings)
+        url = f"https://dynamodb.{REGION}.amazonaws.com"  # moto answers before anything is sent
+        client = Engine("moto", url, is_persistent=False).client()
+        catalog = Catalog(table, client=strict(client), **settings)
         create_table(catalog)
         try:
             yield catalog
@@ -131,11 +130,6 @@ def without_pauses() -> Iterator[None]:
     hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
     with patch.object(botocore.endpoint, "time", hurried), waits.without_rests():
         yield
-
-
-def _client() -> DynamoDBClient:
-    url = f"https://dynamodb.{REGION}.amazonaws.com"  # moto answers before anything is sent
-    return Engine("moto", url, is_persistent=False).client()
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from catalog_model.declarations.pattern import AccessPattern, Step, quantities
 from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import Title
 
-_MARKS: Final = re.compile(r"<([^<>=]+)>|( \[)|(\])|( beyond )")
-
+_PARTS: Final = re.compile(r"<([^<>=]+)>|( \[)|(\])|( beyond )|(.)", re.DOTALL)
 
 Check = Literal["declared", "requests", "units", "items", "filter", "consistency"]
 
@@ -109,7 +108,8 @@ def compare(
     *returned* is the number of titles returned, *sizes* are those of the titles involved.
     """
     steps = pattern.steps_for(arguments)
-    declared = [_expressions(step, named_values(arguments)) for step in steps]
+    named = named_values(arguments)
+    declared = [[_expression(each, named) for each in step.key_conditions] for step in steps]
     made: list[list[Request]] = [[] for _ in steps]
     undeclared: list[Request] = []
     for request in requests:
@@ -167,24 +167,16 @@ def _fits(request: Request, step: Step, allowed: Sequence[re.Pattern[str]]) -> b
     return all(any(each.fullmatch(condition) for each in allowed) for condition in conditions)
 
 
-def _expressions(step: Step, arguments: Mapping[str, Any]) -> list[re.Pattern[str]]:
-    return [_expression(each, arguments) for each in step.key_conditions]
-
-
 def _expression(key_condition: str, arguments: Mapping[str, Any]) -> re.Pattern[str]:
     """Return a regular expression for the requests of a declared key condition."""
-    parts = []
-    at = 0
-    for mark in _MARKS.finditer(key_condition):
-        parts.append(re.escape(key_condition[at : mark.start()]))
-        parts.append(_for_mark(mark, arguments))
-        at = mark.end()
-    parts.append(re.escape(key_condition[at:]))
+    parts = (_for_part(part, arguments) for part in _PARTS.finditer(key_condition))
     return re.compile("".join(parts), re.DOTALL)
 
 
-def _for_mark(mark: re.Match[str], arguments: Mapping[str, Any]) -> str:
-    name, opens, closes, _ = mark.groups()
+def _for_part(part: re.Match[str], arguments: Mapping[str, Any]) -> str:
+    name, opens, closes, _, character = part.groups()
+    if character:
+        return re.escape(character)
     if name:
         return re.escape(str(arguments[name])) if name in arguments else ".+?"
     return "(?: " if opens else ")?" if closes else " (?:<=|>=) "

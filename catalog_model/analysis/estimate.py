@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.analysis.prediction import stored_bytes
-from catalog_model.analysis.prices import Bill, Calls, Prices, bill
+from catalog_model.analysis.prices import Bill, Calls, Prices, bill, shares_of
 from catalog_model.checks import counted
 from catalog_model.declarations.pattern import WRITING, AccessPattern
 from catalog_model.domain.rejection import Rejection
@@ -168,6 +168,4 @@ def _notes(asked: Asked, calls: Calls, answer: Any) -> Iterator[str]:
 
 def by_place(units: Units) -> dict[str, float]:
     """Return the units of the table and of each index that has any, in the order of the model."""
-    shares: dict[str, float] = {TABLE: units.table}
-    shares |= {index: units.indexes.get(index, 0) for index in INDEXES}
-    return {place: share for place, share in shares.items() if share}
+    return {place: share for place, share in shares_of(units).items() if share}

@@ -27,7 +27,7 @@ from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.checks import check_choice, refuse
-from catalog_model.declarations.pattern import WRITING, AccessPattern, Step
+from catalog_model.declarations.pattern import WRITING, AccessPattern
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES
@@ -163,39 +163,23 @@ def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dic
 
 
 def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
-    """Yield the actions that a pattern needs, each with its index and a partition key."""
+    """Yield the actions that a pattern needs, each with its index and a partition key.
+
+    A declared write begins with its verb, every key condition then with the partition key.
+
+    >>> list(_needs(access_patterns.PATTERNS["list_genres"]))
+    [('BatchGetItem', 'table', 'GENRE#movie#*'), ('BatchGetItem', 'table', 'GENRE#tv#*')]
+    """
     for step in pattern.usual:
         for condition in step.key_conditions:
-            for key in _leading_keys(condition):
-                yield _action(step, condition), step.index, key
-
-
-def _action(step: Step, key_condition: str) -> str:
-    """Return the action for a declared key condition; that of a write begins with its verb."""
-    if not step.is_write:
-        return step.operation
-    verb = _matched(key_condition)["verb"]
-    if verb not in _ACTIONS:
-        refuse("key_condition", key_condition, f"one that begins with {', '.join(_ACTIONS)}")
-    return _ACTIONS[verb]
-
-
-def _leading_keys(key_condition: str) -> Iterator[str]:
-    """Yield the possible partition keys of a declared key condition.
-
-    >>> list(_leading_keys("PK = TITLE#<kind>#<an id> AND SK = ALL"))
-    ['TITLE#movie#*', 'TITLE#tv#*']
-    """
-    key = _matched(key_condition)["key"]
-    for kind in KINDS if "<kind>" in key else ("",):
-        yield _ARGUMENT.sub("*", key.replace("<kind>", kind))
-
-
-def _matched(key_condition: str) -> re.Match[str]:
-    found = _PARTITION.match(key_condition)
-    if found is None:
-        refuse("key_condition", key_condition, "one that begins with a partition key")
-    return found
+            found = _PARTITION.match(condition)
+            if found is None:
+                refuse("key_condition", condition, "one that begins with a partition key")
+            if step.is_write and found["verb"] not in _ACTIONS:
+                refuse("key_condition", condition, f"one that begins with {', '.join(_ACTIONS)}")
+            action = _ACTIONS[found["verb"]] if step.is_write else step.operation
+            for kind in KINDS if "<kind>" in found["key"] else ("",):
+                yield action, step.index, _ARGUMENT.sub("*", found["key"].replace("<kind>", kind))
 
 
 def _statement(action: str, index: str, keys: list[str], table_arn: str) -> dict[str, Any]:

@@ -126,9 +126,13 @@ def capacity_needed(per_second: Units, utilisation: float = TARGET) -> dict[str,
     """
     if not LEAST_USE <= utilisation <= 1:
         refuse("utilisation", utilisation, f"a number from {LEAST_USE} to 1")
-    needed = {TABLE: per_second.table}
-    needed |= {index: per_second.indexes.get(index, 0) for index in INDEXES}
+    needed = shares_of(per_second)
     return {name: max(1, _ceil(units / utilisation)) for name, units in needed.items()}
+
+
+def shares_of(units: Units) -> dict[str, float]:
+    """Return the units of the table and of each index, in the order of the model."""
+    return {TABLE: units.table, **{index: units.indexes.get(index, 0) for index in INDEXES}}
 
 
 def prices_from_json(record: Mapping[str, Any]) -> Prices:

@@ -15,19 +15,19 @@ from engine_sizes import engine_number_size
 from engines import Engine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from request_log import Request, logged_requests
-from scaled import scaled
-from strategies import decimals, floats, genre_lists
-
-from catalog_model import Catalog, Movie
-from catalog_model import access_patterns as ap
-from catalog_model.analysis.prediction import (
+from predictions import (
     predict_change,
     predict_creation,
     predict_deletion,
     predict_page,
     write_units,
 )
+from request_log import Request, logged_requests
+from scaled import scaled
+from strategies import decimals, floats, genre_lists
+
+from catalog_model import Catalog, Movie
+from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb import capacity as cost
 from catalog_model.dynamodb import sizes

@@ -11,21 +11,19 @@ import pytest
 from engine_sizes import engine_number_size
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import decimals, titles
-
-from catalog_model import Movie
-from catalog_model.analysis import prices
-from catalog_model.analysis.prediction import (
-    index_entry,
+from predictions import (
     items_of,
     predict_change,
     predict_creation,
     predict_deletion,
     predict_page,
-    predict_plan,
-    stored_bytes,
     write_units,
 )
+from strategies import decimals, titles
+
+from catalog_model import Movie
+from catalog_model.analysis import prices
+from catalog_model.analysis.prediction import index_entry, stored_bytes
 from catalog_model.analysis.prices import Calls
 from catalog_model.dynamodb import capacity, sizes
 from catalog_model.dynamodb.actions import outcome
@@ -117,7 +115,7 @@ def test_a_transaction_doubles_the_table_and_not_the_indexes(title: AnyTitle) ->
     planned = plan.plan_creation(Encoded(title), 1, plan.Shard(0))
     alone = [write_units(None, outcome(each, None)) for each in planned]
     batch = sum(alone, capacity.NOTHING)
-    assert predict_plan(planned, {}) == Units(2 * batch.table, batch.indexes)
+    assert capacity.predict_plan(SCHEMA, planned, {}) == Units(2 * batch.table, batch.indexes)
 
 
 @given(decimals())

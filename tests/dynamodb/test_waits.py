@@ -30,7 +30,6 @@ ALLOWED = {
     ("dynamodb/engines/keeper.py", "time.sleep"): "a script without this package; for a program",
     ("dynamodb/engines/keeper.py", "program.wait"): "for the end of a program",
     ("dynamodb/engines/keeper.py", "ended.wait"): "for the end of a program",
-    ("dynamodb/engines/local.py", "process.wait"): "for the end of an engine",
     ("dynamodb/engines/moto_server.py", "ended.wait"): "for the end of the program that started it",
     ("dynamodb/faults/kinds.py", "wait"): "botocore's, for a copy of the table",
     ("dynamodb/guard.py", "self._freed.wait"): "for a place among the requests",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from strategies import titles
 
-from catalog_model.analysis.prediction import (
-    index_entry,
-)
+from catalog_model.analysis.prediction import index_entry
 from catalog_model.dynamodb import sizes
 from catalog_model.entities import AnyTitle
 from catalog_model.table import codec

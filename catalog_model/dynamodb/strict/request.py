@@ -93,9 +93,12 @@ class Schema:
 class Action:
     """A request to one table, or a part of a batch or transaction."""
 
-    def __init__(self, operation: str, body: Mapping[str, Any], schema: Schema | None) -> None:
+    def __init__(
+        self, operation: str, body: Mapping[str, Any], table: str, schema: Schema | None
+    ) -> None:
         self.operation = operation
         self.body = body
+        self.table = table
         self.schema = schema
         self.item: Item | None = body.get("Item")
         self.keys: list[Item] = [body["Key"]] if "Key" in body else list(body.get("Keys", ()))
@@ -150,39 +153,33 @@ class Request:
     ) -> None:
         self.operation = operation
         self.params = params
-        self.actions = list(_actions(operation, params, schema))
+        self.actions = [
+            Action(verb, body, name, schema(name))
+            for verb, body, name in _actions(operation, params)
+        ]
 
     def tables_and_items(self) -> list[tuple[Any, ...]]:
         """Return the keys of all items in the request, with their tables."""
-        tables = self._tables()
-        pairs = zip(tables, self.actions, strict=True)
-        return [(table, *key) for table, action in pairs for key in action.named_items()]
-
-    def _tables(self) -> list[str]:
-        if self.operation not in BATCHES:
-            return [table_name(action.body["TableName"]) for action in self.actions]
-        repeat = 1 if self.operation == "BatchGetItem" else None
-        asked = self.params["RequestItems"].items()
-        return [table_name(name) for name, parts in asked for _ in range(repeat or len(parts))]
+        return [(each.table, *key) for each in self.actions for key in each.named_items()]
 
 
 def _actions(
-    operation: str, params: Mapping[str, Any], schema: Callable[[str], Schema | None]
-) -> Iterator[Action]:
+    operation: str, params: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield the operation, the parameters and the table of each part of a request."""
     if operation in TRANSACTIONS:
         for each in params["TransactItems"]:
             for verb, body in each.items():
-                yield Action(verb, body, schema(table_name(body["TableName"])))
+                yield verb, body, table_name(body["TableName"])
     elif operation == "BatchGetItem":
         for name, body in params["RequestItems"].items():
-            yield Action("GetItem", body, schema(table_name(name)))
+            yield "GetItem", body, table_name(name)
     elif operation == "BatchWriteItem":
         for name, parts in params["RequestItems"].items():
             for part in parts:
-                for verb, body in part.items():
-                    yield Action(verb, body, schema(table_name(name)))
+                yield from ((verb, body, table_name(name)) for verb, body in part.items())
     else:
-        yield Action(operation, params, schema(table_name(params["TableName"])))
+        yield operation, params, table_name(params["TableName"])
 
 
 def table_name(name: str) -> str:
