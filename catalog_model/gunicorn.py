@@ -273,7 +273,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         )
         for each in self._servers():
             each.worker, each.channel_class = self, Channel
-        while self.alive and self._has_parent():
+        while self.alive and self.ppid == os.getppid():
             self._serve(1.0)
         self._finish()
         server.task_dispatcher.shutdown(timeout=1)
@@ -318,9 +318,6 @@ class BufferedWorker(Worker):  # type: ignore[misc]
     def _max_body(self) -> int:
         settings = getattr(self.wsgi, "config", {})
         return int(settings.get("MAX_CONTENT_LENGTH") or MAX_BODY)
-
-    def _has_parent(self) -> bool:
-        return bool(self.ppid == os.getppid())
 
     def _servers(self) -> list[Any]:
         return [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]

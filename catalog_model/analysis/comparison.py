@@ -51,43 +51,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One call of an access pattern: its requests, its charges, its declaration."""
+    """One call of an access pattern: its requests, its charges, its declaration.
+
+    ``most_requests`` and the budgets are the declared maximum for such a call, without rare steps
+    that it did not need.
+    """
 
     pattern: AccessPattern
     arguments: Mapping[str, Any]
     requests: tuple[Request, ...]
     lines: tuple[Line, ...]
     undeclared: tuple[Request, ...]
-
-    @property
-    def most_requests(self) -> float:
-        """The maximum number of requests declared for such a call."""
-        return sum(line.most_requests for line in self._due)
-
-    @property
-    def read_budget(self) -> float:
-        """The maximum of read units declared."""
-        return sum(line.budget for line in self._due if not line.step.is_write)
-
-    @property
-    def write_budget(self) -> float:
-        """The maximum of write units declared."""
-        return sum(line.budget for line in self._due if line.step.is_write)
-
-    @property
-    def _due(self) -> tuple[Line, ...]:
-        """The lines without those of rare steps that this call did not need."""
-        return tuple(line for line in self.lines if line.requests or not line.step.rarely)
-
-    @property
-    def read_units(self) -> float:
-        """The read units charged."""
-        return sum(line.units for line in self.lines if not line.step.is_write)
-
-    @property
-    def write_units(self) -> float:
-        """The write units charged."""
-        return sum(line.units for line in self.lines if line.step.is_write)
+    most_requests: float
+    read_budget: float
+    write_budget: float
+    read_units: float
+    write_units: float
 
     @property
     def departures(self) -> tuple[Departure, ...]:
@@ -118,7 +97,19 @@ def compare(
         (undeclared if at is None else made[at]).append(request)
     known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
     lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
-    return Comparison(pattern, arguments, tuple(requests), tuple(lines), tuple(undeclared))
+    due = [line for line in lines if line.requests or not line.step.rarely]
+    return Comparison(
+        pattern,
+        arguments,
+        tuple(requests),
+        tuple(lines),
+        tuple(undeclared),
+        most_requests=sum(line.most_requests for line in due),
+        read_budget=sum(line.budget for line in due if not line.step.is_write),
+        write_budget=sum(line.budget for line in due if line.step.is_write),
+        read_units=sum(line.units for line in lines if not line.step.is_write),
+        write_units=sum(line.units for line in lines if line.step.is_write),
+    )
 
 
 def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Line:

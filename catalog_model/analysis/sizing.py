@@ -16,8 +16,8 @@ from catalog_model.entities import Movie, TVShow
 from catalog_model.table import codec
 from catalog_model.table.encoded import TYPICAL_VERSION
 
-SLOT_DIGITS: Final = 10**6
-"""A slot number as long as in a catalogue of millions."""
+LONGEST: Final = {"version": TYPICAL_VERSION, "slot": 10**6}
+"""A version, and a slot number, as long as in a catalogue of millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Sizes:
         copies = [codec.encode_copies(title) for title in measured]
         entries = [_largest_entry(listing) for listing, *_ in copies]
         return cls(
-            title=max(_title_size(title) for title in measured),
+            title=max(item_size(codec.encode_title(each, **LONGEST)) for each in measured),
             copy=max(item_size(copy) for each in copies for copy in each),
             entry=max(entries),
             mean_entry=max(APPLICATION.mean_entry, mean(entries)),
@@ -75,10 +75,6 @@ def _genres(titles: Iterable[Movie | TVShow]) -> Mapping[TitleKey, set[int]]:
     for title in titles:
         genres[title.key].update(title.genre_ids)
     return genres
-
-
-def _title_size(title: Movie | TVShow) -> int:
-    return item_size(codec.encode_title(title, version=TYPICAL_VERSION, slot=SLOT_DIGITS))
 
 
 def _largest_entry(listing: Item) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
@@ -20,7 +20,6 @@ Role = Literal["read", "write"]
 WRITING: Final = "TransactWriteItems"
 
 
-@dataclass(frozen=True, slots=True)
 class Step:
     """Requests of one kind in an access pattern.
 
@@ -31,25 +30,43 @@ class Step:
     `analysis.sizing.Sizes`, and the numbers of items ``read`` and ``returned``. In ``units`` and
     ``items``, ``requests`` is the result of the first formula. They hold without interference: they
     do not include requests repeated after a conflict or because the service was too busy.
+
+    Args:
+        requests: The maximum number of requests.
+        units: The maximum capacity units of all requests, on the table and the indexes together.
+        items: The maximum number of items read by a Query; empty if it is unlimited.
+        strong: Whether the read is strongly consistent, or the argument that decides it.
+        when: Argument values to which the step applies; None if it applies to all.
+        unless: Argument values to which the step does not apply.
+        rarely: The unusual case in which the step is taken; the pattern's costs exclude it.
+
+    >>> step("GetItem", "PK = <a> AND SK = <b>", units="0.5 * rcu(title)").requests
+    Formula('1')
     """
 
-    operation: str
-    key_conditions: tuple[str, ...]
-    index: str = "table"
-    requests: Formula = field(default_factory=lambda: Formula("1"))
-    """The maximum number of requests."""
-    units: Formula = field(default_factory=lambda: Formula("0"))
-    """The maximum capacity units of all requests, on the table and the indexes together."""
-    items: Formula | None = None
-    """The maximum number of items read by a Query; None if it is unlimited."""
-    strong: bool | str = False
-    """Whether the read is strongly consistent, or the name of the argument that decides it."""
-    when: Mapping[str, object] = field(default_factory=dict)
-    """Argument values to which the step applies; empty if it applies to all."""
-    unless: Mapping[str, object] = field(default_factory=dict)
-    """Argument values to which the step does not apply."""
-    rarely: str = ""
-    """The unusual case in which the step is taken; the pattern's costs exclude such steps."""
+    def __init__(
+        self,
+        operation: str,
+        *key_conditions: str,
+        index: str = "table",
+        requests: str = "1",
+        units: str,
+        items: str = "",
+        strong: bool | str = False,
+        when: Mapping[str, object] | None = None,
+        unless: Mapping[str, object] | None = None,
+        rarely: str = "",
+    ) -> None:
+        self.operation = operation
+        self.key_conditions = key_conditions
+        self.index = index
+        self.requests = Formula(requests)
+        self.units = Formula(units)
+        self.items = Formula(items) if items else None
+        self.strong = strong
+        self.when = when or {}
+        self.unless = unless or {}
+        self.rarely = rarely
 
     @property
     def choice(self) -> str:
@@ -72,35 +89,7 @@ class Step:
         return bool(arguments[self.strong] if isinstance(self.strong, str) else self.strong)
 
 
-def step(  # documented at `Step`
-    operation: str,
-    *key_conditions: str,
-    index: str = "table",
-    requests: str = "1",
-    units: str,
-    items: str = "",
-    strong: bool | str = False,
-    when: Mapping[str, object] | None = None,
-    unless: Mapping[str, object] | None = None,
-    rarely: str = "",
-) -> Step:
-    """Make a step from formulas in text form.
-
-    >>> step("GetItem", "PK = <a> AND SK = <b>", units="0.5 * rcu(title)").requests
-    Formula('1')
-    """
-    return Step(
-        operation,
-        key_conditions,
-        index,
-        Formula(requests),
-        Formula(units),
-        Formula(items) if items else None,
-        strong,
-        when or {},
-        unless or {},
-        rarely,
-    )
+step = Step
 
 
 class Cost(NamedTuple):

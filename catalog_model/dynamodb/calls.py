@@ -57,15 +57,14 @@ class Call:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         _current.reset(self._token)
-        if isinstance(error, ServiceError) and self._ended_by_deadline(error):
-            raise self._late(error) from error.__cause__ or error
+        if isinstance(error, ServiceError):
+            is_late = isinstance(error, UnreachableError) and self.seconds_left() < 0
+            if self.is_given_up or is_late:
+                raise self._late(error) from error.__cause__ or error
 
     def seconds_left(self) -> float:
         """Return the remaining seconds; 0 or less after the deadline."""
         return self._ends - time.monotonic()
-
-    def _ended_by_deadline(self, error: ServiceError) -> bool:
-        return self.is_given_up or (isinstance(error, UnreachableError) and self.seconds_left() < 0)
 
     def _late(self, error: ServiceError) -> ServiceError:
         text = f"{self.operation} was given up at its deadline of {self._deadline:.3g} s: {error}"

@@ -111,15 +111,11 @@ class Trace:
         return sum(self.units.values())
 
 
-def _unguarded(_: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 class Observers:
     """The listeners to a handle's requests, and the guard of the requests. Thread-safe."""
 
     def __init__(self) -> None:
-        self.guard: Guarding = _unguarded
+        self.guard: Guarding = lambda _: nullcontext()
         self._hooks: tuple[Hook, ...] = ()
         self._lock = threading.Lock()
 
@@ -197,11 +193,8 @@ def _units(answer: Any) -> dict[str, float]:
             units[name] += share["CapacityUnits"]
         whole = part["CapacityUnits"] - sum(share["CapacityUnits"] for share in indexes.values())
         units[TABLE] += part.get("Table", {}).get("CapacityUnits", whole)
-    return {name: units[name] for name in sorted(units, key=_table_first) if units[name]}
-
-
-def _table_first(name: str) -> tuple[bool, str]:
-    return name != TABLE, name
+    table_first = sorted(units, key=lambda name: (name != TABLE, name))
+    return {name: units[name] for name in table_first if units[name]}
 
 
 def _key_conditions(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:
