@@ -149,6 +149,5 @@ def _consumed(units: Mapping[str, float], table: str) -> dict[str, Any]:
 
 
 def _items_asked(asked: Mapping[str, Any]) -> int:
-    """Count the items that a batch or a transaction names."""
     batches = asked.get("RequestItems", {}).values()
     return len(asked.get("TransactItems", ())) + sum(len(batch["Keys"]) for batch in batches)

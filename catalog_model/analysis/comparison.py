@@ -159,7 +159,6 @@ def _fits(request: Request, step: Step, allowed: Sequence[re.Pattern[str]]) -> b
 
 
 def _expression(key_condition: str, arguments: Mapping[str, Any]) -> re.Pattern[str]:
-    """Return a regular expression for the requests of a declared key condition."""
     parts = (_for_part(part, arguments) for part in _PARTS.finditer(key_condition))
     return re.compile("".join(parts), re.DOTALL)
 

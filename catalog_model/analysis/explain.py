@@ -100,7 +100,6 @@ def _materialised(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _title_before(
     catalog: Catalog, pattern: AccessPattern, arguments: Mapping[str, Any]
 ) -> list[Title]:
-    """Return the title that the call will change, if it exists."""
     named = named_values(arguments)
     if pattern.role == "read" or not named.keys() >= {"kind", "title_id"}:
         return []

@@ -147,7 +147,6 @@ def cost(
 
 
 def _prices(settings: Settings, path: Path | None) -> Prices:
-    """Return the prices: those of a file, or those known for a region."""
     if path is None:
         region = settings.region or DEFAULT_PRICES.region
         if region not in PRICES:

@@ -107,7 +107,6 @@ def _row(request: Request) -> tuple[object, ...]:
 
 
 def _totals(comparison: Comparison) -> dict[str, tuple[float, float]]:
-    """Return the declared maximum and the consumption, by name."""
     return {
         "requests": (comparison.most_requests, len(comparison.requests)),
         "read_units": (comparison.read_budget, comparison.read_units),

@@ -233,7 +233,6 @@ def _put_each(
 def _put(
     catalog: Catalog, each: Sourced[AnyTitle] | Rejection, *, if_absent: bool
 ) -> Rejection | None:
-    """Put one title; return its rejection if the table cannot take it."""
     if isinstance(each, Rejection):
         return each
     try:
@@ -244,8 +243,6 @@ def _put(
 
 
 class _UpdateTitle(PatternCommand):
-    """Accepts attributes as NAME=VALUE."""
-
     def parameters(self) -> list[click.Parameter]:
         words = (
             "Attributes with their new values, such as popularity=12.5. A value is read as JSON, "
@@ -284,8 +281,6 @@ class _SetGenres(PatternCommand):
 
 
 class _DeleteTitle(PatternCommand):
-    """Asks for confirmation before the title is deleted."""
-
     def parameters(self) -> list[click.Parameter]:
         yes = click.Option(["--yes"], is_flag=True, help="Do not ask.")
         return [*super().parameters(), yes]
@@ -303,8 +298,6 @@ class _DeleteTitle(PatternCommand):
 
 
 class _LoadTitles(PatternCommand):
-    """Reads the titles from the application's files."""
-
     def parameters(self) -> list[click.Parameter]:
         return [*file_options(), write_units_option()]
 

@@ -23,7 +23,6 @@ TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
 
 
 def _action(verb: str, key: str, condition: str = "") -> str:
-    """Declare that a transaction writes the item under this key."""
     return f"{verb} {key} {condition}".rstrip()
 
 

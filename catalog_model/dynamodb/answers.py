@@ -56,8 +56,6 @@ def check_answers(client: DynamoDBClient) -> None:
 
 
 class _Watch:
-    """Checks each response of a client before it is used."""
-
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
 
@@ -98,7 +96,6 @@ class _Watch:
             http.headers.pop(CHECKSUM, None)  # otherwise botocore raises its own checksum error
 
     def after_call(self, model: OperationModel, parsed: Any, **_event: object) -> None:
-        """Fail a request whose last response was invalid."""
         call = _call_of(model)
         if call is not None and call.problem is not None:
             raise call.problem from ClientError(parsed, call.operation)
@@ -123,7 +120,6 @@ def _call_of(operation_model: OperationModel) -> Call | None:
 
 
 def _status_for(status: int) -> int:
-    """Return the status that makes botocore retry."""
     if status == _TOO_MANY:
         return _UNAVAILABLE
     return status if status in _REPEATED else _BAD_GATEWAY
@@ -132,7 +128,6 @@ def _status_for(status: int) -> int:
 def _believed(
     response: dict[str, Any], content: Any, operation_model: OperationModel, call: Call
 ) -> dict[str, Any] | None:
-    """Check an answer. Return its content, or None if botocore parses it."""
     _check_transfer(response)
     status, body = response["status_code"], response["body"]
     shape = operation_model.output_shape
@@ -153,7 +148,6 @@ def _believed(
 
 
 def _check_transfer(response: dict[str, Any]) -> None:
-    """Check that a body is complete and unchanged."""
     headers, body = response["headers"], response["body"]
     length = headers.get("content-length")
     if length not in (None, str(len(body))) and "transfer-encoding" not in headers:

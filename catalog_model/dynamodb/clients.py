@@ -170,7 +170,6 @@ def make_client(
 
 
 def _check_variables(endpoint_url: str | None) -> None:
-    """Check the endpoint in the environment, unless an argument takes precedence."""
     for name in () if endpoint_url else ENDPOINT_VARIABLES:
         if os.environ.get(name):
             check_endpoint(os.environ[name], name)

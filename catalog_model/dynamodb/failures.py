@@ -173,7 +173,6 @@ def _cut(text: str) -> str:
 
 
 def _variables_set() -> str:
-    """Return the variables with the location of credentials, with their values."""
     found = [f"{name}={os.environ[name]!r}" for name in CREDENTIAL_VARIABLES if name in os.environ]
     return f" ({', '.join(found)})" if found else ""
 
@@ -193,7 +192,6 @@ def _login_command(error: Exception, profile: str | None) -> str:
 def _translate_response(
     error: botocore.ClientError, table_name: str, versions: Versions | None
 ) -> CatalogError:
-    """Translate an error response of the service, or of a credential provider."""
     answer: Any = error.response
     details, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, message = str(details.get("Code") or ""), str(details.get("Message") or error)
@@ -218,7 +216,6 @@ def _translate_response(
 
 
 def _table_error(code: str, message: str, table_name: str) -> CatalogError | None:
-    """Translate errors about the table or one of its items."""
     if code in RACE:
         return LostRaceError(f"a concurrent change of table {table_name!r} won: {message}")
     if code in NO_TABLE and "Invalid index" not in message:

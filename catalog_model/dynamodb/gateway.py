@@ -275,7 +275,6 @@ class Gateway:
             return self._send_until_taken(operation, request, send)
 
     def _send_until_taken(self, operation: str, request: dict[str, Any], send: Send) -> Any:
-        """Send a request; retry while the table has insufficient throughput."""
         retries = Retries(operation, self.table_name, self._deadline)
         while True:
             try:

@@ -53,8 +53,6 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """The parameters of a Query."""
-
     index: str | None
     partition: str
     lower: str | None
@@ -174,7 +172,6 @@ class OfflineClient:
         return answer
 
     def _write(self, key: ItemKey, item: Item | None) -> None:
-        """Replace an item in the table and in each index."""
         before = self._items.pop(key, None)
         if item is not None:
             self._items[key] = {name: _normal(value) for name, value in item.items()}
@@ -269,14 +266,12 @@ def _is_asked_for_units(request: Mapping[str, Any]) -> bool:
 
 
 def _report(units: Units) -> dict[str, Any]:
-    """Return units in the form in which DynamoDB reports them."""
     shares = {index: {"CapacityUnits": share} for index, share in units.indexes.items()}
     report = {"CapacityUnits": units.total, "Table": {"CapacityUnits": units.table}}
     return report | ({"GlobalSecondaryIndexes": shares} if shares else {})
 
 
 def _holds(operation: Operation, item: Item | None, versions: Versions) -> bool:
-    """Whether the condition of an operation holds for the existing item."""
     return _is_met(operation.condition, item, versions)
 
 
@@ -295,7 +290,6 @@ def _is_met(condition: Condition, item: Item | None, versions: Versions) -> bool
 
 
 def _cancelled(held: Sequence[bool], before: Iterable[Item | None]) -> ClientError:
-    """Return the error of botocore for a transaction with failed conditions."""
     codes = ["None" if each else "ConditionalCheckFailed" for each in held]
     message = f"the conditions of the transaction: {', '.join(codes)}"
     reasons: list[Any] = [
@@ -317,7 +311,6 @@ def _unknown(what: str) -> ServiceError:
 
 
 def _place(item: Item | None, own: tuple[str, str]) -> tuple[str, Place] | None:
-    """Return the partition and place of an item in the table or an index."""
     pk, sk = own
     if item is None or pk not in item or sk not in item:
         return None

@@ -56,7 +56,6 @@ def in_parallel(work: Callable[[int], _T], parts: int, stop: Callable[[], None])
 
 
 def _await(threads: list[threading.Thread], seconds: float) -> None:
-    """Wait until all threads have ended, or the time is over."""
     over = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, over - time.monotonic()))

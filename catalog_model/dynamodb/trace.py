@@ -221,7 +221,6 @@ def _of_action(verb: str, action: Mapping[str, Any]) -> str:
 
 
 def _with_values(expression: str, asked: Mapping[str, Any]) -> str:
-    """Return an expression with its names and values filled in."""
     values = asked.get("ExpressionAttributeValues", {})
     spelt = {
         name: content if kind == "N" else repr(content)

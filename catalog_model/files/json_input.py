@@ -92,7 +92,6 @@ class JSONInput:
         return is_object and self._next_line()[:1] not in (b"", b",", b"}", b"]")
 
     def _next_line(self) -> bytes:
-        """Read and keep the lines up to the next one that is not blank."""
         for _ in range(_MAX_BLANK_LINES):
             line = self._hold(self._read_line(MAX_FILE + 1))
             if line.strip() or not line:

@@ -272,7 +272,6 @@ def _reason(error: InvalidArgumentError | RecursionError) -> str:
 
 
 def _title_of(record: Any, kind: Kind) -> AnyTitle:
-    """Make a title from a record of the application, or from a detail of TMDB."""
     title_class = TITLE_CLASSES[kind]
     return (
         title_class.from_tmdb(record) if is_answer(record, kind) else title_class.from_json(record)

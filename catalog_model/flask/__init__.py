@@ -204,7 +204,6 @@ class FlaskCatalog:
             app.register_error_handler(CatalogError, self._answer)
 
     def _answer(self, error: CatalogError) -> Response:
-        """Return the response for an error that a view did not catch."""
         status = _closest(error, self._statuses)
         is_grave = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(
             error, RefusedError
@@ -252,7 +251,6 @@ def _end(_: BaseException | None) -> None:
 
 
 def _closest(error: CatalogError, of: Mapping[type[CatalogError], _Found]) -> _Found:
-    """Return the entry for the closest class of an error."""
     return next(of[kind] for kind in type(error).__mro__ if kind in of)
 
 

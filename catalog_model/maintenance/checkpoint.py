@@ -75,7 +75,6 @@ class Checkpoint:
 
 @contextmanager
 def _usable(path: Path) -> Iterator[None]:
-    """Raise errors of the file with its name."""
     try:
         yield
     except OSError as error:

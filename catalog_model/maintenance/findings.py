@@ -79,7 +79,6 @@ def check_item(item: Item) -> Iterator[Finding]:
 
 
 def _check_own(item: Item, key: ItemKey, title: TitleKey | None) -> Iterator[Finding]:
-    """Check an item's type and schema version."""
     name = keys.parse_key(*key)
     expected: Item = {codec.SCHEMA: number(codec.SCHEMA_VERSION)}
     if evolution.is_known(item):  # an item with a version must also have a type

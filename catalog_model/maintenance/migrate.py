@@ -132,8 +132,6 @@ def _walk(catalog: Catalog) -> dict[str, object]:
 
 
 class _Migration:
-    """One walk over the table."""
-
     def __init__(
         self,
         gateway: Gateway,

@@ -124,8 +124,6 @@ def repair(
 
 
 class _Repairing:
-    """One run of a repair."""
-
     def __init__(self, gateway: Gateway, pace: Pace, *, is_dry: bool) -> None:
         self.report = RepairReport()
         self._gateway = gateway
@@ -134,7 +132,6 @@ class _Repairing:
         self._left: Counter[Problem] = Counter()
 
     def run(self, found: Report) -> None:
-        """Repair the findings, titles before shards."""
         self.report.undecided = found.undecided
         of_titles: dict[TitleKey, None] = {}
         by_shard: dict[Shard, list[Finding]] = defaultdict(list)
@@ -154,7 +151,6 @@ class _Repairing:
         self._shards(by_shard)
 
     def _walk(self) -> Iterator[TitleKey]:
-        """Yield all titles that need a repair."""
         for items in side_by_side(chain.from_iterable(self._reads.every_page())):
             if is_of_a_title(items[0]):
                 of_title = read_items(items)
@@ -201,7 +197,6 @@ class _Repairing:
         self.report.more_left += count
 
     def _shards(self, by_shard: dict[Shard, list[Finding]]) -> None:
-        """Repair the counts and the slots of shards."""
         try:
             retry_races(lambda _: self._shards_once(by_shard), TRIES)
         except LostRaceError:
@@ -232,7 +227,6 @@ class _Repairing:
                 self._leave(finding, "a newer version of this package wrote it")
 
     def _states(self, shards: list[Shard]) -> Iterable[ShardState]:
-        """Read everything that these shards hold."""
         states = {each: ShardState(*each) for each in shards}
         for each, state in states.items():
             state.tally = self._reads.get(state.key) or {}
@@ -279,7 +273,6 @@ def _outcome(items: list[Item], planned: Plan) -> list[Item]:
 
 
 def _why_left(finding: Finding, of_title: TitleItems) -> str:
-    """Return the reason why a finding about a title's items cannot be repaired."""
     for item in (of_title.by_key.get(finding.key), of_title.own):
         if item is not None and evolution.is_newer(item):
             return f"a newer version of this package wrote {' | '.join(key_of(item))}"

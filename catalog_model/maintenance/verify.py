@@ -109,8 +109,6 @@ def verify(
 
 
 class _Verification:
-    """One check of the whole table."""
-
     def __init__(
         self, reads: PacedReads, segments: int, on_progress: Callable[[int], None]
     ) -> None:
@@ -120,7 +118,6 @@ class _Verification:
         self._seen = 0
 
     def report(self) -> Report:
-        """Check everything."""
         before = self._tallies()
         census = Census()
         for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
@@ -161,7 +158,6 @@ class _Verification:
             yield from items
 
     def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
-        """Check that each slot and each title of these shards name each other."""
         for shard, titles in suspects.items():
             yield from self._check_owners(*shard, titles)
         for items in self._reads.every_page():
@@ -223,7 +219,6 @@ class _Look:
         self._unreadable: list[Share] = []
 
     def at(self, items: list[Item]) -> None:
-        """Check the items of one title, or one item of another kind."""
         for item in items:
             self.census.count(item)
         if not is_of_a_title(items[0]):

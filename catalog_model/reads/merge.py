@@ -72,7 +72,6 @@ class _Places:
                 self._stored.setdefault(title.id, item[self._order.stores]["S"])
 
     def of(self, title: AnyTitle) -> SortKey:
-        """Return the place of a title."""
         stored = self._stored.get(title.id)
         return SortKey(stored) if stored and is_place(stored) else self._order.place(title)
 
@@ -126,7 +125,6 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
 def _stream(
     gateway: Gateway, reading: Reading, source: Source, batch: int, places: _Places
 ) -> Iterator[AnyTitle]:
-    """Read a partition in batches, on demand."""
     wanted, order = source.wanted, reading.order
     if wanted and not source.growing:
         batch = min(batch, FILTERED_BATCH)

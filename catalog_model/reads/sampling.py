@@ -85,8 +85,6 @@ def sample_titles(
 
 
 class _Lottery:
-    """Draws slots without replacement."""
-
     def __init__(self, totals: Sequence[int], rng: random.Random) -> None:
         self._ends = list(accumulate(totals))
         self._rng = rng

@@ -116,7 +116,6 @@ def _encode_membership(title: Movie | TVShow, genre_id: int, shared: Mapping[str
 
 
 def _list_attributes(title: Movie | TVShow, genre_id: int | None) -> dict[str, Value]:
-    """Encode the partitions of one copy."""
     magnitude = keys.magnitude_of(title.vote_count)
     return {
         LIST_PK: text(keys.list_key(title.kind, genre_id)),
@@ -246,7 +245,6 @@ def _check_fields(record: Any, kind: Kind) -> None:
 
 @cache
 def _checks(kind: Kind) -> tuple[tuple[str, type | None, Rule, Callable[[Any], bool], bool], ...]:
-    """Return for each field the type whose values are all valid, and the check for others."""
     return tuple(
         (name, rule.kind if rule.is_every else None, rule, rule.accepts, rule.is_float)
         for name, rule in ((name, field.rule) for name, field in FIELDS[kind].items())

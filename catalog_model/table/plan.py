@@ -212,7 +212,6 @@ def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
 
 
 def _plan_end(before: Stored) -> Plan:
-    """Plan the deletion of a title's own item and its copies."""
     key = before.title.key
     genres = codec.unique_genres(before.title)
     return (
@@ -241,7 +240,6 @@ def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
 
 
 def _counts(before: Movie | TVShow | None, after: Movie | TVShow | None) -> dict[str, int]:
-    """Return the change of each count."""
     old = set(codec.tally_attributes(before)) if before else set()
     new = set(codec.tally_attributes(after)) if after else set()
     return dict.fromkeys(old - new, -1) | dict.fromkeys(new - old, +1)

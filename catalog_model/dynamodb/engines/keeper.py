@@ -104,7 +104,6 @@ class _Connection:
         self._body = 0
 
     def run(self) -> None:
-        """Forward until either side ends, or a request is rejected."""
         sides = select.poll()
         for side in (self._client, self._engine):
             sides.register(side, select.POLLIN)
@@ -236,7 +235,6 @@ def _await_end(ended: threading.Event) -> None:
 
 
 def _guard(outer: tuple[str, int], inner: tuple[str, int]) -> None:
-    """Listen at one address for the engine at another, in separate threads."""
     listener = socket.create_server(outer, backlog=128)
     settings = {"exposed": outer[0] != LOOPBACK}
     threading.Thread(target=_serve, args=(listener, inner), kwargs=settings, daemon=True).start()

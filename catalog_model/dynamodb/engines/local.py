@@ -165,7 +165,6 @@ def _project_folder() -> list[Path]:
 
 
 def _runs(binary: Path) -> bool:
-    """Return whether a program runs on this machine."""
     command = [str(binary), "--version"]
     try:
         subprocess.run(command, capture_output=True, timeout=keeper.START_SECONDS, check=True)  # noqa: S603  # the user's own engine

@@ -35,8 +35,6 @@ _INDEX: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class _SetAside:
-    """An item before a transaction; None if it did not exist."""
-
     table: Table
     hash_key: DynamoType
     range_key: DynamoType

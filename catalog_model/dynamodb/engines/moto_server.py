@@ -39,7 +39,6 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 async def _serve_client(reader: StreamReader, writer: StreamWriter, *, exposed: bool) -> None:
-    """Serve the requests of a connection until it ends, or one is rejected."""
     try:
         while await _serve_request(reader, writer, exposed=exposed):
             pass

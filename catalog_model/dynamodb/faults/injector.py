@@ -288,7 +288,6 @@ def _listed(values: object, name: str) -> Collection[Any]:
 
 
 def _checked(client: DynamoDBClient, faults: object) -> tuple[Fault, ...]:
-    """Check the faults, and that their operations exist."""
     if isinstance(faults, Fault) or not isinstance(faults, Iterable):
         refuse("faults", faults, "a list of Fault")
     known = set(client.meta.service_model.operation_names)

@@ -205,7 +205,6 @@ def answer_in_part(attempt: Attempt, deliver: Deliver) -> AWSResponse:
 
 
 def _parts_of(each: Any) -> list[Any]:
-    """Return the keys or writes of a batch for one table."""
     parts: list[Any] = each if isinstance(each, list) else each["Keys"]
     return parts
 
@@ -304,7 +303,6 @@ class LaggingCopy:
         }
 
     def _read(self, keys: list[ItemKey]) -> dict[ItemKey, Item]:
-        """Read the current items of one write."""
         found: dict[ItemKey, Item] = {}
         asked: Any = {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": True}
         while asked and asked["Keys"]:

@@ -106,8 +106,6 @@ class RefusalError(Exception):
 
 @dataclass
 class _Use:
-    """The first use of a token."""
-
     payload: bytes
     done: threading.Event = field(default_factory=threading.Event)
     answer: dict[str, Any] | None = None
@@ -171,7 +169,6 @@ class _Guard:
         self._lock = threading.RLock()
 
     def note(self, params: Any, context: dict[str, Any], **_: Any) -> None:
-        """Store the parameters before they are serialized."""
         context[_ASKED] = params
 
     def before_call(self, model: Any, context: dict[str, Any], **_: Any) -> Any:
@@ -203,7 +200,6 @@ class _Guard:
             self._tokens.end(context.pop(_TOKEN), parsed if is_good else None)
 
     def after_error(self, context: dict[str, Any], **_: Any) -> None:
-        """Release the token of a request without an answer."""
         if _TOKEN in context:
             self._tokens.end(context.pop(_TOKEN), None)
 
