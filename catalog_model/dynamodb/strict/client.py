@@ -254,10 +254,10 @@ class _Guard:
 
 def _apply(rule: Rule, request: Request) -> None:
     if rule.is_of_request:
-        _refuse(rule, rule.check(request))
+        _refuse(rule, next(rule.check(request), None))
         return
     for at, action in enumerate(request.actions):
-        problem = rule.check(action)
+        problem = next(rule.check(action), None)
         if problem and rule.cancels and request.operation in TRANSACTIONS:
             _cancel(rule, problem, at, len(request.actions))
         _refuse(rule, problem)

@@ -1,4 +1,4 @@
-"""The rules of DynamoDB: each is a function that returns the error of a request, or None.
+"""The rules of DynamoDB: each is a function that yields the errors of a request.
 
 Sources: AWS's API reference (operations and their limits) and developer guide ("Quotas", "Naming
 rules and data types", "Constraints in expressions").
@@ -36,44 +36,38 @@ _WHOLE: Final = re.compile(r"-?\d{1,38}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def batches_hold_1_to_25_writes_or_100_keys(request: Request) -> str | None:
+def batches_hold_1_to_25_writes_or_100_keys(request: Request) -> Iterator[str]:
     """BatchWriteItem takes 1 to 25 writes, over all tables; BatchGetItem takes 1 to 100 keys."""
-    most = {"BatchWriteItem": MAX_BATCH_WRITE, "BatchGetItem": MAX_BATCH_GET}
-    if request.operation not in most:
-        return None
-    count = len(request.actions)
-    if request.operation == "BatchGetItem":
-        count = sum(len(action.keys) for action in request.actions)
-    if 1 <= count <= most[request.operation]:
-        return None
-    return f"Too many or no items requested for the {request.operation} call: {count}"
+    counts = {
+        "BatchWriteItem": (len(request.actions), MAX_BATCH_WRITE),
+        "BatchGetItem": (sum(len(action.keys) for action in request.actions), MAX_BATCH_GET),
+    }
+    count, most = counts.get(request.operation, (1, 1))
+    if not 1 <= count <= most:
+        yield f"Too many or no items requested for the {request.operation} call: {count}"
 
 
-def transactions_hold_1_to_100_actions(request: Request) -> str | None:
+def transactions_hold_1_to_100_actions(request: Request) -> Iterator[str]:
     """TransactWriteItems and TransactGetItems take 1 to 100 actions."""
-    if (
-        request.operation not in TRANSACTIONS
-        or 1 <= len(request.actions) <= MAX_TRANSACTION_ACTIONS
-    ):
-        return None
-    return (
-        f"1 validation error detected: {len(request.actions)} values at 'transactItems' failed to "
-        "satisfy constraint: Member must have length less than or equal to 100, and at least 1"
-    )
+    count = len(request.actions)
+    if request.operation in TRANSACTIONS and not 1 <= count <= MAX_TRANSACTION_ACTIONS:
+        yield (
+            f"1 validation error detected: {count} values at 'transactItems' failed to "
+            "satisfy constraint: Member must have length less than or equal to 100, and at least 1"
+        )
 
 
-def transactions_hold_at_most_4_mb(request: Request) -> str | None:
+def transactions_hold_at_most_4_mb(request: Request) -> Iterator[str]:
     """The items of a transaction have at most 4 MB together."""
     size = sum(a.size() for a in request.actions if request.operation in TRANSACTIONS)
-    if size <= MAX_TRANSACTION_BYTES:
-        return None
-    return f"Aggregate size of the items in the transaction exceeds the 4 MB limit: {size} bytes"
+    if size > MAX_TRANSACTION_BYTES:
+        yield f"Aggregate size of the items in the transaction exceeds the 4 MB limit: {size} bytes"
 
 
-def an_item_is_named_once(request: Request) -> str | None:
+def an_item_is_named_once(request: Request) -> Iterator[str]:
     """No two actions of a batch or a transaction are on the same item."""
     if len(request.actions) < 2 and request.operation != "BatchGetItem":  # noqa: PLR2004
-        return None
+        return
     seen: set[Any] = set()
     for item in request.tables_and_items():
         if item in seen:
@@ -81,53 +75,47 @@ def an_item_is_named_once(request: Request) -> str | None:
                 what = "Transaction request cannot include multiple operations on one item"
             else:
                 what = "Provided list of item keys contains duplicates"
-            return f"{what}: {shown(item)}"
+            yield f"{what}: {shown(item)}"
         seen.add(item)
-    return None
 
 
-def expressions_are_not_empty(action: Action) -> str | None:
+def expressions_are_not_empty(action: Action) -> Iterator[str]:
     """An expression has a text; ExpressionAttributeNames and -Values have members."""
     for kind, expression in action.expressions.items():
         if not expression.tokens:
-            return f"Invalid {kind}: The expression can not be empty;"
+            yield f"Invalid {kind}: The expression can not be empty;"
     for kind in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
         if action.body.get(kind) == {}:
-            return f"{kind} must not be empty"
-    return None
+            yield f"{kind} must not be empty"
 
 
-def expressions_have_at_most_4_kb(action: Action) -> str | None:
+def expressions_have_at_most_4_kb(action: Action) -> Iterator[str]:
     """An expression has at most 4 KB."""
     for kind in action.expressions:
         size = len(action.body[kind].encode())
         if size > MAX_EXPRESSION_BYTES:
             what = "Expression size has exceeded the maximum allowed size"
-            return f"Invalid {kind}: {what}; expression size: {size}"
-    return None
+            yield f"Invalid {kind}: {what}; expression size: {size}"
 
 
-def names_and_values_are_used(action: Action) -> str | None:
+def names_and_values_are_used(action: Action) -> Iterator[str]:
     """Every name and value passed with an action is used in an expression."""
     for kind, given, used in _placeholders(action):
         unused = sorted(given - used)
         if unused and not action.expressions:
-            return f"{kind} can only be specified when using expressions: {', '.join(unused)}"
-        if unused:
-            return f"Value provided in {kind} unused in expressions: keys: {{{', '.join(unused)}}}"
-    return None
+            yield f"{kind} can only be specified when using expressions: {', '.join(unused)}"
+        elif unused:
+            yield f"Value provided in {kind} unused in expressions: keys: {{{', '.join(unused)}}}"
 
 
-def names_and_values_are_defined(action: Action) -> str | None:
+def names_and_values_are_defined(action: Action) -> Iterator[str]:
     """Every name and value in an expression is passed with the action."""
     for kind, given, used in _placeholders(action):
         for missing in sorted(used - given):
-            if kind == "ExpressionAttributeNames":
-                what = "An expression attribute name used in the document path is not defined"
-                return f"{what}; attribute name: {missing}"
-            what = "An expression attribute value used in expression is not defined"
-            return f"{what}; attribute value: {missing}"
-    return None
+            is_name = kind == "ExpressionAttributeNames"
+            what = "name used in the document path" if is_name else "value used in expression"
+            of = "name" if is_name else "value"
+            yield f"An expression attribute {what} is not defined; attribute {of}: {missing}"
 
 
 def _placeholders(action: Action) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
@@ -138,37 +126,34 @@ def _placeholders(action: Action) -> Iterator[tuple[str, frozenset[str], frozens
     yield "ExpressionAttributeValues", frozenset(action.values), values
 
 
-def lists_have_at_most_100_operands(action: Action) -> str | None:
+def lists_have_at_most_100_operands(action: Action) -> Iterator[str]:
     """IN takes at most 100 operands."""
     for kind, expression in action.expressions.items():
         if expression.longest_list > MAX_OPERANDS:
-            return (
+            yield (
                 f"Invalid {kind}: The IN operator is provided with too many operands; "
                 f"number of operands: {expression.longest_list}"
             )
-    return None
 
 
-def values_have_one_type(action: Action) -> str | None:
+def values_have_one_type(action: Action) -> Iterator[str]:
     """A value has exactly one type, and a NULL is true."""
     for kind, content, _ in action.parts:
         if not kind:
             what = "must contain exactly one of the supported datatypes"
-            return f"Supplied AttributeValue {what}: {shown(content)}"
-        if kind == "NULL" and content is not True:
-            return f"{INVALID}Null attribute value types must have the value of true"
-    return None
+            yield f"Supplied AttributeValue {what}: {shown(content)}"
+        elif kind == "NULL" and content is not True:
+            yield f"{INVALID}Null attribute value types must have the value of true"
 
 
-def numbers_are_in_range(action: Action) -> str | None:
+def numbers_are_in_range(action: Action) -> Iterator[str]:
     """A number has a magnitude of 1E-130 to 9.99E+125, or is 0, and has at most 38 digits."""
     for kind, content, _ in action.parts:
         if kind in ("N", "NS"):
             for number in (content,) if kind == "N" else content:
                 problem = _number_problem(number)
                 if problem:
-                    return f"{problem}: {shown(number)}"
-    return None
+                    yield f"{problem}: {shown(number)}"
 
 
 def _number_problem(number: str) -> str:
@@ -188,52 +173,48 @@ def _number_problem(number: str) -> str:
     return ""
 
 
-def sets_hold_different_values(action: Action) -> str | None:
+def sets_hold_different_values(action: Action) -> Iterator[str]:
     """A set has at least one member, and no duplicates."""
     for kind, content, _ in action.parts:
         if kind in ("SS", "NS", "BS"):
             if not content:
-                return f"{INVALID}A set may not be empty"
+                yield f"{INVALID}A set may not be empty"
             members = {comparable({kind[0]: member}) for member in content}
             if len(members) < len(content):
-                return f"{INVALID}Input collection {shown(content)} contains duplicates"
-    return None
+                yield f"{INVALID}Input collection {shown(content)} contains duplicates"
 
 
-def values_nest_at_most_32_levels(action: Action) -> str | None:
+def values_nest_at_most_32_levels(action: Action) -> Iterator[str]:
     """Lists and maps nest at most 32 levels deep, including the innermost value."""
-    if max((depth for _, _, depth in action.parts), default=0) < MAX_LEVELS:
-        return None
-    return (
-        "Nesting Levels have exceeded supported limits: "
-        "Attributes in the item have nested levels beyond supported limit"
-    )
+    if any(depth >= MAX_LEVELS for _, _, depth in action.parts):
+        yield (
+            "Nesting Levels have exceeded supported limits: "
+            "Attributes in the item have nested levels beyond supported limit"
+        )
 
 
-def items_have_at_most_400_kb(action: Action) -> str | None:
+def items_have_at_most_400_kb(action: Action) -> Iterator[str]:
     """An item has at most 400 KB (409,600 bytes), including attribute names."""
     size = item_size(action.item) if action.item else 0
-    if size <= MAX_ITEM_BYTES:
-        return None
-    return f"Item size has exceeded the maximum allowed size: {size} bytes"
+    if size > MAX_ITEM_BYTES:
+        yield f"Item size has exceeded the maximum allowed size: {size} bytes"
 
 
-def limits_are_positive(action: Action) -> str | None:
+def limits_are_positive(action: Action) -> Iterator[str]:
     """Limit is at least 1."""
     limit = action.body.get("Limit")
-    if limit is None or limit >= 1:
-        return None
-    return (
-        f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-        "Member must have value greater than or equal to 1"
-    )
+    if limit is not None and limit < 1:
+        yield (
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 1"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule: its check, and the form of the error."""
 
-    check: Callable[[Any], str | None]
+    check: Callable[[Any], Iterator[str]]
     is_of_request: bool = False
     """Whether it checks the whole request, instead of a single action."""
     cancels: bool = False
