@@ -205,11 +205,6 @@ def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
     return MappingProxyType({each.__name__: _declared[each.__name__] for each in functions})
 
 
-def declared_names() -> frozenset[str]:
-    """Return the names of all functions declared to be access patterns."""
-    return frozenset(_declared)
-
-
 def _sum(formulas: Iterable[Formula]) -> str:
     """Return the sum of formulas as text, with the constants added up."""
     listed = list(formulas)

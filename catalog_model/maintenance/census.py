@@ -63,8 +63,8 @@ class Census:
     outdated: int = 0
     more: Counter[Problem] = field(default_factory=Counter)
     _findings: dict[Problem, list[Finding]] = field(default_factory=lambda: defaultdict(list))
-    _counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    _slots: dict[Shard, Slots] = field(default_factory=lambda: defaultdict(Slots))
+    counts: dict[Shard, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    slots: dict[Shard, Slots] = field(default_factory=lambda: defaultdict(Slots))
 
     @property
     def findings(self) -> list[Finding]:
@@ -78,10 +78,10 @@ class Census:
         self.outdated += other.outdated
         self.more.update(other.more)
         self.note(other.findings)
-        for shard, counts in other._counts.items():
-            self._counts[shard].update(counts)
-        for shard, slots in other._slots.items():
-            self._slots[shard].add(slots)
+        for shard, counts in other.counts.items():
+            self.counts[shard].update(counts)
+        for shard, slots in other.slots.items():
+            self.slots[shard].add(slots)
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Record findings: list them up to the limit, then only count them."""
@@ -98,7 +98,7 @@ class Census:
         name = item_name(item)
         self.outdated += name is not None and evolution.is_outdated(item)
         if isinstance(name, keys.SlotItem):
-            slots = self._slots[name.kind, name.shard]
+            slots = self.slots[name.kind, name.shard]
             slots.slots += 1
             slots.last = max(slots.last, name.number)
             owner = item.get(codec.TITLE_ID, {}).get("N", "")
@@ -107,22 +107,10 @@ class Census:
     def enrol(self, share: Share) -> None:
         """Add a title's share to its shard."""
         shard = share.key.kind, keys.shard_of(share.key)
-        self._counts[shard].update(share.counts)
-        slots = self._slots[shard]
+        self.counts[shard].update(share.counts)
+        slots = self.slots[shard]
         slots.titles += 1
         slots.title_sum = (slots.title_sum + _hash(share.slot, share.key.id)) % 2**_BITS
-
-    def counts_of(self, shard: Shard) -> dict[str, int]:
-        """Return the counts that the titles of a shard add up to, by attribute name in a tally."""
-        return dict(self._counts[shard])
-
-    def titles_of(self, shard: Shard) -> int:
-        """Return the number of titles in a shard."""
-        return self._slots[shard].titles
-
-    def slots_agree(self, shard: Shard) -> bool:
-        """Return whether titles and slots of a shard name each other, without gaps."""
-        return self._slots[shard].agree()
 
 
 def _hash(slot: object, title_id: object) -> int:

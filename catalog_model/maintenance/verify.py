@@ -126,9 +126,9 @@ class _Verification:
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
         decided = [each for each in SHARDS_OF_ALL if each not in undecided]
         census.note(_check_counts(census, decided, after))
-        suspects = [each for each in decided if not census.slots_agree(each)]
+        suspects = [each for each in decided if not census.slots[each].agree()]
         if suspects:
-            census.note(self._check_slots({each: census.titles_of(each) for each in suspects}))
+            census.note(self._check_slots({each: census.slots[each].titles for each in suspects}))
         return Report(
             findings=tuple(census.findings),
             more_findings=census.more.total(),
@@ -204,7 +204,7 @@ def _check_counts(
     census: Census, shards: Iterable[Shard], tallies: dict[Shard, Item]
 ) -> Iterator[Finding]:
     for each in shards:
-        expected, found = census.counts_of(each), counts_in(tallies.get(each, {}))
+        expected, found = dict(census.counts[each]), counts_in(tallies.get(each, {}))
         if expected != found:
             yield count_finding(*each, expected, found)
 
@@ -240,8 +240,11 @@ class _Look:
         """Check suspicious titles twice more before reporting them."""
         self.census.note(self._believed())
         self._suspects = []
-        for share in enrolled(self._reads, self._unreadable):
-            self.census.enrol(share)
+        wanted = {s: slot_key(s.key, s.slot) for s in self._unreadable if s.slot is not None}
+        found = self._reads.batch_get(wanted.values()) if wanted else {}
+        for share, key in wanted.items():  # only titles whose slot names them
+            if key in found and slot_owner(share.key.kind, found[key]) == share.key:
+                self.census.enrol(share)
         self._unreadable = []
 
     def _believed(self) -> Iterator[Finding]:
@@ -269,13 +272,3 @@ def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:
         together.append(item)
     if together:
         yield together
-
-
-def enrolled(reads: PacedReads, shares: Iterable[Share]) -> Iterator[Share]:
-    """Yield the titles whose slot names them."""
-    wanted = {s: slot_key(s.key, s.slot) for s in shares if s.slot is not None}
-    found = reads.batch_get(wanted.values()) if wanted else {}
-    for share, key in wanted.items():
-        item = found.get(key)
-        if item is not None and slot_owner(share.key.kind, item) == share.key:
-            yield share

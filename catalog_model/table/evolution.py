@@ -22,7 +22,7 @@ from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.schema import Versions
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.table import keys
-from catalog_model.table.keys import ItemName, SortKey
+from catalog_model.table.keys import ItemName
 
 SCHEMA_VERSION: Final = 3
 """The version that this code writes; it reads versions from `OLDEST_VERSION` to this one."""
@@ -105,18 +105,16 @@ def _with_type(name: ItemName, item: Item) -> Item:
 
 
 def _with_folded_name(name: ItemName, item: Item) -> Item:
-    """Convert from version 2 to 3: place a listing by its name in the current folding."""
-    place = _place_by_name(name, item) if isinstance(name, keys.ListingItem) else None
-    return item if place is None else {**item, NAME_SK: {"S": place}}
-
-
-def _place_by_name(name: keys.ListingItem, item: Item) -> SortKey | None:
-    """Return the place of a listing by the name in its record; None if that cannot be read."""
+    """Convert from version 2 to 3: place a listing by its name, if readable, in this folding."""
+    if not isinstance(name, keys.ListingItem):
+        return item
     try:
         title = parse_json(item[DOC]["S"])[_NAME_FIELDS[name.key.kind]]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        return None
-    return keys.name_sort_key(title, name.key.id) if isinstance(title, str) else None
+        return item
+    if not isinstance(title, str):
+        return item
+    return {**item, NAME_SK: {"S": keys.name_sort_key(title, name.key.id)}}
 
 
 _STEPS: Final[Mapping[int, Callable[[ItemName, Item], Item]]] = {
