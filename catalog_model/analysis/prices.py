@@ -90,13 +90,14 @@ def bill(
     read_capacity = capacity_needed(reads, utilisation)
     write_capacity = capacity_needed(writes, utilisation)
     _check(stored_bytes, "stored_bytes")
+    millions = HOURS_A_MONTH * SECONDS_AN_HOUR / 10**6
     asked = reads.total * prices.million_reads + writes.total * prices.million_writes
     hourly = (
         sum(read_capacity.values()) * prices.read_hour
         + sum(write_capacity.values()) * prices.write_hour
     )
     return Bill(
-        on_demand=asked * HOURS_A_MONTH * SECONDS_AN_HOUR / 10**6,
+        on_demand=asked * millions,
         provisioned=hourly * HOURS_A_MONTH,
         storage=stored_bytes / GB * prices.gb_month,
         read_capacity=read_capacity,

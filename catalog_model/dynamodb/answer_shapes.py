@@ -6,12 +6,11 @@ Types and names come from botocore's model, which does not declare required memb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from botocore.model import OperationModel
 
 from catalog_model.checks import shown
-
-if TYPE_CHECKING:
-    from botocore.model import OperationModel
 
 Names = tuple[str, ...]
 

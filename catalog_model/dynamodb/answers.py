@@ -8,9 +8,11 @@ status 200. Such a request is retried, as after a broken connection, and finally
 from __future__ import annotations
 
 from binascii import crc32
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from botocore.model import OperationModel
 from botocore.parsers import create_parser
 
 from catalog_model.checks import counted, shown
@@ -22,13 +24,9 @@ from catalog_model.dynamodb.answer_shapes import (
     check_error,
 )
 from catalog_model.dynamodb.calls import Call, current
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.orjson_answers import CONTENT, READS, has_binary, pass_on
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
-
-if TYPE_CHECKING:
-    from botocore.awsrequest import AWSResponse
-    from botocore.model import OperationModel
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _OK: Final = 200
 _ERRORS: Final = range(400, 600)

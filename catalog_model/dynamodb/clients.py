@@ -9,7 +9,7 @@ import math
 import os
 import re
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import boto3
@@ -19,12 +19,10 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from catalog_model._version import __version__
 from catalog_model.checks import check_instance, check_text, refuse, shown
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.failures import client_errors_translated
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 USER_AGENT: Final = f"catalog-model/{__version__}"
 

@@ -13,14 +13,12 @@ from functools import cache
 from http.client import HTTPResponse
 from queue import Empty
 from socket import SocketIO
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from botocore.hooks import first_non_none_response
 
 from catalog_model.dynamodb.calls import Call, current
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from catalog_model.dynamodb.client_type import DynamoDBClient
 
 _T = TypeVar("_T")
 

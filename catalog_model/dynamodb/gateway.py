@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from pynamodb.connection import Connection
@@ -34,6 +34,7 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.answers import check_answers
 from catalog_model.dynamodb.calls import Call
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
@@ -49,9 +50,6 @@ from catalog_model.dynamodb.typed_json import (
     primary_key,
 )
 from catalog_model.errors import ServiceError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,7 @@ from catalog_model.dynamodb.actions import (
     outcome,
 )
 from catalog_model.dynamodb.capacity import Units
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_BATCH_BYTES, MAX_PAGE_BYTES
 from catalog_model.dynamodb.numbers import normal
@@ -37,9 +38,6 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.trace import Observers
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, primary_key
 from catalog_model.errors import ServiceError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _CONDITION: Final = re.compile(
     r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|>= (:\w+)|<= (:\w+)))?"

@@ -6,11 +6,11 @@ docs/decisions/0010-fast.md describes the gain and the limits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from botocore.model import OperationModel
-    from mypy_boto3_dynamodb import DynamoDBClient
+from botocore.model import OperationModel
+
+from catalog_model.dynamodb.client_type import DynamoDBClient
 
 READS: Final = ("BatchGetItem", "GetItem", "Query", "Scan")
 

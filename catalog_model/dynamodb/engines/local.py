@@ -22,20 +22,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal, cast
+from typing import IO, Final, Literal, cast
 
 import botocore.session
 from botocore.config import Config
 
 from catalog_model.checks import check_choice
 from catalog_model.dynamodb import waits
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.clients import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 EngineName = Literal["dynoxide", "moto"]
 EngineChoice = Literal["auto", "dynoxide", "moto"]

@@ -13,13 +13,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.hooks import first_non_none_response
 
 from catalog_model.checks import check_choice, check_instance, refuse
 from catalog_model.dynamodb import waits
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, forms_for
 from catalog_model.dynamodb.faults.kinds import (
     EFFECTS,
@@ -35,9 +36,6 @@ from catalog_model.dynamodb.faults.kinds import (
 )
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.dynamodb.strict.request import OPERATIONS
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _CREATED: Final = "request-created.dynamodb"  # before it is signed
 _SENDING: Final = "before-send.dynamodb"  # before moto sees it, or it is sent

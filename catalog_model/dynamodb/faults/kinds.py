@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from boto3.dynamodb.table import BatchWriter
@@ -18,13 +18,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.faults.garbled_answers import JSON, Garbled, Place, garbled, nothing_of
 from catalog_model.dynamodb.strict.request import TRANSACTIONS, table_name
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, primary_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 FaultKind = Literal[
     "throttling",
