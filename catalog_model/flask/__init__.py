@@ -37,12 +37,14 @@ from catalog_model.errors import (
     ConfigurationError,
     ConflictError,
     InvalidArgumentError,
+    SchemaMismatchError,
     ServiceError,
     TableNotFoundError,
     ThrottledError,
     TitleExistsError,
     TitleNotFoundError,
     UnavailableError,
+    UnknownEntityError,
 )
 from catalog_model.flask.settings import NUMBERS, Settings, read_settings
 from catalog_model.prometheus import measure_guard, measure_requests
@@ -77,13 +79,18 @@ USABLE: Final = frozenset(("ACTIVE", "UPDATING"))
 
 STATUSES: Final[Mapping[type[CatalogError], int]] = {
     CatalogError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ConflictError: HTTPStatus.CONFLICT,
     InvalidArgumentError: HTTPStatus.BAD_REQUEST,
+    SchemaMismatchError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    AccessDeniedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     TableNotFoundError: HTTPStatus.SERVICE_UNAVAILABLE,
     ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
     TitleExistsError: HTTPStatus.CONFLICT,
     TitleNotFoundError: HTTPStatus.NOT_FOUND,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownEntityError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """The status of each error; the closest class applies."""
 
