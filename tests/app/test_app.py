@@ -27,14 +27,7 @@ from app_answers import (
 )
 from example_app import START, movie, own_handle, post, serving_of
 from flask import Flask
-from original_answers import (
-    DIFFERENCES,
-    DISCOVER,
-    FIRST_PAGES,
-    METHODS_AND_PATHS,
-    UPDATES,
-    Row,
-)
+from original_answers import DIFFERENCES, DISCOVER, FIRST_PAGES, METHODS_AND_PATHS, UPDATES, Row
 from request_log import logged_requests
 from werkzeug.serving import make_server
 

@@ -92,9 +92,7 @@ def test_readiness_is_200_while_the_table_can_be_used(few: Catalog) -> None:
     assert len(sent) <= 2
 
 
-def test_readiness_gives_the_reason_and_recovers(
-    catalog: Catalog,
-) -> None:
+def test_readiness_gives_the_reason_and_recovers(catalog: Catalog) -> None:
     """The application is not ready without its table, and ready again when the table is back."""
     app = create_app(catalog)
     serving_of(app).ready_seconds = 0.0

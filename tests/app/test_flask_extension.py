@@ -646,9 +646,7 @@ def counted(registry: CollectorRegistry, pattern: str, operation: str) -> float 
     return registry.get_sample_value(name, {"pattern": pattern, "operation": operation})
 
 
-def test_requests_to_the_table_are_counted_where_the_application_wants_it(
-    catalog: Catalog,
-) -> None:
+def test_requests_to_the_table_are_counted_where_the_application_wants_it(catalog: Catalog) -> None:
     """By access pattern and operation; an application without a registry counts nothing."""
     registry = CollectorRegistry()
     own = Catalog(catalog.table, client=catalog.client)

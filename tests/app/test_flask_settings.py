@@ -166,8 +166,7 @@ def test_the_deadline_is_that_of_the_handle(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("CATALOG_TABLE", "no table's name"), ("CATALOG_TABLE", "x" * 2000)],
+    ("key", "value"), [("CATALOG_TABLE", "no table's name"), ("CATALOG_TABLE", "x" * 2000)]
 )
 def test_what_no_handle_can_be_made_of_is_refused_too(app: Flask, key: str, value: str) -> None:
     """As `Catalog` rejects it."""

@@ -184,11 +184,7 @@ def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
     """With one line, and the exit code of a failure."""
     words = ["--engine", "moto", "--port", str(free_port(0)), "--folder", str(tmp_path)]
     process = subprocess.Popen(
-        [*RUN, *words],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [*RUN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     with process:
         read_until_up(process)

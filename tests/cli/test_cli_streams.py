@@ -62,9 +62,7 @@ OTHERS: dict[str, str] = {
 WITHOUT_COMMAND = ("", "--help", "--version", "no-such-command", "--output yaml")
 
 
-ALIEN = Movie.from_json(
-    json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())["34"],
-)
+ALIEN = Movie.from_json(json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())["34"])
 """The title that the examples change."""
 
 

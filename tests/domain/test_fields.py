@@ -90,9 +90,7 @@ def test_every_value_of_the_declared_types_is_taken(title_class: type[AnyTitle])
 
 
 @BY_CLASS
-def test_a_field_that_is_not_given_is_absent_and_reads_as_none(
-    title_class: type[AnyTitle],
-) -> None:
+def test_a_field_that_is_not_given_is_absent_and_reads_as_none(title_class: type[AnyTitle]) -> None:
     """Keys are in the order of the call, as `from_json` keeps those of a record."""
     title = title_class(**REQUIRED[title_class])
     assert list(title.to_json()) == list(REQUIRED[title_class])

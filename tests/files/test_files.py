@@ -135,18 +135,9 @@ def test_a_record_that_is_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
         ('{"5": ' + "9" * 5_000 + "}", "holds a number of too many digits"),
         ('{"5": 1, "5": 2}', "the key '5' occurs twice in one object"),
         ('{"5": {"id": 1, "id": 2}}', "the key 'id' occurs twice in one object"),
-        (
-            '"text"',
-            f"must be {WANTED_FILE}, not 'text'",
-        ),
-        (
-            "NaN",
-            f"must be {WANTED_FILE}, not nan",
-        ),
-        (
-            "null",
-            f"must be {WANTED_FILE}, not None",
-        ),
+        ('"text"', f"must be {WANTED_FILE}, not 'text'"),
+        ("NaN", f"must be {WANTED_FILE}, not nan"),
+        ("null", f"must be {WANTED_FILE}, not None"),
     ],
 )
 def test_a_file_that_is_no_object_of_records_is_one_error(

@@ -54,21 +54,12 @@ def test_the_documented_command_shows_a_title_as_typed_attributes(
         assert shown.items() >= movies[title_id].items()
         assert {
             next(iter(item[name])) for name in ("adult", "title", "popularity", "genre_ids")
-        } == {
-            "BOOL",
-            "S",
-            "N",
-            "L",
-        }
+        } == {"BOOL", "S", "N", "L"}
 
 
 def _aws(arguments: list[str]) -> Any:
     command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
     answer = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "AWS_PAGER": ""},
+        command, capture_output=True, text=True, check=True, env={**os.environ, "AWS_PAGER": ""}
     )
     return json.loads(answer.stdout)

@@ -36,9 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     real = shutil.which
     ours = {"uv", "npm", "dynoxide"}
     monkeypatch.setattr(
-        shutil,
-        "which",
-        lambda name: real(name, path=str(tmp_path)) if name in ours else real(name),
+        shutil, "which", lambda name: real(name, path=str(tmp_path)) if name in ours else real(name)
     )
     return tmp_path
 

@@ -391,9 +391,7 @@ def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None
         assert received.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(
-    app: Served,
-) -> None:
+def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(app: Served) -> None:
     """As the application did before: 404 and 405 come first."""
     for path, status in (("/nope", 404), ("/status", 405)):
         with socket.create_connection((HOST, app.port), 30) as connection:
