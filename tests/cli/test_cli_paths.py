@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
 import click
 import pytest
 from command_line import CommandLine
+from refused_calls import RECORDS
 
 from catalog_model.cli.program import program
 from catalog_model.files.reader import read_folder, sample_folder
@@ -20,26 +23,24 @@ from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import verify
 
 USAGE = 2
-COST = "cost --pattern 'get-title movie 34' --per-second 1"
-
+WRITING = "migrate --checkpoint"
 RECORD = "RECORD"
 """Stands for a file with one record."""
-RECORD_TEXT = json.dumps({"id": 5, "title": "A", "genre_ids": [], "popularity": 1.5,
-                          "vote_average": 7.0, "vote_count": 3})  # fmt: skip
 
-READING: dict[str, list[str]] = {
-    "load --movies": ["load", "--movies"],
-    "load --tv": ["load", "--tv"],
-    "explain load --movies": ["explain", "load", "--movies"],
-    "cost --movies": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--movies"],
-    "cost --tv": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--tv"],
-    "cost --prices": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--prices"],
-    "put-title": ["put-title", "movie"],
-    "explain put-title": ["explain", "put-title", "movie"],
-    "put-title --if-unchanged": ["put-title", "movie", RECORD, "--if-unchanged"],
-    "explain put-title --if-unchanged": ["explain", "put-title", "movie", RECORD, "--if-unchanged"],
+COST = "cost --pattern 'get-title movie 34' --per-second 1"
+
+READING = {
+    "load --movies": "load --movies",
+    "load --tv": "load --tv",
+    "explain load --movies": "explain load --movies",
+    "cost --movies": f"{COST} --movies",
+    "cost --tv": f"{COST} --tv",
+    "cost --prices": f"{COST} --prices",
+    "put-title": "put-title movie",
+    "explain put-title": "explain put-title movie",
+    "put-title --if-unchanged": f"put-title movie {RECORD} --if-unchanged",
+    "explain put-title --if-unchanged": f"explain put-title movie {RECORD} --if-unchanged",
 }
-WRITING = {"migrate --checkpoint": ["migrate", "--checkpoint"]}
 
 
 def folder(at: Path) -> Path:
@@ -123,9 +124,11 @@ def cli(engine: Engine) -> CommandLine:
     return CommandLine(engine).filled(read_folder(sample_folder()))
 
 
-def refused(cli: CommandLine, words: list[str], path: Path) -> None:
+def refused(cli: CommandLine, words: str, path: Path) -> None:
     """Check how a command fails."""
-    result = cli(*words, str(path))
+    if can_read_all(path):
+        pytest.skip("no permission stops this user")
+    result = cli(*shlex.split(words), str(path))
     assert (result.exit_code, result.stdout) == (USAGE, ""), result.output
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Error: "), result.stderr
@@ -145,13 +148,9 @@ def test_an_unreadable_file_is_an_error(
     cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     """Nothing is written to the table, and the message contains the path."""
-    path = make(tmp_path / "file.json")
-    if can_read_all(path):
-        pytest.skip("no permission stops this user")
-    record = tmp_path / "record.json"
-    record.write_text(RECORD_TEXT)
-    words = [str(record) if word == RECORD else word for word in READING[option]]
-    refused(cli, words, path)
+    path, record = make(tmp_path / "file.json"), tmp_path / "record.json"
+    record.write_text(json.dumps(RECORDS["movie"]))
+    refused(cli, READING[option].replace(RECORD, str(record)), path)
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
@@ -160,10 +159,8 @@ def test_an_unwritable_file_is_an_error(
 ) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
-    if can_read_all(path):
-        pytest.skip("no permission stops this user")
     before = sorted(tmp_path.iterdir())
-    refused(cli, WRITING["migrate --checkpoint"], path)
+    refused(cli, WRITING, path)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -171,22 +168,14 @@ def test_every_option_that_takes_a_path_is_tried() -> None:
     """New options must be added here."""
     found = {
         f"{name} {parameter.opts[0]}" if parameter.opts[0].startswith("-") else name
-        for name, command in commands(program)
+        for outer, group in program.commands.items()
+        for inner, command in getattr(group, "commands", {"": group}).items()
+        for name in [f"{outer} {inner}".strip()]
         for parameter in command.params
         if parameter.metavar == "FILE" or isinstance(parameter.type, click.File)
     }
-    tried = {*READING, *WRITING}
+    tried = {*READING, WRITING}
     assert {name.replace("explain load --tv", "explain load --movies") for name in found} == tried
-
-
-def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield each command as its words."""
-    for name, command in group.commands.items():
-        words = f"{path} {name}".strip()
-        if isinstance(command, click.Group):
-            yield from commands(command, words)
-        else:
-            yield words, command
 
 
 def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
@@ -198,7 +187,7 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
 
     def full(_: int) -> None:
         if next(saves):
-            no_space()
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     monkeypatch.setattr("catalog_model.maintenance.checkpoint.os.fsync", full)
     result = cli("migrate", "--checkpoint", str(place))
@@ -209,8 +198,3 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
     assert migrate(cli.catalog, checkpoint=place).left == []
     assert list(tmp_path.iterdir()) == []
     assert verify(cli.catalog).is_clean
-
-
-def no_space(**_: str) -> None:
-    """Fail like a full disk."""
-    raise OSError(28, "No space left on device")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import pytest
 from cli_environment import environment
 from command_line import CommandLine
@@ -102,8 +102,7 @@ def other_one(cli: CommandLine) -> Catalog:
 @contextmanager
 def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
     """Run the forking process in a folder with the files of the examples."""
-    for name in FILE_NAMES.values():
-        (folder / name).write_bytes((sample_folder() / name).read_bytes())
+    shutil.copytree(str(sample_folder()), folder, dirs_exist_ok=True)
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
     with subprocess.Popen(
         [sys.executable, str(SUPPORT / "forked_cli.py")],
@@ -127,16 +126,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
             yield programs
 
 
-def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Return the words of every command that does something."""
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from leaves(inner, (*path, name))
-    else:
-        yield path
-
-
-COMMANDS = sorted(" ".join(path) for path in leaves(program))
+COMMANDS = sorted(
+    f"{name} {inner}".strip()
+    for name, command in program.commands.items()
+    for inner in getattr(command, "commands", [""])
+)
 
 
 def words_of(command: str) -> list[str]:

@@ -8,10 +8,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 from command_line import CommandLine
@@ -19,25 +17,23 @@ from packages import ROOT
 
 from catalog_model import access_patterns as ap
 from catalog_model.cli.program import program
-from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
+from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine
 
 NAMES = ("catalog-model", "python -m catalog_model")
 
 
-def paths(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command, including those in groups."""
-    for name in group.list_commands(click.Context(group)):
-        command = group.get_command(click.Context(group), name)
-        yield (*path, name)
-        if isinstance(command, click.Group):
-            yield from paths(command, (*path, name))
+PATHS = [
+    path
+    for name, command in program.commands.items()
+    for path in ((name,), *((name, inner) for inner in getattr(command, "commands", ())))
+]
+"""The words of every command, including those in groups."""
 
 
-def examples(name: str, path: tuple[str, ...], columns: int = 80) -> list[str]:
+def examples(name: str, path: tuple[str, ...]) -> list[str]:
     """Return the examples in the help of a command, as printed on a narrow terminal."""
-    runner = CliRunner(env={"COLUMNS": str(columns)})
-    shown = runner.invoke(program, [*path, "--help"], prog_name=name)
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(program, [*path, "--help"], prog_name=name)
     assert shown.exit_code == 0
     return re.findall(r"^ *Example: (.*)$", shown.output, re.MULTILINE)
 
@@ -49,10 +45,9 @@ def test_every_example_of_help_runs(
     name, other = NAMES
     cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
     monkeypatch.chdir(tmp_path)
-    for file_name in FILE_NAMES.values():
-        shutil.copy(str(sample_folder() / file_name), file_name)
+    shutil.copytree(str(sample_folder()), tmp_path, dirs_exist_ok=True)
     Path("alien.json").write_text(cli.done("--output", "json", "get-title", "movie", "34"))
-    found = {path: examples(name, path) for path in paths(program)}
+    found = {path: examples(name, path) for path in PATHS}
     for path, texts in found.items():
         assert examples(other, path) == [text.replace(name, other, 1) for text in texts]
     with_examples = [path for path, texts in found.items() if texts]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from codeop import CommandCompiler
 from pathlib import Path
 
@@ -13,11 +11,10 @@ import pytest
 from command_line import accepted
 from filling import fill
 from generated import Records
-from packages import ROOT
+from packages import ROOT, run_in
 from pages import blocks
 
-from catalog_model import Movie, TVShow
-from catalog_model.dynamodb.engines.local import environment_without_aws
+from catalog_model.entities import TITLE_CLASSES
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine
 from catalog_model.operations import create_table, delete_table
@@ -84,17 +81,18 @@ def test_the_prompt_is_as_particular_as_python_is(text: str, line: str) -> None:
 def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records) -> Engine:
     """An engine with the table that `make run` fills, with the sample or the application's data."""
     catalog = local_engine.catalog()
-    create_table(catalog)
-    titles = read_folder(sample_folder())
     if request.param == "application":
         delete_table(catalog)
-        create_table(catalog)
-        titles = [
-            make.from_json(record)
-            for kind, make in (("movie", Movie), ("tv", TVShow))
+    create_table(catalog)
+    titles = {
+        "sample": read_folder(sample_folder()),
+        "application": [
+            title_class.from_json(record)
+            for kind, title_class in TITLE_CLASSES.items()
             for record in list(records[kind].values())[:120]
-        ]
-    fill(catalog, map(accepted, titles))
+        ],
+    }
+    fill(catalog, map(accepted, titles[request.param]))
     return local_engine
 
 
@@ -103,18 +101,9 @@ def test_each_snippet_of_the_front_page_runs_alone(
     number: int, table: Engine, tmp_path: Path
 ) -> None:
     """In a new Python, twice, with only the variables that `make run` prints."""
-    path = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    environment = {**environment_without_aws(), **table.environment(), **path}
+    variables = {**table.environment(), "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", blocks(README, "python")[number]],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = run_in(tmp_path, "-c", blocks(README, "python")[number], **variables)
         assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.iterdir()) == []
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from engines import Engine
 from generated import Records
+from packages import ROOT, run
 
 from catalog_model import Catalog
 
-ROOT = Path(__file__).parents[2]
 SHOWN = ("996154", "1094844")
 
 
@@ -49,17 +46,10 @@ def test_the_documented_command_shows_a_title_as_typed_attributes(
         at = arguments.index("--key") + 1
         arguments[at] = arguments[at].replace("996154", title_id)
         arguments[arguments.index("--table-name") + 1] = full_catalog.table
-        item = _aws([*arguments, "--endpoint-url", engine.endpoint_url])["Item"]
+        command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
+        printed = run(*command, "--endpoint-url", engine.endpoint_url, AWS_PAGER="")
+        item = json.loads(printed)["Item"]
         shown = {name: _native(value) for name, value in item.items()}
         assert shown.items() >= movies[title_id].items()
-        assert {
-            next(iter(item[name])) for name in ("adult", "title", "popularity", "genre_ids")
-        } == {"BOOL", "S", "N", "L"}
-
-
-def _aws(arguments: list[str]) -> Any:
-    command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
-    answer = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "AWS_PAGER": ""}
-    )
-    return json.loads(answer.stdout)
+        types = [*item["adult"], *item["title"], *item["popularity"], *item["genre_ids"]]
+        assert types == ["BOOL", "S", "N", "L"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import Any
 
 import kubernetes_validate
@@ -20,6 +19,7 @@ from deployed import (
     stages,
     variables_read,
 )
+from packages import run
 
 from catalog_model.cli.program import program
 
@@ -62,13 +62,7 @@ def test_kustomize_renders_them(folder: str) -> None:
     """With the images and settings filled in."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERNETES / folder)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rendered = list(yaml.safe_load_all(done.stdout))
+    rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", KUBERNETES / folder)))
     settings = [each["metadata"]["name"] for each in rendered if each["kind"] == "ConfigMap"]
     (pod,) = (
         each["spec"]["template"]["spec"] for each in rendered if "template" in each.get("spec", {})
@@ -106,24 +100,16 @@ def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
     assert "memory" in container["resources"]["limits"]
 
 
-@each_pod
-def test_a_pod_has_a_role_in_aws_and_no_token_in_kubernetes(pod: str) -> None:
-    """Its account names an IAM role, and gets no token for the cluster."""
-    spec = PODS[pod]["spec"]
-    account = FOUND[f"ServiceAccount/{spec['serviceAccountName']}"]
-    role = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
-    assert role.startswith("arn:aws:iam::123456789012:role/")
-    assert account["automountServiceAccountToken"] is spec["automountServiceAccountToken"] is False
-
-
-def test_each_pod_has_a_role_of_its_own() -> None:
-    """The serving pod may not delete the table."""
-    roles = [
-        each["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
-        for name, each in FOUND.items()
-        if name.startswith("ServiceAccount/")
-    ]
-    assert len(set(roles)) == len(roles) == 2
+def test_each_pod_has_a_role_in_aws_of_its_own_and_no_token_in_kubernetes() -> None:
+    """The role of its account; the serving pod may not delete the table."""
+    roles = set()
+    for pod in PODS.values():
+        account = FOUND[f"ServiceAccount/{pod['spec']['serviceAccountName']}"]
+        roles.add(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"])
+        for each in (account, pod["spec"]):
+            assert each["automountServiceAccountToken"] is False
+    assert all(role.startswith("arn:aws:iam::123456789012:role/") for role in roles)
+    assert len(roles) == len([name for name in FOUND if name.startswith("ServiceAccount/")]) == 2
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from generated import Record, Records
+from packages import ROOT, run_in
 from pages import blocks
 
 from catalog_model.dynamodb.engines.local import environment_without_aws, free_port
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.local import Engine
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = "move-the-application.md"
 PATIENCE = 60
 SOME = 120
@@ -323,10 +323,8 @@ def moved(few: Records, app: str, local_engine: Engine, tmp_path: Path) -> Moved
     table = {"CATALOG_TABLE": tmp_path.name}
     environment = {**plain_environment(), **local_engine.environment(), **table}
     for words in shell_lines("create", "load"):
-        command = [sys.executable, "-m", "catalog_model", *words]
-        subprocess.run(
-            command, cwd=folder, env=environment, check=True, capture_output=True, timeout=PATIENCE
-        )
+        done = run_in(folder, "-m", "catalog_model", *words, **environment)
+        assert done.returncode == 0, done.stderr
     shutil.rmtree(folder / "data")
     return Moved(folder, environment)
 
@@ -458,11 +456,5 @@ def test_the_policy_of_the_guide_is_what_its_app_needs(moved: Moved) -> None:
     named = [word.replace("-", "_") for word in words[2:] if word != "--patterns"]
     code = (moved.folder / "app.py").read_text()
     assert sorted(named) == sorted(re.findall(r"\bap\.(\w+)\(", code))
-    done = subprocess.run(
-        [sys.executable, "-m", "catalog_model", *words],
-        env=dict(moved.environment),
-        capture_output=True,
-        check=True,
-        timeout=PATIENCE,
-    )
+    done = run_in(moved.folder, "-m", "catalog_model", *words, **moved.environment)
     assert json.loads(done.stdout)["Statement"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from packages import ROOT, build, environment_with, need
+from packages import ROOT, build, environment_with, need, run_in
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +33,7 @@ def _pyright(consumer: Path) -> str:
 
 
 def _checked(consumer: Path, *command: str) -> str:
-    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=consumer,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_in(consumer, "-m", *command, PYTHONPATH="")
     return done.stdout + done.stderr
 
 

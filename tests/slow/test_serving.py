@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,21 +27,18 @@ from typing import Any, NamedTuple
 
 import pytest
 from engines import has_dynoxide
-from prometheus_client import CollectorRegistry
+from example_app import movie
+from loads import CONF, EXAMPLE, HOST, ROOT
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
-from catalog_model import Catalog, Movie
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
-from examples.netflix_movie_catalog import app as application
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = Path(application.__file__).with_name("gunicorn_conf.py")
-EXAMPLE = "examples.netflix_movie_catalog.app:create_app()"
-HOST = "127.0.0.1"
 WORKERS = 4
 GENRE = 99
 MOVIES = range(1, 13)
@@ -106,12 +103,8 @@ def exchange(
     connection: http.client.HTTPConnection, server: Server, path: str, body: Any = None
 ) -> Answer:
     """Send one request over a connection, and read the complete answer."""
-    if body is None:
-        connection.request("GET", path)
-    else:
-        connection.request(
-            "POST", path, json.dumps(body), headers={"Content-Type": "application/json"}
-        )
+    sent, method = (None, "GET") if body is None else (json.dumps(body), "POST")
+    connection.request(method, path, sent, {"Content-Type": "application/json"})
     response = connection.getresponse()
     answer = Answer(response.status, response.read(), response.headers)
     server.count(path)
@@ -136,17 +129,16 @@ def table(engine: Engine) -> Catalog:
     catalog = engine.catalog()
     create_table(catalog)
     for movie_id in MOVIES:
-        record = {
-            "genre_ids": [GENRE],
-            "id": movie_id,
-            "popularity": 1.0,
-            "release_date": "2020-05-06",
-            "title": f"Film {movie_id}",
-            "vote_average": 7.4,
-            "vote_count": 148,
-        }
-        ap.put_title(catalog, Movie.from_json(record))
+        ap.put_title(catalog, movie(movie_id, f"Film {movie_id}", [GENRE], 1.0))
     return catalog
+
+
+def await_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -184,12 +176,12 @@ def gunicorn(
 
 def await_start(server: Server) -> None:
     """Wait until gunicorn has printed its address, and all workers have started."""
-    deadline = time.monotonic() + PATIENCE
-    error_log = server.folder / "error.log"
-    while not error_log.exists() or len(server.booted()) < WORKERS:
+
+    def has_started() -> bool:
         assert server.process.poll() is None, server.log
-        assert time.monotonic() < deadline, "gunicorn did not start"
-        time.sleep(0.05)
+        return (server.folder / "error.log").exists() and len(server.booted()) >= WORKERS
+
+    await_until(has_started)
     found = re.search(rf"Listening at: http://{HOST}:(\d+)", server.log)
     assert found, server.log
     server.port = int(found[1])
@@ -235,8 +227,8 @@ def test_an_invalid_time_to_drain_is_found_at_the_start(said: str) -> None:
 def popularity_seen(answer: Answer, movie_id: int) -> float:
     """Return a movie's popularity in the list of its genre."""
     assert answer.status == 200
-    (found,) = [movie["popularity"] for movie in answer.json if movie["id"] == movie_id]
-    return float(found)
+    (found,) = [float(each["popularity"]) for each in answer.json if each["id"] == movie_id]
+    return found
 
 
 def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
@@ -261,14 +253,19 @@ def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
             shown(f"update to {popularity:g}: seen by {len(met)} workers of port {server.port}")
 
 
-def samples(text: str, name: str, **labels: str) -> float:
+def added_up(families: Iterable[Metric], name: str, **labels: str) -> float:
     """Add up the samples of a metric with these labels."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(text)
+        for family in families
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
+
+
+def samples(text: str, name: str, **labels: str) -> float:
+    """Add up the samples of a metric on a page."""
+    return added_up(text_string_to_metric_families(text), name, **labels)
 
 
 def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
@@ -430,21 +427,7 @@ def metrics_left(server: Server) -> float:
     """Add up the counters of the workers of an ended process."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(server.folder / "metrics"))  # type: ignore[no-untyped-call]
-    counted = [
-        sample.value
-        for family in registry.collect()
-        for sample in family.samples
-        if sample.name == "flask_http_request_total"
-    ]
-    return sum(counted)
-
-
-def await_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    return added_up(registry.collect(), "flask_http_request_total")
 
 
 def takes_connections(server: Server) -> bool:
