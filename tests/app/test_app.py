@@ -1,34 +1,38 @@
-"""The example application: the observed answers of the original, and the differences."""
+"""The example application: the observed answers of the original, and the differences.
+
+Most tests use Flask's test client. In production, gunicorn with waitress parses requests and writes
+answers in a different way, and must not change any byte of them: the last tests look.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import http.client
 import json
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
-from app_answers import (
-    Received,
-    Records,
-    assert_is,
-    assert_sample,
-    by_label,
-    compact,
-    first_of,
-    received,
-)
-from example_app import START, movie, own_handle, post, serving_of
+from app_answers import Received, assert_is, assert_sample, by_label, compact, first_of, received
+from engines import has_dynoxide
+from example_app import BECOMING, START, movie, own_handle, post, serving_of
+from filling import fill
 from flask import Flask
+from generated import Records
+from loads import HOST, Served, served
 from original_answers import DIFFERENCES, DISCOVER, FIRST_PAGES, METHODS_AND_PATHS, UPDATES, Row
 from request_log import logged_requests
 
-from catalog_model import Catalog
+from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.local import start_engine
+from catalog_model.operations import create_table
 from examples.netflix_movie_catalog import app as application
 from examples.netflix_movie_catalog.app import create_app
 
@@ -47,7 +51,7 @@ def send(app: Flask, row: Row) -> Received:
 
 
 def each_row(rows: Sequence[Row]) -> pytest.MarkDecorator:
-    """Run a test on rows that a client can send; `test_app_served` has the others, too."""
+    """Run a test on rows that Flask's client can send; the application in production gets all."""
     return pytest.mark.parametrize("row", [row for row in rows if not row.wire], ids=by_label)
 
 
@@ -125,7 +129,7 @@ def test_a_refused_genre_is_quoted_safely(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("kind", ["movie", "tv"])
-def test_without_a_genre_every_answer_is_another_sample(
+def test_without_a_genre_each_answer_is_a_new_sample(
     app: Flask, records: Records, kind: str
 ) -> None:
     """Each answer has 20 different titles of the type; together they soon cover the catalogue."""
@@ -216,9 +220,7 @@ def test_minus_zero_is_stored_as_zero(few: Catalog) -> None:
 
 
 @pytest.mark.parametrize("popularity", [6.5, "abc", None, True, float("nan"), 1e130, [], {}])
-def test_an_unknown_movie_is_reported_before_a_bad_popularity(
-    few: Catalog, popularity: object
-) -> None:
+def test_an_unknown_movie_comes_before_a_bad_popularity(few: Catalog, popularity: object) -> None:
     """The checks are in the original's order, and cost at most one request."""
     app = create_app(few)
     nobody: list[object] = ["1", "x", "9" * 38, "9" * 39, "9" * 5000, "0", "-5", "1433", 5, []]
@@ -255,9 +257,7 @@ def test_concurrent_updates_all_count_or_say_so(few: Catalog) -> None:
 # -- The application's code -----------------------------------------------------------------------
 
 
-def test_the_application_takes_its_table_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_table_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """``CATALOG_TABLE`` names the table; no connection is opened before the first request."""
     monkeypatch.setenv("CATALOG_TABLE", "another-table")
     assert serving_of(create_app()).catalog.table == "another-table"
@@ -288,3 +288,63 @@ def test_every_difference_of_a_row_is_one_of_the_list() -> None:
     for row in DISCOVER + METHODS_AND_PATHS + UPDATES:
         assert bool(row.difference) == (row.now is not None)
         assert not row.difference or row.difference in DIFFERENCES
+
+
+IMPOSSIBLE = frozenset(map(chr, range(33))) | {"\x7f"}
+
+
+@pytest.fixture(scope="module")
+def table(titles: list[Movie | TVShow]) -> Iterator[Catalog]:
+    """A table with the whole catalogue, on a separate engine."""
+    with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
+        catalog = engine.catalog()
+        create_table(catalog)
+        fill(catalog, titles)
+        yield catalog
+
+
+@pytest.fixture(scope="module")
+def production(table: Catalog) -> Iterator[Served]:
+    """The application on that table."""
+    assert table.endpoint_url is not None
+    with served(table.endpoint_url) as app:
+        yield app
+
+
+def over_the_wire(app: Served, row: Row) -> Received:
+    """Send a row's request as bytes."""
+    with socket.create_connection((HOST, app.port), 30) as connection:
+        connection.sendall(row.wire or written(row))
+        response = http.client.HTTPResponse(connection, method=row.method)
+        response.begin()
+        return received(response.status, response.headers, response.read())
+
+
+def written(row: Row) -> bytes:
+    """Return a request in the form of a browser's."""
+    if IMPOSSIBLE & set(row.target) or not row.target.isascii():
+        pytest.skip("no client can send this target")
+    fields = [f"{name}: {value}" for name, value in row.headers]
+    if row.body or row.method in ("POST", "PUT", "PATCH"):
+        fields.append(f"Content-Length: {len(row.body)}")
+    head = "\r\n".join((f"{row.method} {row.target} HTTP/1.1", "Host: localhost", *fields, "", ""))
+    return head.encode() + row.body
+
+
+@pytest.mark.parametrize("row", DISCOVER + METHODS_AND_PATHS, ids=by_label)
+def test_every_answer_is_that_of_the_original(
+    production: Served, records: Records, row: Row
+) -> None:
+    """Byte for byte."""
+    assert_is(over_the_wire(production, row), row.expected, records, method=row.method)
+
+
+@pytest.mark.parametrize("row", UPDATES, ids=by_label)
+def test_every_update_is_that_of_the_original(
+    production: Served, table: Catalog, records: Records, row: Row
+) -> None:
+    """The stored data is the original's, too."""
+    ap.put_title(table, BECOMING)
+    assert_is(over_the_wire(production, row), row.expected, records)
+    stored: Any = ap.get_title(table, "movie", BECOMING.id, consistent=True).popularity
+    assert stored == (START if row.stored is None else row.stored)

@@ -87,9 +87,6 @@ def test_other_errors_of_the_catalogue_are_json_too(
     assert str(error) not in response.text
 
 
-# -- Readiness ------------------------------------------------------------------------------------
-
-
 def test_readiness_gives_the_reason_and_recovers(catalog: Catalog) -> None:
     """The application is not ready without its table, and ready again when the table is back."""
     app = create_app(catalog)
@@ -203,7 +200,7 @@ class SlowTable:
         raise UnreachableError("too late")
 
 
-def test_a_process_drains_while_a_probe_waits_for_the_table(
+def test_a_process_drains_while_a_probe_waits(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to the next probe does not wait for the previous one."""
@@ -219,7 +216,7 @@ def test_a_process_drains_while_a_probe_waits_for_the_table(
         slow.go_on.set()
 
 
-def test_readiness_waits_for_a_silent_table_for_a_moment_only(
+def test_readiness_waits_for_a_moment_only(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It makes one request for any number of probes, and returns the last known state."""

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import weakref
-from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -15,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from example_app import NOT_EVEN_A_PORT, movie, serving_of
 from flask import Flask, Response
+from packages import ROOT, run_in
 
 from catalog_model import Catalog, errors, operations
 from catalog_model import access_patterns as ap
@@ -84,7 +84,7 @@ def test_the_configuration_goes_before_the_environment(monkeypatch: pytest.Monke
     """The default for other settings is that of `Catalog.from_env`."""
     monkeypatch.setenv("CATALOG_TABLE", "of-the-environment")
     monkeypatch.setenv("CATALOG_CURSOR_SECRET", "secret of the environment")
-    configured = Flask("test")
+    configured, bare = Flask("test"), Flask("test")
     configured.config.update(
         CATALOG_TABLE="configured",
         CATALOG_REGION="eu-west-3",
@@ -92,24 +92,23 @@ def test_the_configuration_goes_before_the_environment(monkeypatch: pytest.Monke
         CATALOG_PROFILE="me",
         CATALOG_CURSOR_SECRET="configured secret",
     )
-    bare = Flask("test")
-    extension = FlaskCatalog(configured)
-    extension.init_app(bare)
-    catalog = serving_of(configured).catalog
-    assert repr(catalog) == (
-        f"Catalog('configured', region='eu-west-3', endpoint_url='{NOT_EVEN_A_PORT}', profile='me')"
-    )
-    assert catalog.cursor_secret == "configured secret"
-    assert serving_of(bare).catalog.table == "of-the-environment"
-    assert serving_of(bare).catalog.cursor_secret == "secret of the environment"
+    for app, secret, shown in (
+        (
+            configured,
+            "configured secret",
+            f"'configured', region='eu-west-3', endpoint_url='{NOT_EVEN_A_PORT}', profile='me'",
+        ),
+        (bare, "secret of the environment", "'of-the-environment'"),
+    ):
+        FlaskCatalog(app)
+        catalog = serving_of(app).catalog
+        assert (catalog.cursor_secret, repr(catalog)) == (secret, f"Catalog({shown})")
     monkeypatch.delenv("CATALOG_TABLE")
-    extension.init_app(bare)
+    FlaskCatalog(bare)
     assert serving_of(bare).catalog.table == Catalog.from_env().table
 
 
-def test_the_application_starts_without_a_table_or_a_region(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_application_starts_without_a_table_or_region(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection is opened; warming it reports missing settings."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     app = Flask("test")
@@ -154,7 +153,6 @@ def test_without_an_application_there_is_no_catalogue() -> None:
 
 # -- Answers for errors ---------------------------------------------------------------------------
 
-
 NOT_SHOWN = "The catalogue holds something that cannot be shown"
 NOT_SET_UP = "This service is not set up to use its catalogue; its operator can change that"
 ANSWERS = {
@@ -174,9 +172,7 @@ OF_ERROR = {name: answer for answer, names in ANSWERS.items() for name in names.
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_an_error_that_a_view_lets_through_is_json(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_of_a_view_is_json(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """With the answer of its class; the message is logged, and returned only with 400."""
     caplog.set_level(logging.INFO)
     status, words = OF_ERROR[name]
@@ -239,13 +235,12 @@ def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
 def test_no_error_of_the_service_is_reported_as_damaged_data() -> None:
     """All codes in botocore's description of DynamoDB."""
     model = botocore.session.get_session().get_service_model("dynamodb")
-    codes = {str(shape.name) for shape in model.error_shapes}
-    assert len(codes) > 20
-    for code in codes:
-        error = translate(ClientError({"Error": {"Code": code, "Message": SECRET}}, "Query"), "t")
-        response = raising(error).test_client().get("/")
-        assert response.status_code in (409, 500, 503), code
-        assert response.get_json()["error"] != NOT_SHOWN, code
+    assert len(model.error_shapes) > 20
+    for shape in model.error_shapes:
+        answer = {"Error": {"Code": str(shape.name), "Message": SECRET}}
+        response = raising(translate(ClientError(answer, "Query"), "t")).test_client().get("/")
+        assert response.status_code in (409, 500, 503), shape
+        assert response.get_json()["error"] != NOT_SHOWN, shape
 
 
 def test_what_an_access_pattern_refuses_is_the_callers_to_know(catalog: Catalog) -> None:
@@ -342,15 +337,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 @pytest.mark.skipif(not hasattr(sys.modules["os"], "fork"), reason="this system does not fork")
 def test_a_forked_process_makes_its_own_client() -> None:
     """The existing client stays with the parent process."""
-    environment = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_MAX_ATTEMPTS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", FORKS],
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_MAX_ATTEMPTS": "1"}
+    done = run_in(ROOT, "-c", FORKS, **variables)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 

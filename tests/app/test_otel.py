@@ -149,9 +149,7 @@ def test_capacity_is_reported_by_table_and_index(spans: Spans) -> None:
     assert consumed["CapacityUnits"] == sum(charged.values())
 
 
-def test_every_operation_has_its_span_and_only_names_of_the_conventions(
-    catalog: Catalog, spans: Spans
-) -> None:
+def test_every_operation_has_a_span_of_the_conventions(catalog: Catalog, spans: Spans) -> None:
     """One for each request, in order; other attributes have a prefix of this package."""
     trace_requests(catalog, spans.provider, keys=True)
     with catalog.trace() as trace:
@@ -237,7 +235,7 @@ def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans
 
 
 @pytest.mark.parametrize("keys", [False, True])
-def test_a_failed_request_has_the_status_error_and_its_type(
+def test_a_failed_request_is_an_error_with_its_type(
     catalog: Catalog, spans: Spans, keys: bool
 ) -> None:
     """The service's code; its message may contain values, and is recorded only with keys."""
@@ -348,9 +346,7 @@ def test_wrong_arguments_are_refused(catalog: Catalog, spans: Spans) -> None:
             trace_requests(**{"catalog": catalog, **arguments})
 
 
-def test_without_the_api_the_error_says_what_to_install(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_says_what_to_install(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of the package works without it."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'catalog-model\[otel\]'"):

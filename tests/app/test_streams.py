@@ -32,6 +32,7 @@ from catalog_model.streams import FILTER, TitleChange, changes
 from catalog_model.table import keys
 from catalog_model.table.codec import encode_copies, encode_title
 
+Streaming = tuple[Catalog, TableStream]
 Model = dict[TitleKey, AnyTitle]
 
 SHARING_IDS = st.sampled_from((1, 2, 8, 9, 16, 24))
@@ -42,7 +43,7 @@ OZ = show(949, "Oz", [18], 40.1).replace(poster_path=None)
 
 
 @pytest.fixture
-def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
+def streaming(engine: Engine) -> Iterator[Streaming]:
     """An empty table and its stream."""
     with_stream = engine.catalog(f"{engine.catalog().table}-with-a-stream")
     create_table(with_stream)
@@ -167,9 +168,7 @@ def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
 # --- one change, however many items
 
 
-def test_a_movie_of_two_genres_is_one_change_of_many_records(
-    streaming: tuple[Catalog, TableStream],
-) -> None:
+def test_a_movie_of_two_genres_is_one_change_of_many_records(streaming: Streaming) -> None:
     """Created, changed and deleted; the other items are copies, tallies and slots."""
     catalog, stream = streaming
     ap.put_title(catalog, HEAT)
@@ -187,9 +186,7 @@ def test_a_movie_of_two_genres_is_one_change_of_many_records(
     assert changes(stream.event()) == [TitleChange("movie", 949, after, None)]
 
 
-def test_a_movie_and_a_show_of_one_id_are_two_changes(
-    streaming: tuple[Catalog, TableStream],
-) -> None:
+def test_a_movie_and_a_show_of_one_id_are_two_changes(streaming: Streaming) -> None:
     """Nulls are kept: None means a missing poster, and is not an error."""
     catalog, stream = streaming
     ap.load_titles(catalog, [HEAT, OZ])
@@ -199,9 +196,7 @@ def test_a_movie_and_a_show_of_one_id_are_two_changes(
     assert found["tv"].poster_path is None
 
 
-def test_two_changes_of_one_title_stay_two_in_one_event(
-    streaming: tuple[Catalog, TableStream],
-) -> None:
+def test_two_changes_of_one_title_stay_two_in_one_event(streaming: Streaming) -> None:
     """In order, without merging them."""
     catalog, stream = streaming
     ap.put_title(catalog, HEAT)
@@ -215,7 +210,7 @@ def test_two_changes_of_one_title_stay_two_in_one_event(
     ]
 
 
-def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStream]) -> None:
+def test_what_changes_no_record_is_no_change(streaming: Streaming) -> None:
     """A moved slot, an older version, a migration, a repair, a write of the same record."""
     catalog, stream = streaming
     some = [HEAT.replace(id=each) for each in (8, 16, 24)]
@@ -239,7 +234,7 @@ def test_what_changes_no_record_is_no_change(streaming: tuple[Catalog, TableStre
     assert changes(event) == []
 
 
-def test_foreign_items_are_ignored(streaming: tuple[Catalog, TableStream]) -> None:
+def test_foreign_items_are_ignored(streaming: Streaming) -> None:
     """Including keys that look like titles', and binary values."""
     catalog, stream = streaming
     for pk, sk in (("USER#1", "USER#1"), ("TITLE#game#1", "TITLE#game#1"), ("TITLE#movie#01", "A")):
@@ -456,7 +451,7 @@ def test_the_events_are_what_json_can_say() -> None:
     assert told["dynamodb"]["Keys"]["PK"] == {"B": "AP8="}
 
 
-def test_a_title_that_is_gone_cannot_be_changed(streaming: tuple[Catalog, TableStream]) -> None:
+def test_a_title_that_is_gone_cannot_be_changed(streaming: Streaming) -> None:
     """A rejected write leaves no stream record."""
     catalog, stream = streaming
     with pytest.raises(TitleNotFoundError):

@@ -26,6 +26,7 @@ from catalog_model.streams import FILTER
 
 PAGE = "streams.md"
 REGION = "eu-west-1"
+Streaming = tuple[Catalog, TableStream]
 Handler = Callable[[Any, Any], Any]
 
 AMELIE = movie(194, "Amélie ❤", [35, 10749], 61.5).replace(poster_path="/amelie.jpg")
@@ -34,7 +35,7 @@ HER = movie(7, "Her", [], 7.0)
 
 
 @pytest.fixture
-def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
+def streaming(engine: Engine) -> Iterator[Streaming]:
     """An empty table and its stream."""
     catalog = engine.catalog(f"{engine.catalog().table}-with-a-stream")
     create_table(catalog)
@@ -90,9 +91,7 @@ def test_the_function_has_under_ten_lines() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_each_new_title_is_mailed_once(
-    streaming: tuple[Catalog, TableStream], topic: Topic, at: int
-) -> None:
+def test_each_new_title_is_mailed_once(streaming: Streaming, topic: Topic, at: int) -> None:
     """Movies and shows, with and without a poster; nothing else is mailed."""
     invoke = handler(at)
     for event in events_of(*streaming):
@@ -108,7 +107,7 @@ def test_each_new_title_is_mailed_once(
 
 
 def test_a_failed_batch_resumes_where_it_failed(
-    streaming: tuple[Catalog, TableStream], topic: Topic, monkeypatch: pytest.MonkeyPatch
+    streaming: Streaming, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mails that were sent are not sent again, and the others are."""
     event = {"Records": [each for one in events_of(*streaming) for each in one["Records"]]}

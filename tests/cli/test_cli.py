@@ -71,9 +71,6 @@ def test_the_documented_commands_run(local_engine: Engine, in_samples: Path) -> 
         assert f"{command_name(ap.PATTERNS[name])} {EXAMPLES[name]}" in lines
 
 
-# --- output
-
-
 def test_a_title_as_json_is_its_record(reader: CommandLine) -> None:
     """The same text as in the file."""
     records = json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())
@@ -166,9 +163,6 @@ def test_names_cannot_steer_a_terminal(cli: CommandLine) -> None:
     assert cli.json("get-title", "movie", "34") == movie.to_json()
 
 
-# --- writes
-
-
 def test_writing_commands_do_what_their_functions_do(cli: CommandLine) -> None:
     """Each prints the title after the change."""
     assert cli.json("update-popularity", "movie", "34", "87")["popularity"] == 87.0
@@ -227,9 +221,6 @@ def test_deleting_asks_first(cli: CommandLine, words: list[str], answers: str, c
     else:
         with pytest.raises(CatalogError):
             ap.get_title(cli.catalog, "movie", 34, consistent=True)
-
-
-# --- the shared options
 
 
 def test_shared_options_stand_before_or_behind(cli: CommandLine, local_engine: Engine) -> None:

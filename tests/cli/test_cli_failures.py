@@ -87,7 +87,7 @@ def test_every_error_has_its_exit_code(name: str) -> None:
         ("serve --engine moto --port 70000", 253, "there is no port 70000"),
     ],
 )
-def test_a_mistake_is_one_line_and_a_code(
+def test_a_mistake_is_a_line_with_a_code(
     idle: CommandLine, words: str, code: int, message: str
 ) -> None:
     """On stderr, with nothing on stdout and no traceback."""
@@ -173,9 +173,6 @@ def test_a_missing_region_or_credentials_are_configuration(idle: CommandLine) ->
     assert (result.exit_code, result.stderr) == (253, "Error: Unable to locate credentials\n")
 
 
-# --- creation and deletion of the table
-
-
 def test_a_table_is_created_shown_and_deleted(local_engine: Engine) -> None:
     """With both capacities and with tags; creating it again changes nothing."""
     cli = CommandLine(local_engine)
@@ -210,9 +207,6 @@ def test_a_table_with_another_schema_is_distinguished(local_engine: Engine) -> N
     result = cli("create")
     assert (result.exit_code, result.stdout) == (254, "")
     assert "is not of this model" in result.stderr
-
-
-# --- load
 
 
 def written(folder: Path, name: str, content: Any) -> str:
@@ -259,9 +253,7 @@ def test_load_lists_rejected_records_and_loads_the_others(cli: CommandLine, tmp_
 
 
 @pytest.mark.parametrize("content", ['{"5": ', '{"id": 5}', '{"5": 1, "5": 2}'])
-def test_a_bad_file_stops_a_load_before_it_begins(
-    cli: CommandLine, tmp_path: Path, content: str
-) -> None:
+def test_a_bad_file_stops_a_load_at_once(cli: CommandLine, tmp_path: Path, content: str) -> None:
     """Even in the second file: nothing of the first one is written."""
     movies = written(tmp_path, "movies.json", {"5": RECORD})
     (tmp_path / "shows.json").write_text(content)

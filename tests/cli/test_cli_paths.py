@@ -22,6 +22,7 @@ from catalog_model.local import Engine, start_engine
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import verify
 
+Make = Callable[[Path], Path]
 USAGE = 2
 WRITING = "migrate --checkpoint"
 RECORD = "RECORD"
@@ -85,7 +86,7 @@ def pipe(at: Path) -> Path:
     return at
 
 
-UNREADABLE: list[Callable[[Path], Path]] = [
+UNREADABLE: list[Make] = [
     folder,
     beneath_a_file,
     ring,
@@ -97,7 +98,7 @@ UNREADABLE: list[Callable[[Path], Path]] = [
     lambda _: Path("/dev/zero"),
     lambda _: Path(),
 ]
-UNWRITABLE: list[Callable[[Path], Path]] = [
+UNWRITABLE: list[Make] = [
     folder,
     beneath_a_file,
     ring,
@@ -145,7 +146,7 @@ def can_read_all(path: Path) -> bool:
 @pytest.mark.parametrize("make", UNREADABLE, ids=range(len(UNREADABLE)))
 @pytest.mark.parametrize("option", READING)
 def test_an_unreadable_file_is_an_error(
-    cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path
+    cli: CommandLine, option: str, make: Make, tmp_path: Path
 ) -> None:
     """Nothing is written to the table, and the message contains the path."""
     path, record = make(tmp_path / "file.json"), tmp_path / "record.json"
@@ -154,9 +155,7 @@ def test_an_unreadable_file_is_an_error(
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
-def test_an_unwritable_file_is_an_error(
-    cli: CommandLine, make: Callable[[Path], Path], tmp_path: Path
-) -> None:
+def test_an_unwritable_file_is_an_error(cli: CommandLine, make: Make, tmp_path: Path) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
     before = sorted(tmp_path.iterdir())

@@ -88,9 +88,7 @@ def test_a_terminal_gets_colour_and_a_pipe_none(cli: CommandLine) -> None:
     assert ESCAPE not in run(cli.environment, *words, FORCE_COLOR="1").stdout
 
 
-def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_progress_of_a_load_is_shown_on_a_terminal_only(cli: CommandLine, tmp_path: Path) -> None:
     """It is removed before the report."""
     path = tmp_path / FILE_NAMES["tv"]
     path.write_bytes((sample_folder() / FILE_NAMES["tv"]).read_bytes())
@@ -194,9 +192,6 @@ def test_only_what_is_needed_is_imported() -> None:
     )
     shown = subprocess.check_output([sys.executable, "-c", code], env=environment(), text=True)
     assert shown == "[]\n"
-
-
-# --- serve
 
 
 @contextmanager

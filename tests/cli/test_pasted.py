@@ -97,9 +97,7 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
 
 
 @pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
-def test_each_snippet_of_the_front_page_runs_alone(
-    number: int, table: Engine, tmp_path: Path
-) -> None:
+def test_each_snippet_of_the_readme_runs_alone(number: int, table: Engine, tmp_path: Path) -> None:
     """In a new Python, twice, with only the variables that `make run` prints."""
     variables = {**table.environment(), "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     for _ in range(2):

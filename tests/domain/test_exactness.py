@@ -240,9 +240,7 @@ def test_only_titles_of_unusual_shape_say_so(titles: list[Movie | TVShow]) -> No
     ],
     ids=["nulls", "empty", "int_popularity", "int_rating", "extra", "reversed", "missing"],
 )
-def test_the_form_tells_keys_order_and_types_where_they_differ(
-    record: dict[str, Any], unusual: bool
-) -> None:
+def test_the_form_tells_what_differs(record: dict[str, Any], unusual: bool) -> None:
     """``_form`` records another set or order of keys, or a whole number of another type."""
     item = codec.encode_title(Movie.from_json(record), version=1, slot=0)
     assert (codec.FORM in item) is unusual

@@ -43,9 +43,6 @@ ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
 IDS = [*(f"movie: {name}" for name in MOVIES), *(f"tv: {name}" for name in SHOWS)]
 
 
-# --- in code
-
-
 @pytest.mark.parametrize(("kind", "answer"), ANSWERS, ids=IDS)
 def test_every_form_of_a_title_is_read(kind: Kind, answer: dict[str, Any]) -> None:
     """The keys of the application's records in order, with TMDB's values."""
@@ -108,8 +105,6 @@ def test_keeping_extras_is_yes_or_no() -> None:
     with pytest.raises(InvalidArgumentError, match="keep_extras must be True or False"):
         Movie.from_tmdb(ELEMENT, keep_extras="yes")  # type: ignore[arg-type]
 
-
-# --- from files
 
 SECOND = ELEMENT | {"id": 950, "title": "Ice Age"}
 RECORDS = [Movie.from_json(ELEMENT), Movie.from_json(SECOND)]
@@ -200,9 +195,6 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> Non
     assert "\n" not in str(caught.value)
     with pytest.raises(InvalidTitleError, match=r"^x: "):
         parse_title(path.read_bytes(), "movie", "x")
-
-
-# --- on the command line
 
 
 @pytest.fixture(scope="module")

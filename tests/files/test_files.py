@@ -181,9 +181,6 @@ def test_one_record_is_read_by_itself() -> None:
         parse_title(b"", "tv", "up.json")
 
 
-# -- One document ---------------------------------------------------------------------------------
-
-
 def as_json_reads(data: bytes) -> str:
     """Return what `json` reads, or its error in the words of this package."""
     try:
@@ -294,9 +291,6 @@ def test_more_bad_records_than_a_report_can_hold_are_one_error(
         with pytest.raises(InvalidArgumentError) as refused:
             read(path, "movie")
         assert str(refused.value) == f"{path}: more than 3 records are no movie records"
-
-
-# -- A document is read before its titles are -----------------------------------------------------
 
 
 def test_a_document_gives_titles_with_their_places(tmp_path: Path) -> None:

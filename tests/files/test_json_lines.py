@@ -119,9 +119,7 @@ odd_lines = st.sampled_from(
     newline=st.sampled_from(("\n", "\r\n", " \n")),
     is_ended=st.booleans(),
 )
-def test_each_line_is_a_title_or_a_rejection(
-    lines: list[str], newline: str, is_ended: bool
-) -> None:
+def test_each_line_is_a_title_or_rejection(lines: list[str], newline: str, is_ended: bool) -> None:
     """In order, each with the file's name, the line's number, and the record's id as key."""
     text = newline.join(lines) + (newline if is_ended else "")
     data = text.encode("utf-8", "surrogateescape")
@@ -172,9 +170,7 @@ def test_lines_are_utf_8(encoding: str) -> None:
     assert [each.line for each in read(marked * 2) if isinstance(each, Sourced)] == [1, 2, 3, 4]
 
 
-def test_a_line_that_is_too_long_is_rejected_and_the_rest_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_only_a_line_that_is_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more byte is too much, not counting the end of the line; the last line, too."""
     line = lines_of(record(5)).decode().strip()
     monkeypatch.setattr(json_input, "MAX_LINE", len(line))
@@ -197,9 +193,7 @@ def test_a_line_without_an_end_is_one_error(name: str, monkeypatch: pytest.Monke
     assert file.given < 400_000
 
 
-def test_lines_without_an_end_that_are_no_records_are_one_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_endless_lines_that_are_no_records_are_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the maximum of a report."""
     monkeypatch.setattr(reader, "MAX_REJECTED", 50)
     file = Endless(b"", b"{}\n")
@@ -280,9 +274,7 @@ def cli() -> Iterator[CommandLine]:
 
 
 @pytest.mark.parametrize("way", ["a file", "stdin"])
-def test_lines_are_loaded_and_each_rejection_has_its_place(
-    cli: CommandLine, tmp_path: Path, way: str
-) -> None:
+def test_each_rejected_line_has_its_place(cli: CommandLine, tmp_path: Path, way: str) -> None:
     """For an invalid record, and for one that does not fit the table; the rest is loaded."""
     path = tmp_path / "some.jsonl"
     path.write_bytes(lines_of(record(1), "nonsense", {"id": 2}, TOO_LARGE, record(3)))

@@ -57,9 +57,7 @@ def movie(catalog: Catalog, records: Records) -> Record:
 
 
 @pytest.mark.parametrize("kind", BRACKETS)
-def test_the_application_answers_by_its_own_bound(
-    catalog: Catalog, movie: Record, kind: str
-) -> None:
+def test_the_application_has_its_own_bound(catalog: Catalog, movie: Record, kind: str) -> None:
     """An unknown attribute may be deep; a deep popularity is not a number."""
     client = create_app(catalog).test_client()
     for levels in DEPTHS:

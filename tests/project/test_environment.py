@@ -215,9 +215,7 @@ def test_an_engine_that_is_there_is_not_fetched(folder: Path) -> None:
     assert not (folder / ".engine").exists()
 
 
-def test_a_program_that_does_not_run_is_no_engine(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_run_is_no_engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One for another processor, say."""
     program(folder, "dynoxide", "exit 126")
     monkeypatch.setenv("DYNOXIDE", str(folder / "dynoxide"))
@@ -259,7 +257,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return environment.main()
 
 
-def test_a_failure_is_said_in_one_place(
+def test_a_failure_is_one_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With what can be done about an index that does not answer."""

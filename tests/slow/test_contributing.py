@@ -40,9 +40,6 @@ def paths_of(folder: Path, *names: str) -> list[str]:
     return [str(path.relative_to(folder)) for path in found]
 
 
-# --- a new access pattern
-
-
 @pytest.fixture(scope="module")
 def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with all changes from the page on access patterns, and regenerated tables."""
@@ -110,9 +107,6 @@ def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -
     assert is_as_shown(shown, done.stdout), done.stdout
 
 
-# --- a new attribute
-
-
 @pytest.fixture(scope="module")
 def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with all changes from the page on attributes."""
@@ -131,8 +125,6 @@ def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) ->
         assert done.returncode == 0, done.stdout
     assert well_kept(with_attribute) == ""
 
-
-# --- CONTRIBUTING.md itself
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")

@@ -41,9 +41,7 @@ def crashes(tmp_path: Path, some: list[AnyTitle]) -> Iterator[Crashes]:
 
 
 @needs_dynoxide
-def test_after_any_kill_no_write_is_lost_or_incomplete(
-    tmp_path: Path, some: list[AnyTitle]
-) -> None:
+def test_after_a_kill_no_write_is_lost_or_incomplete(tmp_path: Path, some: list[AnyTitle]) -> None:
     """Writers, loaders and the engine, at any time or at a request; `make soak` has many more."""
     figures = run(8, 4, tmp_path, some)
     assert figures.notes == []
@@ -117,9 +115,7 @@ def test_a_write_with_an_answer_is_there(there: AnyTitle | None, lost: int) -> N
 @pytest.mark.parametrize(
     ("was_killed", "lost"), [(False, 1), (True, 0)], ids=["engine runs", "engine was killed"]
 )
-def test_only_a_killed_engine_may_say_that_a_deletion_found_nothing(
-    was_killed: bool, lost: int
-) -> None:
+def test_only_a_killed_engine_may_find_nothing_to_delete(was_killed: bool, lost: int) -> None:
     """The engine forgets the token of a request, so the client's retry meets its own write."""
     meanwhile = [{"engine": "down"}, {"engine": "up"}] if was_killed else []
     model = Model([HEAT])

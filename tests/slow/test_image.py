@@ -82,7 +82,7 @@ def app(engine: str) -> Iterator[str]:
         yield name
 
 
-def test_the_image_says_how_it_wants_to_be_run() -> None:
+def test_the_image_says_how_it_is_run() -> None:
     """As an unprivileged user, without a shell, with a health check and its version."""
     found = inspected(IMAGE)["Config"]
     assert found["User"] == "10001:10001"

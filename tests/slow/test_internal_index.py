@@ -283,9 +283,7 @@ def test_pip_takes_the_highest_version_of_all_indexes(
         ("--index $INTERNAL --default-index $PUBLIC --index-strategy unsafe-best-match", ATTACK),
     ],
 )
-def test_uv_takes_the_first_index_that_has_the_name(
-    released: Shell, options: str, installed: str
-) -> None:
+def test_uv_takes_the_first_index_with_it(released: Shell, options: str, installed: str) -> None:
     """This is safe, unless the first index is a foreign one, or uv searches all of them."""
     shown = released.run(
         f"echo catalog-model | uv pip compile --quiet --no-deps --no-header {options} -",

@@ -81,6 +81,9 @@ class Server:
         return {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)}
 
 
+Pair = tuple[Server, Server]
+
+
 class Answer(NamedTuple):
     """A complete answer."""
 
@@ -191,7 +194,7 @@ def await_start(server: Server) -> None:
 @pytest.fixture(scope="module")
 def pair(
     engine: Engine, table: Catalog, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Server, Server]]:
+) -> Iterator[Pair]:
     """Two gunicorns on one table."""
     assert table.table == Catalog.from_env().table
     folder = tmp_path_factory.mktemp("pair")
@@ -231,9 +234,7 @@ def popularity_seen(answer: Answer, movie_id: int) -> float:
     return found
 
 
-def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
-    pair: tuple[Server, Server],
-) -> None:
+def test_an_update_is_seen_by_every_worker_of_both(pair: Pair) -> None:
     """By each read that begins after the answer to the update, in any of the eight workers."""
     popularity = 100.0
     for writer in (*pair, *pair):
@@ -268,9 +269,7 @@ def samples(text: str, name: str, **labels: str) -> float:
     return added_up(text_string_to_metric_families(text), name, **labels)
 
 
-def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
-    pair: tuple[Server, Server],
-) -> None:
+def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(pair: Pair) -> None:
     """For any worker; requests to the application, and requests to the table."""
     before = Counter(pair[0].answered) + Counter(pair[1].answered)
 
@@ -325,55 +324,42 @@ class Client:
     told_to_close: int = 0
     acknowledged: float = 1.0
     by_second: int = 0
-    _connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
         """Send requests until told to stop."""
         while not self.stop.is_set():
-            self._ask(1000.0 + self.sent)
-        self._drop()
+            server = self.servers[0]
+            with closing(http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)) as link:
+                try:
+                    link.connect()
+                except ConnectionRefusedError:
+                    self.refused += 1
+                    del self.servers[0]
+                    continue
+                while self._ask(link, server) and self.keeps_connection:
+                    if self.stop.is_set():
+                        break
 
-    def _ask(self, popularity: float) -> None:
-        server = self.servers[0]
-        if self._connection is None and not self._connect(server):
-            return
-        assert self._connection is not None
-        is_update = self.sent % 2 == 0
+    def _ask(self, link: http.client.HTTPConnection, server: Server) -> bool:
+        """Send one request; return whether the connection may be used for another."""
+        is_update, popularity = self.sent % 2 == 0, 1000.0 + self.sent
         path = "/updatePopularity" if is_update else f"/discover?genre={GENRE}"
-        body = update(self.movie_id, popularity) if is_update else None
         self.sent += 1
         try:
-            answer = exchange(self._connection, server, path, body)
+            answer = exchange(
+                link, server, path, update(self.movie_id, popularity) if is_update else None
+            )
         except (OSError, http.client.HTTPException) as error:
             self.lost.append(f"{path}: {error!r}")
-            self._drop()
-            return
+            return False
         if answer.status != 200:
             self.lost.append(f"{path}: {answer.status} {answer.body!r}")
         elif is_update:
             self.acknowledged = popularity
         self.by_second += len(self.servers) == 1
-        if answer.headers.get("Connection") == "close":
-            self.told_to_close += 1
-            self._drop()
-        elif not self.keeps_connection:
-            self._drop()
-
-    def _connect(self, server: Server) -> bool:
-        connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            self.refused += 1
-            del self.servers[0]
-            return False
-        self._connection = connection
-        return True
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        is_closing = answer.headers.get("Connection") == "close"
+        self.told_to_close += is_closing
+        return not is_closing
 
 
 @dataclass
@@ -440,7 +426,7 @@ def takes_connections(server: Server) -> bool:
 
 
 def test_sigterm_under_load_loses_no_request(
-    engine: Engine, table: Catalog, pair: tuple[Server, Server], tmp_path: Path
+    engine: Engine, table: Catalog, pair: Pair, tmp_path: Path
 ) -> None:
     """Each is answered completely, or its connection is refused before a byte was sent.
 
@@ -501,9 +487,7 @@ def test_sigterm_under_load_loses_no_request(
 
 
 @pytest.mark.usefixtures("table")
-def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_a_gunicorn_that_takes_over_outlives_the_old_one(engine: Engine, tmp_path: Path) -> None:
     """After SIGUSR2, on the shared socket; SIGHUP keeps the figures of the previous workers."""
     path = f"/discover?genre={GENRE}"
     with gunicorn(engine, tmp_path / "old", metrics=None) as server:
