@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,6 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.semconv._incubating.attributes import (
-    aws_attributes,
-    cloud_attributes,
-    db_attributes,
-    error_attributes,
-    rpc_attributes,
-)
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
@@ -47,16 +41,11 @@ UP = Movie(
     id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000
 )
 
+ATTRIBUTES = "opentelemetry.semconv._incubating.attributes"
 CONVENTIONS = {
     value
-    for module in (
-        aws_attributes,
-        cloud_attributes,
-        db_attributes,
-        error_attributes,
-        rpc_attributes,
-    )
-    for value in vars(module).values()
+    for name in ("aws", "cloud", "db", "error", "rpc")
+    for value in vars(import_module(f"{ATTRIBUTES}.{name}_attributes")).values()
     if isinstance(value, str)
 }
 

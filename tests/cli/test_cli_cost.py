@@ -361,25 +361,18 @@ def test_both_outputs_say_the_same() -> None:
     first, second, third, notes = result.stdout.split("\n\n")
     assert all(text in first for text in calls)
     assert figures_in(first) == [row for each in found["patterns"] for row in figures_of(each)]
-    units, capacities = found["per_second"], found["capacity"]
+    columns = [
+        each
+        for how in ("read", "write")
+        for each in (found["per_second"][f"{how}_units"], found["capacity"][how])
+    ]
     assert figures_in(second) == [
-        [
-            units["read_units"].get(place, 0),
-            capacities["read"][place],
-            units["write_units"].get(place, 0),
-            capacities["write"][place],
-        ]
-        for place in (TABLE, *INDEXES)
+        [column.get(place, 0) for column in columns] for place in (TABLE, *INDEXES)
     ]
-    dollars = found["dollars_a_month"]
-    assert figures_in(third) == [
-        [round(dollars[name], 2) for name in names]
-        for names in (
-            ("on_demand", "provisioned"),
-            ("storage", "storage"),
-            ("on_demand_with_storage", "provisioned_with_storage"),
-        )
-    ]
+    names = ("on_demand", "provisioned", "storage", "storage")
+    names += ("on_demand_with_storage", "provisioned_with_storage")
+    dollars = [round(found["dollars_a_month"][name], 2) for name in names]
+    assert figures_in(third) == [dollars[:2], dollars[2:4], dollars[4:]]
     assert f"storage of {decimal(found['stored_bytes'])} " in third
     assert notes.splitlines() == found["notes"]
 

@@ -37,19 +37,27 @@ def cli() -> Iterator[CommandLine]:
         yield CommandLine(engine).filled(read_folder(sample_folder()))
 
 
-def run(
-    variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command with its output in pipes, unless *stdout* says otherwise."""
-    return subprocess.run(
+def started(
+    variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: Any
+) -> subprocess.Popen[str]:
+    """Start a command with its output in pipes, unless *stdout* says otherwise."""
+    return subprocess.Popen(
         [*PROGRAM, *words],
-        env=environment(**variables, **more),
+        env=environment(**variables),
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE,
-        check=False,
+        **more,
     )
+
+
+def run(
+    variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    with started({**variables, **more}, *words, stdout=stdout) as process:
+        shown, told = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(words, process.returncode, shown, told)
 
 
 def run_on_terminal(cli: CommandLine, *words: str, **more: str) -> tuple[int, str]:
@@ -161,15 +169,8 @@ def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [*PROGRAM, "--endpoint-url", endpoint, "status"],
-            env=environment(**cli.environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  # it does nothing that could block in a thread
-        )
-        with process:
+        words = ("--endpoint-url", endpoint, "status")
+        with started(cli.environment, *words, preexec_fn=_heed_ctrl_c) as process:
             silent.accept()[0].close()
             connection, _ = silent.accept()  # it is retrying, and waits now
             with connection:
@@ -199,13 +200,7 @@ def serving(*words: str, **more: str) -> Iterator[subprocess.Popen[str]]:
     """Start `serve` on a free port; a failing test does not wait for its end."""
     if has_dynoxide():
         more["DYNOXIDE"] = str(find_dynoxide())
-    with subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", *words],
-        env=environment(**more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started(more, "serve", "--port", "0", *words) as process:
         try:
             yield process
         except BaseException:

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from generated import Record, Records
-from loads import HOST
+from loads import HOST, await_answer
 from packages import ROOT, run_in
 from pages import blocks
 
@@ -228,24 +227,10 @@ def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
         )
     with process:
         try:
-            await_answer(server, process)
+            await_answer(process, server.port)
             yield server
         finally:
             process.terminate()
-
-
-def await_answer(server: Server, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the application answers."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the application ended"
-        try:
-            assert server.get("/status").body == b"OK"
-        except ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the application does not answer")
 
 
 @pytest.fixture(scope="module")

@@ -345,15 +345,10 @@ def pieces(body: bytes, size: int) -> Iterator[bytes]:
 def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
     """A body of this length is read: here it is not a JSON object; the connection is kept."""
     body = b'"' + b"x" * (size - 2) + b'"'
+    sent = body if how == "as one" else pieces(body, size - 9 if how == "in chunks" else 4096)
+    kind = {"Content-Type": "application/json"}
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=10)) as connection:
-        connection.request(
-            "POST",
-            "/updatePopularity",
-            body
-            if how == "as one"
-            else pieces(body, len(body) - 9 if how == "in chunks" else 4096),
-            headers={"Content-Type": "application/json"},
-        )
+        connection.request("POST", "/updatePopularity", sent, kind)
         response = connection.getresponse()
         told = json.loads(response.read())
         if size > BOUND:
