@@ -37,8 +37,6 @@ from examples.netflix_movie_catalog import app as application
 from examples.netflix_movie_catalog.app import create_app
 
 pytestmark = pytest.mark.in_memory
-
-
 README = Path(application.__file__).with_name("README.md")
 
 

@@ -126,8 +126,6 @@ def test_a_pattern_without_an_example_has_a_command(monkeypatch: pytest.MonkeyPa
 
 
 NAMES = ("catalog-model", "python -m catalog_model")
-
-
 PATHS = [
     path
     for name, command in program.commands.items()

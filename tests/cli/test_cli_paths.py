@@ -28,7 +28,6 @@ WRITING = "migrate --checkpoint"
 RECORD = "RECORD"
 """Stands for a file with one record."""
 
-
 NEEDED = {
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "put-title": "movie",

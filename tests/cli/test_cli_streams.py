@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,8 +59,6 @@ OTHERS: dict[str, str] = {
 """Arguments for commands that are not access patterns; `serve` would not end."""
 
 WITHOUT_COMMAND = ("", "--help", "--version", "no-such-command", "--output yaml")
-
-
 ALIEN = Movie.from_json(json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())["34"])
 """The title that the examples change."""
 
@@ -99,9 +96,17 @@ def other_one(cli: CommandLine) -> Catalog:
     return Catalog("other-one", client=cli.catalog.client)
 
 
-@contextmanager
-def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
-    """Run the forking process in a folder with the files of the examples."""
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    """The command line on a table with the sample data."""
+    with start_engine() as engine:
+        yield CommandLine(engine).filled(read_folder(sample_folder()))
+
+
+@pytest.fixture(scope="module")
+def programs(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """The forking process, in a folder with the files of the examples."""
+    folder = tmp_path_factory.mktemp("streams")
     shutil.copytree(str(sample_folder()), folder, dirs_exist_ok=True)
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
     with subprocess.Popen(
@@ -115,15 +120,6 @@ def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
         yield Programs(cli, process)
         assert process.stdin is not None
         process.stdin.close()
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """A table with the sample data, and the runner of commands on it."""
-    with start_engine() as engine:
-        cli = CommandLine(engine).filled(read_folder(sample_folder()))
-        with running(cli, tmp_path_factory.mktemp("streams")) as programs:
-            yield programs
 
 
 COMMANDS = sorted(
@@ -153,14 +149,12 @@ def hold(programs: Programs, words: list[str], states: Sequence[dict[str, str]])
         if is_lost and "stderr" not in streams:
             assert ended.stderr.endswith("Error: No space left on device\n")
             assert ended.stderr.count("Error: ") == 1
-        if "stdout" not in streams and not is_timed(words):
+        if "stdout" not in streams and " ".join(words[:1]) not in TIMED:
             assert ended.stdout == whole.stdout, (words, streams)
 
 
-def is_timed(words: list[str]) -> bool:
-    """Whether the output of a command differs between runs."""
-    return not words or words[0] in ("explain", "create", "load", "sample-titles", "status")
-
+TIMED = ("", "explain", "create", "load", "sample-titles", "status")
+"""The commands whose output differs between runs."""
 
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
 

@@ -149,14 +149,10 @@ def test_lines_stay_where_they_are() -> None:
 
 
 PACKAGE = Path(catalog_model.__file__).parent
-
-
 NOUNS = re.compile(
     r"^ (?:\w+ )?(actions|bytes|characters|entries|findings|genres|items|keys|records|requests|"
     r"seconds|slots|tables|times|titles|units)\b"
 )
-
-
 NEVER_ONE = {
     "no number": ("kind",),
     "a bound": ("most", "retries.MAX_RACES"),

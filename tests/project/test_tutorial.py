@@ -94,13 +94,9 @@ def test_the_tutorial_prints_what_it_shows(
 
 
 README = ROOT / "README.md"
-
-
 PAGES = sorted(
     [README, *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), ROOT / "CONTRIBUTING.md"]
 )
-
-
 PROMPT = re.compile(r"^(?:>>> |\.\.\. |\.\.\.$)")
 
 

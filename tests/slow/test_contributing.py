@@ -27,10 +27,10 @@ OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
 
 def well_kept(folder: Path) -> str:
     """Return the findings of the linter and the import rules in a copy; "" if there are none."""
-    commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
     if find_spec("ruff") is None:
         pytest.skip("ruff is not installed: it comes with the dependency group lint")
-    done = [run_in(folder, *words, RUFF_NO_CACHE="true") for words in commands]
+    commands = [["check", "."], ["format", "--check", "."]]
+    done = [run_in(folder, "-m", "ruff", *words, RUFF_NO_CACHE="true") for words in commands]
     return "".join(each.stdout + each.stderr for each in done if each.returncode)
 
 
@@ -43,8 +43,7 @@ def paths_of(folder: Path, *names: str) -> list[str]:
 @pytest.fixture(scope="module")
 def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with all changes from the page on access patterns, and regenerated tables."""
-    folder = copy_of_the_tree(tmp_path_factory.mktemp("pattern") / "project")
-    apply_diffs(PATTERN_PAGE, folder)
+    folder = copy_with(PATTERN_PAGE, tmp_path_factory.mktemp("pattern"))
     made = run_in(folder, "-m", "docs.generate")
     assert (made.returncode, made.stdout) == (0, "")
     return folder
@@ -107,16 +106,16 @@ def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -
     assert is_as_shown(shown, done.stdout), done.stdout
 
 
-@pytest.fixture(scope="module")
-def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with all changes from the page on attributes."""
-    folder = copy_of_the_tree(tmp_path_factory.mktemp("attribute") / "project")
-    apply_diffs(ATTRIBUTE_PAGE, folder)
-    return folder
+def copy_with(page: str, folder: Path) -> Path:
+    """Copy the project, with all changes from a page."""
+    copy_of_the_tree(folder / "project")
+    apply_diffs(page, folder / "project")
+    return folder / "project"
 
 
-def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) -> None:
+def test_tables_of_older_versions_get_the_new_attribute(tmp_path: Path) -> None:
     """By every write and by a migration; the rules on versions hold for the new one, too."""
+    with_attribute = copy_with(ATTRIBUTE_PAGE, tmp_path)
     names = [*paths_of(with_attribute, "decade", "evolution"), "catalog_model/table/evolution.py"]
     quick = "" if has_dynoxide() else "not every_write and not newer and "  # slow on moto
     migrated = paths_of(with_attribute, "migrate")

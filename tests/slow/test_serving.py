@@ -29,6 +29,7 @@ import pytest
 from engines import has_dynoxide
 from example_app import movie
 from loads import CONF, EXAMPLE, HOST, ROOT
+from packages import run_in
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
@@ -207,31 +208,13 @@ def shown(figures: str) -> None:
     sys.stdout.write(f"\n{figures}")
 
 
-# -- Invalid settings -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])
 def test_an_invalid_time_to_drain_is_found_at_the_start(said: str) -> None:
     """Not at SIGTERM, when a timer would reject it and current requests would be interrupted."""
-    environment = environment_without_aws() | {"CATALOG_DRAIN_SECONDS": said}
-    command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE]
-    ended = subprocess.run(
-        command, check=False, env=environment, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert ended.returncode == 1
-    assert f"CATALOG_DRAIN_SECONDS must be a number of seconds from 0 to 3600, not '{said}'" in (
-        ended.stderr
-    )
-
-
-# -- Shared state ---------------------------------------------------------------------------------
-
-
-def popularity_seen(answer: Answer, movie_id: int) -> float:
-    """Return a movie's popularity in the list of its genre."""
-    assert answer.status == 200
-    (found,) = [float(each["popularity"]) for each in answer.json if each["id"] == movie_id]
-    return found
+    command = ("-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE)
+    ended = run_in(ROOT, *command, CATALOG_DRAIN_SECONDS=said)
+    told = f"CATALOG_DRAIN_SECONDS must be a number of seconds from 0 to 3600, not '{said}'"
+    assert (ended.returncode, told in ended.stderr) == (1, True)
 
 
 def test_an_update_is_seen_by_every_worker_of_both(pair: Pair) -> None:
@@ -248,7 +231,9 @@ def test_an_update_is_seen_by_every_worker_of_both(pair: Pair) -> None:
                 paths = [f"/discover?genre={GENRE}&n={next(numbers)}" for _ in range(2 * WORKERS)]
                 with ThreadPoolExecutor(2 * WORKERS) as pool:
                     answers = list(pool.map(lambda path, to=server: ask(to, path), paths))
-                assert {popularity_seen(each, 1) for each in answers} == {popularity}
+                listed = [record for answer in answers for record in answer.json]
+                found = [record["popularity"] for record in listed if record["id"] == 1]
+                assert found == [popularity] * len(answers)
                 met |= {pid for pid, target in server.accesses() if target in paths}
             assert met <= server.booted()
             shown(f"update to {popularity:g}: seen by {len(met)} workers of port {server.port}")
@@ -362,51 +347,14 @@ class Client:
         return not is_closing
 
 
-@dataclass
-class Probe:
-    """Behaves like a load balancer: it checks readiness, over new connections, until refused."""
-
-    server: Server
-    stop: threading.Event
-    ready: list[int] = field(default_factory=list)
-    alive: list[bytes] = field(default_factory=list)
-
-    @property
-    def sent(self) -> int:
-        """The number of requests sent."""
-        return len(self.ready) + len(self.alive)
-
-    def run(self) -> None:
-        """Check until refused; record the status of readiness and of liveness."""
-        with suppress(ConnectionRefusedError):
-            while not self.stop.is_set():
-                self.ready.append(ask(self.server, "/readyz").status)
-                self.alive.append(ask(self.server, "/status").body)
-                time.sleep(0.05)
-
-
-class SlowCaller:
-    """A client with a half-sent request when the process is told to end."""
-
-    def __init__(self, server: Server, movie_id: int) -> None:
-        self._server = server
-        self._socket = socket.create_connection((HOST, server.port), PATIENCE)
-        body = json.dumps(update(movie_id, 77.0)).encode()
-        head = (
-            "POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        self._rest = body[5:]
-        self._socket.sendall(head.encode() + body[:5])
-
-    def finish(self) -> Answer:
-        """Send the other half, and read the answer."""
-        self._socket.sendall(self._rest)
-        with closing(self._socket), closing(http.client.HTTPResponse(self._socket)) as response:
-            response.begin()
-            answer = Answer(response.status, response.read(), response.headers)
-            self._server.count("/updatePopularity")
-            return answer
+def half_sent(server: Server, body: bytes) -> http.client.HTTPConnection:
+    """Send an update but for the end of its body."""
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
+    connection.putrequest("POST", "/updatePopularity")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:5])
+    return connection
 
 
 def metrics_left(server: Server) -> float:
@@ -430,8 +378,9 @@ def test_sigterm_under_load_loses_no_request(
 ) -> None:
     """Each is answered completely, or its connection is refused before a byte was sent.
 
-    Readiness fails while requests are still answered, and a half-sent one is completed.
-    Acknowledged writes are stored, and others are not. The figures of all workers are complete.
+    Readiness, as a load balancer sees it, fails while requests are still answered; a half-sent one
+    is completed. Acknowledged writes are stored, and others are not. The figures of all workers are
+    complete.
     """
     stop, staying = threading.Event(), pair[1]
     staying_before = sum(staying.answered.values())
@@ -440,18 +389,29 @@ def test_sigterm_under_load_loses_no_request(
             Client(movie_id, [leaving, staying], keeps_connection=movie_id % 2 == 0, stop=stop)
             for movie_id in range(2, 10)
         ]
-        probe = Probe(leaving, stop)
-        threads = [threading.Thread(target=client.run) for client in clients]
-        threads.append(threading.Thread(target=probe.run))
+        ready, alive = list[int](), list[bytes]()
+
+        def probe() -> None:
+            with suppress(ConnectionRefusedError):
+                while not stop.is_set():
+                    ready.append(ask(leaving, "/readyz").status)
+                    alive.append(ask(leaving, "/status").body)
+                    time.sleep(0.05)
+
+        threads = [threading.Thread(target=each) for each in (*(c.run for c in clients), probe)]
         for thread in threads:
             thread.start()
         try:
-            await_until(lambda: sum(leaving.answered.values()) > 200 and len(probe.alive) > 2)
-            slow = SlowCaller(leaving, movie_id=12)
+            await_until(lambda: sum(leaving.answered.values()) > 200 and len(alive) > 2)
+            body = json.dumps(update(12, 77.0)).encode()
+            slow = half_sent(leaving, body)
             answered_before = sum(leaving.answered.values())
             leaving.process.send_signal(signal.SIGTERM)
             await_until(lambda: not takes_connections(leaving))
-            finished = slow.finish()
+            slow.send(body[5:])
+            with closing(slow):
+                assert slow.getresponse().status == 200
+            leaving.count("/updatePopularity")
             assert leaving.process.wait(PATIENCE) == 0
             await_until(lambda: all(client.by_second > 10 for client in clients))
         finally:
@@ -465,25 +425,21 @@ def test_sigterm_under_load_loses_no_request(
     assert answered_after > 0
     assert all(client.told_to_close for client in clients)
 
-    first_failure = probe.ready.index(503)
-    assert set(probe.ready[:first_failure]) == {200}
-    assert set(probe.ready[first_failure:]) == {503}
-    assert set(probe.alive) == {b"OK"}
+    assert sorted(ready) == ready
+    assert set(ready) == {200, 503}
+    assert set(alive) == {b"OK"}
 
-    assert finished.status == 200
     assert ap.get_title(table, "movie", 12).popularity == 77.0
     for client in clients:
         assert ap.get_title(table, "movie", client.movie_id).popularity == client.acknowledged
 
-    sent = sum(client.sent for client in clients) + probe.sent + 2  # at the start, and the slow one
+    sent = sum(client.sent for client in clients) + len([*ready, *alive])
+    sent += 2  # at the start, and the slow one
     answered = sum(leaving.answered.values())
     answered_by_both = answered + sum(staying.answered.values()) - staying_before
     shown(f"SIGTERM: {sent} sent, {answered_by_both} answered, {answered_after} of them after it")
     assert answered_by_both == sent
     assert metrics_left(leaving) == answered
-
-
-# -- Taking over from another process -------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("table")
@@ -511,9 +467,6 @@ def test_a_gunicorn_that_takes_over_outlives_the_old_one(engine: Engine, tmp_pat
             os.kill(successor, signal.SIGTERM)
         await_until(lambda: not takes_connections(server))
         await_until(lambda: not (server.folder / "pid").exists())
-
-
-# -- Before and after the fork --------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("table")
