@@ -134,7 +134,6 @@ def test_a_table_that_is_being_changed_is_ready_and_one_that_is_being_made_is_no
 
 
 def with_health(catalog: Catalog, **config: Any) -> Flask:
-    """Return an application with the two routes."""
     app = Flask("test")
     app.config.update(config)
     FlaskCatalog(app, catalog=catalog)

@@ -37,8 +37,6 @@ NOT_A_NUMBER: tuple[Any, ...] = (
 
 
 class Seconds(IntEnum):
-    """An enumeration of numbers."""
-
     THREE = 3
 
 
@@ -58,7 +56,6 @@ def app() -> Flask:
 
 
 def serving_of(app: Flask) -> Serving:
-    """Return what the extension stores for it."""
     FlaskCatalog(app)
     found: Serving = app.extensions["catalog_model"]
     return found

@@ -38,7 +38,6 @@ each_engine = pytest.mark.parametrize(
 
 
 def environment() -> dict[str, str]:
-    """Return an environment without usable AWS variables and table."""
     found = {"PYTHONPATH": str(ROOT), "AWS_PROFILE": "no-such-profile", "CATALOG_TABLE": "other"}
     if has_dynoxide():
         found["DYNOXIDE"] = str(find_dynoxide())
@@ -71,7 +70,6 @@ def running(
 
 
 def read_until_up(process: subprocess.Popen[str]) -> list[str]:
-    """Read the output until the application answers."""
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     while not lines[-1].startswith("Ctrl-C stops it"):
@@ -253,7 +251,6 @@ def test_a_killed_make_leaves_nothing(venv: Path) -> None:
 
 
 def assert_soon_free(port: int) -> None:
-    """Check that no server listens any more."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with socket.socket() as probe:

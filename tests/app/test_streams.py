@@ -44,7 +44,6 @@ OZ = show(949, "Oz", [18], 40.1).replace(poster_path=None)
 
 @pytest.fixture
 def streaming(engine: Engine) -> Iterator[Streaming]:
-    """An empty table and its stream."""
     with_stream = engine.catalog(f"{engine.catalog().table}-with-a-stream")
     create_table(with_stream)
     yield with_stream, TableStream(with_stream, engine.endpoint_url)

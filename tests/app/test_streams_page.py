@@ -36,7 +36,6 @@ HER = movie(7, "Her", [], 7.0)
 
 @pytest.fixture
 def streaming(engine: Engine) -> Iterator[Streaming]:
-    """An empty table and its stream."""
     catalog = engine.catalog(f"{engine.catalog().table}-with-a-stream")
     create_table(catalog)
     yield catalog, TableStream(catalog, engine.endpoint_url)

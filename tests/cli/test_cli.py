@@ -28,7 +28,6 @@ TITLES = ("kind", "id", "name", "released", "popularity", "rating", "votes", "ge
 
 @pytest.fixture(scope="module")
 def reader(local_engine: Engine) -> CommandLine:
-    """The command line on a table with the sample data, for reading only."""
     return CommandLine(local_engine).filled(read_folder(sample_folder()))
 
 

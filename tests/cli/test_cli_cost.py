@@ -49,7 +49,6 @@ rates = st.floats(1e-3, 1e9)
 
 
 def run(*words: str) -> Result:
-    """Run the command without access to AWS."""
     return CliRunner(env={"AWS_PROFILE": "no-such-profile"}).invoke(program, ["cost", *words])
 
 
@@ -60,7 +59,6 @@ def asked(calls: dict[str, float]) -> list[str]:
 
 
 def priced(calls: dict[str, float], *words: str) -> Any:
-    """Price calls; return the JSON."""
     result = run(*asked(calls), *words, "--output", "json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)

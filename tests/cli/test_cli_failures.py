@@ -27,7 +27,6 @@ NOWHERE = CommandLine(Engine("moto", "http://127.0.0.1:1", is_persistent=False))
 
 @pytest.fixture
 def cli(local_engine: Engine) -> CommandLine:
-    """The command line on an empty table."""
     return CommandLine(local_engine).filled([])
 
 
@@ -210,7 +209,6 @@ def test_a_table_with_another_schema_is_distinguished(local_engine: Engine) -> N
 
 
 def written(folder: Path, name: str, content: Any) -> str:
-    """Write a JSON file."""
     (folder / name).write_text(json.dumps(content))
     return str(folder / name)
 

@@ -32,7 +32,6 @@ PATIENCE = 30
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """A table with the sample data."""
     with start_engine("moto") as engine:
         yield CommandLine(engine).filled(read_folder(sample_folder()))
 
@@ -54,7 +53,6 @@ def started(
 def run(
     variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
     with started({**variables, **more}, *words, stdout=stdout) as process:
         shown, told = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(words, process.returncode, shown, told)

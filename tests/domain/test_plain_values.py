@@ -198,8 +198,6 @@ def test_keys_take_what_says_the_same() -> None:
 
 
 class Plain(Enum):
-    """An enumeration whose members are not numbers."""
-
     ONE = 5
 
 

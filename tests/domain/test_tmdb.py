@@ -125,7 +125,6 @@ FILES: dict[str, Any] = {
 
 
 def written(folder: Path, content: Any) -> Path:
-    """Write a JSON file."""
     path = folder / "titles.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -199,7 +198,6 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> Non
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """The command line on an empty table."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         yield CommandLine(engine).filled(())
 

@@ -30,7 +30,6 @@ from catalog_model.local import start_engine
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:
-    """Return the record of a movie."""
     figures = {"popularity": 7.0, "vote_average": 6.5, "vote_count": 12}
     return {"id": number, "title": "Amélie", "genre_ids": [28], **figures, **more}
 
@@ -42,7 +41,6 @@ def lines_of(*records: Any) -> bytes:
 
 
 def read(data: bytes, source: str = "some/movies.jsonl") -> list[Sourced[Any] | Rejection]:
-    """Read bytes as a file of movies."""
     return list(each_title(opened(data, source), "movie"))
 
 
@@ -265,7 +263,6 @@ TOO_LARGE = record(5, overview="x" * 410_000)
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """The command line on an empty table."""
     with start_engine() as engine:
         yield CommandLine(engine).filled(())
 

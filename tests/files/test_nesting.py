@@ -43,14 +43,12 @@ pytestmark = pytest.mark.usefixtures("_limit")
 
 
 def nested(levels: int, kind: str = "arrays", core: str = "1") -> str:
-    """Return JSON with this number of levels."""
     opening, closing = BRACKETS[kind]
     return opening * levels + core + closing * levels
 
 
 @pytest.fixture
 def movie(catalog: Catalog, records: Records) -> Record:
-    """The record of a movie in the table."""
     record = next(iter(records["movie"].values()))
     ap.put_title(catalog, Movie.from_json(record))
     return record
@@ -131,7 +129,6 @@ json_values = st.recursive(
 
 
 def levels_of(value: Any) -> int:
-    """Return the depth of a value."""
     parts = value.values() if isinstance(value, dict) else value
     return 1 + max(map(levels_of, parts), default=0) if isinstance(value, (dict, list)) else 0
 

@@ -197,7 +197,6 @@ def test_compose_starts_each_service_when_what_it_needs_is_done() -> None:
 
 
 def environments() -> dict[str, dict[str, Any]]:
-    """Return the variables that each file sets."""
     literals = kustomizations()["common"]["configMapGenerator"][0]["literals"]
     shared = dict(literal.split("=", 1) for literal in literals)
     found = {f"compose {name}": each.get("environment", {}) for name, each in SERVICES.items()}
@@ -206,7 +205,6 @@ def environments() -> dict[str, dict[str, Any]]:
 
 
 def set_in(container: Any) -> dict[str, str]:
-    """Return the variables that a container sets."""
     return {each["name"]: each["value"] for each in container.get("env", [])}
 
 

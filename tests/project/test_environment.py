@@ -41,14 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def program(folder: Path, name: str, text: str) -> None:
-    """Write a program of the shell."""
     path = folder / name
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
 
 def python(code: str) -> list[str]:
-    """Return the command that runs some code."""
     return [sys.executable, "-c", code]
 
 

@@ -187,7 +187,6 @@ def test_told_to_end_it_finishes_what_it_has_begun(app: str) -> None:
 
 
 def refused(port: int) -> None:
-    """Check that a connection is refused."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as late:
         try:
             late.request("GET", "/status")

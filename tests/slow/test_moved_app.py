@@ -180,15 +180,12 @@ def follow_guide(app: str) -> str:
 
 
 class Answer(NamedTuple):
-    """A response."""
-
     status: int
     content_type: str
     body: bytes
 
     @property
     def json(self) -> Any:
-        """The content of the body."""
         return json.loads(self.body)
 
 
@@ -198,15 +195,12 @@ class Server(NamedTuple):
     port: int
 
     def get(self, target: str) -> Answer:
-        """Send a GET request."""
         return self._send("GET", target)
 
     def post(self, body: str, content_type: str = "application/json") -> Answer:
-        """Send an update."""
         return self._send("POST", "/updatePopularity", body, {"Content-Type": content_type})
 
     def update(self, movie: Record, popularity: float) -> Answer:
-        """Send a valid update."""
         return self.post(json.dumps({"movieId": str(movie["id"]), "popularity": popularity}))
 
     def _send(self, *request: Any) -> Answer:
@@ -240,7 +234,6 @@ def few(records: Records) -> Records:
 
 
 def original(folder: Path, app: str, titles: Records) -> Path:
-    """Write the original application."""
     (folder / "data").mkdir(parents=True)
     (folder / "app.py").write_text(before_guide(app))
     (folder / "requirements.txt").write_text(REQUIREMENTS)
@@ -258,7 +251,6 @@ def app(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def before(tmp_path: Path, app: str, few: Records) -> Path:
-    """A folder with the original application."""
     return original(tmp_path / "before", app, few)
 
 

@@ -41,7 +41,6 @@ HEALTH = {"/status": 0.25, "/metrics": 0.25, "/readyz": 1.0}
 
 
 def get(app: Served, path: str) -> tuple[int, Any, http.client.HTTPMessage]:
-    """Send one request."""
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=30)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -118,7 +117,6 @@ def test_the_law_is_broken_without(missing: str) -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """An engine with the sample."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         catalog = engine.catalog()
         create_table(catalog)

@@ -62,13 +62,11 @@ class Server:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, path: str) -> None:
-        """Count an answered request."""
         with self._lock:
             self.answered[path.partition("?")[0]] += 1
 
     @property
     def log(self) -> str:
-        """The log of gunicorn."""
         return (self.folder / "error.log").read_text()
 
     def accesses(self) -> Iterator[tuple[int, str]]:
@@ -86,8 +84,6 @@ Pair = tuple[Server, Server]
 
 
 class Answer(NamedTuple):
-    """A complete answer."""
-
     status: int
     body: bytes
     headers: http.client.HTTPMessage
@@ -116,13 +112,11 @@ def exchange(
 
 
 def update(movie_id: int, popularity: float) -> dict[str, Any]:
-    """Return the body of an update."""
     return {"movieId": str(movie_id), "popularity": popularity}
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One engine; both processes know only its address."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         yield engine
 
@@ -138,7 +132,6 @@ def table(engine: Engine) -> Catalog:
 
 
 def await_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
@@ -196,7 +189,6 @@ def await_start(server: Server) -> None:
 def pair(
     engine: Engine, table: Catalog, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
-    """Two gunicorns on one table."""
     assert table.table == Catalog.from_env().table
     folder = tmp_path_factory.mktemp("pair")
     with gunicorn(engine, folder / "one") as one, gunicorn(engine, folder / "other") as other:
@@ -250,7 +242,6 @@ def added_up(families: Iterable[Metric], name: str, **labels: str) -> float:
 
 
 def samples(text: str, name: str, **labels: str) -> float:
-    """Add up the samples of a metric on a page."""
     return added_up(text_string_to_metric_families(text), name, **labels)
 
 
@@ -365,7 +356,6 @@ def metrics_left(server: Server) -> float:
 
 
 def takes_connections(server: Server) -> bool:
-    """Return whether a connection is accepted immediately."""
     try:
         socket.create_connection((HOST, server.port), 0.3).close()
     except OSError:

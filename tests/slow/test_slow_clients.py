@@ -46,14 +46,12 @@ STOPPING = {
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A table that never answers."""
     with black_hole() as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def app(endpoint: str) -> Iterator[Served]:
-    """The application served as in production."""
     with served(endpoint) as app:
         yield app
 
@@ -146,7 +144,6 @@ def impatient(endpoint: str) -> Iterator[Served]:
 
 
 def is_closed(connection: socket.socket, seconds: float) -> bool:
-    """Return whether the server closes a connection within some time."""
     connection.settimeout(seconds)
     try:
         while connection.recv(1 << 16):
@@ -334,7 +331,6 @@ def test_a_client_that_waits_for_permission_sends_nothing(app: Served) -> None:
 
 
 def pieces(body: bytes, size: int) -> Iterator[bytes]:
-    """Split a body into pieces of this size."""
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
