@@ -31,8 +31,6 @@ from catalog_model.errors import InvalidArgumentError, InvalidTitleError
 
 pytestmark = pytest.mark.in_memory
 
-# --- values that were read
-
 
 @given(full_titles() | titles())
 def test_every_field_and_extra_of_a_title_can_be_given_back_to_it(title: Movie | TVShow) -> None:
@@ -62,9 +60,6 @@ def frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return MappingProxyType({name: frozen(each) for name, each in value.items()})
     return value
-
-
-# --- values of other libraries, in records
 
 
 @given(json_values)
@@ -116,8 +111,6 @@ def test_a_truth_value_is_no_number(wrapped: Any) -> None:
         with pytest.raises(InvalidTitleError, match="video must be"):
             movie(video=number)
 
-
-# --- values of other libraries, in calls
 
 TITLES = [movie(id=number, popularity=float(number), genre_ids=[28, 12]) for number in range(1, 9)]
 KEPT_AS_THEY_ARE = ("after", "if_unchanged", "keys", "on_progress", "rng", "title", "titles")
@@ -192,9 +185,6 @@ def test_keys_take_what_says_the_same() -> None:
     asked = [TitleKey("movie", 5), ("movie", Decimal(5)), *(("movie", n) for n in others_of(5))]
     asked += [(kind, 5) for kind in others_of("movie")]
     assert {title.id for title in ap.get_titles(catalog, asked) if title} == {5}  # type: ignore[arg-type]
-
-
-# --- lossy conversions
 
 
 class Plain(Enum):

@@ -242,13 +242,15 @@ def test_there_is_time_to_end() -> None:
         assert grace > drain + seconds_to_end(), where
 
 
-@pytest.mark.parametrize("words", [SERVICES["create"]["command"], SERVICES["load"]["command"],
-                                   json.loads(stages()["engine"].one("CMD"))])  # fmt: skip
-def test_the_commands_are_the_programs(words: list[str]) -> None:
+def test_the_commands_are_the_programs() -> None:
     """With valid options; files are needed only at runtime."""
-    command = program.commands[words[0]]
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+    commands = [SERVICES["create"]["command"], SERVICES["load"]["command"]]
+    commands += [json.loads(stages()["engine"].one("CMD"))]
+    commands += [each["args"] for each in CONTAINERS.values() if "args" in each]
+    for words in commands:
+        command = program.commands[words[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_page_permits_what_the_application_calls() -> None:
@@ -388,16 +390,10 @@ def test_the_port_is_the_images() -> None:
 
 
 @each_container
-def test_an_image_is_one_that_is_built_and_its_command_one_that_it_has(name: str) -> None:
-    """With valid options; a tag, if given, is not `latest`."""
-    container = CONTAINERS[name]
-    folder = "app" if name == "app" else "table"
-    (image,) = kustomizations()[folder]["images"]
-    assert container["image"] == image["name"]
+def test_an_image_is_one_that_is_built(name: str) -> None:
+    """A tag, if given, is not `latest`."""
+    (image,) = kustomizations()["app" if name == "app" else "table"]["images"]
+    assert CONTAINERS[name]["image"] == image["name"]
     assert image["newTag"] != "latest"
     target = image["name"].removeprefix("catalog-model").removeprefix("-") or "app"
     assert target in stages()
-    words = container.get("args", [])
-    for command in words[:1]:
-        known = {each for option in program.commands[command].params for each in option.opts}
-        assert {word for word in words if word.startswith("--")} <= known

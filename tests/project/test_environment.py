@@ -50,9 +50,6 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-# --- Steps
-
-
 def test_no_step_is_silent_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever it runs prints nothing itself; what that printed last is shown."""
     step(python("import time; print('Collecting rich', flush=True); time.sleep(1)"))
@@ -86,9 +83,6 @@ def test_a_program_that_is_not_there_is_one_line() -> None:
     """And no exception of Python's."""
     with pytest.raises(StepError, match="no-such-program cannot be run: No such file"):
         step(["no-such-program"])
-
-
-# --- Packages
 
 
 @pytest.fixture
@@ -154,9 +148,6 @@ def test_what_is_installed_is_what_the_project_declares() -> None:
     assert set(settings["project"]["dependencies"]) <= set(environment.requirements([], []))
 
 
-# --- What is checked before anything is installed
-
-
 @pytest.mark.parametrize(
     ("engine", "port", "message"),
     [
@@ -182,8 +173,6 @@ def test_a_port_in_use_is_refused() -> None:
             environment.check("auto", port)
     environment.check("auto", port)
 
-
-# --- The strict engine
 
 INSTALLS = """
 pwd > "{folder}/where"; echo "$@" > "{folder}/words"; test -f package.json || exit 1
@@ -241,9 +230,6 @@ def test_npm_is_not_asked_again_once_moto_is_installed(folder: Path) -> None:
     assert not environment.engine("1.2.3", folder / "installed")
     assert not (folder / "where").exists()
     assert environment.engine("1.2.3", folder / "missing")
-
-
-# --- The command
 
 
 def test_a_failure_is_one_text(
