@@ -127,9 +127,7 @@ def test_a_refused_genre_is_quoted_safely(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("kind", ["movie", "tv"])
-def test_without_a_genre_each_answer_is_a_new_sample(
-    app: Flask, records: Records, kind: str
-) -> None:
+def test_without_a_genre_each_answer_is_a_sample(app: Flask, records: Records, kind: str) -> None:
     """Each answer has 20 different titles of the type; together they soon cover the catalogue."""
     client = app.test_client()
     seen: set[int] = set()
@@ -302,7 +300,7 @@ def table(titles: list[Movie | TVShow]) -> Iterator[Catalog]:
 
 
 @pytest.fixture(scope="module")
-def production(table: Catalog) -> Iterator[Served]:
+def deployed(table: Catalog) -> Iterator[Served]:
     """The application on that table."""
     assert table.endpoint_url is not None
     with served(table.endpoint_url) as app:
@@ -330,19 +328,17 @@ def written(row: Row) -> bytes:
 
 
 @pytest.mark.parametrize("row", DISCOVER + METHODS_AND_PATHS, ids=by_label)
-def test_every_answer_is_that_of_the_original(
-    production: Served, records: Records, row: Row
-) -> None:
+def test_every_answer_is_that_of_the_original(deployed: Served, records: Records, row: Row) -> None:
     """Byte for byte."""
-    assert_is(over_the_wire(production, row), row.expected, records, method=row.method)
+    assert_is(over_the_wire(deployed, row), row.expected, records, method=row.method)
 
 
 @pytest.mark.parametrize("row", UPDATES, ids=by_label)
 def test_every_update_is_that_of_the_original(
-    production: Served, table: Catalog, records: Records, row: Row
+    deployed: Served, table: Catalog, records: Records, row: Row
 ) -> None:
     """The stored data is the original's, too."""
     ap.put_title(table, BECOMING)
-    assert_is(over_the_wire(production, row), row.expected, records)
+    assert_is(over_the_wire(deployed, row), row.expected, records)
     stored: Any = ap.get_title(table, "movie", BECOMING.id, consistent=True).popularity
     assert stored == (START if row.stored is None else row.stored)

@@ -115,9 +115,7 @@ def test_a_table_of_another_kind_is_not_ready(catalog: Catalog) -> None:
     assert response.get_json()["reason"] == "the table is not one of this model"
 
 
-def test_a_table_that_is_being_changed_is_ready_and_one_that_is_being_made_is_not(
-    few: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_new_table_is_not_ready(few: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table can be used while it is updated, but not while it, or an index, is created."""
     found = operations.table_status(few)
     index = {**found.indexes, "by_popularity": "CREATING"}
@@ -199,9 +197,7 @@ class SlowTable:
         raise UnreachableError("too late")
 
 
-def test_a_process_drains_while_a_probe_waits(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_drains_while_a_probe_waits(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to the next probe does not wait for the previous one."""
     app, slow = with_health(catalog), SlowTable()
     monkeypatch.setattr(operations, "table_status", slow)
@@ -215,9 +211,7 @@ def test_a_process_drains_while_a_probe_waits(
         slow.go_on.set()
 
 
-def test_readiness_waits_for_a_moment_only(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_readiness_waits_only_a_moment(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """It makes one request for any number of probes, and returns the last known state."""
     app, slow = with_health(catalog, CATALOG_READY_SECONDS=0), SlowTable()
     status = operations.table_status
@@ -234,9 +228,7 @@ def test_readiness_waits_for_a_moment_only(
     assert app.test_client().get("/-/readyz").get_json() == {"status": "ready"}
 
 
-def test_a_bug_in_what_readiness_asks_is_a_reason_and_not_the_end_of_it(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_in_readiness_is_a_reason(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next probe makes a new request."""
     app = with_health(catalog, CATALOG_READY_SECONDS=0)
     with monkeypatch.context() as patch:

@@ -187,9 +187,7 @@ def test_an_error_of_a_view_is_json(name: str, caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (0.5, "1"), (1.0, "1"), (7.2, "8")])
-def test_a_refusal_says_when_to_come_back(
-    seconds: float, told: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_has_a_time(seconds: float, told: str, caplog: pytest.LogCaptureFixture) -> None:
     """In whole seconds, never 0; it is not logged as an error."""
     caplog.set_level(logging.INFO)
     response = raising(RefusedError("x", seconds, "ill")).test_client().get("/")

@@ -224,9 +224,7 @@ def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans
 
 
 @pytest.mark.parametrize("keys", [False, True])
-def test_a_failed_request_is_an_error_with_its_type(
-    catalog: Catalog, spans: Spans, keys: bool
-) -> None:
+def test_a_failed_request_is_a_typed_error(catalog: Catalog, spans: Spans, keys: bool) -> None:
     """The service's code; its message may contain values, and is recorded only with keys."""
     missing = Catalog("not-there-at-all", client=catalog.client)
     trace_requests(missing, spans.provider, keys=keys)
@@ -258,19 +256,7 @@ def test_a_request_without_an_answer_has_the_name_of_the_exception(spans: Spans)
 
 
 def test_the_parent_is_the_span_of_the_caller(catalog: Catalog, spans: Spans) -> None:
-    """Without a parent, the request begins a trace."""
-    trace_requests(catalog, spans.provider)
-    with spans.tracer.start_as_current_span("page") as page:
-        ap.count_titles(catalog, "movie")
-    ap.count_titles(catalog, "movie")
-    inside, _, outside = spans
-    assert inside.parent == page.get_span_context()
-    assert inside.context.trace_id == page.get_span_context().trace_id
-    assert outside.parent is None
-
-
-def test_threads_do_not_mix_their_parents(catalog: Catalog, spans: Spans) -> None:
-    """One handle serves them all."""
+    """Of its thread, though one handle serves them all; without one, a request begins a trace."""
     trace_requests(catalog, spans.provider)
     together = threading.Barrier(4)
 
@@ -287,11 +273,11 @@ def test_threads_do_not_mix_their_parents(catalog: Catalog, spans: Spans) -> Non
     for parent in pages:
         children = [span for span in spans if span.parent == parent.context]
         assert [span.name for span in children] == ["DynamoDB.BatchGetItem"] * 5
+    ap.count_titles(catalog, "movie")
+    assert list(spans)[-1].parent is None
 
 
-def test_only_the_requests_of_the_handle_have_spans_until_it_is_stopped(
-    catalog: Catalog, engine: Engine, spans: Spans
-) -> None:
+def test_only_the_handle_has_spans(catalog: Catalog, engine: Engine, spans: Spans) -> None:
     """Handles on the same table are separate; stopping one does not affect the other."""
     other, second = engine.catalog(catalog.table), Spans()
     stop = trace_requests(catalog, spans.provider)

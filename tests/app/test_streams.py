@@ -129,9 +129,7 @@ def test_every_pattern_that_writes_is_replayed() -> None:
 
 @settings(max_examples=scaled(15))
 @given(some=writes)
-def test_the_changes_of_a_stream_replay_to_the_titles_of_the_table(
-    engine: Engine, some: list[tuple[str, Any, int]]
-) -> None:
+def test_changes_replay_to_the_titles(engine: Engine, some: list[tuple[str, Any, int]]) -> None:
     """After each write: one change for each changed title, from its old to its new value."""
     catalog = engine.catalog(f"{engine.catalog().table}-to-be-replayed")
     create_table(catalog)

@@ -116,9 +116,7 @@ def test_a_call_costs_what_the_engine_charges_for_it(
 
 @settings(max_examples=scaled(20))
 @given(st.fixed_dictionaries({"list-titles movie": rates, CHANGE: rates}))
-def test_twice_the_rate_is_twice_the_units_and_on_demand_twice_the_dollars(
-    one_movie: list[str], calls: dict[str, float]
-) -> None:
+def test_twice_the_rate_is_twice_the_dollars(one_movie: list[str], calls: dict[str, float]) -> None:
     """The cost of a call does not depend on its rate."""
     once = priced(calls, *one_movie)
     twice = priced({text: 2 * rate for text, rate in calls.items()}, *one_movie)

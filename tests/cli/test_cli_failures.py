@@ -86,9 +86,7 @@ def test_every_error_has_its_exit_code(name: str) -> None:
         ("serve --engine moto --port 70000", 253, "there is no port 70000"),
     ],
 )
-def test_a_mistake_is_a_line_with_a_code(
-    idle: CommandLine, words: str, code: int, message: str
-) -> None:
+def test_a_mistake_is_one_line(idle: CommandLine, words: str, code: int, message: str) -> None:
     """On stderr, with nothing on stdout and no traceback."""
     result = idle(*words.split())
     assert (result.exit_code, result.stdout) == (code, ""), result.output

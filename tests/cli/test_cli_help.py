@@ -255,9 +255,7 @@ def test_an_operator_sees_items_only_where_that_was_said() -> None:
         (("--arn", ARN), {"table": "other", "region": "us-east-1"}, ARN),
     ],
 )
-def test_the_arn_is_that_of_the_table_in_question(
-    words: tuple[str, ...], settings: dict[str, Any], arn: str
-) -> None:
+def test_the_arn_is_the_tables(words: tuple[str, ...], settings: dict[str, Any], arn: str) -> None:
     """The region is that of any command, the account is arbitrary unless it is given."""
     document = printed("--patterns", "get-title", *words, **settings)
     assert [each["Resource"] for each in document["Statement"]] == [arn]

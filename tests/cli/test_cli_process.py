@@ -107,9 +107,7 @@ def test_progress_of_a_load_is_shown_on_a_terminal_only(cli: CommandLine, tmp_pa
 
 
 @pytest.mark.parametrize(("descriptor", "shown"), [(0, "60\n"), (1, ""), (2, "60\n")])
-def test_a_stream_that_is_closed_stays_out_of_the_way(
-    cli: CommandLine, descriptor: int, shown: str
-) -> None:
+def test_a_closed_stream_stays_out_of_it(cli: CommandLine, descriptor: int, shown: str) -> None:
     """As in `catalog-model count-titles movie >&-`: no connection takes its number."""
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$@" {descriptor}>&-', "sh", *PROGRAM, "count-titles", "movie"],

@@ -302,9 +302,7 @@ def can_read_all(path: Path) -> bool:
 
 @pytest.mark.parametrize("make", UNREADABLE, ids=range(len(UNREADABLE)))
 @pytest.mark.parametrize("option", READING)
-def test_an_unreadable_file_is_an_error(
-    cli: CommandLine, option: str, make: Make, tmp_path: Path
-) -> None:
+def test_unreadable_files_fail(cli: CommandLine, option: str, make: Make, tmp_path: Path) -> None:
     """Nothing is written to the table, and the message contains the path."""
     path, record = make(tmp_path / "file.json"), tmp_path / "record.json"
     record.write_text(json.dumps(RECORDS["movie"]))
@@ -312,7 +310,7 @@ def test_an_unreadable_file_is_an_error(
 
 
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
-def test_an_unwritable_file_is_an_error(cli: CommandLine, make: Make, tmp_path: Path) -> None:
+def test_unwritable_files_fail(cli: CommandLine, make: Make, tmp_path: Path) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
     before = sorted(tmp_path.iterdir())

@@ -105,7 +105,7 @@ def _all_of(catalog: Catalog, kind: Kind) -> Iterator[Movie | TVShow]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_record_of_the_catalogue_comes_out_as_it_went_in(
+def test_each_record_of_a_file_survives(
     full_catalog: Catalog, records: Records, kind: Kind
 ) -> None:
     """In every read of a title: alone, with genres, in a batch, in a list, in a sample."""

@@ -221,9 +221,7 @@ LOSSY: list[tuple[Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("call", "conversion"), LOSSY, ids=range(len(LOSSY)))
-def test_what_would_lose_something_is_refused_with_the_conversion(
-    call: Callable[[], Any], conversion: str
-) -> None:
+def test_a_loss_is_refused_with_its_conversion(call: Callable[[], Any], conversion: str) -> None:
     """So the loss is deliberate."""
     with pytest.raises(InvalidArgumentError) as caught:
         call()

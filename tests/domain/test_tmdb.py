@@ -203,9 +203,7 @@ def cli() -> Iterator[CommandLine]:
 
 
 @pytest.mark.parametrize("command", [("load",), ("explain", "load")], ids=str)
-def test_a_page_is_loaded_and_standard_input_is_read(
-    cli: CommandLine, tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_a_page_is_loaded(cli: CommandLine, tmp_path: Path, command: tuple[str, ...]) -> None:
     """The movies from a file, the shows piped in; a repetition changes nothing."""
     path = written(tmp_path, PAGE)
     shows = json.dumps({"page": 1, "results": [SHOW, SHOW_DETAIL | {"id": 2}]})
@@ -233,9 +231,7 @@ def test_both_kinds_cannot_be_the_standard_input(cli: CommandLine) -> None:
         (json.dumps(PAGE | {"results": [without(ELEMENT, "title")]}), 1, "<stdin>: results[0]"),
     ],
 )
-def test_what_is_wrong_with_standard_input_is_said(
-    cli: CommandLine, answers: str, code: int, message: str
-) -> None:
+def test_bad_standard_input_fails(cli: CommandLine, answers: str, code: int, message: str) -> None:
     """In one line, and by that name."""
     result = cli("load", "--movies", "-", answers=answers)
     assert (result.exit_code, message in result.output) == (code, True), result.output

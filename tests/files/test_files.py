@@ -83,9 +83,7 @@ def test_unicode_encodings_are_recognised(tmp_path: Path, encoding: str) -> None
         ("5", None, "a movie record must be a JSON object, not None"),
     ],
 )
-def test_a_bad_record_is_rejected_and_the_others_load(
-    tmp_path: Path, key: str, record: Any, reason: str
-) -> None:
+def test_only_a_bad_record_is_rejected(tmp_path: Path, key: str, record: Any, reason: str) -> None:
     """The rejection names the file, the key and the reason."""
     good = {**RECORD, "id": 6}
     path = written(tmp_path, {key: record, "6": good})
@@ -129,9 +127,7 @@ def test_a_rejection_can_be_encoded_and_read(tmp_path: Path, key: str, shown: st
         ("5", f"must be {WANTED_FILE}, not 5"),
     ],
 )
-def test_a_file_that_is_no_object_of_records_is_one_error(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
+def test_a_file_of_no_records_fails(tmp_path: Path, content: str | bytes, message: str) -> None:
     """Before its first title; the error names the file and, for a syntax error, the position."""
     path = written(tmp_path, content)
     for read in (read_titles, TitleFile):
@@ -234,9 +230,7 @@ def first_wrong_byte(data: bytes) -> int | None:
 
 @pytest.mark.parametrize("begin", [b"", b"{", b'{"5": 1,\n', b"[[", b"\xff\xfe"])
 @pytest.mark.parametrize("more", [b"x", b"\0", b"[", b"\n", b" {},\n", b"\xff"])
-def test_an_endless_file_is_one_error(
-    begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_file_fails(begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal or a device may never end: no more of it is read than a document may have."""
     monkeypatch.setattr(json_input, "MAX_FILE", 100_000)
     monkeypatch.setattr(json_input, "_CHUNK", 1_000)
@@ -246,9 +240,7 @@ def test_an_endless_file_is_one_error(
     assert file.given < 300_000
 
 
-def test_a_file_that_is_too_large_is_named_with_its_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_may_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte more is too much; the error knows what to do."""
     path = written(tmp_path, {"5": RECORD})
     size = path.stat().st_size
@@ -265,7 +257,7 @@ def test_a_file_that_is_too_large_is_named_with_its_size(
         assert str(refused.value) == message
 
 
-def test_more_bad_records_than_a_report_can_hold_are_one_error(
+def test_too_many_bad_records_are_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below this number, each one is listed."""

@@ -318,9 +318,7 @@ def test_put_title_puts_each_line(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", [("put-title", "movie", "-", "--if-unchanged"), ("explain", "put-title", "movie")]
 )
-def test_lines_are_refused_where_one_record_is_wanted(
-    cli: CommandLine, tmp_path: Path, words: tuple[str, ...]
-) -> None:
+def test_only_one_record_is_taken(cli: CommandLine, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Before anything is written."""
     path = tmp_path / "two.json"
     path.write_bytes(lines_of(record(21), record(22)))

@@ -189,9 +189,7 @@ def _native(value: dict[str, Any]) -> Any:
     return float(content) if kind == "N" else plain[kind]
 
 
-def test_the_documented_command_shows_a_title_as_typed_attributes(
-    full_catalog: Catalog, engine: Engine, records: Records
-) -> None:
+def test_aws_shows_a_title_typed(full_catalog: Catalog, engine: Engine, records: Records) -> None:
     """`aws dynamodb get-item --consistent-read` with the key given in the docs."""
     if engine.endpoint_url is None:
         pytest.skip("moto runs inside this process: no other program can ask it")

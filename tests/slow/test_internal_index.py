@@ -216,9 +216,7 @@ def _locked(shell: Shell, project: Path, pyproject: str, **more: str) -> tuple[s
     return ours["version"], ours["source"]["registry"].rstrip("/")
 
 
-def test_uv_takes_the_package_from_its_index_and_the_rest_from_the_public_one(
-    released: Shell, folder: Path
-) -> None:
+def test_uv_takes_only_the_package_from_its_index(released: Shell, folder: Path) -> None:
     """``explicit`` with a source: installed and imported as on the page."""
     project, public = folder / "explicit", released.variables["PUBLIC"]
     found = _locked(released, project, block("uv explicit"), UV_DEFAULT_INDEX=public)
@@ -251,9 +249,7 @@ def test_uv_is_attacked_where_the_source_was_forgotten(released: Shell, folder: 
         ("pip install -i $INTERNAL --extra-index-url $PUBLIC --require-hashes -r one.txt", RELEASE),
     ],
 )
-def test_pip_takes_the_highest_version_of_all_indexes(
-    released: Shell, dist: Path, command: str, installed: str
-) -> None:
+def test_pip_takes_the_highest(released: Shell, dist: Path, command: str, installed: str) -> None:
     """A second index enables an attack, in any position; a single index, or hashes, prevent it."""
     (wheel,) = dist.glob("*.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()

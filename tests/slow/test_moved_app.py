@@ -361,9 +361,7 @@ def test_a_sample_is_twenty_different_titles_of_the_files(moved: Moved, few: Rec
             assert first != second
 
 
-def test_an_update_is_seen_everywhere_and_survives(
-    before: Path, moved: Moved, few: Records
-) -> None:
+def test_an_update_is_seen_everywhere_and_stays(before: Path, moved: Moved, few: Records) -> None:
     """Originally only in the process that made it, while it ran; the order stayed the same."""
     *_, last = few["movie"].values()
     action = f"/discover?genre={last['genre_ids'][0]}"

@@ -363,9 +363,7 @@ def takes_connections(server: Server) -> bool:
     return True
 
 
-def test_sigterm_under_load_loses_no_request(
-    engine: Engine, table: Catalog, pair: Pair, tmp_path: Path
-) -> None:
+def test_sigterm_loses_nothing(engine: Engine, table: Catalog, pair: Pair, tmp_path: Path) -> None:
     """Each is answered completely, or its connection is refused before a byte was sent.
 
     Readiness, as a load balancer sees it, fails while requests are still answered; a half-sent one
