@@ -151,8 +151,8 @@ def test_a_rejection_names_the_file_the_line_and_the_key() -> None:
     assert str(no_json) == f"movies.jsonl: line 1: {wrong}"
     assert str(no_title).startswith("movies.jsonl: line 3: 949: a movie record needs")
     assert no_json.to_json() == {"source": "movies.jsonl", "line": 1, "key": "", "reason": wrong}
-    of_document = {"source": "a.json", "key": "5", "reason": "why"}
-    assert Rejection(*of_document.values()).to_json() == of_document
+    told = Rejection("a.json", "5", "why").to_json()
+    assert told == {"source": "a.json", "key": "5", "reason": "why"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])

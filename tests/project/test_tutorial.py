@@ -158,15 +158,13 @@ def table(request: pytest.FixtureRequest, local_engine: Engine, records: Records
     if request.param == "application":
         delete_table(catalog)
     create_table(catalog)
-    titles = {
-        "sample": read_folder(sample_folder()),
-        "application": [
-            title_class.from_json(record)
-            for kind, title_class in TITLE_CLASSES.items()
-            for record in list(records[kind].values())[:120]
-        ],
-    }
-    fill(catalog, map(accepted, titles[request.param]))
+    sample = map(accepted, read_folder(sample_folder()))
+    application = (
+        title_class.from_json(record)
+        for kind, title_class in TITLE_CLASSES.items()
+        for record in list(records[kind].values())[:120]
+    )
+    fill(catalog, application if request.param == "application" else sample)
     return local_engine
 
 
