@@ -83,7 +83,7 @@ WRITES: dict[str, st.SearchStrategy[Any]] = {
     "set_genres": st.fixed_dictionaries({"genre_ids": genre_lists}),
     "delete_title": st.just({}),
 }
-"""Titles or arguments for each access pattern that writes, besides the key of an existing title."""
+"""Titles, or arguments in addition to an existing title's key, for each pattern that writes."""
 
 writes = st.lists(
     st.sampled_from([name for name in WRITES if name in ap.PATTERNS]).flatmap(

@@ -215,7 +215,7 @@ NEEDED = {
     "put-title": "movie",
     "--if-unchanged": RECORD,
 }
-"""What stands before a path, besides the command and the option."""
+"""What precedes a path, in addition to the command and the option."""
 
 
 def options() -> Iterator[str]:

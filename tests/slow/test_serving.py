@@ -339,7 +339,7 @@ class Client:
 
 
 def half_sent(server: Server, body: bytes) -> http.client.HTTPConnection:
-    """Send an update but for the end of its body."""
+    """Send an update, except the end of its body."""
     connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
     connection.putrequest("POST", "/updatePopularity")
     connection.putheader("Content-Type", "application/json")
