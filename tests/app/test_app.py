@@ -53,9 +53,6 @@ def each_row(rows: Sequence[Row]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", [row for row in rows if not row.wire], ids=by_label)
 
 
-# -- The original's rows --------------------------------------------------------------------------
-
-
 @pytest.fixture
 def app(full_catalog: Catalog) -> Flask:
     """The application on the whole catalogue, which tests do not change."""
@@ -103,9 +100,6 @@ def test_the_real_pages_have_the_observed_digest(app: Flask, kind: str, genre_id
     digest, size, count = FIRST_PAGES[kind, genre_id]
     assert (len(body), len(json.loads(body))) == (size, count)
     assert hashlib.sha256(body).hexdigest().startswith(digest)
-
-
-# -- GET /discover --------------------------------------------------------------------------------
 
 
 def test_a_number_that_can_be_no_genre_is_not_asked_for(app: Flask, full_catalog: Catalog) -> None:
@@ -167,9 +161,6 @@ def test_concurrent_requests_get_the_same_answer(app: Flask, records: Records) -
     with ThreadPoolExecutor(16) as pool:
         bodies = pool.map(lambda _: app.test_client().get("/discover?genre=28").data, range(24))
         assert set(bodies) == {expected}
-
-
-# -- POST /updatePopularity -----------------------------------------------------------------------
 
 
 def listed(app: Flask, genre_id: int, kind: str = "movie") -> list[tuple[int, float]]:
@@ -248,9 +239,6 @@ def test_concurrent_updates_all_count_or_say_so(few: Catalog) -> None:
     assert 200 in answers
     stored = ap.get_title(few, "movie", 699280, consistent=True).popularity
     assert listed(app, 99) == [(699280, stored)]
-
-
-# -- The application's code -----------------------------------------------------------------------
 
 
 def test_the_table_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

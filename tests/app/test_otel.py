@@ -83,9 +83,6 @@ def everything_in(spans: Spans) -> str:
     return repr([{name: span[name] for name in names} for span in told])
 
 
-# -- Contents of a span ---------------------------------------------------------------------------
-
-
 def test_a_query_has_the_attributes_of_the_conventions(catalog: Catalog, spans: Spans) -> None:
     """All of them, and the charge as the service reports it."""
     ap.put_title(catalog, UP)
@@ -202,9 +199,6 @@ def test_botocores_retries_are_counted(spans: Spans, catalog: Catalog) -> None:
     assert second["catalog_model.retries"] == 2
 
 
-# -- Data that is not in a span -------------------------------------------------------------------
-
-
 def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans: Spans) -> None:
     """Neither the keys of reads nor those of writes."""
     secret = UP.replace(id=424_242, title="Cosmos", genre_ids=[31_337])
@@ -250,9 +244,6 @@ def test_a_request_without_an_answer_has_the_name_of_the_exception(spans: Spans)
         ap.get_title(dead, "movie", 1)
     (span,) = spans
     assert attributes_of(span)["error.type"] == "EndpointConnectionError"
-
-
-# -- The parent of a span -------------------------------------------------------------------------
 
 
 def test_the_parent_is_the_span_of_the_caller(catalog: Catalog, spans: Spans) -> None:
@@ -304,9 +295,6 @@ def test_a_trace_that_is_not_sampled_has_no_spans(catalog: Catalog) -> None:
     ap.count_titles(catalog, "movie")
     assert spans.names == []
     assert [each["catalog_model.pattern"] for each in seen] == ["count_titles"]
-
-
-# -- Arguments and requirements -------------------------------------------------------------------
 
 
 def test_wrong_arguments_are_refused(catalog: Catalog, spans: Spans) -> None:

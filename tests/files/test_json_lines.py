@@ -44,9 +44,6 @@ def read(data: bytes, source: str = "some/movies.jsonl") -> list[Sourced[Any] | 
     return list(each_title(opened(data, source), "movie"))
 
 
-# -- JSON Lines and documents ---------------------------------------------------------------------
-
-
 def dictionaries(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Return objects with misleading keys."""
     return st.dictionaries(st.text('{}"\n', max_size=3), inner, max_size=3)
@@ -88,8 +85,6 @@ def test_a_name_can_say_that_a_file_is_lines(name: str, content: bytes) -> None:
     """Then no line makes the file an error."""
     assert all(isinstance(each, Rejection) for each in read(content, name))
 
-
-# -- Each line is a title or a rejection ----------------------------------------------------------
 
 odd_lines = st.sampled_from(
     (
@@ -197,9 +192,6 @@ def test_endless_lines_that_are_no_records_are_one_error(monkeypatch: pytest.Mon
         list(titles)
 
 
-# -- One record at a time -------------------------------------------------------------------------
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_titles_of_a_pipe_come_as_they_are_written(tmp_path: Path) -> None:
     """As with the shell's ``<(zcat movies.jsonl.gz)``; their number is unknown at first."""
@@ -255,8 +247,6 @@ def test_memory_is_bounded_by_one_record(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert peak < 5_000_000
 
-
-# -- The command line -----------------------------------------------------------------------------
 
 TOO_LARGE = record(5, overview="x" * 410_000)
 
