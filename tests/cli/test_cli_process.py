@@ -53,8 +53,13 @@ def started(
 def run(
     variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: str
 ) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; kill it if it does not come."""
     with started({**variables, **more}, *words, stdout=stdout) as process:
-        shown, told = process.communicate(timeout=PATIENCE)
+        try:
+            shown, told = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     return subprocess.CompletedProcess(words, process.returncode, shown, told)
 
 

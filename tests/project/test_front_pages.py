@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -136,9 +135,7 @@ def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
     """IAM accepts each policy; it contains what serving needs, including readiness."""
     (block,) = [each for each in blocks(DEPLOYMENT, "sh") if "create-policy" in each]
     with aws_account() as account:
-        subprocess.run(
-            ["sh", "-ec", block], cwd=tmp_path, env=account, check=True, stdout=subprocess.DEVNULL
-        )
+        run("sh", "-ec", block, cwd=tmp_path, **account)
         client = client_of("iam", account)
         found = {
             each["PolicyName"]: client.get_policy_version(
@@ -160,9 +157,7 @@ def test_the_task_is_registered_as_the_page_says() -> None:
     """With the page's own command and the file in deploy/."""
     (command,) = [line for line in shell(DEPLOYMENT) if "register-task-definition" in line]
     with aws_account() as account:
-        subprocess.run(
-            ["sh", "-ec", command], cwd=ROOT, env=account, check=True, stdout=subprocess.DEVNULL
-        )
+        run("sh", "-ec", command, cwd=ROOT, **account)
         (arn,) = client_of("ecs", account).list_task_definitions()["taskDefinitionArns"]
     assert arn.endswith(":task-definition/netflix-movie-catalog:1")
 
