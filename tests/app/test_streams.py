@@ -314,13 +314,15 @@ JUNK: tuple[Any, ...] = (None, 7, "x", [], {}, *TYPED)
 def mutants(value: Any) -> Iterator[Any]:
     """Yield a JSON value with each of its parts replaced by junk of each type, or removed."""
     yield from JUNK
-    parts = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, part in parts if isinstance(value, (dict, list)) else ():
-        changed = copy.copy(value)
-        for changed[name] in mutants(part):
+    if isinstance(value, (dict, list)):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            for part in mutants(value[name]):
+                changed = copy.copy(value)
+                changed[name] = part
+                yield changed
+            changed = copy.copy(value)
+            del changed[name]
             yield changed
-        del changed[name]
-        yield changed
 
 
 def test_no_broken_record_raises_a_foreign_exception() -> None:
