@@ -1,25 +1,27 @@
-"""The example application's `/metrics`: requests, and their requests to the table."""
+"""Metrics of the extension and of the example application: requests, and those to the table."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from example_app import NOT_EVEN_A_PORT, post, serving_of
+from example_app import NOT_EVEN_A_PORT, own_handle, post, serving_of
 from flask import Flask
+from packages import run
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from catalog_model import Catalog
+from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.trace import Request as TracedRequest
 from catalog_model.dynamodb.trace import Trace
+from catalog_model.errors import ConfigurationError
+from catalog_model.flask import FlaskCatalog
+from catalog_model.prometheus import measure_requests
 from examples.netflix_movie_catalog.app import create_app
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def families(text: str) -> set[str]:
@@ -170,17 +172,9 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
         "assert client.get('/discover?genre=28').status_code == 503\n"
         "print(client.get('/metrics').text)"
     )
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    shared = str(tmp_path)
     first, second = (
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for _ in range(2)
+        run(sys.executable, "-c", code, PROMETHEUS_MULTIPROC_DIR=shared) for _ in range(2)
     )
     line = (
         'catalog_request_duration_seconds_count{operation="Query",pattern="list_titles_in_genre"}'
@@ -189,3 +183,45 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
     assert f"{line} 2.0\n" in second
     assert re.search("^catalog_request_errors_total{.*} 2.0$", second, re.MULTILINE)
     assert re.search("^flask_http_request_total{.*} 2.0$", second, re.MULTILINE)
+
+
+def counted(registry: CollectorRegistry, pattern: str, operation: str) -> float | None:
+    """Return the number of timed requests."""
+    name = "catalog_request_duration_seconds_count"
+    return registry.get_sample_value(name, {"pattern": pattern, "operation": operation})
+
+
+def test_requests_to_the_table_are_counted_where_the_application_wants_it(catalog: Catalog) -> None:
+    """By access pattern and operation; an application without a registry counts nothing."""
+    registry = CollectorRegistry()
+    own = own_handle(catalog)
+    FlaskCatalog(Flask("test"), catalog=own, registry=registry)
+    FlaskCatalog(Flask("other"), catalog=catalog)
+    for handle in (own, own, catalog):
+        ap.count_titles(handle, "movie")
+    assert counted(registry, "count_titles", "BatchGetItem") == 2
+
+
+def test_measuring_ends_when_it_is_stopped(catalog: Catalog) -> None:
+    """The counters keep their values."""
+    registry = CollectorRegistry()
+    stop = measure_requests(catalog, registry)
+    ap.count_titles(catalog, "movie")
+    stop()
+    ap.count_titles(catalog, "movie")
+    assert counted(registry, "count_titles", "BatchGetItem") == 1
+
+
+def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
+    """Two would be indistinguishable; Prometheus raises an error, and nothing is counted twice."""
+    registry = CollectorRegistry()
+    measure_requests(catalog, registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        measure_requests(own_handle(catalog), registry)
+
+
+def test_measuring_needs_its_library(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ConfigurationError, match="pip install prometheus-client"):
+        measure_requests(catalog)

@@ -1,13 +1,18 @@
-"""`make run`: an engine, the data and the application start in seconds and end completely."""
+"""`make run`: an engine, the data and the application start in seconds and end completely.
+
+First its program, then make itself: what that rejects at once, and that everything ends with it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +21,16 @@ from typing import Any
 
 import pytest
 from engines import has_dynoxide
+from packages import ROOT
 from processes import children, command_line
 
 from catalog_model.dynamodb.engines.local import environment_without_aws, find_dynoxide, free_port
 from catalog_model.files.reader import FILE_NAMES, sample_folder
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = [sys.executable, str(ROOT / "examples" / "netflix_movie_catalog" / "run.py")]
 PATIENCE = 60
 
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
 each_engine = pytest.mark.parametrize(
     "engine", ["moto", pytest.param("dynoxide", marks=needs_dynoxide)]
@@ -32,11 +38,17 @@ each_engine = pytest.mark.parametrize(
 
 
 def environment() -> dict[str, str]:
-    """Return an environment without usable AWS variables and table."""
     found = {"PYTHONPATH": str(ROOT), "AWS_PROFILE": "no-such-profile", "CATALOG_TABLE": "other"}
     if has_dynoxide():
         found["DYNOXIDE"] = str(find_dynoxide())
     return {**environment_without_aws(), **found}
+
+
+def started(command: list[str], variables: dict[str, str], **more: Any) -> subprocess.Popen[str]:
+    """Start a program with its output in pipes."""
+    return subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+    )
 
 
 @contextmanager
@@ -46,14 +58,7 @@ def running(
     """Run it until the block ends; yield the application's address and the earlier output."""
     port = free_port(0)
     options = ["--folder", str(folder), "--engine", engine, "--port", str(port), *words]
-    process = subprocess.Popen(
-        [*RUN, *options],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with started([*RUN, *options], environment()) as process:
         try:
             yield f"http://127.0.0.1:{port}", read_until_up(process)
         finally:
@@ -65,7 +70,6 @@ def running(
 
 
 def read_until_up(process: subprocess.Popen[str]) -> list[str]:
-    """Read the output until the application answers."""
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     while not lines[-1].startswith("Ctrl-C stops it"):
@@ -148,17 +152,10 @@ def test_moto_is_said_to_keep_nothing(tmp_path: Path) -> None:
 
 def refused(*words: str) -> str:
     """Run a case that must not start; return its only line."""
-    done = subprocess.run(
-        [*RUN, "--engine", "moto", *words],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+    with started([*RUN, "--engine", "moto", *words], environment()) as process:
+        output, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output, error.count("\n")) == (1, "", 1)
+    return error
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
@@ -183,16 +180,81 @@ def test_bad_data_is_one_line(tmp_path: Path) -> None:
 def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
     """With one line, and the exit code of a failure."""
     words = ["--engine", "moto", "--port", str(free_port(0)), "--folder", str(tmp_path)]
-    process = subprocess.Popen(
-        [*RUN, *words],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with started([*RUN, *words], environment()) as process:
         read_until_up(process)
         gunicorn = [pid for pid in children(process.pid) if b"gunicorn" in command_line(pid)]
         os.kill(gunicorn[0], signal.SIGTERM)
         _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (1, "Error: the application has ended\n")
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """An environment in which make finds everything installed: this one."""
+    folder = tmp_path / "venv"
+    folder.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if path.name in ("bin", "lib", "lib64", "pyvenv.cfg"):
+            (folder / path.name).symlink_to(path)
+    for name in (".made", ".app", ".local"):
+        (folder / name).touch()
+    return folder
+
+
+def start(venv: Path, port: int | str, *words: str) -> subprocess.Popen[str]:
+    """Start `make run` with moto, in a new session, as in a terminal."""
+    command = ["make", "run", f"VENV={venv}", f"PORT={port}", *(words or ["ENGINE=moto"])]
+    variables = {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
+    return started(command, variables, cwd=ROOT, start_new_session=True)
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["PORT=eighty"], "PORT must be a number from 1 to 65535, not 'eighty'"),
+        (["ENGINE=mysql"], "ENGINE must be one of auto, dynoxide, moto, not 'mysql'"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(venv: Path, words: list[str], said: str) -> None:
+    """Before anything is installed or started."""
+    (venv / ".app").unlink()
+    with start(venv, free_port(0), *words) as process:
+        output, error = process.communicate(timeout=PATIENCE)
+    assert output == ""
+    assert error.splitlines()[0] == f"Error: {said}"
+    assert process.returncode
+
+
+@needs_make
+def test_ctrl_c_ends_all_of_it(venv: Path) -> None:
+    """With one line."""
+    port = free_port(0)
+    with start(venv, port) as process:
+        read_until_up(process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=PATIENCE)
+    assert error.startswith("Stopped.\n")
+    assert "Traceback" not in error
+    assert_soon_free(port)
+
+
+@needs_make
+def test_a_killed_make_leaves_nothing(venv: Path) -> None:
+    """Its processes detect that it has ended."""
+    port = free_port(0)
+    with start(venv, port) as process:
+        read_until_up(process)
+        process.kill()
+        process.communicate(timeout=PATIENCE)  # until all processes with its output have ended
+    assert_soon_free(port)
+
+
+def assert_soon_free(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"port {port} still answers")

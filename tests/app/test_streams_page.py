@@ -12,45 +12,30 @@ import boto3
 import pytest
 from aws_account import aws_account, client_of
 from engines import Engine
+from example_app import movie, show
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 from pages import blocks
 from stream_records import TableStream
 
-from catalog_model import Catalog, Movie, TVShow
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.operations import create_table, delete_table
 from catalog_model.streams import FILTER
 
 PAGE = "streams.md"
 REGION = "eu-west-1"
+Streaming = tuple[Catalog, TableStream]
 Handler = Callable[[Any, Any], Any]
 
-AMELIE = Movie(
-    id=194,
-    title="Amélie ❤",
-    genre_ids=[35, 10749],
-    popularity=61.5,
-    vote_average=7.9,
-    vote_count=6000,
-    poster_path="/amelie.jpg",
-)
-OZ = TVShow(
-    id=194,
-    name="Oz",
-    genre_ids=[18, 80],
-    popularity=40.1,
-    vote_average=8.1,
-    vote_count=500,
-    poster_path=None,
-)
-HER = Movie(id=7, title="Her", genre_ids=[], popularity=7.0, vote_average=7.8, vote_count=1)
+AMELIE = movie(194, "Amélie ❤", [35, 10749], 61.5).replace(poster_path="/amelie.jpg")
+OZ = show(194, "Oz", [18, 80], 40.1).replace(poster_path=None)
+HER = movie(7, "Her", [], 7.0)
 
 
 @pytest.fixture
-def streaming(engine: Engine) -> Iterator[tuple[Catalog, TableStream]]:
-    """An empty table and its stream."""
+def streaming(engine: Engine) -> Iterator[Streaming]:
     catalog = engine.catalog(f"{engine.catalog().table}-with-a-stream")
     create_table(catalog)
     yield catalog, TableStream(catalog, engine.endpoint_url)
@@ -105,9 +90,7 @@ def test_the_function_has_under_ten_lines() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_each_new_title_is_mailed_once(
-    streaming: tuple[Catalog, TableStream], topic: Topic, at: int
-) -> None:
+def test_each_new_title_is_mailed_once(streaming: Streaming, topic: Topic, at: int) -> None:
     """Movies and shows, with and without a poster; nothing else is mailed."""
     invoke = handler(at)
     for event in events_of(*streaming):
@@ -123,7 +106,7 @@ def test_each_new_title_is_mailed_once(
 
 
 def test_a_failed_batch_resumes_where_it_failed(
-    streaming: tuple[Catalog, TableStream], topic: Topic, monkeypatch: pytest.MonkeyPatch
+    streaming: Streaming, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mails that were sent are not sent again, and the others are."""
     event = {"Records": [each for one in events_of(*streaming) for each in one["Records"]]}

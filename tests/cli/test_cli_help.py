@@ -1,22 +1,38 @@
-"""The commands: one for each access pattern, each with a description and the same parameters."""
+"""The commands: one for each access pattern, with its parameters, and examples that run.
+
+The one that prints policies returns those of the functions, for the chosen table.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from command_line import CommandLine
+from iam_evaluator import ARN, Policy
+from packages import ROOT
 
 from catalog_model import __main__ as entry
 from catalog_model import access_patterns as ap
+from catalog_model.analysis import iam
+from catalog_model.cli.base import Program, Settings, shared_options
 from catalog_model.cli.explain import explain_group
+from catalog_model.cli.export import export_group
 from catalog_model.cli.patterns import EXAMPLES, command_name, pattern_commands, run_pattern
 from catalog_model.cli.program import program
+from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import Engine
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
 
@@ -107,3 +123,160 @@ def test_a_pattern_without_an_example_has_a_command(monkeypatch: pytest.MonkeyPa
     assert shown.exit_code == 0
     assert "Example:" not in shown.output
     assert len(commands) == len(ap.PATTERNS) - 1
+
+
+NAMES = ("catalog-model", "python -m catalog_model")
+PATHS = [
+    path
+    for name, command in program.commands.items()
+    for path in ((name,), *((name, inner) for inner in getattr(command, "commands", ())))
+]
+"""The words of every command, including those in groups."""
+
+
+def examples(name: str, path: tuple[str, ...]) -> list[str]:
+    """Return the examples in the help of a command, as printed on a narrow terminal."""
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(program, [*path, "--help"], prog_name=name)
+    assert shown.exit_code == 0
+    return re.findall(r"^ *Example: (.*)$", shown.output, re.MULTILINE)
+
+
+def test_every_example_of_help_runs(
+    local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the sample data, with its files and a record of one title."""
+    name, other = NAMES
+    cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(str(sample_folder()), tmp_path, dirs_exist_ok=True)
+    Path("alien.json").write_text(cli.done("--output", "json", "get-title", "movie", "34"))
+    found = {path: examples(name, path) for path in PATHS}
+    for path, texts in found.items():
+        assert examples(other, path) == [text.replace(name, other, 1) for text in texts]
+    with_examples = [path for path, texts in found.items() if texts]
+    assert len(with_examples) == 2 * len(ap.PATTERNS) - 1, "load's own help has none"
+    for path in sorted(with_examples, key=lambda path: "delete-title" in path):
+        (text,) = found[path]
+        prefix, words = name.split(), shlex.split(text)
+        assert words[: len(prefix)] == prefix
+        if "delete-title" in path:
+            cli.done("put-title", "movie", "alien.json")
+        if not (path[0] == "explain" and local_engine.name == "moto"):  # invented figures
+            cli.done(*words[len(prefix) :])
+
+
+def test_the_example_of_the_module_works_in_a_shell(local_engine: Engine, tmp_path: Path) -> None:
+    """Like a user: the program's own output, in a separate shell."""
+    cli = CommandLine(local_engine).filled(read_folder(sample_folder()))
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, **cli.environment, "PYTHONPATH": str(ROOT), "COLUMNS": "60"}
+    environment["PATH"] = os.pathsep.join([str(scripts), environment["PATH"]])
+    script = (
+        "python -m catalog_model update-votes --help"
+        " | sed -n 's/^Example: //p' > example.sh && sh -e example.sh"
+    )
+    done = subprocess.run(
+        ["sh", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert ap.get_title(cli.catalog, "movie", 34).vote_count == 15000
+
+
+def exported(*words: str, **settings: Any) -> Result:
+    program = Program("catalog-model", commands=[export_group], params=shared_options())
+    return CliRunner().invoke(program, ["export", "iam", *words], obj=Settings(**settings))
+
+
+def printed(*words: str, **settings: Any) -> Policy:
+    result = exported(*words, **settings)
+    assert result.exit_code == 0, result.output
+    document: Policy = json.loads(result.stdout)
+    return document
+
+
+@pytest.mark.parametrize("role", iam.ROLES)
+def test_the_command_prints_the_policy_of_a_role(role: iam.Role) -> None:
+    """The policy of the function."""
+    operations = iam.TABLE_ACTIONS if role == "operator" else ()
+    wanted = iam.policy(iam.patterns_of(role), table_arn=ARN, operations=operations)
+    assert printed("--role", role, "--arn", ARN) == wanted
+
+
+def test_patterns_are_named_with_dashes_or_underscores() -> None:
+    """With or without a role."""
+    chosen = [ap.PATTERNS["get_title"], ap.PATTERNS["list_titles"]]
+    wanted = iam.policy(chosen, table_arn=ARN)
+    words = ["--patterns", "list_titles", "--patterns", "get-title", "--arn", ARN]
+    assert printed(*words) == printed(*words, "--role", "reader") == wanted
+
+
+def test_an_operator_tags_only_where_that_was_said() -> None:
+    """As with `create --tag`."""
+    actions = printed("--role", "operator", "--arn", ARN, "--tags")["Statement"][0]["Action"]
+    assert "dynamodb:TagResource" in actions
+    without = printed("--role", "operator", "--arn", ARN)["Statement"][0]["Action"]
+    assert "dynamodb:TagResource" not in without
+
+
+@pytest.mark.parametrize(
+    "words", [("--role", "reader"), ("--patterns", "get-title"), ("--role", "operator")]
+)
+def test_any_role_may_be_allowed_to_describe_the_table(words: tuple[str, ...]) -> None:
+    """An operator always may, so the statement is not duplicated."""
+    *_, table = printed(*words, "--arn", ARN, "--health")["Statement"]
+    without = printed(*words, "--arn", ARN)["Statement"]
+    if "operator" in words:
+        assert without == [table]
+    else:
+        assert table["Action"] == ["dynamodb:DescribeTable"]
+        assert table not in without
+
+
+def test_an_operator_sees_items_only_where_that_was_said() -> None:
+    """For verify, repair and migrate."""
+    table, items = printed("--role", "operator", "--arn", ARN, "--integrity")["Statement"]
+    assert (table["Sid"], items["Sid"]) == ("Table", "Integrity")
+    assert "dynamodb:Scan" in items["Action"]
+    (without,) = printed("--role", "operator", "--arn", ARN)["Statement"]
+    assert without == table
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "arn"),
+    [
+        ((), {"table": "films"}, "arn:aws:dynamodb:eu-west-1:*:table/films"),
+        (("--account", "123456789012"), {"table": "films"}, ARN),
+        (
+            ("--table", "films", "--region", "cn-north-1"),
+            {},
+            "arn:aws-cn:dynamodb:cn-north-1:*:table/films",
+        ),
+        ((), {"table": ARN}, ARN),
+        (("--arn", ARN), {"table": "other", "region": "us-east-1"}, ARN),
+    ],
+)
+def test_the_arn_is_the_tables(words: tuple[str, ...], settings: dict[str, Any], arn: str) -> None:
+    """The region is that of any command, the account is arbitrary unless it is given."""
+    document = printed("--patterns", "get-title", *words, **settings)
+    assert [each["Resource"] for each in document["Statement"]] == [arn]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--role", "admin"),
+        ("--patterns", "scan-titles"),
+        ("--role", "reader", "--patterns", "put-title"),
+        ("--role", "operator", "--patterns", "get-title"),
+        ("--role", "reader", "--tags"),
+        ("--role", "writer", "--integrity"),
+        ("--role", "reader", "--arn", "films"),
+        ("--role", "reader", "--account", "1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_no_policy(words: tuple[str, ...]) -> None:
+    """With the exit code for usage."""
+    result = exported(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_environment import environment
@@ -31,21 +32,35 @@ PATIENCE = 30
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """A table with the sample data."""
     with start_engine("moto") as engine:
         yield CommandLine(engine).filled(read_folder(sample_folder()))
 
 
-def run(cli: CommandLine, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with its output in pipes."""
-    return subprocess.run(
+def started(
+    variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: Any
+) -> subprocess.Popen[str]:
+    """Start a command with its output in pipes, unless *stdout* says otherwise."""
+    return subprocess.Popen(
         [*PROGRAM, *words],
-        env=environment(**cli.environment, **more),
-        capture_output=True,
+        env=environment(**variables),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE,
-        check=False,
+        **more,
     )
+
+
+def run(
+    variables: dict[str, str], *words: str, stdout: Any = subprocess.PIPE, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; kill it if it does not come."""
+    with started({**variables, **more}, *words, stdout=stdout) as process:
+        try:
+            shown, told = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, shown, told)
 
 
 def run_on_terminal(cli: CommandLine, *words: str, **more: str) -> tuple[int, str]:
@@ -81,12 +96,10 @@ def test_a_terminal_gets_colour_and_a_pipe_none(cli: CommandLine) -> None:
     assert (code, ESCAPE in shown) == (0, True)
     code, shown = run_on_terminal(cli, *words, NO_COLOR="1")
     assert (code, ESCAPE in shown) == (0, False)
-    assert ESCAPE not in run(cli, *words, FORCE_COLOR="1").stdout
+    assert ESCAPE not in run(cli.environment, *words, FORCE_COLOR="1").stdout
 
 
-def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_progress_of_a_load_is_shown_on_a_terminal_only(cli: CommandLine, tmp_path: Path) -> None:
     """It is removed before the report."""
     path = tmp_path / FILE_NAMES["tv"]
     path.write_bytes((sample_folder() / FILE_NAMES["tv"]).read_bytes())
@@ -94,73 +107,57 @@ def test_the_progress_of_a_load_is_shown_on_a_terminal_only(
     code, shown = run_on_terminal(cli, "load", "--tv", str(path))
     assert (code, "Loading" in shown) == (0, True)
     assert shown.rstrip().endswith(report)
-    done = run(cli, "load", "--tv", str(path))
+    done = run(cli.environment, "load", "--tv", str(path))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{report}\n", "")
 
 
-def test_a_stream_that_is_closed_stays_out_of_the_way(cli: CommandLine) -> None:
+@pytest.mark.parametrize(("descriptor", "shown"), [(0, "60\n"), (1, ""), (2, "60\n")])
+def test_a_closed_stream_stays_out_of_it(cli: CommandLine, descriptor: int, shown: str) -> None:
     """As in `catalog-model count-titles movie >&-`: no connection takes its number."""
-    for descriptor in (0, 1, 2):
-        done = subprocess.run(
-            [
-                "/bin/sh",
-                "-c",
-                f'exec "$@" {descriptor}>&-',
-                "sh",
-                *PROGRAM,
-                "count-titles",
-                "movie",
-            ],
-            env=environment(**cli.environment),
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        shown = b"" if descriptor == 1 else b"60\n"
-        assert (done.returncode, done.stdout, done.stderr) == (0, shown, b"")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {descriptor}>&-', "sh", *PROGRAM, "count-titles", "movie"],
+        env=environment(**cli.environment),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, shown, "")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(cli: CommandLine) -> None:
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_reader_that_has_seen_enough_is_no_error(cli: CommandLine, output: str) -> None:
     """As in `catalog-model list-titles movie | head -1`."""
-    for output in ("table", "json"):
-        reading, writing = os.pipe()
-        os.close(reading)
-        words = ["--output", output, "list-titles", "movie", "--limit", "100"]
-        with os.fdopen(writing, "wb") as closed:
-            done = subprocess.run(
-                [*PROGRAM, *words],
-                env=environment(**cli.environment),
-                stdout=closed,
-                stderr=subprocess.PIPE,
-                timeout=PATIENCE,
-                check=False,
-            )
-        assert (done.returncode, done.stderr) == (0, b"")
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = ["--output", output, "list-titles", "movie", "--limit", "100"]
+    with os.fdopen(writing, "wb") as closed:
+        done = run(cli.environment, *words, stdout=closed)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_is_one_line(cli: CommandLine) -> None:
-    """It is not reported as a success."""
+@pytest.mark.parametrize(
+    "words", ["list-titles movie", "serve --empty --port 0 --engine moto"], ids=["page", "serve"]
+)
+def test_a_full_disk_is_one_line(cli: CommandLine, words: str) -> None:
+    """It is not reported as a success; `serve`, which cannot tell its address, ends."""
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*PROGRAM, "list-titles", "movie"],
-            env=environment(**cli.environment),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (255, b"Error: No space left on device\n")
+        done = run(cli.environment, *words.split(), stdout=full)
+    assert (done.returncode, done.stderr) == (255, "Error: No space left on device\n")
 
 
 def test_an_output_that_is_not_utf_8_still_gets_everything(cli: CommandLine) -> None:
     """Other characters are escaped, and JSON stays valid."""
-    words = ["get-title", "tv", "44"]
-    as_json = [*words, "--output", "json"]
-    done = run(cli, *as_json, PYTHONIOENCODING="latin-1")
-    assert json.loads(done.stdout) == ap.get_title(cli.catalog, "tv", 44).to_json()
-    assert "Resurrection: Ertu\\u011frul" in run(cli, *words, PYTHONIOENCODING="latin-1").stdout
-    assert "Resurrection: Ertuğrul" in run(cli, *as_json, PYTHONIOENCODING="utf-8").stdout
+
+    def shown(encoding: str, *options: str) -> str:
+        words = ["get-title", "tv", "44", *options]
+        return run(cli.environment, *words, PYTHONIOENCODING=encoding).stdout
+
+    as_json = ("--output", "json")
+    assert json.loads(shown("latin-1", *as_json)) == ap.get_title(cli.catalog, "tv", 44).to_json()
+    assert "Resurrection: Ertu\\u011frul" in shown("latin-1")
+    assert "Resurrection: Ertuğrul" in shown("utf-8", *as_json)
 
 
 def _heed_ctrl_c() -> None:
@@ -173,15 +170,8 @@ def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [*PROGRAM, "--endpoint-url", endpoint, "status"],
-            env=environment(**cli.environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  # it does nothing that could block in a thread
-        )
-        with process:
+        words = ("--endpoint-url", endpoint, "status")
+        with started(cli.environment, *words, preexec_fn=_heed_ctrl_c) as process:
             silent.accept()[0].close()
             connection, _ = silent.accept()  # it is retrying, and waits now
             with connection:
@@ -190,9 +180,9 @@ def test_ctrl_c_ends_with_130(cli: CommandLine) -> None:
     assert (process.returncode, printed, told.strip()) == (130, "", "Interrupted.")
 
 
-def test_the_version_is_printed(cli: CommandLine) -> None:
+def test_the_version_is_printed() -> None:
     """Without a table."""
-    done = run(cli, "--version")
+    done = run({}, "--version")
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["catalog-model,", "version"])
 
 
@@ -202,18 +192,8 @@ def test_only_what_is_needed_is_imported() -> None:
         "import sys, catalog_model.cli.program; "
         "print([name for name in ('rich', 'moto', 'flask') if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
-
-
-# --- serve
+    shown = subprocess.check_output([sys.executable, "-c", code], env=environment(), text=True)
+    assert shown == "[]\n"
 
 
 @contextmanager
@@ -221,13 +201,7 @@ def serving(*words: str, **more: str) -> Iterator[subprocess.Popen[str]]:
     """Start `serve` on a free port; a failing test does not wait for its end."""
     if has_dynoxide():
         more["DYNOXIDE"] = str(find_dynoxide())
-    with subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", *words],
-        env=environment(**more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started(more, "serve", "--port", "0", *words) as process:
         try:
             yield process
         except BaseException:
@@ -245,6 +219,12 @@ def read_until(process: subprocess.Popen[str], last: str) -> list[str]:
     return lines
 
 
+def exported(lines: list[str]) -> dict[str, str]:
+    """Return the variables that `serve` tells its user to set."""
+    exports = [line.split()[1] for line in lines if line.strip().startswith("export ")]
+    return dict(line.split("=", 1) for line in exports)
+
+
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> None:
     """With the printed settings; it ends cleanly when it is told to."""
@@ -252,19 +232,11 @@ def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> 
         pytest.skip(f"{told.name} is ignored here, as under nohup, and serve keeps to that")
     with serving(CATALOG_TABLE="my-table") as process:
         lines = read_until(process, "Ctrl-C stops it")
-        exports = [line.split()[1] for line in lines if line.strip().startswith("export ")]
-        found = environment(**dict(line.split("=", 1) for line in exports))
         commands = [line.split()[1:] for line in lines if line.startswith("    catalog-model ")]
         assert len(commands) == 3
         for words in commands[:1] if told is not signal.SIGINT else commands:
-            done = subprocess.run(
-                [*PROGRAM, *words],
-                env=found,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=True,
-            )
+            done = run(exported(lines), *words)
+            assert done.returncode == 0, done.stderr
             assert len(done.stdout.splitlines()) > 1
         process.send_signal(told)
         assert process.communicate(timeout=PATIENCE) == ("", "Stopped.\n")
@@ -290,12 +262,8 @@ def test_serve_can_be_empty_and_exposed_as_a_container_of_its_own_wants_it() -> 
         lines = read_until(process, "Ctrl-C stops it")
         assert lines[0].endswith(", with no table\n")
         assert lines[-3] == "    catalog-model create\n"
-        exports = [line.split()[1] for line in lines if line.strip().startswith("export ")]
-        found = environment(**dict(line.split("=", 1) for line in exports))
-        for words, code in ((["status"], 254), (["create"], 0), (["status"], 0)):
-            done = subprocess.run(
-                [*PROGRAM, *words], env=found, capture_output=True, timeout=PATIENCE, check=False
-            )
+        for word, code in (("status", 254), ("create", 0), ("status", 0)):
+            done = run(exported(lines), word)
             assert done.returncode == code, done.stderr
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
@@ -306,31 +274,9 @@ def test_serve_says_when_its_port_is_taken() -> None:
     """In one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [*PROGRAM, "serve", "--port", port],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = run({}, "serve", "--port", port)
     expected = f"Error: port {port} cannot be used: Address already in use\n"
     assert (done.returncode, done.stdout, done.stderr) == (253, "", expected)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_serve_ends_if_its_address_cannot_be_printed() -> None:
-    """Its engine ends as well."""
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*PROGRAM, "serve", "--empty", "--port", "0", "--engine", "moto"],
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (255, b"Error: No space left on device\n")
 
 
 def test_serve_ends_when_its_engine_does() -> None:

@@ -1,13 +1,20 @@
-"""Every command with each stream closed, full or cut: the same end, no traceback, whole writes."""
+"""Every command with each stream closed, full or cut: the same end, no traceback, whole writes.
+
+And every option that takes a path, with unusable paths: one line with the path, exit code 2.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from errno import ENOSPC
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +22,7 @@ import click
 import pytest
 from cli_environment import environment
 from command_line import CommandLine
+from refused_calls import RECORDS
 from scaled import some_of
 
 from catalog_model import Catalog, Movie
@@ -24,6 +32,7 @@ from catalog_model.cli.program import program
 from catalog_model.errors import TableNotFoundError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import start_engine
+from catalog_model.maintenance.migrate import migrate
 from catalog_model.operations import create_table, table_status, verify
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -60,17 +69,11 @@ OTHERS: dict[str, str] = {
 """Arguments for commands that are not access patterns; `serve` would not end."""
 
 WITHOUT_COMMAND = ("", "--help", "--version", "no-such-command", "--output yaml")
-
-
-ALIEN = Movie.from_json(
-    json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())["34"],
-)
+ALIEN = Movie.from_json(json.loads((sample_folder() / FILE_NAMES["movie"]).read_bytes())["34"])
 """The title that the examples change."""
 
 
 class Ended(NamedTuple):
-    """The result of a command."""
-
     code: int
     stdout: str
     stderr: str
@@ -101,11 +104,17 @@ def other_one(cli: CommandLine) -> Catalog:
     return Catalog("other-one", client=cli.catalog.client)
 
 
-@contextmanager
-def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
-    """Run the forking process in a folder with the files of the examples."""
-    for name in FILE_NAMES.values():
-        (folder / name).write_bytes((sample_folder() / name).read_bytes())
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    with start_engine() as engine:
+        yield CommandLine(engine).filled(read_folder(sample_folder()))
+
+
+@pytest.fixture(scope="module")
+def programs(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """The forking process, in a folder with the files of the examples."""
+    folder = tmp_path_factory.mktemp("streams")
+    shutil.copytree(str(sample_folder()), folder, dirs_exist_ok=True)
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
     with subprocess.Popen(
         [sys.executable, str(SUPPORT / "forked_cli.py")],
@@ -120,25 +129,11 @@ def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
         process.stdin.close()
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """A table with the sample data, and the runner of commands on it."""
-    with start_engine() as engine:
-        cli = CommandLine(engine).filled(read_folder(sample_folder()))
-        with running(cli, tmp_path_factory.mktemp("streams")) as programs:
-            yield programs
-
-
-def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Return the words of every command that does something."""
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from leaves(inner, (*path, name))
-    else:
-        yield path
-
-
-COMMANDS = sorted(" ".join(path) for path in leaves(program))
+COMMANDS = sorted(
+    f"{name} {inner}".strip()
+    for name, command in program.commands.items()
+    for inner in getattr(command, "commands", [""])
+)
 
 
 def words_of(command: str) -> list[str]:
@@ -161,14 +156,12 @@ def hold(programs: Programs, words: list[str], states: Sequence[dict[str, str]])
         if is_lost and "stderr" not in streams:
             assert ended.stderr.endswith("Error: No space left on device\n")
             assert ended.stderr.count("Error: ") == 1
-        if "stdout" not in streams and not is_timed(words):
+        if "stdout" not in streams and " ".join(words[:1]) not in TIMED:
             assert ended.stdout == whole.stdout, (words, streams)
 
 
-def is_timed(words: list[str]) -> bool:
-    """Whether the output of a command differs between runs."""
-    return not words or words[0] in ("explain", "create", "load", "sample-titles", "status")
-
+TIMED = ("", "explain", "create", "load", "sample-titles", "status")
+"""The commands whose output differs between runs."""
 
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
 
@@ -209,3 +202,139 @@ def test_what_was_written_is_whole(programs: Programs) -> None:
     assert ended == Ended(UNEXPECTED, "", "")
     with pytest.raises(TableNotFoundError):
         table_status(other_one(programs.cli))
+
+
+Make = Callable[[Path], Path]
+USAGE = 2
+WRITING = "migrate --checkpoint"
+RECORD = "RECORD"
+"""Stands for a file with one record."""
+
+NEEDED = {
+    "cost": "--pattern 'get-title movie 34' --per-second 1",
+    "put-title": "movie",
+    "--if-unchanged": RECORD,
+}
+"""What precedes a path, in addition to the command and the option."""
+
+
+def options() -> Iterator[str]:
+    """Yield each option or argument that takes a path, after all that it needs."""
+    for outer, group in program.commands.items():
+        for inner, command in getattr(group, "commands", {"": group}).items():
+            for parameter in command.params:
+                if parameter.metavar == "FILE" or isinstance(parameter.type, click.File):
+                    option = parameter.opts[0] if parameter.opts[0].startswith("-") else ""
+                    needed = (NEEDED.get(word, "") for word in (inner or outer, option))
+                    yield " ".join(filter(None, (outer, inner, *needed, option)))
+
+
+READING = [words for words in options() if words != WRITING]
+
+
+def folder(at: Path) -> Path:
+    at.mkdir()
+    return at
+
+
+def beneath_a_file(at: Path) -> Path:
+    at.write_text("{}")
+    return at / "file.json"
+
+
+def ring(at: Path) -> Path:
+    at.symlink_to(at)
+    return at
+
+
+def link_to_nothing(at: Path) -> Path:
+    at.symlink_to(at.parent / "none" / "file.json")
+    return at
+
+
+def too_long(at: Path) -> Path:
+    return at.with_name("n" * 300)
+
+
+def not_readable(at: Path) -> Path:
+    """An unreadable file; tests recognize root, who can read it."""
+    at.write_text("{}")
+    at.chmod(0)
+    return at
+
+
+def pipe(at: Path) -> Path:
+    os.mkfifo(at)
+    return at
+
+
+USELESS: list[Make] = [
+    folder,
+    beneath_a_file,
+    ring,
+    too_long,
+    not_readable,
+    lambda at: at.parent / "none" / "file.json",  # in a missing folder
+    lambda _: Path("/dev/zero"),
+    lambda _: Path(),
+]
+UNREADABLE: list[Make] = [*USELESS, link_to_nothing, lambda at: at]  # the last one is missing
+UNWRITABLE: list[Make] = [*USELESS, pipe, lambda _: Path("/dev/full")]
+
+
+def refused(cli: CommandLine, words: str, path: Path) -> None:
+    """Check how a command fails."""
+    if can_read_all(path):
+        pytest.skip("no permission stops this user")
+    result = cli(*shlex.split(words), str(path))
+    assert (result.exit_code, result.stdout) == (USAGE, ""), result.output
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: "), result.stderr
+    assert path.name[:70] in last
+    assert "Traceback" not in result.stderr
+
+
+def can_read_all(path: Path) -> bool:
+    """Whether this process can read files without permission."""
+    is_closed = os.path.isfile(path) and not stat.S_IMODE(path.stat().st_mode)  # noqa: PTH113  # never raises
+    return is_closed and os.access(path, os.R_OK)
+
+
+@pytest.mark.parametrize("make", UNREADABLE, ids=range(len(UNREADABLE)))
+@pytest.mark.parametrize("option", READING)
+def test_unreadable_files_fail(cli: CommandLine, option: str, make: Make, tmp_path: Path) -> None:
+    """Nothing is written to the table, and the message contains the path."""
+    path, record = make(tmp_path / "file.json"), tmp_path / "record.json"
+    record.write_text(json.dumps(RECORDS["movie"]))
+    refused(cli, option.replace(RECORD, str(record)), path)
+
+
+@pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
+def test_unwritable_files_fail(cli: CommandLine, make: Make, tmp_path: Path) -> None:
+    """Before anything is started."""
+    path = make(tmp_path / "file.json")
+    before = sorted(tmp_path.iterdir())
+    refused(cli, WRITING, path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completed work is kept, and no incomplete checkpoint is left."""
+    place = tmp_path / "place"
+    saves = count()
+
+    def full(_: int) -> None:
+        if next(saves):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    monkeypatch.setattr("catalog_model.maintenance.checkpoint.os.fsync", full)
+    result = cli("migrate", "--checkpoint", str(place))
+    problem = f"Error: checkpoint '{place}': No space left on device\n"
+    assert (result.exit_code, result.stderr) == (USAGE, problem)
+    assert list(tmp_path.iterdir()) == [place]
+    monkeypatch.undo()
+    assert migrate(cli.catalog, checkpoint=place).left == []
+    assert list(tmp_path.iterdir()) == []
+    assert verify(cli.catalog).is_clean

@@ -43,9 +43,6 @@ ANSWERS: list[tuple[Kind, dict[str, Any]]] = [
 IDS = [*(f"movie: {name}" for name in MOVIES), *(f"tv: {name}" for name in SHOWS)]
 
 
-# --- in code
-
-
 @pytest.mark.parametrize(("kind", "answer"), ANSWERS, ids=IDS)
 def test_every_form_of_a_title_is_read(kind: Kind, answer: dict[str, Any]) -> None:
     """The keys of the application's records in order, with TMDB's values."""
@@ -109,8 +106,6 @@ def test_keeping_extras_is_yes_or_no() -> None:
         Movie.from_tmdb(ELEMENT, keep_extras="yes")  # type: ignore[arg-type]
 
 
-# --- from files
-
 SECOND = ELEMENT | {"id": 950, "title": "Ice Age"}
 RECORDS = [Movie.from_json(ELEMENT), Movie.from_json(SECOND)]
 BY_ID = {"949": ELEMENT, "950": SECOND}
@@ -130,7 +125,6 @@ FILES: dict[str, Any] = {
 
 
 def written(folder: Path, content: Any) -> Path:
-    """Write a JSON file."""
     path = folder / "titles.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -202,20 +196,14 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, name: str) -> Non
         parse_title(path.read_bytes(), "movie", "x")
 
 
-# --- on the command line
-
-
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """The command line on an empty table."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         yield CommandLine(engine).filled(())
 
 
 @pytest.mark.parametrize("command", [("load",), ("explain", "load")], ids=str)
-def test_a_page_is_loaded_and_standard_input_is_read(
-    cli: CommandLine, tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_a_page_is_loaded(cli: CommandLine, tmp_path: Path, command: tuple[str, ...]) -> None:
     """The movies from a file, the shows piped in; a repetition changes nothing."""
     path = written(tmp_path, PAGE)
     shows = json.dumps({"page": 1, "results": [SHOW, SHOW_DETAIL | {"id": 2}]})
@@ -243,9 +231,7 @@ def test_both_kinds_cannot_be_the_standard_input(cli: CommandLine) -> None:
         (json.dumps(PAGE | {"results": [without(ELEMENT, "title")]}), 1, "<stdin>: results[0]"),
     ],
 )
-def test_what_is_wrong_with_standard_input_is_said(
-    cli: CommandLine, answers: str, code: int, message: str
-) -> None:
+def test_bad_standard_input_fails(cli: CommandLine, answers: str, code: int, message: str) -> None:
     """In one line, and by that name."""
     result = cli("load", "--movies", "-", answers=answers)
     assert (result.exit_code, message in result.output) == (code, True), result.output

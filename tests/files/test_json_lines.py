@@ -30,7 +30,6 @@ from catalog_model.local import start_engine
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:
-    """Return the record of a movie."""
     figures = {"popularity": 7.0, "vote_average": 6.5, "vote_count": 12}
     return {"id": number, "title": "Amélie", "genre_ids": [28], **figures, **more}
 
@@ -42,11 +41,7 @@ def lines_of(*records: Any) -> bytes:
 
 
 def read(data: bytes, source: str = "some/movies.jsonl") -> list[Sourced[Any] | Rejection]:
-    """Read bytes as a file of movies."""
     return list(each_title(opened(data, source), "movie"))
-
-
-# -- JSON Lines and documents ---------------------------------------------------------------------
 
 
 def dictionaries(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -91,8 +86,6 @@ def test_a_name_can_say_that_a_file_is_lines(name: str, content: bytes) -> None:
     assert all(isinstance(each, Rejection) for each in read(content, name))
 
 
-# -- Each line is a title or a rejection ----------------------------------------------------------
-
 odd_lines = st.sampled_from(
     (
         "nonsense",
@@ -119,9 +112,7 @@ odd_lines = st.sampled_from(
     newline=st.sampled_from(("\n", "\r\n", " \n")),
     is_ended=st.booleans(),
 )
-def test_each_line_is_a_title_or_a_rejection(
-    lines: list[str], newline: str, is_ended: bool
-) -> None:
+def test_each_line_is_a_title_or_rejection(lines: list[str], newline: str, is_ended: bool) -> None:
     """In order, each with the file's name, the line's number, and the record's id as key."""
     text = newline.join(lines) + (newline if is_ended else "")
     data = text.encode("utf-8", "surrogateescape")
@@ -155,11 +146,8 @@ def test_a_rejection_names_the_file_the_line_and_the_key() -> None:
     assert str(no_json) == f"movies.jsonl: line 1: {wrong}"
     assert str(no_title).startswith("movies.jsonl: line 3: 949: a movie record needs")
     assert no_json.to_json() == {"source": "movies.jsonl", "line": 1, "key": "", "reason": wrong}
-    assert Rejection("a.json", "5", "why").to_json() == {
-        "source": "a.json",
-        "key": "5",
-        "reason": "why",
-    }
+    told = Rejection("a.json", "5", "why").to_json()
+    assert told == {"source": "a.json", "key": "5", "reason": "why"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
@@ -172,9 +160,7 @@ def test_lines_are_utf_8(encoding: str) -> None:
     assert [each.line for each in read(marked * 2) if isinstance(each, Sourced)] == [1, 2, 3, 4]
 
 
-def test_a_line_that_is_too_long_is_rejected_and_the_rest_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_only_a_line_that_is_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more byte is too much, not counting the end of the line; the last line, too."""
     line = lines_of(record(5)).decode().strip()
     monkeypatch.setattr(json_input, "MAX_LINE", len(line))
@@ -197,18 +183,13 @@ def test_a_line_without_an_end_is_one_error(name: str, monkeypatch: pytest.Monke
     assert file.given < 400_000
 
 
-def test_lines_without_an_end_that_are_no_records_are_one_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_endless_lines_that_are_no_records_are_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the maximum of a report."""
     monkeypatch.setattr(reader, "MAX_REJECTED", 50)
     file = Endless(b"", b"{}\n")
     titles = each_title(JSONInput(file.file(), "x"), "movie")
     with pytest.raises(InvalidArgumentError, match="x: more than 50 records are no movie records"):
         list(titles)
-
-
-# -- One record at a time -------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
@@ -267,22 +248,17 @@ def test_memory_is_bounded_by_one_record(tmp_path: Path) -> None:
     assert peak < 5_000_000
 
 
-# -- The command line -----------------------------------------------------------------------------
-
 TOO_LARGE = record(5, overview="x" * 410_000)
 
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """The command line on an empty table."""
     with start_engine() as engine:
         yield CommandLine(engine).filled(())
 
 
 @pytest.mark.parametrize("way", ["a file", "stdin"])
-def test_lines_are_loaded_and_each_rejection_has_its_place(
-    cli: CommandLine, tmp_path: Path, way: str
-) -> None:
+def test_each_rejected_line_has_its_place(cli: CommandLine, tmp_path: Path, way: str) -> None:
     """For an invalid record, and for one that does not fit the table; the rest is loaded."""
     path = tmp_path / "some.jsonl"
     path.write_bytes(lines_of(record(1), "nonsense", {"id": 2}, TOO_LARGE, record(3)))
@@ -332,9 +308,7 @@ def test_put_title_puts_each_line(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", [("put-title", "movie", "-", "--if-unchanged"), ("explain", "put-title", "movie")]
 )
-def test_lines_are_refused_where_one_record_is_wanted(
-    cli: CommandLine, tmp_path: Path, words: tuple[str, ...]
-) -> None:
+def test_only_one_record_is_taken(cli: CommandLine, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Before anything is written."""
     path = tmp_path / "two.json"
     path.write_bytes(lines_of(record(21), record(22)))

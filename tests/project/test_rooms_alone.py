@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import packages
 import pytest
-from packages import need
+from packages import ROOT, need
 
-ROOT = Path(__file__).parents[2]
 KEPT = ("dynamodb", "checks", "errors.py", "_version.py", "py.typed")
 TESTS = ("test_another_model.py", "test_breaker.py")
 HELPERS = ("scaled.py",)
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +35,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *words: str) -> str:
     """Run Python in the folder, without the rest of this project on the path."""
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return packages.run(sys.executable, *words, cwd=folder, PYTHONPATH=str(folder))
 
 
 def test_there_is_no_catalogue_in_it(room: Path) -> None:
@@ -57,24 +47,16 @@ def test_there_is_no_catalogue_in_it(room: Path) -> None:
 def test_it_is_type_checked_alone(room: Path) -> None:
     """In strict mode; an import of the catalogue would not be found."""
     need("mypy")
-    untyped = "--untyped-calls-exclude=pynamodb,moto"
-    found = run(
-        room, "-m", "mypy", "--strict", untyped, "--ignore-missing-imports", "catalog_model"
-    )
-    assert "Success" in found
+    options = ("--strict", "--untyped-calls-exclude=pynamodb,moto", "--ignore-missing-imports")
+    assert "Success" in run(room, "-m", "mypy", *options, "catalog_model")
 
 
 def test_its_tests_pass_alone(room: Path) -> None:
     """Including those of a table of another model."""
-    found = run(room, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
-    assert " passed" in found
-    assert "failed" not in found
+    assert " passed" in run(room, *PYTEST, *TESTS)
 
 
 def test_its_examples_run_alone(room: Path) -> None:
     """All docstrings except those of engines, which start one."""
-    options = ("-q", "-p", "no:cacheprovider", "--doctest-modules")
-    found = run(
-        room, "-m", "pytest", *options, "--ignore=catalog_model/dynamodb/engines", "catalog_model"
-    )
-    assert " passed" in found
+    options = ("--doctest-modules", "--ignore=catalog_model/dynamodb/engines")
+    assert " passed" in run(room, *PYTEST, *options, "catalog_model")

@@ -33,8 +33,6 @@ def app(environ, start_response):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """A connection over a Unix socket."""
-
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=PATIENCE)
         self._path = path
@@ -75,7 +73,6 @@ def gunicorn(folder: Path, *options: str) -> Iterator[Path]:
 
 
 def ask(connection: http.client.HTTPConnection, path: str, method: str = "GET") -> tuple[int, str]:
-    """Send one request."""
     connection.request(method, path, headers={"X-My": "own"})
     response = connection.getresponse()
     return response.status, response.read().decode()

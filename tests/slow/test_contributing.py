@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from engines import has_dynoxide
-from packages import copy_of_the_tree, run_in, run_tests
+from packages import ROOT, copy_of_the_tree, run_in, run_tests
 from pages import apply_diffs, blocks, commands_of, is_as_shown
 
 import catalog_model
+from catalog_model.domain.kinds import KINDS
 from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.local import Engine, start_engine
 from docs.rooms import layers
 
-ROOT = Path(__file__).resolve().parents[2]
 PATTERN_PAGE = "how-to-add-an-access-pattern.md"
 ATTRIBUTE_PAGE = "how-to-add-an-attribute.md"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
@@ -27,10 +27,10 @@ OTHER_ENGINE = "moto" if has_dynoxide() else "dynoxide"
 
 def well_kept(folder: Path) -> str:
     """Return the findings of the linter and the import rules in a copy; "" if there are none."""
-    commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
     if find_spec("ruff") is None:
         pytest.skip("ruff is not installed: it comes with the dependency group lint")
-    done = [run_in(folder, *words, RUFF_NO_CACHE="true") for words in commands]
+    commands = [["check", "."], ["format", "--check", "."]]
+    done = [run_in(folder, "-m", "ruff", *words, RUFF_NO_CACHE="true") for words in commands]
     return "".join(each.stdout + each.stderr for each in done if each.returncode)
 
 
@@ -40,14 +40,10 @@ def paths_of(folder: Path, *names: str) -> list[str]:
     return [str(path.relative_to(folder)) for path in found]
 
 
-# --- a new access pattern
-
-
 @pytest.fixture(scope="module")
 def with_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with all changes from the page on access patterns, and regenerated tables."""
-    folder = copy_of_the_tree(tmp_path_factory.mktemp("pattern") / "project")
-    apply_diffs(PATTERN_PAGE, folder)
+    folder = copy_with(PATTERN_PAGE, tmp_path_factory.mktemp("pattern"))
     made = run_in(folder, "-m", "docs.generate")
     assert (made.returncode, made.stdout) == (0, "")
     return folder
@@ -88,20 +84,11 @@ def test_the_new_pattern_is_in_the_tables_and_well_kept(with_pattern: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def sample(with_pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def sample(with_pattern: Path) -> Iterator[Engine]:
     """An engine with the sample data, of the kind that `catalog-model serve` chooses."""
-    folder = tmp_path_factory.mktemp("data")
-    for name in FILE_NAMES.values():
-        (folder / name).write_bytes((sample_folder() / name).read_bytes())
-    load = (
-        "load",
-        "--movies",
-        str(folder / FILE_NAMES["movie"]),
-        "--tv",
-        str(folder / FILE_NAMES["tv"]),
-    )
+    movies, shows = (str(sample_folder() / FILE_NAMES[kind]) for kind in KINDS)
     with start_engine() as engine:
-        for words in (("create",), load):
+        for words in (["create"], ["load", "--movies", movies, "--tv", shows]):
             done = run_in(with_pattern, "-m", "catalog_model", *words, **engine.environment())
             assert done.returncode == 0, done.stderr
         yield engine
@@ -119,31 +106,24 @@ def test_explain_shows_what_the_page_shows(with_pattern: Path, sample: Engine) -
     assert is_as_shown(shown, done.stdout), done.stdout
 
 
-# --- a new attribute
+def copy_with(page: str, folder: Path) -> Path:
+    """Copy the project, with all changes from a page."""
+    copy_of_the_tree(folder / "project")
+    apply_diffs(page, folder / "project")
+    return folder / "project"
 
 
-@pytest.fixture(scope="module")
-def with_attribute(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with all changes from the page on attributes."""
-    folder = copy_of_the_tree(tmp_path_factory.mktemp("attribute") / "project")
-    apply_diffs(ATTRIBUTE_PAGE, folder)
-    return folder
-
-
-def test_tables_of_older_versions_get_the_new_attribute(with_attribute: Path) -> None:
+def test_tables_of_older_versions_get_the_new_attribute(tmp_path: Path) -> None:
     """By every write and by a migration; the rules on versions hold for the new one, too."""
-    names = paths_of(with_attribute, "decade", "evolution")
-    quick = "" if has_dynoxide() else " and not every_write and not newer"  # slow on moto
-    chosen = f"not {OTHER_ENGINE}{quick}"
-    done = run_tests(with_attribute, *names, "catalog_model/table/evolution.py", "-k", chosen)
-    assert done.returncode == 0, done.stdout
-    chosen = f"makes_of_every_item and not {OTHER_ENGINE}"
-    done = run_tests(with_attribute, "tests/maintenance/test_migrate.py", "-k", chosen)
-    assert done.returncode == 0, done.stdout
+    with_attribute = copy_with(ATTRIBUTE_PAGE, tmp_path)
+    names = [*paths_of(with_attribute, "decade", "evolution"), "catalog_model/table/evolution.py"]
+    quick = "" if has_dynoxide() else "not every_write and not newer and "  # slow on moto
+    migrated = paths_of(with_attribute, "migrate")
+    for files, chosen in ((names, quick), (migrated, "makes_of_every_item and ")):
+        done = run_tests(with_attribute, *files, "-k", f"{chosen}not {OTHER_ENGINE}")
+        assert done.returncode == 0, done.stdout
     assert well_kept(with_attribute) == ""
 
-
-# --- CONTRIBUTING.md itself
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")

@@ -21,8 +21,10 @@ from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)
 RENAMED = HEAT.replace(popularity=7.5)
-CHANGE = Act("popularity", "movie", 949, {"popularity": 7.5})
-DELETION = Act("delete", "movie", 949, {})
+CHANGING = {"begun": 1, "act": asdict(Act("popularity", "movie", 949, {"popularity": 7.5}))}
+DELETING = {"begun": 1, "act": asdict(Act("delete", "movie", 949, {}))}
+NOTHING = {"done": 1, "answer": NOT_FOUND}
+DOWN, UP = {"engine": "down"}, {"engine": "up"}
 
 needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="only dynoxide keeps its tables")
 
@@ -41,9 +43,7 @@ def crashes(tmp_path: Path, some: list[AnyTitle]) -> Iterator[Crashes]:
 
 
 @needs_dynoxide
-def test_after_any_kill_no_write_is_lost_or_incomplete(
-    tmp_path: Path, some: list[AnyTitle]
-) -> None:
+def test_after_a_kill_no_write_is_lost_or_incomplete(tmp_path: Path, some: list[AnyTitle]) -> None:
     """Writers, loaders and the engine, at any time or at a request; `make soak` has many more."""
     figures = run(8, 4, tmp_path, some)
     assert figures.notes == []
@@ -74,21 +74,15 @@ def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> No
         journal = worker.journal()
     done = {entry["done"] for entry in journal if entry.get("answer", NOT_FOUND) != NOT_FOUND}
     written = [Act(**entry["act"]) for entry in journal if entry.get("begun") in done]
-    last = by_act(written)
+    last = {act.key: act for act in written}
     key = next(key for key, act in last.items() if act.name != "delete")
     ap.delete_title(crashes.written, *key)
     crashes.look_at_writes(journal)
     assert (crashes.figures.lost, crashes.figures.findings) == (1, 0)
 
 
-def by_act(acts: list[Act]) -> dict[Any, Act]:
-    """Return the last act on each title."""
-    return {act.key: act for act in acts}
-
-
-def entries(act: Act, *after: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the journal of one act."""
-    return [{"begun": 1, "act": asdict(act)}, *after]
+def done(answer: AnyTitle) -> dict[str, Any]:
+    return {"done": 1, "answer": answer.to_json_text()}
 
 
 @pytest.mark.parametrize(
@@ -100,46 +94,35 @@ def test_a_write_without_an_answer_is_there_whole_or_not_at_all(
 ) -> None:
     """The process or the engine was killed; the title has one of two values, and no other."""
     model = Model([HEAT])
-    model.replay(entries(CHANGE, *last))
+    model.replay([CHANGING, *last])
     missing, unanswered, found = model.settle(by_key([there]))
     assert (len(missing), unanswered, found) == (lost, 1, applied)
 
 
-@pytest.mark.parametrize(("there", "lost"), [(HEAT, 1), (RENAMED, 0), (None, 1)])
-def test_a_write_with_an_answer_is_there(there: AnyTitle | None, lost: int) -> None:
-    """Neither the previous title nor none is accepted."""
-    model = Model([HEAT])
-    model.replay(entries(CHANGE, {"done": 1, "answer": RENAMED.to_json_text()}))
-    missing, unanswered, _ = model.settle(by_key([there] if there else []))
-    assert (len(missing), unanswered, model.acknowledged) == (lost, 0, 1)
-
-
 @pytest.mark.parametrize(
-    ("was_killed", "lost"), [(False, 1), (True, 0)], ids=["engine runs", "engine was killed"]
+    ("journals", "there", "lost"),
+    [
+        pytest.param([[CHANGING, done(RENAMED)]], [RENAMED], 0, id="the answered title"),
+        pytest.param([[CHANGING, done(RENAMED)]], [HEAT], 1, id="the previous title"),
+        pytest.param([[CHANGING, done(RENAMED)]], [], 1, id="no title"),
+        pytest.param([[CHANGING, done(HEAT)]], [RENAMED], 1, id="an answer that cannot be"),
+        pytest.param([[DELETING, NOTHING]], [], 1, id="nothing to delete"),
+        pytest.param(
+            [[DELETING, DOWN, UP, NOTHING]], [], 0, id="nothing, as the engine was killed"
+        ),
+        pytest.param([[DOWN], [DELETING, NOTHING]], [], 1, id="it was killed in another process"),
+    ],
 )
-def test_only_a_killed_engine_may_say_that_a_deletion_found_nothing(
-    was_killed: bool, lost: int
+def test_a_write_with_an_answer_is_there(
+    journals: list[list[dict[str, Any]]], there: list[AnyTitle], lost: int
 ) -> None:
-    """The engine forgets the token of a request, so the client's retry meets its own write."""
-    meanwhile = [{"engine": "down"}, {"engine": "up"}] if was_killed else []
+    """Only a killed engine may say that a deletion found nothing, and only to that process.
+
+    The engine forgets the token of a request, so the client's retry meets its own write.
+    """
     model = Model([HEAT])
-    model.replay(entries(DELETION, *meanwhile, {"done": 1, "answer": NOT_FOUND}))
-    missing, _, _ = model.settle({})
-    assert len(missing) == lost
-
-
-def test_only_the_process_that_saw_the_engine_killed_is_excused() -> None:
-    """The next process must get the correct answer."""
-    model = Model([HEAT])
-    model.replay([{"engine": "down"}])
-    model.replay(entries(DELETION, {"done": 1, "answer": NOT_FOUND}))
-    missing, _, _ = model.settle({})
-    assert len(missing) == 1
-
-
-def test_an_answer_that_cannot_be_is_noted() -> None:
-    """Even if the table is correct."""
-    model = Model([HEAT])
-    model.replay(entries(CHANGE, {"done": 1, "answer": HEAT.to_json_text()}))
-    missing, _, _ = model.settle(by_key([RENAMED]))
-    assert len(missing) == 1
+    for journal in journals:
+        model.replay(journal)
+    missing, unanswered, _ = model.settle(by_key(there))
+    assert (len(missing), unanswered) == (lost, 0)
+    assert model.acknowledged == (NOTHING not in journals[-1])

@@ -82,7 +82,7 @@ def app(engine: str) -> Iterator[str]:
         yield name
 
 
-def test_the_image_says_how_it_wants_to_be_run() -> None:
+def test_the_image_says_how_it_is_run() -> None:
     """As an unprivileged user, without a shell, with a health check and its version."""
     found = inspected(IMAGE)["Config"]
     assert found["User"] == "10001:10001"
@@ -187,7 +187,6 @@ def test_told_to_end_it_finishes_what_it_has_begun(app: str) -> None:
 
 
 def refused(port: int) -> None:
-    """Check that a connection is refused."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as late:
         try:
             late.request("GET", "/status")

@@ -74,9 +74,7 @@ def running(
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_the_image_says_how_it_wants_to_be_run(
-    configuration: dict[str, Any], container: str
-) -> None:
+def test_the_image_says_how_it_is_run(configuration: dict[str, Any], container: str) -> None:
     """As an unprivileged user, with a health check, which buildah keeps, and its version."""
     assert configuration["User"] == "10001:10001"
     assert configuration["Healthcheck"]["Test"][0] == "CMD"

@@ -109,10 +109,7 @@ def test_a_command_with_a_pace_ends_at_once(cli: CommandLine, words: tuple[str, 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="how busy a process is: Linux")
 @pytest.mark.parametrize(
     ("words", "refused"),
-    [
-        (("verify",), "Scan"),
-        (("migrate",), "TransactWriteItems"),
-    ],
+    [(("verify",), "Scan"), (("migrate",), "TransactWriteItems")],
     ids=lambda each: each if isinstance(each, str) else " ".join(each),
 )
 def test_a_throttled_command_ends_immediately(

@@ -11,39 +11,39 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from generated import Record, Records
+from loads import HOST, await_answer
+from packages import ROOT, run_in
 from pages import blocks
 
 from catalog_model.dynamodb.engines.local import environment_without_aws, free_port
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.local import Engine
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = "move-the-application.md"
 PATIENCE = 60
 SOME = 120
 
 APP = """\
-import json
+«|import json
 import random
 
-from flask import Flask, jsonify, request
+»from flask import Flask, jsonify, request
 from prometheus_flask_exporter import PrometheusMetrics
 
 app = Flask(__name__)
 PrometheusMetrics(app)
 
-with open("data/data_movies.json") as file:
+«0|with open("data/data_movies.json") as file:
     movies = json.load(file)
 with open("data/data_tv.json") as file:
-    shows = json.load(file)
+    shows = json.load(file)»
 
 
 @app.route("/")
@@ -53,11 +53,11 @@ def home():
 
 @app.route("/discover")
 def discover():
-    titles = shows if request.args.get("type") == "tv" else movies
+    «1|titles = shows if request.args.get("type") == "tv" else movies»
     genre = request.args.get("genre")
     if not genre:
-        return jsonify(random.sample(list(titles.values()), 20))
-    found = [title for title in titles.values() if int(genre) in title["genre_ids"]]
+        return jsonify(«2|random.sample(list(titles.values()), 20)»)
+    found = «3|[title for title in titles.values() if int(genre) in title["genre_ids"]]»
     return jsonify(found[:20])
 
 
@@ -65,16 +65,16 @@ def discover():
 def update_popularity():
     body = request.get_json()
     movie_id, popularity = body.get("movieId"), body.get("popularity")
-    if movie_id not in movies:
+    «4|if movie_id not in movies:»
         return jsonify(error="Movie Id value not provided or not found"), 400
     if popularity is None:
         return jsonify(error="Popularity value not provided"), 400
     try:
-        movies[movie_id]["popularity"] = float(popularity)
+        «5|movies[movie_id]["popularity"] = float(popularity)»
     except ValueError:
         return jsonify(error="Popularity value must be a float"), 400
     return jsonify(message="Popularity updated successfully",
-                   new_popularity=movies[movie_id]["popularity"])
+                   new_popularity=«6|movies[movie_id]["popularity"]»)
 
 
 @app.route("/status")
@@ -86,19 +86,19 @@ if __name__ == "__main__":
     app.run(host="0.0.0.0", port=8080)
 """
 OTHER_APP = """\
-import json
+«|import json
 import random
-from flask import Flask, request, jsonify
+»from flask import Flask, request, jsonify
 from prometheus_flask_exporter import PrometheusMetrics
 
 app = Flask(__name__)
 metrics = PrometheusMetrics(app)
 
-with open('data/data_tv.json', 'r') as f:
+«0|with open('data/data_tv.json', 'r') as f:
     data_tv = json.load(f)
 
 with open('data/data_movies.json', 'r') as f:
-    data_movies = json.load(f)
+    data_movies = json.load(f)»
 
 
 @app.route("/", methods=['GET'])
@@ -109,18 +109,18 @@ def hello():
 @app.route('/discover')
 def get_discover():
     type_ = request.args.get('type')
-    chosen = data_tv if type_ == 'tv' else data_movies
+    «1|chosen = data_tv if type_ == 'tv' else data_movies»
     genre_id = request.args.get('genre')
 
     if not genre_id:
-        shown = random.sample(list(chosen.values()), 20)
+        shown = «2|random.sample(list(chosen.values()), 20)»
     else:
-        shown = []
+        shown = «3|[]
         for each in chosen.values():
             if int(genre_id) in each['genre_ids']:
                 shown.append(each)
                 if len(shown) == 20:
-                    break
+                    break»
 
     return jsonify(shown)
 
@@ -130,7 +130,7 @@ def update():
     key = request.json.get('movieId')
     value = request.json.get('popularity')
 
-    if key not in data_movies:
+    «4|if key not in data_movies:»
         return jsonify({'error': 'Movie Id value not provided or not found'}), 400
 
     if value is None:
@@ -141,7 +141,7 @@ def update():
     except ValueError:
         return jsonify({'error': 'Popularity value must be a float'}), 400
 
-    data_movies[key]['popularity'] = value
+    «5|data_movies[key]['popularity'] = value»
 
     return jsonify({'message': 'Popularity updated successfully', 'new_popularity': value}), 200
 
@@ -151,101 +151,63 @@ def status():
     return 'OK'
 """
 REQUIREMENTS = "flask\nprometheus-flask-exporter"  # without a final newline, like the original
-FILES, KIND, SAMPLE, LIST, THERE, SET, READ = range(7)
-"""The guide's code blocks, in order."""
+PLACE = re.compile(r"«(\d?)\|(.*?)»", re.DOTALL)
+"""What a user who follows the guide replaces: the number of its block, if any, and the text."""
 
-Edit = tuple[int | None, str, dict[str, str]]
-"""A block that replaces a text of the application, with the application's names; None: nothing."""
+OTHER_NAMES = {"genre": "genre_id", "movie_id": "key", "popularity": "value"}
 
-EDITS: dict[str, list[Edit]] = {
-    APP: [
-        (FILES, APP[APP.index("with open") : APP.index('\n\n\n@app.route("/")')], {}),
-        (KIND, 'titles = shows if request.args.get("type") == "tv" else movies', {}),
-        (SAMPLE, "random.sample(list(titles.values()), 20)", {}),
-        (LIST, '[title for title in titles.values() if int(genre) in title["genre_ids"]]', {}),
-        (THERE, "if movie_id not in movies:", {}),
-        (SET, 'movies[movie_id]["popularity"] = float(popularity)', {}),
-        (READ, 'movies[movie_id]["popularity"]', {}),
-        (None, "import json\nimport random\n\n", {}),
-    ],
-    OTHER_APP: [
-        (
-            FILES,
-            OTHER_APP[OTHER_APP.index("with open") : OTHER_APP.index('\n\n\n@app.route("/", m')],
-            {},
-        ),
-        (KIND, "chosen = data_tv if type_ == 'tv' else data_movies", {}),
-        (SAMPLE, "random.sample(list(chosen.values()), 20)", {}),
-        (
-            LIST,
-            OTHER_APP[OTHER_APP.index("[]\n") : OTHER_APP.index("\n\n    return jsonify(shown)")],
-            {"genre": "genre_id"},
-        ),
-        (THERE, "if key not in data_movies:", {"movie_id": "key"}),
-        (SET, "data_movies[key]['popularity'] = value", {"movie_id": "key", "popularity": "value"}),
-        (None, "import json\nimport random\n", {}),
-    ],
-}
-"""The edits of a user who follows the guide in each application."""
+
+def before_guide(app: str) -> str:
+    """Return the original application."""
+    return PLACE.sub(r"\2", app)
 
 
 def follow_guide(app: str) -> str:
-    """Make the guide's changes: each text occurs once, and each block of the guide is used."""
+    """Make the guide's changes, with the names of the application; each block of it is used."""
     pieces = blocks(PAGE, "py")
-    assert len(pieces) == READ + 1
-    for number, old, names in EDITS[app]:
-        assert app.count(old) == 1, old
-        indent = re.match(r" *", app[: app.index(old)].rpartition("\n")[2])
-        assert indent is not None
-        new = "" if number is None else pieces[number].rstrip("\n")
-        for name, own in names.items():
+    used = {int(number) for number, _ in PLACE.findall(APP) if number}
+    assert used == set(range(len(pieces)))
+
+    def changed(place: re.Match[str]) -> str:
+        line = place.string[: place.start()].rpartition("\n")[2]
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        new = pieces[int(place[1])].rstrip("\n") if place[1] else ""
+        for name, own in OTHER_NAMES.items() if app == OTHER_APP else ():
             new = re.sub(rf"\b{name}\b", own, new)
-        app = app.replace(old, new.replace("\n", f"\n{indent[0]}").replace(f"{indent[0]}\n", "\n"))
-    return app
+        return new.replace("\n", f"\n{indent}").replace(f"{indent}\n", "\n")
+
+    return PLACE.sub(changed, app)
 
 
 class Answer(NamedTuple):
-    """A response."""
-
     status: int
     content_type: str
     body: bytes
 
     @property
     def json(self) -> Any:
-        """The content of the body."""
         return json.loads(self.body)
 
 
-class Server:
+class Server(NamedTuple):
     """An application running on this machine."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    port: int
 
     def get(self, target: str) -> Answer:
-        """Send a GET request."""
-        return self._send("GET", target, None)
+        return self._send("GET", target)
 
     def post(self, body: str, content_type: str = "application/json") -> Answer:
-        """Send an update."""
         return self._send("POST", "/updatePopularity", body, {"Content-Type": content_type})
 
     def update(self, movie: Record, popularity: float) -> Answer:
-        """Send a valid update."""
         return self.post(json.dumps({"movieId": str(movie["id"]), "popularity": popularity}))
 
-    def _send(
-        self, method: str, target: str, body: str | None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, target, body, dict(headers or {}))
+    def _send(self, *request: Any) -> Answer:
+        with closing(http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)) as connection:
+            connection.request(*request)
             answer = connection.getresponse()
-            content_type = answer.getheader("Content-Type", "")
-            return Answer(answer.status, content_type, answer.read())
-        finally:
-            connection.close()
+            return Answer(answer.status, answer.getheader("Content-Type", ""), answer.read())
 
 
 @contextmanager
@@ -259,24 +221,10 @@ def serving(folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
         )
     with process:
         try:
-            await_answer(server, process)
+            await_answer(process, server.port)
             yield server
         finally:
             process.terminate()
-
-
-def await_answer(server: Server, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the application answers."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the application ended"
-        try:
-            assert server.get("/status").body == b"OK"
-        except ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the application does not answer")
 
 
 @pytest.fixture(scope="module")
@@ -286,9 +234,8 @@ def few(records: Records) -> Records:
 
 
 def original(folder: Path, app: str, titles: Records) -> Path:
-    """Write the original application."""
     (folder / "data").mkdir(parents=True)
-    (folder / "app.py").write_text(app)
+    (folder / "app.py").write_text(before_guide(app))
     (folder / "requirements.txt").write_text(REQUIREMENTS)
     for kind, name in FILE_NAMES.items():
         (folder / "data" / name).write_text(json.dumps(titles[kind]))
@@ -304,7 +251,6 @@ def app(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def before(tmp_path: Path, app: str, few: Records) -> Path:
-    """A folder with the original application."""
     return original(tmp_path / "before", app, few)
 
 
@@ -323,10 +269,8 @@ def moved(few: Records, app: str, local_engine: Engine, tmp_path: Path) -> Moved
     table = {"CATALOG_TABLE": tmp_path.name}
     environment = {**plain_environment(), **local_engine.environment(), **table}
     for words in shell_lines("create", "load"):
-        command = [sys.executable, "-m", "catalog_model", *words]
-        subprocess.run(
-            command, cwd=folder, env=environment, check=True, capture_output=True, timeout=PATIENCE
-        )
+        done = run_in(folder, "-m", "catalog_model", *words, **environment)
+        assert done.returncode == 0, done.stderr
     shutil.rmtree(folder / "data")
     return Moved(folder, environment)
 
@@ -365,7 +309,8 @@ GOOD_AND_BAD_UPDATES = (
 
 def test_the_guide_changes_some_twenty_lines(app: str) -> None:
     """The number of lines is that in the guide; the result has no unused code."""
-    lines = list(difflib.unified_diff(app.splitlines(), follow_guide(app).splitlines(), n=0))[2:]
+    first, then = (text.splitlines() for text in (before_guide(app), follow_guide(app)))
+    lines = list(difflib.unified_diff(first, then, n=0))[2:]
     come, go = (sum(line[:1] == sign and line[1:] != "" for line in lines) for sign in "+-")
     assert max(come, go) <= 25, (come, go)
     tree = ast.parse(follow_guide(app))
@@ -416,9 +361,7 @@ def test_a_sample_is_twenty_different_titles_of_the_files(moved: Moved, few: Rec
             assert first != second
 
 
-def test_an_update_is_seen_by_every_process_and_survives(
-    before: Path, moved: Moved, few: Records
-) -> None:
+def test_an_update_is_seen_everywhere_and_stays(before: Path, moved: Moved, few: Records) -> None:
     """Originally only in the process that made it, while it ran; the order stayed the same."""
     *_, last = few["movie"].values()
     action = f"/discover?genre={last['genre_ids'][0]}"
@@ -458,11 +401,5 @@ def test_the_policy_of_the_guide_is_what_its_app_needs(moved: Moved) -> None:
     named = [word.replace("-", "_") for word in words[2:] if word != "--patterns"]
     code = (moved.folder / "app.py").read_text()
     assert sorted(named) == sorted(re.findall(r"\bap\.(\w+)\(", code))
-    done = subprocess.run(
-        [sys.executable, "-m", "catalog_model", *words],
-        env=dict(moved.environment),
-        capture_output=True,
-        check=True,
-        timeout=PATIENCE,
-    )
+    done = run_in(moved.folder, "-m", "catalog_model", *words, **moved.environment)
     assert json.loads(done.stdout)["Statement"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
@@ -22,9 +23,11 @@ from packages import (
     build,
     closure,
     copy_of_the_tree,
+    environment_with,
     files_of_the_repository,
     need,
     run,
+    run_in,
     run_tests,
 )
 from packaging.requirements import Requirement
@@ -189,21 +192,18 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_the_version_follows_the_tag(repository: Repository, tmp_path: Path) -> None:
-    """At the tag it is the tag's, in a clone and in an archive; after it, one before the next."""
+    """At the tag it is the tag's, after it one before the next, and without a tag the lowest.
+
+    An archive has that of its tag, or 0.0; a plain folder has 0.0.0.
+    """
+    assert re.fullmatch(r"0\.0\.1\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
+    assert _version_in(repository.archive(tmp_path / "first")) == "0.0"
+    assert _version_in(copy_of_the_tree(tmp_path / "plain")) == "0.0.0"
     repository.git("tag", "v1.2.3")
     assert _version_in(repository.folder) == "1.2.3"
     assert _version_in(repository.archive(tmp_path / "archive")) == "1.2.3"
     repository.commit()
     assert re.fullmatch(r"1\.2\.4\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
-
-
-def test_without_a_tag_the_version_is_before_all_others(
-    repository: Repository, tmp_path: Path
-) -> None:
-    """In a clone it contains the commit; an archive and a plain folder have 0.0."""
-    assert re.fullmatch(r"0\.0\.1\.dev1\+g[0-9a-f]+", _version_in(repository.folder))
-    assert _version_in(repository.archive(tmp_path / "archive")) == "0.0"
-    assert _version_in(copy_of_the_tree(tmp_path / "plain")) == "0.0.0"
 
 
 def _version_of_the_image(folder: Path) -> str:
@@ -216,26 +216,27 @@ def _version_of_the_image(folder: Path) -> str:
 def test_an_image_has_the_version_of_the_wheel(repository: Repository, tmp_path: Path) -> None:
     """Before the first tag, at a tag, after it, with uncommitted changes, and without git."""
 
-    def versions() -> tuple[str, str]:
-        return _version_in(repository.folder), _version_of_the_image(repository.folder)
+    def versions(folder: Path) -> tuple[str, str]:
+        return _version_in(folder), _version_of_the_image(folder)
 
-    seen = [versions()]
-    repository.git("tag", "--annotate", "v1.9.9", "--message", "1.9.9")
-    seen.append(versions())
-    (repository.folder / "LICENSE").write_text("another\n")
-    seen.append(versions())
-    repository.commit()
-    repository.commit()
-    seen.append(versions())
-    repository.git("tag", "v2.0.0rc1")
-    seen.append(versions())
-    repository.commit()
-    seen.append(versions())
+    def change() -> None:
+        (repository.folder / "LICENSE").write_text("another\n")
+
+    seen = [versions(repository.folder)]
+    for step in (
+        lambda: repository.git("tag", "--annotate", "v1.9.9", "--message", "1.9.9"),
+        change,
+        repository.commit,
+        lambda: repository.git("tag", "v2.0.0rc1"),
+        repository.commit,
+    ):
+        step()
+        seen.append(versions(repository.folder))
     assert [wheel for wheel, _ in seen] == [image for _, image in seen]
     assert len({wheel for wheel, _ in seen}) == len(seen)
     plain = tmp_path / "plain"
     shutil.copytree(repository.folder, plain, ignore=shutil.ignore_patterns(".git*"))
-    assert _version_in(plain) == _version_of_the_image(plain) == "0.0.0"
+    assert versions(plain) == ("0.0.0", "0.0.0")
 
 
 def _brought_in(imports: str) -> set[str]:
@@ -286,3 +287,75 @@ def test_each_release_says_what_changed_in_stored_data() -> None:
         assert re.search(r"version \d+|[Nn]othing", stored.partition("\n### ")[0])
     assert f"version {SCHEMA_VERSION}" in releases[0]
     assert PROJECT["project"]["dynamic"] == ["version"]
+
+
+@pytest.fixture(scope="module")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a user's code, and an environment with the wheel."""
+    need("mypy", "pyright")
+    folder = tmp_path_factory.mktemp("consumer")
+    shutil.copytree(ROOT / "typing_tests", folder, dirs_exist_ok=True)
+    environment_with(build(ROOT, folder / "dist", "--wheel"), folder / "venv")
+    return folder
+
+
+def _mypy(consumer: Path) -> str:
+    files = sorted(consumer.glob("*.py"))
+    return _checked(
+        consumer, "mypy", "--config-file", "mypy.ini", "--python-executable", "venv/bin/python",
+        *(path.name for path in files),
+    )  # fmt: skip
+
+
+def _pyright(consumer: Path) -> str:
+    return _checked(consumer, "pyright", "--pythonpath", "venv/bin/python", "--project", ".")
+
+
+def _checked(consumer: Path, *command: str) -> str:
+    done = run_in(consumer, "-m", *command, PYTHONPATH="")
+    return done.stdout + done.stderr
+
+
+def test_nothing_is_found_in_strict_mode(consumer: Path) -> None:
+    """Correct uses are accepted, and mistakes detected; pyright infers more than mypy."""
+    assert "Success: no issues found in 7 source files" in _mypy(consumer)
+    assert "0 errors, 0 warnings" in _pyright(consumer)
+
+
+def test_it_is_the_installed_wheel_that_they_look_at(consumer: Path) -> None:
+    """Without ``py.typed``, mypy treats it as untyped, and the tests above prove nothing."""
+    (marker,) = (consumer / "venv").rglob("catalog_model/py.typed")
+    marker.rename(marker.with_suffix(".away"))
+    try:
+        assert "missing library stubs or py.typed marker" in _mypy(consumer)
+    finally:
+        marker.with_suffix(".away").rename(marker)
+
+
+MISTAKES = (
+    'get_title(catalog, "film", 949)',
+    'update_title(catalog, "movie", 949, popularity="x")',
+    'Movie(titel="Up", popularity="x")',
+    'movie.replace(titel="Up")',
+    'movie.replace(popularity="x")',
+    "movie.popularity = 9.5",
+)
+
+
+@pytest.mark.parametrize("check", [_mypy, _pyright])
+def test_a_mistake_is_found(consumer: Path, check: Callable[[Path], str]) -> None:
+    """A wrong kind, name or type, without its ``type: ignore``."""
+    wrong = consumer / "wrong.py"
+    lines = (
+        "from catalog_model import Catalog, Movie",
+        "from catalog_model.access_patterns import get_title, update_title",
+        'catalog, movie = Catalog("t"), Movie.from_json({})',
+        *MISTAKES,
+    )
+    wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        found = check(consumer)
+        for number, line in enumerate(lines, start=1):
+            assert (f"wrong.py:{number}:" in found) == (line in MISTAKES), line
+    finally:
+        wrong.unlink()

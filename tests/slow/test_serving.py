@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,21 +27,19 @@ from typing import Any, NamedTuple
 
 import pytest
 from engines import has_dynoxide
-from prometheus_client import CollectorRegistry
+from example_app import movie
+from loads import CONF, EXAMPLE, HOST, ROOT
+from packages import run_in
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
-from catalog_model import Catalog, Movie
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.local import environment_without_aws
 from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table
-from examples.netflix_movie_catalog import app as application
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = Path(application.__file__).with_name("gunicorn_conf.py")
-EXAMPLE = "examples.netflix_movie_catalog.app:create_app()"
-HOST = "127.0.0.1"
 WORKERS = 4
 GENRE = 99
 MOVIES = range(1, 13)
@@ -64,13 +62,11 @@ class Server:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, path: str) -> None:
-        """Count an answered request."""
         with self._lock:
             self.answered[path.partition("?")[0]] += 1
 
     @property
     def log(self) -> str:
-        """The log of gunicorn."""
         return (self.folder / "error.log").read_text()
 
     def accesses(self) -> Iterator[tuple[int, str]]:
@@ -84,9 +80,10 @@ class Server:
         return {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)}
 
 
-class Answer(NamedTuple):
-    """A complete answer."""
+Pair = tuple[Server, Server]
 
+
+class Answer(NamedTuple):
     status: int
     body: bytes
     headers: http.client.HTTPMessage
@@ -106,12 +103,8 @@ def exchange(
     connection: http.client.HTTPConnection, server: Server, path: str, body: Any = None
 ) -> Answer:
     """Send one request over a connection, and read the complete answer."""
-    if body is None:
-        connection.request("GET", path)
-    else:
-        connection.request(
-            "POST", path, json.dumps(body), headers={"Content-Type": "application/json"}
-        )
+    sent, method = (None, "GET") if body is None else (json.dumps(body), "POST")
+    connection.request(method, path, sent, {"Content-Type": "application/json"})
     response = connection.getresponse()
     answer = Answer(response.status, response.read(), response.headers)
     server.count(path)
@@ -119,13 +112,11 @@ def exchange(
 
 
 def update(movie_id: int, popularity: float) -> dict[str, Any]:
-    """Return the body of an update."""
     return {"movieId": str(movie_id), "popularity": popularity}
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One engine; both processes know only its address."""
     with start_engine("dynoxide" if has_dynoxide() else "moto") as engine:
         yield engine
 
@@ -136,17 +127,15 @@ def table(engine: Engine) -> Catalog:
     catalog = engine.catalog()
     create_table(catalog)
     for movie_id in MOVIES:
-        record = {
-            "genre_ids": [GENRE],
-            "id": movie_id,
-            "popularity": 1.0,
-            "release_date": "2020-05-06",
-            "title": f"Film {movie_id}",
-            "vote_average": 7.4,
-            "vote_count": 148,
-        }
-        ap.put_title(catalog, Movie.from_json(record))
+        ap.put_title(catalog, movie(movie_id, f"Film {movie_id}", [GENRE], 1.0))
     return catalog
+
+
+def await_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -184,12 +173,12 @@ def gunicorn(
 
 def await_start(server: Server) -> None:
     """Wait until gunicorn has printed its address, and all workers have started."""
-    deadline = time.monotonic() + PATIENCE
-    error_log = server.folder / "error.log"
-    while not error_log.exists() or len(server.booted()) < WORKERS:
+
+    def has_started() -> bool:
         assert server.process.poll() is None, server.log
-        assert time.monotonic() < deadline, "gunicorn did not start"
-        time.sleep(0.05)
+        return (server.folder / "error.log").exists() and len(server.booted()) >= WORKERS
+
+    await_until(has_started)
     found = re.search(rf"Listening at: http://{HOST}:(\d+)", server.log)
     assert found, server.log
     server.port = int(found[1])
@@ -199,8 +188,7 @@ def await_start(server: Server) -> None:
 @pytest.fixture(scope="module")
 def pair(
     engine: Engine, table: Catalog, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Server, Server]]:
-    """Two gunicorns on one table."""
+) -> Iterator[Pair]:
     assert table.table == Catalog.from_env().table
     folder = tmp_path_factory.mktemp("pair")
     with gunicorn(engine, folder / "one") as one, gunicorn(engine, folder / "other") as other:
@@ -212,36 +200,16 @@ def shown(figures: str) -> None:
     sys.stdout.write(f"\n{figures}")
 
 
-# -- Invalid settings -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("said", ["soon", "5s", "-1", "nan", "inf", "3601", "1e10"])
 def test_an_invalid_time_to_drain_is_found_at_the_start(said: str) -> None:
     """Not at SIGTERM, when a timer would reject it and current requests would be interrupted."""
-    environment = environment_without_aws() | {"CATALOG_DRAIN_SECONDS": said}
-    command = [sys.executable, "-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE]
-    ended = subprocess.run(
-        command, check=False, env=environment, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert ended.returncode == 1
-    assert f"CATALOG_DRAIN_SECONDS must be a number of seconds from 0 to 3600, not '{said}'" in (
-        ended.stderr
-    )
+    command = ("-m", "gunicorn", "--config", str(CONF), "--check-config", EXAMPLE)
+    ended = run_in(ROOT, *command, CATALOG_DRAIN_SECONDS=said)
+    told = f"CATALOG_DRAIN_SECONDS must be a number of seconds from 0 to 3600, not '{said}'"
+    assert (ended.returncode, told in ended.stderr) == (1, True)
 
 
-# -- Shared state ---------------------------------------------------------------------------------
-
-
-def popularity_seen(answer: Answer, movie_id: int) -> float:
-    """Return a movie's popularity in the list of its genre."""
-    assert answer.status == 200
-    (found,) = [movie["popularity"] for movie in answer.json if movie["id"] == movie_id]
-    return float(found)
-
-
-def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
-    pair: tuple[Server, Server],
-) -> None:
+def test_an_update_is_seen_by_every_worker_of_both(pair: Pair) -> None:
     """By each read that begins after the answer to the update, in any of the eight workers."""
     popularity = 100.0
     for writer in (*pair, *pair):
@@ -255,25 +223,29 @@ def test_an_update_through_one_process_is_seen_by_every_worker_of_both(
                 paths = [f"/discover?genre={GENRE}&n={next(numbers)}" for _ in range(2 * WORKERS)]
                 with ThreadPoolExecutor(2 * WORKERS) as pool:
                     answers = list(pool.map(lambda path, to=server: ask(to, path), paths))
-                assert {popularity_seen(each, 1) for each in answers} == {popularity}
+                listed = [record for answer in answers for record in answer.json]
+                found = [record["popularity"] for record in listed if record["id"] == 1]
+                assert found == [popularity] * len(answers)
                 met |= {pid for pid, target in server.accesses() if target in paths}
             assert met <= server.booted()
             shown(f"update to {popularity:g}: seen by {len(met)} workers of port {server.port}")
 
 
-def samples(text: str, name: str, **labels: str) -> float:
+def added_up(families: Iterable[Metric], name: str, **labels: str) -> float:
     """Add up the samples of a metric with these labels."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(text)
+        for family in families
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
 
 
-def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(
-    pair: tuple[Server, Server],
-) -> None:
+def samples(text: str, name: str, **labels: str) -> float:
+    return added_up(text_string_to_metric_families(text), name, **labels)
+
+
+def test_the_metrics_of_all_workers_add_up_to_the_requests_sent(pair: Pair) -> None:
     """For any worker; requests to the application, and requests to the table."""
     before = Counter(pair[0].answered) + Counter(pair[1].answered)
 
@@ -328,127 +300,62 @@ class Client:
     told_to_close: int = 0
     acknowledged: float = 1.0
     by_second: int = 0
-    _connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
         """Send requests until told to stop."""
         while not self.stop.is_set():
-            self._ask(1000.0 + self.sent)
-        self._drop()
+            server = self.servers[0]
+            with closing(http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)) as link:
+                try:
+                    link.connect()
+                except ConnectionRefusedError:
+                    self.refused += 1
+                    del self.servers[0]
+                    continue
+                while self._ask(link, server) and self.keeps_connection:
+                    if self.stop.is_set():
+                        break
 
-    def _ask(self, popularity: float) -> None:
-        server = self.servers[0]
-        if self._connection is None and not self._connect(server):
-            return
-        assert self._connection is not None
-        is_update = self.sent % 2 == 0
+    def _ask(self, link: http.client.HTTPConnection, server: Server) -> bool:
+        """Send one request; return whether the connection may be used for another."""
+        is_update, popularity = self.sent % 2 == 0, 1000.0 + self.sent
         path = "/updatePopularity" if is_update else f"/discover?genre={GENRE}"
-        body = update(self.movie_id, popularity) if is_update else None
         self.sent += 1
         try:
-            answer = exchange(self._connection, server, path, body)
+            answer = exchange(
+                link, server, path, update(self.movie_id, popularity) if is_update else None
+            )
         except (OSError, http.client.HTTPException) as error:
             self.lost.append(f"{path}: {error!r}")
-            self._drop()
-            return
+            return False
         if answer.status != 200:
             self.lost.append(f"{path}: {answer.status} {answer.body!r}")
         elif is_update:
             self.acknowledged = popularity
         self.by_second += len(self.servers) == 1
-        if answer.headers.get("Connection") == "close":
-            self.told_to_close += 1
-            self._drop()
-        elif not self.keeps_connection:
-            self._drop()
-
-    def _connect(self, server: Server) -> bool:
-        connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            self.refused += 1
-            del self.servers[0]
-            return False
-        self._connection = connection
-        return True
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        is_closing = answer.headers.get("Connection") == "close"
+        self.told_to_close += is_closing
+        return not is_closing
 
 
-@dataclass
-class Probe:
-    """Behaves like a load balancer: it checks readiness, over new connections, until refused."""
-
-    server: Server
-    stop: threading.Event
-    ready: list[int] = field(default_factory=list)
-    alive: list[bytes] = field(default_factory=list)
-
-    @property
-    def sent(self) -> int:
-        """The number of requests sent."""
-        return len(self.ready) + len(self.alive)
-
-    def run(self) -> None:
-        """Check until refused; record the status of readiness and of liveness."""
-        with suppress(ConnectionRefusedError):
-            while not self.stop.is_set():
-                self.ready.append(ask(self.server, "/readyz").status)
-                self.alive.append(ask(self.server, "/status").body)
-                time.sleep(0.05)
-
-
-class SlowCaller:
-    """A client with a half-sent request when the process is told to end."""
-
-    def __init__(self, server: Server, movie_id: int) -> None:
-        self._server = server
-        self._socket = socket.create_connection((HOST, server.port), PATIENCE)
-        body = json.dumps(update(movie_id, 77.0)).encode()
-        head = (
-            "POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        self._rest = body[5:]
-        self._socket.sendall(head.encode() + body[:5])
-
-    def finish(self) -> Answer:
-        """Send the other half, and read the answer."""
-        self._socket.sendall(self._rest)
-        with closing(self._socket), closing(http.client.HTTPResponse(self._socket)) as response:
-            response.begin()
-            answer = Answer(response.status, response.read(), response.headers)
-            self._server.count("/updatePopularity")
-            return answer
+def half_sent(server: Server, body: bytes) -> http.client.HTTPConnection:
+    """Send an update, except the end of its body."""
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
+    connection.putrequest("POST", "/updatePopularity")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:5])
+    return connection
 
 
 def metrics_left(server: Server) -> float:
     """Add up the counters of the workers of an ended process."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(server.folder / "metrics"))  # type: ignore[no-untyped-call]
-    counted = [
-        sample.value
-        for family in registry.collect()
-        for sample in family.samples
-        if sample.name == "flask_http_request_total"
-    ]
-    return sum(counted)
-
-
-def await_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    return added_up(registry.collect(), "flask_http_request_total")
 
 
 def takes_connections(server: Server) -> bool:
-    """Return whether a connection is accepted immediately."""
     try:
         socket.create_connection((HOST, server.port), 0.3).close()
     except OSError:
@@ -456,13 +363,12 @@ def takes_connections(server: Server) -> bool:
     return True
 
 
-def test_sigterm_under_load_loses_no_request(
-    engine: Engine, table: Catalog, pair: tuple[Server, Server], tmp_path: Path
-) -> None:
+def test_sigterm_loses_nothing(engine: Engine, table: Catalog, pair: Pair, tmp_path: Path) -> None:
     """Each is answered completely, or its connection is refused before a byte was sent.
 
-    Readiness fails while requests are still answered, and a half-sent one is completed.
-    Acknowledged writes are stored, and others are not. The figures of all workers are complete.
+    Readiness, as a load balancer sees it, fails while requests are still answered; a half-sent one
+    is completed. Acknowledged writes are stored, and others are not. The figures of all workers are
+    complete.
     """
     stop, staying = threading.Event(), pair[1]
     staying_before = sum(staying.answered.values())
@@ -471,18 +377,29 @@ def test_sigterm_under_load_loses_no_request(
             Client(movie_id, [leaving, staying], keeps_connection=movie_id % 2 == 0, stop=stop)
             for movie_id in range(2, 10)
         ]
-        probe = Probe(leaving, stop)
-        threads = [threading.Thread(target=client.run) for client in clients]
-        threads.append(threading.Thread(target=probe.run))
+        ready, alive = list[int](), list[bytes]()
+
+        def probe() -> None:
+            with suppress(ConnectionRefusedError):
+                while not stop.is_set():
+                    ready.append(ask(leaving, "/readyz").status)
+                    alive.append(ask(leaving, "/status").body)
+                    time.sleep(0.05)
+
+        threads = [threading.Thread(target=each) for each in (*(c.run for c in clients), probe)]
         for thread in threads:
             thread.start()
         try:
-            await_until(lambda: sum(leaving.answered.values()) > 200 and len(probe.alive) > 2)
-            slow = SlowCaller(leaving, movie_id=12)
+            await_until(lambda: sum(leaving.answered.values()) > 200 and len(alive) > 2)
+            body = json.dumps(update(12, 77.0)).encode()
+            slow = half_sent(leaving, body)
             answered_before = sum(leaving.answered.values())
             leaving.process.send_signal(signal.SIGTERM)
             await_until(lambda: not takes_connections(leaving))
-            finished = slow.finish()
+            slow.send(body[5:])
+            with closing(slow):
+                assert slow.getresponse().status == 200
+            leaving.count("/updatePopularity")
             assert leaving.process.wait(PATIENCE) == 0
             await_until(lambda: all(client.by_second > 10 for client in clients))
         finally:
@@ -496,17 +413,16 @@ def test_sigterm_under_load_loses_no_request(
     assert answered_after > 0
     assert all(client.told_to_close for client in clients)
 
-    first_failure = probe.ready.index(503)
-    assert set(probe.ready[:first_failure]) == {200}
-    assert set(probe.ready[first_failure:]) == {503}
-    assert set(probe.alive) == {b"OK"}
+    assert sorted(ready) == ready
+    assert set(ready) == {200, 503}
+    assert set(alive) == {b"OK"}
 
-    assert finished.status == 200
     assert ap.get_title(table, "movie", 12).popularity == 77.0
     for client in clients:
         assert ap.get_title(table, "movie", client.movie_id).popularity == client.acknowledged
 
-    sent = sum(client.sent for client in clients) + probe.sent + 2  # at the start, and the slow one
+    sent = sum(client.sent for client in clients) + len([*ready, *alive])
+    sent += 2  # at the start, and the slow one
     answered = sum(leaving.answered.values())
     answered_by_both = answered + sum(staying.answered.values()) - staying_before
     shown(f"SIGTERM: {sent} sent, {answered_by_both} answered, {answered_after} of them after it")
@@ -514,13 +430,8 @@ def test_sigterm_under_load_loses_no_request(
     assert metrics_left(leaving) == answered
 
 
-# -- Taking over from another process -------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("table")
-def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_a_gunicorn_that_takes_over_outlives_the_old_one(engine: Engine, tmp_path: Path) -> None:
     """After SIGUSR2, on the shared socket; SIGHUP keeps the figures of the previous workers."""
     path = f"/discover?genre={GENRE}"
     with gunicorn(engine, tmp_path / "old", metrics=None) as server:
@@ -544,9 +455,6 @@ def test_a_gunicorn_that_takes_over_serves_on_when_the_old_one_ends(
             os.kill(successor, signal.SIGTERM)
         await_until(lambda: not takes_connections(server))
         await_until(lambda: not (server.folder / "pid").exists())
-
-
-# -- Before and after the fork --------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("table")

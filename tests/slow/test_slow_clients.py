@@ -10,7 +10,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,12 @@ STOPPING = {
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A table that never answers."""
     with black_hole() as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def app(endpoint: str) -> Iterator[Served]:
-    """The application served as in production."""
     with served(endpoint) as app:
         yield app
 
@@ -85,25 +84,31 @@ def test_clients_that_stop_delay_no_others(app: Served, what: str) -> None:
         assert longest_status(app) < SOON
 
 
+@contextmanager
+def dripping(opened: list[socket.socket], sent: Iterable[int], pause: float) -> Iterator[None]:
+    """Send a byte over each connection now and then."""
+    ended = threading.Event()
+
+    def drip() -> None:
+        for byte in sent:
+            for each in opened:
+                each.send(bytes([byte]))
+            if ended.wait(pause):
+                return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_clients_that_drip_delay_no_others(app: Served) -> None:
     """They send a byte now and then."""
-    with connections(app, CLIENTS, b"") as opened:
-        dripping = threading.Event()
-
-        def drip() -> None:
-            for byte in GREETING[:-4]:
-                for each in opened:
-                    each.send(bytes([byte]))
-                if dripping.wait(0.1):
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            assert longest_status(app) < SOON
-        finally:
-            dripping.set()
-            thread.join()
+    with connections(app, CLIENTS, b"") as opened, dripping(opened, GREETING[:-4], 0.1):
+        assert longest_status(app) < SOON
 
 
 def test_clients_that_read_nothing_delay_no_others(app: Served) -> None:
@@ -139,15 +144,12 @@ def impatient(endpoint: str) -> Iterator[Served]:
 
 
 def is_closed(connection: socket.socket, seconds: float) -> bool:
-    """Return whether the server closes a connection within some time."""
     connection.settimeout(seconds)
     try:
         while connection.recv(1 << 16):
             pass
-    except TimeoutError:
-        return False
-    except ConnectionError:
-        return True
+    except OSError as error:
+        return not isinstance(error, TimeoutError)
     return True
 
 
@@ -228,76 +230,58 @@ TOO_LARGE: dict[str, Callable[[socket.socket, int], None]] = {
 }
 
 
+def sent_at_once(app: Served, clients: int, send: Callable[[], Any]) -> tuple[list[Any], float]:
+    """Let clients send at the same time; return the answers, and the MB by which workers grow."""
+    pids = app.workers()
+    before = most = memory(pids)
+    with ThreadPoolExecutor(clients) as pool:
+        sending = [pool.submit(send) for _ in range(clients)]
+        while not all(each.done() for each in sending):
+            most = max(most, memory(pids))
+            time.sleep(0.01)
+    return [each.result() for each in sending], most - before
+
+
 @pytest.mark.parametrize("how", TOO_LARGE)
 def test_large_bodies_are_refused_and_nothing_of_them_is_kept(app: Served, how: str) -> None:
     """Six of 50 MB at once, in both ways: each client gets the reason; the workers do not grow."""
-    pids = app.workers()
-    before, answers = memory(pids), []
 
-    def send() -> None:
+    def send() -> Any:
         with socket.create_connection((HOST, app.port), 30) as connection:
             TOO_LARGE[how](connection, 50 * MEGABYTE)
-            answers.append(read_answer(connection))
+            return read_answer(connection)
 
-    threads = [threading.Thread(target=send) for _ in range(6)]
-    for each in threads:
-        each.start()
-    most = before
-    while any(each.is_alive() for each in threads):
-        most = max(most, memory(pids))
-        time.sleep(0.02)
+    answers, grown = sent_at_once(app, 6, send)
     assert answers == [REFUSAL] * 6
-    assert most - before < 20
+    assert grown < 20
     assert longest_status(app, 1) < SOON
 
 
 def test_large_bodies_that_are_taken_are_taken_one_at_a_time(app: Served) -> None:
     """Twelve of 12 MB at once: each is answered, and no worker holds more than one of them."""
-    pids = app.workers()
-    before, answers = memory(pids), []
     body = b'"' + b"x" * (BOUND - 2) + b'"'
 
-    def send() -> None:
+    def send() -> int:
         with socket.create_connection((HOST, app.port), 60) as connection:
             connection.sendall(head_of(f"Content-Length: {BOUND}", "Connection: close") + body)
-            answers.append(read_answer(connection)[0])
+            return read_answer(connection)[0]
 
-    threads = [threading.Thread(target=send) for _ in range(12)]
-    for each in threads:
-        each.start()
-    most = before
-    while any(each.is_alive() for each in threads):
-        most = max(most, memory(pids))
-        time.sleep(0.01)
+    answers, grown = sent_at_once(app, 12, send)
     assert answers == [400] * 12
-    assert most - before < len(pids) * 6 * BOUND / MEGABYTE
+    assert grown < len(app.workers()) * 6 * BOUND / MEGABYTE
 
 
-@pytest.mark.parametrize("interval", [None, 0.2], ids=["stop", "drip"])
-def test_large_bodies_that_do_not_arrive_hold_up_no_other(
-    app: Served, interval: float | None
-) -> None:
+@pytest.mark.parametrize("sent", [b"", b"x" * 1000], ids=["stop", "drip"])
+def test_large_bodies_that_do_not_arrive_hold_up_no_other(app: Served, sent: bytes) -> None:
     """Forty clients announce a large body, and then send nothing, or a byte now and then."""
-    with connections(app, CLIENTS, head_of(f"Content-Length: {MEGABYTE}") + b'"') as opened:
-        ended = threading.Event()
-
-        def drip() -> None:
-            while not ended.wait(interval):
-                for each in opened:
-                    each.send(b"x")
-
-        thread = threading.Thread(target=drip)
-        if interval:
-            thread.start()
-        try:
-            with socket.create_connection((HOST, app.port), 15) as connection:
-                body = b'"' + b"x" * (MEGABYTE - 2) + b'"'
-                connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + body)
-                assert read_answer(connection)[0] == 400
-        finally:
-            ended.set()
-            if interval:
-                thread.join()
+    with (
+        connections(app, CLIENTS, head_of(f"Content-Length: {MEGABYTE}") + b'"') as opened,
+        dripping(opened, sent, 0.2),
+        socket.create_connection((HOST, app.port), 15) as connection,
+    ):
+        body = b'"' + b"x" * (MEGABYTE - 2) + b'"'
+        connection.sendall(head_of(f"Content-Length: {MEGABYTE}") + body)
+        assert read_answer(connection)[0] == 400
 
 
 def test_no_more_of_bodies_that_do_not_arrive_is_kept_than_there_is_room_for(app: Served) -> None:
@@ -347,7 +331,6 @@ def test_a_client_that_waits_for_permission_sends_nothing(app: Served) -> None:
 
 
 def pieces(body: bytes, size: int) -> Iterator[bytes]:
-    """Split a body into pieces of this size."""
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
@@ -356,15 +339,10 @@ def pieces(body: bytes, size: int) -> Iterator[bytes]:
 def test_the_bound_is_exact(app: Served, size: int, how: str) -> None:
     """A body of this length is read: here it is not a JSON object; the connection is kept."""
     body = b'"' + b"x" * (size - 2) + b'"'
+    sent = body if how == "as one" else pieces(body, size - 9 if how == "in chunks" else 4096)
+    kind = {"Content-Type": "application/json"}
     with closing(http.client.HTTPConnection(HOST, app.port, timeout=10)) as connection:
-        connection.request(
-            "POST",
-            "/updatePopularity",
-            body
-            if how == "as one"
-            else pieces(body, len(body) - 9 if how == "in chunks" else 4096),
-            headers={"Content-Type": "application/json"},
-        )
+        connection.request("POST", "/updatePopularity", sent, kind)
         response = connection.getresponse()
         told = json.loads(response.read())
         if size > BOUND:
@@ -381,19 +359,13 @@ def test_what_follows_a_body_that_was_refused_is_no_request(app: Served) -> None
         connection.sendall(head_of(f"Content-Length: {50 * MEGABYTE}") + GREETING * 10)
         received = b""
         connection.settimeout(2)
-        while True:
-            try:
-                received += (piece := connection.recv(1 << 16))
-            except TimeoutError:
-                break
-            if not piece:
-                break
+        with suppress(TimeoutError):
+            while piece := connection.recv(1 << 16):
+                received += piece
         assert received.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(
-    app: Served,
-) -> None:
+def test_a_large_body_for_a_path_without_bodies_is_answered_by_the_application(app: Served) -> None:
     """As the application did before: 404 and 405 come first."""
     for path, status in (("/nope", 404), ("/status", 405)):
         with socket.create_connection((HOST, app.port), 30) as connection:
