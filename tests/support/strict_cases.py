@@ -10,6 +10,7 @@ from strict_requests import (
     TABLE,
     Case,
     all_of,
+    delete,
     get,
     items,
     keys,
@@ -19,12 +20,14 @@ from strict_requests import (
     query,
     query_index,
     reads,
+    scan,
     transact_gets,
     transaction,
     update,
     writes,
 )
 
+WRITING_G = (*("SET g = :v", "SET d = :v, g = if_not_exists(g, :v)", "SET g = d + :v", "ADD g :v"),)
 HOLDS: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(never)"}
 START = {**KEY, "g": {"S": "a"}, "h": {"S": "a"}}
 WRONG = {"PK": {"N": "1"}, "SK": {"S": "a"}}
@@ -45,12 +48,10 @@ CASES: dict[str, list[Case]] = {
     ],
     "expressions_are_not_empty": [
         put(ConditionExpression=""),
-        ("update_item", {"TableName": TABLE, "Key": KEY, "UpdateExpression": ""}),
+        update(""),
         put(ExpressionAttributeValues={}, **HOLDS),
     ],
-    "expressions_have_at_most_4_kb": [
-        query(FilterExpression="d = :v" + " OR d = :v" * 500),
-    ],
+    "expressions_have_at_most_4_kb": [query(FilterExpression="d = :v" + " OR d = :v" * 500)],
     "names_and_values_are_used": [
         put(ExpressionAttributeNames={"#n": "n"}, **HOLDS),
         put(ExpressionAttributeValues={":v": {"S": "n"}}),
@@ -59,75 +60,48 @@ CASES: dict[str, list[Case]] = {
     "names_and_values_are_defined": [
         put(ConditionExpression="attribute_exists(#n)"),
         put(ConditionExpression="PK = :v"),
-        ("update_item", {"TableName": TABLE, "Key": KEY, "UpdateExpression": "SET d = :v"}),
+        update("SET d = :v"),
     ],
     "lists_have_at_most_100_operands": [all_of(101)],
-    "values_have_one_type": [
-        put({"n": {"S": "1", "N": "1"}}),
-        put({"n": {}}),
-    ],
+    "values_have_one_type": [put({"n": {"S": "1", "N": "1"}}), put({"n": {}})],
     "numbers_are_in_range": [
-        put({"n": {"N": "1E126"}}),
-        put({"n": {"N": "-1E-131"}}),
-        put({"n": {"N": "1" * 39}}),
-        put({"n": {"N": "NaN"}}),
-        put({"n": {"N": "Infinity"}}),
+        *(put({"n": {"N": each}}) for each in ("1E126", "-1E-131", "1" * 39, "NaN", "Infinity")),
         put({"n": {"L": [{"NS": ["1", "1E126"]}]}}),
         update("SET n = :v", {"N": "1E126"}),
         transaction(put({"n": {"N": "1E126"}})),
     ],
     "sets_hold_different_values": [
-        put({"n": {"SS": []}}),
-        put({"n": {"SS": ["a", "a"]}}),
-        put({"n": {"NS": ["1", "1.0"]}}),
+        *(put({"n": each}) for each in ({"SS": []}, {"SS": ["a", "a"]}, {"NS": ["1", "1.0"]}))
     ],
-    "values_nest_at_most_32_levels": [
-        put({"n": nested(32)}),
-        transaction(put({"n": nested(32)})),
-    ],
+    "values_nest_at_most_32_levels": [put({"n": nested(32)}), transaction(put({"n": nested(32)}))],
     "limits_are_positive": [query(Limit=0)],
     "items_have_at_most_400_kb": [
         put({"d": {"S": "x" * (409_600 - 6)}}),
         writes({"PutRequest": {"Item": {**KEY, "d": {"S": "é" * 204_800}}}}),
     ],
-    "transactions_hold_at_most_4_mb": [
-        transaction(*(put(item) for item in items(11, 390_000))),
-    ],
+    "transactions_hold_at_most_4_mb": [transaction(*(put(item) for item in items(11, 390_000)))],
     "keys_match_the_schema": [
         get(WRONG),
         get({"PK": {"S": "a"}}),
         get({**KEY, "d": {"S": "a"}}),
         put(WRONG),
         ("put_item", {"TableName": TABLE, "Item": {"PK": {"S": "a"}}}),
-        ("delete_item", {"TableName": TABLE, "Key": WRONG}),
+        delete(WRONG),
         reads([WRONG]),
         transact_gets([WRONG]),
-        transaction(("delete_item", {"TableName": TABLE, "Key": WRONG})),
+        transaction(delete(WRONG)),
         transaction(put({"PK": {"S": "b"}}), put(WRONG)),
     ],
-    "keys_are_not_empty": [
-        get(EMPTY),
-        put(EMPTY),
-        query(value={"S": ""}),
-        transaction(put(EMPTY)),
-    ],
+    "keys_are_not_empty": [get(EMPTY), put(EMPTY), query(value={"S": ""}), transaction(put(EMPTY))],
     "keys_are_not_too_long": [
-        get(LONG_HASH),
-        get(LONG_RANGE),
-        put(LONG_HASH),
-        put(LONG_RANGE),
+        *(call(key) for call in (get, put) for key in (LONG_HASH, LONG_RANGE)),
         transaction(put(LONG_HASH)),
     ],
-    "keys_are_not_updated": [
-        update("SET PK = :v", {"S": "b"}),
-    ],
+    "keys_are_not_updated": [update("SET PK = :v", {"S": "b"})],
     "index_keys_have_their_type": [
         put({"g": {"N": "1"}}),
         put({"i": {"S": "1"}}),
-        update("SET g = :v", {"N": "1"}),
-        update("SET d = :v, g = if_not_exists(g, :v)", {"N": "1"}),
-        update("SET g = d + :v", {"N": "1"}),
-        update("ADD g :v", {"N": "1"}),
+        *(update(each, {"N": "1"}) for each in WRITING_G),
         writes({"PutRequest": {"Item": {**ITEM, "g": {"N": "1"}}}}),
         transaction(put({"g": {"N": "1"}})),
         transaction(update("SET g = :v", {"N": "1"})),
@@ -153,7 +127,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "global_indexes_are_read_eventually_consistently": [
         query_index(ConsistentRead=True),
-        ("scan", {"TableName": TABLE, "IndexName": "by_h", "ConsistentRead": True}),
+        scan(IndexName="by_h", ConsistentRead=True),
     ],
     "global_indexes_answer_with_what_they_project": [
         query_index(ProjectionExpression="PK, d"),
@@ -171,7 +145,7 @@ CASES: dict[str, list[Case]] = {
         writes({"PutRequest": {"Item": ITEM}}, {"DeleteRequest": {"Key": KEY}}),
         writes({"PutRequest": {"Item": ITEM}}, {"PutRequest": {"Item": KEY}}),
         reads([KEY, KEY]),
-        transaction(put(), ("delete_item", {"TableName": TABLE, "Key": KEY})),
+        transaction(put(), delete()),
         transact_gets([KEY, KEY]),
     ],
 }
@@ -223,7 +197,7 @@ ACCEPTED: list[Case] = [
     put({"g": {"S": "x" * 2048}, "h": {"S": "x" * 1024}}),
     put({"i": {"N": "1"}, "n": {"S": ""}, "b": {"B": b"x"}, "s": {"BS": [b"x", b"y"]}}),
     all_of(100),
-    ("scan", {"TableName": TABLE, "FilterExpression": "attribute_exists(SK)"}),
+    scan(FilterExpression="attribute_exists(SK)"),
     query_index(FilterExpression="SK > :v"),
     query_index(ProjectionExpression="PK, SK, g"),
     query_index(ExclusiveStartKey=START),
@@ -231,6 +205,6 @@ ACCEPTED: list[Case] = [
     query(FilterExpression="#n.PK = :v", ExpressionAttributeNames={"#n": "d"}),
     update("SET d = :v, h = if_not_exists(h, :v) REMOVE i, n", {"S": "a"}),
     update("SET n = if_not_exists(m, :v) + :v, l = list_append(:l, :l) ADD k :v", {"N": "1"}),
-    ("scan", {"TableName": TABLE, "Limit": 1, "ExclusiveStartKey": KEY}),
+    scan(Limit=1, ExclusiveStartKey=KEY),
 ]
 ACCEPTED[-2][1]["ExpressionAttributeValues"][":l"] = {"L": [{"N": "1"}]}

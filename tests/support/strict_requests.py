@@ -9,13 +9,17 @@ Case = tuple[str, dict[str, Any]]
 TABLE = "strict-cases"
 KEY = {"PK": {"S": "a"}, "SK": {"S": "a"}}
 ITEM = {**KEY, "d": {"S": "x"}}
+
+
+def _key_schema(hash_key: str, range_key: str) -> list[dict[str, str]]:
+    roles = {hash_key: "HASH", range_key: "RANGE"}
+    return [{"AttributeName": name, "KeyType": role} for name, role in roles.items()]
+
+
 SCHEMA: dict[str, Any] = {
     "TableName": TABLE,
     "BillingMode": "PAY_PER_REQUEST",
-    "KeySchema": [
-        {"AttributeName": "PK", "KeyType": "HASH"},
-        {"AttributeName": "SK", "KeyType": "RANGE"},
-    ],
+    "KeySchema": _key_schema("PK", "SK"),
     "AttributeDefinitions": [
         {"AttributeName": name, "AttributeType": "N" if name == "i" else "S"}
         for name in ("PK", "SK", "g", "h", "i")
@@ -23,10 +27,7 @@ SCHEMA: dict[str, Any] = {
     "GlobalSecondaryIndexes": [
         {
             "IndexName": name,
-            "KeySchema": [
-                {"AttributeName": "g", "KeyType": "HASH"},
-                {"AttributeName": sort_key, "KeyType": "RANGE"},
-            ],
+            "KeySchema": _key_schema("g", sort_key),
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         }
         for name, sort_key in (("by_h", "h"), ("by_i", "i"))
@@ -42,23 +43,26 @@ def get(key: dict[str, Any]) -> Case:
     return "get_item", {"TableName": TABLE, "Key": key}
 
 
-def update(expression: str, value: dict[str, Any]) -> Case:
-    values = {"ExpressionAttributeValues": {":v": value}}
+def delete(key: dict[str, Any] = KEY) -> Case:
+    return "delete_item", {"TableName": TABLE, "Key": key}
+
+
+def scan(**more: Any) -> Case:
+    return "scan", {"TableName": TABLE, **more}
+
+
+def update(expression: str, value: dict[str, Any] | None = None) -> Case:
+    values = {"ExpressionAttributeValues": {":v": value}} if value else {}
     return "update_item", {"TableName": TABLE, "Key": KEY, "UpdateExpression": expression, **values}
 
 
 def query(condition: str = "PK = :v", value: Any = None, **more: Any) -> Case:
-    values = {":v": value or {"S": "a"}}
-    return "query", {
-        "TableName": TABLE,
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeValues": values,
-        **more,
-    }
+    asked = {"TableName": TABLE, "KeyConditionExpression": condition}
+    return "query", {**asked, "ExpressionAttributeValues": {":v": value or {"S": "a"}}, **more}
 
 
-def query_index(index: str = "by_h", condition: str = "g = :v", **more: Any) -> Case:
-    return query(condition, IndexName=index, **more)
+def query_index(**more: Any) -> Case:
+    return query("g = :v", IndexName="by_h", **more)
 
 
 def transaction(*cases: Case) -> Case:
@@ -103,8 +107,4 @@ def puts(wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def all_of(count: int) -> Case:
     names = [f":v{at}" for at in range(count)]
     values = {name: {"N": str(at)} for at, name in enumerate(names)}
-    return "scan", {
-        "TableName": TABLE,
-        "FilterExpression": f"x IN ({', '.join(names)})",
-        "ExpressionAttributeValues": values,
-    }
+    return scan(FilterExpression=f"x IN ({', '.join(names)})", ExpressionAttributeValues=values)

@@ -48,7 +48,6 @@ GENRES = {
 
 
 def without(record: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Remove some keys."""
     return {name: value for name, value in record.items() if name not in names}
 
 
