@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -70,7 +71,7 @@ class Worker:
         self._complaints = complaints
         program = Path(__file__).with_name("crash_worker.py")
         self._process = subprocess.Popen(
-            [sys.executable, str(program), orders.to_json()],
+            [sys.executable, str(program), json.dumps(asdict(orders))],
             env=local.environment_without_aws() | {"PYTHONPATH": str(program.parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

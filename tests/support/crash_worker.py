@@ -14,10 +14,12 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, Literal
+from unittest.mock import patch
 
 from botocore.awsrequest import AWSHTTPConnection
 
@@ -34,6 +36,12 @@ from catalog_model.local import Engine
 Moment = Literal["before", "sent", "answered"]
 """Before a request is sent; after it is sent, with the answer unread; or after the answer."""
 
+CHANGES: dict[str, Callable[..., AnyTitle]] = {
+    "popularity": ap.update_popularity,
+    "votes": ap.update_votes,
+    "genres": ap.set_genres,
+    "delete": ap.delete_title,
+}
 ACTS = {"put": 4, "popularity": 3, "votes": 2, "genres": 3, "delete": 2}
 """The acts of a writer, with their frequency."""
 
@@ -56,10 +64,6 @@ class Orders:
     kill_request: int = 0
     splits: bool = False
 
-    def to_json(self) -> str:
-        """Return the orders as a command line argument."""
-        return json.dumps(asdict(self))
-
 
 @dataclass(frozen=True)
 class Act:
@@ -77,17 +81,9 @@ class Act:
 
     def perform(self, catalog: Catalog) -> AnyTitle:
         """Perform the write."""
-        match self.name:
-            case "put":
-                return ap.put_title(catalog, self._new())
-            case "popularity":
-                return ap.update_popularity(catalog, *self.key, self.values["popularity"])
-            case "votes":
-                return ap.update_votes(catalog, *self.key, **self.values)
-            case "genres":
-                return ap.set_genres(catalog, *self.key, self.values["genre_ids"])
-            case _:
-                return ap.delete_title(catalog, *self.key)
+        if self.name == "put":
+            return ap.put_title(catalog, self._new())
+        return CHANGES[self.name](catalog, *self.key, **self.values)
 
     def outcome(self, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
         """Return the resulting title, and the answer."""
@@ -149,15 +145,11 @@ def main() -> None:
     with Path(orders.journal).open("ab") as file:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
+        journal = Journal(file)
         if orders.work == "load":
-            load(catalog, titles, Journal(file))
+            ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
         else:
-            write(catalog, titles, orders, Journal(file))
-
-
-def load(catalog: Catalog, titles: list[AnyTitle], journal: Journal) -> None:
-    """Load all titles, and record the progress."""
-    ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
+            write(catalog, titles, orders, journal)
 
 
 def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Journal) -> None:
@@ -170,7 +162,8 @@ def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Jou
             act = some_act(rng, titles[writer :: orders.writers])
             change(catalog, act, next(numbers), journal)
 
-    threads = [threading.Thread(target=ending(work), args=(n,)) for n in range(orders.writers)]
+    threading.excepthook = give_up
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(orders.writers)]
     for thread in threads:
         thread.start()
     sys.stdin.read()
@@ -192,29 +185,31 @@ def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
         journal.note(done=number, answer=answer)
 
 
-def ending(work: Any) -> Any:
+def give_up(failed: threading.ExceptHookArgs) -> None:
     """End the whole process after an unexpected error in a thread."""
-
-    def run(*args: Any) -> None:
-        try:
-            work(*args)
-        except BaseException:  # noqa: BLE001  # the waiting process must be informed of every error
-            traceback.print_exc()
-            os._exit(1)
-
-    return run
+    traceback.print_exception(failed.exc_value)
+    os._exit(1)
 
 
 def arm(catalog: Catalog, orders: Orders) -> None:
     """Set up the kill at the chosen request, and the planted defect."""
-    if orders.splits:
-        _patch(Gateway, "transact", in_two(Gateway.transact))
-    numbers = count(1)
+    numbers, transact, respond = count(1), Gateway.transact, AWSHTTPConnection.getresponse
 
     def strike(**_: Any) -> None:
         if next(numbers) == orders.kill_request:
-            kill_this_process()
+            os.kill(os.getpid(), signal.SIGKILL)
 
+    def strike_and_respond(*args: Any, **kwargs: Any) -> Any:
+        strike()
+        return respond(*args, **kwargs)
+
+    def transact_in_two(gateway: Gateway, operations: Plan) -> None:
+        half = len(operations) // 2
+        transact(gateway, operations[:half])
+        transact(gateway, operations[half:])
+
+    if orders.splits:
+        patch.object(Gateway, "transact", transact_in_two).start()
     events = catalog.client.meta.events
     match orders.kill_moment:
         case "before":
@@ -222,38 +217,7 @@ def arm(catalog: Catalog, orders: Orders) -> None:
         case "answered":
             events.register("after-call.dynamodb", strike)
         case "sent":
-            _patch(AWSHTTPConnection, "getresponse", before(strike, AWSHTTPConnection.getresponse))
-
-
-def _patch(owner: type, name: str, method: Any) -> None:
-    setattr(owner, name, method)
-
-
-def in_two(transact: Any) -> Any:
-    """Plant a defect: send one transaction as two."""
-
-    def send(gateway: Gateway, operations: Plan) -> None:
-        half = len(operations) // 2
-        transact(gateway, operations[:half])
-        transact(gateway, operations[half:])
-
-    return send
-
-
-def before(strike: Any, method: Any) -> Any:
-    """Call *strike* before each call of a method."""
-
-    def struck(*args: Any, **kwargs: Any) -> Any:
-        strike()
-        return method(*args, **kwargs)
-
-    return struck
-
-
-def kill_this_process() -> NoReturn:
-    """End immediately, like `kill -9`."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("this line is never reached")
+            patch.object(AWSHTTPConnection, "getresponse", strike_and_respond).start()
 
 
 if __name__ == "__main__":

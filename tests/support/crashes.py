@@ -1,15 +1,13 @@
 """Real kills of loaders, writers and the engine at random points; no data may be lost.
 
 After each kill, the table is verified, and compared with the model of the killed process's journal.
-Run it as ``python tests/support/crashes.py --kills 100``; it needs dynoxide.
+It needs dynoxide; `soak` runs many kills.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -69,20 +67,14 @@ class Figures:
     """The kills and their findings."""
 
     kills: Counter[str] = field(default_factory=Counter)
-    acknowledged: int = 0
-    """Writes with an answer in a journal, without refusals."""
-    unanswered: int = 0
-    """Writes left without an answer by a kill."""
-    applied: int = 0
-    """The number of these that were found in the table."""
-    loaded: int = 0
-    """Titles that loaders reported as loaded."""
+    acknowledged: int = 0  # writes with an answer in a journal, without refusals
+    unanswered: int = 0  # writes left without an answer by a kill
+    applied: int = 0  # of these, the ones that were found in the table
+    loaded: int = 0  # titles that loaders reported as loaded
     repeated_loads: int = 0
     lost: int = 0
     findings: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-    """Descriptions of losses and findings."""
+    notes: list[str] = field(default_factory=list)  # descriptions of losses and findings
 
     @property
     def is_clean(self) -> bool:
@@ -126,10 +118,9 @@ class Crashes:
 
     def _undisturbed(self) -> tuple[float, int]:
         """Load without a kill, to find out what a kill can interrupt."""
-        with self._table_to_load() as table:
-            catalog, began = self.engine.catalog(table), time.monotonic()
-            with catalog.trace() as trace:
-                ap.load_titles(catalog, self._titles)
+        with self._table_to_load() as table, self.engine.catalog(table).trace() as trace:
+            began = time.monotonic()
+            ap.load_titles(self.engine.catalog(table), self._titles)
             return time.monotonic() - began, len(trace)
 
     @contextmanager
@@ -161,8 +152,7 @@ class Crashes:
         elif victim == "loader":
             self._kill_loader(what, MOMENTS.get(when))
         else:
-            request = self._rng.randint(1, MOST_REQUESTS)
-            self.kill_writer(what, MOMENTS.get(when), request)
+            self.kill_writer(what, MOMENTS.get(when), self._rng.randint(1, MOST_REQUESTS))
 
     def kill_writer(self, what: str, moment: Moment | None, request: int, **more: Any) -> None:
         """Kill writers at a chosen request or, without one, after some time."""
@@ -276,11 +266,9 @@ def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashe
 def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None = None) -> Figures:
     """Perform at least this many kills, of each kind in turn, and return the findings.
 
-    *folder* must be empty; the engine stores its tables there. *titles* are loaded and written; the
-    default is a part of the generated catalogue.
+    *folder* must be empty. *titles* are loaded and written; usually generated ones.
     """
     some = titles or random.Random(seed).sample(_generated(), LOADED)
-    began = time.monotonic()
     with crashing(folder, list(some), seed) as crashes:
         figures = crashes.figures
         for what in islice(cycle(SCHEDULE), 4 * kills):
@@ -290,7 +278,6 @@ def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None =
         assert figures.kills.total() >= kills, "the workers are done before they are killed"
         if figures.is_clean:
             assert_in_step(crashes.written)
-    figures.seconds = time.monotonic() - began
     return figures
 
 
@@ -298,37 +285,6 @@ def _generated() -> list[AnyTitle]:
     records = generated_records()
     return [
         TITLE_CLASSES[kind].from_json(each) for kind in KINDS for each in records[kind].values()
-    ]
-
-
-def main() -> None:
-    """Perform the requested kills, print the figures, and return 1 if there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures = run(given.kills, given.seed, Path(folder))
-    sys.stdout.write("".join(f"| {name} | {figure} |\n" for name, figure in table_of(figures)))
-    sys.stdout.write("".join(f"{note}\n" for note in figures.notes))
-    sys.exit(not figures.is_clean)
-
-
-def table_of(figures: Figures) -> list[tuple[str, object]]:
-    """Return the figures as rows of a table."""
-    return [
-        ("what", "times"),
-        ("---", "---"),
-        *((f"killed: {what}", times) for what, times in sorted(figures.kills.items())),
-        ("killed in all", figures.kills.total()),
-        ("writes acknowledged", figures.acknowledged),
-        ("writes without an answer", figures.unanswered),
-        ("of these carried out", figures.applied),
-        ("titles that loads acknowledged", figures.loaded),
-        ("loads repeated", figures.repeated_loads),
-        ("lost", figures.lost),
-        ("findings", figures.findings),
-        ("seconds", round(figures.seconds)),
     ]
 
 
@@ -350,7 +306,3 @@ def _wrong_counts(catalog: Catalog, table: Table) -> list[str]:
         if (total, counted) != (len(own), genres):
             wrong.append(f"{kind}: {total} and {counted} counted, {len(own)} and {genres} there")
     return wrong
-
-
-if __name__ == "__main__":
-    main()

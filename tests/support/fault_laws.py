@@ -11,35 +11,34 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import count, islice, product
+from math import prod
 from typing import Any, Final
 
 from engines import Engine
-from fault_effects import (
+from fault_histories import (
+    KEYS,
     MAY_BE_DONE,
     NOT_DONE,
     READ,
-    Model,
-    Value,
-    Violation,
-    ask,
-    explained,
-    is_right,
-    perform,
-    text_of,
-)
-from fault_histories import (
-    KEYS,
     WRITING,
     Checkpoint,
     Load,
+    Model,
     Operation,
     Read,
+    Value,
+    Violation,
     Write,
+    ask,
+    explained,
     faults_of,
+    is_right,
     operations_of,
+    perform,
+    text_of,
     title_of,
 )
 from table_dump import assert_in_step, hooked
@@ -130,12 +129,11 @@ class Trial:
         """Inject these faults in this block."""
         self.lag = max((each.lag for each in faults if each.kind == "stale_index"), default=0)
         self.timeline = [self.stored()]
-        with ExitStack() as stack:
-            enter = stack.enter_context
-            enter(without_pauses())
-            enter(hooked(self.catalog, "after-call.dynamodb.Query", self._note_query))
-            injecting = inject_faults(self.catalog, faults, seed=seed, sleep=lambda _: None)
-            self._injector = enter(injecting)
+        with (
+            without_pauses(),
+            hooked(self.catalog, "after-call.dynamodb.Query", self._note_query),
+            inject_faults(self.catalog, faults, seed=seed, sleep=lambda _: None) as self._injector,
+        ):
             try:
                 yield
             finally:
@@ -160,18 +158,15 @@ class Trial:
         """Perform one operation, and check its outcome against the laws."""
         self._seen = len(self._injector.injected) if self._injector else 0
         self._queries = 0
+        self.tally.operations[operation.name] += 1
         match operation:
             case Write():
-                self.tally.operations[operation.name] += 1
                 self._write(operation)
             case Load(titles):
-                self.tally.operations["load"] += 1
                 self._load(titles)
             case Read():
-                self.tally.operations[operation.name] += 1
                 self._read(operation)
             case Checkpoint(with_faults):
-                self.tally.operations["verify"] += 1
                 self.resolve()
                 self._verify(with_faults=with_faults)
         if self.lag and isinstance(operation, (Write, Load)):
@@ -203,13 +198,12 @@ class Trial:
     # Writes
 
     def _write(self, write: Write) -> None:
-        rival = _Rival(self.fresh, write)
-        with rival.lurking(self.catalog) if write.rival else nullcontext():
+        with _rival(self.catalog, self.fresh, write) as rivals:
             answer = self._answer(lambda: perform(self.catalog, write))
-        answer = self._counted(answer, rivals=len(rival.answers))
-        orders = [[*rival.answers, (write, answer)]]
+        answer = self._counted(answer, rivals=len(rivals))
+        orders = [[*rivals, (write, answer)]]
         if write.at > 1:
-            orders.append([(write, answer), *rival.answers])
+            orders.append([(write, answer), *rivals])
         law = REFUSED if isinstance(answer, type) else ACKNOWLEDGED
         for key in {each.key for each, _ in orders[0]}:
             before = self.may_be[key]
@@ -218,7 +212,7 @@ class Trial:
             self._note(key, law if answer not in (NOT_DONE, MAY_BE_DONE) else UNKNOWN, before)
             if not self.may_be[key]:
                 raise Violation(law, f"{write} gave {answer!r}; the title was {before}")
-        self.tally.outcomes["overtaken"] += len(rival.answers)
+        self.tally.outcomes["overtaken"] += len(rivals)
 
     def _note(self, key: TitleKey, law: str, before: set[Value]) -> None:
         """Record what would be violated if a title had an impossible value."""
@@ -242,7 +236,8 @@ class Trial:
         return answer
 
     def _load(self, titles: tuple[AnyTitle, ...]) -> None:
-        with self._each_write_noted() if self.lag else nullcontext():
+        after_write = f"response-received.dynamodb.{WRITING}"
+        with hooked(self.catalog, after_write, self._note_write) if self.lag else nullcontext():
             report: Any = self._answer(lambda: ap.load_titles(self.catalog, titles))
         is_done = not isinstance(report, (str, type))
         if is_done and all(len(self.may_be[title.key]) == 1 for title in titles):
@@ -255,13 +250,8 @@ class Trial:
             self.may_be[title.key] = {title} if is_done else {*before, title}
         self.tally.outcomes["acknowledged" if is_done else "unknown"] += 1
 
-    def _each_write_noted(self) -> Any:
-        """In this block, record the titles after each transaction of a load."""
-
-        def note(**_: Any) -> None:
-            self._note_state(self.stored())
-
-        return hooked(self.catalog, f"response-received.dynamodb.{WRITING}", note)
+    def _note_write(self, **_: Any) -> None:
+        self._note_state(self.stored())
 
     def _expected_report(self, titles: Iterable[AnyTitle]) -> tuple[int, int, int, list[Any]]:
         there = {title.key: next(iter(self.may_be[title.key])) for title in titles}
@@ -314,10 +304,7 @@ class Trial:
         self.tally.outcomes["read"] += 1
 
     def _models(self) -> list[Model]:
-        several = 1
-        for values in self.may_be.values():
-            several *= len(values)
-        if several > MOST_MODELS:
+        if prod(map(len, self.may_be.values())) > MOST_MODELS:
             self.resolve()
         choices = product(*self.may_be.values())
         return [dict(zip(self.may_be, choice, strict=True)) for choice in choices]
@@ -368,29 +355,24 @@ class Trial:
             raise Violation(IN_STEP, f"{found}, not {there}")
 
 
-class _Rival:
-    """A concurrent writer that writes once, at the worst moment."""
+@contextmanager
+def _rival(catalog: Catalog, fresh: Catalog, write: Write) -> Iterator[list[tuple[Write, object]]]:
+    """Let the rival write once in this block, at the worst moment; yield it with its answer."""
+    answers: list[tuple[Write, object]] = []
+    attempts = count(1)
 
-    def __init__(self, fresh: Catalog, write: Write) -> None:
-        self.answers: list[tuple[Write, object]] = []
-        self._fresh = fresh
-        self._write = write.rival
-        self._waits = write.at
-
-    def lurking(self, catalog: Catalog) -> Any:
-        """Wait in this block for that moment."""
-        return hooked(catalog, f"request-created.dynamodb.{WRITING}", self._act)
-
-    def _act(self, **_: Any) -> None:
-        self._waits -= 1
-        if self._waits or self._write is None:
+    def act(**_: Any) -> None:
+        if write.rival is None or next(attempts) != write.at:
             return
         answer: object
         try:
-            answer = perform(self._fresh, self._write)
+            answer = perform(fresh, write.rival)
         except CatalogError as error:
             answer = type(error)
-        self.answers.append((self._write, answer))
+        answers.append((write.rival, answer))
+
+    with hooked(catalog, f"request-created.dynamodb.{WRITING}", act):
+        yield answers
 
 
 def _key_of(read: Read, record: Mapping[str, Any]) -> TitleKey:
@@ -414,7 +396,7 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
         rng = random.Random(f"titles {seed}")
         trial.do(Load(tuple(title_of(rng, key) for key in KEYS if rng.random() < 0.5)))
         with trial.under(faults, seed):
-            for _, each in zip(range(length), operations_of(seed, lags=trial.lag > 0)):  # noqa: B905
+            for each in islice(operations_of(seed, lags=trial.lag > 0), length):
                 trial.do(each)
         trial.end()
     finally:
@@ -463,7 +445,7 @@ def described(engine: Engine, seed: int, length: int = LENGTH) -> Violation:
     """Describe how to reproduce the violation of a seed, and its last operations."""
     fewest, violation = shortest(engine, seed, length)
     lags = any(each.kind == "stale_index" for each in faults_of(seed))
-    operations = [each for _, each in zip(range(fewest), operations_of(seed, lags=lags))]  # noqa: B905
-    last = "\n".join(f"  {number}: {each}" for number, each in enumerate(operations, 1))
+    operations = enumerate(islice(operations_of(seed, lags=lags), fewest), 1)
+    last = "\n".join(f"  {number}: {each}" for number, each in operations)
     again = f"run_history({engine.name}, seed={seed}, length={fewest})"
     return Violation(violation.law, f"{again}\n{violation}\n{last[-2000:]}")
