@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from edgy_titles import edgy_titles, few_ids
-from engine_sizes import engine_number_size
+from edgy_titles import edgy_titles, engine_number_size, few_ids
 from engines import Engine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

@@ -12,8 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
-from edgy_titles import edgy_titles
-from engine_sizes import engine_number_size
+from edgy_titles import edgy_titles, engine_number_size
 from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from engine_sizes import engine_number_size
+from edgy_titles import engine_number_size
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import decimals, titles

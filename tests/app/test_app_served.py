@@ -15,9 +15,9 @@ import pytest
 from app_answers import Received, assert_is, by_label, received
 from engines import has_dynoxide
 from example_app import BECOMING, START
-from filling import fill
 from generated import Records
 from loads import HOST, Served, served
+from memory_engine import fill
 from original_answers import DISCOVER, METHODS_AND_PATHS, UPDATES, Row
 
 from catalog_model import Catalog, Movie, TVShow

@@ -16,9 +16,9 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from example_app import await_reason
 from flask import Flask, Response
 from prometheus_client import CollectorRegistry
-from readiness import await_reason
 from request_log import logged_requests
 
 from catalog_model import Catalog, Movie, errors, operations

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 from command_line import CommandLine
-from engine_sizes import engine_number_size
+from edgy_titles import engine_number_size
 from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st

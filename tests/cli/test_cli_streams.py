@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import click
 import pytest
-from cli_environment import environment
 from command_line import CommandLine
+from packages import environment
 from scaled import some_of
 
 from catalog_model import Catalog, Movie

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from command_line import accepted
-from filling import fill
 from generated import Records
+from memory_engine import fill
 from packages import ROOT
 from pages import blocks
 

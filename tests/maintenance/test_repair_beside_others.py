@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 from memory_table import MemoryCatalog
-from repair_rivals import (
+from repair_laws import (
     RIVALS,
     STEPS,
     _put,

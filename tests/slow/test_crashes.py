@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_model import Model
 from crash_worker import NOT_FOUND, Act
-from crashes import SCHEDULE, Crashes, crashing, run
+from crashes import SCHEDULE, Crashes, Model, crashing, run
 from engines import has_dynoxide
 from table_dump import by_key, movie
 

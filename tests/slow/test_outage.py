@@ -108,7 +108,7 @@ def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
 
 def test_the_law_is_broken_without_the_breaker() -> None:
     """The law can fail: without the breaker, requests keep waiting for the table."""
-    application = "served_without_guard:without_breaker()"
+    application = "served_apps:without_breaker()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
         under_load(app, 7.0)
         assert requests_sent(app) > FEW
@@ -116,7 +116,7 @@ def test_the_law_is_broken_without_the_breaker() -> None:
 
 def test_the_law_is_broken_without_the_guard() -> None:
     """All threads wait for the table, and health checks wait for them."""
-    application = "served_without_guard:without_guard()"
+    application = "served_apps:without_guard()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
         assert under_load(app, 3.0).of("/status")[-1] > SOON
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Flask
@@ -66,3 +67,10 @@ def serving_of(app: Flask) -> Serving:
 def own_handle(catalog: Catalog) -> Catalog:
     """Another handle on the same table, whose observers end with the test."""
     return Catalog(catalog.table, client=catalog.client)
+
+
+def await_reason(found: Serving, reason: str) -> None:
+    """Wait until a process has determined its state."""
+    deadline = time.monotonic() + 30
+    while found.problem() != reason:
+        assert time.monotonic() < deadline

@@ -20,17 +20,8 @@ import pynamodb.exceptions
 import urllib3.exceptions
 
 MODULES = (
-    boto3.exceptions,
-    botocore.exceptions,
-    botocore.httpsession,
-    botocore.parsers,
-    botocore.tokens,
-    builtins,
-    http.client,
-    json,
-    pynamodb.exceptions,
-    socket,
-    ssl,
+    *(boto3.exceptions, botocore.exceptions, botocore.httpsession, botocore.parsers),
+    *(botocore.tokens, builtins, http.client, json, pynamodb.exceptions, socket, ssl),
     urllib3.exceptions,
 )
 PASS_THROUGH = (MemoryError, Warning)
@@ -39,12 +30,16 @@ PASS_THROUGH = (MemoryError, Warning)
 
 def classes() -> list[type[Exception]]:
     """Yield each class once: those that the modules define, and their subclasses."""
-    found: dict[type[Exception], None] = {}
-    for module in MODULES:
-        for kind in vars(module).values():
-            if isinstance(kind, type) and issubclass(kind, Exception):
-                found.update(dict.fromkeys(_with_derived(kind)))
-    return sorted(filter(_is_theirs, found), key=lambda kind: (kind.__module__, kind.__qualname__))
+    found = {
+        derived
+        for module in MODULES
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+        for derived in _with_derived(kind)
+        if not issubclass(derived, PASS_THROUGH)
+        and not derived.__module__.startswith("catalog_model")
+    }
+    return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
 
 
 def _with_derived(kind: type[Exception]) -> Iterator[type[Exception]]:
@@ -52,10 +47,6 @@ def _with_derived(kind: type[Exception]) -> Iterator[type[Exception]]:
     if kind.__module__ != "builtins":  # the base of most other classes
         for derived in kind.__subclasses__():
             yield from _with_derived(derived)
-
-
-def _is_theirs(kind: type[Exception]) -> bool:
-    return not issubclass(kind, PASS_THROUGH) and not kind.__module__.startswith("catalog_model")
 
 
 def made(kind: type[Exception]) -> Exception:

@@ -9,12 +9,16 @@ import enum
 import numbers
 from collections import OrderedDict, UserList, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+np: Any = import_module("numpy") if find_spec("numpy") else None
 
 
 class Text(str):
@@ -47,25 +51,22 @@ class Float(float):
 
 
 @numbers.Integral.register
+@dataclass(frozen=True)
 class Index:
     """A whole number that is not an `int`, like numpy's int64."""
 
-    def __init__(self, value: int) -> None:
-        self.value = value
+    value: int
 
     def __index__(self) -> int:
         return self.value
 
-    def __repr__(self) -> str:
-        return f"Index({self.value})"
-
 
 @numbers.Real.register
+@dataclass
 class Single:
     """A number that is not a `float`, like numpy's float32."""
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
 
     def __float__(self) -> float:
         return self.value
@@ -77,11 +78,11 @@ class Single:
         return hash(self.value)
 
 
+@dataclass
 class Array:
     """An object that converts itself to Python's types, like numpy's bool and arrays."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    value: Any
 
     def tolist(self) -> Any:
         """Return the value."""
@@ -108,16 +109,11 @@ def member(kind: Any, value: Any, **mixed: type) -> Any:
 
 
 def whole_numbers(value: int) -> Iterator[Any]:
-    """Yield a whole number in all other representations."""
     yield from (Int(value), Decimal(value), Fraction(value), Index(value))
     yield member(enum.IntEnum, value)
     yield member(enum.Enum, value, type=int)
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
-        yield from (
-            kind(value) for kind in (np.int64, np.uint64, np.longlong) if 0 <= value < 2**62
-        )
+    if np and 0 <= value < 2**62:
+        yield from (kind(value) for kind in (np.int64, np.uint64, np.longlong))
 
 
 def floats(value: float) -> Iterator[Any]:
@@ -127,9 +123,7 @@ def floats(value: float) -> Iterator[Any]:
         yield Decimal(repr(value))
     if not value.is_integer():
         yield from (Decimal(value), Fraction(value))
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield from (np.float64(value), np.longdouble(value))
         if abs(value) < float(np.finfo(np.float16).max):
             others = (kind(value) for kind in (np.float32, np.float16))
@@ -137,33 +131,24 @@ def floats(value: float) -> Iterator[Any]:
 
 
 def texts(value: str) -> Iterator[Any]:
-    """Yield a text in all other representations."""
     yield Text(value)
     yield member(enum.StrEnum, value)
     yield member(enum.Enum, value, type=str)
-    if find_spec("numpy") is not None and not value.endswith("\0"):
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np and not value.endswith("\0"):
         yield np.str_(value)
 
 
 def flags(value: bool) -> Iterator[Any]:
-    """Yield True or False in all other representations."""
     yield Array(value)
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield np.bool_(value)
 
 
 def days(value: str) -> Iterator[Any]:
-    """Yield a day in all other representations."""
     yield date.fromisoformat(value)
     yield from texts(value)
     yield Array(date.fromisoformat(value))
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield np.datetime64(value)
 
 
@@ -174,11 +159,9 @@ def lists(value: list[Any]) -> Iterator[Any]:
         yield from (list(others), tuple(others))
     if len(value) == len(Pair._fields):
         yield Pair(*value)
-    if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
-        if not any(str(each).endswith("\0") for each in value):  # numpy drops it
-            yield np.array(value)
+    is_uniform = {type(each) for each in value} in ({int}, {str}, {float})
+    if np and is_uniform and not any(str(each).endswith("\0") for each in value):  # it drops them
+        yield np.array(value)
 
 
 def objects(value: dict[str, Any]) -> Iterator[Any]:

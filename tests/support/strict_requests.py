@@ -159,7 +159,9 @@ CASES: dict[str, list[Case]] = {
         transaction(put({"n": {"N": "1E126"}})),
     ],
     "sets_hold_different_values": [
-        *(put({"n": each}) for each in ({"SS": []}, {"SS": ["a", "a"]}, {"NS": ["1", "1.0"]}))
+        put({"n": {"SS": []}}),
+        put({"n": {"SS": ["a", "a"]}}),
+        put({"n": {"NS": ["1", "1.0"]}}),
     ],
     "values_nest_at_most_32_levels": [put({"n": nested(32)}), transaction(put({"n": nested(32)}))],
     "limits_are_positive": [query(Limit=0)],
