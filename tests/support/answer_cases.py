@@ -13,20 +13,12 @@ from botocore.config import Config
 from engines import Engine
 from table_dump import movie
 
-from catalog_model import Catalog, TitleKey
+from catalog_model import Catalog, TitleKey, operations
 from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.entities import AnyTitle
-from catalog_model.operations import (
-    create_table,
-    delete_table,
-    migrate,
-    repair,
-    table_status,
-    verify,
-)
 
 WRITING = "TransactWriteItems"
 TWICE = Config(retries={"mode": "legacy", "total_max_attempts": 2})
@@ -60,39 +52,35 @@ READS: dict[str, Call] = {
 }
 
 
-def _put(catalog: Catalog) -> AnyTitle:
-    return ap.put_title(catalog, STOCK[0].replace(popularity=float(next(_numbers))))
+def _changed() -> AnyTitle:
+    return STOCK[0].replace(popularity=float(next(_numbers)))
 
 
 def _load(catalog: Catalog) -> AnyTitle:
-    changed = STOCK[0].replace(popularity=float(next(_numbers)))
+    changed = _changed()
     report = ap.load_titles(catalog, [changed])
     assert (report.changed, report.created, report.unchanged, report.rejected) == (1, 0, 0, [])
     return changed
 
 
-def _votes(catalog: Catalog) -> AnyTitle:
-    return ap.update_votes(catalog, *HER, vote_average=5, vote_count=next(_numbers))
-
-
 NEW: dict[str, Any] = {"tagline": "new"}
 
 WRITES: dict[str, Call] = {
-    "put_title": _put,
+    "put_title": lambda c: ap.put_title(c, _changed()),
     "update_popularity": lambda c: ap.update_popularity(c, *HER, next(_numbers)),
     "update_title": lambda c: ap.update_title(c, *HER, popularity=next(_numbers), **NEW),
-    "update_votes": _votes,
+    "update_votes": lambda c: ap.update_votes(c, *HER, vote_average=5, vote_count=next(_numbers)),
     "set_genres": lambda c: ap.set_genres(c, *HER, [18, next(_numbers)]),
     "delete_title": lambda c: ap.delete_title(c, *HER),
     "load_titles": _load,
 }
 
 LOOKS: dict[str, Call] = {
-    "table_status": lambda c: table_status(c).is_ready,
-    "verify": lambda c: verify(c, segments=1).is_clean,
-    "repair": repair,
-    "migrate": lambda c: migrate(c, segments=1).items,
-    "create_table": lambda c: create_table(c).status,
+    "table_status": lambda c: operations.table_status(c).is_ready,
+    "verify": lambda c: operations.verify(c, segments=1).is_clean,
+    "repair": operations.repair,
+    "migrate": lambda c: operations.migrate(c, segments=1).items,
+    "create_table": lambda c: operations.create_table(c).status,
 }
 """Operations on an existing table that change nothing."""
 
@@ -120,7 +108,7 @@ def tried_twice(engine: Engine, table: str, *, orjson: bool | None = None) -> Ca
 def stocked(engine: Engine) -> Iterator[Catalog]:
     """Yield a handle on a table with a few titles."""
     catalog = engine.catalog()
-    create_table(catalog)
+    operations.create_table(catalog)
     ap.load_titles(catalog, STOCK)
     yield catalog
-    delete_table(catalog)
+    operations.delete_table(catalog)

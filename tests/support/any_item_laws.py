@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
+from itertools import cycle
 from typing import Any, Final
 
 from item_mutants import Mutant, is_readable, must_be_found, mutants_of
@@ -73,8 +74,7 @@ def cases(kind: Kind, what: str) -> tuple[Case, ...]:
     """Yield every mutant of one type of item, cycling through the titles of all shards."""
     by_title = [_by_change(TitleKey(kind, title_id), what) for title_id in DAMAGED_IDS]
     changes = dict.fromkeys(change for mutants in by_title for change in mutants)
-    turns = [by_title[at % SHARDS] for at in range(len(changes))]
-    at_hand = zip(changes, turns, strict=True)
+    at_hand = zip(changes, cycle(by_title), strict=False)
     return tuple(mutants[change] for change, mutants in at_hand if change in mutants)
 
 
@@ -97,7 +97,6 @@ def region(key: TitleKey, table: Table) -> Table:
 
 
 def of_partition(partition: str, table: Table) -> Table:
-    """Return the items of one partition."""
     return {key: item for key, item in table.items() if partition == key.PK}
 
 
@@ -113,8 +112,7 @@ class Damaged:
     def __init__(self, kind: Kind, some: Iterable[Case]) -> None:
         self.cases = list(some)
         self.kind = kind
-        self.witness = title_of(kind, WITNESSES[0])
-        self.missing = keys.membership_key(self.witness.key, GENRES[1])
+        self.missing = keys.membership_key(TitleKey(kind, WITNESSES[0]), GENRES[1])
         items = {**base(kind), **{mutant.key: mutant.item for _, mutant in self.cases}}
         del items[self.missing]
         self.catalog = MemoryCatalog(items.values())
@@ -127,7 +125,6 @@ class Damaged:
                 yield key, mutant
 
     def again(self) -> MemoryCatalog:
-        """Return the table in its original state."""
         return MemoryCatalog(self.before.values())
 
 

@@ -127,7 +127,6 @@ def count_problems(catalog: Catalog, kind: Kind, genre: int | None) -> Iterator[
 
 
 def sample_problems(kind: Kind, sample: Sequence[AnyTitle], count: int) -> Iterator[str]:
-    """Check titles that were picked at random."""
     picked = [title.key for title in sample]
     known = {*contested_of(kind), *(title.key for title in settled_of(kind))}
     if len(set(picked)) < len(picked) or len(picked) > count or not known.issuperset(picked):
@@ -173,7 +172,6 @@ HOT_MIX: Final[Mix] = {
 
 
 def observe_get(catalog: Catalog, key: TitleKey) -> Call:
-    """Get a title with strong consistency."""
     return observe(key, "get", partial(ap.get_title, catalog, *key, consistent=True))
 
 
@@ -236,14 +234,13 @@ class Caller:
             getattr(self, name)()
         return self.seen
 
-    def put(self, action: Action = "put", **how: bool) -> None:
+    def put(self, action: Action = "put", **how: Any) -> None:
         """Create or replace a title."""
         title = self._title()
         act = partial(ap.put_title, self._catalog, title, **how)
         self._observe(title.key, action, act, **title.to_json())
 
     def create(self) -> None:
-        """Create a title if it does not exist."""
         self.put("create", if_absent=True)
 
     def swap(self) -> None:
@@ -276,7 +273,6 @@ class Caller:
             self.seen.calls.append(call)
 
     def delete(self) -> None:
-        """Delete a title."""
         key = self._key()
         self._observe(key, "delete", partial(ap.delete_title, self._catalog, *key))
 
@@ -298,7 +294,6 @@ class Caller:
         self._observe(key, "change", partial(pattern, self._catalog, *key, **fields), **fields)
 
     def get(self) -> None:
-        """Get a title."""
         self.seen.calls.append(observe_get(self._catalog, self._key()))
 
     def look(self) -> None:
@@ -338,7 +333,6 @@ class Caller:
         )
 
     def count(self) -> None:
-        """Count titles of a kind, or of a genre."""
         kind, genre = self._rng.choice(KINDS), self._rng.choice((None, *GENRES))
         self._judge(partial(count_problems, self._catalog, kind, genre))
 

@@ -31,7 +31,6 @@ ON_ENGINE = (
 
 
 def run(*words: str, timeout: float = PATIENCE, **more: Any) -> str:
-    """Run a program; return its output."""
     return output_of(attempt(*words, timeout=timeout, **more))
 
 
@@ -69,7 +68,6 @@ def build_with(builder: str, target: str, image: str, **variables: str) -> None:
 
 
 def inspected(name: str) -> Any:
-    """Return the details of an image or a container."""
     (found,) = json.loads(run(runner(), "inspect", name))
     return found
 
@@ -105,7 +103,6 @@ def port_of(name: str) -> int:
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
-    """Send one request to the application."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -113,7 +110,6 @@ def ask(port: int, path: str) -> tuple[int, bytes]:
 
 
 def expect(port: int, path: str, status: int) -> None:
-    """Check the status of an answer."""
     found, body = ask(port, path)
     assert found == status, body
 

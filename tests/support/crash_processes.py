@@ -59,7 +59,6 @@ class PersistentEngine:
         self.stop()
 
     def stop(self) -> None:
-        """Stop it if it is running."""
         self._running.close()
 
 

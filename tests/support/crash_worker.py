@@ -76,11 +76,9 @@ class Act:
 
     @property
     def key(self) -> TitleKey:
-        """The key of the title."""
         return TitleKey(self.kind, self.id)
 
     def perform(self, catalog: Catalog) -> AnyTitle:
-        """Perform the write."""
         if self.name == "put":
             return ap.put_title(catalog, self._new())
         return CHANGES[self.name](catalog, *self.key, **self.values)
@@ -101,7 +99,6 @@ class Act:
 
 
 def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
-    """Make up an act on one of the titles."""
     title = rng.choice(titles)
     name = rng.choices(list(ACTS), list(ACTS.values()))[0]
     popularity = round(rng.uniform(0, 1000), 3)
@@ -129,7 +126,6 @@ class Journal:
         self._lock = threading.Lock()
 
     def note(self, **entry: Any) -> None:
-        """Write an entry."""
         with self._lock:
             self._file.write(json.dumps(entry).encode() + b"\n")
             self._file.flush()

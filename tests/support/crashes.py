@@ -151,7 +151,6 @@ class Figures:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there are no losses and findings."""
         return not (self.lost or self.findings or self.notes)
 
     def lose(self, lost: list[str]) -> None:
@@ -205,7 +204,6 @@ class Crashes:
 
     @contextmanager
     def worker(self, **orders: Any) -> Iterator[Worker]:
-        """Run a worker, and clean up after it."""
         number = next(self._numbers)
         journal = self._folder / f"journal-{number}"
         endpoint = self.engine.endpoint_url
@@ -237,7 +235,6 @@ class Crashes:
 
     @contextmanager
     def writers(self, **orders: Any) -> Iterator[Worker]:
-        """Let writers change their table."""
         data = str(self._folder / "written")
         with self.worker(work="write", table=self.written.table, data=data, **orders) as worker:
             yield worker

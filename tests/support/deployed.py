@@ -37,17 +37,14 @@ class Stage:
         self.steps: list[tuple[str, str]] = []
 
     def all(self, instruction: str) -> list[str]:
-        """Return the arguments of all these instructions."""
         return [value for found, value in self.steps if found == instruction]
 
     def one(self, instruction: str) -> str:
-        """Return the argument of the only such instruction."""
         (value,) = self.all(instruction)
         return value
 
 
 def stages() -> dict[str, Stage]:
-    """Read the stages of the Dockerfile, in order."""
     parsed = DockerfileParser(fileobj=BytesIO((ROOT / "Dockerfile").read_bytes())).structure
     found: list[Stage] = []
     for step in parsed:
@@ -59,7 +56,6 @@ def stages() -> dict[str, Stage]:
 
 
 def compose() -> Any:
-    """Read compose.yaml."""
     return yaml.safe_load((ROOT / "compose.yaml").read_text())
 
 
@@ -80,7 +76,6 @@ def kustomizations() -> dict[str, Any]:
 
 
 def routes() -> set[str]:
-    """Return the paths of the example application."""
     return {rule.rule for rule in create_app(Catalog("t")).url_map.iter_rules()}
 
 

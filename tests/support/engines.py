@@ -64,7 +64,6 @@ class Engine:
         return self.name != "moto"
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
-        """Make a handle on a new table."""
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)
 
 
@@ -126,7 +125,6 @@ def _one_request_at_a_time() -> Iterator[None]:
 
 @cache
 def has_dynoxide() -> bool:
-    """Whether the strict engine is available."""
     return local.find_dynoxide() is not None
 
 

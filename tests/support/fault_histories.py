@@ -254,8 +254,9 @@ LISTS: Final[Mapping[str, Callable[..., Any]]] = {
 
 def _reference(model: Model) -> Reference:
     records: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
-    for title in filter(None, model.values()):
-        records[title.kind][str(title.id)] = title.to_json()
+    for key, title in model.items():
+        if title is not None:
+            records[key.kind][str(key.id)] = title.to_json()
     return Reference(records)
 
 
@@ -310,7 +311,7 @@ def _all_pages(page_after: Callable[[str | None], Page[AnyTitle]], limit: int) -
     for page in pages(page_after):
         if page.next is not None and len(page.items) != limit:
             raise Violation(READ, f"a page of {len(page.items)}, not {limit}, is not the last")
-        if len({title.id for title in page}) < len(page.items):  # its requests see several moments
+        if len({title.key for title in page}) < len(page.items):  # its requests see several moments
             raise Violation(READ, f"a page holds a title twice: {page.items}")
         titles += [title.to_json() for title in page]
     return titles

@@ -17,6 +17,7 @@ from catalog_model.table import evolution, keys
 from catalog_model.table.keys import ItemName
 
 Typed = dict[str, Any]
+Accepts = Callable[[Typed], bool]
 
 HUGE: Final = "1" + "0" * 125
 
@@ -69,18 +70,19 @@ class Mutant:
         return keys.item_key(self.name)
 
     def __str__(self) -> str:
-        shown = str(self.value)
-        return f"{' | '.join(self.key)}: {self.attribute} = {shown[:60]}"
+        return f"{' | '.join(self.key)}: {self.attribute} = {str(self.value)[:60]}"
 
 
-def mutants(item: Item, *more: str) -> Iterator[Mutant]:
-    """Yield an item with each of its attributes, and of *more* attributes, changed in every way."""
+def mutants_of(item: Item) -> Iterator[Mutant]:
+    """Yield every mutant of an item, including attributes that its type does not have."""
     name = keys.parse_key(*primary_key(item))
-    for attribute in (*item, *(each for each in more if each not in item)):
+    for attribute in dict.fromkeys((*item, *MORE[type(name)])):
         if attribute in ("PK", "SK"):
             continue
         for value in (None, *VALUES):
-            if value == item.get(attribute) or not _can_be_stored(attribute, value):
+            # DynamoDB accepts only texts that are not empty as keys of indexes.
+            is_key = attribute in INDEX_ATTRIBUTES
+            if value == item.get(attribute) or (is_key and value and not value.get("S")):
                 continue
             changed = {n: v for n, v in item.items() if n != attribute}
             if value is not None:
@@ -88,47 +90,31 @@ def mutants(item: Item, *more: str) -> Iterator[Mutant]:
             yield Mutant(name, attribute, value, changed)
 
 
-def _can_be_stored(attribute: str, value: Typed | None) -> bool:
-    """Whether DynamoDB accepts it: keys of indexes must be texts that are not empty."""
-    return attribute not in INDEX_ATTRIBUTES or value is None or bool(value.get("S"))
-
-
 def _is_whole(value: Typed, least: int) -> bool:
     number = Decimal(value.get("N", "0.5"))
     return number == number.to_integral_value() and number >= least
 
 
-def _is_id(value: Typed) -> bool:
-    return _is_whole(value, 1) and Decimal(value["N"]) < 10**38
-
-
 def _is_genre_list(value: Typed) -> bool:
     elements = value.get("L") or [{"N": each} for each in value.get("NS", ())]
-    return ("L" in value or "NS" in value) and len(elements) <= 48 and all(map(_is_id, elements))
+    are_ids = all(_is_whole(each, 1) and Decimal(each["N"]) < 10**38 for each in elements)
+    return ("L" in value or "NS" in value) and len(elements) <= 48 and are_ids
 
 
 def _is_text_list(value: Typed) -> bool:
     return "SS" in value or ("L" in value and all("S" in each for each in value["L"]))
 
 
-def _or_null(accepts: Callable[[Typed], bool]) -> Callable[[Typed], bool]:
+def _has(kind: str) -> Accepts:
+    return lambda value: kind in value
+
+
+def _or_null(accepts: Accepts) -> Accepts:
     return lambda value: "NULL" in value or accepts(value)
-
-
-def _is_text(value: Typed) -> bool:
-    return "S" in value
-
-
-def _is_flag(value: Typed) -> bool:
-    return "BOOL" in value
 
 
 def _is_date(value: Typed) -> bool:
     return value.get("S") in ("", "1999-12-31")
-
-
-def _is_any(value: Typed) -> bool:
-    return not {"B", "BS"} & set(_types_in(value))
 
 
 def _types_in(value: Typed) -> Iterator[str]:
@@ -138,11 +124,11 @@ def _types_in(value: Typed) -> Iterator[str]:
         yield from _types_in(each)
 
 
-ACCEPTED: Final[Mapping[str, Callable[[Typed], bool]]] = {
-    **dict.fromkeys(("adult", "video"), _or_null(_is_flag)),
+ACCEPTED: Final[Mapping[str, Accepts]] = {
+    **dict.fromkeys(("adult", "video"), _or_null(_has("BOOL"))),
     **dict.fromkeys(("release_date", "first_air_date"), _or_null(_is_date)),
-    **dict.fromkeys(("title", "name"), _is_text),
-    **dict.fromkeys(("popularity", "vote_average"), lambda value: "N" in value),
+    **dict.fromkeys(("title", "name"), _has("S")),
+    **dict.fromkeys(("popularity", "vote_average"), _has("N")),
     "vote_count": lambda value: _is_whole(value, 0),
     "genre_ids": _is_genre_list,
     "origin_country": _or_null(_is_text_list),
@@ -153,8 +139,18 @@ ACCEPTED: Final[Mapping[str, Callable[[Typed], bool]]] = {
 }
 """Valid values of the attributes of a title's item; for attributes not listed, any text or null."""
 
-REQUIRED: Final = {"title", "name", "popularity", "vote_average", "vote_count", "genre_ids", "id"}
+_IN_A_LIST: Final = sorted(INDEX_ATTRIBUTES)
 EXTRA: Final = "note"
+MORE: Final[Mapping[type[ItemName], tuple[str, ...]]] = {
+    keys.TitleItem: ("_form", "_doc", EXTRA, *_IN_A_LIST),
+    keys.ListingItem: (EXTRA,),
+    keys.MembershipItem: (EXTRA, "_name"),
+    keys.SlotItem: (EXTRA, *_IN_A_LIST),
+    keys.TallyItem: ("g99", "gx", EXTRA, *_IN_A_LIST),
+}
+"""Attributes that are added to an item of this type."""
+
+REQUIRED: Final = {"title", "name", "popularity", "vote_average", "vote_count", "genre_ids", "id"}
 
 
 def is_readable(mutant: Mutant) -> bool:
@@ -162,8 +158,8 @@ def is_readable(mutant: Mutant) -> bool:
     if mutant.value is None:
         return mutant.attribute not in REQUIRED
     if mutant.attribute == EXTRA:
-        return _is_any(mutant.value)
-    return ACCEPTED.get(mutant.attribute, _or_null(_is_text))(mutant.value)
+        return not {"B", "BS"} & set(_types_in(mutant.value))
+    return ACCEPTED.get(mutant.attribute, _or_null(_has("S")))(mutant.value)
 
 
 def must_be_found(mutant: Mutant) -> bool:
@@ -179,16 +175,3 @@ def must_be_found(mutant: Mutant) -> bool:
         )
     no_count = isinstance(mutant.name, keys.TallyItem) and mutant.value == {"N": "0"}
     return mutant.attribute != "gx" and not (no_count and mutant.attribute == "g99")
-
-
-def mutants_of(item: Item) -> list[Mutant]:
-    """Yield every mutant of an item, including attributes that its type does not have."""
-    in_a_list = sorted(INDEX_ATTRIBUTES)
-    more: dict[type[ItemName], tuple[str, ...]] = {
-        keys.TitleItem: ("_form", "_doc", EXTRA, *in_a_list),
-        keys.ListingItem: (EXTRA,),
-        keys.MembershipItem: (EXTRA, "_name"),
-        keys.SlotItem: (EXTRA, *in_a_list),
-        keys.TallyItem: ("g99", "gx", EXTRA, *in_a_list),
-    }
-    return list(mutants(item, *more[type(keys.parse_key(*primary_key(item)))]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -71,21 +72,11 @@ def serving(act: Act, *, is_reading: bool = True, certificate: Path | None = Non
 
 def read_request(connection: socket.socket) -> bool:
     """Read a request with its body; return whether there was one."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        part = connection.recv(65536)
-        if not part:
+    with connection.makefile("rb") as received:
+        if not received.readline():
             return False
-        received += part
-    head, _, body = received.partition(b"\r\n\r\n")
-    lines = [line.partition(b":") for line in head.lower().split(b"\r\n")]
-    length = next((int(value) for name, _, value in lines if name == b"content-length"), 0)
-    while len(body) < length:
-        part = connection.recv(65536)
-        if not part:
-            return False
-        body += part
-    return True
+        length = int(http.client.parse_headers(received).get("Content-Length", 0))
+        return len(received.read(length)) == length
 
 
 def sending(*sent: bytes) -> Act:
@@ -126,17 +117,14 @@ def make_certificate(path: Path) -> Path:
     """Write a key and a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(
-        now + timedelta(days=1)
-    )
     names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now, day = datetime.now(UTC), timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - day).not_valid_after(now + day)
     made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    pem = serialization.Encoding.PEM
-    path.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, form, serialization.NoEncryption())
+    path.write_bytes(secret + made.public_bytes(pem))
     return path
 
 

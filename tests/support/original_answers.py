@@ -68,7 +68,6 @@ class Row:
 
     @property
     def expected(self) -> Answer:
-        """The answer of this application."""
         return self.now or self.original
 
 

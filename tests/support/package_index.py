@@ -31,7 +31,6 @@ START_SECONDS = 30
 
 
 def block(name: str) -> str:
-    """Return a block of the page by name."""
     marked = rf"<!-- index test: {re.escape(name)} -->\n```\w*\n(.*?)```"
     (found,) = re.findall(marked, PAGE.read_text("utf-8"), re.DOTALL)
     return str(found)
@@ -68,7 +67,8 @@ def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(urllib.error.URLError):
-            return directly.open(url, timeout=5).close()
+            directly.open(url, timeout=5).close()
+            return
         time.sleep(0.05)
     raise AssertionError(f"the index does not answer at {url}")
 
@@ -145,6 +145,5 @@ class Shell:
     def attempt(
         self, script: str, cwd: Path | None = None, **more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run commands that may fail."""
         shell = ("/bin/sh", "-e", "-c", self.with_index(script))
         return attempt(*shell, cwd=cwd or self.home, env={**self.variables, **more})

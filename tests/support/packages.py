@@ -46,7 +46,6 @@ def attempt(
     env: dict[str, str] | None = None,
     timeout: float = PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that may fail."""
     words = [str(part) for part in command]
     return subprocess.run(
         words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False

@@ -26,21 +26,17 @@ class Vandal:
         )
 
     def get(self, key: ItemKey) -> Item:
-        """Read an item."""
         asked = {"TableName": self._catalog.table, "Key": key_attributes(key)}
         found: Item = self._client.get_item(**asked, ConsistentRead=True)["Item"]
         return found
 
     def put(self, item: Item) -> None:
-        """Write an item."""
         self._client.put_item(TableName=self._catalog.table, Item=item)
 
     def delete(self, key: ItemKey) -> None:
-        """Delete an item."""
         self._client.delete_item(TableName=self._catalog.table, Key=key_attributes(key))
 
     def change(self, key: ItemKey, **attributes: Value) -> None:
-        """Change attributes of an item."""
         self.put({**self.get(key), **attributes})
 
     @property

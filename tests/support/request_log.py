@@ -34,7 +34,6 @@ class Request:
 
     @property
     def index(self) -> str | None:
-        """The index that was queried."""
         return self.params.get("IndexName")
 
     @property

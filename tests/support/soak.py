@@ -131,7 +131,6 @@ def _dynoxide(stack: ExitStack) -> str:
 
 
 def table(tally: Tally, seconds: float) -> list[tuple[str, int]]:
-    """Return the operations and events as a table."""
     return [
         ("histories", tally.histories),
         ("operations", tally.operations.total()),

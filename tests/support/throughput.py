@@ -252,7 +252,6 @@ def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
 
 
 def actions_of(operation: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the single writes of a request."""
     if operation == "TransactWriteItems":
         return [action for each in body["TransactItems"] for action in each.values()]
     if operation == "BatchWriteItem":

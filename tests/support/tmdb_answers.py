@@ -52,7 +52,6 @@ def without(record: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def in_order(record: dict[str, Any]) -> dict[str, Any]:
-    """Sort the keys as in TMDB's details."""
     return dict(sorted(record.items()))
 
 
