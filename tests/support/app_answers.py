@@ -6,12 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from original_answers import (
-    Answer,
-    AnyOf,
-    First,
-    Row,
-)
+from original_answers import Answer, AnyOf, First, Row
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 

@@ -25,19 +25,11 @@ from typing import Any, Final
 from history import Action, Call, Histories, Outcome
 from reference import pages
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVShow
+from catalog_model import Catalog, Movie, Page, TitleKey, TitleWithGenres, TVShow, errors
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.gateway import EVERYTHING
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import (
-    CatalogError,
-    ConflictError,
-    ServiceError,
-    TitleExistsError,
-    TitleNotFoundError,
-    UnknownEntityError,
-)
 from catalog_model.maintenance.findings import check_collection
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 from catalog_model.table import codec, keys
@@ -184,7 +176,7 @@ def observe(
     **fields: Any,
 ) -> Call:
     """Make a call about a title, and record its time and outcome."""
-    refusal = TitleExistsError if action == "create" else TitleNotFoundError
+    refusal = errors.TitleExistsError if action == "create" else errors.TitleNotFoundError
     title = None
     began = time.monotonic_ns()
     try:
@@ -192,11 +184,11 @@ def observe(
         outcome: Any = "ok"
     except refusal:
         outcome = "refused"
-    except ConflictError as error:
+    except errors.ConflictError as error:
         _check_race(error)
         is_no_race = action == "swap" and error.__cause__ is None
         outcome = "refused" if is_no_race else "conflict"
-    except ServiceError:
+    except errors.ServiceError:
         outcome = "unknown"
     ended = time.monotonic_ns()
     answer = title.to_json_text() if title else None
@@ -204,7 +196,7 @@ def observe(
     return Call(key, action, began, ended, outcome, answer, fields, text)
 
 
-def _check_race(error: CatalogError) -> None:
+def _check_race(error: errors.CatalogError) -> None:
     """Check that an error may be caused by other callers; damage would be caused by them, too."""
     if DAMAGED in str(error):
         raise AssertionError(str(error)) from error
@@ -263,7 +255,7 @@ class Caller:
         outcome: Outcome = "ok"
         try:
             ap.load_titles(self._catalog, some.values())
-        except CatalogError as error:
+        except errors.CatalogError as error:
             _check_race(error)
             outcome = "unknown"
         ended = time.monotonic_ns()
@@ -348,16 +340,16 @@ class Caller:
     ) -> None:
         try:
             self.seen.calls.append(observe(key, action, act, **fields))
-        except UnknownEntityError as error:  # counts that no title can cause: nothing was sent
+        except errors.UnknownEntityError as error:  # impossible counts: nothing was sent
             self.seen.violations.append(f"damage: {error}")
 
     def _judge(self, read: Callable[[], Iterable[str]]) -> None:
         self.seen.reads += 1
         try:
             self.seen.violations += read()
-        except ServiceError:
+        except errors.ServiceError:
             self.seen.failures += 1
-        except UnknownEntityError as error:
+        except errors.UnknownEntityError as error:
             self.seen.violations.append(f"damage: {error}")
 
     def _key(self) -> TitleKey:

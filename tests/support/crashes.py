@@ -10,7 +10,7 @@ import json
 import random
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,7 +66,8 @@ class Model:
     """The expected titles: for each, all possible values if an answer is missing."""
 
     def __init__(self, titles: list[AnyTitle]) -> None:
-        self._states: dict[TitleKey, set[AnyTitle | None]] = {t.key: {t} for t in titles}
+        self._states: defaultdict[TitleKey, set[AnyTitle | None]] = defaultdict(lambda: {None})
+        self._states |= {title.key: {title} for title in titles}
         self._begun: dict[int, Act] = {}
         self._shaken: set[int] = set()
         self._unanswered: list[tuple[TitleKey, set[AnyTitle | None]]] = []
@@ -90,19 +91,17 @@ class Model:
                     self._follow(self._begun.pop(number), answer, shaken=number in self._shaken)
         for act in self._begun.values():
             self._leave_open(act)
-        self._begun.clear()
-        self._shaken.clear()
-        self._is_down = False
+        self._begun, self._shaken, self._is_down = {}, set(), False
 
     def _leave_open(self, act: Act) -> None:
         """Applied completely or not at all."""
-        before = self._before(act)
+        before = self._states[act.key]
         after = {act.outcome(state)[0] for state in before}
         self._states[act.key] = before | after
         self._unanswered.append((act.key, after - before))
 
     def _follow(self, act: Act, answer: str, *, shaken: bool) -> None:
-        before = self._before(act)
+        before = self._states[act.key]
         if shaken:  # the killed engine forgot the token, so a retry may meet its own first attempt
             before = before | {act.outcome(state)[0] for state in before}
         if answer == ConflictError.__name__:
@@ -115,22 +114,19 @@ class Model:
             self._states[act.key] = {after for after, _ in outcomes}
         self.acknowledged += answer != NOT_FOUND
 
-    def _before(self, act: Act) -> set[AnyTitle | None]:
-        return self._states.get(act.key, {None})
-
     def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
         """Compare with the table, and continue from its state.
 
         Returns what was lost, the number of unanswered writes, and how many of them were applied.
         """
         lost = [
-            f"{tuple(key)} is {there.get(key)}, not of {self._states.get(key)}"
+            f"{tuple(key)} is {there.get(key)}, not of {self._states[key]}"
             for key in sorted(self._states.keys() | there.keys())
-            if there.get(key) not in self._states.get(key, {None})
+            if there.get(key) not in self._states[key]
         ]
         applied = sum(there.get(key) in after for key, after in self._unanswered)
         result = (self.contradictions + lost, len(self._unanswered), applied)
-        self._states = {key: {there.get(key)} for key in self._states.keys() | there.keys()}
+        self._states |= {key: {there.get(key)} for key in self._states.keys() | there.keys()}
         self._unanswered, self.contradictions = [], []
         return result
 
@@ -157,11 +153,6 @@ class Figures:
         """Record a difference from what was acknowledged."""
         self.lost += len(lost)
         self.notes += lost
-
-    def find(self, findings: list[str]) -> None:
-        """Record an inconsistency with the titles."""
-        self.findings += len(findings)
-        self.notes += findings
 
 
 class Crashes:
@@ -285,7 +276,9 @@ class Crashes:
             assert time.monotonic() < deadline, "the table changes without a writer"
             report, before, table = verify(catalog), table, dump(catalog)
         assert not report.undecided
-        self.figures.find([*map(str, report.findings), *_wrong_counts(catalog, table)])
+        found = [*map(str, report.findings), *_wrong_counts(catalog, table)]
+        self.figures.findings += len(found)
+        self.figures.notes += found
         return table
 
     def _kill_loader(self, what: str, moment: Moment | None) -> None:

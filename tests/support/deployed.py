@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -61,12 +60,9 @@ def compose() -> Any:
 
 def manifests() -> dict[str, Any]:
     """Read the Kubernetes manifests, by kind and name."""
-    found = {}
-    for path in sorted(KUBERNETES.glob("*/*.yaml")):
-        each = yaml.safe_load(path.read_text())
-        if each["kind"] != "Kustomization":
-            found[f"{each['kind']}/{each['metadata']['name']}"] = each
-    return found
+    found = (yaml.safe_load(path.read_text()) for path in sorted(KUBERNETES.glob("*/*.yaml")))
+    others = (each for each in found if each["kind"] != "Kustomization")
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in others}
 
 
 def kustomizations() -> dict[str, Any]:
@@ -81,22 +77,15 @@ def routes() -> set[str]:
 
 def variables_read() -> set[str]:
     """Return the environment variables that the package and the example read."""
-    paths = [
-        *(ROOT / "catalog_model").rglob("*.py"),
-        EXAMPLE / "app.py",
-        EXAMPLE / "gunicorn_conf.py",
-    ]
-    return {name for path in paths for name in _looked_up(ast.parse(path.read_text()))}
-
-
-def _looked_up(module: ast.AST) -> Iterator[str]:
-    for node in ast.walk(module):
-        if (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func) == "os.environ.get"
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            yield str(node.args[0].value)
+    paths = [*(ROOT / "catalog_model").rglob("*.py"), *EXAMPLE.glob("*.py")]
+    return {
+        str(node.args[0].value)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "os.environ.get"
+        and isinstance(node.args[0], ast.Constant)
+    }
 
 
 def seconds_to_end() -> float:

@@ -7,9 +7,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from strategies import titles
 
-from catalog_model.analysis.prediction import (
-    index_entry,
-)
+from catalog_model.analysis.prediction import index_entry
 from catalog_model.dynamodb import sizes
 from catalog_model.entities import AnyTitle
 from catalog_model.table import codec

@@ -15,6 +15,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import boto3
 import moto.core.botocore_stubber
@@ -74,12 +75,11 @@ def running_engine(name: str) -> Iterator[Engine]:
         accelerate()
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
-        return
-    if name == MEMORY:
+    elif name == MEMORY:
         yield Engine(name, None)
-        return
-    with _unguarded_dynoxide() as endpoint_url:
-        yield Engine(name, endpoint_url)
+    else:
+        with _unguarded_dynoxide() as endpoint_url:
+            yield Engine(name, endpoint_url)
 
 
 @contextmanager
@@ -116,11 +116,8 @@ def _one_request_at_a_time() -> Iterator[None]:
         with lock:
             return original(self, *args, **kwargs)
 
-    stubber.__call__ = locked  # type: ignore[method-assign]
-    try:
+    with patch.object(stubber, "__call__", locked):
         yield
-    finally:
-        stubber.__call__ = original  # type: ignore[method-assign]
 
 
 @cache

@@ -14,16 +14,10 @@ from typing import Any, Final
 
 from reference import Reference, pages
 
-from catalog_model import Catalog, Movie, Page, TitleKey, TVShow
+from catalog_model import Catalog, Movie, Page, TitleKey, TVShow, errors
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import (
-    InvalidArgumentError,
-    InvalidTitleError,
-    TitleExistsError,
-    TitleNotFoundError,
-)
 from catalog_model.testing import Fault, FaultKind
 
 IDS: Final = (1, 2, 3, 9, 10, 17, 25, 33)  # few shards, so that titles change their slots
@@ -205,7 +199,7 @@ class Violation(AssertionError):  # noqa: N818  # named for what it shows; not a
         self.law = law
 
 
-INVALID: Final = {"too large": InvalidTitleError, "no number": InvalidArgumentError}
+INVALID: Final = {"too large": errors.InvalidTitleError, "no number": errors.InvalidArgumentError}
 
 
 def effect(write: Write, before: Value) -> tuple[Value, object]:
@@ -214,9 +208,9 @@ def effect(write: Write, before: Value) -> tuple[Value, object]:
         return before, INVALID[write.name]
     if write.name in ("put", "create"):
         exists = write.name == "create" and before is not None
-        return (before, TitleExistsError) if exists else (write.value, write.value)
+        return (before, errors.TitleExistsError) if exists else (write.value, write.value)
     if before is None:
-        return None, TitleNotFoundError
+        return None, errors.TitleNotFoundError
     if write.name == "delete":
         return None, before
     after = before.replace(**write.value)
@@ -297,7 +291,7 @@ def ask(catalog: Catalog, read: Read) -> Any:
         given["rng"] = random.Random(given["rng"])
     try:
         answer = function(catalog, **given)
-    except TitleNotFoundError:
+    except errors.TitleNotFoundError:
         return None
     if read.name == "get_title_with_genres":
         return answer.title, [each.genre_id for each in answer.memberships]

@@ -9,6 +9,7 @@ operations of a shorter history are the beginning of a longer one.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -51,14 +52,7 @@ from catalog_model.errors import CatalogError, ConflictError, ServiceError
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
-from catalog_model.testing import (
-    FAULT_KINDS,
-    Fault,
-    FaultInjector,
-    FaultKind,
-    inject_faults,
-    without_pauses,
-)
+from catalog_model.testing import FAULT_KINDS, Fault, FaultInjector, inject_faults, without_pauses
 
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
 REFUSED: Final = "a refused write is refused for a reason, and is not applied"
@@ -82,7 +76,7 @@ class Tally:
     histories: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    faults: Counter[FaultKind] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Add the figures of other histories."""
@@ -172,7 +166,7 @@ class Trial:
         if self.lag and isinstance(operation, (Write, Load)):
             self._note_state(self.resolve())
 
-    def _hits(self) -> Counter[tuple[FaultKind, str]]:
+    def _hits(self) -> Counter[tuple[str, str]]:
         """Count the faults of this operation."""
         injected = self._injector.injected[self._seen :] if self._injector else []
         return Counter((each.kind, each.operation) for each in injected)
@@ -406,24 +400,19 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
 
 def shortest(engine: Engine, seed: int, length: int = LENGTH) -> tuple[int, Violation]:
     """Find the shortest beginning of a history that violates a law, by running it again."""
-    broken = _broken(engine, seed, length)
-    if broken is None:
+    found: dict[int, Violation] = {}
+
+    def is_broken(fewest: int) -> bool:
+        try:
+            run_history(engine, seed, fewest)
+        except Violation as violation:
+            found[fewest] = violation
+        return fewest in found
+
+    if not is_broken(length):
         raise RuntimeError(f"seed {seed} breaks no law when it is run again")
-    works, fails = 0, length
-    while fails - works > 1:
-        middle = (works + fails) // 2
-        again = _broken(engine, seed, middle)
-        works, fails = (middle, fails) if again is None else (works, middle)
-        broken = again or broken
-    return fails, broken
-
-
-def _broken(engine: Engine, seed: int, length: int) -> Violation | None:
-    try:
-        run_history(engine, seed, length)
-    except Violation as violation:
-        return violation
-    return None
+    fewest = bisect_left(range(length), x=True, key=is_broken)
+    return fewest, found[fewest]
 
 
 def run_histories(engine: Engine, seeds: Iterable[int], length: int = LENGTH) -> Tally:

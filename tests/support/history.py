@@ -38,15 +38,12 @@ _NOTHING: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call about one title, as its caller saw it.
+    """One call about one title, as its caller saw it, in nanoseconds of a shared clock.
 
-    ``began`` and ``ended`` are nanoseconds of a clock shared by all callers. The ``fields`` of a
-    "put", a "create" (`put_title` with ``if_absent``) and a "swap" (with ``if_unchanged``, the
-    title ``before``) are the whole record; those of a "change" are the fields that it sets. The
-    ``answer`` is the returned title; a call that was rejected because the title existed, did not
-    exist or had changed has none. A "conflict" changed nothing, by its contract. A call with an
-    "unknown" outcome, an error that leaves its effect open, may have taken effect, or may do so at
-    any later time.
+    The ``fields`` of a "put", a "create" (`put_title` with ``if_absent``) and a "swap" (with
+    ``if_unchanged``, the title ``before``) are the whole record; those of a "change" are the fields
+    that it sets. The ``answer`` is the returned title; a rejected call has none. A "conflict"
+    changed nothing. An "unknown" call may have taken effect, or may do so at any later time.
     """
 
     key: TitleKey

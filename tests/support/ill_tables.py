@@ -63,19 +63,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-@dataclass
 class Throughput:
     """A limited number of units per second; unused ones are kept for one second."""
 
-    units: float
-    left: float = field(init=False)
-    served: int = 0
-    refused: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _since: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.left = self.units
+    def __init__(self, units: float) -> None:
+        self.units = self.left = units
+        self.served = self.refused = 0
+        self._lock = threading.Lock()
+        self._since = time.monotonic()
 
     def admits(self) -> bool:
         """Whether any units are left; the cost of a request is known only afterwards."""

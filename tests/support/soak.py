@@ -19,15 +19,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from multiprocessing.queues import Queue
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import crashes
 from concurrent_runs import run_processes, run_threads
 from concurrent_worker import HOT, HOT_MIX
-from engines import Engine, has_dynoxide, running_engine
+from engines import has_dynoxide, running_engine
 from fault_histories import Violation
 from fault_laws import LENGTH, OUTCOMES, Tally, described, run_history
 from history import Histories, check
@@ -59,19 +58,11 @@ DUMMY: Final = {
 }
 
 
-_endpoint: dict[str, str] = {}
-"""The endpoint of dynoxide for this process."""
-
-
-def _begin(endpoints: Queue[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends it
-    _endpoint["dynoxide"] = endpoints.get()
-
-
 def run_batch(batch: int) -> tuple[Tally, list[str]]:
-    """Run the histories of one batch; return their figures and violations."""
+    """Run the histories of one batch on an engine of its own; return figures and violations."""
     tally, violations = Tally(), list[str]()
-    with _engine_for(batch) as engine:
+    is_on_moto = batch % MOTO_EACH == 1 or not has_dynoxide()
+    with running_engine("moto" if is_on_moto else "dynoxide") as engine:
         for seed in range(batch * BATCH, (batch + 1) * BATCH):
             try:
                 tally.add(run_history(engine, seed))
@@ -80,29 +71,17 @@ def run_batch(batch: int) -> tuple[Tally, list[str]]:
     return tally, violations
 
 
-@contextmanager
-def _engine_for(batch: int) -> Iterator[Engine]:
-    if batch % MOTO_EACH == 1 or not _endpoint["dynoxide"]:
-        with running_engine("moto") as engine:
-            yield engine
-    else:
-        yield Engine("dynoxide", _endpoint["dynoxide"])
-
-
 def run_laws(operations: int, seed: int, jobs: int) -> bool:
-    """Run the histories in several processes, each with its own engine.
+    """Run the histories in several processes.
 
     Returns whether all laws held and every kind of fault occurred.
     """
     tally, problems, began = Tally(), list[str](), time.monotonic()
     first, count, done = seed // BATCH, -(-operations // (LENGTH * BATCH)), 0
-    context = multiprocessing.get_context("spawn")
     is_cut_off = False
-    with ExitStack() as stack:
-        endpoints = context.Queue()
-        for _ in range(jobs):
-            endpoints.put(_dynoxide(stack))
-        pool = stack.enter_context(ProcessPoolExecutor(jobs, context, _begin, (endpoints,)))
+    ignoring = (signal.SIGINT, signal.SIG_IGN)  # the parent process ends them
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, signal.signal, ignoring) as pool:
         try:
             for done, found in enumerate(pool.map(run_batch, range(first, first + count)), 1):
                 tally.add(found[0])
@@ -121,13 +100,6 @@ def run_laws(operations: int, seed: int, jobs: int) -> bool:
     if is_cut_off:
         sys.exit(INTERRUPTED)
     return not problems
-
-
-def _dynoxide(stack: ExitStack) -> str:
-    """Start another dynoxide; "" if it is not available."""
-    if not has_dynoxide():
-        return ""
-    return stack.enter_context(running_engine("dynoxide")).endpoint_url or ""
 
 
 def table(tally: Tally, seconds: float) -> list[tuple[str, int]]:
