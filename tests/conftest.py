@@ -15,11 +15,12 @@ from botocore.loaders import JSONFileLoader, Loader
 from engines import (
     Engine,
     engines_of,
+    fresh_table,
     running_engine,
     running_server,
+    stock,
 )
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
-from fault_tables import fresh_table, stock
 from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings

@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from edgy_titles import engine_number_size
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import decimals, titles
+from strategies import decimals, engine_number_size, titles
 
 from catalog_model import Movie
 from catalog_model.analysis import prices

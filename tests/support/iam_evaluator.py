@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -56,7 +56,7 @@ def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -
     if operator == "Null":
         return (found is None) == (wanted == ["true"])
     quantifier, _, comparison = operator.rpartition(":")
-    matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
+    matches = _COMPARISONS[comparison]
     met = [any(matches(each, value) for each in wanted) for value in found or ()]
     if quantifier == "ForAllValues":
         return all(met)  # also if the key is missing
@@ -73,6 +73,12 @@ def _like(pattern: str, value: str) -> bool:
     marks = {"*": ".*", "?": "."}
     expression = "".join(marks.get(each, re.escape(each)) for each in pattern)
     return bool(re.fullmatch(expression, value, re.DOTALL))
+
+
+_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "StringLike": _like,
+    "StringEquals": str.__eq__,
+}
 
 
 # --- what requests need

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 from zlib import crc32
 
 from botocore import xform_name
@@ -22,7 +22,9 @@ from botocore.hooks import HierarchicalEmitter
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
-from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model.analysis.offline import OfflineCatalog
+from catalog_model.dynamodb.actions import Update
+from catalog_model.dynamodb.memory import OfflineClient, OfflineGateway
 from catalog_model.dynamodb.strict.expressions import assignments, parsed
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.operations import create_table
@@ -323,3 +325,27 @@ def _items_of(titles: tuple[Movie | TVShow, ...]) -> list[Item]:
     assert report.created == len(titles), report
     items: list[Item] = client.scan(TableName=catalog.table)["Items"]
     return items
+
+
+# --- A handle on a table that can be read and written as a whole
+
+
+class MemoryGateway(OfflineGateway):
+    """A gateway that applies an update as a plan of one operation."""
+
+    def update(self, operation: Update) -> None:
+        self.transact((operation,))
+
+
+class MemoryCatalog(OfflineCatalog):
+    """A handle on an in-memory table."""
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        super().__init__("memory")
+        self._table = MemoryTable(SCHEMA, items)
+        self._door = MemoryGateway(self.table, self._table, self._observers)
+
+
+def raw(catalog: MemoryCatalog) -> Any:
+    """Return the client, for writes without the model."""
+    return cast("Any", catalog.client)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from any_item_laws import refused
-from memory_table import MemoryCatalog, raw
+from memory_engine import MemoryCatalog, raw
 from table_dump import assert_complete, assert_in_step, dump, movie
 
 from catalog_model import access_patterns as ap
