@@ -44,10 +44,7 @@ def run_threads(
     seconds: float = SECONDS,
     meanwhile: AbstractContextManager[object] | None = None,
 ) -> Histories:
-    """Let threads that share a handle write and read at random.
-
-    No operation starts after *seconds*. *meanwhile* is entered for the run, like `inject_faults`.
-    """
+    """Let threads that share a handle write and read at random, in the block *meanwhile*."""
     histories = _begin(catalog, contested)
     ready = threading.Barrier(threads)
 

@@ -115,10 +115,7 @@ class Model:
         self.acknowledged += answer != NOT_FOUND
 
     def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
-        """Compare with the table, and continue from its state.
-
-        Returns what was lost, the number of unanswered writes, and how many of them were applied.
-        """
+        """Compare with the table, and go on from it: what is lost, unanswered writes, applied ones."""
         lost = [
             f"{tuple(key)} is {there.get(key)}, not of {self._states[key]}"
             for key in sorted(self._states.keys() | there.keys())
@@ -244,19 +241,15 @@ class Crashes:
             self.engine.kill()
             self.figures.kills[what] += 1
             if what == UNDER_WRITERS:
-                self._start_under(worker)
+                time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
+                self.engine.start()
+                worker.note(engine="up")
+                time.sleep(WRITING_SECONDS / 2)
+                worker.finish()
             else:
                 worker.kill()
                 self.engine.start()
             self.look_at_writes(worker.journal())
-
-    def _start_under(self, worker: Worker) -> None:
-        """Start the engine, immediately or later, and let the writers continue."""
-        time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
-        self.engine.start()
-        worker.note(engine="up")
-        time.sleep(WRITING_SECONDS / 2)
-        worker.finish()
 
     def look_at_writes(self, journal: list[dict[str, Any]]) -> None:
         """Compare the table with the acknowledged writes."""
@@ -327,10 +320,7 @@ def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashe
 
 
 def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None = None) -> Figures:
-    """Perform at least this many kills, of each kind in turn, and return the findings.
-
-    *folder* must be empty. *titles* are loaded and written; usually generated ones.
-    """
+    """Perform at least this many kills, of each kind in turn; the *folder* must be empty."""
     some = titles or random.Random(seed).sample(_generated(), LOADED)
     with crashing(folder, list(some), seed) as crashes:
         figures = crashes.figures

@@ -1,7 +1,4 @@
-"""Histories under faults: their operations and faults, derived from the seed alone, and effects.
-
-The effects and answers of operations are defined in plain Python, for `fault_laws`.
-"""
+"""Histories under faults, from the seed alone, and the effects of operations in plain Python."""
 
 from __future__ import annotations
 
@@ -71,10 +68,7 @@ Operation = Write | Load | Read | Checkpoint
 
 
 def operations_of(seed: int, *, lags: bool) -> Iterator[Operation]:
-    """Yield the operations of a history, endlessly; rivals only if no index lags.
-
-    The lagging copy sees only writes through its own client.
-    """
+    """Yield operations endlessly; rivals only without a lag, whose copy sees its client only."""
     rng = random.Random(f"operations {seed}")
     while True:
         dice = rng.random()

@@ -377,11 +377,7 @@ def _key_of(read: Read, record: Mapping[str, Any]) -> TitleKey:
 
 
 def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
-    """Run the history of a seed, or its beginning, on a table with its own client.
-
-    Raises:
-        Violation: For the first violated law.
-    """
+    """Run the history of a seed, or its beginning, up to the first violated law."""
     catalog = Engine(engine.name, engine.endpoint_url).catalog()
     fresh = Catalog(catalog.table, client=engine.client)
     trial, faults = Trial(catalog, fresh, Tally(histories=1)), faults_of(seed)
@@ -416,11 +412,7 @@ def shortest(engine: Engine, seed: int, length: int = LENGTH) -> tuple[int, Viol
 
 
 def run_histories(engine: Engine, seeds: Iterable[int], length: int = LENGTH) -> Tally:
-    """Run the histories of many seeds.
-
-    Raises:
-        Violation: With the seed, the shortest violating beginning, and its last operations.
-    """
+    """Run the histories of many seeds; a violation says how to reproduce it."""
     tally = Tally()
     for seed in seeds:
         try:

@@ -88,11 +88,7 @@ class Histories:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The findings of `check`, and the size of its search.
-
-    ``steps`` is the number of calls executed by the longest search, ``open_calls`` the maximum
-    number of concurrent calls about one title.
-    """
+    """The findings of `check`, the steps of the longest search, and the most concurrent calls."""
 
     violations: tuple[str, ...]
     outcomes: Mapping[Outcome, int]
@@ -145,10 +141,7 @@ def text_of(record: Record) -> str:
 
 
 class Search:
-    """The search for an order that explains one title's history.
-
-    ``problem`` names the call without an explanation; it is empty if there is an order.
-    """
+    """The search for an order of one title's calls; ``problem`` names the call that has none."""
 
     def __init__(self, calls: Sequence[Call], start: State) -> None:
         self.steps = self.open_calls = 0
@@ -254,11 +247,7 @@ class Search:
 
 
 class _Front:
-    """Configurations without duplicates.
-
-    One that has used more unknown calls than another, and is otherwise the same, cannot explain
-    more than that one, and is dropped.
-    """
+    """Configurations, without those that used more unknown calls than another, equal one."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[State, frozenset[int]], list[frozenset[int]]] = {}

@@ -43,10 +43,7 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def deaf() -> Iterator[str]:
-    """Ignore connection attempts, like a firewall that drops their packets.
-
-    Linux drops them if the queue of pending connections is full.
-    """
+    """Ignore connections like a firewall: Linux drops them if the queue of pending ones is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind((HOST, 0))

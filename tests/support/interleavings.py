@@ -67,10 +67,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Writer:
-    """A call, and its effect on titles and its answer without interference.
-
-    ``effect`` receives the titles by key, changes them, and returns the answer.
-    """
+    """A call, and its effect on titles by key: it changes them, and returns the answer."""
 
     name: str
     act: Callable[[Catalog], Any]
@@ -282,10 +279,7 @@ def key(number: int) -> TitleKey:
 def _writer(
     name: str, of: TitleKey, act: Callable[..., Any], effect: Callable[[Any], Any]
 ) -> Writer:
-    """Make a writer of one title.
-
-    ``effect`` returns the title after the write, or the name of an error, given the one before it.
-    """
+    """Make a writer; *effect* returns the title after the write, or the name of an error."""
 
     def change_titles(titles: Titles) -> Any:
         after = effect(titles.get(of))

@@ -89,11 +89,7 @@ class MemoryTable(OfflineClient):
         return {}
 
     def write(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Carry out all requests or none.
-
-        Raises:
-            ClientError: If a condition failed.
-        """
+        """Carry out all requests, or none if a condition failed."""
         listed = [(verb, _key_of(request), request) for verb, request in requests]
         if len({key for _, key, _ in listed}) < len(listed):
             raise failed("ValidationException", "one item twice in a transaction")

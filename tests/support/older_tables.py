@@ -57,10 +57,7 @@ def put(catalog: Catalog, item: Item) -> None:
 
 
 def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
-    """Convert all items of a table to older versions; return its contents.
-
-    An old table has version 1 everywhere, a mixed one any version.
-    """
+    """Convert all items of a table to version 1, or to mixed ones; return its contents."""
     rng = random.Random(seed)
     for item in dump(catalog).values():
         if age == "old" or (age == "mixed" and rng.random() < 0.5):

@@ -103,10 +103,7 @@ def write_attack(folder: Path, version: str) -> Path:
 
 @dataclass
 class Shell:
-    """The shell of a user: a home with a password, some tools, and no settings from outside.
-
-    The index on the page is replaced by the one at *url*.
-    """
+    """The shell of a user, without settings from outside; *url* replaces the index on the page."""
 
     home: Path
     url: str

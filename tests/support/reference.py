@@ -98,10 +98,7 @@ def pages(page_after: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
 
 
 def walk(page_after: Callable[[str | None], Page[Title]], limit: int) -> list[Record]:
-    """Read a list to its end, and check the contract for each page.
-
-    Every page but the last is full, and the last one is not empty unless the whole list is.
-    """
+    """Read a list to its end; every page but the last is full, and none is empty after another."""
     *full, last = pages(page_after)
     assert all(len(page.items) == limit for page in full), "a page that is not the last is full"
     assert len(last.items) <= limit

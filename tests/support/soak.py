@@ -72,10 +72,7 @@ def run_batch(batch: int) -> tuple[Tally, list[str]]:
 
 
 def run_laws(operations: int, seed: int, jobs: int) -> bool:
-    """Run the histories in several processes.
-
-    Returns whether all laws held and every kind of fault occurred.
-    """
+    """Run the histories in processes; return whether all laws held and every fault occurred."""
     tally, problems, began = Tally(), list[str](), time.monotonic()
     first, count, done = seed // BATCH, -(-operations // (LENGTH * BATCH)), 0
     is_cut_off = False
@@ -115,11 +112,7 @@ def table(tally: Tally, seconds: float) -> list[tuple[str, int]]:
 
 
 def run_callers(runs: int, seed: int) -> bool:
-    """Run concurrent callers as threads, as threads under faults, and as processes.
-
-    Each title's history must be linearizable, and the table intact at the end. Returns whether all
-    is well.
-    """
+    """Run concurrent callers in every way; return whether all was linearizable and intact."""
     figures: Counter[str] = Counter()
     violations: list[str] = []
     with start_engine() as engine:

@@ -1,7 +1,4 @@
-"""Requests that each break one of DynamoDB's rules, and some that only just do not.
-
-They are in boto3's form, to a separate table.
-"""
+"""Requests in boto3's form that each break one of DynamoDB's rules, and some that just do not."""
 
 from __future__ import annotations
 

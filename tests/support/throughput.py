@@ -217,11 +217,7 @@ class Throughput:
 def limited_throughput(
     catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
 ) -> Iterator[Throughput]:
-    """Throttle requests in this block like a table with this throughput.
-
-    All requests through the handle's client are counted, by the units that the engine reports:
-    dynoxide's are DynamoDB's. *burst* is the initial fill level of the buckets.
-    """
+    """Throttle like a table with this throughput, by the engine's units; *burst* fills the buckets."""
     client: Any = catalog.client
     throughput = Throughput(client, read_units, write_units, seed, burst)
     hooks = {
