@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_worker import NOT_FOUND, Act
+from crash_worker import NOT_FOUND, as_entry, from_entry
 from crashes import SCHEDULE, Crashes, Model, crashing, run
 from engines import has_dynoxide
+from fault_histories import Write
 from table_dump import by_key, movie
 
 from catalog_model import access_patterns as ap
@@ -20,8 +20,8 @@ from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)
 RENAMED = HEAT.replace(popularity=7.5)
-CHANGE = Act("popularity", "movie", 949, {"popularity": 7.5})
-DELETION = Act("delete", "movie", 949, {})
+CHANGE = Write("popularity", HEAT.key, {"popularity": 7.5})
+DELETION = Write("delete", HEAT.key)
 
 needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="only dynoxide keeps its tables")
 
@@ -72,7 +72,7 @@ def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> No
         worker.finish()
         journal = worker.journal()
     done = {entry["done"] for entry in journal if entry.get("answer", NOT_FOUND) != NOT_FOUND}
-    written = [Act(**entry["act"]) for entry in journal if entry.get("begun") in done]
+    written = [from_entry(**entry["write"]) for entry in journal if entry.get("begun") in done]
     last = by_act(written)
     key = next(key for key, act in last.items() if act.name != "delete")
     ap.delete_title(crashes.written, *key)
@@ -80,14 +80,14 @@ def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> No
     assert (crashes.figures.lost, crashes.figures.findings) == (1, 0)
 
 
-def by_act(acts: list[Act]) -> dict[Any, Act]:
+def by_act(acts: list[Write]) -> dict[Any, Write]:
     """Return the last act on each title."""
     return {act.key: act for act in acts}
 
 
-def entries(act: Act, *after: dict[str, Any]) -> list[dict[str, Any]]:
+def entries(act: Write, *after: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the journal of one act."""
-    return [{"begun": 1, "act": asdict(act)}, *after]
+    return [{"begun": 1, "write": as_entry(act)}, *after]
 
 
 @pytest.mark.parametrize(

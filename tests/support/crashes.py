@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from crash_processes import PATIENCE, PersistentEngine, Worker
-from crash_worker import NOT_FOUND, Act, Moment, Orders
+from crash_worker import NOT_FOUND, Moment, Orders, from_entry
+from fault_histories import Write, effect
 from generated import generated_records
 from table_dump import Table, assert_in_step, dump, titles_in
 
@@ -68,7 +69,7 @@ class Model:
     def __init__(self, titles: list[AnyTitle]) -> None:
         self._states: defaultdict[TitleKey, set[AnyTitle | None]] = defaultdict(lambda: {None})
         self._states |= {title.key: {title} for title in titles}
-        self._begun: dict[int, Act] = {}
+        self._begun: dict[int, Write] = {}
         self._shaken: set[int] = set()
         self._unanswered: list[tuple[TitleKey, set[AnyTitle | None]]] = []
         self._is_down = False
@@ -82,40 +83,40 @@ class Model:
                 case {"engine": state}:
                     self._is_down = state == "down"
                     self._shaken.update(self._begun)
-                case {"begun": number, "act": act}:
-                    self._begun[number] = Act(**act)
+                case {"begun": number, "write": write}:
+                    self._begun[number] = from_entry(**write)
                     self._shaken |= {number} if self._is_down else set()
                 case {"unknown": number}:
                     self._leave_open(self._begun.pop(number))
                 case {"done": number, "answer": answer}:
                     self._follow(self._begun.pop(number), answer, shaken=number in self._shaken)
-        for act in self._begun.values():
-            self._leave_open(act)
+        for write in self._begun.values():
+            self._leave_open(write)
         self._begun, self._shaken, self._is_down = {}, set(), False
 
-    def _leave_open(self, act: Act) -> None:
+    def _leave_open(self, write: Write) -> None:
         """Applied completely or not at all."""
-        before = self._states[act.key]
-        after = {act.outcome(state)[0] for state in before}
-        self._states[act.key] = before | after
-        self._unanswered.append((act.key, after - before))
+        before = self._states[write.key]
+        after = {_outcome(write, state)[0] for state in before}
+        self._states[write.key] = before | after
+        self._unanswered.append((write.key, after - before))
 
-    def _follow(self, act: Act, answer: str, *, shaken: bool) -> None:
-        before = self._states[act.key]
+    def _follow(self, write: Write, answer: str, *, shaken: bool) -> None:
+        before = self._states[write.key]
         if shaken:  # the killed engine forgot the token, so a retry may meet its own first attempt
-            before = before | {act.outcome(state)[0] for state in before}
+            before = before | {_outcome(write, state)[0] for state in before}
         if answer == ConflictError.__name__:
-            self._states[act.key] = before
+            self._states[write.key] = before
             return
-        outcomes = [act.outcome(state) for state in before]
-        self._states[act.key] = {after for after, told in outcomes if told == answer}
-        if not self._states[act.key]:
-            self.contradictions.append(f"{act} answered {answer}, of {before}")
-            self._states[act.key] = {after for after, _ in outcomes}
+        outcomes = [_outcome(write, state) for state in before]
+        self._states[write.key] = {after for after, told in outcomes if told == answer}
+        if not self._states[write.key]:
+            self.contradictions.append(f"{write} answered {answer}, of {before}")
+            self._states[write.key] = {after for after, _ in outcomes}
         self.acknowledged += answer != NOT_FOUND
 
     def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
-        """Compare with the table, and go on from it: what is lost, unanswered writes, applied ones."""
+        """Compare with the table, and go on from it: the lost, the unanswered, and the applied."""
         lost = [
             f"{tuple(key)} is {there.get(key)}, not of {self._states[key]}"
             for key in sorted(self._states.keys() | there.keys())
@@ -126,6 +127,12 @@ class Model:
         self._states |= {key: {there.get(key)} for key in self._states.keys() | there.keys()}
         self._unanswered, self.contradictions = [], []
         return result
+
+
+def _outcome(write: Write, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
+    """Return the title after a write, and the answer in the journal."""
+    after, answer = effect(write, before)
+    return after, answer.__name__ if isinstance(answer, type) else answer.to_json_text()
 
 
 @dataclass

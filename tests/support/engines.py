@@ -50,6 +50,8 @@ class Engine:
     def __init__(self, name: str, endpoint_url: str | None) -> None:
         self.name = name
         self.endpoint_url = endpoint_url
+        self.measures = name == "dynoxide"  # DynamoDB's capacity figures; moto's are constants
+        self.is_quick = name != "moto"  # enough for many requests
         if name == MEMORY:
             self.client: Any = MemoryClient()
             return
@@ -58,16 +60,6 @@ class Engine:
             strict(self.client)
         else:
             read_with_orjson(self.client)
-
-    @property
-    def measures(self) -> bool:
-        """Whether its capacity figures are DynamoDB's; moto's are constants."""
-        return self.name == "dynoxide"
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether a request is fast enough for many of them."""
-        return self.name != "moto"
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)

@@ -196,7 +196,7 @@ class Violation(AssertionError):  # noqa: N818  # named for what it shows; not a
 INVALID: Final = {"too large": errors.InvalidTitleError, "no number": errors.InvalidArgumentError}
 
 
-def effect(write: Write, before: Value) -> tuple[Value, object]:
+def effect(write: Write, before: Value) -> tuple[Value, AnyTitle | type[Exception]]:
     """Return the title after a write, and the answer: a title, or the class of an error."""
     if write.name in INVALID:
         return before, INVALID[write.name]

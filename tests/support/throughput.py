@@ -217,7 +217,7 @@ class Throughput:
 def limited_throughput(
     catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
 ) -> Iterator[Throughput]:
-    """Throttle like a table with this throughput, by the engine's units; *burst* fills the buckets."""
+    """Throttle like a table with this throughput; *burst* is the initial level of the buckets."""
     client: Any = catalog.client
     throughput = Throughput(client, read_units, write_units, seed, burst)
     hooks = {
