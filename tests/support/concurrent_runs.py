@@ -82,14 +82,18 @@ def run_processes(
     ready = context.Barrier(processes)
     where = engine.name, engine.endpoint_url, table
     work = partial(_work_in_process, where, contested, operations, mix, seconds)
-    with ProcessPoolExecutor(processes, context, _meeting.append, (ready,)) as pool:
+    with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
         for seen in pool.map(work, [f"{seed}/{number}" for number in range(processes)]):
             histories.add(seen)
     return _finish(catalog, histories, contested)
 
 
+def _meet_at(ready: Barrier) -> None:
+    """Store, in a new process, the barrier at which it waits for the others."""
+    _meeting.append(ready)
+
+
 _meeting: list[Barrier] = []
-"""In a new process, the barrier at which it waits for the others."""
 
 
 def _work_in_process(

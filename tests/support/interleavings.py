@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -20,7 +21,7 @@ from table_dump import Table, assert_whole, movie, titles_in
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
+from catalog_model.analysis.offline import offline_catalog
 from catalog_model.dynamodb.actions import Plan, Update, as_sent, key_of, outcome
 from catalog_model.dynamodb.failures import translate
 from catalog_model.dynamodb.gateway import Gateway
@@ -125,17 +126,21 @@ class ReplayedGateway(Gateway):
         self._ask(Request("transact", (), operations))
 
 
-class _Handle(OfflineCatalog):
+class _Handle(Catalog):
     """A handle whose requests are answered from a history."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
-        super().__init__("catalog")
+        super().__init__("catalog", region="eu-west-1")
         self._replayed = ReplayedGateway("catalog", answers)
 
     @property
     def gateway(self) -> Gateway:
-        """The gateway that replays."""
         return self._replayed
+
+    @property
+    def client(self) -> Any:
+        """No client, as no request leaves the process."""
+        return SimpleNamespace(meta=SimpleNamespace(endpoint_url="memory"))
 
 
 @dataclass
