@@ -116,7 +116,7 @@ class Model:
         self.acknowledged += answer != NOT_FOUND
 
     def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
-        """Compare with the table, and go on from it: the lost, the unanswered, and the applied."""
+        """Compare with the table, and continue from it; return the lost, unanswered and applied."""
         lost = [
             f"{tuple(key)} is {there.get(key)}, not of {self._states[key]}"
             for key in sorted(self._states.keys() | there.keys())

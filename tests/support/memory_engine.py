@@ -45,7 +45,7 @@ OPERATORS: Final[Mapping[str, Sought]] = {
 
 
 OF_ITEMS: Final = ("get_item", "query", "scan", "put_item", "update_item", "delete_item")
-"""The requests that a table answers by itself."""
+"""The requests that each table answers separately."""
 
 
 class MemoryTable(OfflineClient):
