@@ -15,15 +15,16 @@ from botocore.loaders import JSONFileLoader, Loader
 from engines import (
     Engine,
     engines_of,
+    fresh_table,
     running_engine,
     running_server,
+    stock,
 )
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
-from fault_tables import fresh_table, stock
-from filling import fill
 from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
+from memory_engine import fill
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from filling import fill
+from memory_engine import fill
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap

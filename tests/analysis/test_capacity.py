@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from edgy_titles import edgy_titles, few_ids
-from engine_sizes import engine_number_size
 from engines import Engine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -24,7 +22,7 @@ from predictions import (
 )
 from request_log import Request, logged_requests
 from scaled import scaled
-from strategies import decimals, floats, genre_lists
+from strategies import decimals, edgy_titles, engine_number_size, few_ids, floats, genre_lists
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from engines import Engine
-from filling import fill
+from memory_engine import fill
 from scaled import some_of
 
 from catalog_model import Catalog, Movie, TVShow

@@ -12,13 +12,19 @@ from typing import Any
 
 import boto3
 import pytest
-from edgy_titles import edgy_titles
-from engine_sizes import engine_number_size
 from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scaled import scaled, some_of
-from strategies import floats, genre_lists, small_ids, title_keys, titles
+from strategies import (
+    edgy_titles,
+    engine_number_size,
+    floats,
+    genre_lists,
+    small_ids,
+    title_keys,
+    titles,
+)
 from table_dump import assert_complete, by_key, dump, movie
 
 from catalog_model import Catalog, Page, TitleKey

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from engine_sizes import engine_number_size
 from hypothesis import given
 from hypothesis import strategies as st
 from predictions import (
@@ -19,7 +18,7 @@ from predictions import (
     predict_page,
     write_units,
 )
-from strategies import decimals, titles
+from strategies import decimals, engine_number_size, titles
 
 from catalog_model import Movie
 from catalog_model.analysis import prices

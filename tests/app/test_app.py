@@ -22,10 +22,10 @@ import pytest
 from app_answers import Received, assert_is, assert_sample, by_label, compact, first_of, received
 from engines import has_dynoxide
 from example_app import BECOMING, START, movie, own_handle, post, serving_of
-from filling import fill
 from flask import Flask
 from generated import Records
 from loads import HOST, Served, served
+from memory_engine import fill
 from original_answers import DIFFERENCES, DISCOVER, FIRST_PAGES, METHODS_AND_PATHS, UPDATES, Row
 from request_log import logged_requests
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from example_app import own_handle, post, serving_of
+from example_app import await_reason, own_handle, post, serving_of
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
-from readiness import await_reason
 from request_log import logged_requests
 
 from catalog_model import Catalog, operations

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_app import NOT_EVEN_A_PORT
+from example_app import NOT_EVEN_A_PORT, await_reason
 from flask import Flask
-from readiness import await_reason
 
 from catalog_model import Catalog
 from catalog_model.checks import shown

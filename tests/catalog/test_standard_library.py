@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from cli_environment import ROOT, environment
+from packages import ROOT, environment
 
 OPTIONAL = (
     *("_bz2", "_ctypes", "_curses", "_curses_panel", "_dbm", "_elementtree", "_gdbm", "_lsprof"),

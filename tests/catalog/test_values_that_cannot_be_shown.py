@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from memory_table import MemoryCatalog
+from memory_engine import MemoryCatalog
 from refused_calls import CALLS
 from table_dump import movie
 

@@ -17,13 +17,13 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 from command_line import CommandLine
-from engine_sizes import engine_number_size
 from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from refused_calls import RECORDS
 from rich.filesize import decimal
 from scaled import scaled
+from strategies import engine_number_size
 
 from catalog_model import Movie
 from catalog_model import access_patterns as ap

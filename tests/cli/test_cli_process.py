@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_environment import environment
 from command_line import CommandLine
 from engines import has_dynoxide
+from packages import environment
 from processes import first_children
 
 from catalog_model import access_patterns as ap

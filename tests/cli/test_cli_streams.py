@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import click
 import pytest
-from cli_environment import environment
 from command_line import CommandLine
+from packages import environment
 from refused_calls import RECORDS
 from scaled import some_of
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
-from answer_cases import (
+from engines import Engine
+from lying_server import (
     HER,
     LOOKS,
     OPERATIONS,
@@ -22,7 +23,6 @@ from answer_cases import (
     stocked,
     tried_twice,
 )
-from engines import Engine
 from scaled import some_of
 from table_dump import assert_in_step
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-from engines import Engine
-from fault_tables import TRIES, fresh_table, kinds_of, other_handle
+from engines import TRIES, Engine, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynamodb.exceptions import TransactWriteError

@@ -12,7 +12,7 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 from click.testing import CliRunner
-from foreign_exceptions import classes, made
+from foreign_values import classes, made
 
 from catalog_model import Catalog, TitleKey, errors
 from catalog_model import access_patterns as ap

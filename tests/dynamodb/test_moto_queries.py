@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, running_engine
-from filling import fill
+from memory_engine import fill
 from moto.dynamodb.models.table import Table
 from table_dump import movie
 

@@ -12,8 +12,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from engines import running_engine
-from strict_cases import ACCEPTED, CASES, DYNOXIDE_ACCEPTS, MOTO_REFUSES
-from strict_requests import ITEM, KEY, SCHEMA, TABLE
+from strict_requests import (
+    ACCEPTED,
+    CASES,
+    DYNOXIDE_ACCEPTS,
+    ITEM,
+    KEY,
+    MOTO_REFUSES,
+    SCHEMA,
+    TABLE,
+)
 
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.strict.client import (

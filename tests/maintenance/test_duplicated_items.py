@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 import pytest
-from memory_table import MemoryCatalog, raw
+from memory_engine import MemoryCatalog, raw
 from table_dump import Table, assert_complete, dump, movie
 
 from catalog_model import access_patterns as ap

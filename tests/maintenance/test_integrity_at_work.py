@@ -17,8 +17,7 @@ from planted_damage import (
     tally_counts_one_too_many,
     two_slots_for_one_title,
 )
-from rival_writers import writers
-from table_dump import assert_in_step, dump
+from table_dump import assert_in_step, dump, writers
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from engines import Engine
-from many_findings import FEW, MANY, check_bounds
-from memory_table import MemoryCatalog, raw
+from memory_engine import MemoryCatalog, raw
+from repair_laws import FEW, MANY, check_bounds
 from table_dump import dump, movie
 
 from catalog_model import Catalog

@@ -24,7 +24,6 @@ from older_tables import (
     types,
     versions,
 )
-from rival_writers import writers
 from table_dump import (
     Killed,
     assert_complete,
@@ -35,6 +34,7 @@ from table_dump import (
     killed_at,
     movie,
     once,
+    writers,
 )
 
 from catalog_model import Catalog

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 from any_item_laws import cases_of_all, check
-from many_findings import FEW, MANY, check_bounds
-from repair_rivals import check_rivals
+from repair_laws import FEW, MANY, check_bounds, check_rivals
 
 from catalog_model.dynamodb.typed_json import Item, read_int
 from catalog_model.maintenance import repair, repair_plans

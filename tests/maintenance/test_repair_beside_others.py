@@ -8,8 +8,8 @@ leaves the table intact.
 from __future__ import annotations
 
 import pytest
-from memory_table import MemoryCatalog
-from repair_rivals import (
+from memory_engine import MemoryCatalog
+from repair_laws import (
     RIVALS,
     STEPS,
     _put,

@@ -17,8 +17,8 @@ from typing import Any, Final
 import pytest
 from command_line import CommandLine, accepted
 from engines import ENGINES, running_server
-from filling import fill
 from generated import Records
+from memory_engine import fill
 from packages import ROOT, run_in
 from pages import DOCS, SHOWN, blocks, commands_of, is_as_shown
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_model import Model
-from crash_worker import NOT_FOUND, Act
-from crashes import SCHEDULE, Crashes, crashing, run
+from crash_worker import NOT_FOUND, as_entry, from_entry
+from crashes import SCHEDULE, Crashes, Model, crashing, run
 from engines import has_dynoxide
+from fault_histories import Write
 from table_dump import by_key, movie
 
 from catalog_model import access_patterns as ap
@@ -21,8 +20,11 @@ from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)
 RENAMED = HEAT.replace(popularity=7.5)
-CHANGING = {"begun": 1, "act": asdict(Act("popularity", "movie", 949, {"popularity": 7.5}))}
-DELETING = {"begun": 1, "act": asdict(Act("delete", "movie", 949, {}))}
+CHANGING = {
+    "begun": 1,
+    "write": as_entry(Write("popularity", HEAT.key, {"popularity": 7.5})),
+}
+DELETING = {"begun": 1, "write": as_entry(Write("delete", HEAT.key))}
 NOTHING = {"done": 1, "answer": NOT_FOUND}
 DOWN, UP = {"engine": "down"}, {"engine": "up"}
 
@@ -73,7 +75,7 @@ def test_an_acknowledged_write_that_is_gone_is_found_out(crashes: Crashes) -> No
         worker.finish()
         journal = worker.journal()
     done = {entry["done"] for entry in journal if entry.get("answer", NOT_FOUND) != NOT_FOUND}
-    written = [Act(**entry["act"]) for entry in journal if entry.get("begun") in done]
+    written = [from_entry(**entry["write"]) for entry in journal if entry.get("begun") in done]
     last = {act.key: act for act in written}
     key = next(key for key, act in last.items() if act.name != "delete")
     ap.delete_title(crashes.written, *key)

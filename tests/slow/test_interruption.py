@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 from engines import has_dynoxide
+from ill_tables import RefusingProxy, refusing_proxy
 from older_tables import grow_old
-from refusing_proxy import RefusingProxy, refusing_proxy
 from table_dump import movie
 
 from catalog_model.dynamodb.engines.local import environment_without_aws

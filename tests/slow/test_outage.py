@@ -106,7 +106,7 @@ def test_a_silent_table_stops_no_health_and_few_callers(kind: Any) -> None:
 @pytest.mark.parametrize("missing", ["breaker", "guard"])
 def test_the_law_is_broken_without(missing: str) -> None:
     """The law can fail: requests keep waiting for the table, or all threads and health checks."""
-    application = f"served_without_guard:without_{missing}()"
+    application = f"served_apps:without_{missing}()"
     with black_hole() as url, served(url, ONE_WORKER, application=application) as app:
         if missing == "breaker":
             under_load(app, 7.0)

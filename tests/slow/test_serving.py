@@ -460,9 +460,7 @@ def test_a_gunicorn_that_takes_over_outlives_the_old_one(engine: Engine, tmp_pat
 @pytest.mark.usefixtures("table")
 def test_no_client_made_before_the_fork_is_used_after_it(engine: Engine, tmp_path: Path) -> None:
     """Though gunicorn loads the application before it forks, and it sent requests there."""
-    with gunicorn(
-        engine, tmp_path / "forked", application="served_after_fork:create_app()"
-    ) as server:
+    with gunicorn(engine, tmp_path / "forked", application="served_apps:forked()") as server:
         made_in: dict[int, set[str]] = {}
         deadline = time.monotonic() + PATIENCE
         paths = [f"/discover?genre={GENRE}"] * (2 * WORKERS)

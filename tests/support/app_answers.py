@@ -6,18 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from original_answers import (
-    Answer,
-    AnyOf,
-    First,
-    Row,
-)
+from original_answers import Answer, AnyOf, First, Row
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def compact(records: list[Any]) -> bytes:
-    """Return records in the original's format."""
     return json.dumps(records, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
@@ -37,7 +31,6 @@ class Received(NamedTuple):
 
 
 def received(status: int, headers: Any, body: bytes) -> Received:
-    """Return the parts of an answer that are compared."""
     allow = frozenset(name.strip() for name in headers.get("Allow", "").split(",") if name)
     length = headers.get("Content-Length")
     return Received(
@@ -70,5 +63,4 @@ def assert_sample(body: bytes, known: Mapping[str, Any]) -> None:
 
 
 def by_label(row: Row) -> str:
-    """Return a row's label for the report."""
     return row.label

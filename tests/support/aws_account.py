@@ -37,6 +37,5 @@ def aws_account() -> Iterator[dict[str, str]]:
 
 
 def client_of(service: str, account: dict[str, str]) -> Any:
-    """Make a client of the simulated account."""
     session: Any = boto3.Session("nobody", "nothing", region_name=account["AWS_REGION"])
     return session.client(service, endpoint_url=account["AWS_ENDPOINT_URL"])

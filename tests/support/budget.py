@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from reference import Reference
+from reference import pages as pages_of
 from request_log import Request, logged_requests
 from scaled import is_quick, scaled, some_of
 
@@ -41,18 +42,11 @@ class Call:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """The operations of the requests, in order."""
         return tuple(request.operation for request in self.requests)
 
     @property
     def units(self) -> float:
-        """The capacity units of all requests."""
         return sum(request.units for request in self.requests)
-
-    @property
-    def items_read(self) -> int:
-        """The items read by Queries, returned or not."""
-        return sum(request.items_read for request in self.requests)
 
 
 @dataclass(frozen=True)
@@ -73,27 +67,22 @@ PAGES = 15 if is_quick() else None
 
 
 def call(catalog: Catalog, ask: Callable[[], Any]) -> Call:
-    """Make one call and record its requests."""
     with logged_requests(catalog) as log:
         answer = ask()
     return Call(tuple(log), len(answer) if isinstance(answer, (list, Page)) else 1)
 
 
 def pages(catalog: Catalog, ask: Callable[..., Page[Any]], limit: int = 20) -> Iterator[Call]:
-    """Read a list to its end and record each page."""
-    after = None
-    while True:
+    """Read a list to its end and record each page; in a quick run, some pages of it."""
+    calls: list[Call] = []
+
+    def page_after(after: str | None) -> Page[Any]:
         with logged_requests(catalog) as log:
             page = ask(catalog, limit=limit, after=after)
-        yield Call(tuple(log), len(page.items))
-        after = page.next
-        if after is None:
-            return
+        calls.append(Call(tuple(log), len(page.items)))
+        return page
 
-
-def _some_pages(catalog: Catalog, ask: Callable[..., Page[Any]], limit: int = 20) -> Iterator[Call]:
-    """Walk a list to its end, or in a quick run for some pages of it."""
-    return islice(pages(catalog, ask, limit), PAGES)
+    return (calls.pop() for _ in islice(pages_of(page_after), PAGES))
 
 
 def row(pattern: str, bound: str, calls: Iterable[Call], law: Law) -> Row:
@@ -106,7 +95,6 @@ def row(pattern: str, bound: str, calls: Iterable[Call], law: Law) -> Row:
 
 
 def measure_reads(catalog: Catalog, reference: Reference) -> list[Row]:
-    """Measure every read of the whole catalogue."""
     return [
         *_reads_by_key(catalog, reference),
         *_lists(catalog, reference),
@@ -162,7 +150,7 @@ def _lists(catalog: Catalog, reference: Reference) -> Iterator[Row]:
 def _list_row(
     catalog: Catalog, name: str, order: str, lists: Iterable[Callable[..., Page[Any]]]
 ) -> Row:
-    calls = [page for each in lists for page in _some_pages(catalog, each)]
+    calls = [page for each in lists for page in pages(catalog, each)]
     name = f"{name}(order={order!r})"
     if order == "rating":
         return row(name, READS_IN_RANGE, calls, _reads_in_range)
@@ -181,7 +169,7 @@ def _several_genres(catalog: Catalog, reference: Reference) -> Iterator[Row]:
             for kind in KINDS
             for genres in some_of(list(pairwise(reference.genre_counts(kind))))
         ]
-        calls = [page for each in lists for page in _some_pages(catalog, each)]
+        calls = [page for each in lists for page in pages(catalog, each)]
         yield row(f"list_titles_in_genres(match={match!r})", "no Scan", calls, law)
 
 
@@ -191,22 +179,18 @@ def _ranges(catalog: Catalog, reference: Reference) -> Iterator[Row]:
     rated, released, named = list[Call](), list[Call](), list[Call]()
     for _ in range(scaled(60)):
         kind = rng.choice(KINDS)
-        rated += _some_pages(
-            catalog,
-            partial(
-                ap.list_top_rated,
-                kind=kind,
-                min_votes=rng.choice((-1, 0, 3, 15, 63, 100, 999, 1024, 16_383, 40_000)),
-                min_rating=rng.choice((-1, 0, 5, 6, 7.5, 8.5, 10)),
-                genre_id=rng.choice((None, *reference.genre_counts(kind))),
-            ),
-            rng.choice((1, 7, 20, 20, 50, 1000)),
-        )
+        bounds: dict[str, Any] = {
+            "min_votes": rng.choice((-1, 0, 3, 15, 63, 100, 999, 1024, 16_383, 40_000)),
+            "min_rating": rng.choice((-1, 0, 5, 6, 7.5, 8.5, 10)),
+            "genre_id": rng.choice((None, *reference.genre_counts(kind))),
+        }
+        top_rated = partial(ap.list_top_rated, kind=kind, **bounds)
+        rated += pages(catalog, top_rated, rng.choice((1, 7, 20, 20, 50, 1000)))
         since, until = sorted(f"{rng.randint(1926, 2025)}-06-15" for _ in range(2))
         between = partial(ap.list_released_between, kind=kind, since=since, until=until)
-        released += _some_pages(catalog, between)
+        released += pages(catalog, between)
         prefix = rng.choice(("", "a", "the", "s", "spider man", "x-"))
-        named += _some_pages(catalog, partial(ap.find_titles_by_name, kind=kind, prefix=prefix))
+        named += pages(catalog, partial(ap.find_titles_by_name, kind=kind, prefix=prefix))
     yield row("list_top_rated", READS_IN_RANGE, rated, _reads_in_range)
     yield row("list_released_between", "1 Query a page", released, _one_query)
     yield row("find_titles_by_name", "1 Query a page", named, _one_query)
@@ -238,47 +222,38 @@ def _counts(catalog: Catalog) -> Iterator[Row]:
 def measure_writes(catalog: Catalog) -> list[Row]:
     """Measure every write of a title that is created, changed and deleted."""
     key = NEW_TITLE.key
-    votes: dict[str, Any] = {"vote_average": 6.5, "vote_count": 2000}
     put = partial(ap.put_title, catalog, NEW_TITLE)
-    update = partial(ap.update_popularity, catalog, *key, 77.25)
-    vote = partial(ap.update_votes, catalog, *key, **votes)
-    sort = partial(ap.set_genres, catalog, *key, [28, 18])
-    several = partial(ap.update_title, catalog, *key, overview="Another.", genre_ids=[18])
+    changes: dict[str, Callable[[], Any]] = {
+        "update_popularity": partial(ap.update_popularity, catalog, *key, 77.25),
+        "update_votes": partial(ap.update_votes, catalog, *key, vote_average=6.5, vote_count=2000),
+        "set_genres": partial(ap.set_genres, catalog, *key, [28, 18]),
+        "update_title": partial(ap.update_title, catalog, *key, overview="New.", genre_ids=[18]),
+    }
     swap = partial(ap.put_title, catalog, NEW_TITLE, if_unchanged=NEW_TITLE)
-    delete = partial(ap.delete_title, catalog, *key)
     title_and_shard, title, write = "BatchGetItem", "GetItem", "TransactWriteItems"
-    steps = [
-        ("put_title", put, (title_and_shard, write)),
-        ("put_title, nothing new", put, (title_and_shard,)),
-        ("put_title, unchanged", swap, (title_and_shard,)),
-        ("update_popularity", update, (title, write)),
-        ("update_popularity, nothing new", update, (title,)),
-        ("update_votes", vote, (title, write)),
-        ("update_votes, nothing new", vote, (title,)),
-        ("set_genres", sort, (title, write)),
-        ("set_genres, nothing new", sort, (title,)),
-        ("update_title", several, (title, write)),
-        ("update_title, nothing new", several, (title,)),
-        ("delete_title", delete, (title_and_shard, title, write)),
+    rows = [
+        _write_row(catalog, "put_title", put, title_and_shard, write),
+        _write_row(catalog, "put_title, nothing new", put, title_and_shard),
+        _write_row(catalog, "put_title, unchanged", swap, title_and_shard),
     ]
-    return [_write_row(catalog, *step) for step in steps]
+    for name, change in changes.items():
+        rows.append(_write_row(catalog, name, change, title, write))
+        rows.append(_write_row(catalog, f"{name}, nothing new", change, title))
+    delete = partial(ap.delete_title, catalog, *key)
+    return [*rows, _write_row(catalog, "delete_title", delete, title_and_shard, title, write)]
 
 
-def _write_row(catalog: Catalog, name: str, ask: Callable[[], Any], wanted: tuple[str, ...]) -> Row:
+def _write_row(catalog: Catalog, name: str, ask: Callable[[], Any], *wanted: str) -> Row:
     made = call(catalog, ask)
     return row(name, " + ".join(wanted), [made], lambda each: each.operations == wanted)
 
 
 def as_table(rows: Iterable[Row]) -> str:
-    """Return rows as a Markdown table."""
     head = ("pattern", "requests of the longest call", "units, most", "bound", "kept")
-    lines = [(r.pattern, r.requests, f"{r.units:g}", r.bound, _yes(r.is_within)) for r in rows]
+    kept = {True: "yes", False: "NO"}
+    lines = [(r.pattern, r.requests, f"{r.units:g}", r.bound, kept[r.is_within]) for r in rows]
     ruled = [head, ("---",) * len(head), *lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "NO"
 
 
 def _one_query(each: Call) -> bool:
@@ -286,5 +261,6 @@ def _one_query(each: Call) -> bool:
 
 
 def _reads_in_range(each: Call) -> bool:
+    items_read = sum(request.items_read for request in each.requests)
     most = 2 * each.returned + 20 * len(each.requests)
-    return set(each.operations) == {"Query"} and each.items_read <= most
+    return set(each.operations) == {"Query"} and items_read <= most

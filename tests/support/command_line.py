@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Self
 
 from click.testing import CliRunner, Result
-from filling import fill
+from memory_engine import fill
 
 from catalog_model import Catalog, Movie, Rejection, TVShow
 from catalog_model.cli.program import program

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from typing import Final
 
-from concurrent_laws import CONTESTED, SETTLED, settled_of
-from concurrent_worker import MIX, Caller, Mix, observe_get
+from concurrent_worker import CONTESTED, MIX, SETTLED, Caller, Mix, observe_get, settled_of
 from history import Histories
 
 from catalog_model import Catalog, TitleKey
@@ -44,18 +44,7 @@ def run_threads(
     seconds: float = SECONDS,
     meanwhile: AbstractContextManager[object] | None = None,
 ) -> Histories:
-    """Let threads that share a handle write and read at random.
-
-    Args:
-        catalog: A handle on a table of its own.
-        seed: Determines the calls.
-        threads: The number of threads.
-        operations: The number of operations of each thread.
-        mix: The frequency of each operation, see `MIX`.
-        contested: The titles that they share.
-        seconds: No operation starts after this time.
-        meanwhile: A context manager around the run, such as `inject_faults`.
-    """
+    """Let threads that share a handle write and read at random, in the block *meanwhile*."""
     histories = _begin(catalog, contested)
     ready = threading.Barrier(threads)
 
@@ -86,38 +75,16 @@ def run_processes(
     contested: Sequence[TitleKey] = CONTESTED,
     seconds: float = SECONDS,
 ) -> Histories:
-    """Let processes, each with its own client, write and read at random.
-
-    Args:
-        engine: An engine that all of them can reach.
-        table: Name of a separate table there.
-        seed: Determines the calls.
-        processes: The number of processes.
-        operations: The number of operations of each process.
-        mix: The frequency of each operation, see `MIX`.
-        contested: The titles that they share.
-        seconds: No operation starts after this time.
-    """
+    """Let processes, each with its own client, write and read at random."""
     catalog = engine.catalog(table)
     histories = _begin(catalog, contested)
-    where = engine.name, engine.endpoint_url, table
     context = multiprocessing.get_context("spawn")  # on every system, and copies no thread
     ready = context.Barrier(processes)
+    where = engine.name, engine.endpoint_url, table
+    work = partial(_work_in_process, where, contested, operations, mix, seconds)
     with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
-        tasks = [
-            pool.submit(
-                _work_in_process,
-                *where,
-                f"{seed}/{number}",
-                operations,
-                mix,
-                contested,
-                seconds,
-            )
-            for number in range(processes)
-        ]
-        for task in tasks:
-            histories.add(task.result())
+        for seen in pool.map(work, [f"{seed}/{number}" for number in range(processes)]):
+            histories.add(seen)
     return _finish(catalog, histories, contested)
 
 
@@ -130,15 +97,14 @@ _meeting: list[Barrier] = []
 
 
 def _work_in_process(
-    engine: EngineName,
-    endpoint_url: str,
-    table: str,
-    name: str,
+    where: tuple[EngineName, str, str],
+    contested: Sequence[TitleKey],
     operations: int,
     mix: Mix,
-    contested: Sequence[TitleKey],
     seconds: float,
+    name: str,
 ) -> Histories:
+    engine, endpoint_url, table = where
     catalog = Engine(engine, endpoint_url, is_persistent=False).catalog(table).warm()
     caller = Caller(catalog, name, contested)
     _meeting[0].wait(PATIENCE)

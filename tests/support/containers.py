@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+from packages import ROOT, attempt, output_of
 
-ROOT = Path(__file__).resolve().parents[2]
 BASE = os.environ.get("BASE") or "docker.io/library/python:3.13-slim"
 VERSION = "1.2.3.post4+g0123abc"
 """The version of built images."""
@@ -32,12 +31,7 @@ ON_ENGINE = (
 
 
 def run(*words: str, timeout: float = PATIENCE, **more: Any) -> str:
-    """Run a program; return its output."""
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        words, capture_output=True, text=True, timeout=timeout, check=False, **more
-    )
-    assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+    return output_of(attempt(*words, timeout=timeout, **more))
 
 
 def works(*words: str, timeout: float = PATIENCE) -> bool:
@@ -70,15 +64,10 @@ def build(target: str, image: str, **variables: str) -> None:
 def build_with(builder: str, target: str, image: str, **variables: str) -> None:
     """Build a target like `make image`."""
     settings = {"BUILDER": builder, "TARGETS": target, "IMAGE": image, "BASE": BASE, **variables}
-    run(
-        str(ROOT / "deploy" / "build_image.sh"),
-        timeout=BUILDING,
-        env={**os.environ, **settings},
-    )
+    run(f"{ROOT}/deploy/build_image.sh", timeout=BUILDING, env={**os.environ, **settings})
 
 
 def inspected(name: str) -> Any:
-    """Return the details of an image or a container."""
     (found,) = json.loads(run(runner(), "inspect", name))
     return found
 
@@ -114,7 +103,6 @@ def port_of(name: str) -> int:
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
-    """Send one request to the application."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -122,7 +110,6 @@ def ask(port: int, path: str) -> tuple[int, bytes]:
 
 
 def expect(port: int, path: str, status: int) -> None:
-    """Check the status of an answer."""
     found, body = ask(port, path)
     assert found == status, body
 

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -31,6 +34,8 @@ class PersistentEngine:
         if binary is None:
             raise ConfigurationError("only dynoxide keeps its tables, and it is not installed")
         self._port = local.free_port(0)
+        self.endpoint_url = f"http://{local.HOST}:{self._port}"
+        self._engine = Engine("dynoxide", self.endpoint_url, is_persistent=True)
         self._command = local._dynoxide_command(binary, self._port, folder)
         self.start()
 
@@ -41,15 +46,8 @@ class PersistentEngine:
             self._process = stack.enter_context(local._started(self._command, complaints))
             local._await_answer("dynoxide", self._process, self._port, complaints)
             self._running = stack.pop_all()
-        self.endpoint_url = f"http://{local.HOST}:{self._port}"
-        self._engine = Engine("dynoxide", self.endpoint_url, is_persistent=True)
-        self._catalogs: dict[str, Catalog] = {}
-
-    def catalog(self, table: str) -> Catalog:
-        """Return a handle whose connections are to this run of the engine."""
-        if table not in self._catalogs:
-            self._catalogs[table] = self._engine.catalog(table)
-        return self._catalogs[table]
+        # Handles have connections to this run of the engine.
+        self.catalog: Callable[[str], Catalog] = cache(self._engine.catalog)
 
     def kill(self) -> None:
         """Kill it like `kill -9`."""
@@ -58,7 +56,6 @@ class PersistentEngine:
         self.stop()
 
     def stop(self) -> None:
-        """Stop it if it is running."""
         self._running.close()
 
 
@@ -70,7 +67,7 @@ class Worker:
         self._complaints = complaints
         program = Path(__file__).with_name("crash_worker.py")
         self._process = subprocess.Popen(
-            [sys.executable, str(program), orders.to_json()],
+            [sys.executable, str(program), json.dumps(asdict(orders))],
             env=local.environment_without_aws() | {"PYTHONPATH": str(program.parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -119,7 +116,7 @@ class Worker:
     def journal(self) -> list[dict[str, Any]]:
         """Read its entries; an incomplete last line is ignored."""
         *lines, _ = self._journal.read_bytes().split(b"\n")
-        return [json.loads(line) for line in lines]
+        return list(map(json.loads, lines))
 
     def _fail(self) -> None:
         self._process.wait(PATIENCE)

@@ -1,8 +1,8 @@
 """The process that is killed: it loads titles, or writes endlessly, and keeps a journal.
 
-Journal entries are passed to the operating system, which keeps them when this process is killed: an
-act before its first request is sent, and its result before the next act. `crashes` runs it with its
-orders as JSON.
+Journal entries are passed to the operating system, which keeps them when this process is killed: a
+write before its first request is sent, and its result before the next write. `crashes` runs it with
+its orders as JSON.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import signal
 import sys
 import threading
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, Literal
+from unittest.mock import patch
 
 from botocore.awsrequest import AWSHTTPConnection
+from fault_histories import Write, perform
 
 from catalog_model import Catalog, Rejection, TitleKey
 from catalog_model import access_patterns as ap
@@ -34,8 +36,8 @@ from catalog_model.local import Engine
 Moment = Literal["before", "sent", "answered"]
 """Before a request is sent; after it is sent, with the answer unread; or after the answer."""
 
-ACTS = {"put": 4, "popularity": 3, "votes": 2, "genres": 3, "delete": 2}
-"""The acts of a writer, with their frequency."""
+WRITES = {"put": 4, "popularity": 3, "votes": 2, "genres": 3, "delete": 2}
+"""The writes of a writer, with their frequency."""
 
 GENRES = (12, 16, 18, 28, 35, 80, 99_999)
 NOT_FOUND = TitleNotFoundError.__name__
@@ -56,84 +58,43 @@ class Orders:
     kill_request: int = 0
     splits: bool = False
 
-    def to_json(self) -> str:
-        """Return the orders as a command line argument."""
-        return json.dumps(asdict(self))
+
+def as_entry(write: Write) -> dict[str, Any]:
+    """Return a write as JSON."""
+    value = write.value.to_json() if write.name == "put" else write.value
+    return {"name": write.name, "key": write.key, "value": value}
 
 
-@dataclass(frozen=True)
-class Act:
-    """One change of one title: the worker performs it, and the model knows the expected result."""
-
-    name: str
-    kind: Kind
-    id: int
-    values: dict[str, Any]
-
-    @property
-    def key(self) -> TitleKey:
-        """The key of the title."""
-        return TitleKey(self.kind, self.id)
-
-    def perform(self, catalog: Catalog) -> AnyTitle:
-        """Perform the write."""
-        match self.name:
-            case "put":
-                return ap.put_title(catalog, self._new())
-            case "popularity":
-                return ap.update_popularity(catalog, *self.key, self.values["popularity"])
-            case "votes":
-                return ap.update_votes(catalog, *self.key, **self.values)
-            case "genres":
-                return ap.set_genres(catalog, *self.key, self.values["genre_ids"])
-            case _:
-                return ap.delete_title(catalog, *self.key)
-
-    def outcome(self, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
-        """Return the resulting title, and the answer."""
-        if self.name == "put":
-            return self._new(), self._new().to_json_text()
-        if before is None:
-            return None, NOT_FOUND
-        if self.name == "delete":
-            return None, before.to_json_text()
-        after = before.replace(**self.values)
-        return after, after.to_json_text()
-
-    def _new(self) -> AnyTitle:
-        return TITLE_CLASSES[self.kind].from_json(self.values)
+def from_entry(name: str, key: tuple[Kind, int], value: Any) -> Write:
+    """Return a write that is read from JSON."""
+    value = TITLE_CLASSES[key[0]].from_json(value) if name == "put" else value
+    return Write(name, TitleKey(*key), value)
 
 
-def some_act(rng: random.Random, titles: list[AnyTitle]) -> Act:
-    """Make up an act on one of the titles."""
+def some_write(rng: random.Random, titles: list[AnyTitle]) -> Write:
+    """Make up a write of one of the titles."""
     title = rng.choice(titles)
-    name = rng.choices(list(ACTS), list(ACTS.values()))[0]
-    popularity = round(rng.uniform(0, 1000), 3)
-    genre_ids = rng.sample(GENRES, rng.randint(0, 4))
-    votes: dict[str, Any] = {
-        "vote_average": round(rng.uniform(0, 10), 3),
-        "vote_count": rng.randint(0, 10**6),
+    (name,) = rng.choices(list(WRITES), list(WRITES.values()))
+    changes: dict[str, dict[str, Any]] = {
+        "popularity": {"popularity": round(rng.uniform(0, 1000), 3)},
+        "genres": {"genre_ids": rng.sample(GENRES, rng.randint(0, 4))},
+        "votes": {
+            "vote_average": round(rng.uniform(0, 10), 3),
+            "vote_count": rng.randint(0, 10**6),
+        },
     }
-    new = title.replace(popularity=popularity, genre_ids=genre_ids, **votes)
-    values: dict[str, dict[str, Any]] = {
-        "put": new.to_json(),
-        "popularity": {"popularity": popularity},
-        "votes": votes,
-        "genres": {"genre_ids": genre_ids},
-        "delete": {},
-    }
-    return Act(name, *title.key, values[name])
+    new = title.replace(**{n: value for each in changes.values() for n, value in each.items()})
+    return Write(name, title.key, new if name == "put" else changes.get(name))
 
 
 class Journal:
-    """The acts and their results, one per line."""
+    """The writes and their results, one per line."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = threading.Lock()
 
     def note(self, **entry: Any) -> None:
-        """Write an entry."""
         with self._lock:
             self._file.write(json.dumps(entry).encode() + b"\n")
             self._file.flush()
@@ -149,15 +110,11 @@ def main() -> None:
     with Path(orders.journal).open("ab") as file:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
+        journal = Journal(file)
         if orders.work == "load":
-            load(catalog, titles, Journal(file))
+            ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
         else:
-            write(catalog, titles, orders, Journal(file))
-
-
-def load(catalog: Catalog, titles: list[AnyTitle], journal: Journal) -> None:
-    """Load all titles, and record the progress."""
-    ap.load_titles(catalog, titles, on_progress=lambda done: journal.note(progress=done))
+            write(catalog, titles, orders, journal)
 
 
 def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Journal) -> None:
@@ -167,10 +124,11 @@ def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Jou
     def work(writer: int) -> None:
         rng = random.Random(f"{orders.seed} {writer}")
         while not stop.is_set():
-            act = some_act(rng, titles[writer :: orders.writers])
-            change(catalog, act, next(numbers), journal)
+            given = some_write(rng, titles[writer :: orders.writers])
+            change(catalog, given, next(numbers), journal)
 
-    threads = [threading.Thread(target=ending(work), args=(n,)) for n in range(orders.writers)]
+    threading.excepthook = give_up
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(orders.writers)]
     for thread in threads:
         thread.start()
     sys.stdin.read()
@@ -179,11 +137,11 @@ def write(catalog: Catalog, titles: list[AnyTitle], orders: Orders, journal: Jou
         thread.join()
 
 
-def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
-    """Perform an act, and record its result before doing anything else."""
-    journal.note(begun=number, act=asdict(act))
+def change(catalog: Catalog, given: Write, number: int, journal: Journal) -> None:
+    """Perform a write, and record its result before doing anything else."""
+    journal.note(begun=number, write=as_entry(given))
     try:
-        answer = act.perform(catalog).to_json_text()
+        answer = perform(catalog, given).to_json_text()
     except ServiceError:
         journal.note(unknown=number)
     except (TitleNotFoundError, ConflictError) as error:
@@ -192,29 +150,31 @@ def change(catalog: Catalog, act: Act, number: int, journal: Journal) -> None:
         journal.note(done=number, answer=answer)
 
 
-def ending(work: Any) -> Any:
+def give_up(failed: threading.ExceptHookArgs) -> None:
     """End the whole process after an unexpected error in a thread."""
-
-    def run(*args: Any) -> None:
-        try:
-            work(*args)
-        except BaseException:  # noqa: BLE001  # the waiting process must be informed of every error
-            traceback.print_exc()
-            os._exit(1)
-
-    return run
+    traceback.print_exception(failed.exc_value)
+    os._exit(1)
 
 
 def arm(catalog: Catalog, orders: Orders) -> None:
     """Set up the kill at the chosen request, and the planted defect."""
-    if orders.splits:
-        _patch(Gateway, "transact", in_two(Gateway.transact))
-    numbers = count(1)
+    numbers, transact, respond = count(1), Gateway.transact, AWSHTTPConnection.getresponse
 
     def strike(**_: Any) -> None:
         if next(numbers) == orders.kill_request:
-            kill_this_process()
+            os.kill(os.getpid(), signal.SIGKILL)
 
+    def strike_and_respond(*args: Any, **kwargs: Any) -> Any:
+        strike()
+        return respond(*args, **kwargs)
+
+    def transact_in_two(gateway: Gateway, operations: Plan) -> None:
+        half = len(operations) // 2
+        transact(gateway, operations[:half])
+        transact(gateway, operations[half:])
+
+    if orders.splits:
+        patch.object(Gateway, "transact", transact_in_two).start()
     events = catalog.client.meta.events
     match orders.kill_moment:
         case "before":
@@ -222,38 +182,7 @@ def arm(catalog: Catalog, orders: Orders) -> None:
         case "answered":
             events.register("after-call.dynamodb", strike)
         case "sent":
-            _patch(AWSHTTPConnection, "getresponse", before(strike, AWSHTTPConnection.getresponse))
-
-
-def _patch(owner: type, name: str, method: Any) -> None:
-    setattr(owner, name, method)
-
-
-def in_two(transact: Any) -> Any:
-    """Plant a defect: send one transaction as two."""
-
-    def send(gateway: Gateway, operations: Plan) -> None:
-        half = len(operations) // 2
-        transact(gateway, operations[:half])
-        transact(gateway, operations[half:])
-
-    return send
-
-
-def before(strike: Any, method: Any) -> Any:
-    """Call *strike* before each call of a method."""
-
-    def struck(*args: Any, **kwargs: Any) -> Any:
-        strike()
-        return method(*args, **kwargs)
-
-    return struck
-
-
-def kill_this_process() -> NoReturn:
-    """End immediately, like `kill -9`."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("this line is never reached")
+            patch.object(AWSHTTPConnection, "getresponse", strike_and_respond).start()
 
 
 if __name__ == "__main__":

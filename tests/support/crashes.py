@@ -1,18 +1,16 @@
 """Real kills of loaders, writers and the engine at random points; no data may be lost.
 
 After each kill, the table is verified, and compared with the model of the killed process's journal.
-Run it as ``python tests/support/crashes.py --kills 100``; it needs dynoxide.
+It needs dynoxide; `soak` runs many kills.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,16 +18,17 @@ from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
-from crash_model import Model
 from crash_processes import PATIENCE, PersistentEngine, Worker
-from crash_worker import Moment, Orders
+from crash_worker import NOT_FOUND, Moment, Orders, from_entry
+from fault_histories import Write, effect
 from generated import generated_records
 from table_dump import Table, assert_in_step, dump, titles_in
 
-from catalog_model import Catalog
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
+from catalog_model.errors import ConflictError
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
@@ -64,40 +63,100 @@ WRITING_SECONDS: Final = 1.0
 MOST_REQUESTS: Final = 100
 
 
+class Model:
+    """The expected titles: for each, all possible values if an answer is missing."""
+
+    def __init__(self, titles: list[AnyTitle]) -> None:
+        self._states: defaultdict[TitleKey, set[AnyTitle | None]] = defaultdict(lambda: {None})
+        self._states |= {title.key: {title} for title in titles}
+        self._begun: dict[int, Write] = {}
+        self._shaken: set[int] = set()
+        self._unanswered: list[tuple[TitleKey, set[AnyTitle | None]]] = []
+        self._is_down = False
+        self.acknowledged = 0
+        self.contradictions: list[str] = []
+
+    def replay(self, journal: list[dict[str, Any]]) -> None:
+        """Replay the journal of one process from beginning to end."""
+        for entry in journal:
+            match entry:
+                case {"engine": state}:
+                    self._is_down = state == "down"
+                    self._shaken.update(self._begun)
+                case {"begun": number, "write": write}:
+                    self._begun[number] = from_entry(**write)
+                    self._shaken |= {number} if self._is_down else set()
+                case {"unknown": number}:
+                    self._leave_open(self._begun.pop(number))
+                case {"done": number, "answer": answer}:
+                    self._follow(self._begun.pop(number), answer, shaken=number in self._shaken)
+        for write in self._begun.values():
+            self._leave_open(write)
+        self._begun, self._shaken, self._is_down = {}, set(), False
+
+    def _leave_open(self, write: Write) -> None:
+        """Applied completely or not at all."""
+        before = self._states[write.key]
+        after = {_outcome(write, state)[0] for state in before}
+        self._states[write.key] = before | after
+        self._unanswered.append((write.key, after - before))
+
+    def _follow(self, write: Write, answer: str, *, shaken: bool) -> None:
+        before = self._states[write.key]
+        if shaken:  # the killed engine forgot the token, so a retry may meet its own first attempt
+            before = before | {_outcome(write, state)[0] for state in before}
+        if answer == ConflictError.__name__:
+            self._states[write.key] = before
+            return
+        outcomes = [_outcome(write, state) for state in before]
+        self._states[write.key] = {after for after, told in outcomes if told == answer}
+        if not self._states[write.key]:
+            self.contradictions.append(f"{write} answered {answer}, of {before}")
+            self._states[write.key] = {after for after, _ in outcomes}
+        self.acknowledged += answer != NOT_FOUND
+
+    def settle(self, there: dict[TitleKey, AnyTitle]) -> tuple[list[str], int, int]:
+        """Compare with the table, and continue from it; return the lost, unanswered and applied."""
+        lost = [
+            f"{tuple(key)} is {there.get(key)}, not of {self._states[key]}"
+            for key in sorted(self._states.keys() | there.keys())
+            if there.get(key) not in self._states[key]
+        ]
+        applied = sum(there.get(key) in after for key, after in self._unanswered)
+        result = (self.contradictions + lost, len(self._unanswered), applied)
+        self._states |= {key: {there.get(key)} for key in self._states.keys() | there.keys()}
+        self._unanswered, self.contradictions = [], []
+        return result
+
+
+def _outcome(write: Write, before: AnyTitle | None) -> tuple[AnyTitle | None, str]:
+    """Return the title after a write, and the answer in the journal."""
+    after, answer = effect(write, before)
+    return after, answer.__name__ if isinstance(answer, type) else answer.to_json_text()
+
+
 @dataclass
 class Figures:
     """The kills and their findings."""
 
     kills: Counter[str] = field(default_factory=Counter)
-    acknowledged: int = 0
-    """Writes with an answer in a journal, without refusals."""
-    unanswered: int = 0
-    """Writes left without an answer by a kill."""
-    applied: int = 0
-    """The number of these that were found in the table."""
-    loaded: int = 0
-    """Titles that loaders reported as loaded."""
+    acknowledged: int = 0  # writes with an answer in a journal, without refusals
+    unanswered: int = 0  # writes left without an answer by a kill
+    applied: int = 0  # of these, the ones that were found in the table
+    loaded: int = 0  # titles that loaders reported as loaded
     repeated_loads: int = 0
     lost: int = 0
     findings: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-    """Descriptions of losses and findings."""
+    notes: list[str] = field(default_factory=list)  # descriptions of losses and findings
 
     @property
     def is_clean(self) -> bool:
-        """Whether there are no losses and findings."""
         return not (self.lost or self.findings or self.notes)
 
     def lose(self, lost: list[str]) -> None:
         """Record a difference from what was acknowledged."""
         self.lost += len(lost)
         self.notes += lost
-
-    def find(self, findings: list[str]) -> None:
-        """Record an inconsistency with the titles."""
-        self.findings += len(findings)
-        self.notes += findings
 
 
 class Crashes:
@@ -126,10 +185,9 @@ class Crashes:
 
     def _undisturbed(self) -> tuple[float, int]:
         """Load without a kill, to find out what a kill can interrupt."""
-        with self._table_to_load() as table:
-            catalog, began = self.engine.catalog(table), time.monotonic()
-            with catalog.trace() as trace:
-                ap.load_titles(catalog, self._titles)
+        with self._table_to_load() as table, self.engine.catalog(table).trace() as trace:
+            began = time.monotonic()
+            ap.load_titles(self.engine.catalog(table), self._titles)
             return time.monotonic() - began, len(trace)
 
     @contextmanager
@@ -141,7 +199,6 @@ class Crashes:
 
     @contextmanager
     def worker(self, **orders: Any) -> Iterator[Worker]:
-        """Run a worker, and clean up after it."""
         number = next(self._numbers)
         journal = self._folder / f"journal-{number}"
         endpoint = self.engine.endpoint_url
@@ -161,8 +218,7 @@ class Crashes:
         elif victim == "loader":
             self._kill_loader(what, MOMENTS.get(when))
         else:
-            request = self._rng.randint(1, MOST_REQUESTS)
-            self.kill_writer(what, MOMENTS.get(when), request)
+            self.kill_writer(what, MOMENTS.get(when), self._rng.randint(1, MOST_REQUESTS))
 
     def kill_writer(self, what: str, moment: Moment | None, request: int, **more: Any) -> None:
         """Kill writers at a chosen request or, without one, after some time."""
@@ -174,7 +230,6 @@ class Crashes:
 
     @contextmanager
     def writers(self, **orders: Any) -> Iterator[Worker]:
-        """Let writers change their table."""
         data = str(self._folder / "written")
         with self.worker(work="write", table=self.written.table, data=data, **orders) as worker:
             yield worker
@@ -193,19 +248,15 @@ class Crashes:
             self.engine.kill()
             self.figures.kills[what] += 1
             if what == UNDER_WRITERS:
-                self._start_under(worker)
+                time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
+                self.engine.start()
+                worker.note(engine="up")
+                time.sleep(WRITING_SECONDS / 2)
+                worker.finish()
             else:
                 worker.kill()
                 self.engine.start()
             self.look_at_writes(worker.journal())
-
-    def _start_under(self, worker: Worker) -> None:
-        """Start the engine, immediately or later, and let the writers continue."""
-        time.sleep(self._rng.choice((0, self._rng.uniform(0, WRITING_SECONDS))))
-        self.engine.start()
-        worker.note(engine="up")
-        time.sleep(WRITING_SECONDS / 2)
-        worker.finish()
 
     def look_at_writes(self, journal: list[dict[str, Any]]) -> None:
         """Compare the table with the acknowledged writes."""
@@ -225,7 +276,9 @@ class Crashes:
             assert time.monotonic() < deadline, "the table changes without a writer"
             report, before, table = verify(catalog), table, dump(catalog)
         assert not report.undecided
-        self.figures.find([*map(str, report.findings), *_wrong_counts(catalog, table)])
+        found = [*map(str, report.findings), *_wrong_counts(catalog, table)]
+        self.figures.findings += len(found)
+        self.figures.notes += found
         return table
 
     def _kill_loader(self, what: str, moment: Moment | None) -> None:
@@ -274,13 +327,8 @@ def crashing(folder: Path, titles: list[AnyTitle], seed: int) -> Iterator[Crashe
 
 
 def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None = None) -> Figures:
-    """Perform at least this many kills, of each kind in turn, and return the findings.
-
-    *folder* must be empty; the engine stores its tables there. *titles* are loaded and written; the
-    default is a part of the generated catalogue.
-    """
+    """Perform at least this many kills, of each kind in turn; the *folder* must be empty."""
     some = titles or random.Random(seed).sample(_generated(), LOADED)
-    began = time.monotonic()
     with crashing(folder, list(some), seed) as crashes:
         figures = crashes.figures
         for what in islice(cycle(SCHEDULE), 4 * kills):
@@ -290,7 +338,6 @@ def run(kills: int, seed: int, folder: Path, titles: Sequence[AnyTitle] | None =
         assert figures.kills.total() >= kills, "the workers are done before they are killed"
         if figures.is_clean:
             assert_in_step(crashes.written)
-    figures.seconds = time.monotonic() - began
     return figures
 
 
@@ -298,37 +345,6 @@ def _generated() -> list[AnyTitle]:
     records = generated_records()
     return [
         TITLE_CLASSES[kind].from_json(each) for kind in KINDS for each in records[kind].values()
-    ]
-
-
-def main() -> None:
-    """Perform the requested kills, print the figures, and return 1 if there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures = run(given.kills, given.seed, Path(folder))
-    sys.stdout.write("".join(f"| {name} | {figure} |\n" for name, figure in table_of(figures)))
-    sys.stdout.write("".join(f"{note}\n" for note in figures.notes))
-    sys.exit(not figures.is_clean)
-
-
-def table_of(figures: Figures) -> list[tuple[str, object]]:
-    """Return the figures as rows of a table."""
-    return [
-        ("what", "times"),
-        ("---", "---"),
-        *((f"killed: {what}", times) for what, times in sorted(figures.kills.items())),
-        ("killed in all", figures.kills.total()),
-        ("writes acknowledged", figures.acknowledged),
-        ("writes without an answer", figures.unanswered),
-        ("of these carried out", figures.applied),
-        ("titles that loads acknowledged", figures.loaded),
-        ("loads repeated", figures.repeated_loads),
-        ("lost", figures.lost),
-        ("findings", figures.findings),
-        ("seconds", round(figures.seconds)),
     ]
 
 
@@ -350,7 +366,3 @@ def _wrong_counts(catalog: Catalog, table: Table) -> list[str]:
         if (total, counted) != (len(own), genres):
             wrong.append(f"{kind}: {total} and {counted} counted, {len(own)} and {genres} there")
     return wrong
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -37,17 +36,14 @@ class Stage:
         self.steps: list[tuple[str, str]] = []
 
     def all(self, instruction: str) -> list[str]:
-        """Return the arguments of all these instructions."""
         return [value for found, value in self.steps if found == instruction]
 
     def one(self, instruction: str) -> str:
-        """Return the argument of the only such instruction."""
         (value,) = self.all(instruction)
         return value
 
 
 def stages() -> dict[str, Stage]:
-    """Read the stages of the Dockerfile, in order."""
     parsed = DockerfileParser(fileobj=BytesIO((ROOT / "Dockerfile").read_bytes())).structure
     found: list[Stage] = []
     for step in parsed:
@@ -59,18 +55,14 @@ def stages() -> dict[str, Stage]:
 
 
 def compose() -> Any:
-    """Read compose.yaml."""
     return yaml.safe_load((ROOT / "compose.yaml").read_text())
 
 
 def manifests() -> dict[str, Any]:
     """Read the Kubernetes manifests, by kind and name."""
-    found = {}
-    for path in sorted(KUBERNETES.glob("*/*.yaml")):
-        each = yaml.safe_load(path.read_text())
-        if each["kind"] != "Kustomization":
-            found[f"{each['kind']}/{each['metadata']['name']}"] = each
-    return found
+    found = (yaml.safe_load(path.read_text()) for path in sorted(KUBERNETES.glob("*/*.yaml")))
+    others = (each for each in found if each["kind"] != "Kustomization")
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in others}
 
 
 def kustomizations() -> dict[str, Any]:
@@ -80,28 +72,20 @@ def kustomizations() -> dict[str, Any]:
 
 
 def routes() -> set[str]:
-    """Return the paths of the example application."""
     return {rule.rule for rule in create_app(Catalog("t")).url_map.iter_rules()}
 
 
 def variables_read() -> set[str]:
     """Return the environment variables that the package and the example read."""
-    paths = [
-        *(ROOT / "catalog_model").rglob("*.py"),
-        EXAMPLE / "app.py",
-        EXAMPLE / "gunicorn_conf.py",
-    ]
-    return {name for path in paths for name in _looked_up(ast.parse(path.read_text()))}
-
-
-def _looked_up(module: ast.AST) -> Iterator[str]:
-    for node in ast.walk(module):
-        if (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func) == "os.environ.get"
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            yield str(node.args[0].value)
+    paths = [*(ROOT / "catalog_model").rglob("*.py"), *EXAMPLE.glob("*.py")]
+    return {
+        str(node.args[0].value)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "os.environ.get"
+        and isinstance(node.args[0], ast.Constant)
+    }
 
 
 def seconds_to_end() -> float:

@@ -8,6 +8,7 @@ Tests marked `in_memory` also run on a table in memory.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,17 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import boto3
 import moto.core.botocore_stubber
 import pytest
 from memory_engine import MemoryClient
 from moto import mock_aws
+from table_dump import movie
 
 from catalog_model import Catalog
+from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import local
 from catalog_model.dynamodb.engines.local import EngineChoice
@@ -31,6 +35,8 @@ from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.local import start_engine
+from catalog_model.operations import create_table, delete_table
+from catalog_model.testing import FaultInjector, FaultKind, without_pauses
 
 ENGINES: tuple[str, ...] = ("moto", "dynoxide")
 MEMORY = "memory"
@@ -44,6 +50,8 @@ class Engine:
     def __init__(self, name: str, endpoint_url: str | None) -> None:
         self.name = name
         self.endpoint_url = endpoint_url
+        self.measures = name == "dynoxide"  # DynamoDB's capacity figures; moto's are constants
+        self.is_quick = name != "moto"  # enough for many requests
         if name == MEMORY:
             self.client: Any = MemoryClient()
             return
@@ -53,18 +61,7 @@ class Engine:
         else:
             read_with_orjson(self.client)
 
-    @property
-    def measures(self) -> bool:
-        """Whether its capacity figures are DynamoDB's; moto's are constants."""
-        return self.name == "dynoxide"
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether a request is fast enough for many of them."""
-        return self.name != "moto"
-
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
-        """Make a handle on a new table."""
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)
 
 
@@ -75,12 +72,11 @@ def running_engine(name: str) -> Iterator[Engine]:
         accelerate()
         with mock_aws(), _one_request_at_a_time():
             yield Engine(name, None)
-        return
-    if name == MEMORY:
+    elif name == MEMORY:
         yield Engine(name, None)
-        return
-    with _unguarded_dynoxide() as endpoint_url:
-        yield Engine(name, endpoint_url)
+    else:
+        with _unguarded_dynoxide() as endpoint_url:
+            yield Engine(name, endpoint_url)
 
 
 @contextmanager
@@ -117,16 +113,12 @@ def _one_request_at_a_time() -> Iterator[None]:
         with lock:
             return original(self, *args, **kwargs)
 
-    stubber.__call__ = locked  # type: ignore[method-assign]
-    try:
+    with patch.object(stubber, "__call__", locked):
         yield
-    finally:
-        stubber.__call__ = original  # type: ignore[method-assign]
 
 
 @cache
 def has_dynoxide() -> bool:
-    """Whether the strict engine is available."""
     return local.find_dynoxide() is not None
 
 
@@ -134,3 +126,47 @@ def engines_of(*, in_memory: bool) -> tuple[str, ...]:
     """Return the engines that a test runs on; on all but the first it is slow."""
     strict = ("dynoxide", "moto") if has_dynoxide() else ("moto", "dynoxide")
     return (MEMORY, *strict) if in_memory else strict
+
+
+# --- Tables with a client of their own, which has fresh retry quotas
+
+TRIES = 4
+"""The maximum number of attempts of botocore."""
+
+
+@contextmanager
+def fresh_table(engine: Engine) -> Iterator[Catalog]:
+    """Yield an empty table, and delete it at the end of the block."""
+    catalog = Engine(engine.name, engine.endpoint_url).catalog()
+    create_table(catalog)
+    with without_pauses():
+        yield catalog
+    delete_table(catalog)
+
+
+def stock(catalog: Catalog) -> None:
+    """Put 120 movies into a table."""
+    rng = random.Random(5)
+    genres = (12, 18, 28, 35)
+    some = [
+        movie(
+            number,
+            *rng.sample(genres, rng.randint(0, 3)),
+            popularity=rng.randint(1, 50),
+            vote_average=rng.randint(1, 9),
+            vote_count=rng.randint(0, 300),
+            release_date=f"20{rng.randint(10, 29)}-01-01",
+        )
+        for number in range(1, 121)
+    ]
+    ap.load_titles(catalog, some)
+
+
+def other_handle(engine: Engine, catalog: Catalog) -> Catalog:
+    """Return a handle on the same table, without faults."""
+    return Catalog(catalog.table, client=engine.client)
+
+
+def kinds_of(injector: FaultInjector) -> list[FaultKind]:
+    """Return the kinds of the faults that occurred."""
+    return [each.kind for each in injector.injected]

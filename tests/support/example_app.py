@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Flask
@@ -13,33 +14,19 @@ START = 325.323
 NOT_EVEN_A_PORT = "http://127.0.0.1:1"
 
 
+SMALL: dict[str, Any] = {"overview": "", "vote_average": 7.4, "vote_count": 148}
+
+
 def movie(title_id: int, title: str, genre_ids: list[int], popularity: float) -> Movie:
     """Return a small movie for the rows about updates."""
-    return Movie(
-        adult=False,
-        genre_ids=genre_ids,
-        id=title_id,
-        overview="",
-        popularity=popularity,
-        release_date="2020-05-06",
-        title=title,
-        vote_average=7.4,
-        vote_count=148,
-    )
+    given: dict[str, Any] = {"id": title_id, "genre_ids": genre_ids, "popularity": popularity}
+    return Movie(adult=False, title=title, release_date="2020-05-06", **SMALL, **given)
 
 
 def show(title_id: int, name: str, genre_ids: list[int], popularity: float) -> TVShow:
     """Return a small show, with the id of a movie or an unused one."""
-    return TVShow(
-        genre_ids=genre_ids,
-        id=title_id,
-        overview="",
-        popularity=popularity,
-        first_air_date="1998-06-06",
-        name=name,
-        vote_average=7.4,
-        vote_count=1955,
-    )
+    given: dict[str, Any] = {"id": title_id, "genre_ids": genre_ids, "popularity": popularity}
+    return TVShow(name=name, first_air_date="1998-06-06", **SMALL, **given)
 
 
 BECOMING = movie(699280, "Becoming", [99], START)
@@ -52,13 +39,11 @@ FEW_TITLES = (
 
 
 def post(app: Flask, movie_id: object, popularity: object) -> Any:
-    """Send an update."""
     body = {"movieId": movie_id, "popularity": popularity}
     return app.test_client().post("/updatePopularity", json=body)
 
 
 def serving_of(app: Flask) -> Serving:
-    """Return what the extension stores for an application."""
     serving: Serving = app.extensions["catalog_model"]
     return serving
 
@@ -66,3 +51,10 @@ def serving_of(app: Flask) -> Serving:
 def own_handle(catalog: Catalog) -> Catalog:
     """Another handle on the same table, whose observers end with the test."""
     return Catalog(catalog.table, client=catalog.client)
+
+
+def await_reason(found: Serving, reason: str) -> None:
+    """Wait until a process has determined its state."""
+    deadline = time.monotonic() + 30
+    while found.problem() != reason:
+        assert time.monotonic() < deadline

@@ -9,37 +9,37 @@ operations of a shorter history are the beginning of a longer one.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import count, islice, product
+from math import prod
 from typing import Any, Final
 
 from engines import Engine
-from fault_effects import (
+from fault_histories import (
+    KEYS,
     MAY_BE_DONE,
     NOT_DONE,
     READ,
-    Model,
-    Value,
-    Violation,
-    ask,
-    explained,
-    is_right,
-    perform,
-    text_of,
-)
-from fault_histories import (
-    KEYS,
     WRITING,
     Checkpoint,
     Load,
+    Model,
     Operation,
     Read,
+    Value,
+    Violation,
     Write,
+    ask,
+    explained,
     faults_of,
+    is_right,
     operations_of,
+    perform,
+    text_of,
     title_of,
 )
 from table_dump import assert_in_step, hooked
@@ -52,14 +52,7 @@ from catalog_model.errors import CatalogError, ConflictError, ServiceError
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
-from catalog_model.testing import (
-    FAULT_KINDS,
-    Fault,
-    FaultInjector,
-    FaultKind,
-    inject_faults,
-    without_pauses,
-)
+from catalog_model.testing import FAULT_KINDS, Fault, FaultInjector, inject_faults, without_pauses
 
 ACKNOWLEDGED: Final = "an acknowledged write is there, as it was answered"
 REFUSED: Final = "a refused write is refused for a reason, and is not applied"
@@ -83,7 +76,7 @@ class Tally:
     histories: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    faults: Counter[FaultKind] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Add the figures of other histories."""
@@ -130,12 +123,11 @@ class Trial:
         """Inject these faults in this block."""
         self.lag = max((each.lag for each in faults if each.kind == "stale_index"), default=0)
         self.timeline = [self.stored()]
-        with ExitStack() as stack:
-            enter = stack.enter_context
-            enter(without_pauses())
-            enter(hooked(self.catalog, "after-call.dynamodb.Query", self._note_query))
-            injecting = inject_faults(self.catalog, faults, seed=seed, sleep=lambda _: None)
-            self._injector = enter(injecting)
+        with (
+            without_pauses(),
+            hooked(self.catalog, "after-call.dynamodb.Query", self._note_query),
+            inject_faults(self.catalog, faults, seed=seed, sleep=lambda _: None) as self._injector,
+        ):
             try:
                 yield
             finally:
@@ -160,24 +152,21 @@ class Trial:
         """Perform one operation, and check its outcome against the laws."""
         self._seen = len(self._injector.injected) if self._injector else 0
         self._queries = 0
+        self.tally.operations[operation.name] += 1
         match operation:
             case Write():
-                self.tally.operations[operation.name] += 1
                 self._write(operation)
             case Load(titles):
-                self.tally.operations["load"] += 1
                 self._load(titles)
             case Read():
-                self.tally.operations[operation.name] += 1
                 self._read(operation)
             case Checkpoint(with_faults):
-                self.tally.operations["verify"] += 1
                 self.resolve()
                 self._verify(with_faults=with_faults)
         if self.lag and isinstance(operation, (Write, Load)):
             self._note_state(self.resolve())
 
-    def _hits(self) -> Counter[tuple[FaultKind, str]]:
+    def _hits(self) -> Counter[tuple[str, str]]:
         """Count the faults of this operation."""
         injected = self._injector.injected[self._seen :] if self._injector else []
         return Counter((each.kind, each.operation) for each in injected)
@@ -203,13 +192,12 @@ class Trial:
     # Writes
 
     def _write(self, write: Write) -> None:
-        rival = _Rival(self.fresh, write)
-        with rival.lurking(self.catalog) if write.rival else nullcontext():
+        with _rival(self.catalog, self.fresh, write) as rivals:
             answer = self._answer(lambda: perform(self.catalog, write))
-        answer = self._counted(answer, rivals=len(rival.answers))
-        orders = [[*rival.answers, (write, answer)]]
+        answer = self._counted(answer, rivals=len(rivals))
+        orders = [[*rivals, (write, answer)]]
         if write.at > 1:
-            orders.append([(write, answer), *rival.answers])
+            orders.append([(write, answer), *rivals])
         law = REFUSED if isinstance(answer, type) else ACKNOWLEDGED
         for key in {each.key for each, _ in orders[0]}:
             before = self.may_be[key]
@@ -218,7 +206,7 @@ class Trial:
             self._note(key, law if answer not in (NOT_DONE, MAY_BE_DONE) else UNKNOWN, before)
             if not self.may_be[key]:
                 raise Violation(law, f"{write} gave {answer!r}; the title was {before}")
-        self.tally.outcomes["overtaken"] += len(rival.answers)
+        self.tally.outcomes["overtaken"] += len(rivals)
 
     def _note(self, key: TitleKey, law: str, before: set[Value]) -> None:
         """Record what would be violated if a title had an impossible value."""
@@ -242,7 +230,8 @@ class Trial:
         return answer
 
     def _load(self, titles: tuple[AnyTitle, ...]) -> None:
-        with self._each_write_noted() if self.lag else nullcontext():
+        after_write = f"response-received.dynamodb.{WRITING}"
+        with hooked(self.catalog, after_write, self._note_write) if self.lag else nullcontext():
             report: Any = self._answer(lambda: ap.load_titles(self.catalog, titles))
         is_done = not isinstance(report, (str, type))
         if is_done and all(len(self.may_be[title.key]) == 1 for title in titles):
@@ -255,13 +244,8 @@ class Trial:
             self.may_be[title.key] = {title} if is_done else {*before, title}
         self.tally.outcomes["acknowledged" if is_done else "unknown"] += 1
 
-    def _each_write_noted(self) -> Any:
-        """In this block, record the titles after each transaction of a load."""
-
-        def note(**_: Any) -> None:
-            self._note_state(self.stored())
-
-        return hooked(self.catalog, f"response-received.dynamodb.{WRITING}", note)
+    def _note_write(self, **_: Any) -> None:
+        self._note_state(self.stored())
 
     def _expected_report(self, titles: Iterable[AnyTitle]) -> tuple[int, int, int, list[Any]]:
         there = {title.key: next(iter(self.may_be[title.key])) for title in titles}
@@ -314,10 +298,7 @@ class Trial:
         self.tally.outcomes["read"] += 1
 
     def _models(self) -> list[Model]:
-        several = 1
-        for values in self.may_be.values():
-            several *= len(values)
-        if several > MOST_MODELS:
+        if prod(map(len, self.may_be.values())) > MOST_MODELS:
             self.resolve()
         choices = product(*self.may_be.values())
         return [dict(zip(self.may_be, choice, strict=True)) for choice in choices]
@@ -368,29 +349,24 @@ class Trial:
             raise Violation(IN_STEP, f"{found}, not {there}")
 
 
-class _Rival:
-    """A concurrent writer that writes once, at the worst moment."""
+@contextmanager
+def _rival(catalog: Catalog, fresh: Catalog, write: Write) -> Iterator[list[tuple[Write, object]]]:
+    """Let the rival write once in this block, at the worst moment; yield it with its answer."""
+    answers: list[tuple[Write, object]] = []
+    attempts = count(1)
 
-    def __init__(self, fresh: Catalog, write: Write) -> None:
-        self.answers: list[tuple[Write, object]] = []
-        self._fresh = fresh
-        self._write = write.rival
-        self._waits = write.at
-
-    def lurking(self, catalog: Catalog) -> Any:
-        """Wait in this block for that moment."""
-        return hooked(catalog, f"request-created.dynamodb.{WRITING}", self._act)
-
-    def _act(self, **_: Any) -> None:
-        self._waits -= 1
-        if self._waits or self._write is None:
+    def act(**_: Any) -> None:
+        if write.rival is None or next(attempts) != write.at:
             return
         answer: object
         try:
-            answer = perform(self._fresh, self._write)
+            answer = perform(fresh, write.rival)
         except CatalogError as error:
             answer = type(error)
-        self.answers.append((self._write, answer))
+        answers.append((write.rival, answer))
+
+    with hooked(catalog, f"request-created.dynamodb.{WRITING}", act):
+        yield answers
 
 
 def _key_of(read: Read, record: Mapping[str, Any]) -> TitleKey:
@@ -401,11 +377,7 @@ def _key_of(read: Read, record: Mapping[str, Any]) -> TitleKey:
 
 
 def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
-    """Run the history of a seed, or its beginning, on a table with its own client.
-
-    Raises:
-        Violation: For the first violated law.
-    """
+    """Run the history of a seed, or its beginning, up to the first violated law."""
     catalog = Engine(engine.name, engine.endpoint_url).catalog()
     fresh = Catalog(catalog.table, client=engine.client)
     trial, faults = Trial(catalog, fresh, Tally(histories=1)), faults_of(seed)
@@ -414,7 +386,7 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
         rng = random.Random(f"titles {seed}")
         trial.do(Load(tuple(title_of(rng, key) for key in KEYS if rng.random() < 0.5)))
         with trial.under(faults, seed):
-            for _, each in zip(range(length), operations_of(seed, lags=trial.lag > 0)):  # noqa: B905
+            for each in islice(operations_of(seed, lags=trial.lag > 0), length):
                 trial.do(each)
         trial.end()
     finally:
@@ -424,32 +396,23 @@ def run_history(engine: Engine, seed: int, length: int = LENGTH) -> Tally:
 
 def shortest(engine: Engine, seed: int, length: int = LENGTH) -> tuple[int, Violation]:
     """Find the shortest beginning of a history that violates a law, by running it again."""
-    broken = _broken(engine, seed, length)
-    if broken is None:
+    found: dict[int, Violation] = {}
+
+    def is_broken(fewest: int) -> bool:
+        try:
+            run_history(engine, seed, fewest)
+        except Violation as violation:
+            found[fewest] = violation
+        return fewest in found
+
+    if not is_broken(length):
         raise RuntimeError(f"seed {seed} breaks no law when it is run again")
-    works, fails = 0, length
-    while fails - works > 1:
-        middle = (works + fails) // 2
-        again = _broken(engine, seed, middle)
-        works, fails = (middle, fails) if again is None else (works, middle)
-        broken = again or broken
-    return fails, broken
-
-
-def _broken(engine: Engine, seed: int, length: int) -> Violation | None:
-    try:
-        run_history(engine, seed, length)
-    except Violation as violation:
-        return violation
-    return None
+    fewest = bisect_left(range(length), x=True, key=is_broken)
+    return fewest, found[fewest]
 
 
 def run_histories(engine: Engine, seeds: Iterable[int], length: int = LENGTH) -> Tally:
-    """Run the histories of many seeds.
-
-    Raises:
-        Violation: With the seed, the shortest violating beginning, and its last operations.
-    """
+    """Run the histories of many seeds; a violation says how to reproduce it."""
     tally = Tally()
     for seed in seeds:
         try:
@@ -463,7 +426,7 @@ def described(engine: Engine, seed: int, length: int = LENGTH) -> Violation:
     """Describe how to reproduce the violation of a seed, and its last operations."""
     fewest, violation = shortest(engine, seed, length)
     lags = any(each.kind == "stale_index" for each in faults_of(seed))
-    operations = [each for _, each in zip(range(fewest), operations_of(seed, lags=lags))]  # noqa: B905
-    last = "\n".join(f"  {number}: {each}" for number, each in enumerate(operations, 1))
+    operations = enumerate(islice(operations_of(seed, lags=lags), fewest), 1)
+    last = "\n".join(f"  {number}: {each}" for number, each in operations)
     again = f"run_history({engine.name}, seed={seed}, length={fewest})"
     return Violation(violation.law, f"{again}\n{violation}\n{last[-2000:]}")

@@ -1,20 +1,39 @@
-"""Values of other libraries, of Python's and numpy's, that are equivalent to Python's own types.
+"""Values and exceptions of other libraries.
 
-numpy is used if it is installed; otherwise, classes that behave like its scalars.
+The values are equivalent to those of Python's own types. numpy's are among them if it is installed;
+otherwise, there are classes that behave like its scalars.
 """
 
 from __future__ import annotations
 
+import builtins
 import enum
+import http.client
+import json
 import numbers
+import socket
+import ssl
+import string
 from collections import OrderedDict, UserList, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import boto3.exceptions
+import botocore.exceptions
+import botocore.httpsession
+import botocore.parsers
+import botocore.tokens
+import pynamodb.exceptions
+import urllib3.exceptions
+
+np: Any = import_module("numpy") if find_spec("numpy") else None
 
 
 class Text(str):
@@ -47,25 +66,22 @@ class Float(float):
 
 
 @numbers.Integral.register
+@dataclass(frozen=True)
 class Index:
     """A whole number that is not an `int`, like numpy's int64."""
 
-    def __init__(self, value: int) -> None:
-        self.value = value
+    value: int
 
     def __index__(self) -> int:
         return self.value
 
-    def __repr__(self) -> str:
-        return f"Index({self.value})"
-
 
 @numbers.Real.register
+@dataclass
 class Single:
     """A number that is not a `float`, like numpy's float32."""
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
 
     def __float__(self) -> float:
         return self.value
@@ -77,11 +93,11 @@ class Single:
         return hash(self.value)
 
 
+@dataclass
 class Array:
     """An object that converts itself to Python's types, like numpy's bool and arrays."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    value: Any
 
     def tolist(self) -> Any:
         """Return the value."""
@@ -108,16 +124,11 @@ def member(kind: Any, value: Any, **mixed: type) -> Any:
 
 
 def whole_numbers(value: int) -> Iterator[Any]:
-    """Yield a whole number in all other representations."""
     yield from (Int(value), Decimal(value), Fraction(value), Index(value))
     yield member(enum.IntEnum, value)
     yield member(enum.Enum, value, type=int)
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
-        yield from (
-            kind(value) for kind in (np.int64, np.uint64, np.longlong) if 0 <= value < 2**62
-        )
+    if np and 0 <= value < 2**62:
+        yield from (kind(value) for kind in (np.int64, np.uint64, np.longlong))
 
 
 def floats(value: float) -> Iterator[Any]:
@@ -127,9 +138,7 @@ def floats(value: float) -> Iterator[Any]:
         yield Decimal(repr(value))
     if not value.is_integer():
         yield from (Decimal(value), Fraction(value))
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield from (np.float64(value), np.longdouble(value))
         if abs(value) < float(np.finfo(np.float16).max):
             others = (kind(value) for kind in (np.float32, np.float16))
@@ -137,33 +146,24 @@ def floats(value: float) -> Iterator[Any]:
 
 
 def texts(value: str) -> Iterator[Any]:
-    """Yield a text in all other representations."""
     yield Text(value)
     yield member(enum.StrEnum, value)
     yield member(enum.Enum, value, type=str)
-    if find_spec("numpy") is not None and not value.endswith("\0"):
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np and not value.endswith("\0"):
         yield np.str_(value)
 
 
 def flags(value: bool) -> Iterator[Any]:
-    """Yield True or False in all other representations."""
     yield Array(value)
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield np.bool_(value)
 
 
 def days(value: str) -> Iterator[Any]:
-    """Yield a day in all other representations."""
     yield date.fromisoformat(value)
     yield from texts(value)
     yield Array(date.fromisoformat(value))
-    if find_spec("numpy") is not None:
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
+    if np:
         yield np.datetime64(value)
 
 
@@ -174,11 +174,9 @@ def lists(value: list[Any]) -> Iterator[Any]:
         yield from (list(others), tuple(others))
     if len(value) == len(Pair._fields):
         yield Pair(*value)
-    if find_spec("numpy") is not None and {type(each) for each in value} in ({int}, {str}, {float}):
-        import numpy as np  # noqa: PLC0415  # if it is installed
-
-        if not any(str(each).endswith("\0") for each in value):  # numpy drops it
-            yield np.array(value)
+    is_uniform = {type(each) for each in value} in ({int}, {str}, {float})
+    if np and is_uniform and not any(str(each).endswith("\0") for each in value):  # it drops them
+        yield np.array(value)
 
 
 def objects(value: dict[str, Any]) -> Iterator[Any]:
@@ -210,3 +208,56 @@ def is_plain(value: Any) -> bool:
     if type(value) is list:
         return all(map(is_plain, value))
     return value is None or type(value) in (bool, int, float, str)
+
+
+# --- One exception of every class that libraries and Python can raise
+
+MODULES = (
+    *(boto3.exceptions, botocore.exceptions, botocore.httpsession, botocore.parsers),
+    *(botocore.tokens, builtins, http.client, json, pynamodb.exceptions, socket, ssl),
+    urllib3.exceptions,
+)
+PASS_THROUGH = (MemoryError, Warning)
+"""Exceptions that pass through; a warning is only raised if the user configured it."""
+
+
+def classes() -> list[type[Exception]]:
+    """Yield each class once: those that the modules define, and their subclasses."""
+    found = {
+        derived
+        for module in MODULES
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+        for derived in _with_derived(kind)
+        if not issubclass(derived, PASS_THROUGH)
+        and not derived.__module__.startswith("catalog_model")
+    }
+    return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
+
+
+def _with_derived(kind: type[Exception]) -> Iterator[type[Exception]]:
+    yield kind
+    if kind.__module__ != "builtins":  # the base of most other classes
+        for derived in kind.__subclasses__():
+            yield from _with_derived(derived)
+
+
+def made(kind: type[Exception]) -> Exception:
+    """Make an exception, with the arguments of its library if they are known."""
+    fields = [name for _, name, _, _ in string.Formatter().parse(getattr(kind, "fmt", "")) if name]
+    attempts: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((), dict.fromkeys(fields, "what was given")),
+        (("what went wrong",), {}),
+        (({"Error": {"Code": "Odd", "Message": "what went wrong"}}, "GetItem"), {}),
+        (("utf-8", b"\xff", 0, 1, "what went wrong"), {}),
+        (("what went wrong", "a document", 0), {}),
+        (("what went wrong", [ValueError()]), {}),
+    ]
+    for args, kwargs in attempts[0 if fields else 1 :]:
+        try:
+            return kind(*args, **kwargs)
+        except (TypeError, AttributeError, KeyError):
+            continue
+    bare = kind.__new__(kind, "what went wrong")
+    assert isinstance(bare, kind)
+    return bare

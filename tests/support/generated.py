@@ -23,9 +23,9 @@ Records = dict[str, dict[str, Record]]
 """Records of both kinds by the text of their ids, in file order."""
 
 
-def generated_records(seed: int = 7) -> Records:
+def generated_records() -> Records:
     """Return the records of both kinds by the text of their ids, the most popular first."""
-    rng = random.Random(seed)
+    rng = random.Random(7)
     return {
         "movie": _by_popularity(_movie(rng, id_) for id_ in _ids(rng)),
         "tv": _by_popularity(_show(rng, id_) for id_ in _ids(rng)),
@@ -57,8 +57,7 @@ def _movie(rng: random.Random, id_: int) -> Record:
         "release_date": _date(rng),
         "title": name,
         "video": rng.random() < 0.02,
-        "vote_average": _rating(rng),
-        "vote_count": _votes(rng),
+        **_votes(rng),
     }
 
 
@@ -77,8 +76,7 @@ def _show(rng: random.Random, id_: int) -> Record:
         "poster_path": _path(rng, nulls=0.01),
         "first_air_date": _date(rng),
         "name": name,
-        "vote_average": _rating(rng),
-        "vote_count": _votes(rng),
+        **_votes(rng),
     }
 
 
@@ -101,19 +99,15 @@ def _genres(rng: random.Random, genres: tuple[int, ...]) -> list[int]:
 
 
 def _popularity(rng: random.Random) -> float:
-    return (
-        float(rng.choice((25, 40)))
-        if rng.random() < 0.02
-        else round(rng.paretovariate(0.9) * 20, 3)
-    )
+    if rng.random() < 0.02:
+        return float(rng.choice((25, 40)))
+    return round(rng.paretovariate(0.9) * 20, 3)
 
 
-def _rating(rng: random.Random) -> float:
-    return float(rng.randint(4, 9)) if rng.random() < 0.08 else round(rng.uniform(2, 9.4), 3)
-
-
-def _votes(rng: random.Random) -> int:
-    return 0 if rng.random() < 0.02 else int(rng.lognormvariate(6, 2.2))
+def _votes(rng: random.Random) -> Record:
+    rated = float(rng.randint(4, 9)) if rng.random() < 0.08 else round(rng.uniform(2, 9.4), 3)
+    votes = 0 if rng.random() < 0.02 else int(rng.lognormvariate(6, 2.2))
+    return {"vote_average": rated, "vote_count": votes}
 
 
 def _date(rng: random.Random) -> str:

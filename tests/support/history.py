@@ -15,7 +15,7 @@ answer.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,15 +38,12 @@ _NOTHING: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call about one title, as its caller saw it.
+    """One call about one title, as its caller saw it, in nanoseconds of a shared clock.
 
-    ``began`` and ``ended`` are nanoseconds of a clock shared by all callers. The ``fields`` of a
-    "put", a "create" (`put_title` with ``if_absent``) and a "swap" (with ``if_unchanged``, the
-    title ``before``) are the whole record; those of a "change" are the fields that it sets. The
-    ``answer`` is the returned title; a call that was rejected because the title existed, did not
-    exist or had changed has none. A "conflict" changed nothing, by its contract. A call with an
-    "unknown" outcome, an error that leaves its effect open, may have taken effect, or may do so at
-    any later time.
+    The ``fields`` of a "put", a "create" (`put_title` with ``if_absent``) and a "swap" (with
+    ``if_unchanged``, the title ``before``) are the whole record; those of a "change" are the fields
+    that it sets. The ``answer`` is the returned title; a rejected call has none. A "conflict"
+    changed nothing. An "unknown" call may have taken effect, or may do so at any later time.
     """
 
     key: TitleKey
@@ -91,50 +88,32 @@ class Histories:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The findings of `check`, and the size of its search.
-
-    ``steps`` is the number of calls executed by the longest search, ``widest`` the maximum number
-    of configurations kept at a time, ``open_calls`` the maximum number of concurrent calls about
-    one title.
-    """
+    """The findings of `check`, the steps of the longest search, and the most concurrent calls."""
 
     violations: tuple[str, ...]
-    histories: int
-    calls: int
     outcomes: Mapping[Outcome, int]
     steps: int
-    widest: int
     open_calls: int
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether every law held."""
-        return not self.violations
 
 
 def check(histories: Histories) -> Verdict:
     """Check a run: the history of each title, and the violations that readers detected."""
     by_title: dict[TitleKey, list[Call]] = defaultdict(list)
-    outcomes: dict[Outcome, int] = defaultdict(int)
     for call in histories.calls:
         by_title[call.key].append(call)
-        outcomes[call.outcome] += 1
     searches = [Search(by_title[key], histories.start.get(key)) for key in sorted(by_title)]
     unexplained = [search.problem for search in searches if search.problem]
     return Verdict(
         violations=(*unexplained, *histories.violations),
-        histories=len(searches),
-        calls=len(histories.calls),
-        outcomes=dict(outcomes),
+        outcomes=Counter(call.outcome for call in histories.calls),
         steps=max((search.steps for search in searches), default=0),
-        widest=max((search.widest for search in searches), default=0),
         open_calls=max((search.open_calls for search in searches), default=0),
     )
 
 
-def is_linearizable(calls: Iterable[Call], start: State = None) -> bool:
+def is_linearizable(calls: Iterable[Call]) -> bool:
     """Whether some order of the calls about one title explains all of their answers."""
-    return not Search(list(calls), start).problem
+    return not Search(list(calls), None).problem
 
 
 def carry_out(call: Call, state: State) -> tuple[State, State]:
@@ -162,15 +141,16 @@ def text_of(record: Record) -> str:
 
 
 class Search:
-    """The search for an order that explains one title's history.
-
-    ``problem`` names the call without an explanation; it is empty if there is an order.
-    """
+    """The search for an order of one title's calls; ``problem`` names the call that has none."""
 
     def __init__(self, calls: Sequence[Call], start: State) -> None:
-        self.steps = self.widest = self.open_calls = 0
+        self.steps = self.open_calls = 0
         self.problem = ""
-        self._calls = [call for call in calls if _can_matter(call)]
+        self._calls = [  # not those without an effect and an answer
+            call
+            for call in calls
+            if call.outcome != "conflict" and (call.outcome, call.action) != ("unknown", "get")
+        ]
         self._changed = {name for call in calls if call.action == "change" for name in call.fields}
         self._open: set[int] = set()
         self._front = _Front()
@@ -186,12 +166,11 @@ class Search:
 
     def _events(self) -> Iterator[tuple[bool, int]]:
         """Return beginnings and ends in order; at the same moment, beginnings come first."""
-        events = [(call.began, False, number) for number, call in enumerate(self._calls)]
-        events += [
-            (call.ended, True, number)
-            for number, call in enumerate(self._calls)
-            if call.outcome != "unknown"
-        ]
+        events = []
+        for number, call in enumerate(self._calls):
+            events.append((call.began, False, number))
+            if call.outcome != "unknown":
+                events.append((call.ended, True, number))
         return ((is_end, number) for _, is_end, number in sorted(events))
 
     def _end(self, number: int) -> None:
@@ -209,8 +188,7 @@ class Search:
                 following = self._next(state, done, used, useful)
                 waiting += [each for each in following if reached.add(*each)]
         self._open.discard(number)
-        self.widest = max(self.widest, len(self._front))
-        if not len(self._front):
+        if not self._front:
             states = " or ".join(sorted({str(state) for state, _, _ in before}))
             self.problem = f"no order explains {self._calls[number]}; before it was {states}"
 
@@ -269,11 +247,7 @@ class Search:
 
 
 class _Front:
-    """Configurations without duplicates.
-
-    One that has used more unknown calls than another, and is otherwise the same, cannot explain
-    more than that one, and is dropped.
-    """
+    """Configurations, without those that used more unknown calls than another, equal one."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[State, frozenset[int]], list[frozenset[int]]] = {}
@@ -281,8 +255,8 @@ class _Front:
     def __iter__(self) -> Iterator[Configuration]:
         return ((*each, used) for each, ways in self._kept.items() for used in ways)
 
-    def __len__(self) -> int:
-        return sum(map(len, self._kept.values()))
+    def __bool__(self) -> bool:
+        return bool(self._kept)
 
     def add(self, state: State, done: frozenset[int], used: frozenset[int]) -> bool:
         """Add a configuration; return whether it is new."""
@@ -292,8 +266,3 @@ class _Front:
         ways[:] = [way for way in ways if not used <= way]
         ways.append(used)
         return True
-
-
-def _can_matter(call: Call) -> bool:
-    """Whether a call is relevant: one without an effect and an answer is not."""
-    return call.outcome != "conflict" and (call.outcome != "unknown" or call.action != "get")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -55,7 +56,7 @@ def _holds(operator: str, wanted: Sequence[str], found: frozenset[str] | None) -
     if operator == "Null":
         return (found is None) == (wanted == ["true"])
     quantifier, _, comparison = operator.rpartition(":")
-    matches = {"StringLike": _like, "StringEquals": str.__eq__}[comparison]
+    matches = _COMPARISONS[comparison]
     met = [any(matches(each, value) for each in wanted) for value in found or ()]
     if quantifier == "ForAllValues":
         return all(met)  # also if the key is missing
@@ -67,14 +68,17 @@ def _listed(values: str | list[str]) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
-def _like(pattern: str, value: str) -> bool:
-    return bool(_expression(pattern).fullmatch(value))
-
-
 @cache
-def _expression(pattern: str) -> re.Pattern[str]:
+def _like(pattern: str, value: str) -> bool:
     marks = {"*": ".*", "?": "."}
-    return re.compile("".join(marks.get(each, re.escape(each)) for each in pattern), re.DOTALL)
+    expression = "".join(marks.get(each, re.escape(each)) for each in pattern)
+    return bool(re.fullmatch(expression, value, re.DOTALL))
+
+
+_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "StringLike": _like,
+    "StringEquals": str.__eq__,
+}
 
 
 # --- what requests need
@@ -115,20 +119,18 @@ def _query(asked: Mapping[str, Any]) -> Need:
     names = {"PK", "SK", *asked["ExpressionAttributeNames"].values()}
     names |= set(asked.get("ExclusiveStartKey") or ())
     said = {"Select": asked["Select"]} if "Select" in asked else {}
-    if "IndexName" not in asked:
-        return Need("Query", ARN, context({partition}, names, **said))
-    names |= set(INDEX_KEYS[asked["IndexName"]])
-    resource = f"{ARN}/index/{asked['IndexName']}"
+    resource = ARN
+    if "IndexName" in asked:
+        names |= set(INDEX_KEYS[asked["IndexName"]])
+        resource = f"{ARN}/index/{asked['IndexName']}"
     return Need("Query", resource, context({partition}, names, **said))
 
 
 def _writes(actions: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
     """Authorize each action of a transaction, and all actions of a verb; AWS leaves it open."""
-    keys: dict[str, set[str]] = {}
-    for action in actions:
-        for verb, asked in action.items():
-            found = keys.setdefault(f"{verb}Item", set())
-            found.add((asked.get("Key") or asked["Item"])["PK"]["S"])
+    keys: dict[str, set[str]] = defaultdict(set)
+    for verb, asked in (each for action in actions for each in action.items()):
+        keys[f"{verb}Item"].add((asked.get("Key") or asked["Item"])["PK"]["S"])
     for action_name, found in keys.items():
         for some in (found, *({each} for each in found)):
             within = context(some, {"PK", "SK"}, EnclosingOperation="TransactWriteItems")

@@ -1,6 +1,6 @@
 """Endpoints of failing tables on this machine, for the duration of a ``with`` block.
 
-One never answers, one accepts no connections, and one throttles requests.
+One never answers, one accepts no connections, and two throttle requests.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,11 +28,9 @@ def black_hole() -> Iterator[str]:
         held: list[socket.socket] = []
 
         def accept() -> None:
-            while True:
-                try:
+            with suppress(OSError):  # it is shut down at the end of the block
+                while True:
                     held.append(listener.accept()[0])
-                except OSError:
-                    return
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
@@ -44,10 +43,7 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def deaf() -> Iterator[str]:
-    """Ignore connection attempts, like a firewall that drops their packets.
-
-    Linux drops them if the queue of pending connections is full.
-    """
+    """Ignore connections like a firewall: Linux drops them if the queue of pending ones is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind((HOST, 0))
@@ -64,19 +60,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-@dataclass
 class Throughput:
     """A limited number of units per second; unused ones are kept for one second."""
 
-    units: float
-    left: float = field(init=False)
-    served: int = 0
-    refused: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _since: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.left = self.units
+    def __init__(self, units: float) -> None:
+        self.units = self.left = units
+        self.served = self.refused = 0
+        self._lock = threading.Lock()
+        self._since = time.monotonic()
 
     def admits(self) -> bool:
         """Whether any units are left; the cost of a request is known only afterwards."""
@@ -102,9 +93,10 @@ REFUSAL = json.dumps({
 
 
 @contextmanager
-def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
-    """Run a proxy in front of an engine that throttles above a number of units per second."""
-    throughput = Throughput(units)
+def proxied(
+    endpoint_url: str, refuses: Callable[[str], bool], on_answer: Callable[[Any], None]
+) -> Iterator[str]:
+    """Run a proxy in front of an engine that throttles the operations that *refuses* names."""
     engine = urlsplit(endpoint_url).netloc
 
     class Proxy(BaseHTTPRequestHandler):
@@ -112,15 +104,15 @@ def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            operation = self.headers["X-Amz-Target"].partition(".")[2]
-            if operation != "DescribeTable" and not throughput.admits():
+            if refuses(self.headers["X-Amz-Target"].partition(".")[2]):
                 self.reply(400, REFUSAL)
                 return
+            del self.headers["Accept-Encoding"]
             with closing(http.client.HTTPConnection(engine, timeout=30)) as connection:
                 connection.request("POST", "/", body, dict(self.headers))
                 answer = connection.getresponse()
                 found = answer.read()
-            throughput.take(units_in(json.loads(found)))
+            on_answer(json.loads(found))
             self.reply(answer.status, found)
 
         def reply(self, status: int, body: bytes) -> None:
@@ -138,10 +130,44 @@ def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield f"http://{HOST}:{server.server_port}", throughput
+            yield url_of(server.socket)
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def narrow(endpoint_url: str, units: float) -> Iterator[tuple[str, Throughput]]:
+    """Run a proxy in front of an engine that throttles above a number of units per second."""
+    throughput = Throughput(units)
+
+    def refuses(operation: str) -> bool:
+        return operation != "DescribeTable" and not throughput.admits()
+
+    with proxied(endpoint_url, refuses, lambda answer: throughput.take(units_in(answer))) as url:
+        yield url, throughput
+
+
+@dataclass
+class RefusingProxy:
+    """Its address, the throttled operations, and the number of throttled requests."""
+
+    endpoint_url: str = ""
+    operations: set[str] = field(default_factory=set)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def refuses(self, operation: str) -> bool:
+        """Throttle the operation if it is one of these."""
+        self.refused[operation] += operation in self.operations
+        return operation in self.operations
+
+
+@contextmanager
+def refusing_proxy(endpoint_url: str) -> Iterator[RefusingProxy]:
+    """Run a proxy in front of an engine that throttles some operations."""
+    proxy = RefusingProxy()
+    with proxied(endpoint_url, proxy.refuses, lambda _: None) as proxy.endpoint_url:
+        yield proxy
 
 
 def units_in(answer: Any) -> float:

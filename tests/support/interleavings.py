@@ -12,35 +12,35 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-from table_dump import Table
+from table_dump import Table, assert_whole, movie, titles_in
 
-from catalog_model import Catalog
+from catalog_model import Catalog, Movie, TitleKey
+from catalog_model import access_patterns as ap
+from catalog_model.analysis.offline import offline_catalog
 from catalog_model.dynamodb.actions import Plan, Update, as_sent, key_of, outcome
 from catalog_model.dynamodb.failures import translate
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.memory import _cancelled, _holds, _normal
-from catalog_model.dynamodb.typed_json import Item, ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.errors import CatalogError
-from catalog_model.table import evolution
+from catalog_model.table import codec, evolution, keys
+from catalog_model.testing import without_pauses
 
 Answer = Any
+Titles = dict[TitleKey, Any]
 History = tuple[int, ...]
 """The answers that a writer received, each as its number in the world."""
 
+_Numbered = dict[ItemKey, tuple[Item, int]]
+"""A table, in which each item has the number of its content."""
+
 MOST_REQUESTS: Final = 300
 """A writer with more requests is considered endless."""
-
-
-class Pending(BaseException):  # not an error: it must not be caught
-    """The writer waits for the answer to a request."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__()
-        self.request = request
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,13 @@ class Request:
     planned: Plan = ()
 
 
+@dataclass
+class Pending(BaseException):  # not an error: it must not be caught
+    """The writer waits for the answer to a request."""
+
+    request: Request
+
+
 @dataclass(frozen=True)
 class Done:
     """The result of a writer, as a value that can be compared."""
@@ -61,14 +68,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Writer:
-    """A call, and its effect on titles and its answer without interference.
-
-    ``effect`` receives the titles by key, changes them, and returns the answer.
-    """
+    """A call, and its effect on titles by key: it changes them, and returns the answer."""
 
     name: str
     act: Callable[[Catalog], Any]
-    effect: Callable[[dict[Any, Any]], Any]
+    effect: Callable[[Titles], Any]
 
     def __str__(self) -> str:
         return self.name
@@ -131,7 +135,6 @@ class _Handle(Catalog):
 
     @property
     def gateway(self) -> Gateway:
-        """The gateway that replays."""
         return self._replayed
 
     @property
@@ -167,16 +170,15 @@ class World:
     def explore(self) -> Explored:
         """Explore every way; each distinct end is kept once."""
         histories: tuple[History, ...] = ((),) * len(self._writers)
-        first_version = "catalog_model.writes.{}.first_version"
         with (
-            patch(first_version.format("storing"), lambda: next(self._versions)),
-            patch(first_version.format("load"), lambda: next(self._versions)),
+            patch("catalog_model.writes.storing.first_version", lambda: next(self._versions)),
+            patch("catalog_model.writes.load.first_version", lambda: next(self._versions)),
         ):
             self.seen.ways = self._go(self._start, histories)
         self.seen.states, self.seen.ends = len(self._ways), len(self.ends)
         return self.seen
 
-    def _go(self, table: dict[ItemKey, tuple[Item, int]], histories: tuple[History, ...]) -> int:
+    def _go(self, table: _Numbered, histories: tuple[History, ...]) -> int:
         at = frozenset((key, number) for key, (_, number) in table.items())
         known = self._ways.get((at, histories))
         if known is not None:
@@ -199,13 +201,12 @@ class World:
     def _step(self, number: int, history: History) -> Request | Done:
         """Run a writer with the answers that it received, up to its next request or its end."""
         assert len(history) < MOST_REQUESTS, f"{self._writers[number]} does not end"
-        key = number, history
-        if key not in self._next:
-            self._next[key] = self._run(number, history)
-        return self._next[key]
+        if (number, history) not in self._next:
+            self._next[number, history] = self._run(number, history)
+        return self._next[number, history]
 
     def _run(self, number: int, history: History) -> Request | Done:
-        catalog = _Handle([self._answers[each] for each in history])
+        catalog = _Handle(self._answers[each] for each in history)
         self._versions = itertools.count(1000 * (number + 1), 100)
         try:
             result = self._writers[number].act(catalog)
@@ -215,9 +216,7 @@ class World:
             return Done(type(error).__name__)
         return Done(result)
 
-    def _perform(
-        self, request: Request, table: dict[ItemKey, tuple[Item, int]]
-    ) -> tuple[dict[ItemKey, tuple[Item, int]], int]:
+    def _perform(self, request: Request, table: _Numbered) -> tuple[_Numbered, int]:
         answer: Answer
         if request.kind == "get":
             answer = table[request.keys[0]][0] if request.keys[0] in table else None
@@ -231,9 +230,7 @@ class World:
             return self._apply(request.planned, table)
         return table, self._number(answer)
 
-    def _apply(
-        self, planned: Plan, table: dict[ItemKey, tuple[Item, int]]
-    ) -> tuple[dict[ItemKey, tuple[Item, int]], int]:
+    def _apply(self, planned: Plan, table: _Numbered) -> tuple[_Numbered, int]:
         sent = as_sent(planned)
         touched = [key_of(each) for each in sent]
         if len(set(touched)) < len(touched):
@@ -245,10 +242,8 @@ class World:
             return table, self._number(_lost_race(held, before))
         after = dict(table)
         for operation, key, item in zip(sent, touched, before, strict=True):
-            changed = outcome(operation, item)
-            if changed is None:
-                after.pop(key, None)
-            else:
+            after.pop(key, None)
+            if (changed := outcome(operation, item)) is not None:
                 normal = {name: _normal(value) for name, value in changed.items()}
                 after[key] = normal, self._number(normal)
         return after, self._number(None)
@@ -269,3 +264,127 @@ def _lost_race(held: Sequence[bool], before: Sequence[Item | None]) -> Exception
     error = translate(cause, "catalog")
     error.__cause__ = cause
     return error
+
+
+# --- Writers of few titles
+
+
+NOT_FOUND: Final = "TitleNotFoundError"
+EIGHT, SIXTEEN, TWENTY_FOUR = (movie(number, 18, 28, popularity=1.0) for number in (8, 16, 24))
+
+THERE: Final = (EIGHT, SIXTEEN, TWENTY_FOUR)
+"""Titles of one shard, with the slots 0, 1 and 2."""
+
+
+def key(number: int) -> TitleKey:
+    """Return the key of a movie; multiples of 8 are in one shard."""
+    return TitleKey("movie", number)
+
+
+def _writer(
+    name: str, of: TitleKey, act: Callable[..., Any], effect: Callable[[Any], Any]
+) -> Writer:
+    """Make a writer; *effect* returns the title after the write, or the name of an error."""
+
+    def change_titles(titles: Titles) -> Any:
+        after = effect(titles.get(of))
+        if isinstance(after, str):
+            return after
+        titles[of] = after
+        return after.to_json_text()
+
+    return Writer(f"{name} {of.id}", lambda c: act(c).to_json_text(), change_titles)
+
+
+def put(title: Movie) -> Writer:
+    """Put a title, whether it exists or not."""
+    return _writer("put", title.key, partial(ap.put_title, title=title), lambda _: title)
+
+
+def create(title: Movie) -> Writer:
+    """Put a title if it does not exist."""
+    act = partial(ap.put_title, title=title, if_absent=True)
+    return _writer("create", title.key, act, lambda there: "TitleExistsError" if there else title)
+
+
+def swap(before: Movie, after: Movie) -> Writer:
+    """Replace a title if it has not changed."""
+    act = partial(ap.put_title, title=after, if_unchanged=before)
+    return _writer(
+        "swap", after.key, act, lambda there: after if there == before else "ConflictError"
+    )
+
+
+def change(name: str, pattern: Callable[..., Any], number: int, **fields: Any) -> Writer:
+    """Change attributes of a title."""
+    act = partial(pattern, kind="movie", title_id=number, **fields)
+    return _writer(
+        name, key(number), act, lambda there: there.replace(**fields) if there else NOT_FOUND
+    )
+
+
+def delete(number: int) -> Writer:
+    """Delete a title."""
+    act = partial(ap.delete_title, kind="movie", title_id=number)
+
+    def effect(titles: Titles) -> Any:
+        gone = titles.pop(key(number), None)
+        return gone.to_json_text() if gone else NOT_FOUND
+
+    return Writer(f"delete {number}", lambda c: act(c).to_json_text(), effect)
+
+
+popularity = partial(change, "popularity", ap.update_popularity)
+update = partial(change, "update", ap.update_title)
+
+
+def table_of(*titles: Movie) -> Table:
+    """Make a table with these titles, created in this order."""
+    catalog = offline_catalog()
+    for title in titles:
+        ap.put_title(catalog, title)
+    return {primary_key(item): item for item in catalog.items()}
+
+
+def explored(start: Table, *writers: Writer) -> Explored:
+    """Explore all interleavings of *writers*, and check each end."""
+    world = World(start, writers)
+    with without_pauses():
+        seen = world.explore()
+    allowed = _allowed(start, writers)
+    for table, results, _ in world.ends.values():
+        try:
+            there = assert_whole(table)
+        except AssertionError as error:
+            seen.problems.append(f"inconsistent: {error}")
+            continue
+        if (_texts(there), results) not in allowed:
+            seen.problems.append(f"no order of them gives {results} and {_texts(there)}")
+    return seen
+
+
+def _allowed(start: Table, writers: Sequence[Writer]) -> list[Any]:
+    """Return the possible titles and answers: those of all sequential orders of the writers."""
+    ends = []
+    for order in itertools.permutations(range(len(writers))):
+        titles = titles_in(start)
+        results = {number: writers[number].effect(titles) for number in order}
+        ends.append((_texts(titles), tuple(results[number] for number in range(len(writers)))))
+    return ends
+
+
+def _texts(titles: Titles) -> dict[TitleKey, str]:
+    return {each: title.to_json_text() for each, title in titles.items()}
+
+
+def put_by_another_program(title: Movie) -> Table:
+    """Return a title's item as written by `aws dynamodb put-item`, without other attributes."""
+    item = codec.encode_title(title, version=1, slot=0)
+    ours = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE}
+    return {keys.title_key(title.key): {n: v for n, v in item.items() if n not in ours}}
+
+
+FOREIGN: Final = movie(
+    40, 18, 28, **dict.fromkeys(set(Movie.fields) - set(movie(40).to_json())), popularity=1.0
+)
+"""A title written by another program, with all possible attributes."""

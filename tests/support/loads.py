@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 PATIENCE = 70.0
 START_SECONDS = 60.0
 MEGABYTE = 1 << 20
+MOST_THREADS = 5000
 HALF_A_HEADER = b"GET /status HTTP/1.1\r\nHost: a\r\nX-Half: "
 
 
@@ -40,7 +42,6 @@ class Served:
     port: int
 
     def workers(self) -> list[int]:
-        """Return the worker processes."""
         return children(self.process.pid)
 
 
@@ -116,16 +117,14 @@ class Seen:
     def lines(self) -> Iterator[str]:
         """Return the observations as text, one line per path."""
         for path, by_status in self.took.items():
-            everything = sorted(s for each in by_status.values() for s in each)
-            parts = [
+            took = self.of(path)
+            parts = ", ".join(
                 f"{status} x {len(each)} (median {statistics.median(each):.3f} s)"
                 for status, each in sorted(by_status.items())
-            ]
-            p95 = everything[round(0.95 * (len(everything) - 1))]
-            yield (
-                f"    {path}: median {statistics.median(everything):.3f} s, p95 {p95:.3f} s, "
-                f"longest {everything[-1]:.3f} s; {', '.join(parts)}"
             )
+            p95 = took[round(0.95 * (len(took) - 1))]
+            times = f"median {statistics.median(took):.3f} s, p95 {p95:.3f} s"
+            yield f"    {path}: {times}, longest {took[-1]:.3f} s; {parts}"
 
 
 def memory(pids: list[int]) -> float:
@@ -140,24 +139,19 @@ def asked_beside(
 ) -> Iterator[None]:
     """Request a path repeatedly, without waiting for earlier answers."""
     stop = threading.Event()
-    asking: list[threading.Thread] = []
 
-    def ask() -> None:
+    def ask(pool: ThreadPoolExecutor) -> None:
         while True:
-            asking.append(threading.Thread(target=seen.ask, args=(port, path)))
-            asking[-1].start()
+            pool.submit(seen.ask, port, path)
             if stop.wait(every):
                 return
 
-    clock = threading.Thread(target=ask)
-    clock.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        clock.join()
-        for each in asking:
-            each.join()
+    with ThreadPoolExecutor(MOST_THREADS) as pool:
+        pool.submit(ask, pool)
+        try:
+            yield
+        finally:
+            stop.set()
 
 
 def closed_loop(port: int, seen: Seen, clients: int, seconds: float, pause: float) -> None:
@@ -169,22 +163,17 @@ def closed_loop(port: int, seen: Seen, clients: int, seconds: float, pause: floa
             seen.ask(port, "/discover")
             time.sleep(pause)
 
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    with ThreadPoolExecutor(clients) as pool:
+        for _ in range(clients):
+            pool.submit(client)
 
 
 def open_loop(port: int, seen: Seen, rate: float, seconds: float) -> None:
     """Send a number of requests per second, without waiting for earlier answers."""
-    threads = []
-    for _ in range(int(rate * seconds)):
-        threads.append(threading.Thread(target=seen.ask, args=(port, "/discover")))
-        threads[-1].start()
-        time.sleep(1 / rate)
-    for each in threads:
-        each.join()
+    with ThreadPoolExecutor(MOST_THREADS) as pool:
+        for _ in range(int(rate * seconds)):
+            pool.submit(seen.ask, port, "/discover")
+            time.sleep(1 / rate)
 
 
 def half_headers(port: int, count: int) -> list[socket.socket]:
@@ -201,11 +190,9 @@ def large_body(port: int, megabytes: int, answers: list[str]) -> None:
     """Send an update with a body of this size, and record the answer."""
     try:
         with closing(socket.create_connection((HOST, port), PATIENCE)) as connection:
-            head = (
-                "POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            )
+            head = "POST /updatePopularity HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
             size = megabytes * MEGABYTE
-            connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+            connection.sendall(f"{head}\r\nContent-Length: {size}\r\n\r\n".encode())
             piece = b'"' + b"x" * (MEGABYTE - 1)
             try:
                 for _ in range(megabytes):

@@ -8,20 +8,26 @@ compares it with the other engines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 from zlib import crc32
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
-from catalog_model.dynamodb.memory import OfflineClient
+from catalog_model import Catalog, Movie, TVShow
+from catalog_model import access_patterns as ap
+from catalog_model.analysis.offline import OfflineCatalog
+from catalog_model.dynamodb.actions import Update
+from catalog_model.dynamodb.memory import OfflineClient, OfflineGateway
 from catalog_model.dynamodb.strict.expressions import assignments, parsed
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
+from catalog_model.operations import create_table
 from catalog_model.table.indexes import SCHEMA
 
 Holds = Callable[[Item, Mapping[str, str], Mapping[str, Any]], bool]
@@ -29,13 +35,17 @@ Sought = Callable[[Any, Any], bool]
 """Compares an attribute with a value, both in typed JSON."""
 
 OPERATORS: Final[Mapping[str, Sought]] = {
-    "=": lambda found, wanted: bool(found == wanted),
-    "<": lambda found, wanted: bool(found < wanted),
-    "<=": lambda found, wanted: bool(found <= wanted),
-    ">": lambda found, wanted: bool(found > wanted),
-    ">=": lambda found, wanted: bool(found >= wanted),
-    "begins_with": lambda found, wanted: bool(found.startswith(wanted)),
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "begins_with": str.startswith,
 }
+
+
+OF_ITEMS: Final = ("get_item", "query", "scan", "put_item", "update_item", "delete_item")
+"""The requests that each table answers separately."""
 
 
 class MemoryTable(OfflineClient):
@@ -54,12 +64,32 @@ class MemoryTable(OfflineClient):
             answer["LastEvaluatedKey"] = {name: seen[-1][name] for name in ("PK", "SK")}
         return answer
 
-    def write(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Carry out all requests or none.
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "scan"
+        return SimpleNamespace(paginate=lambda **request: [self.scan(**request)])
 
-        Raises:
-            ClientError: If a condition failed.
-        """
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        return self._write_one("Put", request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        return self._write_one("Update", request)
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        return self._write_one("Delete", request)
+
+    def _write_one(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self.write([(verb, request)])
+        except ClientError as error:
+            reasons: Any = error.response.get("CancellationReasons")
+            if not reasons:
+                raise
+            code = "ConditionalCheckFailedException"
+            raise failed(code, "the condition", Item=reasons[0].get("Item", {})) from error
+        return {}
+
+    def write(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Carry out all requests, or none if a condition failed."""
         listed = [(verb, _key_of(request), request) for verb, request in requests]
         if len({key for _, key, _ in listed}) < len(listed):
             raise failed("ValidationException", "one item twice in a transaction")
@@ -89,77 +119,49 @@ class MemoryClient:
     def _make_api_call(self, operation: str, request: dict[str, Any]) -> Any:
         """Answer a request, including those of PynamoDB's connection."""
         events, model = self.meta.events, SimpleNamespace(name=operation)
-        events.emit(f"provide-client-params.dynamodb.{operation}", params=request, model=model)
-        events.emit(f"before-call.dynamodb.{operation}", params=request, model=model)
+        for event in ("provide-client-params", "before-call"):
+            events.emit(f"{event}.dynamodb.{operation}", params=request, model=model)
+        name = xform_name(operation)
+        own: Any = getattr(self, f"_{name}", None)
+        parsed: Any = {}
         try:
-            answer = getattr(self, f"_{xform_name(operation)}")(**request)
+            parsed = own(**request) if own else getattr(self._table(**request), name)(**request)
         except ClientError as error:
-            events.emit(f"after-call.dynamodb.{operation}", parsed=error.response, model=model)
+            parsed = error.response
             raise
-        events.emit(f"after-call.dynamodb.{operation}", parsed=answer, model=model)
-        return answer
+        finally:
+            events.emit(f"after-call.dynamodb.{operation}", parsed=parsed, model=model)
+        return parsed
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not hasattr(type(self), f"_{name}"):
+        if name.startswith("_") or not (hasattr(type(self), f"_{name}") or name in OF_ITEMS):
             raise AttributeError(name)
         operation = "".join(word.capitalize() for word in name.split("_"))
         return lambda **request: self._make_api_call(operation, request)
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "scan"
-        return SimpleNamespace(paginate=self._pages)
-
-    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
-        yield self._make_api_call("Scan", request)
-
-    def _get_item(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).get_item(**request)
-
-    def _query(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).query(**request)
-
-    def _scan(self, **request: Any) -> dict[str, Any]:
-        return self._table(request).scan(**request)
+        return SimpleNamespace(paginate=lambda **request: [self._make_api_call("Scan", request)])
 
     def _batch_get_item(self, **request: Any) -> dict[str, Any]:
         (table,) = request["RequestItems"]
-        return self._table({"TableName": table}).batch_get_item(**request)
-
-    def _put_item(self, **request: Any) -> dict[str, Any]:
-        return self._write("Put", request)
-
-    def _update_item(self, **request: Any) -> dict[str, Any]:
-        return self._write("Update", request)
-
-    def _delete_item(self, **request: Any) -> dict[str, Any]:
-        return self._write("Delete", request)
-
-    def _write(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            self._table(request).write([(verb, request)])
-        except ClientError as error:
-            reasons: Any = error.response.get("CancellationReasons")
-            if not reasons:
-                raise
-            code = "ConditionalCheckFailedException"
-            raise failed(code, "the condition", Item=reasons[0].get("Item", {})) from error
-        return {}
+        return self._table(table).batch_get_item(**request)
 
     def _batch_write_item(self, **request: Any) -> dict[str, Any]:
         ((table, writes),) = request["RequestItems"].items()
         for each in writes:
             ((verb, write),) = each.items()
-            self._write(verb.removesuffix("Request"), {"TableName": table, **write})
+            self._table(table)._write_one(verb.removesuffix("Request"), write)
         return {}
 
     def _transact_write_items(self, **request: Any) -> dict[str, Any]:
         actions = [action for each in request["TransactItems"] for action in each.items()]
         (table,) = {action["TableName"] for _, action in actions}
-        self._table({"TableName": table}).write(actions)
+        self._table(table).write(actions)
         return {}
 
     def _describe_table(self, **request: Any) -> dict[str, Any]:
-        self._table(request)
+        self._table(**request)
         return {"Table": self._tables[request["TableName"]][0]}
 
     def _create_table(self, **request: Any) -> dict[str, Any]:
@@ -171,13 +173,13 @@ class MemoryClient:
         return {"TableDescription": described}
 
     def _delete_table(self, **request: Any) -> dict[str, Any]:
-        self._table(request)
+        self._table(**request)
         described, _ = self._tables.pop(request["TableName"])
         return {"TableDescription": described}
 
-    def _table(self, request: Mapping[str, Any]) -> MemoryTable:
+    def _table(self, TableName: str, **_: Any) -> MemoryTable:  # noqa: N803  # boto3's names
         try:
-            return self._tables[request["TableName"]][1]
+            return self._tables[TableName][1]
         except KeyError as error:
             raise failed("ResourceNotFoundException", "there is no such table") from error
 
@@ -273,11 +275,11 @@ def _one(tokens: list[str]) -> Holds:
             del tokens[:4]
             is_wanted = function == "attribute_exists"
             return lambda item, names, _: (names.get(name, name) in item) is is_wanted
-        case ["begins_with" as operator, "(", name, ",", value, ")", *_]:
+        case ["begins_with" as verb, "(", name, ",", value, ")", *_]:
             del tokens[:6]
-        case [name, operator, value, *_]:
+        case [name, verb, value, *_]:
             del tokens[:3]
-    return _comparison(name, OPERATORS[operator], value)
+    return _comparison(name, OPERATORS[verb], value)
 
 
 def _comparison(name: str, is_so: Sought, value: str) -> Holds:
@@ -291,3 +293,55 @@ def _comparison(name: str, is_so: Sought, value: str) -> Holds:
         return is_so(found[kind], wanted)
 
     return holds
+
+
+# --- Tables filled with the items that a load would write
+
+MOST = 25
+"""The maximum number of writes of a BatchWriteItem."""
+
+
+def fill(catalog: Catalog, titles: Iterable[Movie | TVShow]) -> None:
+    """Put titles with all items derived from them into an empty table."""
+    items = _items_of(tuple(titles))
+    client: Any = catalog.client
+    for start in range(0, len(items), MOST):
+        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + MOST]]
+        left = client.batch_write_item(RequestItems={catalog.table: requests})
+        assert not left.get("UnprocessedItems")
+
+
+@lru_cache(8)
+def _items_of(titles: tuple[Movie | TVShow, ...]) -> list[Item]:
+    """Load titles into an in-memory table, and return its items."""
+    client: Any = MemoryClient()
+    catalog = Catalog("filled", client=client)
+    create_table(catalog)
+    report = ap.load_titles(catalog, titles)
+    assert report.created == len(titles), report
+    items: list[Item] = client.scan(TableName=catalog.table)["Items"]
+    return items
+
+
+# --- A handle on a table that can be read and written as a whole
+
+
+class MemoryGateway(OfflineGateway):
+    """A gateway that applies an update as a plan of one operation."""
+
+    def update(self, operation: Update) -> None:
+        self.transact((operation,))
+
+
+class MemoryCatalog(OfflineCatalog):
+    """A handle on an in-memory table."""
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        super().__init__("memory")
+        self._table = MemoryTable(SCHEMA, items)
+        self._door = MemoryGateway(self.table, self._table, self._observers)
+
+
+def raw(catalog: MemoryCatalog) -> Any:
+    """Return the client, for writes without the model."""
+    return cast("Any", catalog.client)

@@ -21,7 +21,6 @@ AGES: tuple[Age, ...] = ("old", "mixed", "new")
 
 
 def fold_name_of_version_2(name: str) -> str:
-    """Fold a name like versions 1 and 2."""
 
     def fold(character: str) -> str:
         if character.isspace():
@@ -35,7 +34,6 @@ def fold_name_of_version_2(name: str) -> str:
 
 
 def as_version_2(item: Item) -> Item:
-    """Return an item in the form of version 2."""
     old = item | {"_schema": {"N": "2"}}
     if item["SK"] == {"S": "ALL"}:
         record = json.loads(item["_doc"]["S"])
@@ -46,7 +44,6 @@ def as_version_2(item: Item) -> Item:
 
 
 def as_version_1(item: Item) -> Item:
-    """Return an item in the form of version 1."""
     old = {name: value for name, value in as_version_2(item).items() if name != "_type"}
     if item["SK"] == {"S": "TALLY"}:
         old.pop("_version", None)
@@ -60,10 +57,7 @@ def put(catalog: Catalog, item: Item) -> None:
 
 
 def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
-    """Convert all items of a table to older versions; return its contents.
-
-    An old table has version 1 everywhere, a mixed one any version.
-    """
+    """Convert all items of a table to version 1, or to mixed ones; return its contents."""
     rng = random.Random(seed)
     for item in dump(catalog).values():
         if age == "old" or (age == "mixed" and rng.random() < 0.5):
@@ -79,7 +73,6 @@ def change(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
 
 
 def versions(catalog: Catalog) -> set[int | None]:
-    """Return the versions of the items of a table."""
     return {evolution.version_of(item) for item in dump(catalog).values()}
 
 

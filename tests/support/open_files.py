@@ -17,7 +17,6 @@ def opened(data: bytes, source: str = "x") -> JSONInput:
 
 
 def parse_title(data: bytes, kind: Kind, source: str) -> Movie | TVShow:
-    """Read a single record."""
     return read_title(opened(data, source), kind)
 
 

@@ -7,19 +7,20 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from packages import NAME, ROOT
+from packages import NAME, ROOT, attempt, output_of
+
+from catalog_model.dynamodb.engines.local import free_port
 
 PAGE = ROOT / "docs" / "install.md"
 HOST = "packages.example.com"
@@ -30,7 +31,6 @@ START_SECONDS = 30
 
 
 def block(name: str) -> str:
-    """Return a block of the page by name."""
     marked = rf"<!-- index test: {re.escape(name)} -->\n```\w*\n(.*?)```"
     (found,) = re.findall(marked, PAGE.read_text("utf-8"), re.DOTALL)
     return str(found)
@@ -44,9 +44,7 @@ def named_blocks() -> set[str]:
 @contextmanager
 def serving(*folders: Path, password_file: Path | None = None) -> Iterator[str]:
     """Serve folders of packages as an index, protected by a password or public."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port(0))
     access = ("update,download,list", password_file) if password_file else (".", ".")
     command = (sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", port)
     options = ("--disable-fallback", "--server", "wsgiref", "-a", access[0], "-P", access[1])
@@ -68,24 +66,17 @@ def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
+        with suppress(urllib.error.URLError):
             directly.open(url, timeout=5).close()
-        except urllib.error.URLError:
-            time.sleep(0.05)
-        else:
             return
+        time.sleep(0.05)
     raise AssertionError(f"the index does not answer at {url}")
 
 
 def fetch(pinned: Iterable[str], into: Path) -> Path:
     """Download wheels from pip's index; skip if they are not available."""
     options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(into))
-    fetched = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *pinned],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    fetched = attempt(sys.executable, "-m", "pip", "download", *options, *pinned)
     if fetched.returncode:
         pytest.skip(f"pip finds the dependencies nowhere: {fetched.stderr.strip()[-300:]}")
     return into
@@ -112,10 +103,7 @@ def write_attack(folder: Path, version: str) -> Path:
 
 @dataclass
 class Shell:
-    """The shell of a user: a home with a password, some tools, and no settings from outside.
-
-    The index on the page is replaced by the one at *url*.
-    """
+    """The shell of a user, without settings from outside; *url* replaces the index on the page."""
 
     home: Path
     url: str
@@ -149,19 +137,10 @@ class Shell:
 
     def run(self, script: str, cwd: Path | None = None, **more: str) -> str:
         """Run commands as a user would type them, up to the first failure."""
-        done = self.attempt(script, cwd, **more)
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return output_of(self.attempt(script, cwd, **more))
 
     def attempt(
         self, script: str, cwd: Path | None = None, **more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run commands that may fail."""
-        return subprocess.run(
-            ["/bin/sh", "-e", "-c", self.with_index(script)],
-            cwd=cwd or self.home,
-            env={**self.variables, **more},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        shell = ("/bin/sh", "-e", "-c", self.with_index(script))
+        return attempt(*shell, cwd=cwd or self.home, env={**self.variables, **more})

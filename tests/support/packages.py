@@ -26,15 +26,11 @@ NAME = "catalog_model"
 PATIENCE = 300
 
 
-def _release() -> str:
-    """Return an arbitrary version for the build; a source distribution already has one."""
-    about = ROOT / "PKG-INFO"
-    return (
-        str(Parser().parsestr(about.read_text("utf-8"))["Version"]) if about.exists() else "1.2.3"
-    )
-
-
-RELEASE = _release()
+_ABOUT = ROOT / "PKG-INFO"
+RELEASE: str = (
+    Parser().parsestr(_ABOUT.read_text("utf-8"))["Version"] if _ABOUT.exists() else "1.2.3"
+)
+"""The version to build: an arbitrary one, except in a source distribution, which has its own."""
 
 
 def need(*modules: str) -> None:
@@ -44,18 +40,27 @@ def need(*modules: str) -> None:
         pytest.skip(f"{', '.join(missing)} not installed: pip install --group package")
 
 
+def attempt(
+    *command: str | Path,
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    timeout: float = PATIENCE,
+) -> subprocess.CompletedProcess[str]:
+    words = [str(part) for part in command]
+    return subprocess.run(
+        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def output_of(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the output of a command, which must have succeeded."""
+    assert done.returncode == 0, f"{done.args}\n{done.stdout[-9000:]}\n{done.stderr[-9000:]}"
+    return done.stdout
+
+
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
     """Run a command with additional variables; it must succeed. Return its output."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return output_of(attempt(*command, cwd=cwd, env={**os.environ, **environment}))
 
 
 def build(source: Path, into: Path, *options: str, version: str = RELEASE) -> Path:
@@ -96,15 +101,7 @@ def run_in(folder: Path, *words: str, **more: str) -> subprocess.CompletedProces
     environment = {**environment_without_aws(), "PYTHONPATH": str(folder), **found, **more}
     for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
         del environment[name]
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return attempt(sys.executable, *words, cwd=folder, env=environment)
 
 
 def run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -122,10 +119,9 @@ def closure(names: set[str]) -> dict[str, str]:
         if name not in found:
             installed = distribution(name)
             found[name] = installed.version
-            wanted = map(Requirement, installed.requires or [])
             todo += [
                 canonicalize_name(each.name)
-                for each in wanted
+                for each in map(Requirement, installed.requires or [])
                 if each.marker is None or each.marker.evaluate({"extra": ""})
             ]
     return found
@@ -143,3 +139,10 @@ def environment_with(wheel: Path, folder: Path) -> Path:
 
 
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process that finds this package, without AWS settings."""
+    colours = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONIOENCODING")
+    kept = {name: value for name, value in environment_without_aws().items() if name not in colours}
+    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from table_dump import dump
@@ -24,48 +25,29 @@ class Vandal:
             (codec.decode_title(item) for key, item in dump(catalog).items() if key.PK == key.SK),
             key=lambda title: title.key,
         )
+        self.victim = next(title for title in self.titles if title.genre_ids)
+        self.membership = keys.membership_key(self.victim.key, self.victim.genre_ids[0])
+        self.tally = keys.tally_key(*_shard(self.victim))
 
     def get(self, key: ItemKey) -> Item:
-        """Read an item."""
         asked = {"TableName": self._catalog.table, "Key": key_attributes(key)}
         found: Item = self._client.get_item(**asked, ConsistentRead=True)["Item"]
         return found
 
     def put(self, item: Item) -> None:
-        """Write an item."""
         self._client.put_item(TableName=self._catalog.table, Item=item)
 
     def delete(self, key: ItemKey) -> None:
-        """Delete an item."""
         self._client.delete_item(TableName=self._catalog.table, Key=key_attributes(key))
 
     def change(self, key: ItemKey, **attributes: Value) -> None:
-        """Change attributes of an item."""
         self.put({**self.get(key), **attributes})
-
-    @property
-    def victim(self) -> AnyTitle:
-        """A title with genres."""
-        return next(title for title in self.titles if title.genre_ids)
-
-    @property
-    def membership(self) -> ItemKey:
-        """Its first membership."""
-        return keys.membership_key(self.victim.key, self.victim.genre_ids[0])
-
-    @property
-    def tally(self) -> ItemKey:
-        """The tally that counts it."""
-        return keys.tally_key(*_shard(self.victim))
 
     @property
     def neighbours(self) -> tuple[AnyTitle, AnyTitle]:
         """Two titles of one shard."""
-        for title in self.titles:
-            for other in self.titles:
-                if title.key != other.key and _shard(title) == _shard(other):
-                    return title, other
-        raise AssertionError("no two titles are of one shard")
+        pairs = combinations(self.titles, 2)
+        return next(pair for pair in pairs if _shard(pair[0]) == _shard(pair[1]))
 
     def slot_of(self, title: AnyTitle) -> ItemKey:
         """The slot of a title."""

@@ -37,5 +37,4 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()

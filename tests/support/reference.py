@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from catalog_model import Movie, Page, TVShow
 from catalog_model.domain.kinds import KINDS, Kind
@@ -12,6 +12,7 @@ from catalog_model.table.folding import fold_name
 
 Record = dict[str, Any]
 Title = Movie | TVShow
+T = TypeVar("T")
 
 NAMES = {"movie": "title", "tv": "name"}
 DATES = {"movie": "release_date", "tv": "first_air_date"}
@@ -87,20 +88,19 @@ class Reference:
         return [record for record in listed if fold_name(record[name]).startswith(wanted)]
 
 
-def walk(page_after: Callable[[str | None], Page[Title]], limit: int) -> list[Record]:
-    """Read a list to its end, page by page, and check the contract for each page.
+def pages(page_after: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
+    """Read a list to its end, page by page."""
+    page = page_after(None)
+    yield page
+    while page.next is not None:
+        page = page_after(page.next)
+        yield page
 
-    Every page but the last is full, the last one is not empty unless the whole list is, and `next`
-    is None on the last page only.
-    """
-    records: list[Record] = []
-    after = None
-    while True:
-        page = page_after(after)
-        records += [title.to_json() for title in page.items]
-        if page.next is None:
-            assert len(page.items) <= limit
-            assert page.items or after is None, "an empty page after a cursor"
-            return records
-        assert len(page.items) == limit, "a page that is not the last is full"
-        after = page.next
+
+def walk(page_after: Callable[[str | None], Page[Title]], limit: int) -> list[Record]:
+    """Read a list to its end; every page but the last is full, and none is empty after another."""
+    *full, last = pages(page_after)
+    assert all(len(page.items) == limit for page in full), "a page that is not the last is full"
+    assert len(last.items) <= limit
+    assert last.items or not full, "an empty page after a cursor"
+    return [title.to_json() for page in (*full, last) for title in page]

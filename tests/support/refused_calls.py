@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from inspect import signature
 from typing import Any, NamedTuple
 
 from generated import generated_records
 
 from catalog_model import Movie, TitleKey
+from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.errors import InvalidArgumentError, InvalidCursorError, InvalidTitleError
 
@@ -27,52 +29,33 @@ def movie(**changes: Any) -> Movie:
     return Movie.from_json({**RECORDS["movie"], **changes})
 
 
-_LIST = {"limit": 20, "after": None}
-
-
-_TITLE = {"kind": "movie", "title_id": 949}
-
-
-CALLS: dict[str, dict[str, Any]] = {
-    "get_title": {**_TITLE, "consistent": False},
-    "get_titles": {"keys": [TitleKey("movie", 949), TitleKey("tv", 949)]},
-    "get_title_with_genres": {**_TITLE, "consistent": False},
-    "list_titles": {"kind": "movie", "order": "popularity", "descending": True, **_LIST},
-    "list_titles_in_genre": {
-        "kind": "movie",
-        "genre_id": 28,
-        "order": "popularity",
-        "descending": True,
-        **_LIST,
-    },
-    "list_titles_in_genres": {"kind": "movie", "genre_ids": [28, 12], "match": "all", **_LIST},
-    "sample_titles": {"kind": "movie", "count": 20, "rng": None},
-    "list_top_rated": {
-        "kind": "movie",
-        "min_votes": 100,
-        "min_rating": 7,
-        "genre_id": None,
-        **_LIST,
-    },
-    "list_released_between": {
-        "kind": "movie",
-        "since": "2020-01-01",
-        "until": "2023-12-31",
-        "genre_id": None,
-        "descending": True,
-        **_LIST,
-    },
-    "find_titles_by_name": {"kind": "movie", "prefix": "he", **_LIST},
-    "list_genres": {"kind": "movie"},
-    "count_titles": {"kind": "movie", "genre_id": None},
-    "put_title": {"title": movie(), "if_absent": False, "if_unchanged": None},
-    "update_title": {**_TITLE, "attributes": {"an": ["unknown", "one"]}},
-    "update_popularity": {**_TITLE, "popularity": 9.5},
-    "update_votes": {**_TITLE, "vote_average": 8.5, "vote_count": 7000},
-    "set_genres": {**_TITLE, "genre_ids": [80, 18]},
-    "delete_title": dict(_TITLE),
-    "load_titles": {"titles": [movie()], "on_progress": None, "write_units": None},
+GOOD: dict[str, Any] = {
+    "kind": "movie",
+    "title_id": 949,
+    "genre_id": 28,
+    "keys": [TitleKey("movie", 949), TitleKey("tv", 949)],
+    "genre_ids": [80, 18],
+    "min_votes": 100,
+    "min_rating": 7,
+    "since": "2020-01-01",
+    "until": "2023-12-31",
+    "prefix": "he",
+    "title": movie(),
+    "titles": [movie()],
+    "attributes": {"an": ["unknown", "one"]},
+    "popularity": 9.5,
+    "vote_average": 8.5,
+    "vote_count": 7000,
 }
+"""A valid value of each parameter that has no default."""
+
+
+def _valid_call(pattern: ap.AccessPattern) -> dict[str, Any]:
+    _, *parameters = signature(pattern.function).parameters.values()
+    return {p.name: GOOD[p.name] if p.default is p.empty else p.default for p in parameters}
+
+
+CALLS = {name: _valid_call(pattern) for name, pattern in ap.PATTERNS.items()}
 """A valid call of each function, with every argument named."""
 
 
@@ -97,20 +80,10 @@ def bad(*values: Any, error: type[InvalidArgumentError] = InvalidArgumentError) 
 
 
 HUGE = Bad(10**5000, "too large to be shown")
-
-
 SURROGATE = "a\ud800"
-
-
 FLAGS = bad(1, 0, None, "yes", [])
-
-
 IDS = [*bad(0, -1, 5.0, "5", True, 10**38, [5], math.nan, Decimal("5.0")), HUGE]
-
-
 COUNTS = [*bad(-1, 1.5, True, None, "5", math.nan, 10**39 - 1, 10**126, Decimal("5.5")), HUGE]
-
-
 NUMBERS = [
     *bad(math.nan, math.inf, -math.inf, 1e126, -1e126, 1e-131, -1e-131, 10**126),
     *bad(10**39 - 1, 5e-324, True, False, None, "5", "x", 5j, [5]),
@@ -118,20 +91,17 @@ NUMBERS = [
     HUGE,
 ]
 
-
 DATES = bad(
     *("2023-02-30", "20230412", "2023-1-1", "2023-02-01T00:00", "2023-02-01\n", " 2023-02-01"),
     *("0000-01-01", "２０２３-02-01", "soon", b"2023-02-01", 20230201, True),  # noqa: RUF001
     datetime(2023, 2, 1),  # noqa: DTZ001  # a datetime without a zone is rejected like one with a zone
 )
 
-
 GENRE_LISTS = [
     *bad(None, "28", b"28", 28),
     Bad(NoDimension(), "NoDimension"),
     *[Bad([28, wrong.value], wrong.part) for wrong in [*IDS, *bad(None)]],
 ]
-
 
 BAD: dict[str, list[Bad]] = {
     "kind": bad("film", None, "Movie", b"movie", "", 1, ["movie"], "movie "),
@@ -180,10 +150,7 @@ BAD: dict[str, list[Bad]] = {
     "vote_average": NUMBERS,
     "vote_count": COUNTS,
     "genre_ids": [*GENRE_LISTS, Bad(range(1, 50), "(1, 2, 3, 4")],
-    "titles": [
-        *bad(None, 5, "x", b"x", RECORDS, movie()),
-        Bad(NoDimension(), "NoDimension"),
-    ],
+    "titles": [*bad(None, 5, "x", b"x", RECORDS, movie()), Bad(NoDimension(), "NoDimension")],
     "on_progress": bad(5, "x", True, 0),
     "write_units": bad(0, -1, True, "5", math.nan, math.inf, [5], Decimal(0)),
 }

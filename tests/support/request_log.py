@@ -8,20 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog_model import Catalog
+from ill_tables import units_in
+from throughput import READS, WRITES
 
-WITH_CAPACITY = {
-    "BatchGetItem",
-    "BatchWriteItem",
-    "DeleteItem",
-    "GetItem",
-    "PutItem",
-    "Query",
-    "Scan",
-    "TransactGetItems",
-    "TransactWriteItems",
-    "UpdateItem",
-}
+from catalog_model import Catalog
 
 
 @dataclass
@@ -34,15 +24,12 @@ class Request:
 
     @property
     def index(self) -> str | None:
-        """The index that was queried."""
         return self.params.get("IndexName")
 
     @property
     def units(self) -> float:
         """The capacity units charged by the engine, on the table and all indexes."""
-        consumed = self.answer.get("ConsumedCapacity", [])
-        each = consumed if isinstance(consumed, list) else [consumed]
-        return float(sum(part["CapacityUnits"] for part in each))
+        return units_in(self.answer)
 
     @property
     def items_read(self) -> int:
@@ -58,7 +45,7 @@ def logged_requests(catalog: Catalog) -> Iterator[list[Request]]:
     local = threading.local()
 
     def before(params: dict[str, Any], model: Any, **_: Any) -> None:
-        if model.name in WITH_CAPACITY:
+        if model.name in READS | WRITES:
             params["ReturnConsumedCapacity"] = "INDEXES"
         local.request = Request(model.name, dict(params))
         log.append(local.request)

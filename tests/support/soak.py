@@ -19,18 +19,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.queues import Queue
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import crashes
-from concurrent_laws import HOT
 from concurrent_runs import run_processes, run_threads
-from concurrent_worker import HOT_MIX
-from engines import Engine, has_dynoxide, running_engine
-from fault_effects import Violation
+from concurrent_worker import HOT, HOT_MIX
+from engines import has_dynoxide, running_engine
+from fault_histories import Violation
 from fault_laws import LENGTH, OUTCOMES, Tally, described, run_history
 from history import Histories, check
 
@@ -61,124 +58,61 @@ DUMMY: Final = {
 }
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The results of batches of histories."""
-
-    tally: Tally = field(default_factory=Tally)
-    violations: list[str] = field(default_factory=list)
-    is_cut_off: bool = False
-
-    def add(self, other: Outcome) -> None:
-        """Add the results of another batch."""
-        self.tally.add(other.tally)
-        self.violations += other.violations
-
-    @property
-    def operations(self) -> int:
-        """The number of operations."""
-        return self.tally.operations.total()
-
-
-_endpoint: dict[str, str] = {}
-"""The endpoint of dynoxide for this process."""
-
-
-def _begin(endpoints: Queue[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends it
-    _endpoint["dynoxide"] = endpoints.get()
-
-
-def run_batch(batch: int) -> Outcome:
-    """Run the histories of one batch."""
-    outcome = Outcome()
-    with _engine_for(batch) as engine:
+def run_batch(batch: int) -> tuple[Tally, list[str]]:
+    """Run the histories of one batch on an engine of its own; return figures and violations."""
+    tally, violations = Tally(), list[str]()
+    is_on_moto = batch % MOTO_EACH == 1 or not has_dynoxide()
+    with running_engine("moto" if is_on_moto else "dynoxide") as engine:
         for seed in range(batch * BATCH, (batch + 1) * BATCH):
             try:
-                outcome.tally.add(run_history(engine, seed))
+                tally.add(run_history(engine, seed))
             except Violation:
-                outcome.violations.append(str(described(engine, seed)))
-    return outcome
+                violations.append(str(described(engine, seed)))
+    return tally, violations
 
 
-@contextmanager
-def _engine_for(batch: int) -> Iterator[Engine]:
-    if batch % MOTO_EACH == 1 or not _endpoint["dynoxide"]:
-        with running_engine("moto") as engine:
-            yield engine
-    else:
-        yield Engine("dynoxide", _endpoint["dynoxide"])
-
-
-def run_batches(first: int, count: int, jobs: int) -> Outcome:
-    """Run batches in several processes, each with its own engine; return the progress."""
-    whole, began = Outcome(), time.monotonic()
+def run_laws(operations: int, seed: int, jobs: int) -> bool:
+    """Run the histories in processes; return whether all laws held and every fault occurred."""
+    tally, problems, began = Tally(), list[str](), time.monotonic()
+    first, count, done = seed // BATCH, -(-operations // (LENGTH * BATCH)), 0
+    is_cut_off = False
+    ignoring = (signal.SIGINT, signal.SIG_IGN)  # the parent process ends them
     context = multiprocessing.get_context("spawn")
-    with ExitStack() as stack:
-        endpoints = context.Queue()
-        for _ in range(jobs):
-            endpoints.put(_dynoxide(stack))
-        pool = stack.enter_context(ProcessPoolExecutor(jobs, context, _begin, (endpoints,)))
-        done = 0
+    with ProcessPoolExecutor(jobs, context, signal.signal, ignoring) as pool:
         try:
-            for done, outcome in enumerate(pool.map(run_batch, range(first, first + count)), 1):
-                whole.add(outcome)
-                _progress(whole, began, first + done)
+            for done, found in enumerate(pool.map(run_batch, range(first, first + count)), 1):
+                tally.add(found[0])
+                problems += found[1]
+                _tell(
+                    f"{tally.operations.total():,} operations, {time.monotonic() - began:,.0f} s, "
+                    f"{len(problems)} violations; next seed {(first + done) * BATCH}"
+                )
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            whole.is_cut_off = True
+            is_cut_off = True
             _tell(f"\nto go on: --seed {(first + done) * BATCH}")
-    return whole
+    problems += [f"never happened: {each}" for each in tally.missing()]
+    figures = table(tally, time.monotonic() - began)
+    _show([*figures, ("violations", len(problems))], problems)
+    if is_cut_off:
+        sys.exit(INTERRUPTED)
+    return not problems
 
 
-def _dynoxide(stack: ExitStack) -> str:
-    """Start another dynoxide; "" if it is not available."""
-    if not has_dynoxide():
-        return ""
-    return stack.enter_context(running_engine("dynoxide")).endpoint_url or ""
-
-
-def _progress(outcome: Outcome, began: float, batch: int) -> None:
-    seconds = time.monotonic() - began
-    _tell(
-        f"{outcome.operations:,} operations, {seconds:,.0f} s, "
-        f"{len(outcome.violations)} violations; next seed {batch * BATCH}"
-    )
-
-
-def table(outcome: Outcome, seconds: float) -> list[tuple[str, int]]:
-    """Return the operations, events and findings as a table."""
-    tally = outcome.tally
+def table(tally: Tally, seconds: float) -> list[tuple[str, int]]:
     return [
         ("histories", tally.histories),
-        ("operations", outcome.operations),
+        ("operations", tally.operations.total()),
         *((f"  {name}", count) for name, count in sorted(tally.operations.items())),
         ("faults injected", tally.faults.total()),
         *((f"  {kind}", tally.faults[kind]) for kind in FAULT_KINDS),
         *((f"outcome: {name}", tally.outcomes[name]) for name in OUTCOMES),
         ("seconds", round(seconds)),
-        ("violations", len(outcome.violations)),
     ]
 
 
-def run_laws(operations: int, seed: int, jobs: int) -> bool:
-    """Run the histories; return whether all laws held and every kind of fault occurred."""
-    count = -(-operations // (LENGTH * BATCH))
-    began = time.monotonic()
-    outcome = run_batches(seed // BATCH, count, jobs)
-    problems = outcome.violations + [f"never happened: {each}" for each in outcome.tally.missing()]
-    _show(table(outcome, time.monotonic() - began), problems)
-    if outcome.is_cut_off:
-        sys.exit(INTERRUPTED)
-    return not problems
-
-
 def run_callers(runs: int, seed: int) -> bool:
-    """Run concurrent callers as threads, as threads under faults, and as processes.
-
-    Each title's history must be linearizable, and the table intact at the end. Returns whether all
-    is well.
-    """
+    """Run concurrent callers in every way; return whether all was linearizable and intact."""
     figures: Counter[str] = Counter()
     violations: list[str] = []
     with start_engine() as engine:
@@ -186,7 +120,9 @@ def run_callers(runs: int, seed: int) -> bool:
             histories = _meeting(engine, number)
             found = check(histories)
             violations += found.violations
-            figures.update(runs=1, calls=found.calls, races=histories.races, reads=histories.reads)
+            figures.update(
+                runs=1, calls=len(histories.calls), races=histories.races, reads=histories.reads
+            )
             _tell(f"{figures['runs']} runs of callers, {len(violations)} violations")
     _show([("callers: " + name, count) for name, count in figures.items()], violations)
     return not violations
@@ -195,6 +131,7 @@ def run_callers(runs: int, seed: int) -> bool:
 def _meeting(engine: LocalEngine, number: int) -> Histories:
     catalog = engine.catalog(f"callers-{number}")
     create_table(catalog)
+    hot: dict[str, Any] = {"mix": HOT_MIX, "contested": HOT}
     match number % 5:
         case 0:
             histories = run_threads(catalog, seed=number, threads=8, operations=100)
@@ -202,17 +139,9 @@ def _meeting(engine: LocalEngine, number: int) -> Histories:
             histories = run_processes(engine, catalog.table, seed=number, operations=200)
         case 2:
             threads = HOT_THREADS[number // 5 % len(HOT_THREADS)]
-            hot: dict[str, Any] = {"mix": HOT_MIX, "contested": HOT}
             histories = run_threads(catalog, seed=number, threads=threads, operations=60, **hot)
         case 3:
-            histories = run_processes(
-                engine,
-                catalog.table,
-                seed=number,
-                operations=150,
-                mix=HOT_MIX,
-                contested=HOT,
-            )
+            histories = run_processes(engine, catalog.table, seed=number, operations=150, **hot)
         case _:
             disturbed = _disturbed(catalog, number)
             histories = run_threads(catalog, seed=number, operations=60, meanwhile=disturbed)
@@ -234,9 +163,9 @@ def run_crashes(kills: int, seed: int) -> bool:
         return True
     with tempfile.TemporaryDirectory() as folder:
         figures = crashes.run(kills, seed, Path(folder))
-    rows = [("kills: " + what, count) for what, count in figures.kills.items()]
-    rows += [("kills", figures.kills.total()), ("lost", figures.lost)]
-    _show([*rows, ("findings", figures.findings)], figures.notes)
+    rows = [(f"kills: {what}", count) for what, count in figures.kills.items()]
+    rows += [(name, count) for name, count in vars(figures).items() if isinstance(count, int)]
+    _show([("kills", figures.kills.total()), *rows], figures.notes)
     return figures.is_clean
 
 

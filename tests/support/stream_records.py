@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from moto.events.models import EventPattern
 
 from catalog_model import Catalog
 
@@ -33,7 +34,6 @@ class TableStream:
         self._iterators: dict[str, str] = {}
 
     def read(self) -> list[Record]:
-        """Return the records since the last call."""
         description = self._client.describe_stream(StreamArn=self.arn)["StreamDescription"]
         found = []
         for shard in description["Shards"]:
@@ -73,17 +73,5 @@ def _as_json(value: object) -> float | str:
 
 
 def passes(pattern: Any, event: Any) -> bool:
-    """Whether an event matches an EventBridge pattern; supports equality and prefix only."""
-    if isinstance(pattern, list):
-        return any(_matches(rule, event) for rule in pattern)
-    assert isinstance(pattern, dict), pattern
-    return isinstance(event, dict) and all(
-        name in event and passes(part, event[name]) for name, part in pattern.items()
-    )
-
-
-def _matches(rule: Any, value: Any) -> bool:
-    if isinstance(rule, dict):
-        assert list(rule) == ["prefix"], f"an operator that is not known here: {rule}"
-        return isinstance(value, str) and value.startswith(rule["prefix"])
-    return bool(rule == value)
+    """Whether an event matches an EventBridge pattern."""
+    return bool(EventPattern(None, pattern).matches_event(event))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
+from reference import pages
 
 from catalog_model import Catalog, Movie, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
-from catalog_model.dynamodb.typed_json import ItemKey, read_int
+from catalog_model.dynamodb.typed_json import ItemKey, primary_key, read_int
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import TitleNotFoundError
+from catalog_model.errors import ConflictError, TitleNotFoundError
 from catalog_model.table import codec, keys
 from catalog_model.writes.load import LoadReport
 
@@ -29,7 +34,7 @@ def dump(catalog: Catalog) -> Table:
     pages = catalog.client.get_paginator("scan").paginate(
         TableName=catalog.table, ConsistentRead=True
     )
-    return {_key(item): item for page in pages for item in page["Items"]}
+    return {primary_key(item): item for page in pages for item in page["Items"]}
 
 
 def comparable(table: Table) -> Table:
@@ -45,33 +50,36 @@ def comparable(table: Table) -> Table:
 
 
 def is_tally(key: ItemKey) -> bool:
-    """Whether the item counts titles."""
     return key.SK == keys.TALLY_SK
 
 
 def titles_in(table: Table) -> dict[TitleKey, AnyTitle]:
     """Read all titles that have a title item, which are those that get_title finds."""
-    own = (codec.decode_title(item) for key, item in table.items() if key.PK == key.SK)
-    return {title.key: title for title in own}
+    return by_key(codec.decode_title(item) for key, item in table.items() if key.PK == key.SK)
 
 
 def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
     """Check that each title has its copies and slot, without gaps, and that tallies are exact."""
     there = titles_in(table)
-    copies = {_key(copy): copy for title in there.values() for copy in codec.encode_copies(title)}
+    encoded = (copy for title in there.values() for copy in codec.encode_copies(title))
+    copies = {primary_key(copy): copy for copy in encoded}
     assert {key: table.get(key) for key in copies} == copies
-    assert _slots(table) == _expected_slots(table, there)
-    _assert_dense(table)
+    _assert_slots(table, there)
     _assert_tallies(table, there)
+    return there
+
+
+def assert_whole(table: Table) -> dict[TitleKey, AnyTitle]:
+    """Check that the table is complete, and has no other items."""
+    there = assert_complete(table)
+    tallies = sum(map(is_tally, table))
+    assert len(table) == tallies + sum(3 + len(set(each.genre_ids)) for each in there.values())
     return there
 
 
 def assert_in_step(catalog: Catalog) -> dict[TitleKey, AnyTitle]:
     """Check that the table is complete, has no other items, and that all reads agree."""
-    table = dump(catalog)
-    there = assert_complete(table)
-    tallies = sum(map(is_tally, table))
-    assert len(table) == tallies + sum(3 + len(set(each.genre_ids)) for each in there.values())
+    there = assert_whole(dump(catalog))
     for kind in KINDS:
         _assert_reads_agree(catalog, kind, {k: t for k, t in there.items() if k.kind == kind})
     return there
@@ -106,13 +114,8 @@ def assert_a_repetition_completes(
 
 
 def walk(page_of: Callable[..., Page[AnyTitle]], *args: Any, **more: Any) -> list[AnyTitle]:
-    """Read all pages of a list."""
-    page = page_of(*args, limit=1000, **more)
-    titles = list(page)
-    while page.next:
-        page = page_of(*args, limit=1000, after=page.next, **more)
-        titles += page
-    return titles
+    read = partial(page_of, *args, limit=1000, **more)
+    return [title for page in pages(lambda after: read(after=after)) for title in page]
 
 
 @contextmanager
@@ -133,12 +136,10 @@ class Killed(BaseException):  # not an error: it must not be caught
 @contextmanager
 def killed_at(catalog: Catalog, event: str, number: int = 1) -> Iterator[None]:
     """End the process at the *number*-th event; after this block it runs again."""
-    left = number
+    numbers = count(1)
 
     def kill(**_: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
+        if next(numbers) == number:
             raise Killed
 
     with hooked(catalog, event, kill), pytest.raises(Killed):
@@ -157,7 +158,6 @@ def once(act: Callable[[], Any]) -> Callable[..., None]:
 
 
 def movie(title_id: int, *genre_ids: int, **fields: Any) -> Movie:
-    """Make a movie."""
     usual = {"title": f"Movie {title_id}", "popularity": 1, "vote_average": 1, "vote_count": 1}
     return Movie(id=title_id, genre_ids=list(genre_ids), **{**usual, **fields})
 
@@ -193,45 +193,28 @@ class Withholding:
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         ((table, asked),) = request["RequestItems"].items()
-        held, done = self._split(asked["Keys"])
+        held: list[Any] = []
+        done: list[Any] = []
+        for key in asked["Keys"]:
+            (held if self._holds_back() else done).append(key)
+        self.withheld += len(held)
         answer: dict[str, Any] = {"Responses": {table: []}}
         if done:
             answer = self._client.batch_get_item(RequestItems={table: {**asked, "Keys": done}})
         return {**answer, "UnprocessedKeys": {table: {**asked, "Keys": held}} if held else {}}
 
-    def _split(self, asked: list[Any]) -> tuple[list[Any], list[Any]]:
-        held: list[Any] = []
-        done: list[Any] = []
-        for one in asked:
-            (held if self._holds_back() else done).append(one)
-        self.withheld += len(held)
-        return held, done
 
-
-def _key(item: Any) -> ItemKey:
-    return ItemKey(item["PK"]["S"], item["SK"]["S"])
-
-
-def _slots(table: Table) -> dict[ItemKey, TitleKey]:
-    owners = {}
+def _assert_slots(table: Table, there: dict[TitleKey, AnyTitle]) -> None:
+    """Check that each title owns its slot, and that each shard's slots have no gap."""
+    owners: dict[ItemKey, TitleKey] = {}
+    numbers = defaultdict(list)
     for key, item in table.items():
         name = keys.parse_key(*key)
         if isinstance(name, keys.SlotItem):
             owners[key] = codec.decode_slot(name.kind, item)
-    return owners
-
-
-def _expected_slots(table: Table, there: dict[TitleKey, AnyTitle]) -> dict[ItemKey, TitleKey]:
-    numbers = {key: read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
-    return {keys.slot_key(k.kind, keys.shard_of(k), slot): k for k, slot in numbers.items()}
-
-
-def _assert_dense(table: Table) -> None:
-    numbers = defaultdict(list)
-    for key in table:
-        name = keys.parse_key(*key)
-        if isinstance(name, keys.SlotItem):
             numbers[name.kind, name.shard].append(name.number)
+    slots = {key: read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
+    assert owners == {keys.slot_key(k.kind, keys.shard_of(k), slots[k]): k for k in there}
     for taken in numbers.values():
         assert sorted(taken) == list(range(len(taken)))
 
@@ -253,17 +236,65 @@ def _assert_reads_agree(catalog: Catalog, kind: Kind, there: dict[TitleKey, AnyT
     own = list(there.values())
     assert ap.get_titles(catalog, there) == own
     for order in ("popularity", "rating", "release", "name"):
-        listed = walk(ap.list_titles, catalog, kind, order=order)
-        assert len(listed) == len(own)
-        assert {title.key: title for title in listed} == there
-    sampled = ap.sample_titles(catalog, kind, 10**6)
-    assert len(sampled) == len(own)
-    assert {title.key: title for title in sampled} == there
+        _assert_each_once(walk(ap.list_titles, catalog, kind, order=order), there)
+    _assert_each_once(ap.sample_titles(catalog, kind, 10**6), there)
     assert ap.count_titles(catalog, kind) == len(own)
     counts = {genre.id: genre.title_count for genre in ap.list_genres(catalog, kind)}
     assert counts == _genre_counts(own)
     for genre in counts:
-        listed = walk(ap.list_titles_in_genre, catalog, kind, genre)
         members = {key: title for key, title in there.items() if genre in title.genre_ids}
-        assert len(listed) == len(members)
-        assert {title.key: title for title in listed} == members
+        _assert_each_once(walk(ap.list_titles_in_genre, catalog, kind, genre), members)
+
+
+def _assert_each_once(listed: list[AnyTitle], there: dict[TitleKey, AnyTitle]) -> None:
+    assert len(listed) == len(there)
+    assert by_key(listed) == there
+
+
+# --- Threads that write while a table is verified, repaired or migrated
+
+WRITERS = 3
+
+
+@contextmanager
+def writers(catalog: Catalog, titles: list[AnyTitle]) -> Iterator[dict[int, float]]:
+    """Let threads change titles during the block; yield the acknowledged popularities."""
+    stop = threading.Event()
+    acknowledged: dict[int, float] = {}
+
+    def write(number: int) -> None:
+        rng = random.Random(number)
+        own = titles[number::WRITERS]
+        while not stop.is_set():
+            _change(catalog, rng, rng.choice(own), acknowledged)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        running = [pool.submit(write, number) for number in range(WRITERS)]
+        try:
+            yield acknowledged
+        finally:
+            stop.set()
+    for each in running:
+        each.result()
+
+
+def _change(
+    catalog: Catalog, rng: random.Random, title: AnyTitle, acknowledged: dict[int, float]
+) -> None:
+    """Change a title in one of several ways; it may be deleted, and created again."""
+    try:
+        match rng.randrange(5):
+            case 0:
+                ap.delete_title(catalog, *title.key)
+                acknowledged.pop(title.id, None)
+            case 1:
+                ap.set_genres(catalog, *title.key, rng.sample([16, 18, 28, 35, 80], 2))
+            case 2:
+                ap.put_title(catalog, title)
+                acknowledged[title.id] = title.popularity
+            case _:
+                value = round(rng.uniform(0, 1000), 3)
+                ap.update_popularity(catalog, *title.key, value)
+                acknowledged[title.id] = value
+    except (TitleNotFoundError, ConflictError):
+        pass  # it was deleted, or lost twelve races: nothing was written

@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
@@ -29,17 +29,16 @@ from catalog_model.dynamodb.capacity import rcu, wcu
 from catalog_model.dynamodb.faults.kinds import make_answer, make_error
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import Item
+from catalog_model.dynamodb.typed_json import Item, primary_key
 from catalog_model.table.indexes import INDEXES
 
 BURST_SECONDS: Final = 300
+SECONDS_PER_REQUEST: Final = 0.005
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
 WRITES: Final = frozenset(
     {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 )
 
-_CREATED: Final = "request-created.dynamodb"
-_SENDING: Final = "before-send.dynamodb"
 _NOWHERE: Final = "http://answered.invalid/"
 _EXCEEDED: Final = "The level of configured provisioned throughput for the table was exceeded."
 
@@ -77,63 +76,43 @@ class Bucket:
 
     rate: float
     level: float
-    filled: float = 0.0
+    filled: float
 
-    def refill(self, now: float) -> None:
-        """Add the units for the time that has passed."""
-        self.level = min(self.most, self.level + (now - self.filled) * self.rate)
+    def refill(self, now: float) -> float:
+        """Add the units for the time that has passed; return its capacity."""
+        most = self.rate * BURST_SECONDS
+        self.level = min(most, self.level + (now - self.filled) * self.rate)
         self.filled = now
+        return most
 
-    @property
-    def most(self) -> float:
-        """Its capacity."""
-        return self.rate * BURST_SECONDS
-
-    def has(self, units: float) -> bool:
-        """Whether it contains this many units, or is full if that exceeds its capacity."""
-        return self.level >= min(units, self.most)
+    def has(self, units: float, now: float) -> bool:
+        """Whether it contains this many units by now, or is full if that exceeds its capacity."""
+        return min(units, self.refill(now)) <= self.level
 
 
-@dataclass
 class Throughput:
-    """The buckets of a table and its indexes, and their statistics.
+    """The buckets of a table and its indexes, between a client and its engine.
 
     ``refused`` counts throttled requests by operation, ``units`` what was charged, by resource and
     direction.
     """
 
-    clock: Clock
-    read_units: float
-    write_units: float
-    seed: int = 0
-    burst: float = 1.0
-    seconds_per_request: float = 0.005
-    refused: Counter[str] = field(default_factory=Counter)
-    units: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
-
-    def __post_init__(self) -> None:
-        self._rng = random.Random(self.seed)
-        self._lock = threading.RLock()
-        rates = {"read": self.read_units, "write": self.write_units}
+    def __init__(
+        self, client: Any, read_units: float, write_units: float, seed: int, burst: float
+    ) -> None:
+        self.clock = Clock()
+        self.read_units, self.write_units = read_units, write_units
+        self.refused: Counter[str] = Counter()
+        self.units: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._client = client
+        self._rng = random.Random(seed)
+        self._thread = threading.local()
+        self._lock = threading.Lock()
         self._buckets = {
-            (name, way): Bucket(rate, rate * BURST_SECONDS * self.burst, self.clock())
+            (name, way): Bucket(rate, rate * BURST_SECONDS * burst, self.clock())
             for name in (TABLE, *INDEXES)
-            for way, rate in rates.items()
+            for way, rate in (("read", read_units), ("write", write_units))
         }
-
-    def admits(self, way: str, wanted: Mapping[str, float]) -> bool:
-        """Whether a request that needs these units of each resource may be carried out."""
-        for (name, direction), bucket in self._buckets.items():
-            bucket.refill(self.clock())
-            if direction == way and not bucket.has(wanted.get(name, 0)):
-                return False
-        return True
-
-    def charge(self, way: str, units: Mapping[str, float]) -> None:
-        """Subtract what was consumed."""
-        for name, share in units.items():
-            self._buckets[name, way].level -= share
-            self.units[name, way] += share
 
     def scale(self, write_units: float) -> None:
         """Change the write units of the table and its indexes from now on."""
@@ -142,45 +121,25 @@ class Throughput:
                 bucket.refill(self.clock())
                 bucket.rate = write_units
 
+    def _admits(self, way: str, wanted: Mapping[str, float]) -> bool:
+        """Whether a request that needs these units of each resource may be carried out."""
+        now = self.clock()
+        return all(
+            bucket.has(wanted.get(name, 0), now)
+            for (name, direction), bucket in self._buckets.items()
+            if direction == way
+        )
 
-@contextmanager
-def limited_throughput(
-    catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
-) -> Iterator[Throughput]:
-    """Throttle requests in this block like a table with this throughput.
-
-    All requests through the handle's client are counted, by the units that the engine reports:
-    dynoxide's are DynamoDB's. *burst* is the initial fill level of the buckets.
-    """
-    clock = Clock()
-    throughput = Throughput(clock, read_units, write_units, seed=seed, burst=burst)
-    gate = _Gate(catalog, throughput)
-    events: Any = catalog.client.meta.events
-    events.register_first(_CREATED, gate.prepare)
-    events.register_first(_SENDING, gate.send)
-    try:
-        with clock.ruling():
-            yield throughput
-    finally:
-        events.unregister(_CREATED, gate.prepare)
-        events.unregister(_SENDING, gate.send)
-
-
-class _Gate:
-    """The gate between the client and the engine."""
-
-    def __init__(self, catalog: Catalog, throughput: Throughput) -> None:
-        self._client: Any = catalog.client
-        self._throughput = throughput
-        self._thread = threading.local()
-        self._lock = threading.Lock()
+    def _charge(self, way: str, units: Mapping[str, float]) -> None:
+        for name, share in units.items():
+            self._buckets[name, way].level -= share
+            self.units[name, way] += share
 
     def prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
         """Request the units, before the request is signed."""
         self._thread.coming = None
         if operation_name in READS | WRITES:
-            body = json.loads(request.data or "{}")
-            body["ReturnConsumedCapacity"] = "INDEXES"
+            body = {**json.loads(request.data or "{}"), "ReturnConsumedCapacity": "INDEXES"}
             request.data = json.dumps(body).encode()
             self._thread.coming = operation_name, body
 
@@ -190,62 +149,53 @@ class _Gate:
         if coming is None or request.url == _NOWHERE:
             return None
         self._thread.coming = None
+        self.clock.sleep(SECONDS_PER_REQUEST)
         operation, body = coming
-        throughput = self._throughput
-        throughput.clock.sleep(throughput.seconds_per_request)
+        ask = self._write if operation in WRITES else self._read
         with self._lock:
-            if operation in WRITES:
-                answer = self._write(operation, body, request)
-            else:
-                answer = self._read(operation, body, request)
+            answer = ask(operation, body, request)
         request.url = _NOWHERE
         return answer
 
     def _write(self, operation: str, body: dict[str, Any], request: Any) -> AWSResponse:
-        throughput = self._throughput
-        if not throughput.admits("write", estimated(operation, body)):
-            throughput.refused[operation] += 1
-            return refusal(operation, body, throughput._rng)
+        if not self._admits("write", estimated(operation, body)):
+            return self._refuse(operation, body)
         answer = self._ask(request)
         if answer.status_code == 200:
-            throughput.charge("write", consumed(json.loads(answer.content)))
+            self._charge("write", consumed(json.loads(answer.content)))
         return answer
 
     def _read(self, operation: str, body: dict[str, Any], request: Any) -> AWSResponse:
         """Ask the engine for the cost; an answer that is not returned has no effect."""
-        throughput = self._throughput
         answer = self._ask(request)
         if answer.status_code != 200:
             return answer
         content = json.loads(answer.content)
         units = consumed(content)
-        if throughput.admits("read", units):
-            throughput.charge("read", units)
+        if self._admits("read", units):
+            self._charge("read", units)
             return answer
         if operation == "BatchGetItem":
             return self._read_in_part(body, content)
-        throughput.refused[operation] += 1
-        return refusal(operation, body, throughput._rng)
+        return self._refuse(operation, body)
 
     def _read_in_part(self, body: dict[str, Any], content: dict[str, Any]) -> AWSResponse:
         """Return those items of a batch for which there are units."""
-        throughput = self._throughput
         ((table, asked),) = body["RequestItems"].items()
-        found = {_key(item): item for item in content["Responses"][table]}
+        found = {primary_key(item): item for item in content["Responses"][table]}
         factor = 1 if asked.get("ConsistentRead") else 0.5
         given: list[Item] = []
         left = list(asked["Keys"])
         while left:
-            item = found.get(_key(left[0]))
+            item = found.get(primary_key(left[0]))
             units = {TABLE: factor * rcu(item_size(item) if item else 1)}
-            if not throughput.admits("read", units):
+            if not self._admits("read", units):
                 break
-            throughput.charge("read", units)
+            self._charge("read", units)
             given += [item] if item else []
             del left[0]
         if len(left) == len(asked["Keys"]):
-            throughput.refused["BatchGetItem"] += 1
-            return refusal("BatchGetItem", body, throughput._rng)
+            return self._refuse("BatchGetItem", body)
         content["Responses"][table] = given
         content["UnprocessedKeys"] = {table: {**asked, "Keys": left}}
         return make_answer(200, content)
@@ -253,6 +203,35 @@ class _Gate:
     def _ask(self, request: AWSPreparedRequest) -> AWSResponse:
         answer: AWSResponse = self._client._endpoint.http_session.send(request)
         return answer
+
+    def _refuse(self, operation: str, body: dict[str, Any]) -> AWSResponse:
+        """Throttle like DynamoDB; a transaction in one of three ways."""
+        self.refused[operation] += 1
+        way = self._rng.choice(("ThrottlingError", "ProvisionedThroughputExceeded", "plain"))
+        if operation != "TransactWriteItems" or way == "plain":
+            return make_error("ProvisionedThroughputExceededException", _EXCEEDED)
+        return cancellation(body, [way], self._rng)
+
+
+@contextmanager
+def limited_throughput(
+    catalog: Catalog, read_units: float, write_units: float, *, seed: int = 0, burst: float = 1.0
+) -> Iterator[Throughput]:
+    """Throttle like a table with this throughput; *burst* is the initial level of the buckets."""
+    client: Any = catalog.client
+    throughput = Throughput(client, read_units, write_units, seed, burst)
+    hooks = {
+        "request-created.dynamodb": throughput.prepare,
+        "before-send.dynamodb": throughput.send,
+    }
+    for event, hook in hooks.items():
+        client.meta.events.register_first(event, hook)
+    try:
+        with throughput.clock.ruling():
+            yield throughput
+    finally:
+        for event, hook in hooks.items():
+            client.meta.events.unregister(event, hook)
 
 
 def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
@@ -269,7 +248,6 @@ def estimated(operation: str, body: dict[str, Any]) -> Counter[str]:
 
 
 def actions_of(operation: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the single writes of a request."""
     if operation == "TransactWriteItems":
         return [action for each in body["TransactItems"] for action in each.values()]
     if operation == "BatchWriteItem":
@@ -289,14 +267,6 @@ def consumed(content: dict[str, Any]) -> Counter[str]:
     return units
 
 
-def refusal(operation: str, body: dict[str, Any], rng: random.Random) -> AWSResponse:
-    """Throttle like DynamoDB; a transaction in one of three ways."""
-    way = rng.choice(("ThrottlingError", "ProvisionedThroughputExceeded", "plain"))
-    if operation != "TransactWriteItems" or way == "plain":
-        return make_error("ProvisionedThroughputExceededException", _EXCEEDED)
-    return cancellation(body, [way], rng)
-
-
 def cancellation(body: dict[str, Any], codes: Iterable[str], rng: random.Random) -> AWSResponse:
     """Cancel a transaction, with these reasons for as many of its items."""
     codes = list(codes)
@@ -305,7 +275,3 @@ def cancellation(body: dict[str, Any], codes: Iterable[str], rng: random.Random)
         reasons[at].update(Code=code, Message=_EXCEEDED)
     text = f"Transaction cancelled [{', '.join(each['Code'] for each in reasons)}]"
     return make_error("TransactionCanceledException", text, CancellationReasons=reasons)
-
-
-def _key(item: Item) -> tuple[str, str]:
-    return item["PK"]["S"], item["SK"]["S"]

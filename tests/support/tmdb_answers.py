@@ -48,12 +48,10 @@ GENRES = {
 
 
 def without(record: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Remove some keys."""
     return {name: value for name, value in record.items() if name not in names}
 
 
 def in_order(record: dict[str, Any]) -> dict[str, Any]:
-    """Sort the keys as in TMDB's details."""
     return dict(sorted(record.items()))
 
 

@@ -10,8 +10,16 @@ from itertools import islice
 
 import pytest
 from engines import Engine
-from fault_effects import LISTS, Violation, effect, explained
-from fault_histories import Read, Write, faults_of, operations_of
+from fault_histories import (
+    LISTS,
+    Read,
+    Violation,
+    Write,
+    effect,
+    explained,
+    faults_of,
+    operations_of,
+)
 from fault_laws import ACKNOWLEDGED, OUTCOMES, Tally, run_histories, run_history
 from table_dump import movie
 

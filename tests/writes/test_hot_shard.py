@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from concurrent_laws import HOT
 from concurrent_runs import run_processes, run_threads
-from concurrent_worker import HOT_MIX
+from concurrent_worker import HOT, HOT_MIX
 from engines import has_dynoxide
 from history import check
 from table_dump import assert_in_step

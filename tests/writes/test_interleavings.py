@@ -13,13 +13,15 @@ from itertools import chain, combinations_with_replacement, product
 from typing import Any, Final
 
 import pytest
-from interleaved_writes import (
+from interleavings import (
     EIGHT,
     FOREIGN,
     SIXTEEN,
     THERE,
     TWENTY_FOUR,
+    Explored,
     Titles,
+    Writer,
     change,
     create,
     delete,
@@ -32,7 +34,6 @@ from interleaved_writes import (
     table_of,
     update,
 )
-from interleavings import Explored, Writer
 from older_tables import as_version_1
 from table_dump import Table, movie
 

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from engines import Engine
-from fault_tables import TRIES, fresh_table, kinds_of, other_handle
+from engines import TRIES, Engine, fresh_table, kinds_of, other_handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scaled import scaled

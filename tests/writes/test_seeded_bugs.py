@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from fault_effects import READ, Violation
+from fault_histories import READ, Violation
 from fault_laws import ACKNOWLEDGED, CAUSED, IN_STEP, REFUSED, REPORTED, run_history
 from table_dump import assert_in_step, movie
 

@@ -18,11 +18,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from interleaved_writes import (
+from interleavings import (
     EIGHT,
     FOREIGN,
     SIXTEEN,
     THERE,
+    Writer,
     create,
     delete,
     explored,
@@ -33,7 +34,6 @@ from interleaved_writes import (
     table_of,
     update,
 )
-from interleavings import Writer
 from table_dump import Table, movie
 
 from catalog_model import access_patterns as ap

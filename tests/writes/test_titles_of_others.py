@@ -14,7 +14,7 @@ import pytest
 from engines import Engine
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_table import MemoryCatalog, raw
+from memory_engine import MemoryCatalog, raw
 from table_dump import assert_in_step, dump, movie
 
 from catalog_model import Catalog, Movie, TitleKey

@@ -1,17 +1,20 @@
-"""The example application, used before gunicorn forks; answers contain the client's owner.
+"""The example application as gunicorn imports it in tests, as ``served_apps:forked()``.
 
-For `test_serving`: gunicorn imports it as ``served_after_fork:create_app()``.
+``forked`` uses its table before gunicorn forks; its answers contain the client's owner. The others
+have planted bugs: no breaker, or no guard.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask, Response
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb import breaker
 from examples.netflix_movie_catalog import app as application
 
 makers: dict[int, int] = {}
@@ -35,7 +38,7 @@ class Observed(Catalog):
         return client
 
 
-def create_app() -> Flask:
+def forked() -> Flask:
     """Make the application, and open a connection to the table before the fork."""
     catalog = Observed.from_env()
     app = application.create_app(catalog)
@@ -51,4 +54,25 @@ def create_app() -> Flask:
         response.headers["X-Clients-Of"] = ",".join(map(str, sorted(set(own))))
         return response
 
+    return app
+
+
+class NeverOpens(breaker.Breaker):
+    """A disabled breaker."""
+
+    def _open(self, cause: breaker.Outcome, pause: float) -> None:
+        pass
+
+
+def without_breaker() -> Flask:
+    """Make the application with a breaker that never opens."""
+    app = application.create_app()
+    app.extensions["catalog_model"].guard.breaker = NeverOpens()
+    return app
+
+
+def without_guard() -> Flask:
+    """Make the application without a guard in front of its handle."""
+    app = application.create_app()
+    app.extensions["catalog_model"].catalog._observers.guard = lambda _: nullcontext()
     return app
