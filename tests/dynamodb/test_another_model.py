@@ -92,11 +92,12 @@ def test_a_transaction_writes_all_or_nothing(orders: Gateway) -> None:
     assert orders.query("ann", EVERYTHING, index="by_day") == []
 
 
-def test_a_transaction_names_each_item_once(orders: Gateway) -> None:
-    """Before anything is sent."""
+def test_a_transaction_names_each_item_once(orders: Gateway, requests: list[Request]) -> None:
+    """Otherwise nothing is sent."""
     twice = (Delete(key("ann", 1)), Check(key("ann", 1), Absent()))
     with pytest.raises(ConflictError, match=r"ann \| ORDER#1"):
         orders.transact(twice)
+    assert requests == []
 
 
 def test_an_item_of_a_newer_version_is_not_overwritten(orders: Gateway) -> None:

@@ -1,31 +1,42 @@
-"""Programs on the wrong port, over real connections: none of their responses is a valid answer.
+"""Invalid answers over real connections: of programs on the wrong port, and of wrong content.
 
-Tested with each of botocore's retry modes.
+Handles, the command line and the application report them, and never a write.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import shlex
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from example_app import BECOMING, post
 from lying_server import MODES, PAGE, handle_on, real_answer, response, sending, serving
 from table_dump import movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.cli.patterns import EXAMPLES
+from catalog_model.cli.program import program
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, Place, garbled
-from catalog_model.entities import AnyTitle
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
-from catalog_model.operations import table_status
+from catalog_model.maintenance.verify import verify
+from catalog_model.operations import create_table, table_status
 from catalog_model.table import codec
 from catalog_model.testing import without_pauses
+from examples.netflix_movie_catalog.app import create_app
 
 HER = movie(1, 18, 28)
 ITEM = codec.encode_title(HER, version=7, slot=0)
 FORMS = [form for form in GARBLED_FORMS if form != "empty_object"]
 
-CALLS: dict[str, Callable[[Catalog], object]] = {
+Call = Callable[[Catalog], object]
+
+CALLS: dict[str, Call] = {
     "GetItem": lambda c: ap.get_title(c, *HER.key),
     "BatchGetItem": lambda c: ap.put_title(c, HER),
     "Query": lambda c: ap.list_titles(c, "movie"),
@@ -102,38 +113,89 @@ def test_another_protocol_is_an_invalid_answer(name: str, mode: str) -> None:
                 call(handle)
 
 
-def test_an_unrequested_item_is_an_invalid_answer() -> None:
-    """It may come from a cache, or from a connection with shifted answers."""
-    other: AnyTitle = movie(2, 18)
-    item = codec.encode_title(other, version=7, slot=0)
-    batch = {"Responses": {"titles": [item]}, "UnprocessedKeys": {}}
-    for content, call in (
-        ({"Item": item}, lambda c: ap.get_title(c, *HER.key)),
-        (batch, lambda c: ap.put_title(c, HER)),
-        ({"Responses": {}, "UnprocessedKeys": {}}, lambda c: ap.get_titles(c, [HER.key])),
-        ({"Responses": {"other": []}}, lambda c: ap.get_titles(c, [HER.key])),
-        ({"Items": [], "Count": 1}, lambda c: ap.list_titles(c, "movie")),
-        ({"Items": [item] * 3, "Count": 3}, lambda c: ap.list_titles(c, "movie", limit=1)),
-        ({"Table": {"TableName": "other", "TableStatus": "DELETING"}}, table_status),
-    ):
-        sent = real_answer(content)
-        with (
-            serving(sending(sent)) as address,
-            without_pauses(),
-            pytest.raises(UnreachableError, match="answers another request"),
-        ):
-            call(handle_on(address))
+def get_titles(catalog: Catalog) -> object:
+    return ap.get_titles(catalog, [HER.key])
 
 
-ANSWERS: dict[str, bytes] = {
-    "as the service writes it": real_answer({"Item": ITEM}),
-    "of another content type": real_answer({"Item": ITEM}).replace(b"x-amz-json-1.0", b"json"),
-    "with a part to come": real_answer({"Item": ITEM, "NewInTheService": {"Of": "2030"}}),
-    "a name twice": real_answer({"Item": ITEM}).replace(b'{"Item"', b'{"Item": {}, "Item"'),
+EVERY_CALL: dict[str, Call] = {
+    **CALLS,
+    "get many": get_titles,
+    "update": lambda c: ap.update_popularity(c, *HER.key, 9.5),
+    "load": lambda c: ap.load_titles(c, [HER]),
+    "create": create_table,
 }
-ANSWERS["a name twice"] = (
-    b"HTTP/1.1 200 OK\r\n\r\n" + ANSWERS["a name twice"].partition(b"\r\n\r\n")[2]
-)
+
+
+@pytest.mark.parametrize("call", EVERY_CALL.values(), ids=EVERY_CALL)
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
+def test_an_error_with_status_200_is_an_error(call: Call, code: str) -> None:
+    """A gateway that loses the status passes on an error, which does not mean a missing title."""
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Try later."}
+    assert_invalid(call, "an error with status 200", real_answer(error))
+
+
+def assert_invalid(call: Call, words: str, *sent: bytes) -> None:
+    """Answer a call with these; the last one must be reported as invalid."""
+    with (
+        serving(sending(*sent)) as address,
+        without_pauses(),
+        pytest.raises(UnreachableError, match=words),
+    ):
+        call(handle_on(address))
+
+
+OTHER = codec.encode_title(movie(2, 18), version=7, slot=0)
+DELETING = {"Table": {"TableName": "other", "TableStatus": "DELETING"}}
+UNREQUESTED: list[tuple[Call, dict[str, Any]]] = [
+    (CALLS["GetItem"], {"Item": OTHER}),
+    (CALLS["BatchGetItem"], {"Responses": {"titles": [OTHER]}, "UnprocessedKeys": {}}),
+    (get_titles, {"Responses": {}, "UnprocessedKeys": {}}),
+    (get_titles, {"Responses": {"other": []}}),
+    (CALLS["Query"], {"Items": [], "Count": 1}),
+    (lambda c: ap.list_titles(c, "movie", limit=1), {"Items": [OTHER] * 3, "Count": 3}),
+    (table_status, DELETING),
+]
+
+
+@pytest.mark.parametrize(("call", "content"), UNREQUESTED, ids=range(len(UNREQUESTED)))
+def test_an_unrequested_item_is_an_invalid_answer(call: Call, content: dict[str, Any]) -> None:
+    """It may come from a cache, or from a connection with shifted answers."""
+    assert_invalid(call, "answers another request", real_answer(content))
+
+
+NO_TALLIES = real_answer({"Responses": {"titles": []}, "UnprocessedKeys": {}})
+
+
+@pytest.mark.parametrize("last", [{}, {name: ITEM[name] for name in ("PK", "SK")}])
+def test_endless_pages_are_invalid_answers(last: dict[str, Any]) -> None:
+    """The next page starts from a key, and from a different one than the last page."""
+    page = real_answer({"Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": last})
+    assert_invalid(verify, "answers another request", NO_TALLIES, page)
+    assert_invalid(CALLS["Query"], "answers another request", page)
+
+
+def test_keys_that_are_left_over_are_named() -> None:
+    """A batch that leaves keys unprocessed without listing them does not mean missing titles."""
+    batch = real_answer({"Responses": {}, "UnprocessedKeys": {"titles": {}}})
+    assert_invalid(get_titles, "has no 'Keys'", batch)
+
+
+def test_a_transaction_is_cancelled_for_reasons_that_have_names() -> None:
+    """DynamoDB returns a code for each action; a missing one makes the list invalid."""
+    reasons: list[dict[str, str]] = [{}, {"Code": "ThrottlingError"}]
+    content = {"__type": "a#TransactionCanceledException", "CancellationReasons": reasons}
+    cancelled = real_answer(content).replace(b"200 OK", b"400 Bad Request")
+    assert_invalid(CALLS["BatchGetItem"], "has no 'Code'", NO_TALLIES, cancelled)
+
+
+RIGHT = real_answer({"Item": ITEM})
+ANSWERS: dict[str, bytes] = {
+    "as the service writes it": RIGHT,
+    "of another content type": RIGHT.replace(b"x-amz-json-1.0", b"json"),
+    "with a part to come": real_answer({"Item": ITEM, "NewInTheService": {"Of": "2030"}}),
+    "a name twice": b'HTTP/1.1 200 OK\r\n\r\n{"Item": {}, '
+    + RIGHT.partition(b"\r\n\r\n")[2].removeprefix(b"{"),
+}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -149,3 +211,81 @@ def test_requests_of_other_code_are_unchanged() -> None:
         catalog = handle_on(address)
         answer = catalog.client.get_item(TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "b"}})
     assert "Item" not in answer
+
+
+SEVEN = movie(7, 18)
+THERE = real_answer({"Item": codec.encode_title(SEVEN, version=7, slot=0)})
+HTML = response(PAGE)
+
+TABLE_COMMANDS = ("create", "delete --yes", "status", "verify", "repair", "migrate")
+READ_FIRST = (
+    "set-genres movie 7 28",
+    "update-popularity movie 7 5.5",
+    "update-votes movie 7 --vote-average 5 --vote-count 100",
+)
+COMMANDS: list[tuple[str, tuple[bytes, ...]]] = [
+    *((command, ()) for command in TABLE_COMMANDS),
+    *(
+        (f"{name.replace('_', '-')} {words}", ())
+        for name, words in EXAMPLES.items()
+        if ".json" not in words  # a file, which has a test of its own
+    ),
+    ("delete-title movie 7", ()),
+    *((command, (THERE,)) for command in READ_FIRST),
+]
+"""Commands, and the valid answers before the invalid one."""
+
+
+def run(address: str, *words: str) -> Result:
+    given = ["--table", "titles", "--endpoint-url", address, *words]
+    return CliRunner(env={"AWS_MAX_ATTEMPTS": "2"}).invoke(program, given)
+
+
+@pytest.mark.parametrize(("command", "before"), COMMANDS)
+def test_a_command_says_what_came(command: str, before: tuple[bytes, ...]) -> None:
+    """In one line, with the exit code of a failing service, for any of its requests."""
+    with serving(sending(*before, HTML)) as address, without_pauses():
+        result = run(address, *shlex.split(command))
+    assert (result.exit_code, result.stdout) == (254, "")
+    assert "got no answer from DynamoDB but status 200, text/html" in result.stderr
+    assert f"is a proxy or another program at {address}?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_explain_shows_the_request_without_a_valid_answer() -> None:
+    """With the number of its retries."""
+    with serving(sending(HTML)) as address, without_pauses():
+        result = run(address, "--output", "json", "explain", "get-title", "movie", "7")
+    assert result.exit_code == 254
+    assert "got no answer from DynamoDB" in result.stderr
+    [request] = json.loads(result.stdout)["requests"]
+    assert request["retries"] == 1
+
+
+@pytest.mark.parametrize("before", [(), (NO_TALLIES,)])
+def test_a_title_is_not_put_by_a_page(tmp_path: Path, before: tuple[bytes, ...]) -> None:
+    """Neither a single title nor those of a file."""
+    file = tmp_path / "movies.json"
+    file.write_text(json.dumps({"7": SEVEN.to_json()}))
+    one = tmp_path / "movie.json"
+    one.write_text(json.dumps(SEVEN.to_json()))
+    for words in (("put-title", "movie", str(one)), ("load", "--movies", str(file))):
+        with serving(sending(*before, HTML)) as address, without_pauses():
+            result = run(address, *words)
+        assert result.exit_code == 254, result.output
+        assert "got no answer from DynamoDB" in result.stderr
+        assert "created" not in result.stdout
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_the_application_does_not_call_an_update_done(is_read: bool) -> None:
+    """It answers 503 with a time to retry, also if the movie was read but not written."""
+    item = codec.encode_title(BECOMING, version=7, slot=0)
+    right = [real_answer({"Item": item})] * is_read
+    with serving(sending(*right, HTML)) as address, without_pauses():
+        app = create_app(handle_on(address))
+        answer = post(app, str(BECOMING.id), 5.5)
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert "success" not in answer.text
+        for path in ("/discover", "/discover?genre=28", "/discover?type=tv"):
+            assert app.test_client().get(path).status_code == 503

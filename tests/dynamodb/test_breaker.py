@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -45,8 +45,6 @@ from catalog_model.errors import (
     UnavailableError,
 )
 
-OUTCOMES = st.sampled_from(Outcome)
-
 
 class Clock:
     """A clock that changes only when it is moved."""
@@ -68,28 +66,6 @@ def made(clock: Clock, **settings: Any) -> Breaker:
     return Breaker(clock=clock, spread=longest, **settings)
 
 
-def opened(clock: Clock, cause: Outcome = Outcome.FAILED) -> Breaker:
-    """Make a breaker that has just opened."""
-    breaker = made(clock)
-    for _ in range(FAILURES):
-        breaker.leave(breaker.enter(), cause)
-    assert breaker.state is State.OPEN
-    return breaker
-
-
-def is_let_through(breaker: Breaker) -> bool:
-    """Whether a request is sent now; it ends without an outcome."""
-    try:
-        breaker.leave(breaker.enter(), Outcome.NOT_ASKED)
-    except RefusedError:
-        return False
-    return True
-
-
-# -- The breaker, step by step, compared with a model of it
-# -----------------------------------------
-
-
 class BreakerMachine(RuleBasedStateMachine):
     """Random requests, outcomes and waits, compared with the rules."""
 
@@ -109,12 +85,13 @@ class BreakerMachine(RuleBasedStateMachine):
         self.in_a_row = 0
         self.pause = FIRST_PAUSE
         self.until = 0.0
+        self.cause = Outcome.ANSWERED
 
     def go_to(self, state: State) -> None:
         self.state, self.in_a_row, self.period = state, 0, self.period + 1
 
-    def open(self, pause: float) -> None:
-        self.pause, self.until = pause, self.clock.now + pause
+    def open(self, pause: float, cause: Outcome) -> None:
+        self.pause, self.until, self.cause = pause, self.clock.now + pause, cause
         self.go_to(State.OPEN)
 
     @property
@@ -136,7 +113,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert bool(refused_for) != is_sent
 
     @precondition(lambda self: self.under_way)
-    @rule(which=st.integers(0), outcome=OUTCOMES)
+    @rule(which=st.integers(0), outcome=st.sampled_from(Outcome))
     def answer(self, which: int, outcome: Outcome) -> None:
         ticket, period = self.under_way.pop(which % len(self.under_way))
         self.breaker.leave(ticket, outcome)
@@ -145,9 +122,10 @@ class BreakerMachine(RuleBasedStateMachine):
         if self.state is State.CLOSED:
             self.in_a_row = self.in_a_row + 1 if outcome in FAILING else 0
             if self.in_a_row == self.failures:
-                self.open(FIRST_PAUSE)
+                self.open(FIRST_PAUSE, outcome)
         elif outcome in FAILING:
-            self.open(FIRST_PAUSE if self.in_a_row else min(2 * self.pause, LONGEST_PAUSE))
+            again = min(2 * self.pause, LONGEST_PAUSE)
+            self.open(FIRST_PAUSE if self.in_a_row else again, outcome)
         else:
             self.in_a_row += 1
             if self.in_a_row == self.successes:
@@ -162,6 +140,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert self.breaker.state is self.state
         is_waiting = self.state is State.OPEN
         assert self.breaker.remaining == (max(0, self.until - self.clock.now) if is_waiting else 0)
+        assert not is_waiting or self.breaker.cause is self.cause
 
     def teardown(self) -> None:
         """After any history, a table that has recovered is detected automatically."""
@@ -174,7 +153,11 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 def test_the_breaker_is_its_model() -> None:
-    """For any history of requests, outcomes and waits; the breaker closes after each of them."""
+    """For any history of requests, outcomes and waits; the breaker closes after each of them.
+
+    Pauses double while probes fail, from half a second to eight, and restart after a success.
+    """
+    assert (FIRST_PAUSE, LONGEST_PAUSE) == (0.5, 8.0)
     run_state_machine_as_test(
         BreakerMachine, settings=settings(max_examples=scaled(100), stateful_step_count=40)
     )
@@ -238,32 +221,6 @@ def test_the_model_sees_a_planted_bug(bug: type[Breaker]) -> None:
         run_state_machine_as_test(machine, settings=found)
 
 
-@given(st.lists(st.sampled_from((Outcome.ANSWERED, Outcome.NOT_ASKED))))
-def test_a_table_that_is_well_is_always_asked(outcomes: list[Outcome]) -> None:
-    """Only consecutive failures open the breaker."""
-    breaker = made(Clock())
-    for outcome in outcomes:
-        breaker.leave(breaker.enter(), outcome)
-    assert breaker.state is State.CLOSED
-
-
-def test_pauses_grow_while_probes_fail_and_restart_after_a_success() -> None:
-    """From half a second to eight."""
-    clock = Clock()
-    breaker = opened(clock)
-    pauses = []
-    for _ in range(6):
-        pauses.append(breaker.remaining)
-        clock.now += breaker.remaining
-        breaker.leave(breaker.enter(), Outcome.FAILED)
-    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
-    clock.now += breaker.remaining
-    breaker.leave(breaker.enter(), Outcome.ANSWERED)
-    breaker.leave(breaker.enter(), Outcome.THROTTLED)
-    assert breaker.remaining == FIRST_PAUSE
-    assert breaker.cause is Outcome.THROTTLED
-
-
 def test_processes_that_opened_at_once_do_not_try_again_at_once() -> None:
     """Each waits between three quarters of the pause and the whole pause."""
     clock = Clock()
@@ -279,7 +236,8 @@ def test_processes_that_opened_at_once_do_not_try_again_at_once() -> None:
 def test_of_many_threads_one_tries() -> None:
     """The others are rejected immediately."""
     clock = Clock()
-    breaker = opened(clock)
+    breaker = made(clock, failures=1)
+    breaker.leave(breaker.enter(), Outcome.FAILED)
     clock.now += LONGEST_PAUSE
     barrier = threading.Barrier(16)
 
@@ -295,22 +253,12 @@ def test_of_many_threads_one_tries() -> None:
         assert sum(pool.map(ask, range(16))) == 1
 
 
-# -- The table's state as shown by an error -------------------------------------------------------
-
-
 def test_only_an_outage_and_throttling_count_as_failures() -> None:
     """For every exception class; errors of the caller or the operator are answers of the table."""
-    failing = {
-        kind
-        for kind in map(errors.__dict__.__getitem__, errors.__all__)
-        if outcome_of(kind("x")) in FAILING
-    }
-    expected = {
-        kind
-        for kind in map(errors.__dict__.__getitem__, errors.__all__)
-        if issubclass(kind, (UnavailableError, ThrottledError))
-    }
-    assert failing == expected
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        is_failing = issubclass(kind, (UnavailableError, ThrottledError))
+        assert (outcome_of(kind("x")) in FAILING) == is_failing
     assert outcome_of(ThrottledError("x")) is Outcome.THROTTLED
     for kind in (TitleNotFoundError, ConflictError, ServiceError, CatalogError):
         assert outcome_of(kind("x")) is Outcome.ANSWERED
@@ -318,17 +266,14 @@ def test_only_an_outage_and_throttling_count_as_failures() -> None:
         assert outcome_of(error) is Outcome.NOT_ASKED
 
 
-# -- Room -----------------------------------------------------------------------------------------
-
-
 def test_there_is_room_for_so_many_and_again_for_each_that_leaves() -> None:
     """The next one is rejected, with a time to retry."""
     room = Room(2, patience=0.0)
     room.enter()
     room.enter()
-    with pytest.raises(RefusedError, match="2 requests are already waiting") as refused:
+    with pytest.raises(RefusedError, match="2 requests are already waiting") as caught:
         room.enter()
-    assert (refused.value.reason, refused.value.retry_after > 0) == ("full", True)
+    assert (caught.value.reason, caught.value.retry_after > 0) == ("full", True)
     room.leave()
     room.enter()
 
@@ -362,16 +307,26 @@ def test_nothing_is_waited_for_once_one_is_stuck() -> None:
     assert time.monotonic() - began < 0.2
 
 
-# -- The guard ------------------------------------------------------------------------------------
+def guard_of(clock: Clock, places: int = 3, failed: Exception | None = None) -> Guard:
+    """Make a guard without waits for a place; with an error, its breaker has opened for it."""
+    guard = Guard(made(clock), Room(places, patience=0.0), clock)
+    for _ in range(FAILURES if failed else 0):
+        fail(guard, failed or Exception())
+    return guard
 
 
-def guard_of(clock: Clock, places: int = 3) -> Guard:
-    """Make a guard without waits for a place."""
-    return Guard(made(clock), Room(places, patience=0.0), clock)
+def send(guard: Guard, operation: str = "GetItem") -> None:
+    with guard(operation):
+        pass
+
+
+def refused(guard: Guard, operation: str = "GetItem") -> RefusedError:
+    with pytest.raises(RefusedError) as caught, guard(operation):
+        pytest.fail("it was sent")
+    return caught.value
 
 
 def fail(guard: Guard, error: Exception, operation: str = "GetItem") -> None:
-    """Make a request end with an error."""
     with pytest.raises(type(error)), guard(operation):
         raise error
 
@@ -379,37 +334,21 @@ def fail(guard: Guard, error: Exception, operation: str = "GetItem") -> None:
 def test_a_guard_opens_after_so_many_failures_in_a_row() -> None:
     """Then nothing is sent, and a rejection does not count as a failure."""
     clock = Clock()
-    guard = guard_of(clock)
+    guard = guard_of(clock, failed=UnavailableError("x"))
     refusals: list[str] = []
     guard.on_refusal.append(refusals.append)
-    for _ in range(FAILURES):
-        fail(guard, UnavailableError("x"))
     for _ in range(20):
-        with pytest.raises(RefusedError), guard("GetItem"):
-            pytest.fail("it was sent")
+        refused(guard)
     assert refusals == ["ill"] * 20
     clock.now += FIRST_PAUSE
-    with guard("GetItem"):
-        pass
+    send(guard)
     assert guard.breaker.state is State.PROBING
-
-
-def test_what_the_table_answers_opens_nothing() -> None:
-    """A missing title, a lost race, an invalid argument."""
-    guard = guard_of(Clock())
-    for error in (TitleNotFoundError("x"), ConflictError("x"), ServiceError("x"), KeyError("x")):
-        for _ in range(3 * FAILURES):
-            fail(guard, error)
-    assert guard.breaker.state is State.CLOSED
 
 
 def test_what_is_asked_about_the_table_itself_is_not_guarded() -> None:
     """They are sent while the breaker is open, and do not close it."""
-    guard = guard_of(Clock())
-    for _ in range(FAILURES):
-        fail(guard, UnavailableError("x"))
-    with guard("DescribeTable"):
-        pass
+    guard = guard_of(Clock(), failed=UnavailableError("x"))
+    send(guard, "DescribeTable")
     assert "DescribeTable" not in ITEM_OPERATIONS
     assert guard.breaker.state is State.OPEN
 
@@ -423,46 +362,37 @@ def test_every_place_is_returned_after_any_outcome() -> None:
             clock.now += LONGEST_PAUSE
             fail(guard, error)
     clock.now += LONGEST_PAUSE
-    with guard("Query"), pytest.raises(RefusedError), guard("Query"):
-        pytest.fail("there was no room")
     with guard("Query"):
-        pass
+        refused(guard, "Query")
+    send(guard, "Query")
 
 
 def test_requests_for_one_answer_are_let_through_together() -> None:
     """While probing, the second request of the same visit is let through, too."""
     clock = Clock()
-    guard = guard_of(clock)
-    for _ in range(FAILURES):
-        fail(guard, ThrottledError("x"))
+    guard = guard_of(clock, failed=ThrottledError("x"))
     clock.now += LONGEST_PAUSE
     guard.begin_visit(2.0)
-    with guard("BatchGetItem"):
-        pass
+    send(guard, "BatchGetItem")
     with ThreadPoolExecutor(1) as pool:  # a separate thread for a separate visit
-        asked = pool.submit(guard("Query").__enter__)
-        assert isinstance(asked.exception(30), RefusedError)
-    with guard("BatchGetItem"):
-        pass
+        assert pool.submit(refused, guard, "Query").result(30)
+    send(guard, "BatchGetItem")
     guard.end_visit()
     assert guard.breaker.state is State.PROBING
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(guard("Query").__enter__).exception(30) is None
+        pool.submit(send, guard, "Query").result(30)
 
 
 def test_a_visit_counts_once_and_a_failure_of_it_at_once() -> None:
     """Ten requests of a visit count as one success; a failure is recorded before the visit ends."""
     clock = Clock()
-    guard = guard_of(clock)
-    for _ in range(FAILURES):
-        fail(guard, ThrottledError("x"))
+    guard = guard_of(clock, failed=ThrottledError("x"))
     clock.now += LONGEST_PAUSE
     for _ in range(SUCCESSES):
         assert guard.breaker.state is not State.CLOSED
         guard.begin_visit(2.0)
         for _ in range(10):
-            with guard("GetItem"):
-                pass
+            send(guard)
         guard.end_visit()
     assert guard.breaker.state is State.CLOSED
     guard.begin_visit(2.0)
@@ -478,27 +408,22 @@ def test_no_more_requests_are_sent_once_an_answer_is_late() -> None:
     guard.begin_visit(2.0)
     with guard("GetItem"):
         clock.now += 2.1
-    with pytest.raises(RefusedError, match="time") as refused, guard("GetItem"):
-        pytest.fail("it was sent")
-    assert refused.value.reason == "late"
+    refusal = refused(guard)
+    assert (refusal.reason, "time" in str(refusal)) == ("late", True)
     guard.end_visit()
-    with guard("GetItem"):
-        pass
+    send(guard)
     guard.begin_visit(2.0)
-    with guard("GetItem"):
-        pass
+    send(guard)
 
 
 def test_a_visit_in_which_nothing_was_asked_frees_its_turn() -> None:
     """Missing credentials do not show the table's state, so the next request may probe."""
     clock = Clock()
-    guard = guard_of(clock)
-    for _ in range(FAILURES):
-        fail(guard, UnavailableError("x"))
+    guard = guard_of(clock, failed=UnavailableError("x"))
     clock.now += LONGEST_PAUSE
     for _ in range(5):
         guard.begin_visit(2.0)
         fail(guard, ConfigurationError("x"))
         guard.end_visit()
         assert guard.breaker.state is State.PROBING
-    assert is_let_through(guard.breaker)
+    send(guard)

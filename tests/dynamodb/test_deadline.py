@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,11 @@ from lying_server import (
 )
 from table_dump import movie
 
-from catalog_model import Catalog
+from catalog_model import Catalog, errors
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.calls import DEFAULT_DEADLINE
 from catalog_model.dynamodb.faults.garbled_answers import Garbled
 from catalog_model.dynamodb.typed_json import key_attributes, primary_key
-from catalog_model.errors import (
-    CatalogError,
-    ConfigurationError,
-    InvalidArgumentError,
-    ThrottledError,
-    UnreachableError,
-)
 from catalog_model.operations import table_status
 from catalog_model.table import codec
 from catalog_model.testing import Fault, inject_faults, strict_catalog, without_pauses
@@ -45,7 +39,11 @@ from catalog_model.testing import Fault, inject_faults, strict_catalog, without_
 DEADLINE = 0.3
 GRACE = 0.5
 HER = movie(1, 18)
-ANSWER = real_answer({"Item": codec.encode_title(HER, version=7, slot=0)})
+ITEM = codec.encode_title(HER, version=7, slot=0)
+ANSWER = real_answer({"Item": ITEM})
+OPEN = ANSWER.replace(b"Connection: close\r\n", b"")
+"""An answer after which the connection is used again."""
+
 HEAD, _, BODY = ANSWER.partition(b"\r\n\r\n")
 OPEN_END = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -60,7 +58,6 @@ THROTTLED = response(
 
 
 def wait(_: socket.socket) -> None:
-    """Send nothing."""
     time.sleep(10 * DEADLINE)
 
 
@@ -109,7 +106,7 @@ WAYS: dict[str, Act] = {
 
 
 @contextmanager
-def ends_in_time(kind: type[CatalogError] = UnreachableError) -> Iterator[None]:
+def ends_in_time(kind: type[errors.CatalogError] = errors.UnreachableError) -> Iterator[None]:
     """Expect an error of this class at the deadline."""
     began = time.monotonic()
     with pytest.raises(kind) as caught:
@@ -118,6 +115,12 @@ def ends_in_time(kind: type[CatalogError] = UnreachableError) -> Iterator[None]:
     assert took < DEADLINE + GRACE
     assert type(caught.value) is kind
     assert caught.value.__cause__ is not None
+
+
+def get_in_vain(address: str, **settings: Any) -> None:
+    handle = handle_on(address, deadline=DEADLINE, **settings).warm()
+    with ends_in_time():
+        ap.get_title(handle, *HER.key)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -141,30 +144,13 @@ def test_a_call_ends_at_its_deadline(way: str, mode: str) -> None:
 def test_a_call_ends_at_its_deadline_over_tls(way: str, certificate: Path) -> None:
     """As with the service; each TLS record is another wait."""
     with serving(WAYS[way], certificate=certificate) as address:
-        handle = handle_on(address, deadline=DEADLINE, verify=str(certificate)).warm()
-        with ends_in_time():
-            ap.get_title(handle, *HER.key)
+        get_in_vain(address, verify=str(certificate))
 
 
 def test_a_handshake_that_is_not_answered_is_not_waited_for() -> None:
     """The port accepts connections, and does not speak TLS."""
     with serving(lambda c, _: wait(c), is_reading=False) as address:
-        handle = handle_on(address.replace("http:", "https:"), deadline=DEADLINE).warm()
-        with ends_in_time():
-            ap.get_title(handle, *HER.key)
-
-
-def test_an_answer_over_tls_is_read(certificate: Path) -> None:
-    """In parts, too, and on a reused connection."""
-
-    def act(connection: socket.socket, _: int) -> None:
-        for part in (ANSWER[:40], ANSWER[40:].replace(b"Connection: close\r\n", b"")):
-            connection.sendall(part)
-
-    with serving(act, certificate=certificate) as address:
-        handle = handle_on(address, verify=str(certificate))
-        for _ in range(3):
-            assert ap.get_title(handle, *HER.key) == HER
+        get_in_vain(address.replace("http:", "https:"))
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +162,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("seconds", [0.25, 0.0005])
 def test_it_says_that_it_was_the_deadline(seconds: float) -> None:
     """With the configured seconds and the operation."""
-    with serving(WAYS["body drips"]) as address, pytest.raises(UnreachableError) as caught:
+    with serving(WAYS["body drips"]) as address, pytest.raises(errors.UnreachableError) as caught:
         ap.get_title(handle_on(address, deadline=seconds), *HER.key)
     assert f"GetItem was given up at its deadline of {seconds} s: no answer" in str(caught.value)
 
@@ -194,7 +180,7 @@ def test_no_retry_is_begun_whose_pause_would_go_beyond_the_deadline(mode: str) -
         longest: Any = lambda **_: 9.0  # noqa: E731  # botocore-stubs lack the return value of a handler
         handle.client.meta.events.register_first("needs-retry.dynamodb", longest)
         began = time.monotonic()
-        with ends_in_time(ThrottledError):
+        with ends_in_time(errors.ThrottledError):
             ap.get_title(handle, *HER.key)
         assert time.monotonic() - began < DEADLINE
 
@@ -207,9 +193,7 @@ def test_a_connection_that_is_not_accepted_is_not_waited_for() -> None:
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(address)
-        handle = handle_on(f"http://127.0.0.1:{address[1]}", deadline=DEADLINE).warm()
-        with ends_in_time():
-            ap.get_title(handle, *HER.key)
+        get_in_vain(f"http://127.0.0.1:{address[1]}")
         for each in waiting:
             each.close()
 
@@ -231,16 +215,18 @@ def test_an_endpoint_that_does_not_read_is_not_waited_for() -> None:
             ap.put_title(handle, large)
 
 
-def test_an_answer_that_is_slow_but_in_time_is_right() -> None:
-    """The connection serves the next request, with its original timeouts."""
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_an_answer_that_is_slow_but_in_time_is_right(certificate: Path, is_secure: bool) -> None:
+    """In parts, over TLS, too; the connection serves the next request, with its own timeouts."""
 
     def act(connection: socket.socket, _: int) -> None:
-        connection.sendall(ANSWER[:40])
+        connection.sendall(OPEN[:40])
         time.sleep(DEADLINE / 4)
-        connection.sendall(ANSWER[40:].replace(b"Connection: close\r\n", b""))
+        connection.sendall(OPEN[40:])
 
-    with serving(act) as address:
-        handle = handle_on(address, deadline=DEADLINE)
+    with serving(act, certificate=certificate if is_secure else None) as address:
+        trusted = str(certificate) if is_secure else None
+        handle = handle_on(address, deadline=DEADLINE, verify=trusted)
         for _ in range(3):
             assert ap.get_title(handle, *HER.key) == HER
 
@@ -252,7 +238,7 @@ def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
     def act(connection: socket.socket, _: int) -> None:
         if is_dripping.is_set():
             drip(connection, ANSWER)
-        connection.sendall(ANSWER.replace(b"Connection: close\r\n", b""))
+        connection.sendall(OPEN)
 
     with serving(act) as address:
         client = boto3.client("dynamodb", endpoint_url=address)
@@ -261,9 +247,6 @@ def test_a_client_that_was_used_before_keeps_deadlines_too() -> None:
         is_dripping.set()
         with ends_in_time():
             ap.get_title(handle, *HER.key)
-
-
-ITEM = codec.encode_title(HER, version=7, slot=0)
 
 
 def test_handles_on_one_client_have_deadlines_of_their_own() -> None:
@@ -287,21 +270,15 @@ def test_threads_have_deadlines_of_their_own() -> None:
     """Each of many threads that share a handle ends in time."""
     with serving(WAYS["body drips"]) as address:
         handle = handle_on(address, deadline=DEADLINE).warm()
-        took: list[float] = []
 
-        def ask() -> None:
+        def ask(_: int) -> float:
             began = time.monotonic()
-            with pytest.raises(UnreachableError):
+            with pytest.raises(errors.UnreachableError):
                 ap.get_title(handle, *HER.key)
-            took.append(time.monotonic() - began)
+            return time.monotonic() - began
 
-        threads = [threading.Thread(target=ask) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(took) == 16
-    assert max(took) < DEADLINE + 2 * GRACE
+        with ThreadPoolExecutor(16) as pool:
+            assert max(pool.map(ask, range(16))) < DEADLINE + 2 * GRACE
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # about forks with threads
@@ -314,49 +291,29 @@ def test_a_child_process_has_deadlines_too() -> None:
             began = time.monotonic()
             try:
                 ap.get_title(handle, *HER.key)
-            except UnreachableError:
+            except errors.UnreachableError:
                 os._exit(0 if time.monotonic() - began < DEADLINE + GRACE else 2)
             os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_botocore_has_what_a_deadline_hangs_on() -> None:
-    """These attributes are private; without them in a release, deadlines would not be enforced."""
-    client: Any = Catalog("t").client
-    endpoint = client._endpoint
-    assert type(endpoint._event_emitter).__module__ == "catalog_model.dynamodb.deadline"
-    pools = endpoint.http_session._manager.pool_classes_by_scheme
-    assert set(pools) == {"http", "https"}
-    for pool in pools.values():
-        assert "catalog_model.dynamodb.deadline" in pool.ConnectionCls.__module__
-        assert pool.ConnectionCls.response_class.__module__ == "catalog_model.dynamodb.deadline"
-
-
-def test_the_deadline_is_half_a_minute_unless_it_is_said() -> None:
-    """Or an argument; None for no limit."""
-    assert Catalog("t").deadline == DEFAULT_DEADLINE == 30
-    assert Catalog("t", deadline=None).deadline is None
-    assert Catalog("t", deadline=2).deadline == 2.0
-
-
 @pytest.mark.parametrize("deadline", [0, -1, 0.0, float("nan"), float("inf"), "5", True, [5], b"1"])
 def test_a_deadline_is_a_number_of_seconds(deadline: Any) -> None:
     """Above 0 and finite; otherwise it is rejected when the handle is made, with its value."""
-    with pytest.raises(InvalidArgumentError, match="deadline must be"):
+    with pytest.raises(errors.InvalidArgumentError, match="deadline must be"):
         Catalog("t", deadline=deadline)
 
 
 @pytest.mark.parametrize(
-    ("text", "deadline"),
-    [("", 30.0), ("2.5", 2.5), (" 7 ", 7.0), ("none", None), ("None", None)],
+    ("text", "deadline"), [("", 30.0), ("2.5", 2.5), (" 7 ", 7.0), ("none", None), ("None", None)]
 )
 def test_the_environment_says_the_deadline(
     monkeypatch: pytest.MonkeyPatch, text: str, deadline: float | None
 ) -> None:
-    """CATALOG_DEADLINE; an argument takes precedence."""
+    """CATALOG_DEADLINE, or an argument; it is half a minute otherwise, and None for no limit."""
     monkeypatch.setenv("CATALOG_DEADLINE", text)
-    assert Catalog.from_env().deadline == deadline
-    assert Catalog.from_env(deadline=3).deadline == 3.0
+    assert Catalog.from_env().deadline == Catalog("t", deadline=deadline).deadline == deadline
+    assert Catalog("t").deadline == DEFAULT_DEADLINE == 30
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-2", "nan", "inf", "1e999", "5s"])
@@ -365,7 +322,9 @@ def test_an_invalid_deadline_in_the_environment_is_refused(
 ) -> None:
     """With its name and value."""
     monkeypatch.setenv("CATALOG_DEADLINE", text)
-    with pytest.raises(ConfigurationError, match="CATALOG_DEADLINE .*" + text.replace(".", r"\.")):
+    with pytest.raises(
+        errors.ConfigurationError, match="CATALOG_DEADLINE .*" + text.replace(".", r"\.")
+    ):
         Catalog.from_env()
 
 
@@ -375,7 +334,7 @@ def test_an_error_before_the_deadline_is_what_it_was() -> None:
         strict_catalog() as catalog,
         without_pauses(),
         inject_faults(catalog, [Fault("throttling")]),
-        pytest.raises(ThrottledError) as caught,
+        pytest.raises(errors.ThrottledError) as caught,
     ):
         ap.count_titles(catalog, "movie")
     assert "deadline" not in str(caught.value)

@@ -21,72 +21,50 @@ from catalog_model.cli.program import program
 from catalog_model.dynamodb import foreign_errors
 from catalog_model.dynamodb.actions import Delete
 from catalog_model.dynamodb.failures import translate, translated
-from catalog_model.errors import (
-    CatalogError,
-    ConfigurationError,
-    ServiceError,
-    ThrottledError,
-    UnavailableError,
-    UnreachableError,
-)
 from catalog_model.table.keys import title_key
 from catalog_model.testing import without_pauses
 
 CLASSES = classes()
 DELETION = Delete(title_key(TitleKey("movie", 1)))
 
-EXPECTED: dict[str, type[CatalogError]] = {
-    "botocore.exceptions.CapacityNotAvailableError": ThrottledError,
-    "botocore.exceptions.ChecksumError": UnavailableError,
-    "botocore.exceptions.ConnectTimeoutError": UnreachableError,
-    "botocore.exceptions.DataNotFoundError": ConfigurationError,
-    "botocore.exceptions.HTTPClientError": UnreachableError,
-    "botocore.exceptions.IncompleteReadError": UnavailableError,
-    "botocore.exceptions.InfiniteLoopConfigError": ConfigurationError,
-    "botocore.exceptions.InvalidRetryModeError": ConfigurationError,
-    "botocore.exceptions.LoginRefreshRequired": ConfigurationError,
-    "botocore.exceptions.MetadataRetrievalError": ConfigurationError,
-    "botocore.exceptions.MissingDependencyException": ConfigurationError,
-    "botocore.exceptions.NoAuthTokenError": ConfigurationError,
-    "botocore.exceptions.ParamValidationError": ServiceError,
-    "botocore.exceptions.RefreshWithMFAUnsupportedError": ConfigurationError,
-    "botocore.exceptions.ResponseStreamingError": UnreachableError,
-    "botocore.exceptions.SSLError": UnreachableError,
-    "botocore.exceptions.SSOTokenLoadError": ConfigurationError,
-    "botocore.exceptions.UnauthorizedSSOTokenError": ConfigurationError,
-    "botocore.exceptions.UnknownSignatureVersionError": ConfigurationError,
-    "botocore.parsers.ResponseParserError": UnavailableError,
-    "builtins.BrokenPipeError": UnreachableError,
-    "builtins.ConnectionResetError": UnreachableError,
-    "builtins.FileNotFoundError": ConfigurationError,
-    "builtins.KeyError": ServiceError,
-    "builtins.ModuleNotFoundError": ConfigurationError,
-    "builtins.OSError": UnreachableError,
-    "builtins.PermissionError": ConfigurationError,
-    "builtins.RecursionError": ServiceError,
-    "builtins.TimeoutError": UnreachableError,
-    "builtins.UnicodeDecodeError": UnavailableError,
-    "builtins.UnicodeEncodeError": ConfigurationError,
-    "builtins.ValueError": ConfigurationError,
-    "http.client.BadStatusLine": UnreachableError,
-    "http.client.InvalidURL": ConfigurationError,
-    "json.decoder.JSONDecodeError": UnavailableError,
-    "pynamodb.exceptions.InvalidStateError": ServiceError,
-    "socket.gaierror": UnreachableError,
-    "ssl.SSLCertVerificationError": UnreachableError,
-    "urllib3.exceptions.DecodeError": UnavailableError,
-    "urllib3.exceptions.LocationParseError": ConfigurationError,
-    "urllib3.exceptions.ProtocolError": UnreachableError,
-    "urllib3.exceptions.URLSchemeUnknown": ConfigurationError,
+BY_CLASS: dict[type[errors.CatalogError], str] = {
+    errors.ConfigurationError: """
+        DataNotFoundError InfiniteLoopConfigError InvalidRetryModeError LoginRefreshRequired
+        MetadataRetrievalError MissingDependencyException NoAuthTokenError NoCredentialsError
+        NoRegionError ProfileNotFound RefreshWithMFAUnsupportedError SSOTokenLoadError
+        UnauthorizedSSOTokenError UnknownSignatureVersionError builtins.FileNotFoundError
+        builtins.ModuleNotFoundError builtins.PermissionError builtins.UnicodeEncodeError
+        builtins.ValueError http.client.InvalidURL urllib3.exceptions.LocationParseError
+        urllib3.exceptions.URLSchemeUnknown
+    """,
+    errors.ServiceError: """
+        ParamValidationError builtins.KeyError builtins.RecursionError
+        pynamodb.exceptions.InvalidStateError
+    """,
+    errors.ThrottledError: "CapacityNotAvailableError",
+    errors.UnavailableError: """
+        ChecksumError IncompleteReadError botocore.parsers.ResponseParserError
+        builtins.UnicodeDecodeError json.decoder.JSONDecodeError urllib3.exceptions.DecodeError
+    """,
+    errors.UnreachableError: """
+        ConnectTimeoutError EndpointConnectionError HTTPClientError ReadTimeoutError
+        ResponseStreamingError SSLError builtins.BrokenPipeError builtins.ConnectionResetError
+        builtins.OSError builtins.TimeoutError http.client.BadStatusLine socket.gaierror
+        ssl.SSLCertVerificationError urllib3.exceptions.ProtocolError
+    """,
 }
-"""Decided by the remedy: correct a setting, ask the operator, or retry."""
+EXPECTED = {
+    name if "." in name else f"botocore.exceptions.{name}": ours
+    for ours, names in BY_CLASS.items()
+    for name in names.split()
+}
+"""Those without a module are of botocore. The remedy decides: a setting, the operator, a retry."""
 
 MADE_BY_CLIENTS = "botocore.errorfactory"
 """The module of the classes that each client creates for its service's codes, at first use."""
 
 
 def name_of(kind: type[Exception]) -> str:
-    """Return the name of a class, with its module."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
@@ -118,7 +96,6 @@ class Raises:
 
 @pytest.fixture(scope="module")
 def raising() -> Iterator[Raises]:
-    """One client for all exceptions."""
     with without_pauses():
         yield Raises()
 
@@ -140,7 +117,7 @@ def test_every_exception_in_a_request_is_translated(kind: type[Exception], raisi
     reads = raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), theirs)
     writes = raising.caught(lambda: raising.catalog.gateway.transact((DELETION,)), made(kind))
     for ours in (reads, writes):
-        assert isinstance(ours, CatalogError), ours
+        assert isinstance(ours, errors.CatalogError), ours
         assert type(ours) is type(reads)
         assert isinstance(ours.__cause__, kind)
         assert len(str(ours)) > len("ServiceError")
@@ -159,11 +136,13 @@ def test_every_exception_while_a_client_is_made_is_translated(
         raise theirs
 
     monkeypatch.setattr("catalog_model.dynamodb.clients.boto3.session.Session", fail)
-    with pytest.raises(CatalogError) as caught:
+    with pytest.raises(errors.CatalogError) as caught:
         Catalog("films").warm()
     assert caught.value.__cause__ is theirs
-    assert type(caught.value) is not ServiceError
-    assert isinstance(caught.value, (ConfigurationError, UnavailableError, ThrottledError))
+    assert type(caught.value) is not errors.ServiceError
+    assert isinstance(
+        caught.value, (errors.ConfigurationError, errors.UnavailableError, errors.ThrottledError)
+    )
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=name_of)
@@ -198,7 +177,7 @@ def test_a_translation_by_a_list_is_seen(raising: Raises, monkeypatch: pytest.Mo
     strangers = {
         name_of(kind)
         for kind in CLASSES
-        if not isinstance(raising.caught(read, made(kind)), CatalogError)
+        if not isinstance(raising.caught(read, made(kind)), errors.CatalogError)
     }
     assert strangers >= {"builtins.FileNotFoundError", "builtins.ValueError", "ssl.SSLError"}
     assert len(strangers) > 100
@@ -221,21 +200,38 @@ def test_what_is_no_error_of_a_request_passes_through(
     assert raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), problem) is problem
 
 
+def test_every_error_hangs_in_the_tree_of_the_docs() -> None:
+    """The tree in the module's docstring is that of the classes."""
+    drawn = [line for line in (errors.__doc__ or "").splitlines() if "── " in line]
+    lines = [line.partition("── ")[2].split()[0] for line in drawn]
+    assert sorted([*lines, "CatalogError"]) == sorted(errors.__all__)
+    for line, name in zip(drawn, lines, strict=True):
+        is_nested = line.index("──") > drawn[0].index("──")
+        assert (errors.CatalogError in getattr(errors, name).__bases__) == (not is_nested)
+
+
+def test_bad_arguments_are_value_errors_and_missing_titles_lookup_errors() -> None:
+    """So code that knows only Python's exceptions catches them, too."""
+    for ours in (errors.InvalidTitleError, errors.InvalidArgumentError, errors.InvalidCursorError):
+        assert issubclass(ours, ValueError)
+    assert issubclass(errors.TitleNotFoundError, LookupError)
+
+
 def test_an_error_of_the_package_is_not_translated() -> None:
     """It is raised unchanged."""
     for name in errors.__all__:
         ours = getattr(errors, name)("it")
-        with pytest.raises(CatalogError) as caught, translated("films"):
+        with pytest.raises(errors.CatalogError) as caught, translated("films"):
             raise ours
         assert caught.value is ours
 
 
 def test_a_long_foreign_message_is_truncated() -> None:
-    """Long messages are truncated."""
+    """It may be a whole page from another server."""
     page = "<p>" * 100_000
     response: Any = {"Error": {"Code": "403", "Message": page}, "ResponseMetadata": {}}
     for theirs in (botocore.exceptions.ClientError(response, "GetItem"), ValueError(page)):
-        with pytest.raises(CatalogError) as caught, translated("films"):
+        with pytest.raises(errors.CatalogError) as caught, translated("films"):
             raise theirs
         assert len(str(caught.value)) < 1000
 
@@ -243,7 +239,7 @@ def test_a_long_foreign_message_is_truncated() -> None:
 def test_a_secret_in_a_header_is_not_shown() -> None:
     """Python's own message about an invalid header contains the whole header."""
     theirs = ValueError("Invalid header value b'token\\nof mine'")
-    with pytest.raises(ConfigurationError) as caught, translated("films"):
+    with pytest.raises(errors.ConfigurationError) as caught, translated("films"):
         raise botocore.exceptions.HTTPClientError(error=theirs)
     assert "token" not in str(caught.value)
     assert "line break" in str(caught.value)
@@ -255,7 +251,7 @@ def test_where_it_was_raised_counts_as_much_as_what_it_is() -> None:
     shape = boto3.client("dynamodb").meta.service_model.operation_model("GetItem").output_shape
     for body in (b"[1]", b'{"Item": 5}', b"\xff", b'{"Item": {"a": 5}}'):
         answer = {"status_code": 200, "headers": {}, "body": body}
-        with pytest.raises(UnavailableError), translated("films"):
+        with pytest.raises(errors.UnavailableError), translated("films"):
             parse(answer, shape)
-    with pytest.raises(ConfigurationError), translated("films"):
+    with pytest.raises(errors.ConfigurationError), translated("films"):
         int("AWS_MAX_ATTEMPTS")

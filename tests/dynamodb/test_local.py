@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 from engines import has_dynoxide
+from table_dump import movie
 
-from catalog_model import Catalog, Movie
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines import local
 from catalog_model.dynamodb.engines.local import EngineName, find_dynoxide
-from catalog_model.errors import ConfigurationError, InvalidArgumentError
+from catalog_model.errors import ConfigurationError, InvalidArgumentError, TableNotFoundError
 from catalog_model.local import Engine, start_engine
 from catalog_model.operations import create_table, table_status
 
-MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0, vote_count=3)
+MOVIE = movie(5, 28)
 
 needs_dynoxide = pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
 each_engine = pytest.mark.parametrize(
@@ -28,15 +29,13 @@ each_engine = pytest.mark.parametrize(
 )
 
 
-def is_listening(engine: Engine) -> bool:
-    """Whether a server listens at the engine's address."""
-    host, port = engine.endpoint_url.removeprefix("http://").split(":")
-    with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
+def assert_refused(words: str, name: EngineName, **settings: Any) -> None:
+    """Check that an engine does not start, and the message."""
+    with pytest.raises(ConfigurationError, match=words), start_engine(name, **settings):
+        pytest.fail("it has started")
 
 
-def program(folder: Path, text: str) -> Path:
-    """Write a program."""
+def program(folder: Path, text: str = "#!/bin/sh\n") -> Path:
     path = folder / "dynoxide"
     path.write_text(text)
     path.chmod(0o755)
@@ -45,25 +44,19 @@ def program(folder: Path, text: str) -> Path:
 
 @each_engine
 def test_an_engine_answers_while_the_block_lasts(name: EngineName) -> None:
-    """Afterwards its process has ended and its port is free."""
-    with start_engine(name) as engine:
+    """Another one has other tables; afterwards its process has ended and its port is free."""
+    with start_engine(name) as engine, start_engine(name) as other:
         assert (engine.name, engine.is_persistent, engine.is_running) == (name, False, True)
         assert engine.endpoint_url.startswith("http://127.0.0.1:")
         catalog = engine.catalog("some-table")
         create_table(catalog)
         ap.put_title(catalog, MOVIE)
         assert ap.list_titles_in_genre(catalog, "movie", 28).items == (MOVIE,)
+        with pytest.raises(TableNotFoundError):
+            table_status(other.catalog("some-table"))
     assert not engine.is_running
-    assert not is_listening(engine)
-
-
-@each_engine
-def test_engines_share_nothing(name: EngineName) -> None:
-    """Two run at the same time, each with separate tables."""
-    with start_engine(name) as one, start_engine(name) as other:
-        create_table(one.catalog())
-        with pytest.raises(Exception, match="there is no table"):
-            table_status(other.catalog())
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(engine.endpoint_url.rpartition(":")[2])))
 
 
 @each_engine
@@ -73,11 +66,7 @@ def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with (
-            pytest.raises(ConfigurationError, match=f"port {port} cannot be used: Address already"),
-            start_engine(name, port=port),
-        ):
-            pass
+        assert_refused(f"port {port} cannot be used: Address already", name, port=port)
     with start_engine(name, port=port) as engine:
         assert engine.endpoint_url == f"http://127.0.0.1:{port}"
 
@@ -94,8 +83,7 @@ def test_only_an_exposed_engine_answers_at_other_addresses(name: EngineName, exp
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
     """70,000 is not a port."""
-    with pytest.raises(ConfigurationError, match="70000"), start_engine("moto", port=70_000):
-        pass
+    assert_refused("70000", "moto", port=70_000)
 
 
 def test_an_engine_of_another_name_is_refused() -> None:
@@ -127,11 +115,7 @@ def test_moto_is_never_persistent(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     """Because a file of that name exists."""
     (tmp_path / "file").touch()
-    with (
-        pytest.raises(ConfigurationError, match="cannot be made: File exists"),
-        start_engine("dynoxide", folder=tmp_path / "file"),
-    ):
-        pass
+    assert_refused("cannot be made: File exists", "dynoxide", folder=tmp_path / "file")
 
 
 @each_engine
@@ -191,36 +175,31 @@ def test_the_death_of_an_engine_is_seen(name: EngineName, monkeypatch: pytest.Mo
         assert not engine.is_running
 
 
-def test_a_program_that_dies_is_reported_with_its_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In one line."""
-    binary = program(tmp_path, "#!/bin/sh\necho some noise >&2\necho no disk left >&2\nexit 3\n")
-    monkeypatch.setenv("DYNOXIDE", str(binary))
-    with (
-        pytest.raises(ConfigurationError, match=r"^dynoxide did not start: no disk left$"),
-        start_engine("dynoxide"),
-    ):
-        pass
+NOISE = "#!/bin/sh\necho some noise >&2\necho no disk left >&2\nexit 3\n"
+FOREIGN = "\x7fELF nonsense"
 
 
-def test_a_program_for_another_machine_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (NOISE, r"^dynoxide did not start: no disk left$"),
+        (FOREIGN, "dynoxide cannot be run: Exec format error"),
+    ],
+    ids=["dies", "for another machine"],
+)
+def test_a_program_that_does_not_run_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
 ) -> None:
-    """If it was requested by name."""
-    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
-    with (
-        pytest.raises(ConfigurationError, match="dynoxide cannot be run: Exec format error"),
-        start_engine("dynoxide"),
-    ):
-        pass
+    """In one line, with its last words, if it was requested by name."""
+    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, text)))
+    assert_refused(words, "dynoxide")
 
 
 def test_auto_takes_moto_where_dynoxide_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or is missing."""
-    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, "\x7fELF nonsense")))
+    monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, FOREIGN)))
     with start_engine() as engine:
         assert engine.name == "moto"
 
@@ -241,13 +220,12 @@ def test_dynoxide_is_looked_for_in_three_places(
     project = tmp_path / "project"
     monkeypatch.setattr(local, "_project_folder", lambda: [project])
     assert find_dynoxide() is None
-    with pytest.raises(ConfigurationError, match="dynoxide is not on the PATH"):
-        start_engine("dynoxide").__enter__()
+    assert_refused("dynoxide is not on the PATH", "dynoxide")
     found = []
     below = Path(".engine/node_modules/@dynoxide/linux-x64")
     for folder in (project / below, tmp_path / "bin", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
-        found.append(program(folder, "#!/bin/sh\n"))
+        found.append(program(folder))
         if folder.name == "elsewhere":
             monkeypatch.setenv("DYNOXIDE", str(found[-1]))
         assert find_dynoxide() == found[-1]
@@ -262,7 +240,7 @@ def test_no_program_of_the_current_folder_is_run(
     monkeypatch.setattr(local, "_project_folder", list)
     for folder in (".engine/node_modules/@dynoxide/linux-x64", ".", "bin"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        program(tmp_path / folder, "#!/bin/sh\n")
+        program(tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", path)
     assert find_dynoxide() is None
@@ -290,8 +268,4 @@ def test_a_dynoxide_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch)
 def test_without_moto_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to install."""
     monkeypatch.setattr(local, "find_spec", lambda _: None)
-    with (
-        pytest.raises(ConfigurationError, match=r"pip install 'catalog-model\[local\]'"),
-        start_engine("moto"),
-    ):
-        pass
+    assert_refused(r"pip install 'catalog-model\[local\]'", "moto")

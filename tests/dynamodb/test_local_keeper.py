@@ -9,16 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from engines import ENGINES, running_server
 from hypothesis import given
 from hypothesis import strategies as st
-from packages import ROOT
+from packages import ROOT, run
 
 from catalog_model.dynamodb.engines import keeper
 from catalog_model.dynamodb.engines.keeper import RefusedError
@@ -29,62 +32,36 @@ from catalog_model.dynamodb.engines.local import (
     kept,
 )
 from catalog_model.local import Engine
+from catalog_model.operations import create_table, delete_table
 
 SECONDS = 2.0
 EVIL = ("https://evil.example", "http://evil.example:8000", "null", "")
 LOOKING_LOCAL = (
-    "http://127.0.0.1.evil.example",
-    "http://localhost.evil.example",
-    "http://localhost@evil.example",
-    "http://evil.example#localhost",
-    "http://evil.example/localhost",
-    "http://128.0.0.1",
-    "http://0.0.0.0",
-    "http://[::2]",
-    "file://localhost",
-    "http://localhost:80:80",
-    "http://local\u0131host",
+    *("http://127.0.0.1.evil.example", "http://localhost.evil.example", "file://localhost"),
+    *("http://localhost@evil.example", "http://evil.example#localhost", "http://[::2]"),
+    *("http://evil.example/localhost", "http://128.0.0.1", "http://0.0.0.0"),
+    *("http://localhost:80:80", "http://local\u0131host"),
 )
 LOCAL = ("http://localhost:3000", "http://127.0.0.1", "https://127.8.8.8:5", "http://[::1]:3000")
 
 
 @pytest.fixture(params=ENGINES, scope="module")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn."""
     with running_server(request.param) as engine:
         yield engine
 
 
-def port_of(engine: Engine) -> int:
-    """Return the engine's port."""
-    return int(engine.endpoint_url.rpartition(":")[2])
-
-
+@dataclass
 class Client:
-    """A client of an engine; its connection stays open if possible."""
+    """A client of an engine, on one connection if the engine keeps it open."""
 
-    allows: bytes | None
-
-    def __init__(self, engine: Engine) -> None:
-        self._address = ("127.0.0.1", port_of(engine))
-        self._host = f"127.0.0.1:{port_of(engine)}"
-        self._connect()
-
-    def _connect(self) -> None:
-        self._socket = socket.create_connection(self._address, timeout=30)
-        self._file = self._socket.makefile("rb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._socket.close()
+    connection: HTTPConnection
+    allows: str | None = None
 
     def ask(self, method: str = "POST", body: bytes = b"{}", **more: str | None) -> tuple[int, Any]:
         """Send a request signed like an AWS client's; return the status and the answer."""
         headers: dict[str, str | None] = {
-            "Host": self._host,
+            "Host": f"127.0.0.1:{self.connection.port}",
             "X-Amz-Target": "DynamoDB_20120810.ListTables",
             "Content-Type": "application/x-amz-json-1.0",
             "Authorization": (
@@ -95,76 +72,64 @@ class Client:
             "Content-Length": str(len(body)),
             **{name.replace("_", "-"): value for name, value in more.items()},
         }
-        lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
-        head = "\r\n".join([f"{method} / HTTP/1.1", *lines, "", ""])
-        self._socket.sendall(head.encode() + body)
-        return self._answer()
-
-    def _answer(self) -> tuple[int, Any]:
-        status = int(self._file.readline().split()[1])
-        headers = {}
-        while line := self._file.readline().strip():
-            name, _, value = line.partition(b":")
-            headers[name.lower()] = value.strip()
-        content = self._file.read(int(headers.get(b"content-length", 0)))
-        self.allows = headers.get(b"access-control-allow-origin")
-        if headers.get(b"connection") == b"close":  # as moto's server does every time
-            self.__exit__()
-            self._connect()
-        return status, content
+        self.connection.putrequest(method, "/", skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            if value is not None:
+                self.connection.putheader(name, value.encode())
+        self.connection.endheaders(body)
+        answer = self.connection.getresponse()
+        self.allows = answer.headers["Access-Control-Allow-Origin"]
+        return answer.status, answer.read()
 
 
-# --- web pages
+@pytest.fixture
+def client(engine: Engine) -> Iterator[Client]:
+    address = engine.endpoint_url.removeprefix("http://")
+    with closing(HTTPConnection(address, timeout=30)) as connection:
+        yield Client(connection)
 
 
 @pytest.mark.parametrize("origin", [*EVIL, *LOOKING_LOCAL])
 @pytest.mark.parametrize("method", ["OPTIONS", "POST"])
-def test_a_web_page_of_elsewhere_is_refused(engine: Engine, origin: str, method: str) -> None:
+def test_a_web_page_of_elsewhere_is_refused(client: Client, origin: str, method: str) -> None:
     """Both the preflight request and the request; no header allows the page to read the answer."""
-    with Client(engine) as client:
-        status, content = client.ask(method, Origin=origin)
-        assert status == 403
-        assert client.allows is None
-        assert "may not ask" in json.loads(content)["message"]
+    status, content = client.ask(method, Origin=origin)
+    assert (status, client.allows) == (403, None)
+    assert "may not ask" in json.loads(content)["message"]
 
 
 @pytest.mark.parametrize("origin", [None, *LOCAL])
-def test_programs_and_pages_of_this_machine_are_answered(engine: Engine, origin: str) -> None:
+def test_programs_and_pages_of_this_machine_are_answered(client: Client, origin: str) -> None:
     """Programs send no origin."""
-    with Client(engine) as client:
-        status, content = client.ask(Origin=origin)
-        assert (status, json.loads(content)) == (200, {"TableNames": []})
+    status, content = client.ask(Origin=origin)
+    assert (status, json.loads(content)) == (200, {"TableNames": []})
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "127.0.0.1.nip.io", "localhost.evil.example", ""]
 )
-def test_a_name_that_was_led_here_is_refused(engine: Engine, host: str) -> None:
+def test_a_name_that_was_led_here_is_refused(client: Client, host: str) -> None:
     """DNS rebinding: for the browser, this machine is the page's own site."""
-    with Client(engine) as client:
-        status, content = client.ask(Host=host)
-        assert status == 403
-        assert "use 127.0.0.1 or localhost" in json.loads(content)["message"]
+    status, content = client.ask(Host=host)
+    assert status == 403
+    assert "use 127.0.0.1 or localhost" in json.loads(content)["message"]
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"])
-def test_this_machine_goes_by_its_own_names(engine: Engine, name: str) -> None:
+def test_this_machine_goes_by_its_own_names(client: Client, name: str) -> None:
     """With and without a port."""
-    with Client(engine) as client:
-        assert client.ask(Host=name)[0] == client.ask(Host=f"{name}:8000")[0] == 200
+    assert client.ask(Host=name)[0] == client.ask(Host=f"{name}:8000")[0] == 200
 
 
-def test_an_image_of_another_site_is_refused(engine: Engine) -> None:
+def test_an_image_of_another_site_is_refused(client: Client) -> None:
     """It has no origin, but browsers send the site that shows it."""
-    with Client(engine) as client:
-        assert client.ask("GET", b"", Sec_Fetch_Site="cross-site")[0] == 403
+    assert client.ask("GET", b"", Sec_Fetch_Site="cross-site")[0] == 403
 
 
-def test_each_request_of_a_connection_is_checked(engine: Engine) -> None:
+def test_each_request_of_a_connection_is_checked(client: Client) -> None:
     """A browser may reuse a connection for another page's request."""
-    with Client(engine) as client:
-        assert [client.ask()[0] for _ in range(3)] == [200, 200, 200]
-        assert client.ask(Origin=EVIL[0])[0] == 403
+    assert [client.ask()[0] for _ in range(3)] == [200, 200, 200]
+    assert client.ask(Origin=EVIL[0])[0] == 403
 
 
 def test_an_exposed_engine_has_any_name_and_no_web_pages() -> None:
@@ -174,27 +139,17 @@ def test_an_exposed_engine_has_any_name_and_no_web_pages() -> None:
         keeper.check_request({"host": "engine", "origin": "http://x.example"}, exposed=True)
 
 
-# --- forwarding
-
-
 def test_large_bodies_and_answers_go_through(engine: Engine) -> None:
     """Transactions have up to 4 MB."""
     catalog: Any = engine.catalog("large")
-    client = catalog.client
-    key = {"AttributeName": "PK", "KeyType": "HASH"}
-    client.create_table(
-        TableName="large",
-        KeySchema=[key],
-        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    items = [{"PK": {"S": str(n)}, "text": {"S": f"{n}" * 350_000}} for n in range(5)]
+    create_table(catalog)
+    keys = [{"PK": {"S": str(n)}, "SK": {"S": "large"}} for n in range(5)]
+    items = [{**key, "text": {"S": key["PK"]["S"] * 350_000}} for key in keys]
     requests = [{"PutRequest": {"Item": item}} for item in items]
-    client.batch_write_item(RequestItems={"large": requests})
-    keys = [{"PK": item["PK"]} for item in items]
-    found = client.batch_get_item(RequestItems={"large": {"Keys": keys}})["Responses"]["large"]
-    assert sorted(found, key=lambda item: item["PK"]["S"]) == items
-    client.delete_table(TableName="large")
+    catalog.client.batch_write_item(RequestItems={"large": requests})
+    found = catalog.client.batch_get_item(RequestItems={"large": {"Keys": keys}})
+    assert sorted(found["Responses"]["large"], key=lambda item: item["PK"]["S"]) == items
+    delete_table(catalog)
 
 
 class Forwarded(keeper._Connection):
@@ -206,7 +161,6 @@ class Forwarded(keeper._Connection):
 
 
 def request_of(body: bytes) -> bytes:
-    """Return a request with a body."""
     return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -250,18 +204,7 @@ def test_a_head_without_end_is_refused() -> None:
         list(chain.from_iterable(connection._checked(b"x" * 1000) for _ in range(1000)))
 
 
-# --- the end of the parent process
-
-
-def environment() -> dict[str, str]:
-    """Return an environment in which this package and its engines are found."""
-    binary = find_dynoxide()
-    named = {} if binary is None else {"DYNOXIDE": str(binary)}
-    return {**environment_without_aws(), "PYTHONPATH": str(ROOT), **named}
-
-
 def is_free(port: int) -> bool:
-    """Whether the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -273,8 +216,11 @@ def is_free(port: int) -> bool:
 
 def killed(command: list[str], last_line: str, folder: Path) -> None:
     """Run a program until it has printed a line, then kill it."""
+    environment = {**environment_without_aws(), "PYTHONPATH": str(ROOT)}
+    if binary := find_dynoxide():
+        environment["DYNOXIDE"] = str(binary)
     with subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -286,58 +232,46 @@ def killed(command: list[str], last_line: str, folder: Path) -> None:
         process.wait()
 
 
-def assert_soon_free(*ports: int) -> None:
-    """Check the law: within two seconds."""
-    deadline = time.monotonic() + SECONDS
-    while not all(map(is_free, ports)) and time.monotonic() < deadline:
+def assert_soon(is_so: Callable[[], bool], seconds: float = SECONDS) -> None:
+    """Check that it is so within two seconds, or more."""
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert [port for port in ports if not is_free(port)] == []
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_a_killed_serve_leaves_no_engine(name: str, tmp_path: Path) -> None:
-    """Its port is free, and no process is left."""
-    with running_server(name):
-        pass  # skips without dynoxide
-    port = free_port(0)
-    words = ["serve", "--engine", name, "--port", str(port)]
-    killed([sys.executable, "-m", "catalog_model", *words], "Ctrl-C stops", tmp_path)
-    assert_soon_free(port)
-    assert processes_that_say(f":{port}") == []
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_a_killed_run_leaves_neither_engine_nor_application(name: str, tmp_path: Path) -> None:
-    """The program that `make run` runs."""
-    with running_server(name):
-        pass
-    port = free_port(0)
-    program = ROOT / "examples" / "netflix_movie_catalog" / "run.py"
-    folder = tmp_path / "engine"
-    words = ["--engine", name, "--port", str(port), "--folder", str(folder)]
-    killed([sys.executable, str(program), *words], "Ctrl-C stops", tmp_path)
-    assert_soon_free(port)
-    assert_soon_gone(f":{port}", str(folder))
+    assert is_so()
 
 
 def processes_that_say(*words: str) -> list[bytes]:
     """Return the command lines with one of the words; Linux only."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with suppress(OSError):  # it has ended
             line = path.read_bytes()
-        except OSError:  # it has ended
-            continue
-        found += [line] if any(word.encode() in line for word in words) else []
+            found += [line] if any(word.encode() in line for word in words) else []
     return found
 
 
-def assert_soon_gone(*words: str) -> None:
-    """Check the law for processes; gunicorn takes a moment."""
-    deadline = time.monotonic() + 3 * SECONDS
-    while processes_that_say(*words) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_that_say(*words) == []
+RUN = str(ROOT / "examples" / "netflix_movie_catalog" / "run.py")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(
+    "words",
+    [("-m", "catalog_model", "serve"), (RUN, "--folder", "engine-of-{port}")],
+    ids=["serve", "run"],
+)
+def test_a_killed_program_leaves_no_engine(
+    name: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nor an application, with what `make run` runs: ports are free, and no process is left."""
+    with running_server(name):
+        pass  # skips without dynoxide
+    port = free_port(0)
+    own = [word.format(port=port) for word in words]
+    more = ["--engine", name, "--port", str(port)]
+    killed([sys.executable, *own, *more], "Ctrl-C stops", tmp_path)
+    assert_soon(lambda: is_free(port))
+    marks = (f":{port}", f"engine-of-{port}")
+    assert_soon(lambda: not processes_that_say(*marks), 3 * SECONDS)  # gunicorn takes a moment
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
@@ -376,7 +310,5 @@ def test_the_keeper_needs_nothing_but_the_standard_library() -> None:
     text = Path(keeper.__file__).read_text("utf-8")
     assert "ctypes" not in text
     code = f"import runpy, sys; runpy.run_path({keeper.__file__!r}); print(*sys.modules)"
-    shown = subprocess.run(
-        [sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True
-    )
-    assert not {"ctypes", "catalog_model", "boto3", "site"} & set(shown.stdout.split())
+    loaded = set(run(sys.executable, "-IS", "-c", code).split())
+    assert not {"ctypes", "catalog_model", "boto3", "site"} & loaded

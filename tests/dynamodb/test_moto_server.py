@@ -1,14 +1,13 @@
-"""moto's DynamoDB as a server: it serves only DynamoDB, and keeps connections open."""
+"""moto's DynamoDB as a server: only DynamoDB, without lost writes and incomplete transactions."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -16,18 +15,17 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from engines import running_server
-from packages import ROOT
+from packages import ROOT, run
+from table_dump import movie
 
-from catalog_model import Movie
 from catalog_model import access_patterns as ap
 from catalog_model.operations import create_table, table_status
 
-MOVIE = Movie(id=5, title="A", genre_ids=[28], popularity=1.5, vote_average=7.0, vote_count=3)
+MOVIE = movie(5, 28)
 
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Any]:
-    """One moto for all of these tests."""
     with running_server("moto") as engine:
         yield engine
 
@@ -41,8 +39,7 @@ def test_the_server_needs_no_more_than_moto_and_its_dynamodb() -> None:
         "import catalog_model.dynamodb.engines.moto_server\n"
         "assert 'moto.moto_server.werkzeug_app' not in sys.modules\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    run(sys.executable, "-c", code, PYTHONPATH=str(ROOT))
 
 
 def test_an_operation_that_moto_lacks_is_refused_by_name(moto: Any) -> None:
@@ -86,6 +83,51 @@ def test_a_stream_of_moto_tells_what_changed(moto: Any) -> None:
     )["ShardIterator"]
     records = streams.get_records(ShardIterator=place)["Records"]
     assert {record["eventName"] for record in records} >= {"INSERT"}
+
+
+def test_it_loses_no_write_of_parallel_requests(moto: Any) -> None:
+    """Requests are processed one at a time, and transactions are atomic."""
+    movies = [MOVIE.replace(id=title_id) for title_id in range(1, 41)]
+    catalog = moto.catalog("parallel")
+    create_table(catalog)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda movie: ap.put_title(catalog, movie), movies))
+    assert ap.count_titles(catalog, "movie", 28) == len(movies)
+    assert set(ap.sample_titles(catalog, "movie", 100)) == set(movies)
+
+
+def test_a_failed_transaction_leaves_the_table_as_it_was(moto: Any) -> None:
+    """Puts, updates and deletes of existing and new items are rolled back."""
+    catalog = moto.catalog("table")
+    create_table(catalog)
+    client: Any = catalog.client
+    keys = {name: {"PK": {"S": name}, "SK": {"S": name}} for name in ("a", "b", "c", "d", "new")}
+    for name in "abcd":
+        client.put_item(TableName="table", Item={**keys[name], "n": {"N": "1"}})
+    update = {
+        "Key": keys["c"],
+        "UpdateExpression": "SET n = n + :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    actions: list[dict[str, Any]] = [
+        {"Put": {"Item": {**keys["a"], "n": {"N": "2"}}}},
+        {"Delete": {"Key": keys["b"]}},
+        {"Update": update},
+        {"Put": {"Item": keys["new"]}},
+        {"ConditionCheck": {"Key": keys["d"], "ConditionExpression": "attribute_not_exists(PK)"}},
+    ]
+    for action in actions:
+        next(iter(action.values()))["TableName"] = "table"
+
+    def numbers() -> dict[str, Any]:
+        found = client.scan(TableName="table")["Items"]
+        return {item["PK"]["S"]: item.get("n", {}).get("N") for item in found}
+
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(TransactItems=actions)
+    assert numbers() == dict.fromkeys("abcd", "1")
+    client.transact_write_items(TransactItems=actions[:-1])
+    assert numbers() == {"a": "2", "c": "2", "d": "1", "new": None}
 
 
 def test_a_connection_is_kept(moto: Any) -> None:

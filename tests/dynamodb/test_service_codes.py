@@ -2,124 +2,111 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.retries import standard
+from lying_server import handle_on, response, sending, serving
 
-from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model import errors
 from catalog_model.dynamodb import foreign_errors
-from catalog_model.dynamodb.failures import translate
-from catalog_model.errors import (
-    AccessDeniedError,
-    CatalogError,
-    ConfigurationError,
-    ConflictError,
-    InvalidArgumentError,
-    SchemaMismatchError,
-    ServiceError,
-    TableNotFoundError,
-    ThrottledError,
-    TitleExistsError,
-    TitleNotFoundError,
-    UnavailableError,
-    UnknownEntityError,
-    UnreachableError,
-)
+from catalog_model.dynamodb.failures import LostRaceError, translate
+from catalog_model.dynamodb.faults.garbled_answers import Garbled
+from catalog_model.testing import without_pauses
 
 MODEL = boto3.client("dynamodb", region_name="eu-west-1").meta.service_model
 
-OF_THE_MODEL: dict[str, type[CatalogError]] = {
-    "BackupInUseException": ServiceError,
-    "BackupNotFoundException": ServiceError,
-    "ConditionalCheckFailedException": ConflictError,
-    "ContinuousBackupsUnavailableException": ServiceError,
-    "DuplicateItemException": ServiceError,
-    "ExportConflictException": ServiceError,
-    "ExportNotFoundException": ServiceError,
-    "GlobalTableAlreadyExistsException": ServiceError,
-    "GlobalTableNotFoundException": ServiceError,
-    "IdempotentParameterMismatchException": ServiceError,
-    "ImportConflictException": ServiceError,
-    "ImportNotFoundException": ServiceError,
-    "IndexNotFoundException": ServiceError,
-    "InternalServerError": UnavailableError,
-    "InvalidExportTimeException": ServiceError,
-    "InvalidRestoreTimeException": ServiceError,
-    "ItemCollectionSizeLimitExceededException": ServiceError,
-    "LimitExceededException": ThrottledError,
-    "PointInTimeRecoveryUnavailableException": ServiceError,
-    "PolicyNotFoundException": ServiceError,
-    "ProvisionedThroughputExceededException": ThrottledError,
-    "ReplicaAlreadyExistsException": ServiceError,
-    "ReplicaNotFoundException": ServiceError,
-    "ReplicatedWriteConflictException": ConflictError,
-    "RequestLimitExceeded": ThrottledError,
-    "ResourceInUseException": ServiceError,
-    "ResourceNotFoundException": TableNotFoundError,
-    "TableAlreadyExistsException": ServiceError,
-    "TableInUseException": ServiceError,
-    "TableNotFoundException": TableNotFoundError,
-    "ThrottlingException": ThrottledError,
-    "TransactionCanceledException": ServiceError,
-    "TransactionConflictException": ConflictError,
-    "TransactionInProgressException": ServiceError,
+BY_CLASS: dict[type[errors.CatalogError], str] = {
+    errors.AccessDeniedError: "AccessDenied AccessDeniedException NotAuthorized",
+    errors.ConfigurationError: """
+        ExpiredTokenException IncompleteSignatureException InvalidSignatureException
+        MissingAuthenticationTokenException OptInRequired RequestExpired UnrecognizedClientException
+    """,
+    LostRaceError: """
+        ConditionalCheckFailedException ReplicatedWriteConflictException
+        TransactionConflictException
+    """,
+    errors.ServiceError: """
+        BackupInUseException BackupNotFoundException ContinuousBackupsUnavailableException
+        DuplicateItemException ExportConflictException ExportNotFoundException
+        GlobalTableAlreadyExistsException GlobalTableNotFoundException
+        IdempotentParameterMismatchException ImportConflictException ImportNotFoundException
+        IndexNotFoundException InvalidExportTimeException InvalidRestoreTimeException
+        ItemCollectionSizeLimitExceededException PointInTimeRecoveryUnavailableException
+        PolicyNotFoundException ReplicaAlreadyExistsException ReplicaNotFoundException
+        ResourceInUseException SomethingNewException TableAlreadyExistsException
+        TableInUseException TransactionCanceledException TransactionInProgressException
+        ValidationException
+    """,
+    errors.TableNotFoundError: "ResourceNotFoundException TableNotFoundException",
+    errors.ThrottledError: """
+        LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded SlowDown
+        Throttling ThrottlingException TooManyRequestsException
+    """,
+    errors.UnavailableError: """
+        InternalFailure InternalServerError RequestTimeout ServiceUnavailable
+        ServiceUnavailableException
+    """,
 }
-"""The codes in DynamoDB's own model."""
+CLASS_OF = {code: ours for ours, codes in BY_CLASS.items() for code in codes.split()}
+"""The codes in DynamoDB's own model, and those that any AWS service may return."""
 
-COMMON: dict[str, type[CatalogError]] = {
-    "AccessDenied": AccessDeniedError,
-    "AccessDeniedException": AccessDeniedError,
-    "ExpiredTokenException": ConfigurationError,
-    "IncompleteSignatureException": ConfigurationError,
-    "InternalFailure": UnavailableError,
-    "InvalidSignatureException": ConfigurationError,
-    "MissingAuthenticationTokenException": ConfigurationError,
-    "NotAuthorized": AccessDeniedError,
-    "OptInRequired": ConfigurationError,
-    "RequestExpired": ConfigurationError,
-    "RequestTimeout": UnavailableError,
-    "ServiceUnavailable": UnavailableError,
-    "ServiceUnavailableException": UnavailableError,
-    "SlowDown": ThrottledError,
-    "SomethingNewException": ServiceError,
-    "Throttling": ThrottledError,
-    "TooManyRequestsException": ThrottledError,
-    "UnrecognizedClientException": ConfigurationError,
-    "ValidationException": ServiceError,
+REASONS: dict[str, type[errors.CatalogError]] = {
+    "None ConditionalCheckFailed": LostRaceError,
+    "TransactionConflict None": LostRaceError,
+    "TransactionConflict ThrottlingError": errors.ThrottledError,
+    "ThrottlingError TransactionConflict": errors.ThrottledError,
+    # The same transaction would fail later, too.
+    "ProvisionedThroughputExceeded ConditionalCheckFailed": LostRaceError,
+    "ThrottlingError ConditionalCheckFailed ValidationError": errors.ServiceError,
+    "None ValidationError": errors.ServiceError,
 }
-"""The codes that any AWS service may return."""
+"""The reasons of a cancelled transaction, one for each action."""
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
+def refusal(code: str, status: int = 400, message: str = "why", reasons: str = "") -> ClientError:
     """Make the error that botocore raises for an answer of the service."""
-    metadata = {"RequestId": "REQ1", "HTTPStatusCode": status}
-    answer: Any = {"Error": {"Code": code, "Message": "why"}, "ResponseMetadata": metadata}
-    return ClientError(answer, "Query")
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"RequestId": "REQ1", "HTTPStatusCode": status},
+        "CancellationReasons": [{"Code": each, "Message": each} for each in reasons.split()],
+    }
+    return ClientError(response, "Query")
 
 
 def test_every_error_of_the_model_has_a_class() -> None:
     """New ones in botocore's model have to be added here."""
-    assert {shape.name for shape in MODEL.error_shapes} <= set(OF_THE_MODEL)
+    assert {shape.name for shape in MODEL.error_shapes} <= set(CLASS_OF)
 
 
-@pytest.mark.parametrize(("code", "ours"), [*OF_THE_MODEL.items(), *COMMON.items()])
-def test_a_code_decides(code: str, ours: type[CatalogError]) -> None:
+@pytest.mark.parametrize(("code", "ours"), CLASS_OF.items())
+def test_a_code_decides(code: str, ours: type[errors.CatalogError]) -> None:
     """With code and request id for AWS support, if the service is responsible."""
     error = translate(refusal(code), "films")
-    assert type(error) is ours or (ours is ConflictError and isinstance(error, ours))
-    assert code in str(error) or isinstance(error, (ConflictError, TableNotFoundError))
-    if isinstance(error, ServiceError):
+    assert type(error) is ours
+    assert code in str(error) or isinstance(error, (LostRaceError, errors.TableNotFoundError))
+    if isinstance(error, errors.ServiceError):
         assert (error.code, error.request_id) == (code, "REQ1")
         assert "REQ1" in str(error)
+
+
+@pytest.mark.parametrize(("reasons", "ours"), REASONS.items())
+def test_the_reasons_of_a_cancelled_transaction_decide(
+    reasons: str, ours: type[errors.CatalogError]
+) -> None:
+    """What no retry gets over takes precedence over a race, and that over throttling."""
+    cancelled = refusal("TransactionCanceledException", reasons=reasons)
+    assert type(translate(cancelled, "films")) is ours
+
+
+@pytest.mark.parametrize("message", ["no specified index: x", "the key schema differs"])
+def test_a_table_with_other_keys_is_named_by_the_message(message: str) -> None:
+    """Its code is that of any invalid request."""
+    error = translate(refusal("ValidationException", message=message), "films")
+    assert type(error) is errors.SchemaMismatchError
 
 
 def test_what_botocore_retries_is_throttled_or_unavailable_here() -> None:
@@ -141,99 +128,49 @@ def test_no_code_is_in_two_sets() -> None:
 @pytest.mark.parametrize("code", ["SomethingNewException", "503", ""])
 def test_a_failing_service_is_unavailable_for_any_code(code: str, status: int) -> None:
     """A status of 500 or more is an outage, with or without a body."""
-    assert type(translate(refusal(code, status), "films")) is UnavailableError
+    assert type(translate(refusal(code, status), "films")) is errors.UnavailableError
 
 
-# --- over a connection
-
-
-class Answer(NamedTuple):
-    """The answer of the server at the endpoint, and its error class."""
-
-    status: int
-    body: bytes
-    ours: type[CatalogError]
-
-
-ANSWERS = [
-    Answer(503, b"<html>There is maintenance</html>", UnreachableError),
-    Answer(503, b"", UnreachableError),
-    Answer(502, b"<html>Bad gateway</html>", UnreachableError),
-    Answer(504, b"{}", UnreachableError),
-    Answer(
-        500, b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}', UnavailableError
+ANSWERS: list[tuple[int, bytes, type[errors.CatalogError]]] = [
+    (
+        500,
+        b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}',
+        errors.UnavailableError,
     ),
-    Answer(500, b'{"__type":"com.amazon.coral.service#ServiceUnavailable"}', UnavailableError),
-    Answer(500, b'{"__type":5,"message":3}', UnreachableError),
-    Answer(500, b"\xff\xfe", UnreachableError),
-    Answer(429, b"<html>Slow down</html>", ThrottledError),
-    Answer(429, b"", ThrottledError),
-    Answer(400, b'{"__type":"com.amazon.coral.service#Throttling"}', ThrottledError),
-    Answer(400, b'{"__type":"x#ThrottlingException","message":null}', ThrottledError),
-    Answer(400, b'{"__type":"x#AccessDeniedException","Message":"no"}', AccessDeniedError),
-    Answer(400, b'{"__type":"x#ExpiredTokenException","message":"old"}', ConfigurationError),
-    Answer(400, b'{"__type":"x#ResourceNotFoundException","message":"x"}', TableNotFoundError),
-    Answer(400, b'{"__type":"x#ValidationException","message":"x"}', ServiceError),
-    Answer(400, b"[]", UnreachableError),
-    Answer(400, b"null", UnreachableError),
-    Answer(400, b'"no"', UnreachableError),
-    Answer(400, b"<html>Bad request</html>", UnreachableError),
-    Answer(400, b"", UnreachableError),
-    Answer(401, b"<html>Who are you</html>", UnreachableError),
-    Answer(403, b"<html>Forbidden</html>", UnreachableError),
-    Answer(404, b"<html>Not found</html>", UnreachableError),
-    Answer(405, b"", UnreachableError),
-    Answer(407, b"<html>Log in to the proxy</html>", UnreachableError),
-    Answer(302, b"", UnreachableError),
-    Answer(307, b"<html>Log in</html>", UnreachableError),
-    Answer(408, b"", UnreachableError),
-    Answer(413, b"<html>Too large</html>", UnreachableError),
+    (500, b'{"__type":"com.amazon.coral.service#ServiceUnavailable"}', errors.UnavailableError),
+    (400, b'{"__type":"com.amazon.coral.service#Throttling"}', errors.ThrottledError),
+    (400, b'{"__type":"x#ThrottlingException","message":null}', errors.ThrottledError),
+    (400, b'{"__type":"x#AccessDeniedException","Message":"no"}', errors.AccessDeniedError),
+    (400, b'{"__type":"x#ExpiredTokenException","message":"old"}', errors.ConfigurationError),
+    (400, b'{"__type":"x#ResourceNotFoundException","message":"x"}', errors.TableNotFoundError),
+    (400, b'{"__type":"x#ValidationException","message":"x"}', errors.ServiceError),
+    *((429, body, errors.ThrottledError) for body in (b"<html>Slow down</html>", b"")),
+    *((500, body, errors.UnreachableError) for body in (b'{"__type":5,"message":3}', b"\xff\xfe")),
+    *((400, body, errors.UnreachableError) for body in (b"[]", b"null", b'"no"')),
+    *(
+        (status, body, errors.UnreachableError)
+        for status in (302, 307, 400, 401, 403, 404, 405, 407, 408, 413, 502, 503, 504)
+        for body in (b"<html>Denied</html>", b"", b"{}")
+    ),
 ]
 
 
-@contextmanager
-def answering(answer: Answer) -> Iterator[str]:
-    """Listen, and answer each request this way."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(answer.status)
-            self.send_header("content-length", str(len(answer.body)))
-            if answer.status in (302, 307):
-                self.send_header("location", "http://127.0.0.1:1/login")
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
-def test_every_answer_of_the_endpoint_has_a_class(answer: Answer) -> None:
+@pytest.mark.parametrize(("status", "body", "ours"), ANSWERS, ids=range(len(ANSWERS)))
+def test_every_answer_of_the_endpoint_has_a_class(
+    status: int, body: bytes, ours: type[errors.CatalogError]
+) -> None:
     """In a message of one short line.
 
     A response that is not DynamoDB's has none of its error classes: a page with status 403 says
     nothing about credentials.
     """
-    once = Config(retries={"total_max_attempts": 1})
-    with answering(answer) as endpoint, pytest.raises(CatalogError) as caught:
-        ap.get_title(Catalog("films", endpoint_url=endpoint, config=once), "movie", 1)
-    assert type(caught.value) is answer.ours, caught.value
+    moved = {"Location": "http://127.0.0.1:1/login"} if status in (302, 307) else {}
+    sent = response(Garbled(body, status, headers=moved))
+    with (
+        serving(sending(sent)) as address,
+        without_pauses(),
+        pytest.raises(errors.CatalogError) as caught,
+    ):
+        ap.get_title(handle_on(address), "movie", 1)
+    assert type(caught.value) is ours, caught.value
     assert len(str(caught.value)) < 1000
-
-
-def test_what_was_asked_is_never_blamed_for_what_the_service_refused() -> None:
-    """A rejection is not an invalid argument, a missing title or an existing title."""
-    ours = (InvalidArgumentError, TitleNotFoundError, TitleExistsError, UnknownEntityError)
-    for code in (*OF_THE_MODEL, *COMMON):
-        assert not isinstance(translate(refusal(code), "films"), ours)
-    assert isinstance(translate(refusal("ValidationException"), "films"), ServiceError)
-    assert not isinstance(translate(refusal("ValidationException"), "films"), SchemaMismatchError)

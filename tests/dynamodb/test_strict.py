@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from catalog_model.dynamodb.strict.client import (
     rules,
     strict,
 )
+from catalog_model.testing import strict_catalog
 
 ROOT = Path(__file__).parents[2]
+both_engines = pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
 IN_PRACTICE = [(rule, at) for rule in CASES for at in range(len(CASES[rule]))]
 
 
@@ -105,7 +108,7 @@ def test_dynoxide_refuses_the_same_but_for_a_few(clients: Any, rule: str, at: in
         assert outcome(client, operation, params) == code
 
 
-@pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
+@both_engines
 @pytest.mark.parametrize("at", range(len(ACCEPTED)))
 def test_what_is_just_allowed_is_not_refused(clients: Any, engine_name: str, at: int) -> None:
     """The maximum sizes and counts, and near misses; the engine may reject it."""
@@ -133,7 +136,6 @@ def test_the_rules_in_the_documentation_are_those_of_the_code() -> None:
 
 
 def adding(amount: str, token: str) -> dict[str, Any]:
-    """Return a transaction that adds to a number."""
     update = {
         "TableName": TABLE,
         "Key": KEY,
@@ -144,13 +146,12 @@ def adding(amount: str, token: str) -> dict[str, Any]:
 
 
 def number(client: Any) -> int:
-    """Read the number."""
     return int(client.get_item(TableName=TABLE, Key=KEY, ConsistentRead=True)["Item"]["n"]["N"])
 
 
-@pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
+@both_engines
 def test_a_token_is_applied_once_and_answered_again(clients: Any, engine_name: str) -> None:
-    """Sequentially, and in eight concurrent threads."""
+    """Sequentially, and in eight concurrent threads; for something else it is rejected."""
     bare, client = clients(engine_name)
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
     first = client.transact_write_items(**adding("1", f"{engine_name}-1"))
@@ -160,6 +161,8 @@ def test_a_token_is_applied_once_and_answered_again(clients: Any, engine_name: s
     with ThreadPoolExecutor(8) as pool:
         asked = [adding("1", f"{engine_name}-2")] * 8
         list(pool.map(lambda params: client.transact_write_items(**params), asked))
+    with pytest.raises(client.exceptions.IdempotentParameterMismatchException):
+        client.transact_write_items(**adding("2", f"{engine_name}-1"))
     assert number(client) == 2
 
 
@@ -170,17 +173,6 @@ def test_bare_moto_applies_a_token_each_time(clients: Any) -> None:
     for amount in ("1", "1", "2"):
         bare.transact_write_items(**adding(amount, "bare"))
     assert number(bare) == 4
-
-
-@pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
-def test_a_token_used_for_something_else_is_refused(clients: Any, engine_name: str) -> None:
-    """With IdempotentParameterMismatchException, and nothing is written."""
-    bare, client = clients(engine_name)
-    bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
-    client.transact_write_items(**adding("1", f"{engine_name}-other"))
-    with pytest.raises(client.exceptions.IdempotentParameterMismatchException):
-        client.transact_write_items(**adding("2", f"{engine_name}-other"))
-    assert number(client) == 1
 
 
 def test_a_token_is_forgotten_after_ten_minutes(clients: Any) -> None:
@@ -195,18 +187,19 @@ def test_a_token_is_forgotten_after_ten_minutes(clients: Any) -> None:
         assert number(client) == wanted
 
 
-def test_a_token_of_a_failed_transaction_can_be_used_again(clients: Any) -> None:
-    """It was not applied."""
-    bare, client = clients("moto")
+@both_engines
+def test_a_token_of_a_failed_transaction_can_be_used_again(clients: Any, engine_name: str) -> None:
+    """It was not applied; later it is, and only once."""
+    bare, client = clients(engine_name)
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}})
     failing = adding("1", "failing")
-    update = failing["TransactItems"][0]["Update"]
-    update["ConditionExpression"] = "attribute_exists(extra)"
+    failing["TransactItems"][0]["Update"]["ConditionExpression"] = "attribute_exists(extra)"
     for _ in range(2):
         with pytest.raises(client.exceptions.TransactionCanceledException):
             client.transact_write_items(**failing)
     bare.put_item(TableName=TABLE, Item={**KEY, "n": {"N": "0"}, "extra": {"S": "x"}})
-    client.transact_write_items(**failing)
+    for _ in range(2):
+        client.transact_write_items(**failing)
     assert number(client) == 1
 
 
@@ -223,7 +216,7 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("engine_name", ["moto", "dynoxide"])
+@both_engines
 def test_numbers_come_back_as_the_service_gives_them(clients: Any, engine_name: str) -> None:
     """In every read, nested and in sets, too; bare moto returns them as they were sent."""
     bare, client = clients(engine_name)
@@ -231,10 +224,7 @@ def test_numbers_come_back_as_the_service_gives_them(clients: Any, engine_name: 
     sent = {**key, "all": {"L": [{"M": {"n": {"N": sent}}} for sent in NUMBERS]}}
     client.put_item(TableName=TABLE, Item={**sent, "set": {"NS": ["1.0", "20e0"]}})
     wanted = list(NUMBERS.values())
-    asked = {
-        "ExpressionAttributeValues": {":pk": key["PK"]},
-        "KeyConditionExpression": "PK = :pk",
-    }
+    asked = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": {":pk": key["PK"]}}
     for item in (
         client.get_item(TableName=TABLE, Key=key)["Item"],
         client.query(TableName=TABLE, **asked)["Items"][0],
@@ -302,3 +292,76 @@ def test_arguments_of_no_shape_are_a_serialization_error(clients: Any) -> None:
     _, client = clients("moto")
     with pytest.raises(ClientError, match="SerializationException"):
         client.put_item(TableName=TABLE, Item={**ITEM, "n": {"N": 5}})
+
+
+RULE = "recovery_has_its_bounds"
+
+
+@pytest.fixture
+def recovering() -> Iterator[Any]:
+    """A strict client with a table `t`; only moto supports recovery."""
+    with strict_catalog("table") as catalog:
+        yield catalog.client
+
+
+def enable(recovering: Any, **settings: Any) -> None:
+    wanted = {"PointInTimeRecoveryEnabled": True, **settings}
+    recovering.update_continuous_backups(TableName="table", PointInTimeRecoverySpecification=wanted)
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
+    """Return the code of an answer given by the strict client instead of the engine."""
+    response: Any = error.value.response
+    assert response["ResponseMetadata"]["HTTPHeaders"][RULE_HEADER] == RULE
+    return str(response["Error"]["Code"])
+
+
+@pytest.mark.parametrize("days", [0, -1, 36, 365])
+def test_a_recovery_period_out_of_its_bounds_is_refused(recovering: Any, days: int) -> None:
+    """The value is in the message."""
+    with pytest.raises(ClientError, match=f"not {days}") as error:
+        enable(recovering, RecoveryPeriodInDays=days)
+    assert refused(error) == "ValidationException"
+
+
+@pytest.mark.parametrize("days", [1, 35])
+def test_a_recovery_period_in_its_bounds_passes(recovering: Any, days: int) -> None:
+    """The minimum and the maximum."""
+    enable(recovering, RecoveryPeriodInDays=days)
+
+
+def test_a_table_without_recovery_cannot_be_restored(recovering: Any) -> None:
+    """moto would copy it."""
+    with pytest.raises(ClientError) as error:
+        recovering.restore_table_to_point_in_time(
+            SourceTableName="table", TargetTableName="another", UseLatestRestorableTime=True
+        )
+    assert refused(error) == "PointInTimeRecoveryUnavailableException"
+
+
+@pytest.mark.parametrize("days_ago", [20_000, 40, -1])
+def test_a_moment_that_cannot_be_recovered_is_refused(recovering: Any, days_ago: int) -> None:
+    """From before recovery was enabled, and from the future."""
+    enable(recovering)
+    with pytest.raises(ClientError) as error:
+        recovering.restore_table_to_point_in_time(
+            SourceTableName="table",
+            TargetTableName="another",
+            RestoreDateTime=datetime.now(UTC) - timedelta(days=days_ago),
+        )
+    assert refused(error) == "InvalidRestoreTimeException"
+
+
+def test_a_table_with_recovery_is_restored(recovering: Any) -> None:
+    """To the latest time, or to a given one, as a table with another name."""
+    enable(recovering)
+    answer = recovering.describe_continuous_backups(TableName="table")
+    described = answer["ContinuousBackupsDescription"]
+    latest = described["PointInTimeRecoveryDescription"]["LatestRestorableDateTime"]
+    for number, moment in enumerate(
+        ({"UseLatestRestorableTime": True}, {"RestoreDateTime": latest})
+    ):
+        answer = recovering.restore_table_to_point_in_time(
+            SourceTableName="table", TargetTableName=f"restored-{number}", **moment
+        )
+        assert answer["TableDescription"]["TableName"] == f"restored-{number}"

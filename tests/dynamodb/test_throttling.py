@@ -6,9 +6,9 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import repeat
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -39,7 +39,6 @@ from catalog_model.table import keys
 from catalog_model.testing import without_pauses
 
 WRITE = "before-send.dynamodb.TransactWriteItems"
-TRIES_OF_BOTOCORE = 4
 
 Form = Callable[[Any], AWSResponse]
 
@@ -93,10 +92,8 @@ def refusing(catalog: Catalog, forms: Iterator[Form], event: str = WRITE) -> Ite
     refusals = Refusals(forms)
     events: Any = catalog.client.meta.events
     events.register_first(event, refusals)
-    try:
-        yield refusals
-    finally:
-        events.unregister(event, refusals)
+    yield refusals
+    events.unregister(event, refusals)
 
 
 HERE = [movie(number, 28, 12, 18) for number in range(8, 32, 2)]
@@ -138,12 +135,10 @@ def prepared(engine: Engine, name: str, *, pauses: bool = False) -> Iterator[Cat
     delete_table(catalog)
 
 
-def comparable(table: Table) -> Table:
-    """A table without its random versions."""
-    return {
-        key: {name: value for name, value in item.items() if name != "_version"}
-        for key, item in table.items()
-    }
+def comparable(catalog: Catalog) -> Table:
+    """Read a table without its random versions."""
+    items = dump(catalog).items()
+    return {key: {n: v for n, v in item.items() if n != "_version"} for key, item in items}
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +147,7 @@ def expected(engine: Engine) -> dict[str, tuple[Any, Table]]:
     found = {}
     for name, write in WRITES.items():
         with prepared(engine, name) as catalog:
-            found[name] = write(catalog), comparable(dump(catalog))
+            found[name] = write(catalog), comparable(catalog)
     return found
 
 
@@ -163,7 +158,7 @@ def assert_ends_well(
     with prepared(engine, name) as catalog:
         with refusing(catalog, forms) as refusals:
             answer = WRITES[name](catalog)
-        assert (answer, comparable(dump(catalog))) == expected
+        assert (answer, comparable(catalog)) == expected
         assert verify(catalog).is_clean
         if name != "load_titles":  # it may send fewer titles, and so a different transaction
             assert len(set(refusals.tokens[: refusals.refused + 1])) == 1
@@ -188,57 +183,41 @@ def test_every_write_that_is_refused_for_a_while_ends_well(
     assert refusals.refused == MAX_STALLED_RETRIES
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["load_titles", "migrate", "repair"])
 def test_forms_in_any_order_end_well(
-    seed: int, engine: Engine, expected: dict[str, tuple[Any, Table]]
+    name: str, engine: Engine, expected: dict[str, tuple[Any, Table]]
 ) -> None:
     """Sequentially; some requests in between succeed."""
-    rng = random.Random(seed)
-    name = ("load_titles", "migrate", "repair")[seed]
     if engine.name == "moto" and has_dynoxide() and name != "repair":
         pytest.skip("refused before an engine is asked, and dynoxide is faster")
-
-    def forms() -> Iterator[Form]:
-        for _ in range(60):
-            yield rng.choice(list(FORMS.values()))
-
-    assert assert_ends_well(engine, name, forms(), expected[name]).refused == 60
+    forms = random.Random(name).choices(list(FORMS.values()), k=60)
+    assert assert_ends_well(engine, name, iter(forms), expected[name]).refused == 60
 
 
-def never_repeats(patch: pytest.MonkeyPatch) -> None:
-    """Planted: throttling errors are raised immediately."""
-    patch.setattr(retries.Retries, "wait_after", lambda *_: False)
+IS_PASSING = retries.is_passing
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "errors are raised immediately": (retries.Retries, "wait_after", lambda *_: False),
+    "a cancelled transaction is final": (
+        *(retries, "is_passing"),
+        lambda error: IS_PASSING(error) and not retries.is_cancelled(error),
+    ),
+    "only single writes are retried": (retries, "REPEATED_WRITES", frozenset({"UpdateItem"})),
+}
+"""Planted bugs."""
 
 
-def repeats_only_what_botocore_calls_throttled(patch: pytest.MonkeyPatch) -> None:
-    """Planted: a cancelled transaction is considered final."""
-    usual = retries.is_passing
-    patch.setattr(retries, "is_passing", lambda e: usual(e) and not retries.is_cancelled(e))
-
-
-def forgets_transactions(patch: pytest.MonkeyPatch) -> None:
-    """Planted: only single writes are retried in an ordinary call."""
-    patch.setattr(retries, "REPEATED_WRITES", frozenset({"UpdateItem"}))
-
-
-@pytest.mark.parametrize(
-    "bug", [never_repeats, repeats_only_what_botocore_calls_throttled, forgets_transactions]
-)
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
 def test_a_write_that_is_not_repeated_is_noticed(
-    bug: Callable[[pytest.MonkeyPatch], None],
+    bug: tuple[Any, str, Any],
     engine: Engine,
     expected: dict[str, tuple[Any, Table]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By the law above."""
-    bug(monkeypatch)
+    monkeypatch.setattr(*bug)
+    name, once = "update_popularity", repeat(FORMS["cancelled: ThrottlingError"], 1)
     with pytest.raises(ThrottledError):
-        assert_ends_well(
-            engine,
-            "update_popularity",
-            repeat(FORMS["cancelled: ThrottlingError"], 1),
-            expected["update_popularity"],
-        )
+        assert_ends_well(engine, name, once, expected[name])
 
 
 @pytest.mark.parametrize("name", ORDINARY)
@@ -300,8 +279,9 @@ def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
         with clock.ruling():
             tries, began = Retries("TransactWriteItems", "t", deadline), clock()
             lefts: list[float] = []
+            waits = iter(partial(tries.wait_after, throttled), False)
             with pytest.raises(ThrottledError, match="tried"):
-                lefts.extend(_lefts(tries, throttled))
+                lefts.extend(tries.seconds_left() or 0 for _ in waits)
             assert all(left > 0 for left in lefts)
             assert clock() - began < deadline
             with persistent(Persistence()):
@@ -310,56 +290,14 @@ def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
                 assert tries.seconds_left() == deadline
 
 
-def _lefts(tries: Retries, error: ServiceError) -> Iterator[float]:
-    """Return the time left before each attempt, until the last one."""
-    while tries.wait_after(error):
-        yield tries.seconds_left() or 0
-
-
-def test_a_token_may_be_used_again_after_a_cancellation(catalog: Catalog) -> None:
-    """The engine accepts the same transaction with the same token later, and only once."""
-    token = str(uuid4())
-    counter = {"PK": {"S": "X"}, "SK": {"S": "X"}}
-    transaction: list[Any] = [
-        {
-            "Update": {
-                "TableName": catalog.table,
-                "Key": counter,
-                "UpdateExpression": "ADD n :one",
-                "ConditionExpression": "attribute_exists(PK)",
-                "ExpressionAttributeValues": {":one": {"N": "1"}},
-            }
-        }
-    ]
-    client = catalog.client
-    with pytest.raises(client.exceptions.TransactionCanceledException):
-        client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
-    client.put_item(TableName=catalog.table, Item={**counter, "n": {"N": "5"}})
-    for _ in range(2):
-        client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
-    assert client.get_item(TableName=catalog.table, Key=counter)["Item"]["n"] == {"N": "6"}
-
-
-# --- batches that are read
-
-
 def test_fewer_keys_are_progress_even_if_none_has_an_item(catalog: Catalog) -> None:
     """A batch of missing titles that is processed key by key does not mean a throttled table."""
-    asked: list[int] = []
-
-    class KeyByKey(Withholding):
-        def batch_get_item(self, **request: Any) -> dict[str, Any]:
-            ((_, part),) = request["RequestItems"].items()
-            asked.append(len(part["Keys"]))
-            served = iter([False])
-            self._holds_back = lambda: next(served, True)
-            return super().batch_get_item(**request)
-
-    client: Any = KeyByKey(catalog.client, lambda: True)
+    one_each = (at > 0 for size in range(40, 0, -1) for at in range(size))
+    client: Any = Withholding(catalog.client, lambda: next(one_each))
     missing = [TitleKey("movie", number) for number in range(1, 41)]
     with without_pauses():
         assert ap.get_titles(Catalog(catalog.table, client=client), missing) == [None] * 40
-    assert asked == list(range(40, 0, -1))
+    assert client.withheld == sum(range(40))
 
 
 def test_a_batch_of_which_nothing_is_done_is_given_up(catalog: Catalog) -> None:
@@ -370,9 +308,6 @@ def test_a_batch_of_which_nothing_is_done_is_given_up(catalog: Catalog) -> None:
     with without_pauses(), pytest.raises(ThrottledError, match="BatchGetItem") as caught:
         ap.get_titles(Catalog(catalog.table, client=client), wanted)
     assert f"tried {MAX_STALLED_RETRIES + 1} times" in str(caught.value)
-
-
-# --- work on many items
 
 
 @pytest.mark.parametrize("name", ["load_titles", "migrate", "repair"])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 from engines import Engine
 from request_log import logged_requests
+from table_dump import hooked, movie
 
-from catalog_model import Catalog, Movie
+from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import TableNotFoundError
 from catalog_model.operations import create_table, delete_table, table_status
 
-UP = Movie(
-    id=1, title="Up", genre_ids=[16, 35], popularity=7.0, vote_average=7.9, vote_count=12_000
-)
+UP = movie(1, 16, 35, title="Up", popularity=7.0, vote_average=7.9, vote_count=12_000)
 
 
 def test_a_trace_shows_what_a_read_asked_for(catalog: Catalog, engine: Engine) -> None:
@@ -100,9 +100,8 @@ def test_without_a_trace_the_service_is_asked_for_nothing_more(catalog: Catalog)
     def note(params: dict[str, object], **_: object) -> None:
         sent.append(set(params))
 
-    catalog.client.meta.events.register("provide-client-params.dynamodb", note)
-    ap.get_titles(catalog, [UP.key])
-    catalog.client.meta.events.unregister("provide-client-params.dynamodb", note)
+    with hooked(catalog, "provide-client-params.dynamodb", note):
+        ap.get_titles(catalog, [UP.key])
     assert sent == [{"RequestItems"}]
 
 
@@ -126,25 +125,12 @@ def test_a_request_that_failed_is_traced_with_its_error(catalog: Catalog) -> Non
     assert request.total_units == 0
 
 
-def test_a_hook_is_called_until_it_is_ended(catalog: Catalog) -> None:
-    """For logs and metrics."""
-    heard: list[Request] = []
-    stop = catalog.on_request(heard.append)
-    ap.count_titles(catalog, "tv")
-    stop()
-    ap.count_titles(catalog, "tv")
-    assert [request.pattern for request in heard] == ["count_titles"]
-
-
 def test_a_hook_that_fails_is_logged_and_takes_nothing_from_the_caller(
     catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The write is applied, and the other hooks are called."""
     heard: list[Request] = []
-
-    def fails(_: Request) -> None:
-        raise RuntimeError("no space left for metrics")
-
+    fails = Mock(side_effect=RuntimeError("no space left for metrics"))
     stop_failing, stop = catalog.on_request(fails), catalog.on_request(heard.append)
     ap.put_title(catalog, UP)
     stop_failing()
@@ -157,12 +143,14 @@ def test_a_hook_that_fails_is_logged_and_takes_nothing_from_the_caller(
     ]
 
 
-def test_a_hook_that_was_added_twice_is_ended_once_for_each(catalog: Catalog) -> None:
-    """Removing it again has no effect."""
+def test_a_hook_is_called_until_it_is_ended(catalog: Catalog) -> None:
+    """One that was added twice is ended once for each; ending it again has no effect."""
     heard: list[Request] = []
     stop, stop_other = catalog.on_request(heard.append), catalog.on_request(heard.append)
+    ap.count_titles(catalog, "tv")
     stop()
     stop()
     ap.count_titles(catalog, "tv")
     stop_other()
-    assert len(heard) == 1
+    ap.count_titles(catalog, "tv")
+    assert [request.pattern for request in heard] == ["count_titles"] * 3

@@ -1,11 +1,12 @@
 """The laws of the model under every kind of fault, for histories of a few seeds; see `fault_laws`.
 
-`make soak` runs many more.
+`make soak` runs many more. Reads of many titles have a law of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 
 import pytest
@@ -21,18 +22,18 @@ from fault_histories import (
     operations_of,
 )
 from fault_laws import ACKNOWLEDGED, OUTCOMES, Tally, run_histories, run_history
-from table_dump import movie
+from lying_server import READS, Call
+from table_dump import movie, walk
 
-from catalog_model import Catalog, Page
+from catalog_model import Catalog, Page, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import ServiceError, TitleExistsError, TitleNotFoundError
 from catalog_model.maintenance.findings import Finding
 from catalog_model.maintenance.verify import Report, verify
-from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.testing import FAULT_KINDS, Fault, inject_faults, without_pauses
+from catalog_model.testing import FAULT_KINDS, Fault, FaultInjector, Injection, inject_faults
 
 HISTORIES = {"moto": (range(6), 25), "dynoxide": (range(12), 30)}
 """Seeds, of which six in a row have all mixes of faults, and lengths; moto is slow."""
@@ -124,14 +125,10 @@ def test_a_violation_is_reported_with_its_seed_and_its_shortest_history(
 
 
 @pytest.fixture
-def disturbed(engine: Engine) -> Iterator[Catalog]:
+def disturbed(table: Catalog) -> Catalog:
     """A handle, with its own client, on a table with some titles."""
-    catalog = Engine(engine.name, engine.endpoint_url).catalog()
-    create_table(catalog)
-    some: list[AnyTitle] = [movie(number, 18, number % 3 + 1) for number in range(1, 9)]
-    ap.load_titles(catalog, some)
-    yield catalog
-    delete_table(catalog)
+    ap.load_titles(table, [movie(number, 18, number % 3 + 1) for number in range(1, 9)])
+    return table
 
 
 MOVED = movie(1, 18, 2, popularity=0, vote_average=0, vote_count=100)
@@ -146,13 +143,12 @@ MERGED: dict[str, Callable[[Catalog], Page[AnyTitle]]] = {
 @pytest.mark.parametrize("name", MERGED)
 def test_a_page_of_several_requests_has_each_title_once(disturbed: Catalog, name: str) -> None:
     """Even one that changes its place during the read: at the place that was read first."""
-    ap.put_title(disturbed, MOVED.replace(popularity=9, vote_average=9, vote_count=1))
     for at in range(1, 11):
+        ap.put_title(disturbed, MOVED.replace(popularity=9, vote_average=9, vote_count=1))
         with inject_faults(disturbed, [Fault("stale_index", at=[at])]) as injector:
             ap.put_title(disturbed, MOVED)
             ids = [title.id for title in MERGED[name](disturbed)]
             assert len(set(ids)) == len(ids)
-            ap.put_title(disturbed, MOVED.replace(popularity=9, vote_average=9, vote_count=1))
         assert len(injector.injected) <= 1
 
 
@@ -170,10 +166,7 @@ def test_verify_under_faults_reports_what_is_there_or_raises_an_error(
     kinds = set()
     for seed in range(8):
         faults = [Fault("stale_index"), *faults_of(2)]
-        with (
-            without_pauses(),
-            inject_faults(disturbed, faults, seed=seed, sleep=lambda _: None) as injector,
-        ):
+        with inject_faults(disturbed, faults, seed=seed, sleep=lambda _: None) as injector:
             try:
                 assert findings(verify(disturbed)) == right
                 reports += 1
@@ -189,3 +182,57 @@ def findings(report: Report) -> tuple[Finding, ...]:
     """Return the problems in a report, which covers all titles."""
     assert (report.titles, report.undecided) == (8, ())
     return report.findings
+
+
+OF_MANY_TITLES: dict[str, Call] = {
+    **READS,
+    "two batches": lambda c: ap.get_titles(c, [TitleKey("movie", n) for n in range(1, 140)]),
+    "all pages": lambda c: walk(ap.list_titles, c, "movie"),
+    "by rating": lambda c: ap.list_titles(c, "movie", order="rating", limit=30),
+    "any": lambda c: ap.list_titles_in_genres(c, "movie", [18, 28], match="any"),
+    "in a genre": lambda c: ap.count_titles(c, "movie", 28),
+}
+
+
+def any_faults(catalog: Catalog, seed: int) -> AbstractContextManager[FaultInjector]:
+    """Inject all faults except lagging indexes."""
+    return inject_faults(catalog, faults_of(2), seed=seed, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize("name", OF_MANY_TITLES)
+def test_a_read_under_faults_is_right_or_an_error(
+    engine: Engine, stocked: Catalog, name: str
+) -> None:
+    """Never wrong, and never incomplete."""
+    read = OF_MANY_TITLES[name]
+    right = read(stocked)
+    disturbed = Engine(engine.name, engine.endpoint_url).catalog(stocked.table)
+    answered, happened = 0, 0
+    for seed in range(8):
+        with any_faults(disturbed, seed) as injector:
+            try:
+                answer = read(disturbed)
+            except ServiceError:
+                answer = None
+        assert answer in (None, right)
+        answered += answer is not None
+        happened += len(injector.injected)
+    assert answered
+    assert happened
+
+
+def injected(engine: Engine, table: str, seed: int) -> list[Injection]:
+    """Read under faults, with a client of its own; return the faults."""
+    own = Engine(engine.name, engine.endpoint_url).catalog(table)
+    with any_faults(own, seed) as injector:
+        for read in OF_MANY_TITLES.values():
+            with suppress(ServiceError):
+                read(own)
+    return injector.injected
+
+
+def test_the_same_seed_gives_the_same_faults(engine: Engine, stocked: Catalog) -> None:
+    """At the same requests; another seed gives others."""
+    once, again, other = (injected(engine, stocked.table, seed) for seed in (7, 7, 8))
+    assert once == again != other
+    assert len(once) > 10

@@ -2,12 +2,12 @@
 
 All interleavings are explored, on a few titles of one shard: see `interleavings`. At each end,
 everything is consistent with the titles, and titles and answers are those of some sequential order
-of the writers.
+of the writers. Bugs planted in the writes show that these laws can fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, combinations_with_replacement, product
 from typing import Any, Final
@@ -35,29 +35,36 @@ from interleavings import (
     update,
 )
 from older_tables import as_version_1
-from table_dump import Table, movie
+from table_dump import Table, by_key, movie
 
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.actions import Equals, NotNewer, Update
 from catalog_model.dynamodb.typed_json import ItemKey, number
 from catalog_model.maintenance.findings import Finding, Problem
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report
-from catalog_model.table import codec, keys
+from catalog_model.table import codec, keys, plan, title_items
+from catalog_model.table.plan import Shard, Stored
+from catalog_model.writes import attempts
+
+
+def unreported(
+    name: str, act: Callable[[Catalog], object], effect: Callable[[Titles], Any] = lambda _: None
+) -> Writer:
+    """Make a writer whose answer is not compared."""
+
+    def quiet(catalog: Catalog) -> None:
+        act(catalog)
+
+    return Writer(name, quiet, effect)
 
 
 def load(*some: Movie) -> Writer:
     """Load titles; others see each one written separately, so no report is needed."""
-
-    def act(catalog: Catalog) -> Any:
-        ap.load_titles(catalog, some)
-        return None
-
-    def effect(titles: Titles) -> Any:
-        titles.update({title.key: title for title in some})
-
-    return Writer("load " + " ".join(str(title.id) for title in some), act, effect)
+    name = "load " + " ".join(str(title.id) for title in some)
+    return unreported(name, partial(ap.load_titles, titles=some), lambda t: t.update(by_key(some)))
 
 
 votes = partial(change, "votes", ap.update_votes)
@@ -154,11 +161,9 @@ def repair_of(*problems: tuple[Problem, ItemKey]) -> Writer:
     """Repair these findings; this changes no title, and its report is not compared."""
     found = tuple(Finding(problem, at, key(16), "", "") for problem, at in problems)
     report = Report(findings=found, more_findings=0, items=0, titles=0, undecided=())
-
-    def act(catalog: Catalog) -> Any:
-        repair(catalog, report)
-
-    return Writer("repair " + ", ".join(problem for problem, _ in problems), act, lambda _: None)
+    return unreported(
+        f"repair {[problem for problem, _ in problems]}", partial(repair, report=report)
+    )
 
 
 REPAIR: Final = repair_of(
@@ -193,11 +198,119 @@ def test_a_damaged_shard_is_repaired_in_every_interleaving(other: Writer) -> Non
 
 def test_a_migration_harms_nothing_that_is_written_meanwhile() -> None:
     """A table of the previous version: each title, tally and slot is upgraded by one of them."""
-
-    def act(catalog: Catalog) -> Any:
-        migrate(catalog, segments=1)
-
-    migration = Writer("migrate", act, lambda _: None)
+    migration = unreported("migrate", partial(migrate, segments=1))
     there = table_of(EIGHT, SIXTEEN)
     start = {at: as_version_1(item) for at, item in there.items()}
     explored_all(start, [(migration, other) for other in (*WRITERS, migration)])
+
+
+Bug = Callable[[pytest.MonkeyPatch], None]
+
+
+def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
+    """A missing last slot means "this is the last one"; the condition on the counts is their total.
+
+    The total can recur. If the last slot is the title's own by then, a plan has an item twice.
+    """
+    tally_of = plan._tally_shard
+
+    def careless(kind: Any, number: int, counts: Any, shard: Shard | None = None) -> Update:
+        made = tally_of(kind, number, counts, shard)
+        if shard is None:
+            return made
+        total = Equals(codec.TOTAL, shard.total, or_absent=shard.total == 0)
+        return Update(made.key, made.sets, made.adds, NotNewer(total))
+
+    patch.setattr(plan, "_tally_shard", careless)
+    patch.setattr(plan, "fits", lambda *_: True)
+    patch.setattr("catalog_model.writes.storing.fits", lambda *_: True)
+
+
+def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
+    """The lost update: the title is put back as it was read, except for the change."""
+
+    def change(catalog: Any, kind: Any, title_id: int, **changes: Any) -> Any:
+        title = ap.get_title(catalog, kind, title_id, consistent=True)
+        return ap.put_title(catalog, title.replace(**changes))
+
+    patch.setattr("catalog_model.writes.changes.change_title", change)
+
+
+def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
+    """After a lost race, it is planned again without the check."""
+    write = ap.put_title.__globals__["write_title"]
+
+    def forgetful(catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any) -> Any:
+        if if_unchanged is not None and if_unchanged != ap.get_title(
+            catalog, *title.title.key, consistent=True
+        ):
+            return write(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
+        return write(catalog, title, if_absent=if_absent)
+
+    patch.setattr("catalog_model.writes.storing.write_title", forgetful)
+
+
+def takes_no_title_for_one_without_a_version(patch: pytest.MonkeyPatch) -> None:
+    """A deleted title is like one without a version: a change creates it again."""
+    patch.setattr(plan, "title_as_read", plan.as_read)
+
+
+def takes_no_slot_for_slot_0(patch: pytest.MonkeyPatch) -> None:
+    """A title without a slot is taken for the owner of slot 0."""
+    read = title_items.read_stored
+
+    def careless(key: Any, item: Any) -> Stored | None:
+        stored = read(key, item)
+        return stored and Stored(stored.title, stored.version, stored.slot or 0)
+
+    patch.setattr(attempts, "read_stored", careless)
+
+
+def counts_without_a_condition(patch: pytest.MonkeyPatch) -> None:
+    """Any writer takes the slot that was free a moment ago."""
+    patch.setattr(plan, "as_read", lambda _: None)
+
+
+START = table_of(*THERE)
+POPULAR = popularity(16, popularity=7.5)
+POPULAR_FOREIGN = popularity(40, popularity=7.5)
+WITH_FOREIGN = START | put_by_another_program(FOREIGN)
+
+BUGS: list[tuple[Bug, Table, tuple[Writer, ...], str]] = [
+    (deletes_as_it_once_did, START, (delete(8), delete(24), put(movie(32, 28))), "inconsistent"),
+    (
+        deletes_as_it_once_did,
+        START,
+        (delete(8), delete(8), put(EIGHT)),
+        "a plan names an item twice",
+    ),
+    (changes_by_reading_and_putting, START, (POPULAR, update(16, overview="mine")), "no order"),
+    (
+        looks_once_whether_it_is_unchanged,
+        START,
+        (swap(SIXTEEN, SIXTEEN.replace(overview="mine")), POPULAR),
+        "no order",
+    ),
+    (
+        takes_no_title_for_one_without_a_version,
+        WITH_FOREIGN,
+        (POPULAR_FOREIGN, delete(40)),
+        "no order",
+    ),
+    (takes_no_slot_for_slot_0, WITH_FOREIGN, (POPULAR_FOREIGN,), "inconsistent"),
+    (takes_no_slot_for_slot_0, WITH_FOREIGN, (delete(40),), "inconsistent"),
+    (counts_without_a_condition, START, (create(movie(32)), delete(16)), "inconsistent"),
+]
+"""Each bug, the writers that reveal it, and the expected problem."""
+
+
+@pytest.mark.parametrize(("bug", "start", "writers", "found"), BUGS, ids=range(len(BUGS)))
+def test_the_interleavings_find_a_planted_bug(
+    monkeypatch: pytest.MonkeyPatch, bug: Bug, start: Table, writers: tuple[Writer, ...], found: str
+) -> None:
+    """With the bug some end has this problem; without it none has one."""
+    with monkeypatch.context() as patch:
+        bug(patch)
+        seen = explored(start, *writers)
+    assert any(problem.startswith(found) for problem in seen.problems), seen
+    assert not explored(start, *writers).problems

@@ -7,19 +7,17 @@ show that these tests can fail; `test_history` tests the checker.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from concurrent_runs import run_processes, run_threads
-from concurrent_worker import observe, observe_get
+from concurrent_worker import HOT, HOT_MIX, observe
 from engines import Engine, has_dynoxide
-from history import Call, check, is_linearizable
+from fault_histories import faults_of
+from history import Histories, Verdict, check, is_linearizable
 from table_dump import assert_in_step, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
@@ -27,8 +25,9 @@ from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.faults.injector import Injection
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.local import Engine as LocalEngine
 from catalog_model.local import start_engine
-from catalog_model.operations import create_table
+from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import Fault, inject_faults, without_pauses
 
 KEY = TitleKey("movie", 1)
@@ -38,71 +37,97 @@ WRITES = {"put": 4, "create": 4, "delete": 3, "change_popularity": 3, "change_ge
 A_MOMENT = 0.002
 """Seconds that a broken write leaves for others, so that they interfere on any machine."""
 
-
-def of(engine: Engine, operations: int) -> int:
-    """Return the number of operations in the time that dynoxide needs for this number."""
-    return operations if engine.name == "dynoxide" else operations // 2
+OPERATIONS = {"dynoxide": 30, "moto": 15}
+"""The number of operations of a thread, which take the same time on each engine."""
 
 
-def test_only_one_of_many_creators_wins(catalog: Catalog) -> None:
-    """put_title with if_absent: one creates it, all others are told that it exists."""
+def assert_one_order(histories: Histories, catalog: Catalog) -> Verdict:
+    """Check that histories are linearizable, and that the table is intact."""
+    found = check(histories)
+    assert not found.violations
+    assert histories.races > 0
+    assert_in_step(catalog)
+    return found
 
-    def create(worker: int) -> Call:
-        title = movie(1, 28, vote_count=worker)
-        act = partial(ap.put_title, catalog, title, if_absent=True)
-        return observe(KEY, "create", act, **title.to_json())
 
-    with ThreadPoolExecutor(8) as pool:
-        calls = list(pool.map(create, range(8)))
-    assert Counter(call.outcome for call in calls) == {"ok": 1, "refused": 7}
-    assert is_linearizable([*calls, observe_get(catalog, KEY)])
-    assert ap.count_titles(catalog, "movie") == 1
+def assert_undisturbed(histories: Histories, catalog: Catalog) -> None:
+    """Check histories without faults, in which calls about a title were concurrent."""
+    found = assert_one_order(histories, catalog)
+    assert histories.failures == found.outcomes.get("unknown", 0) == 0
+    assert found.open_calls > 1
 
 
 def test_threads_that_meet_see_one_order(engine: Engine, catalog: Catalog) -> None:
     """Histories are linearizable, readers see no incomplete writes, the table is intact."""
-    histories = run_threads(catalog, seed=1, threads=8, operations=of(engine, 30))
-    found = check(histories)
-    assert not found.violations
-    assert histories.failures == found.outcomes.get("unknown", 0) == 0
-    assert histories.races > 0
-    assert found.open_calls > 1
-    assert_in_step(catalog)
+    way: dict[str, Any] = {"threads": 8, "operations": OPERATIONS[engine.name]}
+    assert_undisturbed(run_threads(catalog, seed=1, **way), catalog)
 
 
-@pytest.mark.skipif(not has_dynoxide(), reason="dynoxide is not installed")
-def test_processes_that_meet_see_one_order(tmp_path: Path) -> None:
-    """Each with its own client, on an engine with its tables in a file."""
-    with start_engine("dynoxide", folder=tmp_path) as engine:
-        catalog = engine.catalog("catalog")
-        create_table(catalog)
-        histories = run_processes(engine, "catalog", seed=2, processes=4, operations=50)
-        found = check(histories)
-        assert not found.violations
-        assert histories.failures == found.outcomes.get("unknown", 0) == 0
-        assert histories.races > 0
-        assert found.open_calls > 1
-        assert_in_step(catalog)
+@pytest.fixture(scope="module")
+def dynoxide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
+    """A separate engine with its tables in a file."""
+    if not has_dynoxide():
+        pytest.skip("dynoxide is not installed")
+    with start_engine("dynoxide", folder=tmp_path_factory.mktemp("file")) as engine:
+        yield engine
+
+
+@pytest.fixture
+def in_file(dynoxide: LocalEngine, request: pytest.FixtureRequest) -> Iterator[Catalog]:
+    """A handle on a new table of that engine."""
+    catalog = dynoxide.catalog(f"file-{abs(hash(request.node.name))}")
+    create_table(catalog)
+    yield catalog
+    delete_table(catalog)
+
+
+def test_processes_that_meet_see_one_order(dynoxide: LocalEngine, in_file: Catalog) -> None:
+    """Each with its own client."""
+    way: dict[str, Any] = {"seed": 2, "processes": 4, "operations": 50}
+    assert_undisturbed(run_processes(dynoxide, in_file.table, **way), in_file)
+
+
+HOT_WAY: dict[str, Any] = {"operations": 100_000, "mix": HOT_MIX, "contested": HOT}
+"""Writers that share a few titles of one shard, and make as many writes as their time allows."""
+
+
+@pytest.mark.parametrize("threads", [2, 3, 6, 16, 32])
+def test_threads_that_meet_on_one_shard_leave_it_in_step(in_file: Catalog, threads: int) -> None:
+    """Histories are linearizable, too, of as few threads as the search can take."""
+    seconds = 3.0 if threads <= 8 else 1.0
+    histories = run_threads(in_file, seed=threads, threads=threads, seconds=seconds, **HOT_WAY)
+    if threads <= 8:
+        assert_one_order(histories, in_file)
+    else:
+        assert (histories.violations, histories.races > 0) == ([], True)
+        assert_in_step(in_file)
+
+
+def test_processes_that_meet_on_one_shard_leave_it_in_step(
+    dynoxide: LocalEngine, in_file: Catalog
+) -> None:
+    """Each with its own client."""
+    way: dict[str, Any] = {"seed": 1, "processes": 4, "seconds": 3.0, **HOT_WAY}
+    assert_one_order(run_processes(dynoxide, in_file.table, **way), in_file)
 
 
 def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
-    """A write with a lost answer is retried, and counts once; if that fails, once or never."""
-    faults = [Fault("lost_answer", 0.3), Fault("throttling", 0.2), Fault("conflict", 0.2)]
+    """Under all kinds of faults: a write that is retried counts once; one that fails, or never."""
+    many = [Fault("lost_answer", 0.3), Fault("throttling", 0.2), Fault("conflict", 0.2)]
+    faults = (*many, *faults_of(0))
     injected: list[Injection] = []
 
     @contextmanager
     def disturbed() -> Iterator[None]:
-        with without_pauses(), inject_faults(catalog, faults, seed=3) as injector:
+        with inject_faults(catalog, faults, seed=3, sleep=lambda _: None) as injector:
             yield
         injected.extend(injector.injected)
 
-    way: dict[str, Any] = {"threads": 4, "operations": of(engine, 30)}
-    histories = run_threads(catalog, seed=3, **way, mix=WRITES, meanwhile=disturbed())
-    found = check(histories)
-    assert not found.violations
-    assert found.outcomes["unknown"] > 0
-    assert {each.kind for each in injected} == {"lost_answer", "throttling", "conflict"}
-    assert_in_step(catalog)
+    way: dict[str, Any] = {"threads": 4, "operations": OPERATIONS[engine.name]}
+    with without_pauses():
+        histories = run_threads(catalog, seed=3, **way, mix=WRITES, meanwhile=disturbed())
+    assert assert_one_order(histories, catalog).outcomes["unknown"] > 0
+    assert {each.kind for each in injected} == {each.kind for each in faults}
 
 
 def test_a_write_without_conditions_is_found(
@@ -159,25 +184,3 @@ def test_a_title_put_again_is_not_taken_for_the_old_one(
         calls.append(observe(KEY, "change", change, popularity=5.0))
     assert [each.outcome for each in calls] == ["ok"] * 4
     assert is_linearizable(calls) is not is_broken
-
-
-@pytest.mark.parametrize("match", ["rating", "any"])
-def test_a_title_that_moves_while_a_page_is_read_is_on_it_once(
-    catalog: Catalog, match: str
-) -> None:
-    """A page of several partitions needs several requests, and each may contain the title."""
-    ap.put_title(catalog, movie(1, 12, 18, popularity=5, vote_count=0))
-    ap.put_title(catalog, movie(2, 12, 18, popularity=4, vote_count=1, vote_average=0.5))
-
-    def move() -> None:
-        if match == "any":
-            ap.update_popularity(catalog, "movie", 1, 3)
-        else:
-            ap.update_votes(catalog, "movie", 1, vote_average=0, vote_count=10**6)
-
-    with hooked(catalog, "after-call.dynamodb.Query", once(move)):
-        if match == "any":
-            page = ap.list_titles_in_genres(catalog, "movie", [12, 18], match="any")
-        else:
-            page = ap.list_titles(catalog, "movie", order="rating")
-    assert sorted(title.id for title in page) == [1, 2]

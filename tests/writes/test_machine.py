@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,7 +31,26 @@ from catalog_model.table import keys
 from catalog_model.table.folding import fold_name
 
 some_titles = titles(small_ids)
-some_keys = st.builds(TitleKey, st.sampled_from(KINDS), small_ids)
+
+short_texts = st.text(max_size=3)
+
+CHANGES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "update_popularity": st.fixed_dictionaries({"popularity": floats}),
+    "update_votes": st.fixed_dictionaries(
+        {"vote_average": floats, "vote_count": st.integers(0, 100_000)}
+    ),
+    "set_genres": st.fixed_dictionaries({"genre_ids": genre_lists}),
+    "update_title": st.fixed_dictionaries(
+        {},
+        optional={
+            "popularity": floats,
+            "genre_ids": genre_lists,
+            "overview": short_texts,
+            "extra": st.lists(short_texts, min_size=1, max_size=1),
+        },
+    ).filter(bool),
+}
+"""The changes of a title, and the attributes that they change."""
 
 
 class CatalogMachine(RuleBasedStateMachine):
@@ -77,15 +98,10 @@ class CatalogMachine(RuleBasedStateMachine):
             self._put(title)
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), popularity=floats, genres=genre_lists, text=st.text(max_size=3))
-    def update_title(
-        self, data: st.DataObject, popularity: float, genres: list[int], text: str
-    ) -> None:
-        title = self._pick(data)
-        every = {"popularity": popularity, "genre_ids": genres, "overview": text, "extra": [text]}
-        names = data.draw(st.sets(st.sampled_from(sorted(every)), min_size=1))
-        changes: dict[str, Any] = {name: every[name] for name in sorted(names)}
-        after = ap.update_title(self.catalog, *title.key, **changes)
+    @rule(data=st.data(), name=st.sampled_from(sorted(CHANGES)))
+    def change(self, data: st.DataObject, name: str) -> None:
+        title, changes = self._pick(data), data.draw(CHANGES[name])
+        after = getattr(ap, name)(self.catalog, *title.key, **changes)
         self._put(title.replace(**changes))
         assert after == self.model[title.key]
 
@@ -102,31 +118,6 @@ class CatalogMachine(RuleBasedStateMachine):
             self._put(title)
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), popularity=floats)
-    def update_popularity(self, data: st.DataObject, popularity: float) -> None:
-        title = self._pick(data)
-        after = ap.update_popularity(self.catalog, *title.key, popularity)
-        self._put(title.replace(popularity=popularity))
-        assert after == self.model[title.key]
-
-    @precondition(lambda self: self.model)
-    @rule(data=st.data(), average=floats, count=st.integers(0, 100_000))
-    def update_votes(self, data: st.DataObject, average: float, count: int) -> None:
-        title = self._pick(data)
-        votes: dict[str, Any] = {"vote_average": average, "vote_count": count}
-        after = ap.update_votes(self.catalog, *title.key, **votes)
-        self._put(title.replace(**votes))
-        assert after == self.model[title.key]
-
-    @precondition(lambda self: self.model)
-    @rule(data=st.data(), genres=genre_lists)
-    def set_genres(self, data: st.DataObject, genres: list[int]) -> None:
-        title = self._pick(data)
-        after = ap.set_genres(self.catalog, *title.key, genres)
-        self._put(title.replace(genre_ids=genres))
-        assert after == self.model[title.key]
-
-    @precondition(lambda self: self.model)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         title = self._pick(data)
@@ -138,18 +129,17 @@ class CatalogMachine(RuleBasedStateMachine):
     def changes_of_what_is_not_there_are_refused(self, key: TitleKey) -> None:
         if key in self.model:
             return
-        with pytest.raises(TitleNotFoundError):
-            ap.update_popularity(self.catalog, *key, 1.5)
-        with pytest.raises(TitleNotFoundError):
-            ap.update_votes(self.catalog, *key, vote_average=1, vote_count=1)
-        with pytest.raises(TitleNotFoundError):
-            ap.set_genres(self.catalog, *key, [28])
-        with pytest.raises(TitleNotFoundError):
-            ap.update_title(self.catalog, *key, overview="Up.")
-        with pytest.raises(TitleNotFoundError):
-            ap.delete_title(self.catalog, *key)
-        with pytest.raises(TitleNotFoundError):
-            ap.get_title(self.catalog, *key, consistent=True)
+        calls: list[Callable[[], object]] = [
+            partial(ap.update_popularity, self.catalog, *key, 1.5),
+            partial(ap.update_votes, self.catalog, *key, vote_average=1, vote_count=1),
+            partial(ap.set_genres, self.catalog, *key, [28]),
+            partial(ap.update_title, self.catalog, *key, overview="Up."),
+            partial(ap.delete_title, self.catalog, *key),
+            partial(ap.get_title, self.catalog, *key, consistent=True),
+        ]
+        for call in calls:
+            with pytest.raises(TitleNotFoundError):
+                call()
 
     def _pick(self, data: st.DataObject) -> AnyTitle:
         return self.model[data.draw(st.sampled_from(sorted(self.model)))]

@@ -1,19 +1,10 @@
 """Bugs planted in the model: each violates a law under faults, and the expected one.
 
-This shows that the laws of `fault_laws` can fail. The bugs, and how they are detected:
-
-1. A change written without the condition on the version undoes a rival's write.
-2. A membership that is forgotten when genres change is missing in its list.
-3. Counts written in a separate request become outdated when that request fails.
-4. Unprocessed parts of a batch that are not requested again are missing in a read.
-5. A transaction that is retried without its token damages no title and no count: the condition on
-   the version, or on the absence of the item, rejects it completely. But the caller sees a lost
-   race, reads again, and takes its own write for that of another caller: a title that it created
-   "exists", one that it deleted "does not exist", and a load counts created titles as unchanged.
-   Retries of writes that only set values are harmless. If counts were not in the transaction of the
-   title (3), they would be added twice, too.
-6. If pages, empty bodies and the like are accepted because of their status 200, lost writes are
-   acknowledged, reads are empty, and parsers raise their errors.
+This shows that the laws of `fault_laws` can fail. A transaction that is retried without its token
+damages no title and no count: the condition on the version, or on the absence of the item, rejects
+it completely. But the caller sees a lost race, reads again, and takes its own write for that of
+another caller: a title that it created "exists", one that it deleted "does not exist", and a load
+counts created titles as unchanged. Retries of writes that only set values are harmless.
 """
 
 from __future__ import annotations
@@ -51,7 +42,7 @@ def unconditional(operation: Operation) -> Operation:
 
 
 def writes_without_the_version(patch: pytest.MonkeyPatch) -> None:
-    """A change overwrites the current state."""
+    """A change without the condition on the version undoes a rival's write."""
     made = plan.plan_change
 
     def careless(before: Stored, after: Any) -> Plan:
@@ -95,7 +86,7 @@ def _is_tally(operation: Operation) -> bool:
 
 
 def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:
-    """UnprocessedKeys are ignored."""
+    """Unprocessed keys of a batch are not requested again, and are missing in a read."""
 
     def once(gateway: Gateway, asked: Any) -> Iterator[Any]:
         request = {"RequestItems": {gateway.table_name: asked}}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
+from interleavings import FOREIGN, put_by_another_program
 from table_dump import movie
 
 from catalog_model import Catalog
@@ -16,9 +18,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.dynamodb.actions import Delete, Plan
 from catalog_model.dynamodb.failures import LostRaceError
-from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle, Title
-from catalog_model.errors import InvalidTitleError
 from catalog_model.table import codec, keys
 from catalog_model.writes.attempts import Attempts, Snapshot
 
@@ -26,8 +26,6 @@ HEAT = movie(949, 28, 80, popularity=9.5)
 UP = movie(957, 16)
 """In the same shard."""
 ALIEN = movie(348, 27, 878)
-FOREIGN = movie(40, 18)
-"""A title put by another program, without a slot."""
 LATER = HEAT.replace(popularity=1.5)
 
 Write = Callable[[Catalog], object]
@@ -37,51 +35,36 @@ Write = Callable[[Catalog], object]
 class Counts:
     """The titles that were encoded, their copies, and the titles written as JSON text."""
 
-    titles: list[AnyTitle] = field(default_factory=list)
-    copies: list[AnyTitle] = field(default_factory=list)
-    texts: list[Title] = field(default_factory=list)
+    title: Mock
+    copy: Mock
+    text: Mock
 
-    def clear(self) -> None:
-        """Reset the counts."""
-        for each in (self.titles, self.copies, self.texts):
-            each.clear()
+    def of(self, what: str) -> int:
+        """Return how many titles were made into this since the last time, none of them twice."""
+        mock: Mock = getattr(self, what)
+        made = [call.args[0] for call in mock.call_args_list]
+        mock.reset_mock()
+        assert max(Counter(map(id, made)).values(), default=1) == 1
+        return len(made)
 
 
 @pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
-    """The encodings of a test."""
-    counts = Counts()
-    encode_title, encode_copies = codec.encode_title, codec.encode_copies
-    to_json_text = Title.to_json_text
-
-    def counted_title(title: AnyTitle, **attributes: Any) -> Item:
-        counts.titles.append(title)
-        return encode_title(title, **attributes)
-
-    def counted_copies(title: AnyTitle, *args: Any) -> list[Item]:
-        counts.copies.append(title)
-        return encode_copies(title, *args)
-
-    def counted_text(title: Title) -> str:
-        counts.texts.append(title)
-        return to_json_text(title)
-
-    monkeypatch.setattr(codec, "encode_title", counted_title)
-    monkeypatch.setattr(codec, "encode_copies", counted_copies)
-    monkeypatch.setattr(Title, "to_json_text", counted_text)
-    return counts
+def counts() -> Iterator[Counts]:
+    with (
+        patch.object(codec, "encode_title", wraps=codec.encode_title) as title,
+        patch.object(codec, "encode_copies", wraps=codec.encode_copies) as copy,
+        patch.object(Title, "to_json_text", autospec=True, side_effect=Title.to_json_text) as text,
+    ):
+        yield Counts(title, copy, text)
 
 
 @pytest.fixture
 def stocked() -> OfflineCatalog:
     """A table in memory with two titles of one shard, and one that another program put."""
-    own = codec.encode_title(FOREIGN, version=1, slot=0)
-    foreign = {name: own[name] for name in own if name not in (codec.VERSION, codec.SLOT)}
-    return offline_catalog([HEAT, UP], items=[foreign])
+    return offline_catalog([HEAT, UP], items=put_by_another_program(FOREIGN).values())
 
 
 def load(*titles: AnyTitle, write_units: float | None = None) -> Write:
-    """Load these titles."""
     return lambda catalog: ap.load_titles(catalog, titles, write_units=write_units)
 
 
@@ -121,35 +104,13 @@ def test_every_write_is_counted() -> None:
     assert names == {each.name for each in ap.PATTERNS.values() if each.role == "write"}
 
 
-@pytest.mark.parametrize(
-    ("write", "encoded", "texts"), [each[1:] for each in WRITES], ids=[each[0] for each in WRITES]
-)
-def test_a_write_encodes_a_title_once_and_writes_its_text_once(
-    stocked: OfflineCatalog, counts: Counts, write: Write, encoded: int, texts: int
-) -> None:
-    """Checked, compared, planned and sent from one encoding; no text is made twice of one title."""
-    write(stocked)
-    assert len(counts.titles) == len(counts.copies) == encoded
-    assert len(counts.texts) == texts
-    assert once_each(counts.titles)
-    assert once_each(counts.copies)
-    assert once_each(counts.texts)
-
-
-def once_each(titles: list[Any]) -> bool:
-    """Whether no title is in the list twice; equal titles may be."""
-    return max(Counter(map(id, titles)).values(), default=1) == 1
-
-
 def test_a_loaded_record_is_encoded_once(titles: list[AnyTitle], counts: Counts) -> None:
     """New: one text a record. Again: one of the record, one of the stored title."""
     catalog = OfflineCatalog()
     for texts in (1, 2):
-        counts.clear()
         ap.load_titles(catalog, titles)
-        assert len(counts.titles) == len(counts.copies) == len(titles)
-        assert len(counts.texts) == texts * len(titles)
-        assert once_each(counts.texts)
+        assert counts.of("title") == counts.of("copy") == len(titles)
+        assert counts.of("text") == texts * len(titles)
 
 
 def test_a_lost_race_costs_no_second_encoding(
@@ -165,19 +126,7 @@ def test_a_lost_race_costs_no_second_encoding(
 
     monkeypatch.setattr(stocked.gateway, "transact", late)
     ap.put_title(stocked, ALIEN)
-    assert (len(counts.titles), len(counts.copies), len(counts.texts)) == (1, 1, 1)
-
-
-def test_a_title_that_is_too_large_is_refused_before_any_request(stocked: OfflineCatalog) -> None:
-    """The check needs sizes only: nothing is read for it."""
-    large = movie(1, 18, overview="x" * 400 * 1024)
-    with stocked.trace() as trace, pytest.raises(InvalidTitleError, match="makes an item of"):
-        ap.put_title(stocked, large)
-    assert not list(trace)
-    with stocked.trace() as trace:
-        report = ap.load_titles(stocked, [large])
-    assert [each.key for each in report.rejected] == ["movie 1"]
-    assert not list(trace)
+    assert counts.of("title") == counts.of("copy") == counts.of("text") == 1
 
 
 @pytest.fixture
@@ -208,12 +157,21 @@ def planning_is_pure(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
     return planned
 
 
-@pytest.mark.parametrize("write", [each[1] for each in WRITES], ids=[each[0] for each in WRITES])
-def test_no_request_is_sent_while_a_plan_is_made(
-    stocked: OfflineCatalog, planning_is_pure: list[Snapshot], write: Write
+@pytest.mark.parametrize(
+    ("write", "encoded", "texts"), [each[1:] for each in WRITES], ids=[each[0] for each in WRITES]
+)
+def test_a_write_encodes_a_title_once_and_plans_without_requests(
+    stocked: OfflineCatalog,
+    counts: Counts,
+    planning_is_pure: list[Snapshot],
+    write: Write,
+    encoded: int,
+    texts: int,
 ) -> None:
-    """A plan follows from readings; the readings come before."""
+    """Checked, compared, planned and sent from one encoding and text; no plan sends a request."""
     write(stocked)
+    assert counts.of("title") == counts.of("copy") == encoded
+    assert counts.of("text") == texts
     ap.delete_title(stocked, *UP.key)
     assert planning_is_pure
 
