@@ -20,28 +20,22 @@ from catalog_model.errors import InvalidCursorError
 from catalog_model.reads.cursor import Cursors
 from catalog_model.table.sortable import NAME_BYTES
 
-Ask = Callable[[Catalog, Any], Page[Any]]
+Ask = Callable[..., Page[Any]]
 
 LISTS: dict[str, Ask] = {
-    "popularity": lambda c, after: ap.list_titles(c, "movie", limit=3, after=after),
-    "name": lambda c, after: ap.list_titles(
-        c, "movie", order="name", descending=False, limit=3, after=after
+    "popularity": partial(ap.list_titles, kind="movie", limit=3),
+    "name": partial(ap.list_titles, kind="movie", order="name", descending=False, limit=3),
+    "rating": partial(ap.list_titles, kind="tv", order="rating", limit=3),
+    "genre": partial(ap.list_titles_in_genre, kind="movie", genre_id=28, order="release", limit=3),
+    "all": partial(ap.list_titles_in_genres, kind="movie", genre_ids=[28, 18], limit=1),
+    "any": partial(
+        ap.list_titles_in_genres, kind="movie", genre_ids=[28, 18], match="any", limit=3
     ),
-    "rating": lambda c, after: ap.list_titles(c, "tv", order="rating", limit=3, after=after),
-    "genre": lambda c, after: ap.list_titles_in_genre(
-        c, "movie", 28, order="release", limit=3, after=after
+    "top": partial(ap.list_top_rated, kind="movie", min_votes=10, min_rating=5, limit=3),
+    "released": partial(
+        ap.list_released_between, kind="movie", since="1950-01-01", until="1999-12-31", limit=3
     ),
-    "all": lambda c, after: ap.list_titles_in_genres(c, "movie", [28, 18], limit=1, after=after),
-    "any": lambda c, after: ap.list_titles_in_genres(
-        c, "movie", [28, 18], match="any", limit=3, after=after
-    ),
-    "top": lambda c, after: ap.list_top_rated(
-        c, "movie", min_votes=10, min_rating=5, limit=3, after=after
-    ),
-    "released": lambda c, after: ap.list_released_between(
-        c, "movie", "1950-01-01", "1999-12-31", limit=3, after=after
-    ),
-    "named": lambda c, after: ap.find_titles_by_name(c, "movie", "n", limit=3, after=after),
+    "named": partial(ap.find_titles_by_name, kind="movie", prefix="n", limit=3),
 }
 lists = pytest.mark.parametrize("name", LISTS)
 
@@ -67,7 +61,7 @@ def maker_of(catalog: Catalog, name: str) -> Cursors:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cursors, "read", note)
-        LISTS[name](catalog, None)
+        LISTS[name](catalog)
     return made[0]
 
 
@@ -129,7 +123,7 @@ def walk(
     """Return the pages of a list, each with the partitions that were read for it."""
     while True:
         with catalog.trace() as trace:
-            page = ask(catalog, after)
+            page = ask(catalog, after=after)
         yield page, partitions(trace)
         after = page.next
         if after is None:
@@ -144,8 +138,7 @@ def test_a_cursor_is_short_enough_to_be_looked_into(catalog: Catalog) -> None:
             id=id_, title=longest, genre_ids=[], popularity=0, vote_average=0, vote_count=0
         )
         ap.put_title(catalog, movie)
-    by_name = partial(ap.list_titles, kind="movie", order="name", descending=False, limit=1)
-    pages = walk(catalog, lambda c, after: by_name(c, after=after))
+    pages = walk(catalog, partial(LISTS["name"], limit=1))
     assert sum(len(page) for page, _ in pages) == 3
 
 
@@ -156,7 +149,7 @@ def test_a_packed_cursor_is_not_unpacked_without_bounds(attacked: Catalog) -> No
     tracemalloc.start()
     try:
         with pytest.raises(InvalidCursorError):
-            LISTS["popularity"](attacked, after)
+            LISTS["popularity"](attacked, after=after)
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
@@ -166,5 +159,5 @@ def test_a_packed_cursor_is_not_unpacked_without_bounds(attacked: Catalog) -> No
 def test_a_huge_cursor_is_one_short_error(attacked: Catalog, piece: str) -> None:
     """A million characters are neither parsed nor repeated in the message."""
     with pytest.raises(InvalidCursorError) as refused:
-        LISTS["popularity"](attacked, piece * (1_000_000 // len(piece)))
+        LISTS["popularity"](attacked, after=piece * (1_000_000 // len(piece)))
     assert len(str(refused.value)) < 400
