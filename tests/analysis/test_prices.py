@@ -18,7 +18,6 @@ from catalog_model.analysis import prices
 from catalog_model.analysis.prediction import (
     index_entry,
     items_of,
-    predict_change,
     predict_creation,
     predict_deletion,
     predict_page,
@@ -88,12 +87,6 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
     for less, more in pairs:
         assert less.table <= more.table
         assert all(less.indexes[index] <= more.indexes[index] for index in less.indexes)
-
-
-@given(titles())
-def test_a_title_that_stays_as_it_is_costs_nothing_to_write(title: AnyTitle) -> None:
-    """No plan, no transaction."""
-    assert predict_change(plan.Stored(title, 1, 0), title) == capacity.NOTHING
 
 
 @given(titles())

@@ -10,11 +10,11 @@ from itertools import combinations, count, permutations
 
 import pytest
 from engines import Engine, running_engine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from request_log import logged_requests
 from scaled import scaled
-from table_dump import assert_complete, dump, hooked
+from table_dump import assert_complete, dump, hooked, titles_in
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
@@ -56,16 +56,6 @@ def title(kind: Kind, title_id: int) -> Movie | TVShow:
     numbers = {"popularity": title_id / 8, "vote_average": 7.5, "vote_count": title_id}
     record = {"id": title_id, "genre_ids": [18, 28], title_class.name_field: "Up", **numbers}
     return title_class.from_json(record)
-
-
-def owners(catalog: Catalog, kind: Kind) -> dict[tuple[int, int], TitleKey]:
-    """Read the owners of all slots, without access patterns."""
-    named = ((keys.parse_key(*key), item) for key, item in dump(catalog).items())
-    return {
-        (name.shard, name.number): codec.decode_slot(kind, item)
-        for name, item in named
-        if isinstance(name, keys.SlotItem) and name.kind == kind
-    }
 
 
 History = tuple[Catalog, dict[Kind, set[TitleKey]]]
@@ -227,51 +217,6 @@ def test_the_same_seed_gives_the_same_sample_on_each_engine() -> None:
     assert samples[0] == samples[1]
 
 
-small_keys = st.builds(TitleKey, st.sampled_from(KINDS), st.integers(1, 20))
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), small_keys.map(lambda key: [key])),
-        st.tuples(st.just("delete"), small_keys.map(lambda key: [key])),
-        st.tuples(st.just("delete"), st.lists(small_keys, max_size=15, unique=True)),
-        st.tuples(st.just("load"), st.lists(small_keys, max_size=15)),
-    ),
-    min_size=3,
-    max_size=12,
-)
-
-
-@pytest.mark.in_memory
-def test_slots_are_dense_and_belong_to_one_title_each(engine: Engine) -> None:
-    """After any writes the slots of a shard are 0 to total - 1, each title's in its own shard."""
-
-    @settings(max_examples=scaled(25))
-    @given(steps)
-    def law(history: list[tuple[str, list[TitleKey]]]) -> None:
-        catalog = engine.catalog()
-        create_table(catalog)
-        there: set[TitleKey] = set()
-        for step, touched in history:
-            there = _apply(catalog, there, step, touched)
-        assert set(assert_complete(dump(catalog))) == there
-        delete_table(catalog)
-
-    law()
-
-
-def _apply(
-    catalog: Catalog, there: set[TitleKey], step: str, touched: list[TitleKey]
-) -> set[TitleKey]:
-    if step == "delete":
-        for key in there.intersection(touched):
-            ap.delete_title(catalog, *key)
-        return there.difference(touched)
-    if step == "put":
-        ap.put_title(catalog, title(*touched[0]))
-    else:
-        ap.load_titles(catalog, [title(*key) for key in touched])
-    return there.union(touched)
-
-
 def _check_bounds(catalog: Catalog, calls: int) -> list[TitleKey]:
     """Sample 20 movies this many times within the contract's bounds; return what was drawn."""
     rng, drawn, requests = random.Random(6), [], []
@@ -313,7 +258,7 @@ def test_a_title_deleted_under_way_is_replaced_by_another(
     """A sample has the requested length, without gaps and without the deleted titles."""
     ap.load_titles(catalog, [title("movie", id_) for id_ in range(1, 61)])
     for seed in range(3):
-        there = set(owners(catalog, "movie").values())
+        there = set(titles_in(dump(catalog)))
         sample, deleted = _delete_under_way(catalog, after_request, victims, seed)
         assert len(deleted) == victims
         found = [each.key for each in sample]
@@ -325,9 +270,13 @@ def _delete_under_way(
     catalog: Catalog, after_request: int, victims: int, seed: int
 ) -> tuple[list[Movie | TVShow], set[TitleKey]]:
     """Sample while titles that it is about to read are deleted after its n-th request."""
-    owner = owners(catalog, "movie")
+    owners = {
+        (name.shard, name.number): codec.decode_slot(name.kind, item)
+        for key, item in dump(catalog).items()
+        if isinstance(name := keys.parse_key(*key), keys.SlotItem)
+    }
     totals, _ = read_counts(catalog.gateway, "movie", consistent=True)
-    on_their_way = [owner[slot] for slot in _Lottery(totals, random.Random(seed)).draw(20)]
+    on_their_way = [owners[slot] for slot in _Lottery(totals, random.Random(seed)).draw(20)]
     deleted, requests = set[TitleKey](), count(1)
 
     def delete(**_: object) -> None:
