@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from engines import Engine
 
@@ -80,10 +82,7 @@ def test_provisioned_capacity_is_for_the_table_and_each_index(no_table: Catalog)
 
 def test_waiting_for_a_table_ends(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time-out, with the table's state in the error."""
-    status = operations.table_status(catalog)
-    creating = operations.TableStatus(
-        status.table, "CREATING", "", 0, 0, indexes={}, differences=()
-    )
+    creating = replace(operations.table_status(catalog), status="CREATING")
     monkeypatch.setattr(operations, "table_status", lambda _: creating)
     with pytest.raises(ServiceError, match="is CREATING after 0 seconds"):
         operations.create_table(catalog, timeout=0)

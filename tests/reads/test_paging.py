@@ -33,12 +33,21 @@ NAMES_THAT_TIE = ("a", "a b", "ab", "a", "A", "á!", LONG, LONG + "y", LONG + "x
 IDS = (*range(1, 13), 10**37 + 5)
 
 
-class Question(NamedTuple):
-    """A list: its function, the arguments, and the reference's result."""
+ANSWERS: dict[Callable[..., Page[Title]], Callable[..., list[Record]]] = {
+    ap.list_titles: Reference.listed,
+    ap.list_titles_in_genre: Reference.listed,
+    ap.list_titles_in_genres: Reference.in_genres,
+    ap.list_top_rated: Reference.top_rated,
+    ap.list_released_between: Reference.released_between,
+    ap.find_titles_by_name: Reference.named,
+}
 
-    function: Callable[..., Page[Title]]
-    asked: dict[str, Any]
-    answer: Callable[..., list[Record]]
+
+class Question:
+    """A list: its function and the arguments."""
+
+    def __init__(self, function: Callable[..., Page[Title]], **asked: Any) -> None:
+        self.function, self.asked = function, asked
 
     def page(self, catalog: Catalog, kind: Kind, limit: int, after: Any = None) -> Page[Title]:
         """Read one page."""
@@ -46,58 +55,36 @@ class Question(NamedTuple):
 
     def expected(self, reference: Reference, kind: Kind) -> list[Record]:
         """Return the whole list according to the reference."""
-        return self.answer(reference, kind, **self.asked)
+        return ANSWERS[self.function](reference, kind, **self.asked)
 
 
-def _listed(order: str, *, descending: bool, **genre: int) -> Question:
-    return Question(
-        ap.list_titles_in_genre if genre else ap.list_titles,
-        {"order": order, "descending": descending, **genre},
-        Reference.listed,
-    )
-
-
-def _in_genres(match: str, *genre_ids: int) -> Question:
-    asked = {"genre_ids": genre_ids, "match": match}
-    return Question(ap.list_titles_in_genres, asked, Reference.in_genres)
-
-
-def _top_rated(**asked: Any) -> Question:
-    return Question(ap.list_top_rated, asked, Reference.top_rated)
-
-
-def _released(**asked: Any) -> Question:
-    asked = {"since": "2020-01-01", "until": "2020-12-31", **asked}
-    return Question(ap.list_released_between, asked, Reference.released_between)
-
-
-def _named(prefix: str) -> Question:
-    return Question(ap.find_titles_by_name, {"prefix": prefix}, Reference.named)
-
-
+YEAR: dict[str, Any] = {"since": "2020-01-01", "until": "2020-12-31"}
+DIRECTIONS = {"descending": True, "ascending": False}
 QUESTIONS: dict[str, Question] = {
     **{
-        f"by {order}, {direction}": _listed(order, descending=direction == "descending")
+        f"by {order}, {name}": Question(ap.list_titles, order=order, descending=descending)
         for order in ORDERS
-        for direction in ("descending", "ascending")
+        for name, descending in DIRECTIONS.items()
     },
     **{
-        f"of a genre by {order}, {direction}": _listed(
-            order, descending=direction == "descending", genre_id=28
+        f"of a genre by {order}, {name}": Question(
+            ap.list_titles_in_genre, genre_id=28, order=order, descending=descending
         )
         for order in GENRE_ORDERS
-        for direction in ("descending", "ascending")
+        for name, descending in DIRECTIONS.items()
     },
-    "in all genres": _in_genres("all", 18, 28),
-    "in any genre": _in_genres("any", 18, 28, 35),
-    "in one genre": _in_genres("all", 28),
-    "top rated": _top_rated(min_votes=3, min_rating=6.5),
-    "top rated of a genre": _top_rated(min_votes=-1, min_rating=0, genre_id=28),
-    "released": _released(),
-    "released, of a genre, ascending": _released(descending=False, genre_id=28),
-    "named a": _named("a"),
-    "named anything": _named(""),
-    "named at length": _named(LONG),
+    "in all genres": Question(ap.list_titles_in_genres, genre_ids=(18, 28), match="all"),
+    "in any genre": Question(ap.list_titles_in_genres, genre_ids=(18, 28, 35), match="any"),
+    "in one genre": Question(ap.list_titles_in_genres, genre_ids=(28,), match="all"),
+    "top rated": Question(ap.list_top_rated, min_votes=3, min_rating=6.5),
+    "top rated of a genre": Question(ap.list_top_rated, min_votes=-1, min_rating=0, genre_id=28),
+    "released": Question(ap.list_released_between, **YEAR),
+    "released, of a genre, ascending": Question(
+        ap.list_released_between, **YEAR, descending=False, genre_id=28
+    ),
+    "named a": Question(ap.find_titles_by_name, prefix="a"),
+    "named anything": Question(ap.find_titles_by_name, prefix=""),
+    "named at length": Question(ap.find_titles_by_name, prefix=LONG),
 }
 questions = pytest.mark.parametrize("name", QUESTIONS)
 
