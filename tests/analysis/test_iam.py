@@ -26,7 +26,7 @@ from planted_damage import (
     tally_is_gone,
 )
 
-from catalog_model import Catalog, Movie, Page, TVShow
+from catalog_model import Catalog, Movie, Page, TVShow, operations
 from catalog_model import access_patterns as ap
 from catalog_model.analysis import iam
 from catalog_model.declarations.pattern import AccessPattern, step
@@ -34,14 +34,6 @@ from catalog_model.dynamodb.trace import Request
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.flask import FlaskCatalog, health
-from catalog_model.operations import (
-    create_table,
-    delete_table,
-    migrate,
-    repair,
-    table_status,
-    verify,
-)
 from docs import calls
 
 READS = iam.patterns_of("reader")
@@ -55,14 +47,14 @@ def traced(engine: Engine, titles: list[Movie | TVShow]) -> dict[str, list[Need]
     """The permissions that the requests of every access pattern need, by pattern."""
     some = titles[::48]  # 9 of a kind or more share a shard, so that deletions fill gaps
     catalog = engine.catalog()
-    create_table(catalog)
+    operations.create_table(catalog)
     fewer_genres = {"titles": [each.replace(genre_ids=[]) for each in some]}
     again = calls.Call("load_titles", fewer_genres)
     requests = _made(catalog, [*calls.writes(some), again])
     ap.load_titles(catalog, some)
     asked = list(calls.reads(some))
     requests += _made(catalog, asked if engine.measures else _thinned(asked))
-    delete_table(catalog)
+    operations.delete_table(catalog)
     found: dict[str, dict[tuple[Any, ...], Need]] = {name: {} for name in ap.PATTERNS}
     for request in requests:
         for need in needs(request):
@@ -180,14 +172,14 @@ def test_an_operator_may_what_operations_do(engine: Engine, tags: dict[str, str]
     """Create, tag if requested, describe and delete; nothing on items."""
     catalog = engine.catalog()
     with catalog.trace() as trace:
-        create_table(catalog, tags=tags)
-        table_status(catalog)
-        delete_table(catalog)
-    operations = (*iam.TABLE_ACTIONS, iam.TAGGING) if tags else iam.TABLE_ACTIONS
-    policy = iam.policy((), table_arn=ARN, operations=operations)
+        operations.create_table(catalog, tags=tags)
+        operations.table_status(catalog)
+        operations.delete_table(catalog)
+    actions = (*iam.TABLE_ACTIONS, iam.TAGGING) if tags else iam.TABLE_ACTIONS
+    policy = iam.policy((), table_arn=ARN, operations=actions)
     assert_exact(policy, needed_for(trace))
     assert [each["Action"] for each in policy["Statement"]] == [
-        sorted(f"dynamodb:{each}" for each in operations)
+        sorted(f"dynamodb:{each}" for each in actions)
     ]
 
 
@@ -212,10 +204,10 @@ def test_an_operator_may_put_a_table_in_order_where_that_was_said(catalog: Catal
     for damage in (membership_is_gone, memberships_without_a_title, tally_is_gone, slot_is_gone):
         damage(Vandal(catalog))
     with catalog.trace() as trace:
-        assert verify(catalog).findings
-        assert repair(catalog).actions
-        migrate(catalog)
-    assert verify(catalog).is_clean
+        assert operations.verify(catalog).findings
+        assert operations.repair(catalog).actions
+        operations.migrate(catalog)
+    assert operations.verify(catalog).is_clean
     found = needed_for(trace)
     policy = iam.policy((), table_arn=ARN, integrity=iam.INTEGRITY_ACTIONS)
     assert [need for need in found if not allows(policy, need)] == []

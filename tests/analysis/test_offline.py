@@ -40,7 +40,7 @@ from catalog_model.errors import (
     ServiceError,
 )
 from catalog_model.operations import create_table, delete_table, table_status
-from catalog_model.table import codec, keys, plan
+from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA
 from docs.calls import READS, reads
@@ -448,13 +448,3 @@ def test_writers_in_parallel_lose_nothing() -> None:
     assert ap.count_titles(catalog, "movie", 18) == 40
     listed = ap.list_titles_in_genre(catalog, "movie", 18, limit=100)
     assert by_key(listed) == there
-
-
-@given(st.lists(titles(small_ids), max_size=6))
-def test_it_is_a_whole_catalogue(some_titles: list[AnyTitle]) -> None:
-    """The last title of each key; with all copies, slots and counts, and nothing else."""
-    table = _by_key(offline_catalog(some_titles).items())
-    there = assert_complete(table)
-    assert there == by_key(some_titles)
-    tallies = {keys.tally_key(key.kind, keys.shard_of(key)) for key in there}
-    assert len(table) == len(tallies) + sum(3 + len(set(t.genre_ids)) for t in there.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +27,12 @@ CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 IN_A_CONTAINER: Final[Variables] = {**NOBODY, CONTAINER: "http://127.0.0.1:1/x"}
 ASSUMED = f"[default]\nrole_arn = {ROLE}\n"
 SSO_PARTS = "sso_start_url = https://x.test/start\nsso_region = us-east-1\n"
+
+
+def token_at(path: str) -> Variables:
+    """Return the environment of a role that is assumed with the token in a file."""
+    return {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": path, "AWS_ROLE_ARN": ROLE}
+
 
 WRONG_ALONE = {
     "AWS_MAX_ATTEMPTS": "abc",
@@ -61,14 +66,8 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "a secret beyond Unicode": ({"AWS_SECRET_ACCESS_KEY": "a\udcff"}, "UnicodeEncodeError"),
     "expiry of words": ({"AWS_CREDENTIAL_EXPIRATION": "soon"}, "EnvProvider"),
     "expired": ({"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "still expired"),
-    "a missing token file": (
-        {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/none/token", "AWS_ROLE_ARN": ROLE},
-        "/var/run/none/token: No such file or directory",
-    ),
-    "a token's file that is a folder": (
-        {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": os.sep, "AWS_ROLE_ARN": ROLE},
-        "/: Is a directory",
-    ),
+    "a missing token file": (token_at("/none/token"), "/none/token: No such file or directory"),
+    "a token's file that is a folder": (token_at(os.sep), "/: Is a directory"),
     "a token without a role": (
         {**NOBODY, "AWS_WEB_IDENTITY_TOKEN_FILE": "/none/token"},
         "no role ARN",
@@ -152,14 +151,6 @@ LOGGED_IN: dict[str, tuple[str, str, Any]] = {
 """A profile's first lines, the SSO session that is declared, and its token."""
 
 
-@pytest.fixture
-def endpoint() -> Any:
-    """A server that never answers: no rejected setting gets this far."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
 def run(variables: Variables, *words: str) -> Result:
     """Run a command in an environment."""
     without_proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"))
@@ -177,10 +168,10 @@ def refused(result: Result, part: str, code: int = CONFIGURATION) -> None:
 
 
 @pytest.mark.parametrize("name", IN_THE_ENVIRONMENT)
-def test_the_environment_says_something_wrong(name: str, endpoint: str) -> None:
-    """For any variable."""
+def test_the_environment_says_something_wrong(name: str) -> None:
+    """For any variable; with a right one, it would be that the table cannot be reached."""
     variables, part = IN_THE_ENVIRONMENT[name]
-    refused(run(variables, "--endpoint-url", endpoint), part)
+    refused(run(variables, "--endpoint-url", "http://127.0.0.1:1"), part)
 
 
 @pytest.mark.parametrize("url", ENDPOINTS)
@@ -203,9 +194,9 @@ def test_the_profile_says_something_wrong(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LOGGED_IN)
-@pytest.mark.parametrize("way", ["option", "variable"])
+@pytest.mark.parametrize("words", [("--profile", "me"), ()], ids=["option", "variable"])
 def test_a_login_that_ran_out_says_how_to_log_in_again(
-    name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the profile, ready to be pasted."""
     lines, session, token = LOGGED_IN[name]
@@ -217,10 +208,7 @@ def test_a_login_that_ran_out_says_how_to_log_in_again(
     for module in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):
         monkeypatch.setattr(module, "_SSO_TOKEN_CACHE_DIR", str(tmp_path))
     variables = {**NOBODY, "AWS_CONFIG_FILE": str(tmp_path / "config")}
-    if way == "option":
-        result = run(variables, "--profile", "me")
-    else:
-        result = run({**variables, "AWS_PROFILE": "me"})
+    result = run(variables if words else {**variables, "AWS_PROFILE": "me"}, *words)
     refused(result, "(`aws sso login --profile me` does)")
 
 
