@@ -81,14 +81,14 @@ DAMAGES: dict[str, tuple[Damage, set[Problem]]] = {
         {"listing surplus"},
     ),
     "copy shows an old record": (copy_shows_an_old_record, {"copy stale"}),
-    "copy stands at an old place": (copy_stands_at_an_old_place, {"index key wrong"}),
+    "copy at an old place": (copy_stands_at_an_old_place, {"index key wrong"}),
     "copy is in another list": (
         lambda v: v.change(keys.listing_key(v.victim.key), _list=_text("ALL#nobody")),
         {"index key wrong"},
     ),
     "copy left an index": (copy_left_an_index, {"index key wrong"}),
     "tally counts one too many": (tally_counts_one_too_many, {"count wrong"}),
-    "tally counts a genre of nobody": (
+    "tally counts a genre without titles": (
         lambda v: v.change(v.tally, g99999=number(3)),
         {"count wrong"},
     ),
@@ -108,7 +108,7 @@ DAMAGES: dict[str, tuple[Damage, set[Problem]]] = {
         slot_of_a_title_of_another_shard,
         {"slot doubled", "slot missing"},
     ),
-    "slot of nobody": (slot_of_nobody, {"slot dangling"}),
+    "slot of a missing title": (slot_of_nobody, {"slot dangling"}),
     "slots with a gap": (slots_with_a_gap, {"slot dangling"}),
     "copy of an older schema": (
         lambda v: v.change(v.membership, _schema=number(0)),
@@ -130,7 +130,7 @@ BEYOND_REPAIR: dict[str, tuple[Damage, set[Problem]]] = {
         lambda v: v.change(v.tally, _version=_text("new")),
         {"unreadable item"},
     ),
-    "title that is none": (
+    "title without attributes": (
         lambda v: v.put(codec.own_item(keys.TitleItem(TitleKey("movie", 555)))),
         {"unreadable item"},
     ),
