@@ -103,7 +103,7 @@ def smaller(policy: Policy) -> Iterator[tuple[str, Policy]]:
     """Yield the policy without each statement, action, partition key, attribute and operation."""
     for path in lists_in(policy):
         for at in range(len(reduce(getitem, path, policy))):
-            less = deepcopy(policy)
+            less: Any = deepcopy(policy)
             removed = reduce(getitem, path, less).pop(at)
             yield f"{path}: {removed}", less
 
