@@ -88,7 +88,7 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     ),
     "no credentials": (NOBODY, "Unable to locate credentials"),
     **{
-        f"{variable} by itself": ({**NOBODY, variable: value}, f"set by {variable}")
+        f"{variable} alone": ({**NOBODY, variable: value}, f"set by {variable}")
         for variable, value in WRONG_ALONE.items()
     },
 }
