@@ -18,60 +18,24 @@ from catalog_model import access_patterns as ap
 from catalog_model.errors import TableNotFoundError
 from catalog_model.operations import create_table, delete_table
 
-BLACK_LOTUS = {
-    "genre_ids": [28, 80],
-    "id": 996154,
-    "popularity": 1070.023,
-    "release_date": "2023-04-12",
-    "title": "Black Lotus",
-    "vote_average": 6.559,
-    "vote_count": 85,
-}
-HEAT = {
-    "genre_ids": [28, 80],
-    "id": 949,
-    "popularity": 61.5,
-    "release_date": "1995-12-15",
-    "title": "Heat",
-    "vote_average": 7.9,
-    "vote_count": 6000,
-}
-UP = {
-    "genre_ids": [16, 35],
-    "id": 14160,
-    "popularity": 60.0,
-    "release_date": "2009-05-28",
-    "title": "Up",
-    "vote_average": 7.0,
-    "vote_count": 18000,
-}
-AMERICAN_DAD = {
-    "first_air_date": "2005-02-06",
-    "genre_ids": [16, 35],
-    "id": 1433,
-    "name": "American Dad!",
-    "popularity": 5399.802,
-    "vote_average": 6.945,
-    "vote_count": 2015,
-}
-OZ = {
-    "first_air_date": "1997-07-12",
-    "genre_ids": [18, 80],
-    "id": 949,
-    "name": "Oz",
-    "popularity": 40.1,
-    "vote_average": 8.1,
-    "vote_count": 500,
-}
-ALIEN = {
-    "genre_ids": [27, 878],
-    "id": 348,
-    "popularity": 55.5,
-    "release_date": "1979-05-25",
-    "title": "Alien",
-    "vote_average": 8.1,
-    "vote_count": 13000,
-}
+MOVIE = "genre_ids", "id", "popularity", "release_date", "title", "vote_average", "vote_count"
+SHOW = "first_air_date", "genre_ids", "id", "name", "popularity", "vote_average", "vote_count"
+
+
+def _record(names: tuple[str, ...], *values: Any) -> dict[str, Any]:
+    return dict(zip(names, values, strict=True))
+
+
+MOVIES = [
+    _record(MOVIE, [28, 80], 996154, 1070.023, "2023-04-12", "Black Lotus", 6.559, 85),
+    _record(MOVIE, [28, 80], 949, 61.5, "1995-12-15", "Heat", 7.9, 6000),
+    _record(MOVIE, [16, 35], 14160, 60.0, "2009-05-28", "Up", 7.0, 18000),
+]
+SHOWS = [
+    _record(SHOW, "2005-02-06", [16, 35], 1433, "American Dad!", 5399.802, 6.945, 2015),
+    _record(SHOW, "1997-07-12", [18, 80], 949, "Oz", 40.1, 8.1, 500),
+]
+ALIEN = _record(MOVIE, [27, 878], 348, 55.5, "1979-05-25", "Alien", 8.1, 13000)
 
 
 @pytest.fixture
@@ -83,9 +47,7 @@ def catalog() -> Iterator[Catalog]:
         catalog = Catalog("netflix-movie-catalog")
         _delete(catalog)  # a moto that runs for the whole session may have one of this name
         create_table(catalog)
-        movies = [Movie.from_json(record) for record in (BLACK_LOTUS, HEAT, UP)]
-        shows = [TVShow.from_json(record) for record in (AMERICAN_DAD, OZ)]
-        ap.load_titles(catalog, [*movies, *shows])
+        ap.load_titles(catalog, [*map(Movie.from_json, MOVIES), *map(TVShow.from_json, SHOWS)])
         yield catalog
         _delete(catalog)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.loaders import JSONFileLoader, Loader
 from engines import (
@@ -25,9 +26,12 @@ from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 from memory_engine import fill
+from repair_laws import FEW
+from strategies import engine_number_size
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb import sizes
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.operations import create_table, delete_table
@@ -255,3 +259,33 @@ def few(table_for_few: Catalog) -> Catalog:
 def dead() -> Flask:
     """The application with an endpoint that does not respond."""
     return create_app(Catalog("t", region="us-east-1", endpoint_url=NOT_EVEN_A_PORT))
+
+
+@pytest.fixture(scope="module")
+def silent(_aws_environment: None) -> Iterator[Catalog]:
+    """A handle that accepts any argument as long as it sends nothing."""
+
+    def sent(**request: Any) -> None:
+        raise AssertionError(f"about to be sent: {request}")
+
+    client = boto3.client("dynamodb")
+    client.meta.events.register("before-call.dynamodb", sent)
+    yield Catalog("films", client=client)
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def measuring(engine: Engine) -> Iterator[Engine]:
+    """An engine that measures, with its size of numbers."""
+    if not engine.measures:
+        pytest.skip("moto's capacity figures are constants")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "_number_size", engine_number_size)
+        yield engine
+
+
+@pytest.fixture
+def few_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lower the limit of findings for small tables."""
+    monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
+    monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -28,197 +29,175 @@ from catalog_model.reads.sampling import _Lottery
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.plan import Stored
+from catalog_model.writes import storing
 from docs.calls import AnyTitle
 
+Method = Callable[..., Any]
 Break = Callable[[pytest.MonkeyPatch], None]
+Case = tuple[Break, Callable[..., Any], dict[str, Any], set[Check]]
+CASES: list[Case] = []
 
 
+def shown_by(function: Callable[..., Any], *caught_by: Check, **given: Any) -> Callable[..., Break]:
+    """Declare by which call of a pattern a defect is shown, and which checks detect it."""
+
+    def declare(spoil: Break) -> Break:
+        CASES.append((spoil, function, given, set(caught_by)))
+        return spoil
+
+    return declare
+
+
+def instead_of(owner: Any, name: str) -> Callable[[Callable[..., Any]], Break]:
+    """Make a defect of a function that takes the place of another, its first argument."""
+
+    def defect(broken: Callable[..., Any]) -> Break:
+        original = getattr(owner, name)
+
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            return broken(original, *args, **kwargs)
+
+        @wraps(broken)
+        def spoil(patch: pytest.MonkeyPatch) -> None:
+            patch.setattr(owner, name, replaced)
+
+        return spoil
+
+    return defect
+
+
+@shown_by(ap.list_titles, "declared", kind="tv", order="release")
 def reads_the_wrong_index(patch: pytest.MonkeyPatch) -> None:
     """A list by date in the index by popularity."""
     wrong = {**orders._ORDERS, "release": orders._ORDERS["popularity"]}
     patch.setattr(orders, "_ORDERS", wrong)
 
 
-def asks_twice(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.get_title, "requests", "units")
+@instead_of(Gateway, "get")
+def asks_twice(get: Method, *args: Any, **kwargs: Any) -> Any:
     """One request too many."""
-    get = Gateway.get
-
-    def twice(self: Gateway, *args: Any, **kwargs: Any) -> Any:
-        get(self, *args, **kwargs)
-        return get(self, *args, **kwargs)
-
-    patch.setattr(Gateway, "get", twice)
+    get(*args, **kwargs)
+    return get(*args, **kwargs)
 
 
-def filters_instead_of_ranging(patch: pytest.MonkeyPatch) -> None:
+@shown_by(
+    ap.list_released_between, "declared", kind="movie", since="1990-01-01", until="1999-12-31"
+)
+@instead_of(Gateway, "query")
+def filters_instead_of_ranging(
+    query: Method, door: Gateway, partition: str, _: Any, **kwargs: Any
+) -> Any:
     """The days are a filter, so the whole list is read and charged."""
-    query = Gateway.query
-
-    def filtered(self: Gateway, partition: str, _: Any, **kwargs: Any) -> Any:
-        return query(self, partition, EVERYTHING, **{**kwargs, "limit": None})
-
-    patch.setattr(Gateway, "query", filtered)
+    return query(door, partition, EVERYTHING, **{**kwargs, "limit": None})
 
 
-def filters_besides(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.list_titles, "filter", kind="movie")
+@instead_of(gateway, "_query")
+def filters_besides(made: Method, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """A filter in addition to the correct key condition, which drops items that were charged."""
-    made = gateway._query
-
-    def with_filter(*args: Any, **more: Any) -> dict[str, Any]:
-        request = made(*args, **more)
-        request["ExpressionAttributeNames"]["#doc"] = "_doc"
-        return {**request, "FilterExpression": "attribute_exists (#doc)"}
-
-    patch.setattr(gateway, "_query", with_filter)
+    request = made(*args, **kwargs)
+    request["ExpressionAttributeNames"]["#doc"] = "_doc"
+    return {**request, "FilterExpression": "attribute_exists (#doc)"}
 
 
-def scans(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.count_titles, "declared", kind="movie")
+@instead_of(counts, "read_counts")
+def scans(_: Method, door: Gateway, kind: str, **__: Any) -> tuple[list[int], Counter[int]]:
     """Counting by scanning the table."""
-
-    def by_scan(door: Gateway, kind: str, **_: Any) -> tuple[list[int], Counter[int]]:
-        asked = {"TableName": door.table_name}
-        found = door._send("Scan", asked, lambda r: door.client.scan(**r))["Items"]
-        listed = [item for item in found if item.get("_list") == text(f"ALL#{kind}")]
-        return [len(listed)], Counter()
-
-    patch.setattr(counts, "read_counts", by_scan)
+    asked = {"TableName": door.table_name}
+    found = door._send("Scan", asked, lambda r: door.client.scan(**r))["Items"]
+    listed = [item for item in found if item.get("_list") == text(f"ALL#{kind}")]
+    return [len(listed)], Counter()
 
 
-def has_no_limit(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.list_titles, "items", "units", kind="movie")
+@instead_of(Gateway, "query")
+def has_no_limit(query: Method, *args: Any, limit: int, **kwargs: Any) -> Any:
     """A page that reads its list to the end."""
-    query = Gateway.query
-
-    def unlimited(self: Gateway, *args: Any, limit: int, **kwargs: Any) -> Any:
-        return query(self, *args, **kwargs)[:limit]
-
-    patch.setattr(Gateway, "query", unlimited)
+    return query(*args, **kwargs)[:limit]
 
 
-def reads_consistently(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.sample_titles, "consistency", "units", kind="tv")
+@instead_of(Gateway, "batch_get_parts")
+def reads_consistently(parts: Method, door: Gateway, keys: Any, only: Any, **_: Any) -> Any:
     """Strong consistency, at twice the price, without being declared."""
-    parts = Gateway.batch_get_parts
-
-    def consistently(self: Gateway, keys: Any, only: Any, **_: Any) -> Any:
-        return parts(self, keys, only, consistent=True)
-
-    patch.setattr(Gateway, "batch_get_parts", consistently)
+    return parts(door, keys, only, consistent=True)
 
 
+@shown_by(ap.get_titles, "requests")
 def reads_one_by_one(patch: pytest.MonkeyPatch) -> None:
     """A request for each title."""
     patch.setattr(gateway, "MAX_BATCH_GET", 1)
 
 
-def reads_another_partition(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.list_titles_in_genre, "declared", kind="movie", genre_id=18)
+@instead_of(lists, "list_source")
+def reads_another_partition(list_source: Method, kind: str, _: Any = None) -> Any:
     """All titles of a kind are read to find those of one genre."""
-    patch.setattr(lists, "list_source", lambda kind, _=None: orders.list_source(kind))
+    return list_source(kind)
 
 
-def forgets_the_condition(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.update_votes, "declared", vote_average=5, vote_count=5)
+@instead_of(gateway, "_condition")
+def forgets_the_condition(*_: Any) -> None:
     """A write that overwrites concurrent changes."""
-    patch.setattr(gateway, "_condition", lambda *_: None)
 
 
-def touches_what_is_not_its_own(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.update_popularity, "declared", popularity=5.5)
+@instead_of(storing, "plan_change")
+def touches_what_is_not_its_own(planned: Method, before: Stored, after: Encoded) -> Plan:
     """A change of popularity that also changes counts."""
-    planned = plan.plan_change
-
-    def counting(before: Stored, after: Encoded) -> Plan:
-        return (*planned(before, after), plan._tally(after.title.key, {"total": 0}))
-
-    patch.setattr("catalog_model.writes.storing.plan_change", counting)
+    return (*planned(before, after), plan._tally(after.title.key, {"total": 0}))
 
 
-def moves_in_every_index(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.update_popularity, "units", popularity=6.5)
+@instead_of(codec, "encode_copies")
+def moves_in_every_index(copies: Method, title: AnyTitle, _: str | None = None) -> list[Item]:
     """Sort keys change with each write, so every entry is deleted and inserted again."""
-    copies = codec.encode_copies
-
-    def moving(title: AnyTitle, _: str | None = None) -> list[Item]:
-        moved = {"_release", "_rating", "_name"}
-        return [
-            {
-                name: text(f"{title.popularity}{value}") if name in moved else value
-                for name, value in copy.items()
-            }
-            for copy in copies(title)
-        ]
-
-    patch.setattr(codec, "encode_copies", moving)
+    return [
+        {
+            name: text(f"{title.popularity}{value}")
+            if name in ("_release", "_rating", "_name")
+            else value
+            for name, value in copy.items()
+        }
+        for copy in copies(title)
+    ]
 
 
-def reads_the_whole_collection(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.get_title_with_genres, "declared")
+@instead_of(Gateway, "query")
+def reads_the_whole_collection(
+    query: Method, door: Gateway, partition: str, _: Any, **kwargs: Any
+) -> Any:
     """A title with its memberships, and also its listing."""
-    query = Gateway.query
-
-    def whole(self: Gateway, partition: str, _: Any, **kwargs: Any) -> Any:
-        found = query(self, partition, EVERYTHING, **kwargs)
-        return [item for item in found if item["SK"]["S"] != "ALL"]
-
-    patch.setattr(Gateway, "query", whole)
+    found = query(door, partition, EVERYTHING, **kwargs)
+    return [item for item in found if item["SK"]["S"] != "ALL"]
 
 
-def draws_too_many(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.sample_titles, "units", kind="movie")
+@instead_of(_Lottery, "draw")
+def draws_too_many(draw: Method, lottery: _Lottery, count: int) -> Any:
     """A sample that reads more slots than it returns."""
-    draw = _Lottery.draw
-    patch.setattr(_Lottery, "draw", lambda self, count: draw(self, max(0, 3 * count)))
+    return draw(lottery, max(0, 3 * count))
 
 
-def writes_in_two_steps(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.set_genres, "requests", genre_ids=[18, 35, 37])
+@instead_of(Gateway, "transact")
+def writes_in_two_steps(transact: Method, door: Gateway, operations: Plan) -> None:
     """The title first, its copies later; a reader may see only one of them."""
-    transact = Gateway.transact
-
-    def twice(self: Gateway, operations: Plan) -> None:
-        transact(self, operations[:1])
-        transact(self, operations[1:])
-
-    patch.setattr(Gateway, "transact", twice)
+    transact(door, operations[:1])
+    transact(door, operations[1:])
 
 
-def reads_pages_in_small_bites(patch: pytest.MonkeyPatch) -> None:
+@shown_by(ap.list_titles, "requests", kind="movie", order="rating")
+@instead_of(Gateway, "query")
+def reads_pages_in_small_bites(query: Method, *args: Any, limit: int, **kwargs: Any) -> Any:
     """Many Queries of few items, each rounded up."""
-    query = Gateway.query
-
-    def bitten(self: Gateway, *args: Any, limit: int, **kwargs: Any) -> Any:
-        for _ in range(limit // 5):
-            query(self, *args, limit=5, **kwargs)
-        return query(self, *args, limit=limit, **kwargs)
-
-    patch.setattr(Gateway, "query", bitten)
-
-
-CASES: list[tuple[Break, Callable[..., Any], dict[str, Any], set[Check]]] = [
-    (reads_the_wrong_index, ap.list_titles, {"kind": "tv", "order": "release"}, {"declared"}),
-    (asks_twice, ap.get_title, {}, {"requests", "units"}),
-    (
-        filters_instead_of_ranging,
-        ap.list_released_between,
-        {"kind": "movie", "since": "1990-01-01", "until": "1999-12-31"},
-        {"declared"},
-    ),
-    (filters_besides, ap.list_titles, {"kind": "movie"}, {"filter"}),
-    (scans, ap.count_titles, {"kind": "movie"}, {"declared"}),
-    (has_no_limit, ap.list_titles, {"kind": "movie"}, {"items", "units"}),
-    (reads_consistently, ap.sample_titles, {"kind": "tv"}, {"consistency", "units"}),
-    (reads_one_by_one, ap.get_titles, {}, {"requests"}),
-    (
-        reads_another_partition,
-        ap.list_titles_in_genre,
-        {"kind": "movie", "genre_id": 18},
-        {"declared"},
-    ),
-    (forgets_the_condition, ap.update_votes, {"vote_average": 5, "vote_count": 5}, {"declared"}),
-    (touches_what_is_not_its_own, ap.update_popularity, {"popularity": 5.5}, {"declared"}),
-    (moves_in_every_index, ap.update_popularity, {"popularity": 6.5}, {"units"}),
-    (reads_the_whole_collection, ap.get_title_with_genres, {}, {"declared"}),
-    (draws_too_many, ap.sample_titles, {"kind": "movie"}, {"units"}),
-    (writes_in_two_steps, ap.set_genres, {"genre_ids": [18, 35, 37]}, {"requests"}),
-    (
-        reads_pages_in_small_bites,
-        ap.list_titles,
-        {"kind": "movie", "order": "rating"},
-        {"requests"},
-    ),
-]
+    for _ in range(limit // 5):
+        query(*args, limit=5, **kwargs)
+    return query(*args, limit=limit, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -240,21 +219,12 @@ def _arguments(function: Callable[..., Any], given: dict[str, Any], title: AnyTi
     return given if "kind" in given else {"kind": title.kind, "title_id": title.id, **given}
 
 
-@pytest.mark.parametrize(
-    ("spoil", "function", "given", "caught_by"),
-    CASES,
-    ids=[f"{each[1].__name__}-{each[0].__name__}" for each in CASES],
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1].__name__}-{case[0].__name__}")
 def test_a_broken_pattern_is_noticed(
-    filled: Catalog,
-    titles: list[Movie | TVShow],
-    monkeypatch: pytest.MonkeyPatch,
-    spoil: Break,
-    function: Callable[..., Any],
-    given: dict[str, Any],
-    caught_by: set[Check],
+    filled: Catalog, titles: list[AnyTitle], monkeypatch: pytest.MonkeyPatch, case: Case
 ) -> None:
     """Exactly these checks detect it; without the defect, the call conforms to its declaration."""
+    spoil, function, given, caught_by = case
     arguments = _arguments(function, given, titles[0])
     ap.put_title(filled, titles[0])
     assert explain(filled, function, **arguments).comparison.departures == ()

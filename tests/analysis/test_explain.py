@@ -17,13 +17,14 @@ UP = Movie(
 
 
 def test_an_explanation_has_the_answer_and_the_requests_of_the_call(catalog: Catalog) -> None:
-    """The answer is the function's result; the requests are those it made, in order."""
+    """The requests are in order; a pattern goes by its function, its name, or its command."""
     explained = explain(catalog, ap.put_title, UP)
     assert explained.answer == UP
     asked = [request.operation for request in explained.comparison.requests]
     assert asked == ["BatchGetItem", "TransactWriteItems"]
-    assert explain(catalog, "get-title", "movie", 1).answer == UP
-    assert explain(catalog, "get_title", kind="movie", title_id=1).answer == UP
+    for name in (ap.get_title, "get_title", "get-title"):
+        assert pattern_named(name) is ap.PATTERNS["get_title"]
+        assert explain(catalog, name, "movie", title_id=1).answer == UP
 
 
 def test_a_change_is_explained_by_its_own_requests_alone(catalog: Catalog) -> None:
@@ -73,9 +74,3 @@ def test_arguments_that_do_not_fit_are_refused(catalog: Catalog) -> None:
     for args, kwargs in (((1, 2, 3, 4), {}), ((), {}), (("tv", 1), {"colour": "red"})):
         with pytest.raises(InvalidArgumentError, match="those of get_title"):
             explain(catalog, ap.get_title, *args, **kwargs)
-
-
-def test_a_pattern_goes_by_its_function_or_by_its_name() -> None:
-    """With dashes as on the command line, too."""
-    for name in (ap.list_titles, "list_titles", "list-titles"):
-        assert pattern_named(name) is ap.PATTERNS["list_titles"]

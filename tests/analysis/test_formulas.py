@@ -18,32 +18,14 @@ from catalog_model.dynamodb.capacity import rcu, wcu
 numbers = st.floats(0, 1e6)
 names = st.sampled_from(("limit", "title", "read"))
 
-SHAPES = [
-    "({0} + {1})",
-    "({0} - {1})",
-    "{0} * ({1})",
-    "({0}) / 7",
-    "({0}) // 7",
-    "max({0}, {1})",
-    "min({0}, {1})",
-    "ceil({0})",
-    "rcu({0})",
-    "wcu({0})",
-]
-NO_FORMULAS = [
-    "limit if limit else 1",
-    "limit ** 2",
-    "limit.real",
-    "limit < 2",
-    "-limit",
-    "True and 1",
-    "'a'",
-    "[1]",
-    "ceil(x=1)",
-    "open('x')",
-    "(lambda: 1)()",
-    "__import__('os')",
-]
+SHAPES = (
+    *("({0} + {1})", "({0} - {1})", "{0} * ({1})", "({0}) / 7", "({0}) // 7"),
+    *("max({0}, {1})", "min({0}, {1})", "ceil({0})", "rcu({0})", "wcu({0})"),
+)
+NO_FORMULAS = (
+    *("limit if limit else 1", "limit ** 2", "limit.real", "limit < 2", "-limit", "True and 1"),
+    *("'a'", "[1]", "ceil(x=1)", "open('x')", "(lambda: 1)()", "__import__('os')"),
+)
 
 
 @st.composite

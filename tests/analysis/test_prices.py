@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from predictions import (
     items_of,
-    predict_change,
     predict_creation,
     predict_deletion,
     predict_page,
@@ -27,26 +26,11 @@ from catalog_model.analysis.prices import Calls
 from catalog_model.dynamodb import capacity, sizes
 from catalog_model.dynamodb.actions import outcome
 from catalog_model.dynamodb.capacity import Units
-from catalog_model.dynamodb.schema import description_of
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded
-from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES, SCHEMA, IndexName
-
-
-def test_the_table_is_declared_as_its_schema_says() -> None:
-    """PynamoDB's declaration contains each index with its keys and projection."""
-    declared = description_of(SCHEMA.declaration())["indexes"]
-    own = {
-        index: {
-            "keys": dict(zip(("HASH", "RANGE"), names, strict=True)),
-            "projection": "INCLUDE",
-            "attributes": list(INCLUDED),
-        }
-        for index, names in INDEX_KEYS.items()
-    }
-    assert own == declared
+from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA, IndexName
 
 
 @given(titles())
@@ -100,12 +84,6 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
     for less, more in pairs:
         assert less.table <= more.table
         assert all(less.indexes[index] <= more.indexes[index] for index in less.indexes)
-
-
-@given(titles())
-def test_a_title_that_stays_as_it_is_costs_nothing_to_write(title: AnyTitle) -> None:
-    """No plan, no transaction."""
-    assert predict_change(plan.Stored(title, 1, 0), title) == capacity.NOTHING
 
 
 @given(titles())
@@ -170,15 +148,11 @@ def test_nothing_asked_still_provisions_the_least_there_is() -> None:
 
 
 @pytest.mark.parametrize("utilisation", [0, -0.5, 0.009, 1.01, float("nan")])
-def test_a_utilisation_outside_its_bounds_is_refused(utilisation: float) -> None:
-    """From 0.01 to 1."""
+@pytest.mark.parametrize("rate", [-1.0, 1.1e18, float("inf"), float("nan")])
+def test_an_invalid_utilisation_or_rate_is_refused(utilisation: float, rate: float) -> None:
+    """A utilisation is from 0.01 to 1, a rate 0 or more calls per second."""
     with pytest.raises(InvalidArgumentError, match="utilisation"):
         prices.bill([], utilisation=utilisation)
-
-
-@pytest.mark.parametrize("rate", [-1.0, 1.1e18, float("inf"), float("nan")])
-def test_an_invalid_rate_is_refused(rate: float) -> None:
-    """0 or more calls per second."""
     with pytest.raises(InvalidArgumentError, match="per_second"):
         prices.bill([Calls(rate)])
 

@@ -33,13 +33,13 @@ class Way(NamedTuple):
         return self.said if self.found is None else self.found
 
 
-class Setting(NamedTuple):
-    """A setting: the ways to set it, by precedence, its default, and how to observe it."""
+class Setting:
+    """A setting: how to observe it, its default, and the ways to set it, by precedence."""
 
-    name: str
-    ways: tuple[Way, ...]
-    otherwise: Any
-    seen: Callable[[Catalog], Any]
+    def __init__(
+        self, name: str, seen: Callable[[Catalog], Any], otherwise: Any, *ways: Way
+    ) -> None:
+        self.name, self.seen, self.otherwise, self.ways = name, seen, otherwise, ways
 
 
 def of_meta(name: str) -> Callable[[Catalog], Any]:
@@ -89,182 +89,129 @@ def proxy_of(catalog: Catalog) -> Any:
     return proxies.proxy_url_for("http://films.test/")
 
 
-def attempts_of(catalog: Catalog) -> Any:
-    """Return the number of attempts of a request."""
-    config: Any = catalog.client.meta.config
-    return config.retries["total_max_attempts"]
+def of_retries(name: str) -> Callable[[Catalog], Any]:
+    """Return a setting of the client's retries."""
+    return lambda catalog: of_config("retries")(catalog)[name]
 
 
-def mode_of(catalog: Catalog) -> Any:
-    """Return the retry mode."""
-    config: Any = catalog.client.meta.config
-    return config.retries["mode"]
-
-
-CREDENTIALS = ("argument", "environment", "profile")
+REGIONS = (
+    Way("argument", "region", "eu-west-1"),
+    Way("Config", "region_name", "eu-west-2"),
+    Way("environment", "AWS_DEFAULT_REGION", "us-east-1"),
+    Way("profile", "region", "us-east-2"),
+    Way("environment", "AWS_REGION", "ap-south-1"),
+)
 SETTINGS = (
-    Setting(
-        "region",
-        (
-            Way("argument", "region", "eu-west-1"),
-            Way("Config", "region_name", "eu-west-2"),
-            Way("environment", "AWS_DEFAULT_REGION", "us-east-1"),
-            Way("profile", "region", "us-east-2"),
-            Way("environment", "AWS_REGION", "ap-south-1"),
-        ),
-        None,
-        of_meta("region_name"),
-    ),
-    Setting(
-        "the region that is signed for",
-        (
-            Way("argument", "region", "eu-west-1"),
-            Way("Config", "region_name", "eu-west-2"),
-            Way("environment", "AWS_DEFAULT_REGION", "us-east-1"),
-            Way("profile", "region", "us-east-2"),
-            Way("environment", "AWS_REGION", "ap-south-1"),
-        ),
-        None,
-        of_signature,
-    ),
+    Setting("region", of_meta("region_name"), None, *REGIONS),
+    Setting("the region that is signed for", of_signature, None, *REGIONS),
     Setting(
         "endpoint",
-        (
-            Way("argument", "endpoint_url", "http://a.test:1"),
-            Way("environment", "AWS_ENDPOINT_URL_DYNAMODB", "http://b.test:1"),
-            Way("environment", "AWS_ENDPOINT_URL", "http://c.test:1"),
-            Way("profile", "services", "own", "http://d.test:1"),
-            Way("profile", "endpoint_url", "http://e.test:1"),
-        ),
-        "https://dynamodb.eu-west-1.amazonaws.com",
         of_meta("endpoint_url"),
+        "https://dynamodb.eu-west-1.amazonaws.com",
+        Way("argument", "endpoint_url", "http://a.test:1"),
+        Way("environment", "AWS_ENDPOINT_URL_DYNAMODB", "http://b.test:1"),
+        Way("environment", "AWS_ENDPOINT_URL", "http://c.test:1"),
+        Way("profile", "services", "own", "http://d.test:1"),
+        Way("profile", "endpoint_url", "http://e.test:1"),
     ),
     Setting(
         "attempts",
-        (
-            Way("Config", "retries", {"total_max_attempts": 4}, 4),
-            Way("environment", "AWS_MAX_ATTEMPTS", "3", 3),
-            Way("profile", "max_attempts", "2", 2),
-        ),
-        None,  # botocore's own
-        attempts_of,
+        of_retries("total_max_attempts"),
+        None,
+        Way("Config", "retries", {"total_max_attempts": 4}, 4),
+        Way("environment", "AWS_MAX_ATTEMPTS", "3", 3),
+        Way("profile", "max_attempts", "2", 2),
     ),
     Setting(
         "retry mode",
-        (
-            Way("Config", "retries", {"mode": "adaptive"}, "adaptive"),
-            Way("environment", "AWS_RETRY_MODE", "standard"),
-            Way("profile", "retry_mode", "adaptive"),
-        ),
-        None,  # botocore's own
-        mode_of,
+        of_retries("mode"),
+        None,
+        Way("Config", "retries", {"mode": "adaptive"}, "adaptive"),
+        Way("environment", "AWS_RETRY_MODE", "standard"),
+        Way("profile", "retry_mode", "adaptive"),
     ),
     Setting(
         "application in the user agent",
-        (
-            Way("Config", "user_agent_appid", "mine"),
-            Way("environment", "AWS_SDK_UA_APP_ID", "theirs"),
-            Way("profile", "sdk_ua_app_id", "others"),
-        ),
-        "",
         lambda catalog: agents_of(catalog).get("app", ""),
+        "",
+        Way("Config", "user_agent_appid", "mine"),
+        Way("environment", "AWS_SDK_UA_APP_ID", "theirs"),
+        Way("profile", "sdk_ua_app_id", "others"),
     ),
     Setting(
         "proxy",
-        (
-            Way("Config", "proxies", {"http": "http://p.test:1"}, "http://p.test:1"),
-            Way("environment", "http_proxy", "http://q.test:1"),
-        ),
-        None,
         proxy_of,
+        None,
+        Way("Config", "proxies", {"http": "http://p.test:1"}, "http://p.test:1"),
+        Way("environment", "http_proxy", "http://q.test:1"),
     ),
     Setting(
         "endpoints with dual stack",
-        (
-            Way("Config", "use_dualstack_endpoint", True),
-            Way("environment", "AWS_USE_DUALSTACK_ENDPOINT", "true", True),
-            Way("profile", "use_dualstack_endpoint", "true", True),
-        ),
-        False,
         lambda catalog: "dynamodb.eu-west-1.api.aws" in catalog.client.meta.endpoint_url,
+        False,
+        Way("Config", "use_dualstack_endpoint", True),
+        Way("environment", "AWS_USE_DUALSTACK_ENDPOINT", "true", True),
+        Way("profile", "use_dualstack_endpoint", "true", True),
     ),
     Setting(
-        "seconds to connect",
-        (Way("Config", "connect_timeout", 7),),
-        2,
-        of_config("connect_timeout"),
+        "seconds to connect", of_config("connect_timeout"), 2, Way("Config", "connect_timeout", 7)
     ),
-    Setting(
-        "seconds to read",
-        (Way("Config", "read_timeout", 0.5),),
-        5,
-        of_config("read_timeout"),
-    ),
+    Setting("seconds to read", of_config("read_timeout"), 5, Way("Config", "read_timeout", 0.5)),
     Setting(
         "connections",
-        (Way("Config", "max_pool_connections", 3),),
-        50,
         of_config("max_pool_connections"),
+        50,
+        Way("Config", "max_pool_connections", 3),
     ),
     Setting(
         "user agent",
-        (Way("Config", "user_agent", "mine/1", "mine"),),
-        "catalog-model",
         lambda catalog: next(iter(agents_of(catalog))),
+        "catalog-model",
+        Way("Config", "user_agent", "mine/1", "mine"),
     ),
     Setting(
         "suffix of the user agent",
-        (Way("Config", "user_agent_extra", "mine/1", "1"),),
-        "",
         lambda catalog: agents_of(catalog).get("mine", ""),
+        "",
+        Way("Config", "user_agent_extra", "mine/1", "1"),
     ),
     Setting(
         "credentials",
-        (
-            Way("argument", "profile", "other", "KEY-OF-OTHER"),
-            Way("environment", "AWS_ACCESS_KEY_ID", "KEY-OF-ENVIRONMENT"),
-            Way("environment", "AWS_PROFILE", "third", "KEY-OF-THIRD"),
-            Way("profile", "aws_access_key_id", "KEY-OF-DEFAULT"),
-        ),
-        None,
         key_of,
+        None,
+        Way("argument", "profile", "other", "KEY-OF-OTHER"),
+        Way("environment", "AWS_ACCESS_KEY_ID", "KEY-OF-ENVIRONMENT"),
+        Way("environment", "AWS_PROFILE", "third", "KEY-OF-THIRD"),
+        Way("profile", "aws_access_key_id", "KEY-OF-DEFAULT"),
     ),
     Setting(
         "profile",
-        (
-            Way("argument", "profile", "other", "http://other.test:1"),
-            Way("environment", "AWS_DEFAULT_PROFILE", "fourth", "http://fourth.test:1"),
-            Way("environment", "AWS_PROFILE", "third", "http://third.test:1"),
-        ),
-        "https://dynamodb.eu-west-1.amazonaws.com",
         of_meta("endpoint_url"),
+        "https://dynamodb.eu-west-1.amazonaws.com",
+        Way("argument", "profile", "other", "http://other.test:1"),
+        Way("environment", "AWS_DEFAULT_PROFILE", "fourth", "http://fourth.test:1"),
+        Way("environment", "AWS_PROFILE", "third", "http://third.test:1"),
     ),
     Setting(
         "table",
-        (
-            Way("argument", "table", "films"),
-            Way("environment", "CATALOG_TABLE", "movies"),
-        ),
-        DEFAULT_TABLE,
         lambda catalog: catalog.table,
+        DEFAULT_TABLE,
+        Way("argument", "table", "films"),
+        Way("environment", "CATALOG_TABLE", "movies"),
     ),
     Setting(
         "key that signs cursors",
-        (
-            Way("argument", "cursor_secret", "mine"),
-            Way("environment", "CATALOG_CURSOR_SECRET", "theirs"),
-        ),
-        f"catalog-model/{DEFAULT_TABLE}",
         lambda catalog: catalog.cursor_secret,
+        f"catalog-model/{DEFAULT_TABLE}",
+        Way("argument", "cursor_secret", "mine"),
+        Way("environment", "CATALOG_CURSOR_SECRET", "theirs"),
     ),
     Setting(
         "seconds for a request, retries included",
-        (
-            Way("argument", "deadline", 2.5),
-            Way("environment", "CATALOG_DEADLINE", "7", 7.0),
-        ),
-        30,
         lambda catalog: catalog.deadline,
+        30,
+        Way("argument", "deadline", 2.5),
+        Way("environment", "CATALOG_DEADLINE", "7", 7.0),
     ),
 )
 
@@ -293,12 +240,8 @@ def handle(
     setting: Setting, chosen: tuple[Way, ...], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> Catalog:
     """Make a handle where one setting is set in some ways, with its prerequisites."""
-    said: dict[str, dict[str, Any]] = {
-        "argument": {},
-        "Config": {},
-        "environment": {},
-        "profile": {},
-    }
+    places = ("argument", "Config", "environment", "profile")
+    said: dict[str, dict[str, Any]] = {place: {} for place in places}
     for way in chosen:
         said[way.place][way.name] = way.said
     if "region" not in setting.name:
@@ -366,12 +309,3 @@ def test_a_client_that_is_handed_in_is_not_contradicted(said: Any, message: str)
         Catalog("films", client=client, **said)
     same = Catalog("films", client=client, region="eu-west-1", endpoint_url="http://a.test:1/")
     assert same.client is client
-
-
-@pytest.mark.parametrize(
-    "client", [5, "client", object(), boto3, boto3.client("s3", region_name="eu-west-1")]
-)
-def test_what_is_no_client_of_dynamodb_is_refused(client: Any) -> None:
-    """Immediately, and not at the first request."""
-    with pytest.raises(InvalidArgumentError, match="client must be a client of DynamoDB"):
-        Catalog("films", client=client)

@@ -30,13 +30,11 @@ from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS
 from catalog_model.writes.load import LoadReport
 
-
-@pytest.fixture(autouse=True)
-def _hurry(in_no_time: None) -> None:
-    """Remove pauses, as there are no concurrent writers."""
+pytestmark = pytest.mark.usefixtures("in_no_time")
+each_type = pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
 
 
-@pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
+@each_type
 def test_any_attribute_of_any_item_may_be_anything(what: str) -> None:
     """It is found by name, repaired or left with a reason; all other items stay correct."""
     for some in some_of(list(chunks(cases("movie", what), SHARDS))):
@@ -52,7 +50,7 @@ def test_any_attribute_of_a_show_may_be_anything() -> None:
         check("tv", {case[0]: case for case in batch}.values())
 
 
-@pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
+@each_type
 def test_every_call_answers_or_raises_an_error_of_the_package(what: str) -> None:
     """Reads, writes and a migration of a table with one item damaged in any way."""
     for some in some_of(list(chunks(cases("movie", what), SHARDS))):

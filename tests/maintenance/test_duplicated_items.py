@@ -24,6 +24,8 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
 
+pytestmark = pytest.mark.usefixtures("in_no_time")
+
 HEAT, NEXT, NEIGHBOUR = (TitleKey("movie", title_id) for title_id in (949, 950, 957))
 """A title, one of another shard, and one of the same."""
 
@@ -37,25 +39,21 @@ def titles() -> list[Movie | TVShow]:
     return [movie(949, 28, 80), movie(950, 28), movie(957, 18, 80), movie(16, 18), show]
 
 
-def targets() -> dict[str, ItemKey]:
+def targets() -> list[ItemKey]:
     """Return keys of each type, of existing and missing items."""
-    found: dict[str, ItemKey] = {}
-    for name, key in (("next", NEXT), ("neighbour", NEIGHBOUR), ("nobody", NOBODY), ("show", SHOW)):
-        found |= {
-            f"title of {name}": keys.title_key(key),
-            f"listing of {name}": keys.listing_key(key),
-            f"membership of {name}": keys.membership_key(key, 28),
-        }
-    return found | {
-        "another membership": keys.membership_key(HEAT, 99),
-        "the next slot": keys.slot_key("movie", keys.shard_of(HEAT), 2),
-        "the first slot": keys.slot_key("movie", keys.shard_of(HEAT), 0),
-        "a far slot": keys.slot_key("movie", keys.shard_of(HEAT), 4711),
-        "slot of another shard": keys.slot_key("movie", 6, 0),
-        "a tally": keys.tally_key("movie", 6),
-        "tally of shows": keys.tally_key("tv", 5),
-        "no key of this model": ItemKey("TITLE#movie#0949", "ALL"),
-    }
+    shard = keys.shard_of(HEAT)
+    return [
+        *(
+            key
+            for each in (NEXT, NEIGHBOUR, NOBODY, SHOW)
+            for key in (keys.title_key(each), keys.listing_key(each), keys.membership_key(each, 28))
+        ),
+        keys.membership_key(HEAT, 99),
+        *(keys.slot_key("movie", shard, number) for number in (0, 2, 4711)),
+        keys.slot_key("movie", 6, 0),
+        *(keys.tally_key("movie", 6), keys.tally_key("tv", 5)),
+        ItemKey("TITLE#movie#0949", "ALL"),  # no key of this model
+    ]
 
 
 def sources(table: Table) -> dict[str, Item]:
@@ -78,7 +76,7 @@ def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:
     catalog = MemoryCatalog()
     ap.load_titles(catalog, titles())
     whole = dump(catalog)
-    for key in targets().values():
+    for key in targets():
         table = MemoryCatalog(whole.values())
         item = {**sources(whole)[source], **key_attributes(key)}
         raw(table).put_item(TableName="t", Item=item)
@@ -96,9 +94,8 @@ def of_others(table: Table, *partitions: str) -> Table:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str, in_no_time: None) -> None:
+def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str) -> None:
     """Under any key: repaired, or left with a reason, at the first attempt."""
-    del in_no_time
     for key, catalog in damaged(source):
         before = dump(catalog)
         assert not verify(catalog).is_clean
@@ -116,9 +113,8 @@ def test_a_duplicated_item_is_found_and_harms_no_other_title(source: str, in_no_
             assert verify(catalog).is_clean, (source, key)
 
 
-def test_a_title_duplicated_under_another_id_writes_to_neither(in_no_time: None) -> None:
+def test_a_title_duplicated_under_another_id_writes_to_neither() -> None:
     """Every write of the duplicate names it, and the memberships of the original are kept."""
-    del in_no_time
     for key, catalog in damaged("title"):
         name = keys.parse_key(*key) if key.PK != "TITLE#movie#0949" else None
         if not isinstance(name, keys.TitleItem):

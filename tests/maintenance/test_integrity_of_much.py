@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from engines import Engine
 from memory_engine import MemoryCatalog, raw
-from repair_laws import FEW, MANY, check_bounds
+from repair_laws import MANY, check_bounds
 from table_dump import dump, movie
 
 from catalog_model import Catalog
@@ -17,16 +14,9 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
-from catalog_model.operations import create_table, delete_table
 from catalog_model.table import codec, keys
 
-
-@pytest.fixture(autouse=True)
-def _few_are_named(monkeypatch: pytest.MonkeyPatch, in_no_time: None) -> None:
-    """Lower the limit for small tables."""
-    del in_no_time
-    monkeypatch.setattr("catalog_model.maintenance.census.MOST_FINDINGS", FEW)
-    monkeypatch.setattr("catalog_model.maintenance.repair.MOST_FINDINGS", FEW)
+pytestmark = pytest.mark.usefixtures("few_are_named", "in_no_time")
 
 
 @pytest.mark.parametrize("foreign_items", [1, 3 * MANY])
@@ -66,25 +56,16 @@ def test_a_copy_that_dynamodb_cannot_hold_is_left_for_this_reason() -> None:
     assert (ap.count_titles(catalog, "movie"), repair(catalog).actions) == (1, [])
 
 
-@pytest.fixture
-def strict_table(engine: Engine) -> Iterator[Catalog]:
-    """A table of an engine with DynamoDB's limits."""
-    catalog = engine.catalog()
-    create_table(catalog)
-    yield catalog
-    delete_table(catalog)
-
-
-def test_more_counts_than_an_expression_holds_are_set(strict_table: Catalog) -> None:
+def test_more_counts_than_an_expression_holds_are_set(catalog: Catalog) -> None:
     """A thousand wrong counts of one tally: an expression has at most 4 KB."""
-    ap.put_title(strict_table, movie(8, 18))
+    ap.put_title(catalog, movie(8, 18))
     key = keys.tally_key("movie", 0)
-    tally = dump(strict_table)[key] | {f"g{n}": {"N": "7"} for n in range(1000, 2000)}
-    raw(strict_table).put_item(TableName=strict_table.table, Item=tally)  # type: ignore[arg-type]
-    repaired = repair(strict_table)
+    tally = dump(catalog)[key] | {f"g{n}": {"N": "7"} for n in range(1000, 2000)}
+    raw(catalog).put_item(TableName=catalog.table, Item=tally)  # type: ignore[arg-type]
+    repaired = repair(catalog)
     assert (len(repaired.actions), repaired.left) == (10, [])
-    assert verify(strict_table).is_clean
-    assert ap.count_titles(strict_table, "movie", 1500) == 0
+    assert verify(catalog).is_clean
+    assert ap.count_titles(catalog, "movie", 1500) == 0
 
 
 def test_a_surplus_copy_of_a_newer_version_is_left() -> None:

@@ -9,21 +9,13 @@ from __future__ import annotations
 
 import pytest
 from memory_engine import MemoryCatalog
-from repair_laws import (
-    RIVALS,
-    STEPS,
-    _put,
-    check_rival,
-)
+from repair_laws import RIVALS, STEPS, _put, check_rival
 from table_dump import assert_in_step
 
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.maintenance.repair import repair
 
-
-@pytest.fixture(autouse=True)
-def _hurry(in_no_time: None) -> None:
-    """Remove all pauses."""
+pytestmark = pytest.mark.usefixtures("in_no_time")
 
 
 @pytest.mark.parametrize("rival", RIVALS)

@@ -9,11 +9,10 @@ import sys
 from math import ceil
 
 import pytest
-from budget import Row, as_table, call, measure_reads, measure_samples, measure_writes
+from budget import Row, as_table, call, measure_reads, measure_writes
 from engines import Engine
 from generated import Records
 from reference import Reference
-from scaled import scaled
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
@@ -69,15 +68,3 @@ def test_a_load_takes_few_requests(catalog: Catalog, titles: list[Movie | TVShow
     assert writes <= items // (MAX_TRANSACTION_ACTIONS - SHARDS - largest) + ceil(len(some) / 100)
     assert (reads, reads + writes) == (writes + ceil(len(some) / 100), len(first.operations))
     assert again.operations == ("BatchGetItem",) * ceil(len(some) / 100)
-
-
-def test_a_sample_stays_cheap_after_most_titles_are_gone(
-    catalog: Catalog, titles: list[Movie | TVShow]
-) -> None:
-    """Deletions leave no gaps that a sampler would have to probe."""
-    movies = [title for title in titles if title.kind == "movie"][:300]
-    ap.load_titles(catalog, movies)
-    for title in movies[20:]:
-        ap.delete_title(catalog, *title.key)
-    row = measure_samples(catalog, scaled(1000))
-    assert row.is_within, row
