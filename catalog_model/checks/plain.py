@@ -166,7 +166,8 @@ def _plain_real(value: Real) -> Any:
         converted = float(value)
     except (OverflowError, TypeError, ValueError):
         return value
-    return converted if not math.isfinite(converted) or converted == value else value
+    is_held = not math.isfinite(converted) or converted == value
+    return converted + 0.0 if is_held else value
 
 
 def _plain_decimal(value: Decimal) -> Any:

@@ -66,6 +66,7 @@ def frozen(value: Any) -> Any:
 @example([7.5, {"a": [True, 3, "x", None]}])
 @example({"a": 2**70, "b": [0.1, [1e-130]]})
 @example(["a\0", "\0"])
+@example([-0.0])
 def test_a_value_written_in_another_way_becomes_pythons_own(value: Any) -> None:
     """At all levels: the same JSON text, with exact types, which none of the inputs had."""
     for other in others_of(value):

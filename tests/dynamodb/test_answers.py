@@ -51,7 +51,10 @@ def sound(engine: Engine) -> Iterator[Catalog]:
 def handles(engine: Engine, sound: Catalog) -> dict[str, Catalog]:
     """Handles on that table with faults and two attempts, by the parser of their answers."""
     ways = ("json",) if engine.name == "moto" else ("orjson", "json")
-    return {way: tried_twice(engine, sound.table, orjson=way == "orjson") for way in ways}
+    made = {way: tried_twice(engine, sound.table, orjson=way == "orjson") for way in ways}
+    for handle in made.values():
+        assert table_status(handle).is_ready  # strict clients ask for the schema once
+    return made
 
 
 def calls_of(

@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,15 +123,22 @@ def start_engine(
         )
     port = free_port(port)
     host = EVERYWHERE if exposed else HOST
-    if binary:
+
+    def run() -> AbstractContextManager[Engine]:
+        if binary is None:
+            return _running("moto", _moto_command(host, port), port, keeps=False)
         inner_host, inner_port = _hidden_address()
         command = _dynoxide_command(binary, inner_port, folder, inner_host)
         guard = ["--guard", f"{host}:{port}", f"{inner_host}:{inner_port}"]
-        command = kept(command, guard)
-        running = _running("dynoxide", command, port, keeps=folder is not None)
-    else:
-        running = _running("moto", _moto_command(host, port), port, keeps=False)
-    with running as engine:
+        return _running("dynoxide", kept(command, guard), port, keeps=folder is not None)
+
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(run())
+        except ConfigurationError as error:
+            if "already in use" not in str(error):
+                raise
+            engine = stack.enter_context(run())  # another program took the hidden port meanwhile
         yield engine
 
 
