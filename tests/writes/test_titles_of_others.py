@@ -174,9 +174,9 @@ def test_put_item_of_the_aws_command_line_then_verify_then_repair(
     genre_ids, item = FORMS[form]
     cli = CommandLine(local_engine).filled(OTHERS)
     catalog = cli.catalog
-    at = ("--table-name", cli.table, "--endpoint-url", str(local_engine.endpoint_url))
-    put_item = ("dynamodb", "put-item", *at, "--item", json.dumps(item))
-    assert run(sys.executable, "-m", "awscli", *put_item, AWS_PAGER="") == ""
+    put_item = ("dynamodb", "put-item", "--table-name", cli.table, "--item", json.dumps(item))
+    here = {**local_engine.environment(), "AWS_PAGER": ""}
+    assert run(sys.executable, "-m", "awscli", *put_item, **here) == ""
     assert list(ap.get_title(catalog, *HEAT).genre_ids) == genre_ids
     found = cli("verify")
     assert found.exit_code == 1
