@@ -9,7 +9,6 @@ number holds exactly is rejected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -50,7 +49,7 @@ class Values:
         kind, content = _parts(value, name)
         if rule.kind is list:
             return self._list(kind, content, name, rule)
-        if rule.kind in (int, float) and kind in ("N", "S"):
+        if rule.kind in (int, float) and kind in ("N", "S") and isinstance(content, str):
             return _number(content, name, rule.kind)
         if rule.kind is bool and kind == "S" and isinstance(content, str):
             return _FLAGS.get(content.lower(), content)
@@ -103,9 +102,12 @@ class Values:
         """Return the elements of a set in ascending order."""
         if len(elements) > 1:
             self.unordered.append(path)
-        if number is None:
-            return _sorted(elements, path, str)
-        return _sorted([_number(each, path, number) for each in elements], path, float)
+        is_set = all(isinstance(each, str) for each in elements)
+        read = [_number(e, path, number) for e in elements] if number and is_set else elements
+        if not is_set or (number and any(isinstance(each, str) for each in read)):
+            called = "numbers" if number else "texts"
+            raise InvalidTitleError(f"{path} is not a set of {called}: {shown(elements)}")
+        return sorted(read)
 
 
 def number_in(text: object) -> Decimal | None:
@@ -141,21 +143,6 @@ def _number(text: Any, path: str, wanted: type) -> Any:
     if isinstance(number, Decimal):
         raise InvalidTitleError(f"{path} has more digits than a float holds: {shown(text)}")
     return number
-
-
-def _sorted(elements: list[Any], path: str, wanted: type) -> list[Any]:
-    """Sort the elements of a set, which all have the same type."""
-    of_type: Callable[[Any], bool] = (
-        (lambda each: isinstance(each, str))
-        if wanted is str
-        else (lambda each: type(each) in (int, float))
-    )
-    if not all(map(of_type, elements)):
-        raise InvalidTitleError(f"{path} is not a set of {_CALLED[wanted]}: {shown(elements)}")
-    return sorted(elements)
-
-
-_CALLED: Final = {str: "texts", float: "numbers"}
 
 
 def _list_in(text: str, name: str, number: type | None) -> Any:
