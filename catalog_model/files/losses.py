@@ -58,7 +58,10 @@ class Loss:
 
 
 class _Taken(NamedTuple):
-    """What is remembered of a title that was taken: a hash of its text, its genres, its source."""
+    """A title that was taken: a hash of its text, its genres, and its source.
+
+    An original that the sources do not have is without a source.
+    """
 
     text: int
     genre_ids: tuple[int, ...]
@@ -206,8 +209,9 @@ class Adoption:
             if spare:
                 self._lose(*_why_spare(title_id, tuple(by_kind), spare))
             for kind, genre_ids in by_kind.items():
+                is_restored = not self.taken[TitleKey(kind, title_id)].source
                 lacking = set(genre_ids) - members
-                if lacking:
+                if lacking and not is_restored:
                     detail = f"memberships in {_listed(lacking)} are missing"
                     self._lose("genres", TitleKey(kind, title_id), detail)
 
