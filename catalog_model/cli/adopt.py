@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -18,7 +19,7 @@ from catalog_model.cli.progress import loading
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.rejection import Rejection
 from catalog_model.entities import AnyTitle
-from catalog_model.files.losses import WHATS
+from catalog_model.files.losses import WHATS, Loss
 from catalog_model.operations.adopt import MAX_PASSES
 from catalog_model.operations.adopt_report import AdoptReport, Comparison
 from catalog_model.operations.adopt_sources import Source
@@ -98,7 +99,7 @@ def adopt_command(
     if settings.output == "json":
         print_json({**report.to_json(), "dry_run": options["dry_run"]})
     else:
-        _print_report(report, is_dry=options["dry_run"])
+        _print_report(report, is_dry=options["dry_run"], has_originals=bool(originals))
     ctx.exit(0 if report.is_complete else EXIT_CHECK_FAILED)
 
 
@@ -118,9 +119,9 @@ def _originals(movies: Path | None, tv: Path | None) -> list[AnyTitle]:
     return titles
 
 
-def _print_report(report: AdoptReport, *, is_dry: bool) -> None:
-    for loss in report.losses:
-        click.echo(printable(str(loss)))
+def _print_report(report: AdoptReport, *, is_dry: bool, has_originals: bool) -> None:
+    for line in _lines_of(report.losses):
+        click.echo(printable(line))
     for each in report.rejected:
         click.echo(printable(f"rejected: {each}"))
     for what, more in report.more_losses.items():
@@ -138,13 +139,28 @@ def _print_report(report: AdoptReport, *, is_dry: bool) -> None:
             f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged, "
             f"{report.deleted} deleted, {len(report.rejected)} rejected"
         )
-    _print_losses(report)
+    _print_losses(report, has_originals=has_originals)
     if report.comparison:
         _print_comparison(report, report.comparison)
 
 
-def _print_losses(report: AdoptReport) -> None:
-    """Print the number of losses of each kind, and the cost of reading."""
+def _lines_of(losses: list[Loss]) -> Iterator[str]:
+    """Yield the losses as lines, one for all titles with the same particulars."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for loss in losses:
+        what = f"{loss.what} (restored)" if loss.is_restored else loss.what
+        groups[what, loss.detail].append(loss.key)
+    for (what, detail), found in groups.items():
+        yield f"{what}: {', '.join(sorted(found, key=_by_kind_and_id))}: {detail}"
+
+
+def _by_kind_and_id(key: str) -> tuple[str, int]:
+    kind, _, title_id = key.rpartition(" ")
+    return kind, int(title_id)
+
+
+def _print_losses(report: AdoptReport, *, has_originals: bool) -> None:
+    """Print the number of losses of each kind, possible ones, and the cost of reading."""
     counts = Counter(loss.what for loss in report.losses) + Counter(report.more_losses)
     restored = sum(loss.is_restored for loss in report.losses)
     words = [f"{what} {counts[what]}" for what in WHATS if counts[what]]
@@ -152,6 +168,14 @@ def _print_losses(report: AdoptReport) -> None:
         click.echo(f"Lost before: {', '.join(words)}; {restored} of them restored")
     if report.repeated:
         click.echo(f"{counted(report.repeated, 'item')} repeated an earlier one")
+    for source in () if has_originals else report.keyed_by_id:
+        click.echo(
+            printable(
+                f"{source} has movies and TV shows, and no id twice: if its key is the id, titles "
+                "may have been overwritten; --movies and --tv show which"
+            ),
+            err=True,
+        )
     units, requests = counted(round(report.read_units), "read unit"), report.requests
     read = f"{counted(requests, 'request')}, {units}" if requests else "no requests"
     click.echo(f"Read {counted(report.items, 'item')} in the last pass ({read} in all)", err=True)

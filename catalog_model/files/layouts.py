@@ -3,8 +3,8 @@
 `read_item` recognizes an item by its attributes, not by its table:
 
 - a movie or a show, with the attributes of the application's records. Its id is ``id`` or, for
-  example, ``movie_id``; its kind is said by the caller or an attribute (``type``), or follows from
-  its attributes. The whole record may be in one attribute, a map.
+  example, ``movie_id``; its kind is stated by the caller or an attribute (``type``), or follows
+  from its attributes. The whole record may be in one attribute, a map.
 - a membership of a table like ``MoviesByGenre``: a genre's id and a title's id, without a kind.
 
 Attributes that only serve the layout (a second name of the id, the kind, a show's ``title`` that

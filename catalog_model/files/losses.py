@@ -24,6 +24,7 @@ WHATS: Final[tuple[What, ...]] = get_args(What)
 MOST_LOSSES: Final = 100_000
 """The number of losses of a kind that are listed; further ones are counted."""
 
+_CALLED: Final[Mapping[Kind, str]] = {"movie": "a movie", "tv": "a TV show"}
 _GENRES: Final[Mapping[Kind, Mapping[int, str]]] = {"movie": MOVIE_GENRES, "tv": TV_GENRES}
 
 
@@ -110,6 +111,11 @@ class Adoption:
         """Whether nothing was lost that the originals did not restore."""
         return not self.more_losses and all(each.is_restored for each in self.losses)
 
+    @property
+    def keyed_by_id(self) -> list[str]:
+        """The sources that hold both kinds, and each id once, as if the id were the key."""
+        return [source for source, ids in self._ids.items() if ids.is_key_alone]
+
     def member(self, membership: FoundMembership) -> None:
         """Record a membership."""
         self.memberships += 1
@@ -190,7 +196,7 @@ class Adoption:
         other = _other(key.kind)
         for source, ids in self._ids.items():
             if key.id in ids.by_kind[other] and ids.is_key_alone:
-                return "overwritten", key, f"{other} {key.id} in {source} has the same id"
+                return "overwritten", key, f"{_CALLED[other]} in {source} has the same id"
         return "missing", key, "only the original files have it"
 
     def _compare_memberships(self) -> None:
@@ -232,7 +238,7 @@ def _why_spare(
     """Explain memberships that no title has: one of the other kind may have been overwritten."""
     kind, other = kinds[0], _other(kinds[0])
     if len(kinds) == 1 and any(_is_only_of(other, genre_id) for genre_id in spare):
-        detail = f"{kind} {title_id} has the same id; memberships in {_listed(spare)} are left"
+        detail = f"{_CALLED[kind]} has the same id; memberships in {_listed(spare)} are left"
         return "overwritten", TitleKey(other, title_id), detail
     detail = f"it has memberships in {_listed(spare)}, which it does not list"
     return "genres", TitleKey(kind, title_id), detail

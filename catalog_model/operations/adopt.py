@@ -241,6 +241,7 @@ class _Run:
         report.rejected = rejected
         report.losses = adoption.losses
         report.more_losses = dict(adoption.more_losses)
+        report.keyed_by_id = adoption.keyed_by_id
         report.memberships = adoption.memberships
         report.repeated = adoption.repeated
         report.items = one.reading.items

@@ -74,6 +74,8 @@ class AdoptReport:
         rejected: Items that are no titles or memberships, with reasons.
         losses: What the sources no longer hold, by title.
         more_losses: By kind of loss, the number beyond those listed, which are 100,000.
+        keyed_by_id: Sources that hold both kinds, and each id once, as if the id were the key:
+            titles of them may have been overwritten without a trace.
         memberships: Memberships in genres that were read, to be compared with the titles.
         repeated: Items that were equal to an earlier one of the same title.
         items: Items read in the last pass.
@@ -92,6 +94,7 @@ class AdoptReport:
     rejected: list[Rejection] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     more_losses: Mapping[What, int] = field(default_factory=dict)
+    keyed_by_id: list[str] = field(default_factory=list)
     memberships: int = 0
     repeated: int = 0
     items: int = 0
