@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import TextIOBase
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -27,7 +28,7 @@ TABLE: Final = "table:"
 """The beginning of a source that is a table."""
 
 _KIND: Final = re.compile("(movie|tv)=(.*)", re.DOTALL)
-_WANTED: Final = "table:NAME, a file or a handle on a table"
+_WANTED: Final = "table:NAME, a file, an open binary file or a handle on a table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,15 @@ def _place(catalog: Catalog, given: object) -> Catalog | Path | IO[bytes]:
         return _handle(catalog, given.removeprefix(TABLE))
     if isinstance(given, str) and given:
         return Path(given)
-    if not isinstance(given, (Catalog, Path)) and not callable(getattr(given, "readline", None)):
+    if not isinstance(given, (Catalog, Path)) and not _is_open(given):
         refuse("a source", given, _WANTED)
     return cast("Catalog | Path | IO[bytes]", given)
+
+
+def _is_open(given: object) -> bool:
+    """Whether it is an open file in binary mode."""
+    is_file = callable(getattr(given, "readline", None)) and callable(getattr(given, "seekable", 0))
+    return is_file and not isinstance(given, TextIOBase) and not getattr(given, "closed", False)
 
 
 def _handle(catalog: Catalog, table: str) -> Catalog:

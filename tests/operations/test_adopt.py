@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.domain.genres import MOVIE_GENRES, TV_GENRES
 from catalog_model.domain.kinds import KINDS, TitleKey
+from catalog_model.dynamodb import waits
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import InvalidArgumentError, TableNotFoundError
 from catalog_model.operations import AdoptReport, adopt_titles, create_table, delete_table, verify
@@ -57,6 +59,15 @@ def some(records: Records) -> Records:
         }
         for kind, of_kind in records.items()
     }
+
+
+@pytest.fixture
+def source(catalog: Catalog, some: Records) -> Iterator[str]:
+    """A table of the course's layout with both kinds."""
+    client: Any = catalog.client
+    with other_table(client, "id", "title") as films:
+        put_all(client, films, [with_a_title(each) for k in some for each in some[k].values()])
+        yield films
 
 
 @pytest.fixture(params=["some", pytest.param("all", marks=pytest.mark.slow)])
@@ -338,16 +349,18 @@ def test_a_dry_run_writes_nothing(catalog: Catalog, some: Records) -> None:
         assert adopt_titles(catalog, [f"table:{films}"]).losses == report.losses
 
 
+def test_sources_are_read_at_the_given_pace(
+    catalog: Catalog, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every read unit is waited for."""
+    waited: list[float] = []
+    monkeypatch.setattr(waits, "sleep", lambda seconds, *_: waited.append(seconds))
+    report = adopt_titles(catalog, [f"table:{source}"], dry_run=True, read_units_per_second=0.5)
+    assert report.read_units >= 10
+    assert sum(waited) == pytest.approx(report.read_units / 0.5, abs=1)
+
+
 # --- interrupted
-
-
-@pytest.fixture
-def source(catalog: Catalog, some: Records) -> Iterator[str]:
-    """A table of the course's layout with both kinds."""
-    client: Any = catalog.client
-    with other_table(client, "id", "title") as films:
-        put_all(client, films, [with_a_title(each) for k in some for each in some[k].values()])
-        yield films
 
 
 def undisturbed(engine: Engine, source: str) -> tuple[Table, int]:
@@ -493,6 +506,7 @@ def test_a_title_is_not_deleted_because_its_item_became_invalid(
         ([], {}, "at least one source"),
         ("films.json", {}, "sources must be"),
         ([7], {}, "a source must be"),
+        ([StringIO("{}")], {}, "a source must be"),
         ([""], {}, "a source must be"),
         (["no-such-file.json"], {}, "no-such-file.json: cannot be read"),
         (["table:x"], {}, "table must be the name of a DynamoDB table"),
