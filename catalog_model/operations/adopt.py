@@ -24,10 +24,10 @@ from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.domain.rejection import Rejection, Sourced
 from catalog_model.dynamodb.gateway import chunks
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
-from catalog_model.dynamodb.pace import Pace
+from catalog_model.dynamodb.pace import Pace, check_rate
 from catalog_model.dynamodb.paced_reads import PacedReads
 from catalog_model.dynamodb.retries import Persistence, persistent
-from catalog_model.entities import AnyTitle, check_title
+from catalog_model.entities import AnyTitle, Movie, TVShow
 from catalog_model.errors import (
     InvalidArgumentError,
     InvalidTitleError,
@@ -114,20 +114,31 @@ def adopt_titles(
     """
     check_instance(catalog, "catalog", Catalog)
     places = sources_of(catalog, sources)
-    known = [check_title(each) for each in check_many(originals, "originals", "titles")]
+    known = _check_originals(originals)
     max_passes = check_within(max_passes, "max_passes", 1, MOST_PASSES)
-    if check_flag(follow, "follow") and check_flag(dry_run, "dry_run"):
+    check_rate(write_units, "write_units")
+    is_dry, is_followed = check_flag(dry_run, "dry_run"), check_flag(follow, "follow")
+    if is_dry and is_followed:
         refuse("dry_run", dry_run, "False where follow is True")
-    if follow and not all(each.is_rereadable for each in places):
+    if is_followed and not all(each.is_rereadable for each in places):
         refuse("sources", "an open file", "tables and paths of files, to be read again")
     run = _Run(catalog, places, known, Pace(read_units_per_second), check_progress(on_progress))
-    if dry_run:
+    if is_dry:
         run.look()
-    elif follow:
+    elif is_followed:
         run.follow(max_passes, write_units)
     else:
         run.copy(write_units)
     return run.report
+
+
+def _check_originals(given: Iterable[object]) -> list[AnyTitle]:
+    titles = []
+    for each in check_many(given, "originals", "titles"):
+        if not isinstance(each, (Movie, TVShow)):
+            refuse("originals", each, "titles")
+        titles.append(each)
+    return titles
 
 
 class _Pass:

@@ -66,6 +66,17 @@ def made(**settings: Any) -> Config:
 
 
 WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
+    "adopt_titles": {
+        "catalog": NOT_A_CATALOG,
+        "sources": (5, None, "table:another", b"table:another", []),
+        "originals": (5, None, "Heat"),
+        "dry_run": NOT_A_FLAG,
+        "follow": NOT_A_FLAG,
+        "max_passes": (0, -1, 1001, 1.5, True, "3", None),
+        "read_units_per_second": NOT_A_RATE,
+        "write_units": NOT_A_RATE,
+        "on_progress": NOT_A_FUNCTION,
+    },
     "create_table": {
         "catalog": NOT_A_CATALOG,
         "read_capacity": NOT_UNITS,
@@ -98,6 +109,9 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 """Invalid values for each argument of each operation on the table."""
+
+NEEDED: dict[str, dict[str, Any]] = {"adopt_titles": {"sources": ["table:another"]}}
+"""Arguments that an operation needs besides the handle."""
 
 HANDLES: dict[str, tuple[Any, ...]] = {
     "table": NAMES,
@@ -163,7 +177,7 @@ def test_every_argument_of_every_function_is_tried() -> None:
 def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silent: Catalog) -> None:
     """With its name and the value, whatever it is."""
     function = OPERATIONS[name]
-    given: dict[str, Any] = {"catalog": silent, argument: value}
+    given: dict[str, Any] = {**NEEDED.get(name, {}), "catalog": silent, argument: value}
     if argument.endswith("capacity"):
         given = {**given, "read_capacity": 1, "write_capacity": 1, argument: value}
     with pytest.raises(InvalidArgumentError) as caught:

@@ -514,7 +514,7 @@ def test_a_title_is_not_deleted_because_its_item_became_invalid(
         (["table:films"], {"follow": True, "dry_run": True}, "dry_run must be False"),
         (["table:films"], {"max_passes": 0}, "max_passes must be"),
         (["table:films"], {"read_units_per_second": 0}, "units_per_second must be"),
-        (["table:films"], {"originals": ["Heat"]}, "title must be a Movie or a TVShow"),
+        (["table:films"], {"originals": ["Heat"]}, "originals must be titles, not 'Heat'"),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_sent(
