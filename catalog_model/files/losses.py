@@ -157,19 +157,20 @@ class Adoption:
             self._lose("duplicate", key, f"another is in {place.source}{line}: {place.key}")
 
     def _in_order(self, found: FoundTitle) -> tuple[AnyTitle, bool]:
-        """Restore the order of lists from the original, and return whether that restored all."""
+        """Restore the order of lists and keys from the original; return whether all was restored.
+
+        DynamoDB keeps neither the order of keys nor whether a number was a float.
+        """
         title, original = found.title, self._originals.get(found.title.key)
-        if original is None or not found.unordered:
+        if original is None:
             return title, False
         record, was = title.to_json(), original.to_json()
-        left = []
-        for name in found.unordered:
-            now, before = record.get(name), was.get(name)
-            if _has_same_elements(now, before):
-                record[name] = before
-            else:
-                left.append(name)
-        return type(title).from_json(record), not left
+        left = [n for n in found.unordered if not _has_same_elements(record.get(n), was.get(n))]
+        record |= {n: was[n] for n in found.unordered if n not in left}
+        same = {
+            n: was[n] if _is_equal(record[n], was[n]) else record[n] for n in was if n in record
+        }
+        return type(title).from_json({**same, **record, **same}), not left
 
     def _with_genres(self, found: FoundTitle, keys: Collection[TitleKey]) -> FoundTitle:
         """Return a title without genres with those of its memberships, or of the original.
@@ -186,8 +187,8 @@ class Adoption:
         other = TitleKey(_other(key.kind), key.id)
         if other in self.taken or other in keys:
             detail = f"it shares memberships in {_listed(genres)} with {_text(other)}"
-            genres = {each for each in genres if not _is_only_of(other.kind, each)}
             self._lose("genres", key, detail)
+        genres = {each for each in genres if not _is_only_of(other.kind, each)}
         unordered = (*found.unordered, GENRE_IDS) if len(genres) > 1 else found.unordered
         return FoundTitle(found.title.replace(genre_ids=sorted(genres)), unordered)
 
@@ -256,6 +257,10 @@ def _is_only_of(kind: Kind, genre_id: int) -> bool:
 def _has_same_elements(now: Any, before: Any) -> bool:
     both_lists = isinstance(now, list) and isinstance(before, list)
     return both_lists and sorted(now, key=repr) == sorted(before, key=repr)
+
+
+def _is_equal(now: Any, before: Any) -> bool:
+    return bool(now == before) and isinstance(now, bool) == isinstance(before, bool)
 
 
 def _remembered(title: AnyTitle, source: str) -> _Taken:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -44,6 +46,7 @@ from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb import waits
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.errors import InvalidArgumentError, TableNotFoundError
+from catalog_model.files.layouts import FoundTitle, read_item
 from catalog_model.operations import AdoptReport, adopt_titles, create_table, delete_table, verify
 
 SOME = 35
@@ -425,6 +428,45 @@ def test_changes_during_the_copy_are_caught_up(
     assert not report.comparison.extra
     assert ap.get_title(catalog, "movie", first["id"]).popularity == 7.0
     assert TitleKey("movie", second["id"]) not in assert_complete(dump(catalog))
+
+
+def test_after_the_writers_end_another_run_completes_the_move(
+    catalog: Catalog, some: Records, source: str
+) -> None:
+    """As the page describes: writers change the source at any time, end, and adopt runs again."""
+    client: Any = catalog.client
+    rng, stopped = random.Random(5), threading.Event()
+    records = movies_in(some) + shows_in(some)
+
+    def write() -> None:
+        while not stopped.is_set():
+            record = rng.choice(records)
+            item = {**with_a_title(record), "vote_count": {"N": str(rng.randint(0, 10**6))}}
+            if rng.random() < 0.2:
+                key = {name: item[name] for name in ("id", "title")}
+                client.delete_item(TableName=source, Key=key)
+            else:
+                client.put_item(TableName=source, Item=item)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        adopt_titles(catalog, [f"table:{source}"], follow=True, max_passes=3)
+    finally:
+        stopped.set()
+        writer.join()
+    report = adopt_titles(catalog, [f"table:{source}"], follow=True)
+    assert report.is_settled
+    assert report.comparison is not None
+    assert report.comparison.holds_all
+    left = {
+        found.title.key: found.title
+        for item in client.scan(TableName=source, ConsistentRead=True)["Items"]
+        if isinstance(found := read_item(item), FoundTitle)
+    }
+    there = assert_complete(dump(catalog))
+    assert {key: there[key] for key in left} == left
+    assert set(report.comparison.extra) == there.keys() - left.keys()
 
 
 def test_a_source_that_never_rests_ends_the_passes(

@@ -51,7 +51,10 @@ def as_the_course(record: Record) -> Item:
 
 def with_a_title(record: Record) -> Item:
     """The course's item, and a show's name also as the title that the sort key needs."""
-    return {**as_the_course(record), "title": {"S": record.get("title") or record["name"]}}
+    return {
+        **as_the_course(record),
+        "title": {"S": record["title"] if "title" in record else record["name"]},
+    }
 
 
 def as_texts(record: Record) -> Item:
