@@ -111,7 +111,7 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
 """Invalid values for each argument of each operation on the table."""
 
 NEEDED: dict[str, dict[str, Any]] = {"adopt_titles": {"sources": ["table:another"]}}
-"""Arguments that an operation needs besides the handle."""
+"""Arguments that an operation needs in addition to the handle."""
 
 HANDLES: dict[str, tuple[Any, ...]] = {
     "table": NAMES,

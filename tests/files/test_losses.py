@@ -54,7 +54,7 @@ catalogues = st.lists(
 def adopted(
     some: Iterable[AnyTitle], layout: str, originals: Iterable[AnyTitle], *, members: bool = False
 ) -> tuple[dict[TitleKey, AnyTitle], Adoption]:
-    """Put titles into a table of a layout, one after the other, and adopt what it holds then."""
+    """Put titles into a table of a layout, one after the other, and adopt the table."""
     to_item, key = LAYOUTS[layout]
     records = [title.to_json() for title in some]
     table = {key(item): item for item in map(to_item, records)}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from engines import Engine
 from generated import SHARED_IDS, Records
+from iam_evaluator import ARN, allows, needs
 from other_layouts import (
     Item,
     as_lists,
@@ -41,6 +42,7 @@ from table_dump import (
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.analysis import iam
 from catalog_model.domain.genres import MOVIE_GENRES, TV_GENRES
 from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb import waits
@@ -537,6 +539,32 @@ def test_a_title_is_not_deleted_because_its_item_became_invalid(
     assert report.comparison is not None
     keys = {TitleKey("movie", first["id"]), TitleKey("movie", second["id"])}
     assert set(report.comparison.extra) == keys
+
+
+# --- permissions
+
+
+def test_a_writer_that_may_scan_the_sources_may_follow_them(
+    catalog: Catalog, some: Records, source: str
+) -> None:
+    """Nothing else is asked of either, unless the table has titles that the sources do not have."""
+    client: Any = catalog.client
+    record = with_a_title(movies_in(some)[0])
+    policy = iam.policy(iam.patterns_of("writer"), table_arn=ARN)
+
+    def delete() -> None:
+        key = {name: record[name] for name in ("id", "title")}
+        client.delete_item(TableName=source, Key=key)
+
+    with catalog.trace() as trace, hooked(catalog, "after-call.dynamodb.Scan", once(delete)):
+        report = adopt_titles(catalog, [f"table:{source}"], follow=True)
+    assert report.deleted == 1
+    assert report.is_settled
+    scans = [request for request in trace if request.asked.get("TableName") == source]
+    assert {request.operation for request in scans} == {"Scan"}
+    assert len(scans) == report.requests
+    needed = [need for request in trace if request not in scans for need in needs(request)]
+    assert [need for need in needed if not allows(policy, need)] == []
 
 
 # --- refused
