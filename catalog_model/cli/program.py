@@ -12,6 +12,7 @@ from catalog_model import access_patterns as ap
 from catalog_model import operations
 from catalog_model._version import __version__
 from catalog_model.checks import counted
+from catalog_model.cli.adopt import adopt_command
 from catalog_model.cli.base import (
     CONTEXT,
     EXIT_CHECK_FAILED,
@@ -226,6 +227,7 @@ program.add_command(explain_group)
 program.add_command(verify_command)
 program.add_command(repair_command)
 program.add_command(migrate_command)
+program.add_command(adopt_command)
 program.add_command(cost)
 program.add_command(export_group)
 for _command in pattern_commands(run_pattern):

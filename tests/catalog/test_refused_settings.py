@@ -49,6 +49,16 @@ def made(**settings: Any) -> Config:
 
 PROGRESS: Final = {"on_progress": NOT_A_FUNCTION}
 WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
+    "adopt_titles": {
+        "sources": (5, None, "table:another", b"table:another", []),
+        "originals": (5, None, "Heat"),
+        "dry_run": NOT_A_FLAG,
+        "follow": NOT_A_FLAG,
+        "max_passes": (0, -1, 1001, 1.5, True, "3", None),
+        "read_units_per_second": NOT_A_RATE,
+        "write_units": NOT_A_RATE,
+        "on_progress": NOT_A_FUNCTION,
+    },
     "create_table": {
         "read_capacity": NOT_UNITS,
         "write_capacity": NOT_UNITS,
@@ -73,6 +83,9 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 """Invalid values for each argument of each operation on the table."""
+
+NEEDED: dict[str, dict[str, Any]] = {"adopt_titles": {"sources": ["table:another"]}}
+"""Arguments that an operation needs in addition to the handle."""
 
 HANDLES: dict[str, tuple[Any, ...]] = {
     "table": NAMES,
@@ -125,7 +138,7 @@ def test_every_argument_of_every_function_is_tried() -> None:
 @pytest.mark.parametrize(("name", "argument", "value"), CALLS, ids=range(len(CALLS)))
 def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silent: Catalog) -> None:
     """With its name and the value, whatever it is."""
-    given: dict[str, Any] = {"catalog": silent, argument: value}
+    given: dict[str, Any] = {**NEEDED.get(name, {}), "catalog": silent, argument: value}
     if argument.endswith("capacity"):
         given = {"read_capacity": 1, "write_capacity": 1, **given}
     with pytest.raises(InvalidArgumentError) as caught:

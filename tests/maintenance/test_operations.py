@@ -83,6 +83,6 @@ def test_provisioned_capacity_is_for_the_table_and_each_index(no_table: Catalog)
 def test_waiting_for_a_table_ends(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time-out, with the table's state in the error."""
     creating = replace(operations.table_status(catalog), status="CREATING")
-    monkeypatch.setattr(operations, "table_status", lambda _: creating)
+    monkeypatch.setattr(operations.table, "table_status", lambda _: creating)
     with pytest.raises(ServiceError, match="is CREATING after 0 seconds"):
         operations.create_table(catalog, timeout=0)

@@ -34,6 +34,7 @@ ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
 RUN_BY = {
     "CONTRIBUTING.md": "test_contributing.py",
     "README.md": "test_front_pages.py",
+    "docs/adopt.md": "test_adopt_page.py",
     "docs/command-line.md": "test_cli.py",
     "docs/costs.md": "test_cli_cost.py",
     "docs/data-model.md": "test_front_pages.py",

@@ -175,8 +175,9 @@ def test_put_item_of_the_aws_command_line_then_verify_then_repair(
     cli = CommandLine(local_engine).filled(OTHERS)
     catalog = cli.catalog
     put_item = ("dynamodb", "put-item", "--table-name", cli.table, "--item", json.dumps(item))
-    here = {**local_engine.environment(), "AWS_PAGER": ""}
-    assert run(sys.executable, "-m", "awscli", *put_item, **here) == ""
+    region = local_engine.environment()["AWS_DEFAULT_REGION"]
+    at = ("--endpoint-url", local_engine.endpoint_url, "--region", region)
+    assert run(sys.executable, "-m", "awscli", *put_item, *at, AWS_PAGER="") == ""
     assert list(ap.get_title(catalog, *HEAT).genre_ids) == genre_ids
     found = cli("verify")
     assert found.exit_code == 1
