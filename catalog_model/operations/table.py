@@ -184,7 +184,12 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     """
     check_instance(catalog, "catalog", Catalog)
     _check_timeout(timeout)
-    table_status(catalog)
+    if table_status(catalog).settings.protection:
+        raise ServiceError(
+            f"table {catalog.table!r} is protected from deletion: "
+            "`catalog-model apply --no-protect` removes the protection",
+            code="DeletionProtection",
+        )
     try:
         catalog.gateway.delete_table()
     except TableNotFoundError:  # an earlier attempt deleted it, and its answer was lost
