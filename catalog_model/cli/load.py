@@ -77,7 +77,7 @@ def load_command(
     catalog = settings.catalog()
     titles: Iterable[Any] = chain.from_iterable(files)
     status = None if raise_to is not None else _status(catalog)
-    if status is not None and status.capacity:
+    if status is not None:
         titles = _with_note(titles, total, status)
     with _raised(catalog, raise_to), loading(total) as shown:
         report = ap.load_titles(catalog, titles, on_progress=shown, write_units=write_units)
@@ -130,11 +130,12 @@ STILL_RAISED: Final = "The capacity is still raised: `catalog-model lower` puts 
 
 
 def _status(catalog: Catalog) -> TableStatus | None:
-    """Return the state of the table; None if it may not be read, or an error will come anyway."""
+    """Return the state of a provisioned table; None on demand, or if it cannot be read."""
     if operations.is_raised(catalog):
         click.echo(STILL_RAISED, err=True)
     try:
-        return operations.table_status(catalog)
+        status = operations.table_status(catalog)
+        return operations.table_status(catalog, in_full=True) if status.capacity else None
     except CatalogError:
         return None
 
@@ -160,9 +161,13 @@ def load_note(estimate: LoadEstimate, status: TableStatus, about: str = "") -> I
         f"{about}{counted(estimate.titles, 'new title')}: {units.total:,.0f} write units, "
         f"{units.table:,.0f} of them on the table."
     )
-    capacity = {name: float(own.write or 0) for name, own in status.capacity.items()}
-    rate = capacity[TABLE]
-    yield f"At its capacity of {rate:,.0f} a second: at least {_time(estimate.seconds(capacity))}."
+    most = {name: float(own.write or 0) for name, own in status.capacity.items()}
+    for target in status.scaling or ():
+        if target.part == "write":
+            most[target.resource.partition("/index/")[2] or TABLE] = target.max
+    reached = "to which it scales" if status.scaling else "of its capacity"
+    least = _time(estimate.seconds(most))
+    yield f"At the {most[TABLE]:,.0f} a second {reached}, this takes at least {least}."
     yield "`catalog-model load --raise-to 500` raises the capacity for the load."
 
 

@@ -37,8 +37,8 @@ THOUSAND: Final = 1000
 def create_command(settings: Settings, /, declared: TableSettings) -> None:
     """Create the table with its indexes and settings, and wait until it can be used.
 
-    On demand unless --provisioned or both capacities are given. With --provisioned, reads and
-    writes of the table and of each index scale between --min and --max.
+    The table is on demand unless --provisioned or both capacities are given. With --provisioned,
+    reads and writes of the table and of each index scale between --min and --max.
 
     Safe to repeat: after an interruption it finishes. On an existing table of this model, recovery
     and scaling are switched on if they are off; nothing else is changed, and what differs is shown.
@@ -135,7 +135,7 @@ def _as_json(status: TableStatus) -> dict[str, Any]:
                 "target": each.target,
                 "policy": each.policy,
             }
-            for each in status.scaling
+            for each in status.scaling or ()
         ],
         "recovery": recovery
         and {
@@ -182,7 +182,7 @@ def _units_text(units: UnitsPerSecond) -> str:
         return "none"
     parts = {"read": units.read, "write": units.write}
     texts = (
-        f"no limit of {part} units" if own == NO_LIMIT else f"{own:,} {part} units"
+        f"any {part} units" if own == NO_LIMIT else counted(own, f"{part} unit")
         for part, own in parts.items()
         if own is not None
     )
@@ -192,15 +192,16 @@ def _units_text(units: UnitsPerSecond) -> str:
 def _scaling_rows(status: TableStatus) -> Iterator[tuple[str, object]]:
     if status.settings.scaling is not None:
         each = status.settings.scaling
-        yield "scaling", f"{each.min:,} to {each.max:,} units at {each.target} % (everywhere)"
+        bounds = f"{each.min:,} to {each.max:,} units at {each.target} %"
+        yield "scaling", f"{bounds} (reads and writes of the table and each index)"
         return
-    for target in status.scaling:
+    for target in status.scaling or ():
         where = target.resource.partition("/index/")[2]
         goal = f"at {target.target:g} %" if target.target else "without target tracking"
         text = f"{target.min:,} to {target.max:,} units {goal}"
         yield f"{target.part} scaling{f' of {where}' if where else ''}", text
-    if status.capacity and not status.scaling and "DescribeScalableTargets" not in status.unread:
-        yield "scaling", "off, or not read"
+    if status.scaling == ():
+        yield "scaling", "off"
 
 
 def _recovery_rows(status: TableStatus) -> Iterator[tuple[str, object]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog_model.checks import counted
 from catalog_model.deployment.deployed import (
     PARTS,
     Deployed,
@@ -44,8 +45,29 @@ class Departure:
     found: Any
 
     def __str__(self) -> str:
-        place = "" if self.where == TABLE else f" of index {self.where}"
+        return self.described("" if self.where == TABLE else f" of index {self.where}")
+
+    def described(self, place: str) -> str:
+        """Return the departure in words, at a place."""
         return f"{self.setting}{place} is {_shown(self.found)}, not {_shown(self.wanted)}"
+
+
+def in_words(found: Iterable[Departure]) -> tuple[str, ...]:
+    """Describe departures: those that the table and indexes have in common, as one."""
+    alike: dict[str, list[Departure]] = {}
+    for each in found:
+        alike.setdefault(each.described(""), []).append(each)
+    return tuple(
+        str(own[0]) if len(own) == 1 else own[0].described(f" of {' and '.join(_places(own))}")
+        for own in alike.values()
+    )
+
+
+def _places(found: list[Departure]) -> Iterator[str]:
+    indexes = sum(1 for each in found if each.where != TABLE)
+    if indexes < len(found):
+        yield "the table"
+    yield "1 index" if indexes == 1 else f"{indexes} indexes"
 
 
 def departures(settings: TableSettings, found: Deployed, name: str) -> tuple[Departure, ...]:
@@ -146,7 +168,7 @@ def _shown(value: Any) -> str:
 
 
 def _units(part: str, units: int) -> str:
-    return f"any {part} units" if units == NO_LIMIT else f"{units:,} {part} units"
+    return f"any {part} units" if units == NO_LIMIT else counted(units, f"{part} unit")
 
 
 def _bounds(value: ScalableTarget | Scaling) -> str:

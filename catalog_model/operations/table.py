@@ -20,7 +20,7 @@ from catalog_model.deployment.deployed import (
     units_of,
     warm_of,
 )
-from catalog_model.deployment.matching import departures, parts_of
+from catalog_model.deployment.matching import departures, in_words, parts_of
 from catalog_model.deployment.settings import (
     MOST_UNITS,
     TableSettings,
@@ -53,10 +53,10 @@ class TableStatus:
     ``settings`` are those that were read, each explicit; None stands for one that was not read.
     ``capacity``, ``max_units`` and ``warm_throughput`` are the units a second of the table and of
     each index, under their names: provisioned units, limits of on-demand units (-1 for no limit),
-    and the units that are supported at once. ``scaling`` lists each target of scaling,
-    ``recovery`` has the times that can be restored. ``unread`` has the operations without an
-    answer: not offered by the endpoint, or not permitted. ``departures`` lists where the table
-    departs from the settings passed to `create_table`.
+    and the units that are supported at once. ``scaling`` lists each target of scaling; None if they
+    were not read. ``recovery`` has the times that can be restored. ``unread`` has the operations
+    without an answer: not offered by the endpoint, or not permitted. ``departures`` lists where the
+    table departs from the settings passed to `create_table`.
     """
 
     table: str
@@ -70,7 +70,7 @@ class TableStatus:
     capacity: dict[str, UnitsPerSecond] = field(default_factory=dict)
     max_units: dict[str, UnitsPerSecond] = field(default_factory=dict)
     warm_throughput: dict[str, UnitsPerSecond] = field(default_factory=dict)
-    scaling: tuple[ScalableTarget, ...] = ()
+    scaling: tuple[ScalableTarget, ...] | None = None
     recovery: Recovery | None = None
     unread: dict[str, str] = field(default_factory=dict)
     departures: tuple[str, ...] = ()
@@ -166,7 +166,7 @@ def _declared(
 
 def _compared(control: Control, settings: TableSettings, found: Deployed) -> TableStatus:
     departed = departures(settings, found, control.name)
-    return replace(_status(control.table, found), departures=tuple(map(str, departed)))
+    return replace(_status(control.table, found), departures=in_words(departed))
 
 
 def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
@@ -248,7 +248,7 @@ def _status(table: str, found: Deployed) -> TableStatus:
         capacity=_units(parts, units_of) if found.is_provisioned else {},
         max_units={} if found.is_provisioned else _units(parts, limits_of),
         warm_throughput={name: units for name, units in warm.items() if units is not None},
-        scaling=found.scaling or (),
+        scaling=found.scaling,
         recovery=found.recovery,
         unread=dict(found.unread or {}),
     )
