@@ -56,10 +56,18 @@ def create_parameters(schema: TableSchema, settings: TableSettings) -> dict[str,
 
 
 def initial_units(settings: TableSettings) -> UnitsPerSecond | None:
-    """Return the units with which a table begins: those declared, or the least of its scaling."""
-    if settings.capacity is None and settings.scaling is not None:
-        return UnitsPerSecond(settings.scaling.min, settings.scaling.min)
-    return settings.capacity
+    """Return the units with which a table begins: those declared, within the bounds of scaling.
+
+    >>> initial_units(TableSettings(scaling=Scaling(2, 10)))
+    UnitsPerSecond(read=2, write=2)
+    """
+    bounds, declared = settings.scaling, settings.capacity or UnitsPerSecond()
+    if bounds is None:
+        return settings.capacity
+    read, write = (
+        min(max(units or 0, bounds.min), bounds.max) for units in (declared.read, declared.write)
+    )
+    return UnitsPerSecond(read, write)
 
 
 def start(control: Control, schema: TableSchema, settings: TableSettings) -> bool:

@@ -154,7 +154,7 @@ def raise_units(control: Control, journal: Journal, units: int, deadline: float)
     """
     found = read_deployed(control)
     if not found.is_provisioned:
-        refuse("raise_to", units, f"left out for table {control.table!r}, which is on demand,")
+        refuse("raise_to", units, f"left out for table {control.table!r}, which is on demand")
     wanted = _raised(found, units)
     bounds = _raised_bounds(control, found, units)
     if not bounds and wanted == _units(found):

@@ -66,7 +66,8 @@ def raised_capacity(
         try:
             put_back(control, journal, time.monotonic() + timeout)
         except CatalogError as second:
-            error.add_note(f"the capacity is still raised, see {journal.path}: {second}")
+            if journal.path.exists():
+                error.add_note(f"the capacity is still raised, see {journal.path}: {second}")
         raise
     put_back(control, journal, time.monotonic() + timeout)
 

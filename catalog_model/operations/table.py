@@ -160,7 +160,7 @@ def _declared(
         own["tags"] = check_tags(tags)
     for name, value in own.items():
         if name in settings.declared:
-            refuse(name, value, "given once: in settings, or as an argument of its own,")
+            refuse(name, value, "given once: in settings, or as an argument of its own")
     return replace(settings, **own)
 
 
