@@ -211,7 +211,7 @@ def set_units(control: Control, wanted: Units, deadline: float) -> None:
         except ServiceError as error:
             if error.code != IN_USE:  # scaling changed it in between
                 raise
-        pause_until(control, deadline, "is being changed")
+            pause_until(control, deadline, "is being changed")
 
 
 def await_active(control: Control, deadline: float) -> dict[str, Any]:
