@@ -63,6 +63,7 @@ def create_parameters(schema: TableSchema, settings: TableSettings) -> dict[str,
 def initial_units(settings: TableSettings) -> UnitsPerSecond | None:
     """Return the units with which a table begins: those declared, within the bounds of scaling.
 
+    >>> from catalog_model.deployment.settings import Scaling
     >>> initial_units(TableSettings(scaling=Scaling(2, 10)))
     UnitsPerSecond(read=2, write=2)
     """

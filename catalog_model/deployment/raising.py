@@ -168,7 +168,7 @@ def raise_units(control: Control, journal: Journal, units: int, deadline: float)
 
 
 def put_back(control: Control, journal: Journal, deadline: float) -> bool:
-    """Put back what the journal holds, and remove it; return whether there was anything.
+    """Put back the units and bounds in the journal, and remove it; return whether it existed.
 
     Can be repeated: what is as it was is not sent again. Units of an index that was deleted in the
     meantime are left out, and so is everything if the table was deleted.

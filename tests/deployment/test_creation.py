@@ -144,7 +144,7 @@ def test_what_differs_is_left_alone_and_returned(moto: Engine) -> None:
         "protection is off, not on",
         "stream is off, not keys",
         "encryption is owned, not managed",
-        "tags is none, not {'team': 'films'}",
+        "tags is empty, not team=films",
     )
     assert read_deployed(control_of(catalog)).settings == before.settings
     (of_capacity,) = create_table(catalog, read_capacity=3, write_capacity=2).departures
