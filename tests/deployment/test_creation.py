@@ -95,6 +95,7 @@ def test_scaling_is_for_reads_and_writes_of_the_table_and_each_index(moto: Engin
         assert metric == {"PredefinedMetricType": f"DynamoDB{part.title()}CapacityUtilization"}
 
 
+@pytest.mark.slow
 def test_a_creation_that_is_interrupted_anywhere_is_finished_by_the_next(moto: Engine) -> None:
     """After each of its requests, the same table results."""
     control = small_control(moto)
