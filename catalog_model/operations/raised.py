@@ -70,7 +70,7 @@ def raised_capacity(
         try:
             put_back(control, journal, time.monotonic() + timeout)
         except CatalogError as second:
-            if journal.path.exists():
+            if journal.exists():
                 error.add_note(f"the capacity is still raised, see {journal.path}: {second}")
         raise
     put_back(control, journal, time.monotonic() + timeout)
@@ -111,4 +111,4 @@ def is_raised(catalog: Catalog, *, folder: Path | None = None) -> bool:
     False
     """
     check_instance(catalog, "catalog", Catalog)
-    return Journal(control_of(catalog), folder).path.exists()
+    return Journal(control_of(catalog), folder).exists()
