@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from engines import Engine, running_engine
+from packages import ROOT
+from pages import blocks
 
 from catalog_model import Catalog, operations
 from catalog_model import access_patterns as ap
@@ -18,7 +22,7 @@ from catalog_model.access_patterns import load_titles
 from catalog_model.cli.program import program
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
 from catalog_model.errors import ConflictError
-from catalog_model.files.reader import sample_folder
+from catalog_model.files.reader import FILE_NAMES, sample_folder
 from catalog_model.writes.load import LoadReport
 
 SHOWS = str(sample_folder() / "data_tv.json")
@@ -147,6 +151,22 @@ def test_a_wrong_value_is_refused_before_anything_is_sent(
     result = cli("create", *options.split())
     assert (result.exit_code, message in result.output) == (2, True), result.output
     assert cli("status").exit_code == 254
+
+
+def test_the_commands_of_the_page_work(
+    moto: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`docs/table-life.md`: each creation is of a new table, and the rest follows it."""
+    monkeypatch.chdir(tmp_path)
+    for name in FILE_NAMES.values():
+        shutil.copy(str(sample_folder() / name), name)
+    lines = "".join(blocks(ROOT / "docs" / "table-life.md", "sh")).splitlines()
+    words = [shlex.split(line)[1:] for line in lines if line]
+    assert {each[0] for each in words} == {"create", "load", "lower", "status"}
+    cli = Commands(moto)
+    for each in words:
+        cli = Commands(moto) if each[0] == "create" else cli
+        cli.done(*each)
 
 
 def test_status_shows_the_settings(cli: Commands) -> None:
