@@ -26,7 +26,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
-from catalog_model.checks import check_choice, refuse
+from catalog_model.analysis.iam_scaling import scaling_statements
+from catalog_model.checks import check_choice, check_flag, refuse
 from catalog_model.declarations.pattern import WRITING, AccessPattern
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.schema import TABLE
@@ -42,6 +43,17 @@ TABLE_ACTIONS: Final = ("CreateTable", "DeleteTable", "DescribeTable")
 """The actions of `catalog_model.operations`; with tags, also TagResource."""
 
 TAGGING: Final = "TagResource"
+
+SETTINGS_ACTIONS: Final = (
+    "DescribeContinuousBackups",
+    "DescribeTimeToLive",
+    "ListTagsOfResource",
+    "UpdateContinuousBackups",
+    "UpdateTable",
+    "UpdateTimeToLive",
+)
+"""The actions that show and change the settings of the table: `table_status` in full, recovery and
+TTL of `create_table`, `raised_capacity`."""
 
 HEALTH_ACTIONS: Final = ("DescribeTable",)
 """The actions of a readiness check, as in `catalog_model.flask`."""
@@ -97,6 +109,7 @@ def policy(
     table_arn: str,
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
+    scaling: bool = False,
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
 
@@ -108,8 +121,9 @@ def policy(
         patterns: Access patterns, of `catalog_model.access_patterns.PATTERNS`.
         table_arn: ARN of the table; region and account may be ``*``.
         operations: Actions on the table itself: `TABLE_ACTIONS`, with `TAGGING` to create it with
-            tags; `HEALTH_ACTIONS` for a service.
+            tags, `SETTINGS_ACTIONS` for its settings; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
+        scaling: Whether to allow scaling the table and its indexes, with Application Auto Scaling.
 
     Raises:
         InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
@@ -127,13 +141,14 @@ def policy(
         *_on_items(chosen, table_arn),
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
+        *(scaling_statements(table_arn) if check_flag(scaling, "scaling") else ()),
     ]
     if not statements:
         refuse("patterns", chosen, "at least one, where there are no operations")
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-_OPERATIONS: Final = (*TABLE_ACTIONS, TAGGING)
+_OPERATIONS: Final = (*TABLE_ACTIONS, *SETTINGS_ACTIONS, TAGGING)
 
 
 def _on_table(

@@ -45,6 +45,13 @@ def export_group() -> None:
 @click.option("--health", is_flag=True, help="Also allow the readiness check of /readyz.")
 @click.option("--tags", is_flag=True, help="Also allow an operator to create the table with tags.")
 @click.option(
+    "--settings",
+    "has_settings",
+    is_flag=True,
+    help="Also allow an operator to show and change the settings.",
+)
+@click.option("--scaling", is_flag=True, help="Also allow an operator to scale the table.")
+@click.option(
     "--integrity", is_flag=True, help="Also allow an operator to verify, repair and migrate."
 )
 @click.pass_obj
@@ -58,6 +65,8 @@ def iam_policy(
     *,
     health: bool,
     tags: bool,
+    has_settings: bool,
+    scaling: bool,
     integrity: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
@@ -68,13 +77,19 @@ def iam_policy(
     """
     if role is None and not names:
         raise click.UsageError("give --role, --patterns or both")
-    if tags and role != "operator":
-        raise click.UsageError("--tags is for --role operator")
-    if integrity and role != "operator":
-        raise click.UsageError("--integrity is for --role operator")
+    of_operators = {
+        "tags": tags,
+        "settings": has_settings,
+        "scaling": scaling,
+        "integrity": integrity,
+    }
+    for name, is_given in of_operators.items():
+        if is_given and role != "operator":
+            raise click.UsageError(f"--{name} is for --role operator")
     operations = (
         *(iam.TABLE_ACTIONS if role == "operator" else ()),
         *((iam.TAGGING,) if tags else ()),
+        *(iam.SETTINGS_ACTIONS if has_settings else ()),
         *(iam.HEALTH_ACTIONS if health else ()),
     )
     print_json(
@@ -83,6 +98,7 @@ def iam_policy(
             table_arn=arn or _arn(settings, account),
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
+            scaling=scaling,
         )
     )
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from catalog_model.checks import counted
 from catalog_model.deployment.deployed import (
     PARTS,
     Deployed,
+    ScalableTarget,
     limits_of,
     resources_of,
     units_of,
     warm_of,
 )
-from catalog_model.deployment.settings import MANAGED, OWNED, TableSettings, UnitsPerSecond
+from catalog_model.deployment.settings import (
+    MANAGED,
+    NO_LIMIT,
+    OWNED,
+    Scaling,
+    TableSettings,
+    UnitsPerSecond,
+)
 from catalog_model.dynamodb.schema import TABLE
+
+NOT_SHOWN: Final = "not shown by this endpoint"
+
+ONLY_PROVISIONED: Final = ("capacity", "scaling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +45,29 @@ class Departure:
     found: Any
 
     def __str__(self) -> str:
-        place = "" if self.where == TABLE else f" of index {self.where}"
+        return self.described("" if self.where == TABLE else f" of index {self.where}")
+
+    def described(self, place: str) -> str:
+        """Return the departure in words, at a place."""
         return f"{self.setting}{place} is {_shown(self.found)}, not {_shown(self.wanted)}"
+
+
+def in_words(found: Iterable[Departure]) -> tuple[str, ...]:
+    """Describe departures: those that the table and indexes have in common, as one."""
+    alike: dict[str, list[Departure]] = {}
+    for each in found:
+        alike.setdefault(each.described(""), []).append(each)
+    return tuple(
+        str(own[0]) if len(own) == 1 else own[0].described(f" of {' and '.join(_places(own))}")
+        for own in alike.values()
+    )
+
+
+def _places(found: list[Departure]) -> Iterator[str]:
+    indexes = sum(1 for each in found if each.where != TABLE)
+    if indexes < len(found):
+        yield "the table"
+    yield "1 index" if indexes == 1 else f"{indexes} indexes"
 
 
 def departures(settings: TableSettings, found: Deployed, name: str) -> tuple[Departure, ...]:
@@ -53,6 +87,8 @@ def departures(settings: TableSettings, found: Deployed, name: str) -> tuple[Dep
 
 def _departures(settings: TableSettings, found: Deployed, name: str) -> Iterator[Departure]:
     for setting, wanted in settings.declared.items():
+        if setting in ONLY_PROVISIONED and not found.is_provisioned:
+            continue  # the billing is the departure
         match setting:
             case "capacity":
                 if settings.scaling is None:
@@ -100,14 +136,13 @@ def _of_scaling(settings: TableSettings, found: Deployed, name: str) -> Iterator
     if wanted is None or found.scaling is None:
         yield Departure("scaling", TABLE, wanted, None)
         return
+    bounds = (wanted.min, wanted.max, wanted.target)
     for where, resource in resources_of(found.description, name).items():
-        there = {
-            each.part: (each.min, each.max, each.target)
-            for each in found.scaling
-            if each.resource == resource
-        }
-        if any(there.get(part) != (wanted.min, wanted.max, wanted.target) for part in PARTS):
-            yield Departure("scaling", where, wanted, there)
+        own = {each.part: each for each in found.scaling if each.resource == resource}
+        for part in PARTS:
+            there = own.get(part)
+            if there is None or (there.min, there.max, there.target) != bounds:
+                yield Departure("scaling", where, wanted, there or "")
 
 
 def parts_of(description: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -119,12 +154,26 @@ def parts_of(description: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 def _shown(value: Any) -> str:
     match value:
-        case None:
-            return "not shown by this endpoint"
+        case ScalableTarget() | Scaling():
+            return _bounds(value)
         case UnitsPerSecond(read, write):
             parts = {"read": read, "write": write}
-            listed = [f"{units:,} {part}" for part, units in parts.items() if units is not None]
-            return " and ".join(listed) + " units a second"
-        case "" | 0 | Mapping() if not value:
-            return "none"
-    return str(value)
+            listed = [_units(part, units) for part, units in parts.items() if units is not None]
+            return " and ".join(listed) + " a second"
+        case bool():
+            return "on" if value else "off"
+        case "" | 0 if not value:
+            return "off"
+        case Mapping():
+            return ", ".join(f"{key}={own}" for key, own in value.items()) or "empty"
+    return NOT_SHOWN if value is None else str(value)
+
+
+def _units(part: str, units: int) -> str:
+    return f"any {part} units" if units == NO_LIMIT else counted(units, f"{part} unit")
+
+
+def _bounds(value: ScalableTarget | Scaling) -> str:
+    part = f"{value.part} " if isinstance(value, ScalableTarget) else ""
+    policy = f"at {value.target:g} %" if value.target else "without a policy"
+    return f"{value.min:,} to {value.max:,} {part}units {policy}"

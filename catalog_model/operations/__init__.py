@@ -7,17 +7,20 @@ from catalog_model.maintenance.verify import Report, verify
 from catalog_model.operations.adopt import adopt_titles
 from catalog_model.operations.adopt_report import AdoptPass, AdoptReport, Comparison
 from catalog_model.operations.adopt_sources import Source
+from catalog_model.operations.raised import is_raised, put_capacity_back, raised_capacity
 from catalog_model.operations.table import (
     TableStatus,
     create_table,
     delete_table,
     table_status,
 )
+from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 
 __all__ = [
     "AdoptPass",
     "AdoptReport",
     "Comparison",
+    "LoadEstimate",
     "MigrationReport",
     "RepairReport",
     "Report",
@@ -29,7 +32,11 @@ __all__ = [
     "adopt_titles",
     "create_table",
     "delete_table",
+    "estimate_load",
+    "is_raised",
     "migrate",
+    "put_capacity_back",
+    "raised_capacity",
     "repair",
     "table_status",
     "verify",

@@ -41,7 +41,7 @@ from catalog_model.operations.adopt_report import AdoptPass, AdoptReport, Compar
 from catalog_model.operations.adopt_sources import Reading, Source, sources_of
 from catalog_model.table import keys
 from catalog_model.table.title_items import key_of, name_of, read_stored
-from catalog_model.writes.load import _judge
+from catalog_model.writes.load import judged
 
 MAX_PASSES: Final = 10
 """The default maximum of passes over sources that are followed."""
@@ -203,7 +203,7 @@ class _Run:
         rejected = []
         with persistent(Persistence(self._pace.rest)):
             for each in one.titles():
-                judged = each if isinstance(each, Rejection) else _judge(each)
+                judged = each if isinstance(each, Rejection) else judged(each)
                 if isinstance(judged, Rejection):
                     rejected.append(judged)
                 else:
