@@ -49,20 +49,19 @@ def workbench(
 ) -> dict[str, Any]:
     """Return a model of NoSQL Workbench, with the items of *titles* as sample rows.
 
-        Rows have no attributes of the type NULL: Workbench has no such attributes.
+    Rows have no attributes of the type NULL: Workbench has no such attributes.
 
-        Args:
-            titles: Titles whose items are shown.
-            table: Name of the table.
-            settings: Settings of the table: its billing, and its scaling if it has any.
-            made: Time of the model; now by default.
+    Args:
+        titles: Titles whose items are shown.
+        table: Name of the table.
+        settings: Settings of the table: its billing, and its scaling if it has any.
+        made: Time of the model; now by default.
 
-        >>> from catalog_model.deployment.resources import first_units
-    from catalog_model.deployment.settings import Scaling, TableSettings
-        >>> title = Movie.from_json(record)
-        >>> model = workbench([title], table="films", settings=TableSettings())
-        >>> [facet["FacetName"] for facet in model["DataModel"][0]["TableFacets"]]
-        ['title', 'listing', 'membership', 'tally', 'slot']
+    >>> from catalog_model.deployment.settings import TableSettings
+    >>> title = Movie.from_json(record)
+    >>> model = workbench([title], table="films", settings=TableSettings())
+    >>> [facet["FacetName"] for facet in model["DataModel"][0]["TableFacets"]]
+    ['title', 'listing', 'membership', 'tally', 'slot']
     """
     catalog = OfflineCatalog(table)
     with reproducible():

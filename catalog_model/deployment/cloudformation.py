@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from catalog_model.checks import check_choice
+from catalog_model.deployment.deployed import NAMESPACE
 from catalog_model.deployment.resources import (
     SCALED_POLICY,
-    SERVICE,
     STREAM_VIEWS,
     TABLE_CLASSES,
     ScaledUnits,
@@ -206,12 +206,12 @@ def _scaled(direction: str, scaling: Scaling | None) -> dict[str, Any]:
 def _scaling(units: ScaledUnits, scaling: Scaling) -> dict[str, Any]:
     """Return the target and the policy of some units, under their logical ids."""
     place = "".join(word.title() for word in (units.index or "table").split("_"))
-    name = f"{place}{units.direction}"
+    name = f"{place}{units.part.title()}"
     return {
         f"{name}Target": {
             "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
             "Properties": {
-                "ServiceNamespace": SERVICE,
+                "ServiceNamespace": NAMESPACE,
                 "ResourceId": {"Fn::Sub": units.resource_id(f"${{{TABLE_ID}}}")},
                 "ScalableDimension": units.dimension,
                 "MinCapacity": scaling.min,

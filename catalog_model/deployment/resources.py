@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from catalog_model.checks import refuse
+from catalog_model.deployment.deployed import (
+    CLASSES,
+    PARTS,
+    STREAMS,
+    Part,
+    dimension_of,
+    metric_of,
+)
 from catalog_model.deployment.settings import (
     MANAGED,
     NO_LIMIT,
@@ -18,18 +26,9 @@ from catalog_model.deployment.settings import (
 from catalog_model.dynamodb.schema import TableSchema
 
 SCALED_POLICY: Final = "TargetTrackingScaling"
-SERVICE: Final = "dynamodb"
 
-STREAM_VIEWS: Final = {
-    "new-and-old": "NEW_AND_OLD_IMAGES",
-    "new": "NEW_IMAGE",
-    "old": "OLD_IMAGE",
-    "keys": "KEYS_ONLY",
-}
-TABLE_CLASSES: Final = {
-    "standard": "STANDARD",
-    "infrequent-access": "STANDARD_INFREQUENT_ACCESS",
-}
+STREAM_VIEWS: Final = {ours: view for view, ours in STREAMS.items()}
+TABLE_CLASSES: Final = {ours: name for name, ours in CLASSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +36,17 @@ class ScaledUnits:
     """The reads or the writes of a table or one of its indexes, scaled to a target."""
 
     index: str | None
-    direction: Literal["Read", "Write"]
+    part: Part
 
     @property
     def dimension(self) -> str:
         """The scalable dimension."""
-        return f"dynamodb:{'index' if self.index else 'table'}:{self.direction}CapacityUnits"
+        return dimension_of(self.resource_id(""), self.part)
 
     @property
     def metric(self) -> str:
         """The predefined metric of the utilization."""
-        return f"DynamoDB{self.direction}CapacityUtilization"
+        return metric_of(self.part)
 
     def resource_id(self, table: str) -> str:
         """Return the id of the table or index, as Application Auto Scaling names it."""
@@ -57,8 +56,8 @@ class ScaledUnits:
 def scaled_units(schema: TableSchema) -> Iterator[ScaledUnits]:
     """Yield the reads and writes of the table, and then those of each index."""
     for index in (None, *schema.indexes):
-        yield ScaledUnits(index, "Read")
-        yield ScaledUnits(index, "Write")
+        for part in PARTS:
+            yield ScaledUnits(index, part)
 
 
 def first_units(settings: TableSettings) -> UnitsPerSecond | None:

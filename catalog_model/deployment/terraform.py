@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from catalog_model.deployment.deployed import NAMESPACE
 from catalog_model.deployment.resources import (
     SCALED_POLICY,
-    SERVICE,
     STREAM_VIEWS,
     TABLE_CLASSES,
     ScaledUnits,
@@ -171,7 +171,7 @@ def _scaled(schema: TableSchema, scaling: Scaling | None) -> Iterator[list[str]]
     if scaling is None:
         return
     for units in scaled_units(schema):
-        label = f"{units.index or 'table'}_{units.direction.lower()}"
+        label = f"{units.index or 'table'}_{units.part}"
         yield _block(f'resource "aws_appautoscaling_target" "{label}"', _target(units, scaling))
         yield _block(
             f'resource "aws_appautoscaling_policy" "{label}"', _policy(label, units, scaling)
@@ -180,7 +180,7 @@ def _scaled(schema: TableSchema, scaling: Scaling | None) -> Iterator[list[str]]
 
 def _target(units: ScaledUnits, scaling: Scaling) -> Block:
     return {
-        "service_namespace": SERVICE,
+        "service_namespace": NAMESPACE,
         "resource_id": Template(units.resource_id(f"${{aws_dynamodb_table.{LABEL}.name}}")),
         "scalable_dimension": units.dimension,
         "min_capacity": scaling.min,

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from engines import Engine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +74,7 @@ def test_the_data_model_has_every_access_pattern() -> None:
     """With the same requests as a call makes, and its rate."""
     calls = example_calls(SAMPLE, rates={"get_title": 50})
     model = data_model(calls, SAMPLE, table="films")
-    entries = model["access_patterns"]
+    entries: list[dict[str, Any]] = list(model["access_patterns"])
     assert {each.pattern.name for each in calls} == PATTERNS.keys()
     assert {each["pattern"].partition(" (")[0] for each in entries} == {c.text for c in calls}
     rates = {each["pattern"]: each["calls_per_second"] for each in entries}

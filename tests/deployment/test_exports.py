@@ -64,7 +64,7 @@ def test_templates_are_clean_to_cfn_lint(tmp_path: Path) -> None:
         paths.append(tmp_path / f"{name.replace(' ', '-')}.json")
         paths[-1].write_text(json.dumps(template), "utf-8")
     linter = Path(sys.executable).with_name("cfn-lint")
-    words = [linter, "--regions", "eu-west-1", "--", *paths]
+    words = [str(linter), "--regions", "eu-west-1", "--", *map(str, paths)]
     linted = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
 
