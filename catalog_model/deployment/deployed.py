@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
@@ -66,8 +66,8 @@ class ScalableTarget:
     max: int
     target: float | None
     policy: str | None
-    definition: Mapping[str, Any]
-    policies: tuple[Mapping[str, Any], ...]
+    definition: Mapping[str, Any] = field(repr=False)
+    policies: tuple[Mapping[str, Any], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +297,8 @@ def _scaling(control: Control, found: Deployed) -> tuple[ScalableTarget, ...]:
             ResourceIds=list(resources),
         )
     )
-    policies = [
-        policy
+    policies = {
+        policy["PolicyARN"]: policy  # moto answers the policies of the table for each index, too
         for resource in dict.fromkeys(target["ResourceId"] for target in targets)
         for policy in control.pages(
             AUTOSCALING,
@@ -307,8 +307,8 @@ def _scaling(control: Control, found: Deployed) -> tuple[ScalableTarget, ...]:
             ServiceNamespace=NAMESPACE,
             ResourceId=resource,
         )
-    ]
-    return tuple(_targets(targets, policies))
+    }
+    return tuple(_targets(targets, list(policies.values())))
 
 
 def _targets(

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from catalog_model.deployment.deployed import (
     PARTS,
     Deployed,
+    ScalableTarget,
     limits_of,
     resources_of,
     units_of,
     warm_of,
 )
-from catalog_model.deployment.settings import MANAGED, OWNED, TableSettings, UnitsPerSecond
+from catalog_model.deployment.settings import (
+    MANAGED,
+    NO_LIMIT,
+    OWNED,
+    Scaling,
+    TableSettings,
+    UnitsPerSecond,
+)
 from catalog_model.dynamodb.schema import TABLE
+
+NOT_SHOWN: Final = "not shown by this endpoint"
+
+ONLY_PROVISIONED: Final = ("capacity", "scaling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ def departures(settings: TableSettings, found: Deployed, name: str) -> tuple[Dep
 
 def _departures(settings: TableSettings, found: Deployed, name: str) -> Iterator[Departure]:
     for setting, wanted in settings.declared.items():
+        if setting in ONLY_PROVISIONED and not found.is_provisioned:
+            continue  # the billing is the departure
         match setting:
             case "capacity":
                 if settings.scaling is None:
@@ -100,14 +114,13 @@ def _of_scaling(settings: TableSettings, found: Deployed, name: str) -> Iterator
     if wanted is None or found.scaling is None:
         yield Departure("scaling", TABLE, wanted, None)
         return
+    bounds = (wanted.min, wanted.max, wanted.target)
     for where, resource in resources_of(found.description, name).items():
-        there = {
-            each.part: (each.min, each.max, each.target)
-            for each in found.scaling
-            if each.resource == resource
-        }
-        if any(there.get(part) != (wanted.min, wanted.max, wanted.target) for part in PARTS):
-            yield Departure("scaling", where, wanted, there)
+        own = {each.part: each for each in found.scaling if each.resource == resource}
+        for part in PARTS:
+            there = own.get(part)
+            if there is None or (there.min, there.max, there.target) != bounds:
+                yield Departure("scaling", where, wanted, there or "")
 
 
 def parts_of(description: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -119,12 +132,24 @@ def parts_of(description: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 def _shown(value: Any) -> str:
     match value:
-        case None:
-            return "not shown by this endpoint"
+        case ScalableTarget() | Scaling():
+            return _bounds(value)
         case UnitsPerSecond(read, write):
             parts = {"read": read, "write": write}
-            listed = [f"{units:,} {part}" for part, units in parts.items() if units is not None]
-            return " and ".join(listed) + " units a second"
+            listed = [_units(part, units) for part, units in parts.items() if units is not None]
+            return " and ".join(listed) + " a second"
+        case bool():
+            return "on" if value else "off"
         case "" | 0 | Mapping() if not value:
             return "none"
-    return str(value)
+    return NOT_SHOWN if value is None else str(value)
+
+
+def _units(part: str, units: int) -> str:
+    return f"any {part} units" if units == NO_LIMIT else f"{units:,} {part} units"
+
+
+def _bounds(value: ScalableTarget | Scaling) -> str:
+    part = f"{value.part} " if isinstance(value, ScalableTarget) else ""
+    policy = f"at {value.target:g} %" if value.target else "without a policy"
+    return f"{value.min:,} to {value.max:,} {part}units {policy}"

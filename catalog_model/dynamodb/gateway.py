@@ -271,15 +271,6 @@ class Gateway:
         described: dict[str, Any] = answer["Table"]
         return described
 
-    def create_table(self, declared: dict[str, Any]) -> None:
-        """Start creating the table; *declared* is in the form of PynamoDB's connection."""
-        request = {"TableName": self.table_name, **declared}
-        self._send(
-            "CreateTable",
-            request,
-            lambda _: self.connection.create_table(self.table_name, **declared),
-        )
-
     def delete_table(self) -> None:
         """Start deleting the table."""
         request = {"TableName": self.table_name}

@@ -4,14 +4,17 @@ from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSe
 from catalog_model.maintenance.migrate import MigrationReport, migrate
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
+from catalog_model.operations.raised import is_raised, put_capacity_back, raised_capacity
 from catalog_model.operations.table import (
     TableStatus,
     create_table,
     delete_table,
     table_status,
 )
+from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 
 __all__ = [
+    "LoadEstimate",
     "MigrationReport",
     "RepairReport",
     "Report",
@@ -21,7 +24,11 @@ __all__ = [
     "UnitsPerSecond",
     "create_table",
     "delete_table",
+    "estimate_load",
+    "is_raised",
     "migrate",
+    "put_capacity_back",
+    "raised_capacity",
     "repair",
     "table_status",
     "verify",

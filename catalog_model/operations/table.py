@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_text, check_within, counted, refuse, shown
+from catalog_model.checks import check_flag, check_instance, check_within, counted, refuse
+from catalog_model.deployment import creation
+from catalog_model.deployment.control import Control
+from catalog_model.deployment.deployed import (
+    Deployed,
+    Recovery,
+    ScalableTarget,
+    limits_of,
+    read_deployed,
+    units_of,
+    warm_of,
+)
+from catalog_model.deployment.matching import departures, parts_of
+from catalog_model.deployment.settings import (
+    MOST_UNITS,
+    TableSettings,
+    UnitsPerSecond,
+    check_tags,
+)
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
+from catalog_model.operations.control import control_of
 from catalog_model.table.indexes import SCHEMA
 
 __all__ = ["TableStatus", "create_table", "delete_table", "table_status"]
@@ -23,22 +41,22 @@ POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
 DELETING: Final = "DELETING"
 
-MOST_UNITS: Final = 2**63 - 1
-"""The maximum of the service's data type for capacity; account quotas are far lower."""
-
-MOST_TAGS: Final = 50
-LONGEST_TAG: Final = 128
-LONGEST_TAG_VALUE: Final = 256
-_OF_A_TAG: Final = re.compile(r"[\w\s+\-=.:/@]*")
-
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
     """The state of a table as reported by the service.
 
     ``status`` is the service's value: ``ACTIVE`` once the table can be used. ``differences`` lists
-    where it differs from this model's table; empty if it does not. ``item_count`` and
-    ``size_bytes`` are the service's own figures, updated about every six hours.
+    where its keys and indexes differ from this model's table; empty if they do not. ``item_count``
+    and ``size_bytes`` are the service's own figures, updated about every six hours.
+
+    ``settings`` are those that were read, each explicit; None stands for one that was not read.
+    ``capacity``, ``max_units`` and ``warm_throughput`` are the units a second of the table and of
+    each index, under their names: provisioned units, limits of on-demand units (-1 for no limit),
+    and the units that are supported at once. ``scaling`` lists each target of scaling,
+    ``recovery`` has the times that can be restored. ``unread`` has the operations without an
+    answer: not offered by the endpoint, or not permitted. ``departures`` lists where the table
+    departs from the settings passed to `create_table`.
     """
 
     table: str
@@ -48,6 +66,14 @@ class TableStatus:
     size_bytes: int
     indexes: dict[str, str]
     differences: tuple[str, ...]
+    settings: TableSettings = field(default_factory=TableSettings)
+    capacity: dict[str, UnitsPerSecond] = field(default_factory=dict)
+    max_units: dict[str, UnitsPerSecond] = field(default_factory=dict)
+    warm_throughput: dict[str, UnitsPerSecond] = field(default_factory=dict)
+    scaling: tuple[ScalableTarget, ...] = ()
+    recovery: Recovery | None = None
+    unread: dict[str, str] = field(default_factory=dict)
+    departures: tuple[str, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -59,48 +85,88 @@ class TableStatus:
 def create_table(
     catalog: Catalog,
     *,
+    settings: TableSettings | None = None,
     read_capacity: int | None = None,
     write_capacity: int | None = None,
     tags: Mapping[str, str] | None = None,
     timeout: float = 300.0,
 ) -> TableStatus:
-    """Create the table with its indexes, and wait until it can be used.
+    """Create the table with its indexes and settings, and wait until it can be used.
 
-    Safe to repeat: an existing table of this model is left unchanged. Billing is on demand unless
-    both capacities are given.
+    Safe to repeat: run again after an interruption, it finishes. On an existing table of this
+    model, recovery, TTL and scaling are switched on if they are declared and off: CreateTable does
+    not take them, so an interrupted creation lacks them. Nothing else is changed, and what departs
+    from *settings* is in the result.
+
+    Billing is on demand unless capacity or scaling is declared. Costs one CreateTable and a
+    DescribeTable for each half second; with recovery, TTL, tags or scaling also the requests of
+    `table_status` in full, one request for each of recovery and TTL, and four for the scaling of
+    the table and of each index.
 
     Args:
+        settings: The settings of the table; None for the service's defaults.
         read_capacity: Provisioned read units a second, for the table and for each index.
         write_capacity: Provisioned write units a second, for the table and for each index.
         tags: Tags of the table: a mapping of keys to values.
         timeout: Maximum number of seconds to wait.
 
     Raises:
-        InvalidArgumentError: If an argument is invalid, or only one capacity is given.
+        InvalidArgumentError: If an argument is invalid, only one capacity is given, or a setting is
+            given twice.
         SchemaMismatchError: If a table of that name exists that is not of this model.
-        ServiceError: If it cannot be used in time.
+        ServiceError: If it cannot be used in time, or the endpoint does not offer recovery or
+            scaling.
 
     >>> create_table(catalog).status
     'ACTIVE'
+    >>> create_table(catalog, settings=TableSettings(protection=True)).departures
+    ('protection is off, not on',)
     """
     check_instance(catalog, "catalog", Catalog)
+    settings = _declared(settings, read_capacity, write_capacity, tags)
+    deadline = time.monotonic() + _check_timeout(timeout)
+    check_table(catalog.table)
+    control = control_of(catalog)
+    creation.start(control, SCHEMA, settings)
+    status = _wait(catalog, deadline, timeout)
+    if status.differences:
+        raise SchemaMismatchError(
+            f"table {catalog.table!r} is not of this model: {'; '.join(status.differences)}"
+        )
+    found = creation.complete(control, settings, deadline)
+    return status if found is None else _compared(control, settings, found)
+
+
+def _declared(
+    settings: TableSettings | None,
+    read_capacity: int | None,
+    write_capacity: int | None,
+    tags: Mapping[str, str] | None,
+) -> TableSettings:
+    """Return the settings, with those that have arguments of their own."""
+    if settings is None:
+        settings = TableSettings()
+    check_instance(settings, "settings", TableSettings)
     if (read_capacity is None) != (write_capacity is None):
         refuse("read_capacity and write_capacity", (read_capacity, write_capacity), "both or none")
     read_capacity, write_capacity = (
         units if units is None else check_within(units, name, 1, MOST_UNITS)
         for name, units in (("read_capacity", read_capacity), ("write_capacity", write_capacity))
     )
-    _check_tags(tags)
-    timeout = _check_timeout(timeout)
-    check_table(catalog.table)
-    if not _exists(catalog):
-        _create(catalog, read_capacity, write_capacity, tags)
-    status = _wait(catalog, timeout)
-    if status.differences:
-        raise SchemaMismatchError(
-            f"table {catalog.table!r} is not of this model: {'; '.join(status.differences)}"
-        )
-    return status
+    own: dict[str, Any] = {}
+    if read_capacity is not None:
+        own["capacity"] = UnitsPerSecond(read_capacity, write_capacity)
+    if tags is not None:
+        own["tags"] = check_tags(tags)
+    for name, value in own.items():
+        if name in settings.declared:
+            refuse(name, value, "given once: in settings, or as an argument of its own,")
+    return replace(settings, **own)
+
+
+def _compared(control: Control, settings: TableSettings, found: Deployed) -> TableStatus:
+    departed = departures(settings, found, control.name)
+    return replace(_status(control.table, found), departures=tuple(map(str, departed)))
 
 
 def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
@@ -118,7 +184,12 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     """
     check_instance(catalog, "catalog", Catalog)
     _check_timeout(timeout)
-    table_status(catalog)
+    if table_status(catalog).settings.protection:
+        raise ServiceError(
+            f"table {catalog.table!r} is protected from deletion: "
+            "`catalog-model apply --no-protect` removes the protection",
+            code="DeletionProtection",
+        )
     try:
         catalog.gateway.delete_table()
     except TableNotFoundError:  # an earlier attempt deleted it, and its answer was lost
@@ -133,20 +204,37 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
         )
 
 
-def table_status(catalog: Catalog) -> TableStatus:
+def table_status(catalog: Catalog, *, in_full: bool = False) -> TableStatus:
     """Return the state of the table: one DescribeTable.
+
+    *in_full* also returns what DescribeTable leaves out: recovery, TTL and tags, and the scaling of
+    a provisioned table. This costs a DescribeContinuousBackups, a DescribeTimeToLive and a
+    ListTagsOfResource; for a provisioned table also a DescribeScalableTargets, and a
+    DescribeScalingPolicies for the table and each index with a target. None of them uses units.
+
+    Args:
+        in_full: Whether to read also what DescribeTable leaves out.
 
     Raises:
         TableNotFoundError: If the table does not exist.
 
     >>> table_status(catalog).is_ready
     True
+    >>> table_status(catalog, in_full=True).settings.ttl
+    ''
     """
     check_instance(catalog, "catalog", Catalog)
-    description = catalog.gateway.describe_table()
+    check_flag(in_full, "in_full")
+    return _status(catalog.table, read_deployed(control_of(catalog), in_full=in_full))
+
+
+def _status(table: str, found: Deployed) -> TableStatus:
+    description = found.description
     billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    parts = dict(parts_of(description))
+    warm = {name: warm_of(part) for name, part in parts.items()}
     return TableStatus(
-        table=catalog.table,
+        table=table,
         status=description["TableStatus"],
         billing_mode=billing,
         item_count=description.get("ItemCount", 0),
@@ -156,7 +244,20 @@ def table_status(catalog: Catalog) -> TableStatus:
             for index in description.get("GlobalSecondaryIndexes", [])
         },
         differences=_differences(description),
+        settings=found.settings,
+        capacity=_units(parts, units_of) if found.is_provisioned else {},
+        max_units={} if found.is_provisioned else _units(parts, limits_of),
+        warm_throughput={name: units for name, units in warm.items() if units is not None},
+        scaling=found.scaling or (),
+        recovery=found.recovery,
+        unread=dict(found.unread or {}),
     )
+
+
+def _units(
+    parts: Mapping[str, Mapping[str, Any]], read: Callable[[Mapping[str, Any]], UnitsPerSecond]
+) -> dict[str, UnitsPerSecond]:
+    return {name: read(described) for name, described in parts.items()}
 
 
 def _check_timeout(timeout: object) -> float:
@@ -164,29 +265,6 @@ def _check_timeout(timeout: object) -> float:
     if seconds < 0:
         refuse("timeout", timeout, "a number of seconds from 0 on")
     return seconds
-
-
-def _check_tags(tags: Any) -> None:
-    """Check tags by the service's rules."""
-    if tags is None:
-        return
-    if not isinstance(tags, Mapping):
-        refuse("tags", tags, "a mapping of texts under their keys, or None")
-    if len(tags) > MOST_TAGS:
-        refuse("tags", tags, f"at most {MOST_TAGS} tags")
-    for key, value in tags.items():
-        _check_tag(key, "the key of a tag", 1, LONGEST_TAG)
-        _check_tag(value, f"the value of tag {shown(key)}", 0, LONGEST_TAG_VALUE)
-        if key.lower().startswith("aws:"):
-            refuse("the key of a tag", key, 'a text that does not begin with "aws:"')
-
-
-def _check_tag(text: object, name: str, least: int, most: int) -> None:
-    checked = check_text(text, name)
-    if not least <= len(checked) <= most:
-        refuse(name, text, f"of {least} to {most} characters")
-    if not _OF_A_TAG.fullmatch(checked):
-        refuse(name, text, "of letters, digits, spaces and + - = . _ : / @")
 
 
 def _exists(catalog: Catalog) -> bool:
@@ -197,32 +275,7 @@ def _exists(catalog: Catalog) -> bool:
     return True
 
 
-def _create(
-    catalog: Catalog,
-    read_capacity: int | None,
-    write_capacity: int | None,
-    tags: Mapping[str, str] | None,
-) -> None:
-    declared = SCHEMA.declaration()
-    capacity: dict[str, Any] = {"billing_mode": "PAY_PER_REQUEST"}
-    if read_capacity is not None:
-        units = {"ReadCapacityUnits": read_capacity, "WriteCapacityUnits": write_capacity}
-        for index in declared["global_secondary_indexes"]:
-            index["provisioned_throughput"] = units
-        capacity = {
-            "billing_mode": "PROVISIONED",
-            "read_capacity_units": read_capacity,
-            "write_capacity_units": write_capacity,
-        }
-    try:
-        catalog.gateway.create_table({**declared, **capacity, "tags": dict(tags) if tags else None})
-    except ServiceError as error:
-        if error.code != "ResourceInUseException":  # another process created it
-            raise
-
-
-def _wait(catalog: Catalog, timeout: float) -> TableStatus:
-    deadline = time.monotonic() + timeout
+def _wait(catalog: Catalog, deadline: float, timeout: float) -> TableStatus:
     while True:
         status = table_status(catalog)
         if status.is_ready or (status.status == ACTIVE and status.differences):
@@ -239,7 +292,7 @@ def _pause_until(deadline: float, message: str) -> None:
     waits.sleep(POLL_SECONDS)
 
 
-def _differences(description: dict[str, Any]) -> tuple[str, ...]:
+def _differences(description: Mapping[str, Any]) -> tuple[str, ...]:
     """Return where a table differs from this model's; other additions are up to its owner."""
     wanted = description_of(SCHEMA.declaration())
     found = description_of(description)

@@ -136,7 +136,7 @@ def load_titles(
     pace = LoadPace(catalog.gateway, check_rate(write_units, "write_units"))
     loading = _Loading(catalog, pace, check_progress(on_progress))
     with pace.kept():
-        for batch in _batches(loading.accepted(several)):
+        for batch in batches(loading.accepted(several)):
             loading.load(batch)
     loading.progressed()
     return loading.report
@@ -156,7 +156,7 @@ class _Loading:
     def accepted(self, titles: Iterable[object]) -> Iterator[Sourced[Encoded]]:
         """Yield the titles that can be loaded, encoded, and report the rest."""
         for each in titles:
-            accepted = each if isinstance(each, Rejection) else _judge(each)
+            accepted = each if isinstance(each, Rejection) else judged(each)
             if isinstance(accepted, Rejection):
                 self.report.rejected.append(accepted)
             else:
@@ -180,7 +180,7 @@ class _Loading:
         self.progressed()
         for title in changed:
             self._write(title)
-        for group in _transactions(new):
+        for group in transactions(new):
             self._create_all(group)
 
     def _read(self, titles: list[TitleKey]) -> tuple[dict[TitleKey, Stored], dict[TitleKey, str]]:
@@ -255,7 +255,7 @@ def _is_as_stored(title: Encoded, stored: Stored | None) -> bool:
     return stored is not None and stored.slot is not None and stored.holds(title)
 
 
-def _judge(given: object) -> Sourced[Encoded] | Rejection:
+def judged(given: object) -> Sourced[Encoded] | Rejection:
     """Return a title that can be loaded, encoded, with its place; a rejection of anything else."""
     title = given.title if isinstance(given, Sourced) else given
     if not isinstance(title, (Movie, TVShow)):
@@ -277,7 +277,7 @@ def _key(each: Sourced[Encoded]) -> TitleKey:
     return each.title.title.key
 
 
-def _batches(titles: Iterator[Sourced[Encoded]]) -> Iterator[list[Sourced[Encoded]]]:
+def batches(titles: Iterator[Sourced[Encoded]]) -> Iterator[list[Sourced[Encoded]]]:
     """Cut titles into batches of one BatchGetItem, none with the same key twice."""
     batch: dict[TitleKey, Sourced[Encoded]] = {}
     for each in titles:
@@ -289,7 +289,7 @@ def _batches(titles: Iterator[Sourced[Encoded]]) -> Iterator[list[Sourced[Encode
         yield list(batch.values())
 
 
-def _transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
+def transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
     """Cut titles into groups of one kind, each as large as a transaction may be."""
     for _, of_kind in groupby(sorted(titles, key=_kind), key=_kind):
         group: list[Encoded] = []
