@@ -46,8 +46,9 @@ def data_model(
 
     >>> from catalog_model.analysis.estimate import Asked
     >>> get_title = access_patterns.PATTERNS["get_title"]
-    >>> call = Asked("get-title movie 949", 50, get_title, get_title.bind("movie", 949))
-    >>> model = data_model([call], [Movie.from_json(record)], table="films")
+    >>> title = Movie.from_json(record)
+    >>> call = Asked("get-title", 50, get_title, get_title.bind(title.kind, title.id))
+    >>> model = data_model([call], [title], table="films")
     >>> entry = model["access_patterns"][0]
     >>> entry["dynamodb_operation"], entry["calls_per_second"], entry["implementation"][:46]
     ('GetItem', 50, "aws dynamodb get-item --table-name films --key")
