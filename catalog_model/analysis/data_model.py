@@ -50,8 +50,8 @@ def data_model(
     >>> call = Asked("get-title", 50, get_title, get_title.bind(title.kind, title.id))
     >>> model = data_model([call], [title], table="films")
     >>> entry = model["access_patterns"][0]
-    >>> entry["dynamodb_operation"], entry["calls_per_second"], entry["implementation"][:45]
-    ('GetItem', 50, "aws dynamodb get-item --table-name films --key")
+    >>> entry["calls_per_second"], entry["implementation"][:40]
+    (50, 'aws dynamodb get-item --table-name films')
     """
     catalog = OfflineCatalog(table)
     with reproducible():
@@ -96,7 +96,7 @@ def command(request: Request) -> str:
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:
     """Yield the options of a command; ``TableName`` comes first."""
-    for name in sorted(asked.keys() - _LEFT_OUT, key=lambda each: each != "TableName"):
+    for name in sorted(asked.keys() - _LEFT_OUT, key=lambda each: (each != "TableName", each)):
         option, value = _dashed(name), asked[name]
         if isinstance(value, bool):
             yield f"--{option}" if value else f"--no-{option}"
