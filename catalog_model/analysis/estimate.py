@@ -112,7 +112,7 @@ def naming(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """Make versions reproducible, and restore the state of the random numbers afterwards."""
     state = random.getstate()
     random.seed(SEED)
@@ -127,7 +127,7 @@ def _stock(
 ) -> tuple[list[Item], list[Rejection]]:
     """Return the items of a table with these titles, and the rejected titles."""
     catalog = OfflineCatalog()
-    with _reproducible():
+    with reproducible():
         report = load_titles(catalog, titles, on_progress=on_progress)
     return catalog.items(), report.rejected
 
@@ -137,7 +137,7 @@ def _price(asked: Asked, catalog: OfflineCatalog) -> Priced:
     arguments = asked.arguments
     if arguments.get("rng", SEED) is None:
         arguments = {**arguments, "rng": random.Random(SEED)}  # noqa: S311  # no secret
-    with naming(asked.text), _reproducible(), catalog.trace() as trace:
+    with naming(asked.text), reproducible(), catalog.trace() as trace:
         answer = asked.pattern.function(catalog, **arguments)
     calls = Calls(
         asked.per_second,

@@ -168,10 +168,10 @@ def _asked(ctx: click.Context, texts: Sequence[str], rates: Sequence[float]) -> 
         given = f"--pattern is given {patterns}, --per-second {seconds}"
         raise click.UsageError(f"{given}: give one of each for every pattern, as {USAGE}")
     commands = {each.name: each for each in pattern_commands(run_pattern, with_load=True)}
-    return [_parsed(ctx, commands, text, rate) for text, rate in zip(texts, rates, strict=True)]
+    return [parsed_call(ctx, commands, text, rate) for text, rate in zip(texts, rates, strict=True)]
 
 
-def _parsed(
+def parsed_call(
     ctx: click.Context, commands: Mapping[str | None, PatternCommand], text: str, rate: float
 ) -> Asked:
     """Parse a pattern as its own command would, with the same errors."""

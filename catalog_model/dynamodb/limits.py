@@ -40,3 +40,6 @@ MAX_LEVELS: Final = 32
 
 READ_UNIT_BYTES: Final = 4096
 WRITE_UNIT_BYTES: Final = 1024
+
+MAX_INDEXES: Final = 20
+"""The default quota of global secondary indexes of a table."""

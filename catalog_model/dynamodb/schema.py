@@ -80,6 +80,24 @@ class TableSchema:
         }
 
 
+def create_table_parameters(schema: TableSchema, table: str) -> dict[str, Any]:
+    """Return the parameters of CreateTable that a schema decides, under the service's names."""
+    declared = schema.declaration()
+    return {
+        "TableName": table,
+        "KeySchema": declared["key_schema"],
+        "AttributeDefinitions": declared["attribute_definitions"],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": each["index_name"],
+                "KeySchema": each["key_schema"],
+                "Projection": each["projection"],
+            }
+            for each in declared["global_secondary_indexes"]
+        ],
+    }
+
+
 def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
     return [
         {"AttributeName": name, "KeyType": kind}
