@@ -203,9 +203,9 @@ class _Run:
         rejected = []
         with persistent(Persistence(self._pace.rest)):
             for each in one.titles():
-                judged = each if isinstance(each, Rejection) else judged(each)
-                if isinstance(judged, Rejection):
-                    rejected.append(judged)
+                accepted = each if isinstance(each, Rejection) else judged(each)
+                if isinstance(accepted, Rejection):
+                    rejected.append(accepted)
                 else:
                     self.report.to_adopt += 1
         self._note(one, rejected)
