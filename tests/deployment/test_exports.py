@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -154,13 +155,13 @@ def test_each_planted_mistake_is_found(plant: Any, found: str) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_stack_creates_the_table_of_the_model(name: str) -> None:
     """With moto, which leaves out recovery, time to live, encryption and scaling."""
-    settings = SETTINGS[name]
-    template = cloudformation(SCHEMA, "films", settings)
-    with mock_aws():
+    settings, table = SETTINGS[name], f"films-{secrets.token_hex(4)}"
+    template = cloudformation(SCHEMA, table, settings)
+    with mock_aws():  # a block of the session may be open, with its tables
         stacks = boto3.client("cloudformation", region_name="eu-west-1")
-        stacks.create_stack(StackName="films", TemplateBody=json.dumps(template))
+        stacks.create_stack(StackName=table, TemplateBody=json.dumps(template))
         client = boto3.client("dynamodb", region_name="eu-west-1")
-        made = client.describe_table(TableName="films")["Table"]
+        made = client.describe_table(TableName=table)["Table"]
         tags = client.list_tags_of_resource(ResourceArn=made["TableArn"])["Tags"]
     assert description_of(made) == description_of(SCHEMA.declaration())
     assert made["DeletionProtectionEnabled"] is bool(settings.protection)
