@@ -1,0 +1,1 @@
+"""A table as it is deployed, independent of the catalogue."""
