@@ -1,1 +1,1 @@
-"""A table as it is deployed, independent of the catalogue."""
+"""A table as it is deployed: its settings, apart from keys and indexes, and their changes."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
@@ -46,6 +47,27 @@ PLACEHOLDER: Final = "t"
 
 ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 """The more specific one first."""
+
+_AWS_DOMAINS: Final = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+)
+
+_SHARED_SETTINGS: Final = (
+    "client_cert",
+    "connect_timeout",
+    "max_pool_connections",
+    "parameter_validation",
+    "proxies",
+    "proxies_config",
+    "read_timeout",
+    "retries",
+    "tcp_keepalive",
+    "user_agent",
+)
+"""The settings that clients of several services have in common."""
 
 _NAME: Final = r"[A-Za-z0-9_.-]{3,255}"
 _ARN: Final = rf"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]+:\d{{12}}:table/{_NAME}"
@@ -183,6 +205,41 @@ def make_client(
             _check_certificates(own.get_config_variable("ca_bundle"), said.client_cert)
         read_with_orjson(client)
     return client
+
+
+def client_beside(client: Any, service: str) -> Any:
+    """Create a client of another service with the credentials and settings of a DynamoDB client.
+
+    Where the endpoint is AWS's, the service has its own. A local engine, or another endpoint that
+    is not AWS's, is asked for the other service as well, unless AWS_ENDPOINT_URL_<SERVICE> is set:
+    what is done to a local table must not reach an account.
+
+    Raises:
+        UnknownServiceError: If the installed botocore does not know the service.
+    """
+    meta, theirs = client.meta, client.meta.config
+    session: Any = botocore.session.Session()
+    session._credentials = client._request_signer._credentials  # they are refreshed there
+    kept = {name: getattr(theirs, name, None) for name in _SHARED_SETTINGS}
+    variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+    is_local = not is_of_aws(meta.endpoint_url) and not os.environ.get(variable)
+    return session.create_client(
+        service,
+        region_name=meta.region_name,
+        endpoint_url=meta.endpoint_url if is_local else None,
+        verify=getattr(client._endpoint.http_session, "_verify", None),
+        config=Config(**{name: value for name, value in kept.items() if value is not None}),
+    )
+
+
+def is_of_aws(endpoint_url: str) -> bool:
+    """Return whether an endpoint is one of AWS.
+
+    >>> is_of_aws("https://dynamodb.eu-west-1.amazonaws.com"), is_of_aws("http://127.0.0.1:8000")
+    (True, False)
+    """
+    host = urlsplit(endpoint_url).hostname or ""
+    return host.endswith(_AWS_DOMAINS)
 
 
 def _check_variables(endpoint_url: str | None) -> None:

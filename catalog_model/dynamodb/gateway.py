@@ -287,6 +287,10 @@ class Gateway:
         request = {"TableName": self.table_name}
         self._send("DeleteTable", request, lambda _: self.connection.delete_table(self.table_name))
 
+    def call(self, operation: str, request: dict[str, Any], send: Send) -> Any:
+        """Send a request of any kind, of this table's life, as all others are sent."""
+        return self._send(operation, request, send)
+
     def _send(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         with self._observers.guard(operation):
             return self._send_until_taken(operation, request, send)

@@ -115,6 +115,6 @@ def test_waiting_for_a_table_ends(catalog: Catalog, monkeypatch: pytest.MonkeyPa
     creating = operations.TableStatus(
         status.table, "CREATING", "", 0, 0, indexes={}, differences=()
     )
-    monkeypatch.setattr(operations, "table_status", lambda _: creating)
+    monkeypatch.setattr(operations.table, "table_status", lambda _: creating)
     with pytest.raises(ServiceError, match="is CREATING after 0 seconds"):
         operations.create_table(catalog, timeout=0)

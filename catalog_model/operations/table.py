@@ -1,4 +1,4 @@
-"""Operations on the whole table: create, verify, repair, migrate, delete."""
+"""Create, describe and delete the table."""
 
 from __future__ import annotations
 
@@ -15,23 +15,9 @@ from catalog_model.dynamodb.clients import check_table
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
-from catalog_model.maintenance.migrate import MigrationReport, migrate
-from catalog_model.maintenance.repair import RepairReport, repair
-from catalog_model.maintenance.verify import Report, verify
 from catalog_model.table.indexes import SCHEMA
 
-__all__ = [
-    "MigrationReport",
-    "RepairReport",
-    "Report",
-    "TableStatus",
-    "create_table",
-    "delete_table",
-    "migrate",
-    "repair",
-    "table_status",
-    "verify",
-]
+__all__ = ["TableStatus", "create_table", "delete_table", "table_status"]
 
 POLL_SECONDS: Final = 0.5
 ACTIVE: Final = "ACTIVE"
