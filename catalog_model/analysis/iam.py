@@ -62,6 +62,13 @@ Conditions cannot restrict them: a Scan has no partition key, and a migration up
 slots outside transactions. `verify` alone needs BatchGetItem, Query and Scan.
 """
 
+DUMP_ACTIONS: Final = ("BatchWriteItem", "Scan")
+"""The actions of `dump_table`, `dump_titles` and `import_table`, on every item of the table.
+
+A dump needs Scan alone, an import both: it looks whether the table is empty. Both also need
+DescribeTable, and an import that creates the table CreateTable.
+"""
+
 _ACTIONS: Final = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 """The actions for the verbs of declared writes."""
 
@@ -97,6 +104,7 @@ def policy(
     table_arn: str,
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
+    dump: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
 
@@ -110,6 +118,7 @@ def policy(
         operations: Actions on the table itself: `TABLE_ACTIONS`, with `TAGGING` to create it with
             tags; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
+        dump: Actions on all items: from `DUMP_ACTIONS`, to dump and import.
 
     Raises:
         InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
@@ -127,6 +136,7 @@ def policy(
         *_on_items(chosen, table_arn),
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
+        *_on_table("dump", dump, DUMP_ACTIONS, table_arn),
     ]
     if not statements:
         refuse("patterns", chosen, "at least one, where there are no operations")
@@ -142,7 +152,7 @@ def _on_table(
     chosen = {check_choice(each, name, known) for each in actions}
     if chosen:
         yield {
-            "Sid": "Table" if name == "operations" else "Integrity",
+            "Sid": "Table" if name == "operations" else name.title(),
             "Effect": "Allow",
             "Action": [f"dynamodb:{each}" for each in sorted(chosen)],
             "Resource": table_arn,

@@ -186,6 +186,8 @@ def _base64(content: Any) -> str:
 def _decoded(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError(f"{path} must be one value with its type, not {shown(value)}")
+    kind: str
+    content: Any
     ((kind, content),) = value.items()
     if type(content) is not _TYPES.get(kind):
         raise ValueError(f"{path} is not a value of DynamoDB: {shown(value)}")

@@ -15,6 +15,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -32,6 +33,11 @@ FILES: Final = "manifest-files.json"
 """The manifests of an export to S3."""
 
 MAX_MANIFEST: Final = 64 * 2**20
+
+_ALGORITHMS: Final = {
+    "md5": partial(hashlib.md5, usedforsecurity=False),  # DynamoDB's own exports have it
+    "sha256": hashlib.sha256,
+}
 
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
 
@@ -53,7 +59,6 @@ class Source:
     name: str
     parts: tuple[Part, ...]
     items: int | None = None
-    schema_version: int | None = None
     manifest: Manifest | None = None
 
     def check(self, schema: Schema) -> Checked:
@@ -112,22 +117,33 @@ def find_source(path: Path, *, without_manifest: bool = False) -> Source:
         if not path.is_file():
             what = "is not a file" if path.exists() else "does not exist"
             raise InvalidArgumentError(f"{path}: {what}")
-    beside = path.with_name(path.name + SUFFIX)
-    with named_errors(beside):
-        has_manifest = beside.is_file()
+    next_to = path.with_name(path.name + SUFFIX)
+    with named_errors(next_to):
+        has_manifest = next_to.is_file()
     if not has_manifest and without_manifest:
         return Source(str(path), (Part(path),))
     if not has_manifest:
         raise InvalidArgumentError(
-            f"{path}: its manifest {beside.name} is missing, so whether the dump is whole cannot "
+            f"{path}: its manifest {next_to.name} is missing, so whether the dump is whole cannot "
             "be checked; --without-manifest imports it anyway"
         )
-    try:
-        manifest = Manifest.parse(_read(beside))
-    except ValueError as error:
-        raise InvalidArgumentError(f"{beside}: {error}") from error
+    manifest = read_manifest(next_to)
     part = Part(path, manifest.items, "sha256", manifest.sha256)
-    return Source(str(path), (part,), manifest.items, manifest.schema_version, manifest)
+    return Source(str(path), (part,), manifest.items, manifest)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of a dump.
+
+    Raises:
+        InvalidArgumentError: If it cannot be read, or is not a manifest.
+    """
+    try:
+        return Manifest.parse(_read(path))
+    except ValueError as error:
+        if isinstance(error, InvalidArgumentError):
+            raise
+        raise InvalidArgumentError(f"{path}: {error}") from error
 
 
 @contextmanager
@@ -185,7 +201,11 @@ def _read(path: Path) -> bytes:
 
 def _check_sum(part: Part) -> str:
     with named_errors(part.path), part.path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(part.algorithm, usedforsecurity=False))
+        if part.checksum is None and not part.path.stat().st_size:
+            raise InvalidArgumentError(f"{part.path}: is empty, so not gzip")
+        found = hashlib.file_digest(
+            file, lambda: hashlib.new(part.algorithm, usedforsecurity=False)
+        )
     if part.checksum is not None and found.hexdigest() != part.checksum:
         raise InvalidArgumentError(
             f"{part.path}: is damaged or incomplete: its {part.algorithm} is {found.hexdigest()}, "

@@ -21,7 +21,7 @@ class Place(Protocol):
         ...
 
     def reached(self, items: int) -> None:
-        """Record that so many items are written."""
+        """Record the number of written items."""
         ...
 
 

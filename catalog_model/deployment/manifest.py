@@ -1,4 +1,4 @@
-"""The manifest of a dump: what it holds, how it was made, and the sums that its file must have."""
+"""The manifest of a dump: its content, its making, and the sums that its file must have."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ CONSISTENCY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The description of a dump, stored beside it as JSON.
+    """The description of a dump, stored next to it as JSON.
 
-    ``sha256`` and ``bytes`` are of the compressed file, ``items_digest`` is the sum of the digests
+    ``sha256`` and ``size`` are of the compressed file, ``items_digest`` is the sum of the digests
     of all lines, the same for the same items in any order. ``table`` describes keys and indexes as
     in an answer of DescribeTable. ``schema_version`` is the newest of the model that made the dump,
     ``versions`` counts its items by version (0: without one), ``types`` by type, and ``foreign``
@@ -36,7 +36,7 @@ class Manifest:
     """
 
     file: str
-    bytes: int
+    size: int
     sha256: str
     items: int
     items_digest: str
@@ -86,7 +86,7 @@ class Manifest:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             found = shown(content.get("format") if isinstance(content, dict) else content)
             raise ValueError(f"its format must be {FORMAT!r}, not {found}")
-        given = {name: content.get(_JSON_NAMES[name]) for name in _JSON_NAMES}
+        given: dict[str, Any] = {name: content.get(_JSON_NAMES[name]) for name in _JSON_NAMES}
         _check(given, content)
         versions = {int(version): count for version, count in given.pop("versions").items()}
         return cls(**given, versions=versions, table=content["Table"])
@@ -101,14 +101,15 @@ _JSON_NAMES: Final[Mapping[str, str]] = {
 }
 """The fields of a manifest and their names in JSON, except ``Table``."""
 
-_COUNTS: Final = ("bytes", "items", "foreign", "schema_version", "segments")
+_COUNTS: Final = ("size", "items", "foreign", "schema_version", "segments")
 _TALLIES: Final = ("types", "versions")
 
 
 def _check(given: Mapping[str, Any], content: Mapping[str, Any]) -> None:
     for name, value in given.items():
-        wanted = int if name in _COUNTS else dict if name in _TALLIES else str
-        if type(value) is not wanted or (wanted is int and value < 0):
+        is_count, is_tally = name in _COUNTS, name in _TALLIES
+        wanted: type = int if is_count else dict if is_tally else str
+        if type(value) is not wanted or (is_count and value < 0):
             raise ValueError(f"{_JSON_NAMES[name]} must not be {shown(value)}")
     for name in _TALLIES:
         if not all(type(count) is int for count in given[name].values()):

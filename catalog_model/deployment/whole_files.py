@@ -67,7 +67,7 @@ class NewFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bytes = 0
+        self.size = 0
         self._sum = sha256()
         self._temporary = path.with_name(f".{path.name}-{token_hex(4)}.part")
         with named_errors(path):
@@ -83,14 +83,14 @@ class NewFile:
         with named_errors(self.path):
             self._file.write(data)
         self._sum.update(data)
-        self.bytes += len(data)
+        self.size += len(data)
         return len(data)
 
     def flush(self) -> None:
         """Do nothing: `keep` writes everything to the disk."""
 
     def keep(self) -> None:
-        """Give the complete file its name, in the place of an older one."""
+        """Rename the complete file, in the place of an older one."""
         with named_errors(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -119,7 +119,7 @@ class Stream:
     """A stream of the caller's, with the sums of a file; its errors are the caller's."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self.bytes = 0
+        self.size = 0
         self._sum = sha256()
         self._stream = stream
 
@@ -132,7 +132,7 @@ class Stream:
         """Append bytes."""
         self._stream.write(data)
         self._sum.update(data)
-        self.bytes += len(data)
+        self.size += len(data)
         return len(data)
 
     def flush(self) -> None:

@@ -143,5 +143,5 @@ def _places_in(path: Path, walk: Mapping[str, Any], work: str) -> list[Key | str
         refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if found != walk:
         shown = ", ".join(f"{name} {value}" for name, value in walk.items())
-        refuse("checkpoint", f"{path}: {found}", f"of this {work.split()[-1]} ({shown})")
+        refuse("checkpoint", f"{path}: {found}", f"of this {work.rsplit(maxsplit=1)[-1]} ({shown})")
     return places

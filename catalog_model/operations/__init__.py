@@ -4,23 +4,34 @@ from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSe
 from catalog_model.maintenance.migrate import MigrationReport, migrate
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
+from catalog_model.operations.dump import DumpReport, ImportReport, dump_table, import_table
+from catalog_model.operations.s3_import import S3ImportReport, import_from_s3
 from catalog_model.operations.table import (
     TableStatus,
     create_table,
     delete_table,
     table_status,
 )
+from catalog_model.operations.title_files import TitleFilesReport, dump_titles
 
 __all__ = [
+    "DumpReport",
+    "ImportReport",
     "MigrationReport",
     "RepairReport",
     "Report",
+    "S3ImportReport",
     "Scaling",
     "TableSettings",
     "TableStatus",
+    "TitleFilesReport",
     "UnitsPerSecond",
     "create_table",
     "delete_table",
+    "dump_table",
+    "dump_titles",
+    "import_from_s3",
+    "import_table",
     "migrate",
     "repair",
     "table_status",
