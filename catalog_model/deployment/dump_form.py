@@ -186,10 +186,8 @@ def _base64(content: Any) -> str:
 def _decoded(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError(f"{path} must be one value with its type, not {shown(value)}")
-    kind: str
-    content: Any
     ((kind, content),) = value.items()
-    if type(content) is not _TYPES.get(kind):
+    if not _is_of(kind, content):
         raise ValueError(f"{path} is not a value of DynamoDB: {shown(value)}")
     match kind:
         case "B":
@@ -203,6 +201,11 @@ def _decoded(value: Any, path: str) -> dict[str, Any]:
         case "M":
             return {kind: {name: _decoded(v, f"{path}.{name}") for name, v in content.items()}}
     return {kind: content}
+
+
+def _is_of(kind: str, content: object) -> bool:
+    """Whether the content of a value has the JSON type of its type."""
+    return type(content) is _TYPES.get(kind)
 
 
 def _bytes(content: str, path: str) -> bytes:

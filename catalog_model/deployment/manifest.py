@@ -105,11 +105,15 @@ _COUNTS: Final = ("size", "items", "foreign", "schema_version", "segments")
 _TALLIES: Final = ("types", "versions")
 
 
+def _is_negative(count: Any) -> bool:
+    return bool(count < 0)
+
+
 def _check(given: Mapping[str, Any], content: Mapping[str, Any]) -> None:
     for name, value in given.items():
         is_count, is_tally = name in _COUNTS, name in _TALLIES
         wanted: type = int if is_count else dict if is_tally else str
-        if type(value) is not wanted or (is_count and value < 0):
+        if type(value) is not wanted or (is_count and _is_negative(value)):
             raise ValueError(f"{_JSON_NAMES[name]} must not be {shown(value)}")
     for name in _TALLIES:
         if not all(type(count) is int for count in given[name].values()):

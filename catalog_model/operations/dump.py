@@ -78,8 +78,8 @@ def dump_table(
 
     Each line is one item, ``{"Item": {...}}``, also items of other applications: exactly as the
     table holds them. A manifest next to the file has the counts, the checksum, keys and indexes,
-    and the times. Both appear under their names when they are complete, the manifest last. Lines are
-    in the order of the table, so two dumps of an unchanged table have the same bytes.
+    and the times. Both appear under their names when they are complete, the manifest last. Lines
+    are in the order of the table, so two dumps of an unchanged table have the same bytes.
 
     A dump is not one moment of the table. Each item is as it was when a strongly consistent Scan
     read it; of a transaction that was applied meanwhile, the dump may hold a part. `verify` finds

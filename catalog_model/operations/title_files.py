@@ -90,7 +90,8 @@ def dump_titles(
             file of *like* is not a JSON object.
         TableNotFoundError: If the table does not exist.
 
-    >>> report = dump_titles(catalog, tmp_folder)
+    >>> from tempfile import mkdtemp
+    >>> report = dump_titles(catalog, mkdtemp())
     >>> {kind: file.titles for kind, file in report.files.items()}
     {'movie': 3, 'tv': 2}
     """

@@ -230,7 +230,7 @@ def test_damage_of_an_export_is_found(exported: Path) -> None:
         (
             "manifest-summary.json",
             '{"outputFormat": "ION"}',
-            "outputFormat must be DYNAMODB_JSON, not 'ION'",
+            "outputFormat must be DYNAMODB_JSON",
         ),
         ("manifest-files.json", "{}", "line 1"),
         ("manifest-files.json", '{"dataFileS3Key": 7}', "line 1"),

@@ -304,7 +304,7 @@ def test_a_checkpoint_saves_the_writes_that_were_done(
     """Each run stops after one request; all runs together write each item once."""
     path, place = tmp_path / "a.json.gz", tmp_path / "place.json"
     items = dump_table(filled, path).items
-    copy, runs, written = new_table(), 0, 0
+    copy, runs, written, pressed = new_table(), 0, 0, 0
 
     def press(_: int) -> None:
         nonlocal pressed
@@ -429,8 +429,8 @@ def test_lists_of_the_copy_are_those_of_the_table(
     copy = new_table()
     import_table(copy, path, create=True)
     for order in ("popularity", "rating", "release", "name"):
-        page = ap.list_titles(copy, "movie", order=order, limit=100)  # type: ignore[arg-type]
-        assert page.items == ap.list_titles(filled, "movie", order=order, limit=100).items  # type: ignore[arg-type]
+        page = ap.list_titles(copy, "movie", order=order, limit=100)
+        assert page.items == ap.list_titles(filled, "movie", order=order, limit=100).items
         assert len(page) == 12
 
 

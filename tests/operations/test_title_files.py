@@ -64,7 +64,7 @@ def titles_of(records: Records) -> list[AnyTitle]:
 @pytest.fixture
 def some(records: Records) -> Records:
     """A part of the records, in the order of the file."""
-    parts = {kind: dict(list(records[kind].items())[::20]) for kind in KINDS}
+    parts: Records = {kind: dict(list(records[kind].items())[::20]) for kind in KINDS}
     return in_file_order(parts)
 
 
@@ -137,7 +137,7 @@ def test_order_and_layout_are_taken_from_an_earlier_file(
 ) -> None:
     """Whatever the order: `like` makes the result byte-equal to what was loaded."""
     rng = random.Random(7)
-    mixed = {k: dict(rng.sample(list(some[k].items()), len(some[k]))) for k in KINDS}
+    mixed: Records = {k: dict(rng.sample(list(some[k].items()), len(some[k]))) for k in KINDS}
     files = {name: data + b"\n" for name, data in files_of(mixed, **layout).items()}
     loaded = read_folder(write(tmp_path / "in", files))
     ap.load_titles(catalog, loaded)
@@ -165,7 +165,7 @@ def test_titles_that_are_not_in_the_earlier_file_follow(
 
 def test_the_sample_data_has_its_layout_recognized(catalog: Catalog, tmp_path: Path) -> None:
     """Two spaces fewer or more are a different file."""
-    fill(catalog, [each for each in read_folder(sample_folder()) if not hasattr(each, "reason")])  # type: ignore[misc]
+    fill(catalog, [each for each in read_folder(sample_folder()) if not hasattr(each, "reason")])
     sample = {name: (sample_folder() / name).read_bytes() for name in FILE_NAMES.values()}
     dump_titles(catalog, tmp_path / "out", like=write(tmp_path / "in", sample))
     assert content(tmp_path / "out") == sample
