@@ -285,7 +285,7 @@ def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
     given: dict[str, Any] = {"checkpoint": place} if with_checkpoint else {}
     rehearsal = new_table()
     requests = requests_of(rehearsal, lambda: import_table(rehearsal, path, create=True, **given))
-    assert requests > 8
+    assert requests >= 8
     for number in range(1, requests + 1):
         copy = new_table()
         with expect_interruption(copy, moment, number):
