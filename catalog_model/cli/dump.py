@@ -197,7 +197,11 @@ def _reading(catalog: Catalog) -> Iterator[Progress]:
 
 
 def _output(file: str | None) -> str | IO[bytes]:
-    return sys.stdout.buffer if file == DASH else str(file)
+    if file != DASH:
+        return str(file)
+    if sys.stdout.isatty():
+        raise click.UsageError("a dump is not written to a terminal: redirect the standard output")
+    return sys.stdout.buffer
 
 
 def _input(file: str) -> str | IO[bytes]:

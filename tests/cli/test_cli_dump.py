@@ -183,6 +183,15 @@ def test_changes_after_a_dump_are_undone_in_a_copy(
     ap.put_title(cli.catalog, ap.get_title(copy.catalog, "movie", 3))
 
 
+def test_the_policy_of_an_operator_includes_dumps_on_demand(cli: CommandLine) -> None:
+    """In a statement of its own; other roles do not get it."""
+    printed = cli.json("export", "iam", "--role", "operator", "--dump")
+    found = {each["Sid"]: each["Action"] for each in printed["Statement"]}
+    assert found["Dump"] == ["dynamodb:BatchWriteItem", "dynamodb:Scan"]
+    result = cli("export", "iam", "--role", "writer", "--dump")
+    assert (result.exit_code, "--dump is for --role operator" in result.stderr) == (2, True)
+
+
 def test_a_stream_has_the_bytes_of_the_file(
     cli: CommandLine, copy: CommandLine, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from table_dump import Table, dump, movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.iam import DUMP_ACTIONS, TABLE_ACTIONS
 from catalog_model.deployment.manifest import Manifest
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle
@@ -442,6 +443,22 @@ def test_a_dump_of_a_missing_table_writes_nothing(
     with pytest.raises(TableNotFoundError, match=missing.table):
         dump_table(missing, tmp_path / "a.json.gz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operator_may_send_the_requests(
+    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
+) -> None:
+    """Those of `export iam --role operator --dump`, and no action of it is superfluous."""
+    path = tmp_path / "a.json.gz"
+    with filled.trace() as dumping:
+        dump_table(filled, path)
+    assert {request.operation for request in dumping} == {"DescribeTable", "Scan"}
+    copy = new_table()
+    create_table(copy)
+    with copy.trace() as importing:
+        import_table(copy, path)
+    assert {each.operation for each in importing} == {"DescribeTable", *DUMP_ACTIONS}
+    assert "DescribeTable" in TABLE_ACTIONS
 
 
 def test_the_earlier_content_is_compared_as_a_whole(filled: Catalog) -> None:

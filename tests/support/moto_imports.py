@@ -1,4 +1,4 @@
-"""moto's ImportTable with a parser of JSON: its own one knows no escapes, such as in ``_doc``."""
+"""A parser for moto's ImportTable: its own does not support escapes in JSON, as in ``_doc``."""
 
 from __future__ import annotations
 
