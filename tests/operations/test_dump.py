@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
+import threading
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +19,8 @@ from filling import fill
 from hypothesis import given, settings
 from interruptions import MOMENTS, expect_interruption, requests_of
 from scaled import scaled
-from table_dump import Table, dump, movie
+from table_dump import Table, dump, movie, titles_in
+from throughput import Clock
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
@@ -35,6 +38,7 @@ from catalog_model.operations import (
     delete_table,
     dump_table,
     import_table,
+    repair,
     verify,
 )
 from catalog_model.table.evolution import SCHEMA_VERSION
@@ -156,6 +160,54 @@ def test_an_empty_table_has_an_empty_dump(
     copy = new_table()
     assert import_table(copy, path, create=True).items == 0
     assert dump(copy) == {}
+
+
+@pytest.mark.in_memory
+@pytest.mark.parametrize("seed", range(scaled(6)))
+def test_a_dump_under_writers_holds_whole_titles(
+    catalog: Catalog,
+    new_table: Callable[[], Catalog],
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each in one of its versions; after a repair, the copy is consistent."""
+    monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 4)
+    rng, lock = random.Random(seed), threading.Lock()
+    versions = {n: [movie(n, 28, 12)] for n in range(1, 25)}
+    fill(catalog, [each[0] for each in versions.values()])
+
+    def write(_: int) -> None:
+        """Put or delete a title, as another program would after any page."""
+        with lock:
+            number = rng.randint(1, 30)
+            known = versions.setdefault(number, [])
+            if rng.random() < 0.3 and known and known[-1] is not None:
+                ap.delete_title(catalog, "movie", number)
+                known.append(None)
+            else:
+                known.append(movie(number, rng.choice((28, 99)), popularity=rng.random()))
+                ap.put_title(catalog, known[-1])
+
+    stream, copy = BytesIO(), new_table()
+    dump_table(catalog, stream, segments=2, read_units=10**6, on_progress=write)
+    import_table(copy, BytesIO(stream.getvalue()), create=True)
+    repair(copy)
+    assert verify(copy).is_clean
+    for title in titles_in(dump(copy)).values():
+        assert title in versions[title.id]
+
+
+def test_a_dump_keeps_to_a_limit(
+    filled: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each page is paid for before the next request."""
+    monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 5)
+    clock = Clock()
+    with clock.ruling(), filled.trace() as trace:
+        dump_table(filled, tmp_path / "a.json.gz", segments=1, read_units=2)
+    pages = [request for request in trace if request.operation == "Scan"]
+    assert len(pages) > 10
+    assert clock() >= len(pages) / 2 - 1
 
 
 # --- the file
