@@ -223,7 +223,7 @@ def _print_dump(report: DumpReport, settings: Settings, *, is_stream: bool) -> N
     if settings.output == "json" and not is_stream:
         print_json(manifest.to_json())
         return
-    types = (counted(count, kind) for kind, count in sorted(manifest.types.items()))
+    types = (f"{kind} {count:,}" for kind, count in sorted(manifest.types.items()))
     click.echo(
         printable(
             f"{counted(manifest.items, 'item')} ({', '.join(types)}; {manifest.foreign:,} not of "

@@ -40,8 +40,8 @@ def test_a_dump_is_imported(cli: CommandLine, copy: CommandLine, tmp_path: Path)
     result = cli("dump", str(path))
     assert result.exit_code == 0
     first, second = result.stdout.split(", ", 1)[0], result.stderr
-    assert first == f"{len(dump(cli.catalog))} items (10 listings"
-    assert "10 titles; 0 not of this model" in result.stdout
+    assert first == f"{len(dump(cli.catalog))} items (listing 10"
+    assert "title 10; 0 not of this model" in result.stdout
     assert "not at one moment" in second
     result = copy("import", str(path), "--create")
     items = len(dump(cli.catalog))
