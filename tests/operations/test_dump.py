@@ -173,8 +173,9 @@ def test_a_dump_under_writers_holds_whole_titles(
     """Each in one of its versions; after a repair, the copy is consistent."""
     monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 4)
     rng, lock = random.Random(seed), threading.Lock()
-    versions = {n: [movie(n, 28, 12)] for n in range(1, 25)}
-    fill(catalog, [each[0] for each in versions.values()])
+    some = [movie(number, 28, 12) for number in range(1, 25)]
+    versions: dict[int, list[AnyTitle | None]] = {title.id: [title] for title in some}
+    fill(catalog, some)
 
     def write(_: int) -> None:
         """Put or delete a title, as another program would after any page."""
@@ -185,16 +186,17 @@ def test_a_dump_under_writers_holds_whole_titles(
                 ap.delete_title(catalog, "movie", number)
                 known.append(None)
             else:
-                known.append(movie(number, rng.choice((28, 99)), popularity=rng.random()))
-                ap.put_title(catalog, known[-1])
+                title = movie(number, rng.choice((28, 99)), popularity=rng.random())
+                ap.put_title(catalog, title)
+                known.append(title)
 
     stream, copy = BytesIO(), new_table()
     dump_table(catalog, stream, segments=2, read_units=10**6, on_progress=write)
     import_table(copy, BytesIO(stream.getvalue()), create=True)
     repair(copy)
     assert verify(copy).is_clean
-    for title in titles_in(dump(copy)).values():
-        assert title in versions[title.id]
+    for key, found in titles_in(dump(copy)).items():
+        assert found in versions[key.id]
 
 
 def test_a_dump_keeps_to_a_limit(
