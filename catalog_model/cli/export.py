@@ -76,6 +76,7 @@ def export_group() -> None:
 @click.option(
     "--integrity", is_flag=True, help="Also allow an operator to verify, repair and migrate."
 )
+@click.option("--dump", is_flag=True, help="Also allow an operator to dump and import.")
 @click.pass_obj
 def iam_policy(
     settings: Settings,
@@ -90,11 +91,13 @@ def iam_policy(
     has_settings: bool,
     scaling: bool,
     integrity: bool,
+    dump: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
     A reader may use the access patterns that only read, a writer all of them. An operator may
-    create, show and delete the table, but cannot access items without --integrity. The table is
+    create, show and delete the table, but cannot access items without --integrity or
+    --dump. The table is
     that of --table, in the region that other commands would use.
     """
     if role is None and not names:
@@ -104,6 +107,7 @@ def iam_policy(
         "settings": has_settings,
         "scaling": scaling,
         "integrity": integrity,
+        "dump": dump,
     }
     for name, is_given in of_operators.items():
         if is_given and role != "operator":
@@ -121,6 +125,7 @@ def iam_policy(
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
             scaling=scaling,
+            dump=iam.DUMP_ACTIONS if dump else (),
         )
     )
 

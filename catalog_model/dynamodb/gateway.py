@@ -53,6 +53,8 @@ from catalog_model.errors import ServiceError
 
 _T = TypeVar("_T")
 
+BATCHES: Final = ("BatchGetItem", "BatchWriteItem")
+
 _ACTIONS: Final[dict[type[Operation], str]] = {
     Check: "ConditionCheck",
     Delete: "Delete",
@@ -280,7 +282,7 @@ class Gateway:
                 if not retries.wait_after(error):
                     raise
             else:
-                if operation != "BatchGetItem":  # it may have made no progress
+                if operation not in BATCHES:  # these may have made no progress
                     note_progress()
                 return answer
 

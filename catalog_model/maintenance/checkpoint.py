@@ -28,15 +28,18 @@ class Checkpoint:
     The file is JSON: a description of the walk, and for each of its segments the last key or
     ``"done"``. It is replaced atomically: a process that is killed leaves the old file or the new
     one. The file of a different walk is rejected; a resumed walk keeps its number of segments.
+    *work* names the work in errors.
     """
 
-    def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:
+    def __init__(
+        self, path: Path | None, walk: Mapping[str, Any], segments: int, work: str = "a migration"
+    ) -> None:
         self._path = path
         self._walk = dict(walk)
         self._lock = threading.Lock()
         self._places: list[Key | str | None] = [None] * segments
         if path is not None and _is_there(path):
-            self._places = _places_in(path, self._walk)
+            self._places = _places_in(path, self._walk, work)
         self._save()
 
     @property
@@ -118,17 +121,17 @@ def _replace(path: Path, text: str) -> None:
             raise
 
 
-def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
+def _places_in(path: Path, walk: Mapping[str, Any], work: str) -> list[Key | str | None]:
     with _usable(path):
         data = path.read_bytes()
     try:
         found = parse_json(data.decode())
         places = list(found.pop("segments"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        refuse("checkpoint", str(path), "a checkpoint file of a migration")
+        refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
-        refuse("checkpoint", str(path), "a checkpoint file of a migration")
+        refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if found != walk:
         shown = ", ".join(f"{name} {value}" for name, value in walk.items())
-        refuse("checkpoint", f"{path}: {found}", f"of this migration ({shown})")
+        refuse("checkpoint", f"{path}: {found}", f"of this {work.rsplit(maxsplit=1)[-1]} ({shown})")
     return places

@@ -33,7 +33,7 @@ from catalog_model.errors import TableNotFoundError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import start_engine
 from catalog_model.maintenance.migrate import migrate
-from catalog_model.operations import create_table, table_status, verify
+from catalog_model.operations import create_table, dump_table, table_status, verify
 
 SUPPORT = Path(__file__).parents[1] / "support"
 FULL = Path("/dev/full")
@@ -58,7 +58,9 @@ OTHERS: dict[str, str] = {
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "create": "",
     "delete": "--yes --table other-one",
+    "dump": "--force dump.json.gz",
     "export iam": "--role reader",
+    "import": "--into-existing sample.json.gz",
     "migrate": "--dry-run",
     "patterns": "",
     "repair": "--dry-run",
@@ -116,6 +118,7 @@ def programs(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("streams")
     shutil.copytree(str(sample_folder()), folder, dirs_exist_ok=True)
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
+    dump_table(cli.catalog, folder / "sample.json.gz")
     with subprocess.Popen(
         [sys.executable, str(SUPPORT / "forked_cli.py")],
         cwd=folder,
@@ -206,14 +209,19 @@ def test_what_was_written_is_whole(programs: Programs) -> None:
 
 Make = Callable[[Path], Path]
 USAGE = 2
-WRITING = "migrate --checkpoint"
 RECORD = "RECORD"
 """Stands for a file with one record."""
+DUMP = "DUMP"
+"""Stands for a dump of the table."""
 
 NEEDED = {
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "put-title": "movie",
     "--if-unchanged": RECORD,
+    "dump --manifest": "-",
+    "import ": "--create",
+    "import --manifest": "--from-s3 s3://dumps/catalog.json.gz",
+    "import --checkpoint": f"{DUMP} --into-existing",
 }
 """What precedes a path, in addition to the command and the option."""
 
@@ -223,13 +231,18 @@ def options() -> Iterator[str]:
     for outer, group in program.commands.items():
         for inner, command in getattr(group, "commands", {"": group}).items():
             for parameter in command.params:
-                if parameter.metavar == "FILE" or isinstance(parameter.type, click.File):
+                is_path = parameter.metavar == "FILE" or isinstance(parameter.type, click.File)
+                if is_path or parameter.name == "file":
                     option = parameter.opts[0] if parameter.opts[0].startswith("-") else ""
-                    needed = (NEEDED.get(word, "") for word in (inner or outer, option))
+                    name = inner or outer
+                    needed = (NEEDED.get(word, "") for word in (name, option, f"{name} {option}"))
                     yield " ".join(filter(None, (outer, inner, *needed, option)))
 
 
-READING = [words for words in options() if words != WRITING]
+WRITING = [
+    words for words in options() if words.endswith("--checkpoint") or words.startswith("dump")
+]
+READING = [words for words in options() if words not in WRITING]
 
 
 def folder(at: Path) -> Path:
@@ -309,12 +322,23 @@ def test_unreadable_files_fail(cli: CommandLine, option: str, make: Make, tmp_pa
     refused(cli, option.replace(RECORD, str(record)), path)
 
 
+@pytest.fixture(scope="module")
+def dumped(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump of the table."""
+    path = tmp_path_factory.mktemp("dumped") / "a.json.gz"
+    dump_table(cli.catalog, path)
+    return path
+
+
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
-def test_unwritable_files_fail(cli: CommandLine, make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", WRITING)
+def test_unwritable_files_fail(
+    cli: CommandLine, option: str, make: Make, tmp_path: Path, dumped: Path
+) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
     before = sorted(tmp_path.iterdir())
-    refused(cli, WRITING, path)
+    refused(cli, option.replace(DUMP, str(dumped)), path)
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -1,4 +1,4 @@
-"""Interruptions at a chosen request about a table itself, as by a kill or a lost connection."""
+"""Interruptions at a chosen request: of work on items, and of calls about a table itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,46 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+from table_dump import hooked
+
+from catalog_model import Catalog
 from catalog_model.deployment.control import Control
+
+BEFORE = "before-call.dynamodb.*"
+AFTER = "after-call.dynamodb.*"
+MOMENTS = (BEFORE, AFTER)
+"""A request that is not sent, and one that was carried out and whose answer is lost."""
+
+
+def requests_of(catalog: Catalog, work: Callable[[], object]) -> int:
+    """Return the number of requests of some work."""
+    sent = 0
+
+    def count(**_: Any) -> None:
+        nonlocal sent
+        sent += 1
+
+    with hooked(catalog, BEFORE, count):
+        work()
+    return sent
+
+
+def expect_interruption(catalog: Catalog, moment: str, number: int) -> Any:
+    """Return a block in which the *number*-th request must be interrupted."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        def press(**_: Any) -> None:
+            nonlocal number
+            number -= 1
+            if number == 0:
+                raise KeyboardInterrupt
+
+        with hooked(catalog, moment, press), pytest.raises(KeyboardInterrupt):
+            yield
+
+    return block()
 
 
 class Killed(BaseException):
