@@ -17,6 +17,7 @@ from catalog_model.cli.migrate import migrate_command
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import command_name, pattern_commands, run_pattern
 from catalog_model.cli.serve import serve
+from catalog_model.cli.show import show_command
 from catalog_model.cli.table import create_command, delete_command, status_command
 from catalog_model.declarations.pattern import Cost
 
@@ -86,6 +87,7 @@ program.add_command(repair_command)
 program.add_command(migrate_command)
 program.add_command(cost)
 program.add_command(export_group)
+program.add_command(show_command)
 for _command in pattern_commands(run_pattern):
     program.add_command(_command)
 
