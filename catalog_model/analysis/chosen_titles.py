@@ -135,7 +135,8 @@ def _of_each_kind(titles: Sequence[AnyTitle]) -> list[AnyTitle]:
 def _other_magnitude(title: AnyTitle) -> int:
     """Return a number of votes in the next magnitude, or below the highest one."""
     magnitude = magnitude_of(title.vote_count)
-    return 4 ** (TOP_MAGNITUDE - 1) - 1 if magnitude == TOP_MAGNITUDE else 4**magnitude
+    other: int = 4 ** (TOP_MAGNITUDE - 1) - 1 if magnitude == TOP_MAGNITUDE else 4**magnitude
+    return other
 
 
 def _other_genres(title: AnyTitle, titles: Iterable[AnyTitle]) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from catalog_model.analysis.drawn_rows import PLACES, Row, RowKey, in_order, rows_of
 from catalog_model.analysis.estimate import Asked, call, stock
@@ -204,11 +204,11 @@ def _rows_read(request: Request, state: Sequence[Item]) -> Iterator[RowKey]:
                 yield from _existing(part["Keys"], state)
 
 
-def _rows_of_query(asked: Mapping[str, Value], state: Sequence[Item]) -> Iterator[RowKey]:
+def _rows_of_query(asked: Mapping[str, Any], state: Sequence[Item]) -> Iterator[RowKey]:
     """Repeat a Query for all attributes, and yield the rows of its answer."""
     whole = {name: value for name, value in asked.items() if name != "ProjectionExpression"}
     index = asked.get("IndexName")
-    place, (partition, sort) = str(index or TABLE), SCHEMA.keys_of(index and str(index))
+    place, (partition, sort) = str(index or TABLE), SCHEMA.keys_of(index)
     for item in OfflineClient(SCHEMA, state).query(**whole)["Items"]:
         yield RowKey(place, item[partition]["S"], item[sort]["S"], *primary_key(item))
 

@@ -11,17 +11,27 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import groupby
+from operator import attrgetter
 from string import Template
 from typing import Any, Final
 
-from catalog_model.analysis.drawing import DrawnCall, Drawing, View
-from catalog_model.analysis.drawn_calls import call_article, summary_of
+from catalog_model.analysis.drawing import Drawing, DrawnCall, View
+from catalog_model.analysis.drawn_calls import call_article, summary_of, title_article
 from catalog_model.analysis.drawn_rows import Row, RowKey, in_order
 from catalog_model.analysis.html_text import code, name_of, safe, visible
 from catalog_model.checks import counted
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.entities import AnyTitle
 
+_HEADS: Final = {
+    TABLE: ("item", "size"),
+    "by_popularity": ("title", "popularity"),
+    "by_rating": ("title", "rating"),
+    "by_release": ("title", "released"),
+    "by_name": ("title", ""),
+}
+_TYPES: Final = {"listing": "listings", "membership": "memberships"}
 _GROUPS: Final = {"Reads": "read", "Writes": "write"}
 _JSON_ESCAPES: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -50,7 +60,7 @@ def drawing_page(drawing: Drawing, *, source: str) -> str:
         heading=f"Table {code(drawing.table)}",
         summary=_summary(drawing, source),
         choices="\n".join(_choices(drawing)),
-        calls="\n".join(call_article(call, name) for name, call in _named_calls(drawing)),
+        calls="\n".join(_panels(drawing)),
         views="\n".join(_view(view, drawing, ids) for view in drawing.views),
         footer=_FOOTER,
         data=_json(_data(drawing, ids)),
@@ -58,8 +68,8 @@ def drawing_page(drawing: Drawing, *, source: str) -> str:
 
 
 _FOOTER: Final = (
-    "Rows, requests and units are those of calls on a table in memory that holds only the titles of "
-    "this page and charges like DynamoDB. Tallies and slots count these titles only. Each call "
+    "Rows, requests and units are those of calls on a table in memory that holds only the titles "
+    "of this page and charges like DynamoDB. Tallies and slots count these titles only. Each call "
     "starts from the table as shown."
 )
 
@@ -106,6 +116,13 @@ def _named_titles(drawing: Drawing) -> Iterator[tuple[str, AnyTitle]]:
         yield f"title-{title.kind}-{title.id}", title
 
 
+def _panels(drawing: Drawing) -> Iterator[str]:
+    for name, call in _named_calls(drawing):
+        yield call_article(call, name)
+    for name, title in _named_titles(drawing):
+        yield title_article(drawing, title, name)
+
+
 def _choices(drawing: Drawing) -> Iterator[str]:
     for legend, role in _GROUPS.items():
         calls = [pair for pair in _named_calls(drawing) if pair[1].pattern.role == role]
@@ -128,24 +145,33 @@ def _titled(title: AnyTitle) -> str:
 
 
 def _view(view: View, drawing: Drawing, ids: Ids) -> str:
-    count = counted(len(view.rows), "item" if view.place == TABLE else "row")
-    sort = view.names[1]
+    place, count = view.place, counted(len(view.rows), "item" if view.place == TABLE else "row")
+    name = f'<span id="name-{place}">{_heading(view)}</span>'
+    up = '<a class="up" href="#calls"> ↑ calls</a>'
     return "\n".join(
         [
-            f'<section class="view" id="view-{view.place}" data-place="{view.place}" '
-            f'aria-labelledby="name-{view.place}">',
-            f'<div class="view-head"><h2><span id="name-{view.place}">{_heading(view)}</span>'
-            f"<small>{count}</small></h2>",
+            f'<section class="view" id="view-{place}" data-place="{place}"',
+            f'aria-labelledby="name-{place}">',
+            f'<div class="view-head"><h2>{name}<small>{count}{up}</small></h2>',
             *(f"<p>{each}</p>" for each in _notes(view)),
             "</div>",
             f'<p class="nothing">No row of {_place(view)} is marked.</p>',
-            '<table><thead><tr><th scope="col" class="mark-cell"><span class="sr">Mark</span></th>'
-            f'<th scope="col" class="sort">{safe(sort)}</th>'
-            f'<th scope="col">{_contents(view)}</th></tr></thead>',
-            *_partitions(view, drawing.created(view.place), ids),
+            f"<table><thead><tr>{_columns(view)}</tr></thead>",
+            *_partitions(view, drawing.created(place), ids),
             "</table></section>",
         ]
     )
+
+
+def _columns(view: View) -> str:
+    content, value = _HEADS[view.place]
+    columns = {
+        "mark-cell": '<span class="sr">Mark</span>',
+        "sort": safe(view.names[1]),
+        "content": content,
+        "value": value,
+    }
+    return "".join(f'<th scope="col" class="{name}">{it}</th>' for name, it in columns.items())
 
 
 def _place(view: View) -> str:
@@ -156,24 +182,25 @@ def _heading(view: View) -> str:
     return "The table" if view.place == TABLE else f"Index {view.place}"
 
 
-def _contents(view: View) -> str:
-    return "item" if view.place == TABLE else "title, value, item"
-
-
 def _notes(view: View) -> Iterator[str]:
     partition, sort = map(code, view.names)
     if view.place == TABLE:
         yield f"An item collection for each {partition}, sorted by {sort}."
         return
-    yield f"Partitions by {partition}, sorted by {sort}."
-    present = [f"{each.entries} {each.type} items" for each in view.shares if each.entries]
-    absent = [each for each in view.shares if each.entries < each.items]
-    missing = [f"{each.items - each.entries} {each.type}" for each in absent]
-    lacking = list(dict.fromkeys(name for each in absent for name in each.lacking))
-    if missing:
-        has = " and ".join(present) or "nothing"
-        names = " or ".join(map(code, lacking))
-        yield f"Sparse: it has {has}. The others lack {names}: {_and(missing)} items."
+    yield f"A partition for each {partition}, sorted by {sort}."
+    items = sum(share.items for share in view.shares)
+    types = [_TYPES[share.type] for share in view.shares if share.entries]
+    yield f"Sparse: {len(view.rows)} of {items} items are here{_of(types)}."
+    absent = [share for share in view.shares if share.entries < share.items]
+    by_lacking = sorted(absent, key=attrgetter("lacking"))  # stable: the types keep their order
+    for lacking, shares in groupby(by_lacking, key=attrgetter("lacking")):
+        found = _and([counted(each.items - each.entries, each.type) for each in shares])
+        found = found.replace("tallys", "tallies")
+        yield f"Not here: {found}, without {_and([code(name) for name in lacking])}."
+
+
+def _of(types: Sequence[str]) -> str:
+    return f", all {_and(types)}" if types else ""
 
 
 def _and(parts: Sequence[str]) -> str:
@@ -189,7 +216,8 @@ def _partitions(view: View, created: Iterable[Row], ids: Ids) -> Iterator[str]:
         partitions.setdefault(row.key.partition, []).append(row)
     for partition, rows in partitions.items():
         hidden = "" if any(row.key in existing for row in rows) else " hidden"
-        yield f'<tbody{hidden}><tr><th colspan="3" scope="rowgroup">{_named(partition, rows)}</th></tr>'
+        head = f'<th colspan="4" scope="rowgroup">{_named(partition, rows)}</th>'
+        yield f"<tbody{hidden}><tr>{head}</tr>"
         yield from (_row(row, ids[row.key], is_later=row.key not in existing) for row in rows)
         yield "</tbody>"
 
@@ -203,19 +231,18 @@ def _named(partition: str, rows: Sequence[Row]) -> str:
 def _row(row: Row, name: str, *, is_later: bool) -> str:
     return (
         f'<tr class="row" id="{name}"{" hidden" if is_later else ""}><td class="mark-cell"></td>'
-        f"<td>{code(row.key.sort)}</td><td>{''.join(_holding(row))}</td></tr>"
+        f"<td>{code(row.key.sort)}</td><td>{' '.join(_holding(row))}</td>"
+        f'<td class="value">{safe(row.value)}</td></tr>'
     )
 
 
 def _holding(row: Row) -> Iterator[str]:
     if row.key.place == TABLE:
-        yield f'<span class="type">{safe(row.type)}</span> '
-        yield f"{name_of(row.name)}, " if row.type == "slot" and row.name else ""
-        yield f"<span>{safe(row.content)}</span>"
-        return
-    yield f"{name_of(row.name)} "
-    yield "" if row.content == row.name else f"<span>{safe(row.content)}</span> "
-    yield f'<span class="type">{safe(row.key.sk)}</span>'
+        yield f"<span>{safe(row.type)}</span>"
+    if row.key.place != TABLE or row.type == "slot":
+        yield name_of(row.name)
+    if row.content:
+        yield f'<span class="quiet">{safe(row.content)}</span>'
 
 
 def _data(drawing: Drawing, ids: Ids) -> dict[str, Any]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from catalog_model.analysis.drawing import Change, DrawnCall, Sent
+from catalog_model.analysis.drawing import Change, Drawing, DrawnCall, Sent, State
 from catalog_model.analysis.drawn_rows import PLACES, RowKey
-from catalog_model.analysis.html_text import code, figure, safe
+from catalog_model.analysis.html_text import code, figure, name_of, safe
 from catalog_model.analysis.prices import DEFAULT_PRICES
 from catalog_model.checks import counted
 from catalog_model.declarations.pattern import Cost
+from catalog_model.domain.genres import genre_name
+from catalog_model.dynamodb.schema import TABLE
+from catalog_model.entities import AnyTitle
+from catalog_model.table.keys import magnitude_of, title_pk
 
-MARKS: Final = {"created": "+", "changed": "~", "deleted": "−"}
+MARKS: Final[Mapping[State, str]] = {"created": "+", "changed": "Δ", "deleted": "\u2212"}
 
 
 def summary_of(call: DrawnCall) -> str:
@@ -35,12 +39,40 @@ def call_article(call: DrawnCall, name: str) -> str:
             f"<h3>{safe(call.pattern.question)}</h3>",
             f'<code class="command">{safe(call.text)}</code>',
             *_figures(call),
-            *_facts(call),
+            f'<p class="price">{safe(_price(call))}</p>',
             "<h4>Requests, one after the other</h4>",
             '<ol class="requests">',
             *(_request(number, each) for number, each in enumerate(call.sent)),
             "</ol>",
             *(_written(call) if call.pattern.role == "write" else ()),
+            "<h4>Declared</h4>",
+            *_facts(call),
+            "</article>",
+        ]
+    )
+
+
+def title_article(drawing: Drawing, title: AnyTitle, name: str) -> str:
+    """Return the panel of a title; *name* is its id in the page."""
+    rows = Counter(row.place for row in drawing.rows_of(title.key))
+    genres = [genre_name(title.kind, genre_id) for genre_id in title.genre_ids]
+    votes = f"{title.vote_average:g}, {counted(title.vote_count, 'vote')}"
+    return "\n".join(
+        [
+            f'<article class="call of-title" id="{safe(name)}">',
+            f"<h3>{name_of(title.display_name)}</h3>",
+            f'<code class="command">{safe(title_pk(title.key))}</code>',
+            '<dl class="figures">',
+            _pair("Items", str(rows[TABLE])),
+            _pair("Rows in indexes", str(rows.total() - rows[TABLE])),
+            "</dl>",
+            "<h4>Attributes that decide its places</h4>",
+            '<dl class="facts">',
+            _pair("Genres", ", ".join(genres) or "none"),
+            _pair("Released", title.released or "unknown"),
+            _pair("Popularity", f"{title.popularity:g}"),
+            _pair("Rating", f"{votes}, magnitude {magnitude_of(title.vote_count)}"),
+            "</dl>",
             "</article>",
         ]
     )
@@ -58,15 +90,21 @@ def _figures(call: DrawnCall) -> Iterator[str]:
 
 def _facts(call: DrawnCall) -> Iterator[str]:
     yield '<dl class="facts">'
-    for cost in call.pattern.costs:
-        yield _pair(f"At most{f' with {cost.when}' if cost.when else ''}", _declared(cost))
+    most = "".join(f"<dd>{safe(_declared(cost))}</dd>" for cost in call.pattern.costs)
+    yield f"<div><dt>At most</dt>{most}</div>"
     if call.pattern.order:
         yield _pair("Order", call.pattern.order)
     yield _pair("Consistency", call.pattern.consistency)
+    yield "</dl>"
+
+
+def _price(call: DrawnCall) -> str:
     reads, writes = sum(call.read_units.values()), sum(call.write_units.values())
     dollars = reads * DEFAULT_PRICES.million_reads + writes * DEFAULT_PRICES.million_writes
-    yield _pair("A million calls", f"${dollars:,.2f} on demand in {DEFAULT_PRICES.region}")
-    yield "</dl>"
+    return (
+        f"A million such calls cost ${dollars:,.2f} on demand, at the prices of "
+        f"{DEFAULT_PRICES.region} as of {DEFAULT_PRICES.as_of}."
+    )
 
 
 def _pair(name: str, text: str) -> str:
@@ -74,8 +112,10 @@ def _pair(name: str, text: str) -> str:
 
 
 def _declared(cost: Cost) -> str:
-    units = [counted(cost.reads, "read unit"), counted(cost.writes, "write unit")]
-    return ", ".join([counted(cost.requests, "request"), *(each for each in units if each[0] != "0")])
+    units = ((cost.reads, "read unit"), (cost.writes, "write unit"))
+    used = [counted(formula, noun) for formula, noun in units if formula != "0"]
+    text = ", ".join([counted(cost.requests, "request"), *used])
+    return f"With {cost.when}: {text}" if cost.when else text
 
 
 def _request(number: int, sent: Sent) -> str:
@@ -105,9 +145,10 @@ def _written(call: DrawnCall) -> Iterator[str]:
     for place in PLACES:
         numbers = Counter(each.state for key, each in call.changes.items() if key.place == place)
         cells = [*(numbers[state] for state in MARKS), figure(units.get(place, 0))]
-        yield f'<tr><th scope="row">{place}</th>{"".join(f"<td>{each}</td>" for each in cells)}</tr>'
+        figures = "".join(f"<td>{each}</td>" for each in cells)
+        yield f'<tr><th scope="row">{place}</th>{figures}</tr>'
     yield "</tbody></table>"
-    yield f'<details class="more"><summary>Every row</summary><ul class="changes">'
+    yield '<details class="more"><summary>Every row</summary><ul class="changes">'
     yield from (_change(key, change) for key, change in _listed(call))
     yield "</ul></details>"
 
@@ -123,8 +164,8 @@ def _change(key: RowKey, change: Change) -> str:
         else f"<li>{safe(name)}: {safe(after)}, rewritten</li>"
         for name, before, after in change.attributes
     )
-    return (
-        f'<li class="{change.state}"><span class="mark" aria-hidden="true">{MARKS[change.state]}</span>'
-        f"{safe(key.place)} {code(key.partition)} {code(key.sort)} "
-        f'<span class="sr">{change.state}</span>{f"<ul>{attributes}</ul>" if attributes else ""}</li>'
-    )
+    mark = f'<span class="mark" aria-hidden="true">{MARKS[change.state]}</span>'
+    where = f"{safe(key.place)} {code(key.partition)} {code(key.sort)}"
+    state = f'<span class="sr">{change.state}</span>'
+    changed = f"<ul>{attributes}</ul>" if attributes else ""
+    return f'<li class="{change.state}">{mark}{where} {state}{changed}</li>'

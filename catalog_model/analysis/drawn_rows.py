@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from catalog_model.checks import counted
 from catalog_model.domain.genres import genre_name
-from catalog_model.domain.kinds import TitleKey
+from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
-from catalog_model.entities import FIELDS, TITLE_CLASSES
+from catalog_model.entities import TITLE_CLASSES
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import INDEXES, SCHEMA
 
@@ -35,6 +35,7 @@ class RowKey(NamedTuple):
 class Row:
     """A row: the type of its item, its title and that title's name, and what it holds in words.
 
+    ``value`` is the size of an item, or in an index the value that decides the place of the entry.
     ``stored`` are the attributes in the table, or those that the index projects. A tally has no
     title.
     """
@@ -44,6 +45,7 @@ class Row:
     owner: TitleKey | None
     name: str
     content: str
+    value: str
     stored: Item = field(repr=False)
 
 
@@ -64,7 +66,9 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
 
 
 def _place_in_order(key: RowKey) -> tuple[object, ...]:
-    parts = [(int(each), "") if each.isdecimal() else (-1, each) for each in key.partition.split("#")]
+    parts = [
+        (int(each), "") if each.isdecimal() else (-1, each) for each in key.partition.split("#")
+    ]
     return parts, key.partition, key.sort, key.pk, key.sk
 
 
@@ -75,14 +79,16 @@ def _rows_of_item(item: Item, names: Mapping[TitleKey, str]) -> Iterator[Row]:
     owner, kind = _owner(item), item[codec.TYPE]["S"]
     name = names.get(owner, "") if owner else ""
     pk, sk = primary_key(item)
-    yield Row(RowKey(TABLE, pk, sk, pk, sk), kind, owner, name, _content(item), item)
+    yield Row(RowKey(TABLE, pk, sk, pk, sk), kind, owner, name, _content(item), _size(item), item)
     for index in INDEXES:
         entry = SCHEMA.entry(item, index)
         if entry is not None:
             partition, sort = (entry[each]["S"] for each in SCHEMA.keys_of(index))
             key = RowKey(index, partition, sort, pk, sk)
-            value = _VALUES[index](json.loads(entry[codec.DOC]["S"]), keys.kind_of(pk))
-            yield Row(key, kind, owner, name, value, entry)
+            record = json.loads(entry[codec.DOC]["S"])
+            content = _votes(record) if index == "by_rating" else ""
+            value = _value(record, keys.kind_of(pk), index)
+            yield Row(key, kind, owner, name, content, value, entry)
 
 
 def _owner(item: Item) -> TitleKey | None:
@@ -103,26 +109,29 @@ def _name(item: Item) -> str:
     return name
 
 
+def _size(item: Item) -> str:
+    return f"{item_size(item):,} B"
+
+
 def _content(item: Item) -> str:
-    size = counted(item_size(item), "byte")
     match keys.parse_key(*primary_key(item)):
         case keys.TitleItem():
-            return f"the record as {len(item)} attributes, {size}"
+            return counted(len(item), "attribute")
         case keys.ListingItem(key):
-            return f"a copy for the lists of all {_PLURALS[key.kind]}, {size}"
+            return f"all {_PLURALS[key.kind]}"
         case keys.MembershipItem(key, genre_id):
-            return f"a copy for the lists of {genre_name(key.kind, genre_id)}, {size}"
+            return genre_name(key.kind, genre_id)
         case keys.SlotItem(kind):
-            return f"owner: {kind} {read_int(item, codec.TITLE_ID)}"
+            return f"of {kind} {read_int(item, codec.TITLE_ID)}"
         case keys.TallyItem(kind):
             return _counts(item, kind)
 
 
-def _counts(item: Item, kind: Any) -> str:
+def _counts(item: Item, kind: Kind) -> str:
     counts = {int(name[1:]): read_int(item, name) for name in item if _is_count(name)}
-    listed = [f"{genre_name(kind, genre)} {counts[genre]}" for genre in sorted(counts) if counts[genre]]
+    genres = [genre for genre in sorted(counts) if counts[genre]]
     total = counted(read_int(item, codec.TOTAL), "title")
-    return f"{total}: {', '.join(listed)}" if listed else total
+    return "; ".join([total, *(f"{genre_name(kind, genre)} {counts[genre]}" for genre in genres)])
 
 
 def _is_count(name: str) -> bool:
@@ -132,18 +141,17 @@ def _is_count(name: str) -> bool:
 _PLURALS: Final = {"movie": "movies", "tv": "TV shows"}
 
 
-def _rating(record: Mapping[str, Any], _: Any) -> str:
-    return f"{record['vote_average']:g}, {counted(record['vote_count'], 'vote')}"
+def _votes(record: Mapping[str, Any]) -> str:
+    return counted(record["vote_count"], "vote")
 
 
-def _release(record: Mapping[str, Any], kind: Any) -> str:
-    return record.get(TITLE_CLASSES[kind].date_field) or "no date"
-
-
-_VALUES: Final[Mapping[str, Callable[[Mapping[str, Any], Any], str]]] = {
-    "by_popularity": lambda record, _: f"{record['popularity']:g}",
-    "by_rating": _rating,
-    "by_release": _release,
-    "by_name": lambda record, kind: str(record[TITLE_CLASSES[kind].name_field]),
-}
-"""What the sort key of each index is made of, from the record."""
+def _value(record: Mapping[str, Any], kind: Kind, index: str) -> str:
+    """Return the value by which an index sorts, as the record has it; "" for the name."""
+    match index:
+        case "by_popularity":
+            return f"{record['popularity']:g}"
+        case "by_rating":
+            return f"{record['vote_average']:g}"
+        case "by_release":
+            return record.get(TITLE_CLASSES[kind].date_field) or "none"
+    return ""

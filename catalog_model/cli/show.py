@@ -65,8 +65,8 @@ def show_command(settings: Settings, path: Path, count: int, *, sample: bool) ->
     access pattern, it marks the rows that an example call reads or changes, next to the requests
     and their cost. It needs no network.
 
-    The titles are chosen among the most popular ones of each kind, so that they share genres. Reading
-    them takes three requests. The calls are made in memory; nothing is written to the table.
+    The titles are chosen among the most popular ones of each kind, so that they share genres.
+    Reading them takes three requests. The calls are made in memory; nothing is written to the table.
     """
     catalog = settings.catalog()
     found = _sample(count) if sample else _of_table(catalog, count)

@@ -1,4 +1,4 @@
-"""A browser without a window, driven through a pipe with Chrome's own protocol; no driver is needed."""
+"""A browser without a window, driven through a pipe in Chrome's own protocol."""
 
 from __future__ import annotations
 
@@ -102,9 +102,16 @@ class Browser:
 
     def press(self, key: str, *, shift: bool = False) -> None:
         """Press a key and release it."""
-        about = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key], "modifiers": 8 * shift}
+        about = {
+            "key": key,
+            "code": key,
+            "windowsVirtualKeyCode": KEYS[key],
+            "modifiers": 8 * shift,
+        }
         text = {"text": {"Enter": "\r", " ": " "}[key]} if key in ("Enter", " ") else {}
-        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **about, **text)
+        self.send(
+            "Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **about, **text
+        )
         self.send("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def picture(self, path: Path, *, whole: bool = False) -> None:

@@ -7,7 +7,7 @@
   const rowOf = Object.fromEntries(rows.map((row) => [row.id, row]));
   const isLater = Object.fromEntries(rows.map((row) => [row.id, row.hidden]));
   const radios = [...document.querySelectorAll("input[name=choice]")];
-  const marks = { read: "●", created: "+", changed: "~", deleted: "−", own: "◆" };
+  const marks = { read: "●", created: "+", changed: "Δ", deleted: "−", own: "◆" };
   const words = { read: "read", created: "created", changed: "changed", deleted: "deleted", own: "of this title" };
   const narrow = matchMedia("(max-width: 760px)");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -76,7 +76,10 @@
   const scrollToFirst = () => {
     const first = document.querySelector("tr.lit");
     if (!first || narrow.matches) return;
-    first.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+    const isSeen = (top) => top >= 0 && top < innerHeight - 60;
+    if ([...document.querySelectorAll("tr.lit")].every((row) => isSeen(row.getBoundingClientRect().top))) return;
+    const start = byId("only").checked ? document.querySelector(".view") : first.closest("tbody");
+    start.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
   };
 
   const choose = (name) => {
@@ -114,6 +117,7 @@
 
   byId("only").addEventListener("change", (event) => {
     document.querySelector(".views").classList.toggle("only-lit", event.target.checked && chosen !== null);
+    scrollToFirst();
   });
 
   document.addEventListener("keydown", (event) => {
