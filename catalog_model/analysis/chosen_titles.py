@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count
 from typing import Final
 
 from catalog_model.domain.kinds import KINDS, Kind
@@ -25,8 +26,8 @@ MOST_GENRES: Final = 4
 LONGEST_PREFIX: Final = 20
 
 
-def choose_titles(titles: Iterable[AnyTitle], count: int) -> list[AnyTitle]:
-    """Choose up to *count* titles: of both kinds, with shared genres and several magnitudes.
+def choose_titles(titles: Iterable[AnyTitle], number: int) -> list[AnyTitle]:
+    """Choose up to *number* titles: of both kinds, with shared genres and several magnitudes.
 
     The first title of each kind is among them if there is space. The choice depends on the titles
     and their order only. Returns the titles in the given order.
@@ -38,7 +39,7 @@ def choose_titles(titles: Iterable[AnyTitle], count: int) -> list[AnyTitle]:
     left = list(titles)
     order = {id(title): place for place, title in enumerate(left)}
     chosen: list[AnyTitle] = []
-    while left and len(chosen) < count:
+    while left and len(chosen) < number:
         best = max(left, key=lambda title: (_worth(title, chosen), -order[id(title)]))
         chosen.append(best)
         left.remove(best)
@@ -142,6 +143,6 @@ def _other_magnitude(title: AnyTitle) -> int:
 def _other_genres(title: AnyTitle, titles: Iterable[AnyTitle]) -> list[int]:
     """Return genres for the title, with one fewer of its own and one more of another's."""
     own = list(dict.fromkeys(title.genre_ids))
-    others = [genre for each in titles for genre in each.genre_ids if genre not in own]
-    new = next(iter([*others, *(each for each in USUAL_GENRES if each not in own)]))
+    others = (genre for each in titles for genre in each.genre_ids)
+    new = next(genre for genre in chain(others, USUAL_GENRES, count(1)) if genre not in own)
     return [*own[1:], new]

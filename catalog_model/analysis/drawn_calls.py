@@ -1,4 +1,4 @@
-"""The panels of a drawing: what a call asks, sends, costs and changes, as HTML. Pure."""
+"""The panels of a drawing: the requests, the cost and the changes of a call, as HTML. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the table and of its indexes, with what each holds in words. Pure."""
+"""Rows of the table and of its indexes, with their content in words. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: the type of its item, its title and that title's name, and what it holds in words.
+    """A row: the type of its item, its title and its title with the name, and its content in words.
 
     ``value`` is the size of an item, or in an index the value that decides the place of the entry.
     ``stored`` are the attributes in the table, or those that the index projects. A tally has no

@@ -70,9 +70,9 @@ def _when(cost: Cost) -> str:
 
 
 def _cost(cost: Cost) -> str:
-    units = [counted(cost.reads, "read unit"), counted(cost.writes, "write unit")]
-    parts = [counted(cost.requests, "request"), *(each for each in units if each[0] != "0")]
-    return "; ".join(parts)
+    units = ((cost.reads, "read unit"), (cost.writes, "write unit"))
+    used = [counted(formula, noun) for formula, noun in units if formula != "0"]
+    return "; ".join([counted(cost.requests, "request"), *used])
 
 
 program.add_command(create_command)

@@ -66,7 +66,7 @@ def show_command(settings: Settings, path: Path, count: int, *, sample: bool) ->
     and their cost. It needs no network.
 
     The titles are chosen among the most popular ones of each kind, so that they share genres.
-    Reading them takes three requests. The calls are made in memory; nothing is written to the table.
+    Reading them takes three requests. The calls are made in memory, so the table is not changed.
     """
     catalog = settings.catalog()
     found = _sample(count) if sample else _of_table(catalog, count)
