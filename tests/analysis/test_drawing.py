@@ -1,4 +1,4 @@
-"""The content of a drawing: rows in the order of the table and its indexes, and what calls touch."""
+"""The content of a drawing: rows in the order of the table and the indexes, and calls."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_an_index_lacks_is_counted(some: list[AnyTitle]) -> None:
             assert bool(share.lacking) == (share.entries < share.items)
 
 
-@settings(max_examples=15)  # each makes a call of every access pattern, three times
+@settings(max_examples=30)  # each makes a call of every access pattern, three times
 @given(some_titles)
 def test_each_call_is_drawn_as_it_is(some: list[AnyTitle]) -> None:
     """The rows read, the cost and the changes are those of the call on such a table."""
@@ -165,13 +165,13 @@ def test_a_title_is_found_in_every_view_that_has_it(some: list[AnyTitle]) -> Non
         rows = drawing.rows_of(title.key)
         genres = len(set(title.genre_ids))
         numbers = {place: len(list(found)) for place, found in groupby(row.place for row in rows)}
-        lists = {index: 1 + genres for index in INDEXES}
+        lists = dict.fromkeys(INDEXES, 1 + genres)
         assert numbers == {TABLE: 3 + genres, **lists, "by_name": 1}
 
 
 @given(st.lists(st.sampled_from(SAMPLE), unique=True), st.integers(0, 12))
 def test_the_chosen_titles_are_of_both_kinds(some: list[AnyTitle], count: int) -> None:
-    """As many as asked for, in their order, and equally many of each kind where there are enough."""
+    """As many as asked for, in their order, and equally many of each kind if possible."""
     chosen = choose_titles(some, count)
     assert len(chosen) == min(count, len(some))
     assert chosen == [title for title in some if title in chosen]

@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the pipes."""
+        self._writer.close()
+        self._reader.close()
 
     def send(self, method: str, **params: Any) -> Any:
         """Send a command, and return its result."""
@@ -85,8 +91,14 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", features=[scheme, calm])
         self.send("Page.navigate", url="about:blank")
         self.send("Page.navigate", url=path.as_uri())
-        while self.value("document.readyState") != "complete":
-            pass
+        self.until("location.href !== 'about:blank' && document.readyState === 'complete'")
+
+    def until(self, expression: str) -> None:
+        """Wait until an expression in the page is true."""
+        end = time.monotonic() + PATIENCE
+        while not self.value(expression):
+            assert time.monotonic() < end, expression
+            time.sleep(0.01)
 
     def script(self, *, allowed: bool) -> None:
         """Allow scripts of pages or not, from the next page on."""
@@ -147,7 +159,8 @@ def running_browser(program: str, folder: Path) -> Iterator[Browser]:
     os.close(reads_commands)
     os.close(writes_answers)
     try:
-        yield Browser(to_browser, from_browser)
+        with closing(Browser(to_browser, from_browser)) as browser:
+            yield browser
     finally:
         process.kill()
         process.wait(PATIENCE)
