@@ -66,7 +66,7 @@ def example_arguments(titles: Sequence[AnyTitle]) -> Mapping[str, str]:
         titles: Titles of the table, at least one.
 
     >>> example_arguments([Movie.from_json(record)])["get_title"]
-    'movie 7'
+    'movie 348'
     """
     kind = _main_kind(titles)
     own = [title for title in titles if title.kind == kind]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from command_line import CommandLine
 from html_pages import Parsed
+from packages import ROOT
+from pages import blocks
 
 from catalog_model.cli.program import program
 from catalog_model.cli.show import CANDIDATES, MOST_TITLES
@@ -17,6 +20,7 @@ from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine
 from catalog_model.operations import create_table
 
+DOCS = ROOT / "docs" / "show.md"
 SAMPLE = [title for title in read_folder(sample_folder()) if isinstance(title, Title)]
 SOME = [SAMPLE[0], SAMPLE[5], SAMPLE[60], SAMPLE[77]]
 
@@ -43,6 +47,20 @@ def test_the_page_shows_titles_of_the_table(cli: CommandLine, tmp_path: Path) ->
     assert {title.display_name for title in SOME} <= names_on(path)
     assert cli.catalog.client.scan(TableName=cli.table)["Items"] == before
     assert f"4 titles of table {cli.table}" in cli.done("show", "--html", str(path))
+
+
+def test_the_commands_of_the_page_about_it_run(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line of docs/show.md writes the file that it names."""
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks(DOCS, "sh") for line in block.splitlines()]
+    assert len(lines) == 2
+    for line in lines:
+        program_name, *words = shlex.split(line)
+        assert program_name == "catalog-model"
+        cli.done(*words)
+        assert (tmp_path / words[words.index("--html") + 1]).stat().st_size < 200_000
 
 
 def test_the_number_of_titles_is_bounded(cli: CommandLine, tmp_path: Path) -> None:

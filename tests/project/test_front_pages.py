@@ -37,6 +37,7 @@ RUN_BY = {
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
+    "docs/show.md": "test_cli_show.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/tutorial.md": "test_tutorial.py",
     "examples/netflix_movie_catalog/README.md": "test_front_pages.py",

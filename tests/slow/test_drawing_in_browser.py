@@ -44,7 +44,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def quiet(browser: Browser) -> Iterator[None]:
-    """Every test: no error in the console, and no request but for the page."""
+    """Every test: no error in the console, and no request except for the page."""
     browser.problems.clear()
     browser.requests.clear()
     yield
