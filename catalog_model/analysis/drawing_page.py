@@ -31,6 +31,9 @@ _HEADS: Final = {
     "by_release": ("title", "released"),
     "by_name": ("title", ""),
 }
+_COLUMNS: Final = ((TABLE, "by_release", "by_name"), ("by_popularity", "by_rating"))
+"""The views of each column; their lengths are about the same."""
+
 _TYPES: Final = {"listing": "listings", "membership": "memberships"}
 _GROUPS: Final = {"Reads": "read", "Writes": "write"}
 _JSON_ESCAPES: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -61,7 +64,7 @@ def drawing_page(drawing: Drawing, *, source: str) -> str:
         summary=_summary(drawing, source),
         choices="\n".join(_choices(drawing)),
         calls="\n".join(_panels(drawing)),
-        views="\n".join(_view(view, drawing, ids) for view in drawing.views),
+        views="\n".join(_columns_of_views(drawing, ids)),
         footer=_FOOTER,
         data=_json(_data(drawing, ids)),
     )
@@ -142,6 +145,14 @@ def _group(legend: str, choices: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _titled(title: AnyTitle) -> str:
     return f'{name_of(title.display_name)} <span class="quiet">({title.kind} {title.id})</span>'
+
+
+def _columns_of_views(drawing: Drawing, ids: Ids) -> Iterator[str]:
+    for places in _COLUMNS:
+        views = [view for view in drawing.views if view.place in places]
+        yield '<div class="column">'
+        yield from (_view(view, drawing, ids) for view in views)
+        yield "</div>"
 
 
 def _view(view: View, drawing: Drawing, ids: Ids) -> str:

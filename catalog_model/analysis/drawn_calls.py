@@ -14,6 +14,7 @@ from catalog_model.checks import counted
 from catalog_model.declarations.pattern import Cost
 from catalog_model.domain.genres import genre_name
 from catalog_model.dynamodb.schema import TABLE
+from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import AnyTitle
 from catalog_model.table.keys import magnitude_of, title_pk
 
@@ -127,12 +128,24 @@ def _request(number: int, sent: Sent) -> str:
     index = "" if request.index == "table" else f" on {safe(request.index)}"
     counts = [] if sent.is_write else [f"reads {counted(request.items_read, 'row')}"]
     units = "write unit" if sent.is_write else "read unit"
-    counts.append(counted(request.total_units, units))
+    counts = [*_options(request), *counts, counted(request.total_units, units)]
     button = f'<button type="button" data-step="{number}" aria-pressed="false">Only this</button>'
     return (
         f'<li><div class="head"><b>{safe(request.operation)}{index}</b>{button}</div>'
         f'{"".join(keys)}<span class="counts">{safe(", ".join(counts))}</span></li>'
     )
+
+
+def _options(request: Request) -> Iterator[str]:
+    """Yield the parameters of a read that decide its order, its size and its freshness."""
+    asked = request.asked
+    parts = [asked, *asked.get("RequestItems", {}).values()]
+    if not asked.get("ScanIndexForward", True):
+        yield "descending"
+    if "Limit" in asked:
+        yield f"limit {asked['Limit']}"
+    if any(part.get("ConsistentRead") for part in parts):
+        yield "strongly consistent"
 
 
 def _written(call: DrawnCall) -> Iterator[str]:

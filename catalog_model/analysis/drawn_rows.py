@@ -122,7 +122,7 @@ def _content(item: Item) -> str:
         case keys.MembershipItem(key, genre_id):
             return genre_name(key.kind, genre_id)
         case keys.SlotItem(kind):
-            return f"of {kind} {read_int(item, codec.TITLE_ID)}"
+            return f"{kind} {read_int(item, codec.TITLE_ID)}"
         case keys.TallyItem(kind):
             return _counts(item, kind)
 

@@ -147,7 +147,10 @@ def test_every_row_and_every_call_is_on_the_page() -> None:
     """Also without the script: rows in their order, and the figures of each call."""
     drawing, parsed = sample_drawing(), Parsed(sample_page())
     seen = [e.text for e in parsed.all("tr", "row") if "hidden" not in e.attributes]
-    rows = [row for view in drawing.views for row in view.rows]
+    places = [each.attributes["data-place"] for each in parsed.all("section")]
+    views = {view.place: view for view in drawing.views}
+    assert sorted(places) == sorted(views)
+    rows = [row for place in places for row in views[place].rows]
     assert len(seen) == len(rows)
     for text, row in zip(seen, rows, strict=True):
         assert text.startswith(row.key.sort)

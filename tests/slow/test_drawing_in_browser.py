@@ -110,6 +110,23 @@ def test_the_page_works_with_the_keyboard(browser: Browser, page: Path) -> None:
     assert browser.value(STATUS) == ""
 
 
+def test_a_click_on_a_phone_closes_the_choices(browser: Browser, page: Path) -> None:
+    """So that the panel is in view; the arrow keys leave them open."""
+    browser.open(page, width=375)
+    is_open = "document.getElementById('chooser').open"
+    assert not browser.value(is_open)
+    browser.click("document.querySelector('#chooser summary')")
+    assert browser.value(is_open)
+    browser.click("document.querySelectorAll('.choice span')[3]")
+    assert not browser.value(is_open)
+    assert browser.value(CHOSEN) == list(data_of(browser))[3]
+    browser.click("document.querySelector('#chooser summary')")
+    browser.value("document.querySelector('input[name=choice]:checked').focus()")
+    browser.press("ArrowDown")
+    assert browser.value(CHOSEN) == list(data_of(browser))[4]
+    assert browser.value(is_open)
+
+
 def test_one_request_can_be_singled_out(browser: Browser, page: Path) -> None:
     """A second press shows the whole call again."""
     browser.open(page, width=1280)

@@ -126,6 +126,15 @@ class Browser:
         )
         self.send("Input.dispatchKeyEvent", type="keyUp", **about)
 
+    def click(self, expression: str) -> None:
+        """Click at the middle of an element, where the mouse hits what is shown there."""
+        box = f"const b = ({expression}).getBoundingClientRect();"
+        self.value(f"({expression}).scrollIntoView({{block: 'center'}})")
+        x, y = self.value(f"{{ {box} [b.x + b.width / 2, b.y + b.height / 2] }}")
+        at = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self.send("Input.dispatchMouseEvent", type="mousePressed", **at)
+        self.send("Input.dispatchMouseEvent", type="mouseReleased", **at)
+
     def picture(self, path: Path, *, whole: bool = False) -> None:
         """Save what the window shows, or the whole page, as PNG."""
         taken = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
