@@ -57,7 +57,7 @@ def title_article(drawing: Drawing, title: AnyTitle, name: str) -> str:
     """Return the panel of a title; *name* is its id in the page."""
     rows = Counter(row.place for row in drawing.rows_of(title.key))
     genres = [genre_name(title.kind, genre_id) for genre_id in title.genre_ids]
-    votes = f"{title.vote_average:g}, {counted(title.vote_count, 'vote')}"
+    votes = f"{figure(title.vote_average)}, {counted(title.vote_count, 'vote')}"
     return "\n".join(
         [
             f'<article class="call of-title" id="{safe(name)}">',
@@ -71,7 +71,7 @@ def title_article(drawing: Drawing, title: AnyTitle, name: str) -> str:
             '<dl class="facts">',
             _pair("Genres", ", ".join(genres) or "none"),
             _pair("Released", title.released or "unknown"),
-            _pair("Popularity", f"{title.popularity:g}"),
+            _pair("Popularity", figure(title.popularity)),
             _pair("Rating", f"{votes}, magnitude {magnitude_of(title.vote_count)}"),
             "</dl>",
             "</article>",

@@ -149,9 +149,9 @@ def _value(record: Mapping[str, Any], kind: Kind, index: str) -> str:
     """Return the value by which an index sorts, as the record has it; "" for the name."""
     match index:
         case "by_popularity":
-            return f"{record['popularity']:g}"
+            return f"{record['popularity']:.10g}"
         case "by_rating":
-            return f"{record['vote_average']:g}"
+            return f"{record['vote_average']:.10g}"
         case "by_release":
             return record.get(TITLE_CLASSES[kind].date_field) or "none"
     return ""
