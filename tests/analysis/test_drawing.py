@@ -165,8 +165,8 @@ def test_a_title_is_found_in_every_view_that_has_it(some: list[AnyTitle]) -> Non
         rows = drawing.rows_of(title.key)
         genres = len(set(title.genre_ids))
         numbers = {place: len(list(found)) for place, found in groupby(row.place for row in rows)}
-        lists = dict.fromkeys(INDEXES, 1 + genres)
-        assert numbers == {TABLE: 3 + genres, **lists, "by_name": 1}
+        lists: dict[str, int] = dict.fromkeys(INDEXES, 1 + genres)
+        assert numbers == {TABLE: 3 + genres} | lists | {"by_name": 1}
 
 
 @given(st.lists(st.sampled_from(SAMPLE), unique=True), st.integers(0, 12))

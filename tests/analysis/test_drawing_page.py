@@ -67,12 +67,13 @@ def sample_page() -> str:
 def hostile_titles(draw_: st.DrawFn) -> list[Movie | TVShow]:
     """A few titles, some with a name that is dangerous in HTML."""
     some = draw_(st.lists(titles(), min_size=1, max_size=3, unique_by=lambda title: title.key))
-    return [
-        title.replace(**{title.name_field: draw_(st.sampled_from(HOSTILE))})
-        if draw_(st.booleans())
-        else title
-        for title in some
-    ]
+    return [_named(title, draw_(st.none() | st.sampled_from(HOSTILE))) for title in some]
+
+
+def _named(title: Movie | TVShow, name: str | None) -> Movie | TVShow:
+    if name is None:
+        return title
+    return title.replace(title=name) if isinstance(title, Movie) else title.replace(name=name)
 
 
 @settings(max_examples=30)  # each makes a call of every access pattern
