@@ -27,7 +27,9 @@ _LEFT_OUT: Final = frozenset({"ReturnConsumedCapacity", "ClientRequestToken"})
 """Parameters that do not belong to the model: the figures of a trace, and the token of a retry."""
 
 
-def data_model(asked: Sequence[Asked], titles: Sequence[AnyTitle], *, table: str) -> dict[str, Any]:
+def data_model(
+    asked: Sequence[Asked], titles: Sequence[AnyTitle], *, table: str
+) -> dict[str, Any]:
     """Return the data model in the form of AWS's design tools, with its access patterns.
 
     Each request of a call is an entry: the call, the question that it answers, the table or index,
