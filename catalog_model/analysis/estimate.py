@@ -94,7 +94,7 @@ def estimate(
     capacity, above 0 and at most 1; *scale* multiplies the stored data. An error of a call begins
     with the call; *name* is the name of the table in it.
     """
-    items, rejected = _stock(titles, on_progress)
+    items, rejected = stock(titles, on_progress)
     priced = [_price(each, OfflineCatalog(name, items=items)) for each in asked]
     stored = round(stored_bytes(items) * scale)
     calls = [each.calls for each in priced]
@@ -122,8 +122,8 @@ def reproducible() -> Iterator[None]:
         random.setstate(state)
 
 
-def _stock(
-    titles: Sequence[Loadable], on_progress: Callable[[int], None] | None
+def stock(
+    titles: Sequence[Loadable], on_progress: Callable[[int], None] | None = None
 ) -> tuple[list[Item], list[Rejection]]:
     """Return the items of a table with these titles, and the rejected titles."""
     catalog = OfflineCatalog()
@@ -134,11 +134,8 @@ def _stock(
 
 def _price(asked: Asked, catalog: OfflineCatalog) -> Priced:
     """Run a call once, on its own table, so that patterns do not affect each other."""
-    arguments = asked.arguments
-    if arguments.get("rng", SEED) is None:
-        arguments = {**arguments, "rng": random.Random(SEED)}  # noqa: S311  # no secret
-    with naming(asked.text), reproducible(), catalog.trace() as trace:
-        answer = asked.pattern.function(catalog, **arguments)
+    with catalog.trace() as trace:
+        answer = call(asked, catalog)
     calls = Calls(
         asked.per_second,
         reads=_units(each for each in trace if each.operation != WRITING),
@@ -146,6 +143,19 @@ def _price(asked: Asked, catalog: OfflineCatalog) -> Priced:
     )
     notes = tuple(f"{asked.text}: {note}" for note in _notes(asked, calls, answer))
     return Priced(asked.text, asked.pattern.name, len(trace), calls, notes)
+
+
+def call(asked: Asked, catalog: OfflineCatalog) -> Any:
+    """Make a call with reproducible versions and samples, and return its answer.
+
+    Raises:
+        CatalogError: If the call raises one; the message begins with the call.
+    """
+    arguments = asked.arguments
+    if arguments.get("rng", SEED) is None:
+        arguments = {**arguments, "rng": random.Random(SEED)}  # noqa: S311  # no secret
+    with naming(asked.text), reproducible():
+        return asked.pattern.function(catalog, **arguments)
 
 
 def _units(requests: Iterable[Request]) -> Units:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 import click
@@ -19,13 +20,17 @@ NEW_ID: Final = 900_001
 
 
 def example_calls(
-    titles: Sequence[AnyTitle], *, rates: Mapping[str, float] | None = None
+    titles: Sequence[AnyTitle],
+    *,
+    rates: Mapping[str, float] | None = None,
+    arguments: Mapping[str, str] = EXAMPLES,
 ) -> list[Asked]:
     """Return a call of every access pattern, in an order in which each succeeds.
 
     Args:
         titles: Titles of the table; those that are created have the fields of the first ones.
         rates: Calls per second by the names of the patterns; 1 for the others.
+        arguments: Arguments by the names of the patterns, as on the command line.
     """
     commands = {each.name: each for each in pattern_commands(run_pattern, with_load=True)}
     context = click.Context(click.Group("catalog-model"), obj=Settings())
@@ -36,7 +41,7 @@ def example_calls(
         if (given := _created(pattern, new)) is not None:
             calls.append(Asked(command_name(pattern), rate, pattern, given))
         else:
-            text = f"{command_name(pattern)} {EXAMPLES[pattern.name]}"
+            text = f"{command_name(pattern)} {arguments[pattern.name]}"
             calls.append(parsed_call(context, commands, text, rate))
     return calls
 
@@ -52,5 +57,5 @@ def _created(pattern: AccessPattern, new: Iterator[AnyTitle]) -> dict[str, Any] 
 
 
 def _new_titles(titles: Sequence[AnyTitle]) -> Iterator[AnyTitle]:
-    for number, title in enumerate(titles):
+    for number, title in enumerate(cycle(titles)):
         yield title.replace(id=NEW_ID + number)

@@ -19,6 +19,7 @@ from catalog_model.cli.migrate import migrate_command
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import command_name, pattern_commands, run_pattern
 from catalog_model.cli.serve import serve
+from catalog_model.cli.show import show_command
 from catalog_model.cli.table import create_command, delete_command, status_command
 from catalog_model.declarations.pattern import Cost
 
@@ -71,9 +72,9 @@ def _when(cost: Cost) -> str:
 
 
 def _cost(cost: Cost) -> str:
-    units = [counted(cost.reads, "read unit"), counted(cost.writes, "write unit")]
-    parts = [counted(cost.requests, "request"), *(each for each in units if each[0] != "0")]
-    return "; ".join(parts)
+    units = ((cost.reads, "read unit"), (cost.writes, "write unit"))
+    used = [counted(formula, noun) for formula, noun in units if formula != "0"]
+    return "; ".join([counted(cost.requests, "request"), *used])
 
 
 program.add_command(create_command)
@@ -91,6 +92,7 @@ program.add_command(dump_command)
 program.add_command(import_command)
 program.add_command(cost)
 program.add_command(export_group)
+program.add_command(show_command)
 for _command in pattern_commands(run_pattern):
     program.add_command(_command)
 

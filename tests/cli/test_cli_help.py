@@ -99,6 +99,8 @@ def test_the_patterns_are_shown_without_a_table() -> None:
         assert len(costs) == len(pattern.costs)
         for cost, text in zip(pattern.costs, costs, strict=True):
             assert cost.requests in text
+            for formula, noun in ((cost.reads, "read unit"), (cost.writes, "write unit")):
+                assert (f"{formula} {noun}" in text) == (formula != "0")
             assert text in runner.invoke(program, ["patterns"]).stdout
 
 
