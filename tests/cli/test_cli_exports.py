@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pages import DOCS, blocks
 
 from catalog_model.cli.program import program
 from catalog_model.deployment.cloudformation import cloudformation
@@ -105,6 +107,20 @@ def test_wrong_words_are_refused(words: list[str], said: str) -> None:
     assert result.exit_code == 2
     assert said in result.stderr
     assert result.stdout == ""
+
+
+def test_the_commands_of_the_page_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of docs/exports.md, with the files that they name."""
+    monkeypatch.chdir(tmp_path)
+    for file in sample_folder().iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "settings.toml").write_text("recovery_days = 7\n", "utf-8")
+    lines = "".join(blocks(DOCS / "exports.md", "sh")).replace("\\\n", " ").splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        name, *words = shlex.split(line.partition(">")[0])
+        assert name == "catalog-model"
+        assert CliRunner().invoke(program, words).exit_code == 0
 
 
 @pytest.mark.parametrize("export", EXPORTS)
