@@ -171,7 +171,7 @@ def test_a_dump_under_writers_holds_whole_titles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each in one of its versions; after a repair, the copy is consistent."""
-    monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 4)
+    monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 4)
     rng, lock = random.Random(seed), threading.Lock()
     some = [movie(number, 28, 12) for number in range(1, 25)]
     versions: dict[int, list[AnyTitle | None]] = {title.id: [title] for title in some}
@@ -203,7 +203,7 @@ def test_a_dump_keeps_to_a_limit(
     filled: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Each page is paid for before the next request."""
-    monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 5)
+    monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 5)
     clock = Clock()
     with clock.ruling(), filled.trace() as trace:
         dump_table(filled, tmp_path / "a.json.gz", segments=1, read_units=2)
@@ -304,7 +304,7 @@ def test_a_dump_interrupted_at_any_request_leaves_nothing(
     filled: Catalog, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a file nor a temporary one; the next dump is the same as without interruption."""
-    monkeypatch.setattr("catalog_model.dynamodb.paced_reads.PACED_PAGE", 10)
+    monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 10)
     whole = tmp_path / "whole.json.gz"
 
     def work() -> object:
