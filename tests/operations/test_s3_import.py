@@ -76,6 +76,7 @@ class Answers:
         self.table_exists = False
         monkeypatch.setattr(Control, "_sent", lambda _, *request: self._answer(*request))
         monkeypatch.setattr(Control, "exists", lambda _: self.table_exists)
+        monkeypatch.setattr("catalog_model.operations.s3_import.create_table", lambda _: None)
 
     def _answer(self, _: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         self.requests.append((operation, parameters))
