@@ -4,6 +4,16 @@ from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSe
 from catalog_model.maintenance.migrate import MigrationReport, migrate
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
+from catalog_model.operations.plan import (
+    ApplyProgress,
+    ApplyReport,
+    Difference,
+    Rejection,
+    Step,
+    TablePlan,
+    apply_plan,
+    plan_table,
+)
 from catalog_model.operations.raised import is_raised, put_capacity_back, raised_capacity
 from catalog_model.operations.table import (
     TableStatus,
@@ -14,19 +24,27 @@ from catalog_model.operations.table import (
 from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 
 __all__ = [
+    "ApplyProgress",
+    "ApplyReport",
+    "Difference",
     "LoadEstimate",
     "MigrationReport",
+    "Rejection",
     "RepairReport",
     "Report",
     "Scaling",
+    "Step",
+    "TablePlan",
     "TableSettings",
     "TableStatus",
     "UnitsPerSecond",
+    "apply_plan",
     "create_table",
     "delete_table",
     "estimate_load",
     "is_raised",
     "migrate",
+    "plan_table",
     "put_capacity_back",
     "raised_capacity",
     "repair",
