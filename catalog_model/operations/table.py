@@ -119,6 +119,7 @@ def create_table(
 
     >>> create_table(catalog).status
     'ACTIVE'
+    >>> from catalog_model.operations import TableSettings
     >>> create_table(catalog, settings=TableSettings(protection=True)).departures
     ('protection is off, not on',)
     """

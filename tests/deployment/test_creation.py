@@ -95,6 +95,7 @@ def test_scaling_is_for_reads_and_writes_of_the_table_and_each_index(moto: Engin
         assert metric == {"PredefinedMetricType": f"DynamoDB{part.title()}CapacityUtilization"}
 
 
+@pytest.mark.slow
 def test_a_creation_that_is_interrupted_anywhere_is_finished_by_the_next(moto: Engine) -> None:
     """After each of its requests, the same table results."""
     control = small_control(moto)
@@ -144,7 +145,7 @@ def test_what_differs_is_left_alone_and_returned(moto: Engine) -> None:
         "protection is off, not on",
         "stream is off, not keys",
         "encryption is owned, not managed",
-        "tags is none, not {'team': 'films'}",
+        "tags is empty, not team=films",
     )
     assert read_deployed(control_of(catalog)).settings == before.settings
     (of_capacity,) = create_table(catalog, read_capacity=3, write_capacity=2).departures

@@ -10,7 +10,8 @@ from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSe
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-1111-2222-3333-444455556666"
 
-_units = st.integers(1, 10**6)
+_units = st.integers(1, 10**4)
+_warm = st.integers(12_000, 10**6)  # not below the units that a table begins with
 _both = st.builds(UnitsPerSecond, _units, _units)
 _limit = st.one_of(st.none(), st.just(-1), _units)
 _limits = st.builds(UnitsPerSecond, _limit, _limit).filter(lambda it: it != UnitsPerSecond())
@@ -25,7 +26,7 @@ _others: dict[Any, Any] = {
     "stream": st.sampled_from(["new-and-old", "new", "old", "keys", "off"]),
     "encryption": st.sampled_from(["owned", KEY]),
     "tags": st.dictionaries(st.text("abc", min_size=1), st.text("xyz 1")),
-    "warm_throughput": _both,
+    "warm_throughput": st.builds(UnitsPerSecond, _warm, _warm),
     "ttl": st.sampled_from(["", "expires"]),
 }
 _not_on_moto: dict[Any, Any] = {
