@@ -162,7 +162,8 @@ def _summary(plan: TablePlan) -> str:
 
 
 def _print_report(report: ApplyReport) -> None:
-    click.echo(f"{counted(len(report.done), 'step')} done.")
+    if report.done:
+        click.echo(f"{counted(len(report.done), 'step')} done.")
     for each in report.rejected:
         click.echo(printable(f"Not done: {each.step.text}: {each.reason}"))
     _print_plan(report.remaining)

@@ -48,7 +48,7 @@ class Difference:
     """A difference between the declared and the deployed table.
 
     ``subject`` is the name of a setting in `TableSettings`, ``keys``, ``index``, or ``state`` for a
-    change that is under way. ``where`` is ``table``, or the name of an index. ``left`` is the
+    change that is in progress. ``where`` is ``table``, or the name of an index. ``left`` is the
     reason if it is not changed; empty if it is.
     """
 

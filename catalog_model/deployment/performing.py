@@ -21,7 +21,7 @@ GROWTH: Final = 1.3
 
 LIMIT: Final = "LimitExceededException"
 BUSY: Final = frozenset({IN_USE, NOT_YET, LIMIT, "ConcurrentUpdateException"})
-"""The codes for "not now": another change is under way."""
+"""The codes for "not now": another change is in progress."""
 
 BY_THE_DAY: Final = "limited"
 """A word in messages of `LIMIT` about a number of changes in a time, not about changes at once."""
@@ -105,7 +105,7 @@ def _send(control: Control, request: Request, patience: Patience) -> str:
                 return str(error)
             if error.code not in BUSY:
                 raise
-            patience.wait(f"another change is under way ({error.code})")
+            patience.wait(f"another change is in progress ({error.code})")
             continue
         if is_update:
             _await_settled(control, request, patience)

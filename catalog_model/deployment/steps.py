@@ -45,7 +45,7 @@ def _wait(change: Change) -> Iterator[Step]:
     states = changing(change.found.description)
     if states:
         listed = ", ".join(f"{where} is {state}" for where, state in states.items())
-        yield Step(STATE, TABLE, f"wait for changes that are under way: {listed}")
+        yield Step(STATE, TABLE, f"wait for changes that are in progress: {listed}")
 
 
 def _protection(change: Change) -> Iterator[Step]:

@@ -144,7 +144,7 @@ def capacity(change: Change) -> Iterator[Step]:
     )
     note = "decreases are limited a day"
     if change.found.scaling:
-        note += "; scaling is not declared, goes on, and may change them"
+        note += "; scaling is not declared, continues, and may change them"
     where = _places(places)
     yield Step("capacity", TABLE, f"set the units of {where} to {_shown(units)}", (request,), note)
 

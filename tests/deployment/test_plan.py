@@ -15,6 +15,7 @@ from planted_drift import KINDS, ON_DEMAND, SCALED, both, deleted, replaced, uni
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.analysis import iam, iam_scaling
 from catalog_model.deployment import performing
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.deployed import read_deployed
@@ -280,7 +281,7 @@ def test_changes_of_others_are_waited_for(catalog: Catalog) -> None:
         report = apply_plan(catalog, on_progress=seen.append)
     assert report.is_complete
     assert [each.state for each in seen] == ["started", *["waiting"] * 3, "done"]
-    assert seen[1].detail == "another change is under way (ResourceInUseException)"
+    assert seen[1].detail == "another change is in progress (ResourceInUseException)"
 
 
 def test_a_limit_by_the_day_does_not_stop_the_other_steps(catalog: Catalog) -> None:
@@ -397,7 +398,7 @@ def test_a_step_that_takes_too_long_is_an_error(catalog: Catalog) -> None:
     busy = [failure("ResourceInUseException")] * 9
     with (
         answering("UpdateTable", busy),
-        pytest.raises(ServiceError, match=r"another change is under way .* after the time-out"),
+        pytest.raises(ServiceError, match=r"another change is in progress .* after the time-out"),
     ):
         apply_plan(catalog, timeout=0)
 
@@ -436,4 +437,22 @@ def test_an_index_is_added_while_writers_run(engine: Engine, titles: list[Movie 
     found = ap.find_titles_by_name(catalog, "movie", "", limit=len(movies) + 1)
     assert len(movies) == len(found.items)
     assert {each.key for each in found.items} == movies
+    delete_table(catalog)
+
+
+def test_the_policy_of_an_operator_allows_every_request(engine: Engine) -> None:
+    """Of all kinds of drift; tags need an action of their own."""
+    allowed = {*iam.TABLE_ACTIONS, *iam.SETTINGS_ACTIONS, iam.TAGGING}
+    scaled = {*iam_scaling.READS, *iam_scaling.WRITES}
+    catalog = engine.catalog()
+    create_table(catalog)
+    found: set[str] = set()
+    for kind in ("on demand, not scaled", "no protection", "a tag is missing", "no recovery"):
+        for allow in (ON_DEMAND, KINDS[kind].declared):
+            control = control_of(catalog)
+            with patch("catalog_model.operations.plan.control_of", return_value=control):
+                apply_plan(catalog, allow)
+            found |= control.requests.keys()
+    assert found <= allowed | scaled
+    assert {"UpdateTable", "TagResource"} <= found
     delete_table(catalog)
