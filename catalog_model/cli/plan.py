@@ -43,8 +43,8 @@ def plan_command(
 ) -> None:
     """Compare the deployed table with the declared one; exit with 1 if anything differs.
 
-    Keys and indexes are always compared, settings if they are given. Shows the steps of
-    `catalog-model apply` with the same options. Changes nothing.
+    Keys and indexes are always compared, settings if they are given. Shows the steps that "apply"
+    takes with the same options. Changes nothing.
     """
     settings = ctx.ensure_object(Settings)
     plan = operations.plan_table(

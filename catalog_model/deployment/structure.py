@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from catalog_model.checks import counted
@@ -111,9 +110,14 @@ def _units_of_new(change: Change, name: str) -> UnitsPerSecond:
     """
     bounds, declared = change.settings.scaling, change.settings.capacity
     there = units_of(change.parts.get(name, change.parts[TABLE]))
+    if not there.write:  # dynoxide shows none of an index
+        there = units_of(change.parts[TABLE])
     if bounds is None:
         return declared or there
-    return initial_units(replace(change.settings, capacity=there)) or there
+    read, write = (
+        min(max(each or 0, bounds.min), bounds.max) for each in (there.read, there.write)
+    )
+    return UnitsPerSecond(read, write)
 
 
 def to_provisioned(change: Change) -> Iterator[Step]:

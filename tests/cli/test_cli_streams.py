@@ -46,12 +46,14 @@ TOGETHER: list[dict[str, str]] = [
 ]
 
 OTHERS: dict[str, str] = {
+    "apply": "",
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "create": "",
     "delete": "--yes --table other-one",
     "export iam": "--role reader",
     "migrate": "--dry-run",
     "patterns": "",
+    "plan": "",
     "repair": "--dry-run",
     "serve": "--endpoint-url http://127.0.0.1:1",
     "status": "",

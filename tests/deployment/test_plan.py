@@ -453,6 +453,7 @@ def test_the_policy_of_an_operator_allows_every_request(engine: Engine) -> None:
             with patch("catalog_model.operations.plan.control_of", return_value=control):
                 apply_plan(catalog, allow)
             found |= control.requests.keys()
+    apply_plan(catalog, TableSettings(protection=False))
     assert found <= allowed | scaled
     assert {"UpdateTable", "TagResource"} <= found
     delete_table(catalog)

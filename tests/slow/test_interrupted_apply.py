@@ -23,7 +23,7 @@ INDEXES = both(
     replaced("by_rating", Projection={"ProjectionType": "KEYS_ONLY"}),
     replaced("by_chance"),
 )
-ALLOWED = {"rebuild": True, "drop_surplus": True}
+ALLOWED: dict[str, Any] = {"rebuild": True, "drop_surplus": True}
 
 SCALED = TableSettings(
     scaling=Scaling(1, 10),

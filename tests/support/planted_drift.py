@@ -29,7 +29,7 @@ class Drift:
     declared: TableSettings
     plant: Plant
     found: list[tuple[str, str]]
-    allowed: dict[str, bool] = field(default_factory=dict)
+    allowed: dict[str, Any] = field(default_factory=dict)
     engines: tuple[str, ...] = ("moto", "dynoxide")
 
 
