@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from catalog_model.deployment.control import DYNAMODB, Service
 from catalog_model.deployment.deployed import Deployed
-from catalog_model.deployment.drift import DELETING, Allowed, Difference, IndexDrift, index_drift
+from catalog_model.deployment.drift import (
+    DELETING,
+    Allowed,
+    IndexDrift,
+    PlanDifference,
+    index_drift,
+)
 from catalog_model.deployment.matching import parts_of
 from catalog_model.deployment.settings import TableSettings
 from catalog_model.dynamodb.schema import TABLE, TableSchema
@@ -29,7 +35,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """One change of a table.
 
     ``setting`` is the subject of the difference that it removes, ``where`` is ``table`` or an
@@ -59,7 +65,7 @@ class Change:
     table: str
     name: str
     allowed: Allowed
-    differences: tuple[Difference, ...]
+    differences: tuple[PlanDifference, ...]
     indexes: IndexDrift = field(init=False)
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ READ_BY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PlanDifference:
     """A difference between the declared and the deployed table.
 
     ``subject`` is the name of a setting in `TableSettings`, ``keys``, ``index``, or ``state`` for a
@@ -66,9 +66,9 @@ class Difference:
         return f"{text} ({self.left})" if self.left else text
 
 
-def in_words(found: Iterable[Difference]) -> tuple[str, ...]:
+def in_words(found: Iterable[PlanDifference]) -> tuple[str, ...]:
     """Describe differences: those that the table and indexes have in common, as one."""
-    alike: dict[tuple[str, str], list[Difference]] = {}
+    alike: dict[tuple[str, str], list[PlanDifference]] = {}
     for each in found:
         alike.setdefault((each.text.replace(f" of index {each.where}", ""), each.left), []).append(
             each
@@ -79,7 +79,7 @@ def in_words(found: Iterable[Difference]) -> tuple[str, ...]:
     )
 
 
-def _in_common(text: str, found: list[Difference]) -> str:
+def _in_common(text: str, found: list[PlanDifference]) -> str:
     subject, verb, rest = text.partition(" is ")
     indexes = sum(1 for each in found if each.where != TABLE)
     places = ["the table"] * (indexes < len(found)) + [
@@ -189,7 +189,7 @@ def differences(
     found: Deployed,
     name: str,
     allowed: Allowed,
-) -> tuple[Difference, ...]:
+) -> tuple[PlanDifference, ...]:
     """Return all differences, in the order of keys, state, indexes and settings.
 
     Args:
@@ -217,30 +217,30 @@ def changing(description: Mapping[str, Any]) -> dict[str, str]:
     return {where: state for where, state in states.items() if state != ACTIVE}
 
 
-def _of_keys(schema: TableSchema, found: Deployed) -> Iterator[Difference]:
+def _of_keys(schema: TableSchema, found: Deployed) -> Iterator[PlanDifference]:
     wanted = declared_shapes(schema)[TABLE].keys
     there = deployed_shapes(found.description)[TABLE].keys
     if there != wanted:
         text = f"the keys are {_listed(there)}, not {_listed(wanted)}"
-        yield Difference(KEYS, TABLE, text, NEEDS_NEW_TABLE)
+        yield PlanDifference(KEYS, TABLE, text, NEEDS_NEW_TABLE)
 
 
-def _of_state(found: Deployed) -> Iterator[Difference]:
+def _of_state(found: Deployed) -> Iterator[PlanDifference]:
     for where, state in changing(found.description).items():
-        yield Difference(STATE, where, f"{place_of(where)} is {state}")
+        yield PlanDifference(STATE, where, f"{place_of(where)} is {state}")
 
 
-def _of_indexes(schema: TableSchema, found: Deployed, allowed: Allowed) -> Iterator[Difference]:
+def _of_indexes(schema: TableSchema, found: Deployed, allowed: Allowed) -> Iterator[PlanDifference]:
     drift = index_drift(schema, found.description)
     for name in drift.missing:
-        yield Difference(INDEX, name, f"index {name} is missing")
+        yield PlanDifference(INDEX, name, f"index {name} is missing")
     for name, text in drift.other.items():
-        yield Difference(INDEX, name, text, "" if allowed.rebuild else NEEDS_REBUILD)
+        yield PlanDifference(INDEX, name, text, "" if allowed.rebuild else NEEDS_REBUILD)
     for name in drift.surplus if allowed.drop_surplus else ():
-        yield Difference(INDEX, name, f"index {name} is not declared")
+        yield PlanDifference(INDEX, name, f"index {name} is not declared")
 
 
-def _of_settings(settings: TableSettings, found: Deployed, name: str) -> Iterator[Difference]:
+def _of_settings(settings: TableSettings, found: Deployed, name: str) -> Iterator[PlanDifference]:
     for each in departures(settings, found, name):
         if each.setting == "scaling":
             continue  # compared here in more detail
@@ -250,7 +250,7 @@ def _of_settings(settings: TableSettings, found: Deployed, name: str) -> Iterato
         if each.setting == "max_units" and _stays_provisioned(settings, found):
             left = ONLY_ON_DEMAND
         text = str(each).replace(f" is {NOT_SHOWN}", " is unknown")
-        yield Difference(each.setting, each.where, text, left)
+        yield PlanDifference(each.setting, each.where, text, left)
 
 
 def _stays_provisioned(settings: TableSettings, found: Deployed) -> bool:
@@ -269,13 +269,13 @@ def _not_offered(setting: str, found: Deployed) -> str:
 
 def _of_scaling(
     schema: TableSchema, settings: TableSettings, found: Deployed, name: str
-) -> Iterator[Difference]:
+) -> Iterator[PlanDifference]:
     wanted = settings.scaling
     if wanted is None:
         return
     left = _not_offered("scaling", found)
     if left:
-        yield Difference("scaling", TABLE, f"scaling is unknown, not {_bounds(wanted)}", left)
+        yield PlanDifference("scaling", TABLE, f"scaling is unknown, not {_bounds(wanted)}", left)
         return
     if not found.is_provisioned:
         return  # the billing is the difference
@@ -283,7 +283,7 @@ def _of_scaling(
     for where, parts in scaling_drift(wanted, found, name, missing).items():
         for part, text in parts.items():
             place = "" if where == TABLE else f" of index {where}"
-            yield Difference(
+            yield PlanDifference(
                 "scaling", where, f"{part} scaling{place} is {text}, not {_bounds(wanted)}"
             )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from catalog_model.deployment.change import UPDATE, Request, Step
+from catalog_model.deployment.change import UPDATE, PlanStep, Request
 from catalog_model.deployment.control import Control, UnsupportedError
 from catalog_model.deployment.creation import IN_USE, NOT_YET
 from catalog_model.deployment.drift import DELETING, changing, place_of
@@ -63,7 +63,7 @@ class Patience:
         self._pause = min(self._pause * GROWTH, LONGEST_POLL)
 
 
-def perform(control: Control, step: Step, deadline: float, on_wait: OnWait) -> str:
+def perform(control: Control, step: PlanStep, deadline: float, on_wait: OnWait) -> str:
     """Carry out a step, and wait until it is complete.
 
     Args:

@@ -11,8 +11,8 @@ from catalog_model.deployment.change import (
     INDEXES,
     Change,
     Parameters,
+    PlanStep,
     Request,
-    Step,
     service_value,
 )
 from catalog_model.deployment.control import AUTOSCALING
@@ -39,7 +39,7 @@ from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb.schema import TABLE
 
 
-def to_on_demand(change: Change) -> Iterator[Step]:
+def to_on_demand(change: Change) -> Iterator[PlanStep]:
     """End the scaling, then change the billing to on demand."""
     if change.billing != "on-demand":
         return
@@ -47,10 +47,10 @@ def to_on_demand(change: Change) -> Iterator[Step]:
         yield from _without_scaling(change, index)
     request = change.update(BillingMode=service_value(BILLINGS, "on-demand"))
     note = "DynamoDB limits the number of such changes a day"
-    yield Step("billing", TABLE, "change the table to on-demand billing", (request,), note)
+    yield PlanStep("billing", TABLE, "change the table to on-demand billing", (request,), note)
 
 
-def _without_scaling(change: Change, where: str) -> Iterator[Step]:
+def _without_scaling(change: Change, where: str) -> Iterator[PlanStep]:
     resource = _resource(change, where)
     targets = [each for each in change.found.scaling or () if each.resource == resource]
     if targets:
@@ -58,10 +58,10 @@ def _without_scaling(change: Change, where: str) -> Iterator[Step]:
             Request(AUTOSCALING, "DeregisterScalableTarget", _target(resource, each.part))
             for each in targets
         )
-        yield Step("scaling", where, f"end the scaling of {place_of(where)}", requests)
+        yield PlanStep("scaling", where, f"end the scaling of {place_of(where)}", requests)
 
 
-def indexes(change: Change) -> Iterator[Step]:
+def indexes(change: Change) -> Iterator[PlanStep]:
     """Create, rebuild and delete indexes, one at a time."""
     declared = declared_shapes(change.schema)
     there = deployed_shapes(change.found.description)
@@ -76,12 +76,12 @@ def indexes(change: Change) -> Iterator[Step]:
         yield _deleted(change, name, "it is not declared")
 
 
-def _deleted(change: Change, name: str, note: str) -> Step:
+def _deleted(change: Change, name: str, note: str) -> PlanStep:
     request = change.update(**{INDEXES: [{"Delete": {"IndexName": name}}]})
-    return Step(INDEX, name, f"delete index {name}", (request,), note)
+    return PlanStep(INDEX, name, f"delete index {name}", (request,), note)
 
 
-def _created(change: Change, name: str, there: Iterable[Shape]) -> Step:
+def _created(change: Change, name: str, there: Iterable[Shape]) -> PlanStep:
     declared = create_parameters(change.schema, change.settings)
     index = next(each for each in declared["GlobalSecondaryIndexes"] if each["IndexName"] == name)
     index.pop("ProvisionedThroughput", None)
@@ -94,7 +94,7 @@ def _created(change: Change, name: str, there: Iterable[Shape]) -> Step:
     request = change.update(
         AttributeDefinitions=_definitions(there), **{INDEXES: [{"Create": index}]}
     )
-    return Step(INDEX, name, f"create index {name} and wait for its backfill", (request,), note)
+    return PlanStep(INDEX, name, f"create index {name} and wait for its backfill", (request,), note)
 
 
 def _definitions(shapes: Iterable[Shape]) -> list[dict[str, str]]:
@@ -120,7 +120,7 @@ def _units_of_new(change: Change, name: str) -> UnitsPerSecond:
     return UnitsPerSecond(read, write)
 
 
-def to_provisioned(change: Change) -> Iterator[Step]:
+def to_provisioned(change: Change) -> Iterator[PlanStep]:
     """Change the billing to provisioned, with units for the table and each index."""
     if change.billing != "provisioned":
         return
@@ -132,10 +132,10 @@ def to_provisioned(change: Change) -> Iterator[Step]:
         **({INDEXES: indexes} if indexes else {}),
     )
     text = f"change the table to provisioned billing, with {_shown(units)} and as much per index"
-    yield Step("billing", TABLE, text, (request,))
+    yield PlanStep("billing", TABLE, text, (request,))
 
 
-def capacity(change: Change) -> Iterator[Step]:
+def capacity(change: Change) -> Iterator[PlanStep]:
     """Change fixed units of the table and of indexes, in one request."""
     units = change.settings.capacity
     places = [where for where in change.places("capacity") if where in {TABLE, *change.kept}]
@@ -150,10 +150,12 @@ def capacity(change: Change) -> Iterator[Step]:
     if change.found.scaling:
         note += "; scaling is not declared, continues, and may change them"
     where = _places(places)
-    yield Step("capacity", TABLE, f"set the units of {where} to {_shown(units)}", (request,), note)
+    yield PlanStep(
+        "capacity", TABLE, f"set the units of {where} to {_shown(units)}", (request,), note
+    )
 
 
-def scaled(change: Change) -> Iterator[Step]:
+def scaled(change: Change) -> Iterator[PlanStep]:
     """Register targets and put policies, without policies that contradict them."""
     wanted = change.settings.scaling
     is_new = change.billing == "provisioned"
@@ -185,10 +187,10 @@ def scaled(change: Change) -> Iterator[Step]:
             f"scale {' and '.join(f'{part}s' for part in parts)} of {place_of(where)} between "
             f"{wanted.min:,} and {wanted.max:,} units at {wanted.target} %"
         )
-        yield Step("scaling", where, text, tuple(requests))
+        yield PlanStep("scaling", where, text, tuple(requests))
 
 
-def limits(change: Change) -> Iterator[Step]:
+def limits(change: Change) -> Iterator[PlanStep]:
     """Change the limits of on-demand units."""
     yield from _figures(
         change,
@@ -200,7 +202,7 @@ def limits(change: Change) -> Iterator[Step]:
     )
 
 
-def warm(change: Change) -> Iterator[Step]:
+def warm(change: Change) -> Iterator[PlanStep]:
     """Raise the warm throughput."""
     yield from _figures(
         change,
@@ -221,7 +223,7 @@ def _figures(
     names: tuple[str, str],
     text: str,
     note: str = "",
-) -> Iterator[Step]:
+) -> Iterator[PlanStep]:
     """Yield a step for the table and one for the indexes: a part that is not declared stays."""
     wanted: UnitsPerSecond | None = getattr(change.settings, setting)
     if wanted is None:
@@ -234,11 +236,11 @@ def _figures(
             members[where] = {member: {n: units for n, units in parts if units is not None}}
     if TABLE in members:
         request = change.update(**members.pop(TABLE))
-        yield Step(setting, TABLE, f"{text} of the table", (request,), note)
+        yield PlanStep(setting, TABLE, f"{text} of the table", (request,), note)
     if members:
         request = change.update(**{INDEXES: _updates(members)})
         place = f"{text} of {_places(list(members))}"
-        yield Step(setting, next(iter(members)), place, (request,), note)
+        yield PlanStep(setting, next(iter(members)), place, (request,), note)
 
 
 def _merged(setting: str, wanted: UnitsPerSecond, there: UnitsPerSecond) -> Iterator[int | None]:

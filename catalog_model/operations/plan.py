@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance
+from catalog_model.checks import check_flag, check_instance, refuse
 from catalog_model.deployment import scaling
-from catalog_model.deployment.change import Change, Step
+from catalog_model.deployment.change import Change, PlanStep
 from catalog_model.deployment.control import Control, UnsupportedError
 from catalog_model.deployment.deployed import NOT_OFFERED, NOT_PERMITTED, Deployed, read_deployed
 from catalog_model.deployment.drift import (
     KEYS,
     READ_BY,
+    STATE,
     Allowed,
-    Difference,
+    PlanDifference,
     differences,
     surplus_notes,
 )
@@ -33,9 +34,9 @@ from catalog_model.table.indexes import SCHEMA
 __all__ = [
     "ApplyProgress",
     "ApplyReport",
-    "Difference",
-    "Rejection",
-    "Step",
+    "PlanDifference",
+    "PlanStep",
+    "RejectedStep",
     "TablePlan",
     "apply_plan",
     "plan_table",
@@ -55,8 +56,8 @@ class TablePlan:
     """
 
     table: str
-    differences: tuple[Difference, ...]
-    steps: tuple[Step, ...]
+    differences: tuple[PlanDifference, ...]
+    steps: tuple[PlanStep, ...]
     surplus: tuple[str, ...] = ()
 
     @property
@@ -70,10 +71,10 @@ class TablePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class RejectedStep:
     """A step that was rejected, and the reason."""
 
-    step: Step
+    step: PlanStep
     reason: str
 
 
@@ -81,8 +82,8 @@ class Rejection:
 class ApplyReport:
     """What `apply_plan` did: the steps in their order, those rejected, and the plan at the end."""
 
-    done: tuple[Step, ...]
-    rejected: tuple[Rejection, ...]
+    done: tuple[PlanStep, ...]
+    rejected: tuple[RejectedStep, ...]
     remaining: TablePlan
 
     @property
@@ -107,7 +108,7 @@ class ApplyProgress:
     the step began.
     """
 
-    step: Step
+    step: PlanStep
     number: int
     total: int
     state: Literal["started", "waiting", "done", "rejected"]
@@ -188,6 +189,10 @@ def apply_plan(
     """
     allowed = _checked(catalog, settings, drop_surplus, rebuild)
     seconds = check_number(timeout, "timeout")
+    if seconds < 0:
+        refuse("timeout", timeout, "a number of seconds from 0 on")
+    if on_progress is not None and not callable(on_progress):
+        refuse("on_progress", on_progress, "a function of an ApplyProgress")
     control, declared = control_of(catalog), settings or TableSettings()
     plan = _plan(control, declared, allowed)
     keys = next((each for each in plan.differences if each.subject == KEYS), None)
@@ -203,13 +208,13 @@ class _Run:
     """The steps of a run; each is carried out once."""
 
     def __init__(self, control: Control, timeout: float, on_progress: OnProgress) -> None:
-        self.done: list[Step] = []
-        self.rejected: list[Rejection] = []
+        self.done: list[PlanStep] = []
+        self.rejected: list[RejectedStep] = []
         self._control = control
         self._timeout = timeout
         self._on_progress = on_progress
 
-    def new_steps(self, plan: TablePlan) -> list[Step]:
+    def new_steps(self, plan: TablePlan) -> list[PlanStep]:
         """Return the steps of a plan that have not been tried."""
         tried = [*self.done, *(each.step for each in self.rejected)]
         return [step for step in plan.steps if step not in tried]
@@ -217,19 +222,21 @@ class _Run:
     def carry_out(self, plan: TablePlan) -> bool:
         """Carry out the new steps of a plan; return whether there were any."""
         steps = self.new_steps(plan)
+        if steps and steps[0].setting == STATE:
+            steps = steps[:1]  # the others were derived from a table that is changing
         for number, step in enumerate(steps, 1):
             reason = self._reason_against(step) or self._perform(step, number, len(steps))
             if reason:
-                self.rejected.append(Rejection(step, reason))
+                self.rejected.append(RejectedStep(step, reason))
             else:
                 self.done.append(step)
         return bool(steps)
 
-    def _reason_against(self, step: Step) -> str:
+    def _reason_against(self, step: PlanStep) -> str:
         blocked = (each.step for each in self.rejected if depends_on(step, each.step))
         return next((f"needs: {each.text}" for each in blocked), "")
 
-    def _perform(self, step: Step, number: int, total: int) -> str:
+    def _perform(self, step: PlanStep, number: int, total: int) -> str:
         began = time.monotonic()
 
         def report(state: Any, detail: str = "") -> None:

@@ -37,6 +37,7 @@ NOT_UNITS: tuple[Any, ...] = (
     10**5000,
 )
 NOT_A_TIMEOUT: tuple[Any, ...] = (-1, -0.1, math.nan, math.inf, "5", None, True, [5], 10**400)
+NOT_SETTINGS: tuple[Any, ...] = (5, "settings", {"ttl": ""}, True, operations.TableSettings)
 NOT_A_CATALOG: tuple[Any, ...] = (None, "films", 5, Catalog)
 NOT_TAGS: tuple[Any, ...] = (
     *("team=films", ["team"], [("team", "films")], 5, True, {"team"}),
@@ -75,6 +76,20 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "delete_table": {"catalog": NOT_A_CATALOG, "timeout": NOT_A_TIMEOUT},
     "table_status": {"catalog": NOT_A_CATALOG},
+    "plan_table": {
+        "catalog": NOT_A_CATALOG,
+        "settings": NOT_SETTINGS,
+        "drop_surplus": NOT_A_FLAG,
+        "rebuild": NOT_A_FLAG,
+    },
+    "apply_plan": {
+        "catalog": NOT_A_CATALOG,
+        "settings": NOT_SETTINGS,
+        "drop_surplus": NOT_A_FLAG,
+        "rebuild": NOT_A_FLAG,
+        "timeout": NOT_A_TIMEOUT,
+        "on_progress": NOT_A_FUNCTION,
+    },
     "verify": {
         "catalog": NOT_A_CATALOG,
         "read_units_per_second": NOT_A_RATE,

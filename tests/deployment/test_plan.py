@@ -392,6 +392,26 @@ def test_a_backfill_is_waited_for_and_its_progress_reported(catalog: Catalog) ->
 
 
 @pytest.mark.usefixtures("in_no_time")
+def test_a_change_in_progress_is_waited_for_before_anything_else(catalog: Catalog) -> None:
+    """An index that another process creates is not created again; then the rest is planned."""
+    declared, original, looks = TableSettings(tags={"team": "films"}), Control.describe, [5]
+
+    def describe(self: Control) -> dict[str, Any]:
+        description = original(self)
+        looks[0] -= 1
+        if looks[0] > 0:
+            description["GlobalSecondaryIndexes"][0]["IndexStatus"] = "CREATING"
+        return description
+
+    with patch.object(Control, "describe", describe):
+        plan = plan_table(catalog, declared)
+        report = apply_plan(catalog, declared)
+    assert [str(each) for each in plan.differences][0] == "index by_popularity is CREATING"
+    assert [each.setting for each in report.done] == ["state", "tags"]
+    assert report.is_complete
+
+
+@pytest.mark.usefixtures("in_no_time")
 def test_a_step_that_takes_too_long_is_an_error(catalog: Catalog) -> None:
     """The table is described in it."""
     deleted("by_name")(control_of(catalog))
