@@ -53,7 +53,7 @@ SETTINGS_ACTIONS: Final = (
     "UpdateTimeToLive",
 )
 """The actions that show and change the settings of the table: `table_status` in full, recovery and
-TTL of `create_table`, `raised_capacity`."""
+TTL of `create_table`, `raised_capacity`, `plan_table`, `apply_plan` (its tags need `TAGGING`)."""
 
 HEALTH_ACTIONS: Final = ("DescribeTable",)
 """The actions of a readiness check, as in `catalog_model.flask`."""

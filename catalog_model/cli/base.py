@@ -176,7 +176,7 @@ def _hint(error: CatalogError) -> str:
             return ""
 
 
-def confirm(question: str) -> None:
+def confirm(question: str, refusal: str = "nothing was deleted") -> None:
     """Ask on stderr, and continue only after a yes; otherwise the command fails."""
     click.echo(f"{printable(question)} [y/N] ", nl=False, err=True)
     try:
@@ -185,7 +185,7 @@ def confirm(question: str) -> None:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         click.echo("" if answer else "(no answer: --yes does not ask)", err=True)
-        raise click.ClickException("nothing was deleted")
+        raise click.ClickException(refusal)
 
 
 def wait_note(text: str) -> None:

@@ -18,6 +18,7 @@ from catalog_model.cli.load import load_command, lower_command
 from catalog_model.cli.migrate import migrate_command
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import command_name, pattern_commands, run_pattern
+from catalog_model.cli.plan import apply_command, plan_command
 from catalog_model.cli.serve import serve
 from catalog_model.cli.show import show_command
 from catalog_model.cli.table import create_command, delete_command, status_command
@@ -80,6 +81,8 @@ def _cost(cost: Cost) -> str:
 program.add_command(create_command)
 program.add_command(delete_command)
 program.add_command(status_command)
+program.add_command(plan_command)
+program.add_command(apply_command)
 program.add_command(load_command)
 program.add_command(lower_command)
 program.add_command(serve)

@@ -8,6 +8,16 @@ from catalog_model.operations.adopt import adopt_titles
 from catalog_model.operations.adopt_report import AdoptPass, AdoptReport, Comparison
 from catalog_model.operations.adopt_sources import Source
 from catalog_model.operations.dump import DumpReport, ImportReport, dump_table, import_table
+from catalog_model.operations.plan import (
+    ApplyProgress,
+    ApplyReport,
+    PlanDifference,
+    PlanStep,
+    RejectedStep,
+    TablePlan,
+    apply_plan,
+    plan_table,
+)
 from catalog_model.operations.raised import is_raised, put_capacity_back, raised_capacity
 from catalog_model.operations.s3_import import S3ImportReport, import_from_s3
 from catalog_model.operations.table import (
@@ -22,21 +32,28 @@ from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 __all__ = [
     "AdoptPass",
     "AdoptReport",
+    "ApplyProgress",
+    "ApplyReport",
     "Comparison",
     "DumpReport",
     "ImportReport",
     "LoadEstimate",
     "MigrationReport",
+    "PlanDifference",
+    "PlanStep",
+    "RejectedStep",
     "RepairReport",
     "Report",
     "S3ImportReport",
     "Scaling",
     "Source",
+    "TablePlan",
     "TableSettings",
     "TableStatus",
     "TitleFilesReport",
     "UnitsPerSecond",
     "adopt_titles",
+    "apply_plan",
     "create_table",
     "delete_table",
     "dump_table",
@@ -46,6 +63,7 @@ __all__ = [
     "import_table",
     "is_raised",
     "migrate",
+    "plan_table",
     "put_capacity_back",
     "raised_capacity",
     "repair",

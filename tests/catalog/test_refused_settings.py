@@ -26,6 +26,7 @@ NOT_UNITS: tuple[Any, ...] = (
     *(0, -1, 1.5, True, "5", math.nan, math.inf, Decimal("5.5"), [5], 2**63, 10**5000),
 )
 NOT_A_TIMEOUT: tuple[Any, ...] = (-1, -0.1, math.nan, math.inf, "5", None, True, [5], 10**400)
+NOT_SETTINGS: tuple[Any, ...] = (5, "settings", {"ttl": ""}, True, operations.TableSettings)
 NOT_A_CATALOG: tuple[Any, ...] = (None, "films", 5, Catalog)
 NOT_TAGS: tuple[Any, ...] = (
     *("team=films", ["team"], [("team", "films")], 5, True, {"team"}, {"team": 5}),
@@ -67,6 +68,18 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "delete_table": {"timeout": NOT_A_TIMEOUT},
     "table_status": {},
+    "plan_table": {
+        "settings": NOT_SETTINGS,
+        "drop_surplus": NOT_A_FLAG,
+        "rebuild": NOT_A_FLAG,
+    },
+    "apply_plan": {
+        "settings": NOT_SETTINGS,
+        "drop_surplus": NOT_A_FLAG,
+        "rebuild": NOT_A_FLAG,
+        "timeout": NOT_A_TIMEOUT,
+        **PROGRESS,
+    },
     "verify": {"read_units_per_second": NOT_A_RATE, "segments": NOT_PARTS, **PROGRESS},
     "repair": {
         "dry_run": NOT_A_FLAG,

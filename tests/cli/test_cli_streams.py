@@ -55,6 +55,7 @@ TOGETHER: list[dict[str, str]] = [
 ]
 
 OTHERS: dict[str, str] = {
+    "apply": "",
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "create": "",
     "delete": "--yes --table other-one",
@@ -63,6 +64,7 @@ OTHERS: dict[str, str] = {
     "import": "--into-existing sample.json.gz",
     "migrate": "--dry-run",
     "patterns": "",
+    "plan": "",
     "repair": "--dry-run",
     "serve": "--endpoint-url http://127.0.0.1:1",
     "status": "",

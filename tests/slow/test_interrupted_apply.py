@@ -1,0 +1,118 @@
+"""`apply` that is interrupted after any of its requests is completed by the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from engines import Engine, running_engine
+from interruptions import Killed, killed_after
+from planted_drift import both, bounds, deleted, policy, replaced, tags, ttl, update
+
+from catalog_model import Catalog
+from catalog_model.deployment.deployed import read_deployed
+from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
+from catalog_model.operations import apply_plan, create_table, delete_table, plan_table
+from catalog_model.operations.control import control_of
+from catalog_model.testing import without_pauses
+
+INDEXES = both(
+    deleted("by_name"),
+    replaced("by_rating", Projection={"ProjectionType": "KEYS_ONLY"}),
+    replaced("by_chance"),
+)
+ALLOWED: dict[str, Any] = {"rebuild": True, "drop_surplus": True}
+
+SCALED = TableSettings(
+    scaling=Scaling(1, 10),
+    recovery_days=7,
+    protection=False,
+    stream="new",
+    tags={"team": "films"},
+    warm_throughput=UnitsPerSecond(13_000, 5_000),
+    ttl="expires",
+)
+ON_DEMAND = TableSettings(
+    billing="on-demand",
+    recovery_days=0,
+    protection=False,
+    stream="off",
+    tags={"team": "films"},
+    ttl="",
+)
+OTHER_SCALING = both(
+    bounds("by_popularity", 2, 99), policy("DynamoDBReadCapacityUtilization", 170, "second")
+)
+DRIFT: dict[str, Any] = {
+    "to provisioned": (TableSettings(ttl="ends"), INDEXES, SCALED),
+    "to on demand": (
+        SCALED,
+        both(deleted("by_name"), tags("team"), update(DeletionProtectionEnabled=True)),
+        ON_DEMAND,
+    ),
+    "scaling": (
+        SCALED,
+        both(deleted("by_name"), OTHER_SCALING, ttl("expires", is_on=False)),
+        SCALED,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Engine]:
+    """The engine that offers scaling and recovery."""
+    with running_engine("moto") as engine:
+        yield engine
+
+
+def drifted(moto: Engine, before: TableSettings, plant: Any) -> Catalog:
+    """Create a table, and plant the drift."""
+    catalog = moto.catalog()
+    create_table(catalog, settings=before)
+    plant(control_of(catalog))
+    return catalog
+
+
+def end_of(catalog: Catalog) -> Any:
+    """Return a table as it is at the end, and delete it."""
+    found = read_deployed(control_of(catalog))
+    indexes = {
+        each["IndexName"]: (each["KeySchema"], each["Projection"], each["ProvisionedThroughput"])
+        for each in found.description["GlobalSecondaryIndexes"]
+    }
+    targets = {
+        (each.resource.replace(catalog.table, ""), each.part): (
+            (each.min, each.max, each.target),
+            [own["TargetTrackingScalingPolicyConfiguration"] for own in each.policies],
+        )
+        for each in found.scaling or ()
+    }
+    delete_table(catalog)
+    return found.settings, indexes, targets
+
+
+@pytest.mark.parametrize("kind", DRIFT)
+def test_an_interruption_after_any_request_leads_to_the_same_end(moto: Engine, kind: str) -> None:
+    """Killed after its first request, its second ...: the next run completes it, to the same end.
+
+    An interruption before a request is one after the request before it.
+    """
+    before, plant, declared = DRIFT[kind]
+    with without_pauses():
+        whole = drifted(moto, before, plant)
+        assert not plan_table(whole, declared, **ALLOWED).is_empty
+        assert apply_plan(whole, declared, **ALLOWED).is_complete
+        end = end_of(whole)
+        for number in count(1):
+            catalog = drifted(moto, before, plant)
+            try:
+                with killed_after(number):
+                    apply_plan(catalog, declared, **ALLOWED)
+            except Killed:
+                assert apply_plan(catalog, declared, **ALLOWED).is_complete, number
+                assert end_of(catalog) == end, number
+            else:
+                break
+    assert number > 30
