@@ -104,8 +104,8 @@ def _summary(drawing: Drawing, source: str) -> str:
     titles, items = counted(len(drawing.titles), "title"), counted(len(table.rows), "item")
     collections = counted(len(table.partitions), "item collection")
     return safe(
-        f"{titles} of {source}: {items} in {collections}, and {counted(len(indexes), 'index')[:-1]}"
-        "es that sort copies of them."
+        f"{titles} of {source}: {items} in {collections}, and {len(indexes)} indexes that sort "
+        "copies of them."
     )
 
 
@@ -201,7 +201,7 @@ def _notes(view: View) -> Iterator[str]:
     yield f"A partition for each {partition}, sorted by {sort}."
     items = sum(share.items for share in view.shares)
     types = [_TYPES[share.type] for share in view.shares if share.entries]
-    yield f"Sparse: {len(view.rows)} of {items} items are here{_of(types)}."
+    yield f"Sparse: {len(view.rows)} of {counted(items, 'item')} are here{_of(types)}."
     absent = [share for share in view.shares if share.entries < share.items]
     by_lacking = sorted(absent, key=attrgetter("lacking"))  # stable: the types keep their order
     for lacking, shares in groupby(by_lacking, key=attrgetter("lacking")):

@@ -113,10 +113,11 @@ def _raised(catalog: Catalog, units: int | None) -> AbstractContextManager[None]
 
 @contextmanager
 def _raising(catalog: Catalog, units: int) -> Iterator[None]:
-    wait_note(f"Raising the capacity of table {catalog.table!r} to {units:,} units a second ...")
+    raised = f"{counted(units, 'unit')} a second"
+    wait_note(f"Raising the capacity of table {catalog.table!r} to {raised} ...")
     try:
         with operations.raised_capacity(catalog, units):
-            click.echo(f"The capacity is {units:,} units a second until the load ends.", err=True)
+            click.echo(f"The capacity is {raised} until the load ends.", err=True)
             yield
             wait_note("Putting the capacity back ...")
     finally:
@@ -157,10 +158,8 @@ def _with_note(titles: Iterable[Any], total: int | None, status: TableStatus) ->
 def load_note(estimate: LoadEstimate, status: TableStatus, about: str = "") -> Iterator[str]:
     """Yield the units and the least time of a load, and how to raise the capacity for it."""
     units = estimate.units
-    yield (
-        f"{about}{counted(estimate.titles, 'new title')}: {units.total:,.0f} write units, "
-        f"{units.table:,.0f} of them on the table."
-    )
+    titles, writes = counted(estimate.titles, "new title"), counted(round(units.total), "write unit")
+    yield f"{about}{titles}: {writes}, {units.table:,.0f} of them on the table."
     most = {name: float(own.write or 0) for name, own in status.capacity.items()}
     for target in status.scaling or ():
         if target.part == "write":

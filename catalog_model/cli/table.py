@@ -191,13 +191,13 @@ def _units_text(units: UnitsPerSecond) -> str:
 def _scaling_rows(status: TableStatus) -> Iterator[tuple[str, object]]:
     if status.settings.scaling is not None:
         each = status.settings.scaling
-        bounds = f"{each.min:,} to {each.max:,} units at {each.target} %"
+        bounds = f"{each.min:,} to {counted(each.max, 'unit')} at {each.target} %"
         yield "scaling", f"{bounds} (reads and writes of the table and each index)"
         return
     for target in status.scaling or ():
         where = target.resource.partition("/index/")[2]
         goal = f"at {target.target:g} %" if target.target else "without target tracking"
-        text = f"{target.min:,} to {target.max:,} units {goal}"
+        text = f"{target.min:,} to {counted(target.max, 'unit')} {goal}"
         yield f"{target.part} scaling{f' of {where}' if where else ''}", text
     if status.scaling == ():
         yield "scaling", "off"

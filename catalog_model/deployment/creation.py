@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from catalog_model.checks import refuse
+from catalog_model.checks import counted, refuse
 from catalog_model.deployment import scaling
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.deployed import (
@@ -168,7 +168,7 @@ def _check_warm(settings: TableSettings) -> None:
     for part in PARTS if warm is not None else ():
         units, begun = getattr(warm, part), getattr(least, part)
         if units is not None and units < begun:
-            what = f"at least the {begun:,} {part} units a second with which the table begins"
+            what = f"at least the {counted(begun, f'{part} unit')} a second of a new table"
             refuse("warm_throughput", units, what)
 
 

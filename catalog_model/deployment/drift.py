@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog_model.checks import counted
 from catalog_model.deployment.deployed import (
     PARTS,
     Deployed,
@@ -318,7 +319,8 @@ def target_drift(wanted: Scaling, target: ScalableTarget | None, part: Part) -> 
     if bounds and len(right) == len(target.policies) == 1:
         return ""
     policies = [_policy_text(policy) for policy in target.policies]
-    return f"{target.min:,} to {target.max:,} units {' and '.join(policies) or 'without a policy'}"
+    bounds_found = f"{target.min:,} to {counted(target.max, 'unit')}"
+    return f"{bounds_found} {' and '.join(policies) or 'without a policy'}"
 
 
 def is_right(policy: Mapping[str, Any], wanted: Scaling, part: Part) -> bool:
@@ -337,7 +339,7 @@ def _policy_text(policy: Mapping[str, Any]) -> str:
 
 
 def _bounds(wanted: Scaling) -> str:
-    return f"{wanted.min:,} to {wanted.max:,} units at {wanted.target} % of its own metric"
+    return f"{wanted.min:,} to {counted(wanted.max, 'unit')} at {wanted.target} % of its own metric"
 
 
 def place_of(where: str) -> str:

@@ -185,7 +185,7 @@ def scaled(change: Change) -> Iterator[PlanStep]:
                 requests.append(Request(AUTOSCALING, "PutScalingPolicy", own))
         text = (
             f"scale {' and '.join(f'{part}s' for part in parts)} of {place_of(where)} between "
-            f"{wanted.min:,} and {wanted.max:,} units at {wanted.target} %"
+            f"{wanted.min:,} and {counted(wanted.max, 'unit')} at {wanted.target} %"
         )
         yield PlanStep("scaling", where, text, tuple(requests))
 

@@ -154,7 +154,7 @@ NOUNS = re.compile(
     r"seconds|slots|tables|times|titles|units)\b"
 )
 NEVER_ONE = {
-    "no number": ("kind",),
+    "no number": ("kind", "part", "self._catalog.table"),
     "a bound": ("most", "retries.MAX_RACES"),
     "how many requests may wait": ("self._places",),
     "an item over 400 KB": ("largest", "self.largest", "size"),
