@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_within
+from catalog_model.checks import check_instance, check_within, refuse
 from catalog_model.deployment.raising import Journal, put_back, raise_units
 from catalog_model.deployment.settings import MOST_SCALED_UNITS
-from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import CatalogError
-from catalog_model.operations.control import control_of
+from catalog_model.operations.control import check_timeout, control_of
 
 __all__ = ["is_raised", "put_capacity_back", "raised_capacity"]
 
@@ -23,7 +22,7 @@ TIMEOUT: Final = 600.0
 
 @contextmanager
 def raised_capacity(
-    catalog: Catalog, units: int, *, timeout: float = TIMEOUT, folder: Path | None = None
+    catalog: Catalog, units: int, *, timeout: float = TIMEOUT, folder: str | Path | None = None
 ) -> Iterator[None]:
     """Raise the capacity of a provisioned table during the block, for a load.
 
@@ -60,9 +59,9 @@ def raised_capacity(
     """
     check_instance(catalog, "catalog", Catalog)
     units = check_within(units, "units", 1, MOST_SCALED_UNITS)
-    timeout = check_number(timeout, "timeout")
+    timeout = check_timeout(timeout)
     control = control_of(catalog)
-    journal = Journal(control, folder)
+    journal = Journal(control, _checked(folder))
     try:
         raise_units(control, journal, units, time.monotonic() + timeout)
         yield
@@ -77,7 +76,7 @@ def raised_capacity(
 
 
 def put_capacity_back(
-    catalog: Catalog, *, timeout: float = TIMEOUT, folder: Path | None = None
+    catalog: Catalog, *, timeout: float = TIMEOUT, folder: str | Path | None = None
 ) -> bool:
     """Put the capacity back that an interrupted `raised_capacity` left raised.
 
@@ -96,12 +95,12 @@ def put_capacity_back(
     False
     """
     check_instance(catalog, "catalog", Catalog)
+    deadline = time.monotonic() + check_timeout(timeout)
     control = control_of(catalog)
-    deadline = time.monotonic() + check_number(timeout, "timeout")
-    return put_back(control, Journal(control, folder), deadline)
+    return put_back(control, Journal(control, _checked(folder)), deadline)
 
 
-def is_raised(catalog: Catalog, *, folder: Path | None = None) -> bool:
+def is_raised(catalog: Catalog, *, folder: str | Path | None = None) -> bool:
     """Return whether a file on this machine says that the capacity is raised; sends nothing.
 
     Args:
@@ -111,4 +110,12 @@ def is_raised(catalog: Catalog, *, folder: Path | None = None) -> bool:
     False
     """
     check_instance(catalog, "catalog", Catalog)
-    return Journal(control_of(catalog), folder).exists()
+    return Journal(control_of(catalog), _checked(folder)).exists()
+
+
+def _checked(folder: object) -> Path | None:
+    if folder is None:
+        return None
+    if not isinstance(folder, (str, Path)):
+        refuse("folder", folder, "the path of a folder")
+    return Path(folder)

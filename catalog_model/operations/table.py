@@ -29,10 +29,9 @@ from catalog_model.deployment.settings import (
 )
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
-from catalog_model.dynamodb.numbers import check_number
 from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
-from catalog_model.operations.control import control_of
+from catalog_model.operations.control import check_timeout, control_of
 from catalog_model.table.indexes import SCHEMA
 
 __all__ = ["TableStatus", "create_table", "delete_table", "table_status"]
@@ -125,7 +124,7 @@ def create_table(
     """
     check_instance(catalog, "catalog", Catalog)
     settings = _declared(settings, read_capacity, write_capacity, tags)
-    deadline = time.monotonic() + _check_timeout(timeout)
+    deadline = time.monotonic() + check_timeout(timeout)
     check_table(catalog.table)
     control = control_of(catalog)
     if creation.start(control, SCHEMA, settings):
@@ -185,7 +184,7 @@ def delete_table(catalog: Catalog, *, timeout: float = 300.0) -> None:
     >>> delete_table(catalog)
     """
     check_instance(catalog, "catalog", Catalog)
-    _check_timeout(timeout)
+    check_timeout(timeout)
     if table_status(catalog).settings.protection:
         raise ServiceError(
             f"table {catalog.table!r} is protected from deletion: "
@@ -260,13 +259,6 @@ def _units(
     parts: Mapping[str, Mapping[str, Any]], read: Callable[[Mapping[str, Any]], UnitsPerSecond]
 ) -> dict[str, UnitsPerSecond]:
     return {name: read(described) for name, described in parts.items()}
-
-
-def _check_timeout(timeout: object) -> float:
-    seconds = check_number(timeout, "timeout")
-    if seconds < 0:
-        refuse("timeout", timeout, "a number of seconds from 0 on")
-    return seconds
 
 
 def _exists(catalog: Catalog) -> bool:

@@ -344,9 +344,9 @@ def test_unsupported_requests_to_an_offline_table_are_errors_of_the_package() ->
     """Operations on the table, other operations of the client, and other Queries."""
     catalog = offline_catalog()
     for operation in (create_table, delete_table, table_status):
-        with pytest.raises(ServiceError, match="it does not support") as caught:
+        with pytest.raises(ServiceError, match=r"not (support|offered)") as caught:
             operation(catalog)
-        assert caught.value.code == "UnknownOperationException"
+        assert caught.value.code in ("Unsupported", "UnknownOperationException")
     for unknown in ("scan", "put_item", "get_paginator"):
         with pytest.raises(ServiceError, match=f"it does not support {unknown}"):
             getattr(catalog.client, unknown)(TableName=catalog.table)
