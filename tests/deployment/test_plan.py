@@ -406,7 +406,7 @@ def test_a_change_in_progress_is_waited_for_before_anything_else(catalog: Catalo
     with patch.object(Control, "describe", describe):
         plan = plan_table(catalog, declared)
         report = apply_plan(catalog, declared)
-    assert [str(each) for each in plan.differences][0] == "index by_popularity is CREATING"
+    assert str(plan.differences[0]) == "index by_popularity is CREATING"
     assert [each.setting for each in report.done] == ["state", "tags"]
     assert report.is_complete
 
