@@ -49,6 +49,9 @@ _OPTIONS: Final = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the table."),
 )
 
+MOST_BYTES: Final = 100_000
+"""The maximum size of a file of settings, which has a few lines."""
+
 _PAIRS: Final = {
     "capacity": ("read_capacity", "write_capacity"),
     "max_units": ("max_read_units", "max_write_units"),
@@ -141,7 +144,10 @@ def read_settings(path: Path) -> TableSettings:
         InvalidArgumentError: If a setting is unknown or invalid.
     """
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode()
+        if len(text) > MOST_BYTES:
+            raise click.UsageError(f"--settings {shown(str(path))} is larger than {MOST_BYTES} bytes")
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise click.UsageError(f"--settings {shown(str(path))} cannot be read: {error}") from error

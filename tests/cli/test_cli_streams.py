@@ -220,10 +220,12 @@ NEEDED = {
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "put-title": "movie",
     "--if-unchanged": RECORD,
+    "adopt": "table:another",
     "dump --manifest": "-",
     "import ": "--create",
     "import --manifest": "--from-s3 s3://dumps/catalog.json.gz",
     "import --checkpoint": f"{DUMP} --into-existing",
+    "show": "--sample",
 }
 """What precedes a path, in addition to the command and the option."""
 
@@ -242,7 +244,9 @@ def options() -> Iterator[str]:
 
 
 WRITING = [
-    words for words in options() if words.endswith("--checkpoint") or words.startswith("dump")
+    words
+    for words in options()
+    if words.endswith("--checkpoint") or words.startswith(("dump", "show"))
 ]
 READING = [words for words in options() if words not in WRITING]
 

@@ -45,6 +45,7 @@ RUN_BY = {
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
     "docs/show.md": "test_cli_show.py",
+    "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/table-life.md": "test_cli_table.py",
     "docs/tutorial.md": "test_tutorial.py",
