@@ -147,7 +147,7 @@ def read_settings(path: Path) -> TableSettings:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1).decode()
         if len(text) > MOST_BYTES:
-            raise click.UsageError(f"--settings {shown(str(path))} is larger than {MOST_BYTES} bytes")
+            raise ValueError(f"it is larger than {MOST_BYTES} bytes")
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise click.UsageError(f"--settings {shown(str(path))} cannot be read: {error}") from error

@@ -343,6 +343,8 @@ def test_unwritable_files_fail(
 ) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
+    if option.startswith("show") and (path.is_char_device() or path.is_fifo()):
+        pytest.skip("a page may be written to a device or a pipe")
     before = sorted(tmp_path.iterdir())
     refused(cli, option.replace(DUMP, str(dumped)), path)
     assert sorted(tmp_path.iterdir()) == before
