@@ -74,6 +74,13 @@ Conditions cannot restrict them: a Scan has no partition key, and a migration up
 slots outside transactions. `verify` alone needs BatchGetItem, Query and Scan.
 """
 
+DUMP_ACTIONS: Final = ("BatchWriteItem", "Scan")
+"""The actions of `dump_table`, `dump_titles` and `import_table`, on every item of the table.
+
+A dump needs Scan alone, an import both: it looks whether the table is empty. Both also need
+DescribeTable, and an import that creates the table CreateTable.
+"""
+
 _ACTIONS: Final = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 """The actions for the verbs of declared writes."""
 
@@ -109,7 +116,11 @@ def policy(
     table_arn: str,
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
+<<<<<<< HEAD
     scaling: bool = False,
+=======
+    dump: Iterable[str] = (),
+>>>>>>> part-d
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
 
@@ -123,7 +134,11 @@ def policy(
         operations: Actions on the table itself: `TABLE_ACTIONS`, with `TAGGING` to create it with
             tags, `SETTINGS_ACTIONS` for its settings; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
+<<<<<<< HEAD
         scaling: Whether to allow scaling the table and its indexes, with Application Auto Scaling.
+=======
+        dump: Actions on all items: from `DUMP_ACTIONS`, to dump and import.
+>>>>>>> part-d
 
     Raises:
         InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
@@ -141,7 +156,11 @@ def policy(
         *_on_items(chosen, table_arn),
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
+<<<<<<< HEAD
         *(scaling_statements(table_arn) if check_flag(scaling, "scaling") else ()),
+=======
+        *_on_table("dump", dump, DUMP_ACTIONS, table_arn),
+>>>>>>> part-d
     ]
     if not statements:
         refuse("patterns", chosen, "at least one, where there are no operations")
@@ -157,7 +176,7 @@ def _on_table(
     chosen = {check_choice(each, name, known) for each in actions}
     if chosen:
         yield {
-            "Sid": "Table" if name == "operations" else "Integrity",
+            "Sid": "Table" if name == "operations" else name.title(),
             "Effect": "Allow",
             "Action": [f"dynamodb:{each}" for each in sorted(chosen)],
             "Resource": table_arn,

@@ -9,6 +9,7 @@ from catalog_model._version import __version__
 from catalog_model.checks import counted
 from catalog_model.cli.base import CONTEXT, Program, Settings, shared_options
 from catalog_model.cli.cost import cost
+from catalog_model.cli.dump import dump_command, import_command
 from catalog_model.cli.explain import explain_group
 from catalog_model.cli.export import export_group
 from catalog_model.cli.integrity import repair_command, verify_command
@@ -84,6 +85,8 @@ program.add_command(explain_group)
 program.add_command(verify_command)
 program.add_command(repair_command)
 program.add_command(migrate_command)
+program.add_command(dump_command)
+program.add_command(import_command)
 program.add_command(cost)
 program.add_command(export_group)
 for _command in pattern_commands(run_pattern):

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+BATCHES: Final = ("BatchGetItem", "BatchWriteItem")
+
 _ACTIONS: Final[dict[type[Operation], str]] = {
     Check: "ConditionCheck",
     Delete: "Delete",
@@ -298,7 +300,7 @@ class Gateway:
                 if not retries.wait_after(error):
                     raise
             else:
-                if operation != "BatchGetItem":  # it may have made no progress
+                if operation not in BATCHES:  # these may have made no progress
                     note_progress()
                 return answer
 

@@ -33,19 +33,22 @@ class Checkpoint:
         path: The file; None keeps nothing. An existing file is resumed.
         walk: Description of the walk; the file of a different walk is rejected.
         segments: Number of parts of a new walk; a resumed walk keeps its own.
+        work: The work, for errors.
 
     Raises:
         InvalidArgumentError: If the file was not written by this class, belongs to another walk, or
             cannot be read or written; completed work is kept.
     """
 
-    def __init__(self, path: Path | None, walk: Mapping[str, Any], segments: int) -> None:
+    def __init__(
+        self, path: Path | None, walk: Mapping[str, Any], segments: int, work: str = "a migration"
+    ) -> None:
         self._path = path
         self._walk = dict(walk)
         self._lock = threading.Lock()
         self._places: list[Key | str | None] = [None] * segments
         if path is not None and _is_there(path):
-            self._places = _places_in(path, self._walk)
+            self._places = _places_in(path, self._walk, work)
         self._save()
 
     @property
@@ -128,17 +131,17 @@ def _replace(path: Path, text: str) -> None:
             raise
 
 
-def _places_in(path: Path, walk: Mapping[str, Any]) -> list[Key | str | None]:
+def _places_in(path: Path, walk: Mapping[str, Any], work: str) -> list[Key | str | None]:
     with _usable(path):
         data = path.read_bytes()
     try:
         found = parse_json(data.decode())
         places = list(found.pop("segments"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        refuse("checkpoint", str(path), "a checkpoint file of a migration")
+        refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
-        refuse("checkpoint", str(path), "a checkpoint file of a migration")
+        refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if found != walk:
         shown = ", ".join(f"{name} {value}" for name, value in walk.items())
-        refuse("checkpoint", f"{path}: {found}", f"of this migration ({shown})")
+        refuse("checkpoint", f"{path}: {found}", f"of this {work.rsplit(maxsplit=1)[-1]} ({shown})")
     return places

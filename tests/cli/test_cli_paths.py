@@ -17,13 +17,15 @@ from catalog_model.cli.program import program
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine, start_engine
 from catalog_model.maintenance.migrate import migrate
-from catalog_model.operations import verify
+from catalog_model.operations import dump_table, verify
 
 USAGE = 2
 COST = "cost --pattern 'get-title movie 34' --per-second 1"
 
 RECORD = "RECORD"
 """Stands for a file with one record."""
+DUMP = "DUMP"
+"""Stands for a dump of the table."""
 RECORD_TEXT = json.dumps({"id": 5, "title": "A", "genre_ids": [], "popularity": 1.5,
                           "vote_average": 7.0, "vote_count": 3})  # fmt: skip
 
@@ -34,12 +36,19 @@ READING: dict[str, list[str]] = {
     "cost --movies": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--movies"],
     "cost --tv": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--tv"],
     "cost --prices": ["cost", "--pattern", "get-title movie 34", "--per-second", "1", "--prices"],
+    "import": ["import", "--create"],
+    "import --manifest": ["import", "--from-s3", "s3://dumps/catalog.json.gz", "--manifest"],
     "put-title": ["put-title", "movie"],
     "explain put-title": ["explain", "put-title", "movie"],
     "put-title --if-unchanged": ["put-title", "movie", RECORD, "--if-unchanged"],
     "explain put-title --if-unchanged": ["explain", "put-title", "movie", RECORD, "--if-unchanged"],
 }
-WRITING = {"migrate --checkpoint": ["migrate", "--checkpoint"]}
+WRITING: dict[str, list[str]] = {
+    "migrate --checkpoint": ["migrate", "--checkpoint"],
+    "dump": ["dump"],
+    "dump --manifest": ["dump", "-", "--manifest"],
+    "import --checkpoint": ["import", DUMP, "--into-existing", "--checkpoint"],
+}
 
 
 def folder(at: Path) -> Path:
@@ -154,16 +163,26 @@ def test_an_unreadable_file_is_an_error(
     refused(cli, words, path)
 
 
+@pytest.fixture(scope="module")
+def dumped(cli: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump of the table."""
+    path = tmp_path_factory.mktemp("dumped") / "a.json.gz"
+    dump_table(cli.catalog, path)
+    return path
+
+
 @pytest.mark.parametrize("make", UNWRITABLE, ids=range(len(UNWRITABLE)))
+@pytest.mark.parametrize("option", WRITING)
 def test_an_unwritable_file_is_an_error(
-    cli: CommandLine, make: Callable[[Path], Path], tmp_path: Path
+    cli: CommandLine, option: str, make: Callable[[Path], Path], tmp_path: Path, dumped: Path
 ) -> None:
     """Before anything is started."""
     path = make(tmp_path / "file.json")
     if can_read_all(path):
         pytest.skip("no permission stops this user")
     before = sorted(tmp_path.iterdir())
-    refused(cli, WRITING["migrate --checkpoint"], path)
+    words = [str(dumped) if word == DUMP else word for word in WRITING[option]]
+    refused(cli, words, path)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -173,7 +192,9 @@ def test_every_option_that_takes_a_path_is_tried() -> None:
         f"{name} {parameter.opts[0]}" if parameter.opts[0].startswith("-") else name
         for name, command in commands(program)
         for parameter in command.params
-        if parameter.metavar == "FILE" or isinstance(parameter.type, click.File)
+        if parameter.metavar == "FILE"
+        or parameter.name == "file"
+        or isinstance(parameter.type, click.File)
     }
     tried = {*READING, *WRITING}
     assert {name.replace("explain load --tv", "explain load --movies") for name in found} == tried

@@ -24,7 +24,7 @@ from catalog_model.cli.program import program
 from catalog_model.errors import TableNotFoundError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import start_engine
-from catalog_model.operations import create_table, table_status, verify
+from catalog_model.operations import create_table, dump_table, table_status, verify
 
 SUPPORT = Path(__file__).parents[1] / "support"
 FULL = Path("/dev/full")
@@ -49,7 +49,9 @@ OTHERS: dict[str, str] = {
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "create": "",
     "delete": "--yes --table other-one",
+    "dump": "--force dump.json.gz",
     "export iam": "--role reader",
+    "import": "--into-existing sample.json.gz",
     "migrate": "--dry-run",
     "patterns": "",
     "repair": "--dry-run",
@@ -107,6 +109,7 @@ def running(cli: CommandLine, folder: Path) -> Iterator[Programs]:
     for name in FILE_NAMES.values():
         (folder / name).write_bytes((sample_folder() / name).read_bytes())
     (folder / "alien.json").write_text(json.dumps(ALIEN.to_json()))
+    dump_table(cli.catalog, folder / "sample.json.gz")
     with subprocess.Popen(
         [sys.executable, str(SUPPORT / "forked_cli.py")],
         cwd=folder,

@@ -34,6 +34,7 @@ RUN_BY = {
     "docs/costs.md": "test_cli_cost.py",
     "docs/data-model.md": "test_aws_cli.py",
     "docs/deployment.md": "test_front_pages.py",
+    "docs/dump-and-import.md": "test_dump_page.py",
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
