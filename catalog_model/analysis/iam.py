@@ -116,11 +116,8 @@ def policy(
     table_arn: str,
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
-<<<<<<< HEAD
     scaling: bool = False,
-=======
     dump: Iterable[str] = (),
->>>>>>> part-d
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
 
@@ -134,11 +131,8 @@ def policy(
         operations: Actions on the table itself: `TABLE_ACTIONS`, with `TAGGING` to create it with
             tags, `SETTINGS_ACTIONS` for its settings; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
-<<<<<<< HEAD
         scaling: Whether to allow scaling the table and its indexes, with Application Auto Scaling.
-=======
         dump: Actions on all items: from `DUMP_ACTIONS`, to dump and import.
->>>>>>> part-d
 
     Raises:
         InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
@@ -156,11 +150,8 @@ def policy(
         *_on_items(chosen, table_arn),
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
-<<<<<<< HEAD
         *(scaling_statements(table_arn) if check_flag(scaling, "scaling") else ()),
-=======
         *_on_table("dump", dump, DUMP_ACTIONS, table_arn),
->>>>>>> part-d
     ]
     if not statements:
         refuse("patterns", chosen, "at least one, where there are no operations")

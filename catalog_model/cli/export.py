@@ -74,30 +74,21 @@ def iam_policy(
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
     A reader may use the access patterns that only read, a writer all of them. An operator may
-    create, show and delete the table, but cannot access items without --integrity or
-    --dump. The table is
-    that of --table, in the region that other commands would use.
+    create, show and delete the table, but cannot access items without --integrity or --dump. The
+    table is that of --table, in the region that other commands would use.
     """
     if role is None and not names:
         raise click.UsageError("give --role, --patterns or both")
-<<<<<<< HEAD
     of_operators = {
         "tags": tags,
         "settings": has_settings,
         "scaling": scaling,
         "integrity": integrity,
+        "dump": dump,
     }
     for name, is_given in of_operators.items():
         if is_given and role != "operator":
             raise click.UsageError(f"--{name} is for --role operator")
-=======
-    if tags and role != "operator":
-        raise click.UsageError("--tags is for --role operator")
-    if integrity and role != "operator":
-        raise click.UsageError("--integrity is for --role operator")
-    if dump and role != "operator":
-        raise click.UsageError("--dump is for --role operator")
->>>>>>> part-d
     operations = (
         *(iam.TABLE_ACTIONS if role == "operator" else ()),
         *((iam.TAGGING,) if tags else ()),
@@ -110,11 +101,8 @@ def iam_policy(
             table_arn=arn or _arn(settings, account),
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
-<<<<<<< HEAD
             scaling=scaling,
-=======
             dump=iam.DUMP_ACTIONS if dump else (),
->>>>>>> part-d
         )
     )
 
