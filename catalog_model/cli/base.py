@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import click
 
-from catalog_model.catalog import Catalog
+from catalog_model.catalog import DEFAULT_TABLE, Catalog
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -54,6 +55,15 @@ class Settings:
             "profile": self.profile,
         }
         return Catalog.from_env(**{name: given[name] for name in given if given[name] is not None})
+
+    def beside_pointer(self, pointer: str | None) -> tuple[Catalog, str | None]:
+        """Return a handle for a pointer that may not exist yet, and the pointer.
+
+        The handle is on the table that applications use without the pointer.
+        """
+        pointer = pointer or os.environ.get("CATALOG_TABLE_POINTER") or None
+        table = self.table or os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE
+        return replace(self, table=table).catalog(), pointer
 
 
 def as_typed(ctx: click.Context) -> str:
@@ -130,7 +140,7 @@ class Program(click.Group):
 def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
     """Return the shared options, for use before a command or, hidden, after it."""
     helps = {
-        "--table": "Name of the table (CATALOG_TABLE, or netflix-movie-catalog).",
+        "--table": "Name of the table (CATALOG_TABLE, CATALOG_TABLE_POINTER, or netflix-movie-catalog).",
         "--region": "AWS region (AWS_REGION, or the profile's).",
         "--endpoint-url": "Endpoint to use instead of AWS, such as http://127.0.0.1:8000.",
         "--profile": "Profile of the AWS configuration.",
@@ -180,8 +190,8 @@ def _hint(error: CatalogError) -> str:
             return ""
 
 
-def confirm(question: str) -> None:
-    """Ask on stderr, and continue only after a yes.
+def confirm(question: str, *, otherwise: str = "nothing was deleted") -> None:
+    """Ask on stderr, and continue only after a yes; *otherwise* says what a no means.
 
     Raises:
         click.ClickException: After any other answer, or without one.
@@ -193,7 +203,7 @@ def confirm(question: str) -> None:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         click.echo("" if answer else "(no answer: --yes does not ask)", err=True)
-        raise click.ClickException("nothing was deleted")
+        raise click.ClickException(otherwise)
 
 
 def wait_note(text: str) -> None:

@@ -1,11 +1,21 @@
 """Operations on the whole table: create, change, verify, repair, migrate, delete."""
 
+from catalog_model.deployment.pointer import Pointed
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
+from catalog_model.maintenance.compare import Difference, TableComparison, compare_tables
 from catalog_model.maintenance.migrate import MigrationReport, migrate
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
+from catalog_model.operations.backup import Backup, back_up_table, list_backups
+from catalog_model.operations.cut_over import cut_over, cut_over_back, pointed_at
 from catalog_model.operations.dump import DumpReport, ImportReport, dump_table, import_table
 from catalog_model.operations.raised import is_raised, put_capacity_back, raised_capacity
+from catalog_model.operations.restore import (
+    RestoreReport,
+    abandon_restore,
+    restore_table,
+    unfinished_restore,
+)
 from catalog_model.operations.s3_import import S3ImportReport, import_from_s3
 from catalog_model.operations.table import (
     TableStatus,
@@ -17,19 +27,29 @@ from catalog_model.operations.title_files import TitleFilesReport, dump_titles
 from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 
 __all__ = [
+    "Backup",
+    "Difference",
     "DumpReport",
     "ImportReport",
     "LoadEstimate",
     "MigrationReport",
+    "Pointed",
     "RepairReport",
     "Report",
+    "RestoreReport",
     "S3ImportReport",
     "Scaling",
+    "TableComparison",
     "TableSettings",
     "TableStatus",
     "TitleFilesReport",
     "UnitsPerSecond",
+    "abandon_restore",
+    "back_up_table",
+    "compare_tables",
     "create_table",
+    "cut_over",
+    "cut_over_back",
     "delete_table",
     "dump_table",
     "dump_titles",
@@ -37,10 +57,14 @@ __all__ = [
     "import_from_s3",
     "import_table",
     "is_raised",
+    "list_backups",
     "migrate",
+    "pointed_at",
     "put_capacity_back",
     "raised_capacity",
     "repair",
+    "restore_table",
     "table_status",
+    "unfinished_restore",
     "verify",
 ]
