@@ -140,7 +140,7 @@ class Program(click.Group):
 def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
     """Return the shared options, for use before a command or, hidden, after it."""
     helps = {
-        "--table": "Name of the table (CATALOG_TABLE, CATALOG_TABLE_POINTER, or netflix-movie-catalog).",
+        "--table": "Name of the table (CATALOG_TABLE, a pointer, or netflix-movie-catalog).",
         "--region": "AWS region (AWS_REGION, or the profile's).",
         "--endpoint-url": "Endpoint to use instead of AWS, such as http://127.0.0.1:8000.",
         "--profile": "Profile of the AWS configuration.",

@@ -5,7 +5,6 @@ Each part is compared first, so it can be repeated, and sends nothing for a tabl
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -50,7 +49,7 @@ def described_differences(control: Control, wanted: Saved) -> tuple[str, ...]:
     """Return what a table still lacks, in words."""
     return tuple(
         f"{name} is {found!r}, not {value!r}"
-        for name, value, found in differences(wanted, read_saved(control))
+        for name, value, found in differences(wanted, read_saved(control), scaled=True)
     )
 
 
@@ -184,7 +183,3 @@ _PUT: Final[Mapping[str, Callable[[Control, Saved, float], None]]] = {
     "alarms": _alarms,
 }
 
-
-def until(timeout: float) -> float:
-    """Return the time, by `time.monotonic`, after a number of seconds."""
-    return time.monotonic() + timeout

@@ -365,7 +365,7 @@ def describe_backup(control: Control, arn: str) -> dict[str, Any]:
 
 def _check_window(moment: datetime, recovery: Recovery, now: datetime) -> None:
     first, last = recovery.earliest, recovery.latest
-    if first is not None and moment < first.replace(microsecond=0):
+    if first is not None and moment < first:
         raise InvalidArgumentError(
             f"{_shown(moment)} cannot be restored: the earliest moment is {_shown(first)} "
             f"(recovery of {counted(recovery.days, 'day')}, since it was enabled)"

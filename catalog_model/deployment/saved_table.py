@@ -132,16 +132,19 @@ def moved(saved: Saved, name: str, arn: str) -> Saved:
     }
 
 
-def differences(wanted: Saved, found: Saved) -> Iterator[tuple[str, Any, Any]]:
+def differences(
+    wanted: Saved, found: Saved, *, scaled: bool = False
+) -> Iterator[tuple[str, Any, Any]]:
     """Yield what differs: its name, the wanted value, and the value found.
 
-    What could not be read of the first table is left out. Units that scale may have any value
-    within their bounds.
+    What could not be read of the first table is left out. With *scaled*, units that scale may have
+    any value within their bounds.
     """
     for name in COMPARED:
         if wanted[name] is None:
             continue
-        first, second = _comparable(name, wanted, wanted), _comparable(name, found, wanted)
+        bounded = wanted if scaled else {**wanted, "scaling": None}
+        first, second = (_comparable(name, each, bounded) for each in (wanted, found))
         if first != second:
             yield name, wanted[name], found[name]
 
@@ -261,7 +264,7 @@ def _alarms(control: Control) -> list[dict[str, Any]]:
     """Return the alarms on metrics of the table, without those of its scaling."""
     every = control.pages(CLOUDWATCH, "DescribeAlarms", "MetricAlarms")
     return [
-        {name: alarm[name] for name in _ALARM if name in alarm}
+        {name: alarm[name] for name in _ALARM if alarm.get(name) not in (None, [])}
         for alarm in every
         if _is_of(alarm, control.name) and not alarm["AlarmName"].startswith(OF_SCALING)
     ]

@@ -42,7 +42,7 @@ def cut_over(catalog: Catalog, table: str, *, pointer: str | None = None) -> Poi
     change to the new table when they `Catalog.follow` the pointer; *catalog* is not changed. If the
     pointer does not exist, it is made. Repeating it changes nothing.
 
-    Costs a DescribeTable; for a parameter, also two GetParameter and a PutParameter.
+    Costs a DescribeTable or two; for a parameter, also two GetParameter and a PutParameter.
 
     Args:
         catalog: A handle on the table before, with the credentials of the parameter.
@@ -64,12 +64,12 @@ def cut_over(catalog: Catalog, table: str, *, pointer: str | None = None) -> Poi
     check_table(table)
     _check_usable(catalog, table)
     found = pointed_at(catalog, pointer=pointer)
-    before = catalog.table if found is None else found.table
-    if found is not None and before == table:
+    if found is None:
+        found = _used_so_far(catalog, table)
+    elif found.table == table:
         return found
-    lineage = (found and found.lineage) or catalog.for_table(before).lineage
-    lineage = catalog.lineage if before == catalog.table else lineage
-    moved = Pointed(table, before if before != table else None, lineage)
+    lineage = found.lineage or catalog.for_table(found.table).lineage
+    moved = Pointed(table, found.table if found.table != table else found.previous, lineage)
     return _move(catalog, pointer, moved)
 
 
@@ -106,6 +106,13 @@ def cut_over_back(catalog: Catalog, *, pointer: str | None = None) -> Pointed:
     _check_usable(catalog, found.previous)
     lineage = found.lineage or catalog.for_table(found.table).lineage
     return _move(catalog, pointer, Pointed(found.previous, found.table, lineage))
+
+
+def _used_so_far(catalog: Catalog, table: str) -> Pointed:
+    """Return what applications use without a pointer: the table of the handle, if it exists."""
+    if catalog.table != table and control_of(catalog).exists():
+        return Pointed(catalog.table, None, catalog.lineage)
+    return Pointed(table)
 
 
 def _move(catalog: Catalog, pointer: str, to: Pointed) -> Pointed:

@@ -26,7 +26,6 @@ from catalog_model.errors import InvalidArgumentError
 from catalog_model.maintenance.compare import Difference, TableComparison, compare_tables
 from catalog_model.maintenance.repair import repair as repair_table
 from catalog_model.maintenance.verify import verify
-from catalog_model.operations.control import control_of
 from catalog_model.operations.cut_over import cut_over as cut_over_to
 
 __all__ = ["RestoreReport", "abandon_restore", "restore_table", "unfinished_restore"]
@@ -151,7 +150,7 @@ def restore_table(
         options["pointer"] = catalog.pointer
         if not catalog.pointer:
             refuse("cut_over", cut_over, "given with a pointer, or CATALOG_TABLE_POINTER,")
-    work = _restoration(catalog, journal)
+    catalog, work = _restoration(catalog, journal)
     found = work.find()
     if origin is None:
         if not found:
@@ -181,7 +180,7 @@ def unfinished_restore(catalog: Catalog, *, journal: str | Path | None = None) -
     True
     """
     check_instance(catalog, "catalog", Catalog)
-    work = _restoration(catalog, journal)
+    _, work = _restoration(catalog, journal)
     return str(work.state["target"]) if work.find() else None
 
 
@@ -204,7 +203,7 @@ def abandon_restore(catalog: Catalog, *, journal: str | Path | None = None) -> s
     True
     """
     check_instance(catalog, "catalog", Catalog)
-    work = _restoration(catalog, journal)
+    _, work = _restoration(catalog, journal)
     if not work.find():
         return None
     if work.state["options"]["freeze"]:
@@ -383,21 +382,27 @@ def _shown(options: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in options.items() if value) or "no options"
 
 
-def _restoration(catalog: Catalog, journal: str | Path | None) -> Restoration:
+def _restoration(catalog: Catalog, journal: str | Path | None) -> tuple[Catalog, Restoration]:
+    """Return the table that is restored, or was begun to be restored, and its restore."""
     if journal is not None and not isinstance(journal, (str, Path)):
         refuse("journal", journal, "the path of a file")
-    source = control_of(catalog)
-    path = Path(journal) if journal is not None else _default_path(source)
+    path = Path(journal) if journal is not None else _default_path(catalog)
+    found = Journal(path).read()
+    if found is not None and found.get("target") == catalog.table:
+        catalog = catalog.for_table(str(found.get("source")))  # the pointer has been moved
     shared = cache(lambda service: client_beside(catalog.client, service))
 
     @cache
     def of_table(table: str) -> Control:
         return Control(catalog.for_table(table).gateway, shared)
 
-    return Restoration(Control(catalog.gateway, shared), of_table, Journal(path))
+    source = Control(catalog.gateway, shared)
+    return catalog, Restoration(source, of_table, Journal(path))
 
 
-def _default_path(source: Control) -> Path:
-    endpoint = str(source.gateway.client.meta.endpoint_url)
-    digest = hashlib.sha256(f"{endpoint} {source.table}".encode()).hexdigest()[:12]
-    return state_folder() / f"restore-{source.name}-{digest}.json"
+def _default_path(catalog: Catalog) -> Path:
+    """Return the usual journal; it is found from the table and from the new one."""
+    lineage = catalog.lineage.rpartition("/")[2]
+    endpoint = str(catalog.client.meta.endpoint_url)
+    digest = hashlib.sha256(f"{endpoint} {lineage}".encode()).hexdigest()[:12]
+    return state_folder() / f"restore-{lineage}-{digest}.json"
