@@ -194,8 +194,9 @@ class Catalog:
         """Read the pointer again, and change to the table that it names now.
 
         Without a pointer, does nothing. Otherwise costs one GetParameter, or reads a file. The
-        client, its connections, the hooks and the lineage stay. A function that runs in another
-        thread may send the rest of its requests to the new table.
+        client, its connections and the hooks stay; hooks do not see this request, which is not
+        one to the table. A function that runs in another thread may send the rest of its requests
+        to the new table.
 
         Returns:
             Whether the table is another one than before.
@@ -209,7 +210,7 @@ class Catalog:
         """
         if self.pointer is None:
             return False
-        found = read_pointer(self.pointer, lambda: Control(self.gateway))
+        found = read_pointer(self.pointer, lambda: Control(self._gateway_with(self.client, None)))
         if found is None:
             raise ConfigurationError(
                 f"pointer {self.pointer} does not exist: `catalog-model cut-over` makes it"
@@ -247,7 +248,7 @@ class Catalog:
             self.table = pointed.table
             gateway = self._gateway
             if gateway is not None:
-                self._gateway = self._gateway_with(gateway.client)
+                self._gateway = self._gateway_with(gateway.client, self._observers)
 
     @property
     def gateway(self) -> Gateway:
@@ -313,12 +314,13 @@ class Catalog:
     def _open(self) -> Gateway:
         with self._lock:
             if self._gateway is None or self._process != os.getpid():
-                self._gateway = self._gateway_with(self._given_client or self._make_client())
+                client = self._given_client or self._make_client()
+                self._gateway = self._gateway_with(client, self._observers)
                 self._process = os.getpid()
             return self._gateway
 
-    def _gateway_with(self, client: DynamoDBClient) -> Gateway:
-        return Gateway(self.table, client, SCHEMA, self._observers, self.profile, self.deadline)
+    def _gateway_with(self, client: DynamoDBClient, observers: Observers | None) -> Gateway:
+        return Gateway(self.table, client, SCHEMA, observers, self.profile, self.deadline)
 
     def _make_client(self) -> DynamoDBClient:
         return make_client(

@@ -182,4 +182,3 @@ _PUT: Final[Mapping[str, Callable[[Control, Saved, float], None]]] = {
     "scaling": _scaling,
     "alarms": _alarms,
 }
-

@@ -258,6 +258,15 @@ SETTINGS = (
         lambda catalog: catalog.cursor_secret,
     ),
     Setting(
+        "what cursors belong to",
+        (
+            Way("argument", "lineage", "mine"),
+            Way("environment", "CATALOG_LINEAGE", "theirs"),
+        ),
+        DEFAULT_TABLE,
+        lambda catalog: catalog.lineage,
+    ),
+    Setting(
         "seconds for a request, retries included",
         (
             Way("argument", "deadline", 2.5),
