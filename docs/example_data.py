@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -77,9 +78,10 @@ ALIEN = {
 @pytest.fixture
 def catalog() -> Iterator[Catalog]:
     """Return a handle on a table with three movies and two shows."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), TemporaryDirectory() as state:
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("XDG_STATE_HOME", state)
         catalog = Catalog("netflix-movie-catalog")
         _delete(catalog)  # a moto that runs for the whole session may have one of this name
         create_table(catalog)

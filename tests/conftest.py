@@ -119,6 +119,14 @@ def _aws_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the state of programs out of the home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _own_make() -> Iterator[None]:
     """Hide the `make` that runs the tests from a `make` that a test runs."""
     with pytest.MonkeyPatch.context() as patch:

@@ -68,7 +68,7 @@ def load_command(
     If the table throttles writes, the load continues at the table's pace to its end, and shows its
     progress. On a provisioned table, the time that it takes at least is shown first. --raise-to
     raises its capacity for the load, and puts it back at the end, also after an error or Ctrl-C;
-    after a kill, `catalog-model lower` does.
+    after a kill, the command lower does.
     """
     settings = ctx.ensure_object(Settings)
     files = files_in(movies, tv)
@@ -89,7 +89,7 @@ def load_command(
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds to wait.")
 @click.pass_obj
 def lower_command(settings: Settings, timeout: float) -> None:
-    """Put back the capacity that an interrupted `load --raise-to` left raised.
+    """Put back the capacity that an interrupted load with --raise-to left raised.
 
     What was before is in a file on the machine of the load, so run it there. It can be repeated.
     """

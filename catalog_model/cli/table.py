@@ -66,8 +66,7 @@ def _note(status: TableStatus) -> Iterator[str]:
 def delete_command(settings: Settings, *, yes: bool) -> None:
     """Delete the table with everything in it, and wait until it is gone.
 
-    A table that is protected from deletion is refused: `catalog-model apply --no-protect` removes
-    the protection.
+    A table that is protected from deletion is refused; apply --no-protect removes the protection.
     """
     catalog = settings.catalog()
     status = operations.table_status(catalog)

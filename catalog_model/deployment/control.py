@@ -50,7 +50,8 @@ class Control:
 
     Args:
         gateway: The gateway to the table.
-        client_for: Makes the client of another service; by default one beside the gateway's.
+        client_for: Makes the client of another service; by default with the settings of the
+            gateway's client.
     """
 
     def __init__(self, gateway: Gateway, client_for: Callable[[str], Any] | None = None) -> None:

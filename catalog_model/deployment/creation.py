@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from catalog_model.checks import refuse
 from catalog_model.deployment import scaling
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.deployed import (
     BILLINGS,
     CLASSES,
+    PARTS,
     STREAMS,
     Deployed,
     read_deployed,
@@ -21,6 +23,9 @@ from catalog_model.dynamodb.schema import TableSchema
 from catalog_model.errors import ServiceError, TableNotFoundError
 
 POLL_SECONDS: Final = 0.5
+ON_DEMAND_AT_FIRST: Final = UnitsPerSecond(12_000, 4_000)
+"""The units a second that a table on demand supports from its beginning."""
+
 IN_USE: Final = "ResourceInUseException"
 NOT_YET: Final = "ContinuousBackupsUnavailableException"
 """The code for a new table whose backups are being prepared."""
@@ -56,10 +61,19 @@ def create_parameters(schema: TableSchema, settings: TableSettings) -> dict[str,
 
 
 def initial_units(settings: TableSettings) -> UnitsPerSecond | None:
-    """Return the units with which a table begins: those declared, or the least of its scaling."""
-    if settings.capacity is None and settings.scaling is not None:
-        return UnitsPerSecond(settings.scaling.min, settings.scaling.min)
-    return settings.capacity
+    """Return the units with which a table begins: those declared, within the bounds of scaling.
+
+    >>> from catalog_model.deployment.settings import Scaling
+    >>> initial_units(TableSettings(scaling=Scaling(2, 10)))
+    UnitsPerSecond(read=2, write=2)
+    """
+    bounds, declared = settings.scaling, settings.capacity or UnitsPerSecond()
+    if bounds is None:
+        return settings.capacity
+    read, write = (
+        min(max(units or 0, bounds.min), bounds.max) for units in (declared.read, declared.write)
+    )
+    return UnitsPerSecond(read, write)
 
 
 def start(control: Control, schema: TableSchema, settings: TableSettings) -> bool:
@@ -68,8 +82,10 @@ def start(control: Control, schema: TableSchema, settings: TableSettings) -> boo
     What an endpoint does not offer is refused before the table is created.
 
     Raises:
+        InvalidArgumentError: If the warm throughput is below the units of a new table.
         UnsupportedError: If the endpoint does not offer a declared setting.
     """
+    _check_warm(settings)
     if control.exists():
         return False
     if settings.scaling is not None:
@@ -144,6 +160,16 @@ def until_taken(send: Callable[[], None], code: str, deadline: float) -> None:
             waits.sleep(POLL_SECONDS)
         else:
             return
+
+
+def _check_warm(settings: TableSettings) -> None:
+    """Check that warm throughput is not below the units with which a table begins."""
+    warm, least = settings.warm_throughput, initial_units(settings) or ON_DEMAND_AT_FIRST
+    for part in PARTS if warm is not None else ():
+        units, begun = getattr(warm, part), getattr(least, part)
+        if units is not None and units < begun:
+            what = f"at least the {begun:,} {part} units a second with which the table begins"
+            refuse("warm_throughput", units, what)
 
 
 def _check_recovery_offered(control: Control) -> None:

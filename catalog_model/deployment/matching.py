@@ -162,8 +162,10 @@ def _shown(value: Any) -> str:
             return " and ".join(listed) + " a second"
         case bool():
             return "on" if value else "off"
-        case "" | 0 | Mapping() if not value:
-            return "none"
+        case "" | 0 if not value:
+            return "off"
+        case Mapping():
+            return ", ".join(f"{key}={own}" for key, own in value.items()) or "empty"
     return NOT_SHOWN if value is None else str(value)
 
 

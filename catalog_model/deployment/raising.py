@@ -89,6 +89,13 @@ class Journal:
         digest = hashlib.sha256(f"{endpoint} {control.table}".encode()).hexdigest()[:12]
         self.path = (folder or state_folder()) / f"raised-{control.name}-{digest}.json"
 
+    def exists(self) -> bool:
+        """Return whether there is a file; False if the folder cannot be read."""
+        try:
+            return self.path.exists()
+        except OSError:
+            return False
+
     def read(self) -> Before | None:
         """Return what a table had before it was raised; None if there is no file.
 
@@ -127,9 +134,12 @@ class Journal:
 
 
 def state_folder() -> Path:
-    """Return the folder for the state of this package."""
-    root = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(root) / "catalog-model"
+    """Return the folder for the state of this package; a temporary one without a home folder."""
+    try:
+        root = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:
+        root = Path(tempfile.gettempdir())
+    return root / "catalog-model"
 
 
 def raise_units(control: Control, journal: Journal, units: int, deadline: float) -> bool:
@@ -154,7 +164,7 @@ def raise_units(control: Control, journal: Journal, units: int, deadline: float)
     """
     found = read_deployed(control)
     if not found.is_provisioned:
-        refuse("raise_to", units, f"left out for table {control.table!r}, which is on demand,")
+        refuse("raise_to", units, f"left out for table {control.table!r}, which is on demand")
     wanted = _raised(found, units)
     bounds = _raised_bounds(control, found, units)
     if not bounds and wanted == _units(found):
@@ -168,7 +178,7 @@ def raise_units(control: Control, journal: Journal, units: int, deadline: float)
 
 
 def put_back(control: Control, journal: Journal, deadline: float) -> bool:
-    """Put back what the journal holds, and remove it; return whether there was anything.
+    """Put back the units and bounds in the journal, and remove it; return whether it existed.
 
     Can be repeated: what is as it was is not sent again. Units of an index that was deleted in the
     meantime are left out, and so is everything if the table was deleted.
@@ -211,7 +221,7 @@ def set_units(control: Control, wanted: Units, deadline: float) -> None:
         except ServiceError as error:
             if error.code != IN_USE:  # scaling changed it in between
                 raise
-        pause_until(control, deadline, "is being changed")
+            pause_until(control, deadline, "is being changed")
 
 
 def await_active(control: Control, deadline: float) -> dict[str, Any]:

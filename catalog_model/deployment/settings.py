@@ -85,7 +85,7 @@ class Scaling:
         check_within(self.max, "scaling's max", 1, MOST_SCALED_UNITS)
         check_within(self.target, "scaling's target", *TARGETS)
         if self.min > self.max:
-            refuse("scaling's min", self.min, f"at most its max, {self.max},")
+            refuse("scaling's min", self.min, f"at most its max ({self.max:,})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +140,13 @@ class TableSettings:
     def _check_billing(self) -> None:
         units = next((name for name in ("capacity", "scaling") if getattr(self, name)), None)
         if units and self.billing == "on-demand":
-            refuse(units, getattr(self, units), "left out for a table on demand,")
+            refuse(units, getattr(self, units), "left out for a table on demand")
         if units:
             object.__setattr__(self, "billing", "provisioned")
         elif self.billing == "provisioned":
-            refuse("billing", self.billing, "given with capacity or scaling, if")
+            refuse("billing", self.billing, "given with capacity or scaling")
         if self.billing == "provisioned" and _limits(self.max_units):
-            refuse("max_units", self.max_units, "left out for a provisioned table,")
+            refuse("max_units", self.max_units, "left out for a provisioned table")
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _check_scaling(value: Any) -> Scaling:
     members = _members(value, "scaling", ["min", "max", "target"])
     for bound in ("min", "max"):
         if bound not in members:
-            refuse("scaling", value, "given with min and max,")
+            refuse("scaling", value, "given with min and max")
     return Scaling(**members)
 
 
@@ -214,7 +214,7 @@ def _check_units(value: Any, name: str, least: int, most: int) -> UnitsPerSecond
     check_instance(value, name, UnitsPerSecond)
     parts = {"read": value.read, "write": value.write}
     if parts == {"read": None, "write": None}:
-        refuse(name, value, "given with read or write units,")
+        refuse(name, value, "given with read or write units")
     return UnitsPerSecond(
         **{
             part: units if units is None else check_within(units, f"{name}'s {part}", least, most)
@@ -234,7 +234,7 @@ def _check_max_units(value: Any) -> UnitsPerSecond:
     units = _check_units(value, "max_units", NO_LIMIT, MOST_UNITS)
     for part in (units.read, units.write):
         if part == 0:
-            refuse("max_units", part, "from 1 on, or -1 for no limit,")
+            refuse("max_units", part, "from 1 on, or -1 for no limit")
     return units
 
 
@@ -253,7 +253,7 @@ def _check_encryption(value: Any) -> str:
 def _check_ttl(value: Any) -> str:
     text = check_text(value, "ttl")
     if len(text.encode()) > MAX_ATTRIBUTE_NAME:
-        refuse("ttl", value, f"the name of an attribute, at most {MAX_ATTRIBUTE_NAME} bytes,")
+        refuse("ttl", value, f"the name of an attribute, of at most {MAX_ATTRIBUTE_NAME} bytes")
     return text
 
 

@@ -51,8 +51,12 @@ def raised_capacity(
         ServiceError: If a change is not allowed, or takes too long. A note on the error of the
             block says so if the capacity could not be put back.
 
-    >>> with raised_capacity(provisioned, 500):
-    ...     report = access_patterns.load_titles(provisioned, titles)
+    >>> from catalog_model.operations import create_table, table_status
+    >>> status = create_table(Catalog("films"), read_capacity=5, write_capacity=5)
+    >>> with raised_capacity(Catalog("films"), 500):
+    ...     report = access_patterns.load_titles(Catalog("films"), [Movie.from_json(record)])
+    >>> table_status(Catalog("films")).capacity["by_name"]
+    UnitsPerSecond(read=5, write=5)
     """
     check_instance(catalog, "catalog", Catalog)
     units = check_within(units, "units", 1, MOST_SCALED_UNITS)
@@ -66,7 +70,8 @@ def raised_capacity(
         try:
             put_back(control, journal, time.monotonic() + timeout)
         except CatalogError as second:
-            error.add_note(f"the capacity is still raised, see {journal.path}: {second}")
+            if journal.exists():
+                error.add_note(f"the capacity is still raised, see {journal.path}: {second}")
         raise
     put_back(control, journal, time.monotonic() + timeout)
 
@@ -106,4 +111,4 @@ def is_raised(catalog: Catalog, *, folder: Path | None = None) -> bool:
     False
     """
     check_instance(catalog, "catalog", Catalog)
-    return Journal(control_of(catalog), folder).path.exists()
+    return Journal(control_of(catalog), folder).exists()

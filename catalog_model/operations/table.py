@@ -119,6 +119,7 @@ def create_table(
 
     >>> create_table(catalog).status
     'ACTIVE'
+    >>> from catalog_model.operations import TableSettings
     >>> create_table(catalog, settings=TableSettings(protection=True)).departures
     ('protection is off, not on',)
     """
@@ -160,7 +161,7 @@ def _declared(
         own["tags"] = check_tags(tags)
     for name, value in own.items():
         if name in settings.declared:
-            refuse(name, value, "given once: in settings, or as an argument of its own,")
+            refuse(name, value, "given once: in settings, or as an argument of its own")
     return replace(settings, **own)
 
 

@@ -378,11 +378,10 @@ def test_the_policy_of_a_new_write_follows_from_its_declaration() -> None:
         (READS, None, {}),
         (READS, ARN, {"operations": ["Scan"]}),
         (READS, ARN, {"integrity": ["DeleteTable"]}),
+        (READS, ARN, {"scaling": "yes"}),
     ],
 )
-def test_what_makes_no_policy_is_refused(
-    patterns: Any, arn: Any, more: dict[str, list[str]]
-) -> None:
+def test_what_makes_no_policy_is_refused(patterns: Any, arn: Any, more: dict[str, Any]) -> None:
     """Instead of becoming wider or narrower."""
     with pytest.raises(InvalidArgumentError):
         iam.policy(patterns, table_arn=arn, **more)

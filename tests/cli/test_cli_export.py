@@ -105,6 +105,8 @@ def test_the_arn_is_that_of_the_table_in_question(
         ("--role", "reader", "--patterns", "put-title"),
         ("--role", "operator", "--patterns", "get-title"),
         ("--role", "reader", "--tags"),
+        ("--role", "writer", "--settings"),
+        ("--role", "writer", "--scaling"),
         ("--role", "writer", "--integrity"),
         ("--role", "reader", "--arn", "films"),
         ("--role", "reader", "--account", "1"),

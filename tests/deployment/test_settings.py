@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from table_settings import table_settings
 
-from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
+from catalog_model.deployment.settings import Scaling, TableSettings
 from catalog_model.errors import InvalidArgumentError
-
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-1111-2222-3333-444455556666"
 
 REFUSED: tuple[tuple[str, Any], ...] = (
     ("billing", "free"),
@@ -52,29 +50,6 @@ REFUSED: tuple[tuple[str, Any], ...] = (
 
 NAMED = {"tags": "tag"}
 
-units = st.integers(1, 10**6)
-both = st.builds(UnitsPerSecond, units, units)
-limits = st.one_of(st.none(), st.just(-1), units)
-capped = st.builds(UnitsPerSecond, limits, limits).filter(lambda it: it != UnitsPerSecond())
-bounds = st.tuples(units, units).map(sorted)
-scalings = st.builds(
-    lambda pair, target: Scaling(pair[0], pair[1], target), bounds, st.integers(20, 90)
-)
-others: dict[Any, Any] = {
-    "recovery_days": st.integers(0, 35),
-    "protection": st.booleans(),
-    "stream": st.sampled_from(["new-and-old", "new", "old", "keys", "off"]),
-    "encryption": st.sampled_from(["owned", "managed", KEY]),
-    "table_class": st.sampled_from(["standard", "infrequent-access"]),
-    "tags": st.dictionaries(st.text("abc", min_size=1), st.text("xyz 1")),
-    "warm_throughput": both,
-    "ttl": st.sampled_from(["", "expires"]),
-}
-settings = st.one_of(
-    st.fixed_dictionaries({}, optional={**others, "max_units": capped}),
-    st.fixed_dictionaries({}, optional={**others, "scaling": scalings, "capacity": both}),
-).map(lambda members: TableSettings(**members))
-
 
 @pytest.mark.parametrize(("name", "value"), REFUSED)
 def test_an_invalid_setting_is_refused_by_name(name: str, value: Any) -> None:
@@ -83,7 +58,7 @@ def test_an_invalid_setting_is_refused_by_name(name: str, value: Any) -> None:
         TableSettings.from_json({name: value})
 
 
-@given(settings)
+@given(table_settings())
 def test_settings_are_the_same_after_json(declared: TableSettings) -> None:
     """What `to_json` writes, `from_json` reads."""
     assert TableSettings.from_json(json.loads(json.dumps(declared.to_json()))) == declared

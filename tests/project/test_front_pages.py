@@ -39,6 +39,7 @@ RUN_BY = {
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
     "docs/streams.md": "test_streams_page.py",
+    "docs/table-life.md": "test_cli_table.py",
     "docs/tutorial.md": "test_tutorial.py",
     "examples/netflix_movie_catalog/README.md": "test_front_pages.py",
 }

@@ -1,15 +1,17 @@
-"""Interrupts work before or after each of its requests, and repeats it."""
+"""Interrupts work at a chosen request, as a kill or a lost connection does, and repeats it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from table_dump import hooked
 
 from catalog_model import Catalog
+from catalog_model.deployment.control import Control
 
 BEFORE = "before-call.dynamodb.*"
 AFTER = "after-call.dynamodb.*"
@@ -45,3 +47,48 @@ def expect_interruption(catalog: Catalog, moment: str, number: int) -> Any:
             yield
 
     return block()
+
+
+class Killed(BaseException):
+    """The process ends here: no handler of errors runs as for an `Exception`."""
+
+
+@contextmanager
+def killed_after(number: int) -> Iterator[list[str]]:
+    """End the block after request *number* was carried out, before its answer is used.
+
+    Yields the operations sent so far. An interruption before the next request is the same to a
+    process that begins again.
+    """
+    sent: list[str] = []
+    original = Control._sent
+
+    def send(self: Control, service: str, operation: str, parameters: dict[str, Any]) -> Any:
+        if len(sent) >= number:  # a handler that continues sends nothing either
+            raise Killed
+        sent.append(operation)
+        answer = original(self, service, operation, parameters)
+        if len(sent) == number:
+            raise Killed
+        return answer
+
+    with patch.object(Control, "_sent", send):
+        yield sent
+
+
+def interruptions(work: Callable[[], object], again: Callable[[], object]) -> Iterator[int]:
+    """Kill *work* after its first request, after its second ..., each time followed by *again*.
+
+    Yields the number of the request, for what must hold then; the last run of *work* is complete.
+    """
+    number = 0
+    while True:
+        number += 1
+        try:
+            with killed_after(number):
+                work()
+        except Killed:
+            again()
+            yield number
+        else:
+            return
