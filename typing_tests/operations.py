@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 from catalog_model import Catalog
 from catalog_model.local import Engine, start_engine
 from catalog_model.operations import (
+    DumpReport,
+    ImportReport,
     MigrationReport,
     RepairReport,
     Report,
     TableStatus,
+    TitleFilesReport,
     create_table,
     delete_table,
+    dump_table,
+    dump_titles,
+    import_table,
     migrate,
     repair,
     table_status,
@@ -31,6 +38,10 @@ def live(catalog: Catalog) -> None:
     assert_type(verify(catalog).is_clean, bool)
     assert_type(repair(catalog), RepairReport)
     assert_type(migrate(catalog, dry_run=True), MigrationReport)
+    assert_type(dump_table(catalog, Path("a.json.gz"), read_units=5), DumpReport)
+    assert_type(dump_titles(catalog, "data", overwrite=True), TitleFilesReport)
+    with Path("a.json.gz").open("rb") as file:
+        assert_type(import_table(catalog, file, into_existing=True), ImportReport)
     delete_table(catalog, timeout=10)
 
 

@@ -197,7 +197,11 @@ def _reading(catalog: Catalog) -> Iterator[Progress]:
 
 
 def _output(file: str | None) -> str | IO[bytes]:
-    return sys.stdout.buffer if file == DASH else str(file)
+    if file != DASH:
+        return str(file)
+    if sys.stdout.isatty():
+        raise click.UsageError("a dump is not written to a terminal: redirect the standard output")
+    return sys.stdout.buffer
 
 
 def _input(file: str) -> str | IO[bytes]:
@@ -219,7 +223,7 @@ def _print_dump(report: DumpReport, settings: Settings, *, is_stream: bool) -> N
     if settings.output == "json" and not is_stream:
         print_json(manifest.to_json())
         return
-    types = (counted(count, kind) for kind, count in sorted(manifest.types.items()))
+    types = (f"{kind} {count:,}" for kind, count in sorted(manifest.types.items()))
     click.echo(
         printable(
             f"{counted(manifest.items, 'item')} ({', '.join(types)}; {manifest.foreign:,} not of "

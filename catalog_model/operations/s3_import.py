@@ -70,17 +70,9 @@ def import_from_s3(
         SchemaMismatchError: If the dump was made by a newer version of this package.
         ServiceError: If the import failed, or does not end in time.
 
-    >>> from tempfile import mkdtemp
-    >>> import boto3
-    >>> from catalog_model.operations import dump_table
-    >>> path = mkdtemp() + "/catalog.json.gz"
-    >>> report = dump_table(catalog, path)
-    >>> s3 = boto3.client("s3", region_name="us-east-1")
-    >>> bucket = s3.create_bucket(Bucket="dumps-of-catalogs")
-    >>> s3.upload_file(path, "dumps-of-catalogs", "catalog.json.gz")
-    >>> restored = Catalog("restored")
-    >>> import_from_s3(restored, "s3://dumps-of-catalogs/catalog.json.gz").is_complete
-    True
+    >>> import_from_s3(catalog, "s3://a-whole-bucket")
+    Traceback (most recent call last):
+    catalog_model.errors.InvalidArgumentError: url must be s3://BUCKET/PREFIX, not 's3://a-whole-bucket'
     """
     check_instance(catalog, "catalog", Catalog)
     place = S3Place.parse(url)

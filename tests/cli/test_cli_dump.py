@@ -40,8 +40,8 @@ def test_a_dump_is_imported(cli: CommandLine, copy: CommandLine, tmp_path: Path)
     result = cli("dump", str(path))
     assert result.exit_code == 0
     first, second = result.stdout.split(", ", 1)[0], result.stderr
-    assert first == f"{len(dump(cli.catalog))} items (10 listings"
-    assert "10 titles; 0 not of this model" in result.stdout
+    assert first == f"{len(dump(cli.catalog))} items (listing 10"
+    assert "title 10; 0 not of this model" in result.stdout
     assert "not at one moment" in second
     result = copy("import", str(path), "--create")
     items = len(dump(cli.catalog))
@@ -181,6 +181,15 @@ def test_changes_after_a_dump_are_undone_in_a_copy(
     copy.done("verify")
     assert dump(copy.catalog) == before != dump(cli.catalog)
     ap.put_title(cli.catalog, ap.get_title(copy.catalog, "movie", 3))
+
+
+def test_the_policy_of_an_operator_includes_dumps_on_demand(cli: CommandLine) -> None:
+    """In a statement of its own; other roles do not get it."""
+    printed = cli.json("export", "iam", "--role", "operator", "--dump")
+    found = {each["Sid"]: each["Action"] for each in printed["Statement"]}
+    assert found["Dump"] == ["dynamodb:BatchWriteItem", "dynamodb:Scan"]
+    result = cli("export", "iam", "--role", "writer", "--dump")
+    assert (result.exit_code, "--dump is for --role operator" in result.stderr) == (2, True)
 
 
 def test_a_stream_has_the_bytes_of_the_file(

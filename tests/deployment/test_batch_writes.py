@@ -116,10 +116,9 @@ def test_a_provisioned_table_is_filled_at_its_own_pace(provisioned: Catalog) -> 
     """To the end, and not much slower than its units allow."""
     items = items_of(300)
     with limited_throughput(provisioned, 10, 10, burst=0.0) as throughput:
-        writes = put(provisioned, items)
-    assert writes.throttled > 0
-    assert 30 <= throughput.clock() <= 45
-    assert throughput.refused["BatchWriteItem"] < 30
+        put(provisioned, items)
+    assert 30 <= throughput.clock() <= 60
+    assert 0 < throughput.refused["BatchWriteItem"] < 30
     assert content(provisioned) == as_content(items)
 
 

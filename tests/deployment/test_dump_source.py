@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,22 @@ def test_a_line_without_end_is_refused_in_little_memory(
     path = write_dump(tmp_path, b"0" * 10**6)
     with pytest.raises(InvalidArgumentError, match="line 1: it has more than 1,000 bytes"):
         find_source(path).check(OURS)
+
+
+def test_memory_does_not_grow_with_the_dump(tmp_path: Path) -> None:
+    """Checking and reading hold one line at a time."""
+    text = {"S": "x" * 2000}
+    numbered = ({**item, "SK": {"S": str(n)}, "t": text} for n in range(100) for item in ITEMS)
+    path = write_dump(tmp_path, b"".join(map(line_of, numbered)), items=100 * len(ITEMS))
+    source = find_source(path)
+    tracemalloc.start()
+    try:
+        assert source.check(OURS).bytes > 10**7
+        assert sum(1 for _ in source.read()) == 100 * len(ITEMS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10**6
 
 
 def test_a_file_that_is_not_gzip_is_refused(tmp_path: Path) -> None:

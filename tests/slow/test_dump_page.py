@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from aws_account import aws_account, client_of
 from engines import has_dynoxide
+from moto_imports import parse
 from packages import ROOT
 from pages import blocks
+from py_partiql_parser import JsonParser
 
 from catalog_model.dynamodb.engines import local
 from catalog_model.files.reader import FILE_NAMES, sample_folder
@@ -68,8 +70,11 @@ def upload_export(account: dict[str, str], dump: Path) -> None:
         client.put_object(Bucket="my-bucket", Key=name, Body=body)
 
 
-def test_the_commands_of_the_page_run(account: dict[str, str], tmp_path: Path) -> None:
+def test_the_commands_of_the_page_run(
+    account: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In order; before another import into a table, the table is deleted."""
+    monkeypatch.setattr(JsonParser, "parse", staticmethod(parse))
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     program(bin_folder / "ssh", SSH)

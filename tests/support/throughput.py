@@ -44,6 +44,16 @@ _NOWHERE: Final = "http://answered.invalid/"
 _EXCEEDED: Final = "The level of configured provisioned throughput for the table was exceeded."
 
 
+_TIMED: Final = (
+    "cli.progress",
+    "deployment.batch_writes",
+    "dynamodb.pace",
+    "dynamodb.retries",
+    "writes.load_pace",
+)
+"""The modules of this package that ask for the time."""
+
+
 class Clock:
     """A clock that advances only by waiting."""
 
@@ -65,7 +75,7 @@ class Clock:
         ours = SimpleNamespace(**{**vars(time), "sleep": self.sleep, "monotonic": self})
         with ExitStack() as stack:
             stack.enter_context(patch.object(botocore.endpoint, "time", ours))
-            for module in ("cli.progress", "writes.load_pace", "dynamodb.pace", "dynamodb.retries"):
+            for module in _TIMED:
                 stack.enter_context(patch(f"catalog_model.{module}.time", ours))
             stack.enter_context(patch("catalog_model.dynamodb.waits.sleep", self.sleep))
             yield
