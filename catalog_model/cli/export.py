@@ -55,6 +55,7 @@ def export_group() -> None:
     "--integrity", is_flag=True, help="Also allow an operator to verify, repair and migrate."
 )
 @click.option("--dump", is_flag=True, help="Also allow an operator to dump and import.")
+@click.option("--restore", is_flag=True, help="Also allow an operator to back up and restore.")
 @click.pass_obj
 def iam_policy(
     settings: Settings,
@@ -70,6 +71,7 @@ def iam_policy(
     scaling: bool,
     integrity: bool,
     dump: bool,
+    restore: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
@@ -85,6 +87,7 @@ def iam_policy(
         "scaling": scaling,
         "integrity": integrity,
         "dump": dump,
+        "restore": restore,
     }
     for name, is_given in of_operators.items():
         if is_given and role != "operator":
@@ -102,6 +105,7 @@ def iam_policy(
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
             scaling=scaling,
+            restore=restore,
             dump=iam.DUMP_ACTIONS if dump else (),
         )
     )

@@ -38,6 +38,7 @@ RUN_BY = {
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
+    "docs/restore.md": "test_cli_restore.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/table-life.md": "test_cli_table.py",
     "docs/tutorial.md": "test_tutorial.py",
