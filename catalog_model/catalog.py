@@ -71,7 +71,7 @@ class Catalog:
             place in a list, while the arguments determine the list.
         lineage: Name that cursors belong to; tables with the same one accept each other's cursors.
             None for the table's name, without the suffix of a restored table: a page that was
-            opened on ``films`` goes on in ``films--restored-20261128T114500Z``.
+            opened on ``films`` continues in ``films--restored-20261128T114500Z``.
         deadline: Seconds that one request to DynamoDB may take, from the first byte sent to the
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no

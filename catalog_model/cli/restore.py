@@ -60,7 +60,7 @@ _YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 @_POINTER
 @click.option("--list-lost", metavar="FILE", help="New file for all titles that differ.")
 @click.option("--journal", metavar="FILE", help="Journal of the steps, instead of the usual one.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted restore.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted restore.")
 @click.option("--abandon", is_flag=True, help="Give up an interrupted restore.")
 @click.option(
     "--timeout",
@@ -98,7 +98,7 @@ def restore_command(
     changed, and stays.
 
     With --cut-over, applications use the new table then, after a confirmation. After an
-    interruption, the same command or --resume goes on. The exit code is 1 if something is left
+    interruption, the same command or --resume continues. The exit code is 1 if something is left
     that differs or is damaged; the pointer is not moved then.
     """
     settings = ctx.ensure_object(Settings)
@@ -143,7 +143,7 @@ def cut_over_command(
     """Move the pointer from which applications read their table's name, after a confirmation.
 
     The pointer is an SSM parameter or a file, of --pointer or CATALOG_TABLE_POINTER. It is made if
-    it does not exist. Pages that are open go on, because the lineage of their cursors stays.
+    it does not exist. Pages that are open continue, because the lineage of their cursors stays.
     """
     if (name is None) != back:
         raise click.UsageError("give NAME or --back")

@@ -25,7 +25,7 @@ WANTED: Final = "ssm:NAME of a parameter, or file:PATH"
 
 @dataclass(frozen=True, slots=True)
 class Pointed:
-    """What a pointer says: the table, the one before it, and what they have in common.
+    """The content of a pointer: the table, the one before it, and what they have in common.
 
     ``previous`` and ``lineage`` are None if the pointer does not have them.
     """
@@ -77,7 +77,7 @@ def read_pointer(pointer: str, control: Callable[[], Control]) -> Pointed | None
 
 
 def move_pointer(pointer: str, control: Callable[[], Control], pointed: Pointed) -> None:
-    """Replace what a pointer says: a GetParameter and a PutParameter, or a file.
+    """Replace the content of a pointer: a GetParameter and a PutParameter, or a file.
 
     Raises:
         ConfigurationError: If a file cannot be written.

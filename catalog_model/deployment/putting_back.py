@@ -1,4 +1,4 @@
-"""Gives a restored table what its source had: settings, policy, scaling and alarms.
+"""Puts back on a restored table what its source had: settings, policy, scaling and alarms.
 
 Each part is compared first, so it can be repeated, and sends nothing for a table that has all.
 """

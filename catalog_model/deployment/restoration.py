@@ -203,7 +203,7 @@ class Restoration:
         await_active(self.target, deadline)
 
     def put_back(self, deadline: float) -> tuple[str, ...]:
-        """Give the new table what its source had; return the names of what it lacked."""
+        """Put back on the new table what its source had; return the names of what it lacked."""
         wanted = self._wanted()
         return () if wanted is None else put_back(self.target, wanted, deadline)
 

@@ -307,9 +307,9 @@ class Serving:
         self._followed = time.monotonic()
 
     def follow(self) -> None:
-        """Read the pointer again if that was long ago; a failure is logged, and tried again later.
+        """Read the pointer again if that was long ago; a failure is logged, and the read is repeated later.
 
-        One thread reads it, in its request; the others go on with the table that they have.
+        One thread reads it, in its request; the others continue with the table that they have.
         """
         if self.catalog.pointer is None:
             return

@@ -15,7 +15,7 @@ __all__ = ["cut_over", "cut_over_back", "pointed_at"]
 
 
 def pointed_at(catalog: Catalog, *, pointer: str | None = None) -> Pointed | None:
-    """Return what the pointer says: the table, the one before it, and their lineage.
+    """Return the content of the pointer: the table, the one before it, and their lineage.
 
     Costs one GetParameter, or reads a file. None if the pointer does not exist yet.
 
@@ -38,7 +38,7 @@ def pointed_at(catalog: Catalog, *, pointer: str | None = None) -> Pointed | Non
 def cut_over(catalog: Catalog, table: str, *, pointer: str | None = None) -> Pointed:
     """Let applications use another table: move the pointer to it.
 
-    The pointer remembers the table before it, and keeps the lineage, so open pages go on. Handles
+    The pointer remembers the table before it, and keeps the lineage, so open pages continue. Handles
     change to the new table when they `Catalog.follow` the pointer; *catalog* is not changed. If the
     pointer does not exist, it is made. Repeating it changes nothing.
 

@@ -105,14 +105,14 @@ def restore_table(
     transaction, and `repair` corrects it; the titles of both tables are compared. With *cut_over*,
     the pointer moves to the new table, if nothing is damaged and no setting differs.
 
-    Each step is recorded in a journal. After an interruption, the same call (or *resume*) goes on,
+    Each step is recorded in a journal. After an interruption, the same call (or *resume*) continues,
     to the same moment. Until then, the new table may be unprotected and have little capacity; both
     are put back first.
 
     Costs the restore itself, and reads of both tables: docs/restore.md has all requests.
 
     Args:
-        minutes_ago: Restore to so many minutes before now; the latest moment is typically five
+        minutes_ago: Restore to this number of minutes before now; the latest moment is typically five
             minutes ago.
         at: Restore to this moment, with a time zone; in whole seconds.
         backup: ARN of a backup to restore, also of a table that was deleted.
@@ -123,7 +123,7 @@ def restore_table(
         cut_over: Whether to move the pointer at the end.
         pointer: The pointer; None for that of the handle.
         list_lost: A new file for the titles that differ, as for `compare_tables`.
-        resume: Go on with an interrupted restore, whose arguments are in its journal.
+        resume: Continue an interrupted restore, whose arguments are in its journal.
         journal: The journal; None for a file in the folder of programs' state (XDG_STATE_HOME).
         timeout: Maximum number of seconds to wait for the new table.
         confirm: Called before the pointer is moved; False leaves it.

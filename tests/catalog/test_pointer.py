@@ -49,13 +49,16 @@ def test_a_pointer_is_made_moved_and_moved_back(moto: Engine, pointer: str) -> N
     """It has the table, the one before it, and their lineage; back twice is forth."""
     films = moto.catalog("films")
     assert pointed_at(films, pointer=pointer) is None
-    for move, table, previous in (
-        (lambda: cut_over(films, SECOND, pointer=pointer), SECOND, "films"),
-        (lambda: cut_over(films, SECOND, pointer=pointer), SECOND, "films"),
-        (lambda: cut_over_back(films, pointer=pointer), "films", SECOND),
-        (lambda: cut_over_back(films, pointer=pointer), SECOND, "films"),
+    for is_back, table, previous in (
+        (False, SECOND, "films"),
+        (False, SECOND, "films"),
+        (True, "films", SECOND),
+        (True, SECOND, "films"),
     ):
-        moved = move()
+        if is_back:
+            moved = cut_over_back(films, pointer=pointer)
+        else:
+            moved = cut_over(films, table, pointer=pointer)
         assert moved == pointed_at(films, pointer=pointer)
         assert (moved.table, moved.previous, moved.lineage) == (table, previous, "films")
 
@@ -185,7 +188,7 @@ def test_a_pointer_is_not_moved_to_what_cannot_be_used(moto: Engine, pointer: st
 def test_a_pointer_of_a_file_is_replaced_as_a_whole(
     moto: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failure leaves the old one, and nothing beside it."""
+    """A failure leaves the old one, and nothing next to it."""
     path = tmp_path / "table.json"
     films = moto.catalog("films")
     cut_over(films, "films", pointer=f"file:{path}")
@@ -207,7 +210,7 @@ def test_a_pointer_of_a_file_is_replaced_as_a_whole(
 def test_an_application_follows_its_pointer(
     moto: Engine, pointer: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After its number of seconds, with the next request; a page goes on. A failure is logged."""
+    """After its number of seconds, with the next request; a page continues. A failure is logged."""
     films = moto.catalog("films")
     cut_over(films, "films", pointer=pointer)
     app = Flask("shop")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from pages import blocks
 from restored import age, bare_restores, remove, settings_of, wanted_of
 from table_dump import dump, movie
 
-from catalog_model import Catalog
+from catalog_model import Catalog, operations
 from catalog_model import access_patterns as ap
 from catalog_model.cli.program import program
 from catalog_model.files.reader import FILE_NAMES, sample_folder
@@ -26,7 +25,6 @@ from catalog_model.operations import (
     TableSettings,
     create_table,
     delete_table,
-    restore,
     unfinished_restore,
     verify,
 )
@@ -41,7 +39,7 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in FILE_NAMES.values():
-        shutil.copy(sample_folder() / name, tmp_path)
+        (tmp_path / name).write_bytes((sample_folder() / name).read_bytes())
 
 
 @pytest.fixture
@@ -109,7 +107,7 @@ def test_damage_is_an_exit_code(films: Catalog) -> None:
 @pytest.mark.usefixtures("films")
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("", 1), ("y\n", 0)])
 def test_a_cut_over_asks_after_the_new_policies(answer: str, code: int) -> None:
-    """A no leaves the pointer; the same command goes on, and asks again."""
+    """A no leaves the pointer; the same command continues, and asks again."""
     line = "restore --minutes-ago 6 --to noon --cut-over --pointer file:table.json"
     result = on_films(line, answer)
     assert result.exit_code == code
@@ -238,19 +236,19 @@ def _run_on_page(line: str, drill: Catalog) -> Result:
 
 def _delete_before_comparison(patch: pytest.MonkeyPatch, drill: Catalog) -> None:
     """Delete the title from the old table when the new one is verified."""
-    compare = restore.compare_tables
+    compare = operations.compare_tables
 
     def after_deletion(*args: Any, **settings: Any) -> Any:
         ap.delete_title(drill, "movie", 11)
         return compare(*args, **settings)
 
-    patch.setattr(restore, "compare_tables", after_deletion)
+    patch.setattr("catalog_model.operations.restore.compare_tables", after_deletion)
 
 
 def test_an_earlier_state_on_an_engine_without_restores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dump, change, import, compare, cut over and back: the page's commands, on dynoxide.
 
-    The earlier state is equal to the item, and a page that was opened before goes on after.
+    The earlier state is equal to the item, and a page that was opened before continues after.
     """
     if not has_dynoxide():
         pytest.skip("dynoxide is not installed: `make engine` gets it where npm can")

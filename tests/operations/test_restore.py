@@ -322,7 +322,7 @@ def test_writers_are_stopped_during_a_restore_alone(
 
 
 def test_writers_go_on_after_an_error(source: Catalog) -> None:
-    """The journal stays, and the same call goes on."""
+    """The journal stays, and the same call continues."""
 
     def fail(name: str) -> None:
         if name == "verify":
@@ -397,7 +397,7 @@ def test_a_file_that_is_no_journal_is_refused(source: Catalog, tmp_path: Path, t
 
 
 def test_a_restore_with_a_cut_over_and_back(source: Catalog, tmp_path: Path) -> None:
-    """An open page goes on in the new table, and in the old one again; handles follow."""
+    """An open page continues in the new table, and in the old one again; handles follow."""
     pointer = pointer_in(tmp_path)
     cut_over(source, "films", pointer=pointer)
     application = Catalog.from_env(pointer=pointer, client=source.client)

@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
 from catalog_model import Catalog
@@ -24,6 +23,8 @@ from catalog_model.operations import (
 from catalog_model.operations.control import control_of
 
 REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+"""The account that moto simulates."""
 EVERYTHING = TableSettings(
     capacity=UnitsPerSecond(5, 4),
     scaling=Scaling(1, 10),
@@ -90,7 +91,7 @@ def wanted_of(source: Catalog, target: Catalog) -> Saved:
 def bare_restores() -> Iterator[None]:
     """Let moto restore tables with one unit each, and with the encryption of their source.
 
-    It leaves off the other settings by itself. DynamoDB does restore the encryption.
+    It leaves off the other settings anyway. DynamoDB does restore the encryption.
     """
     restore = DynamoDBBackend.restore_table_to_point_in_time
 
@@ -112,7 +113,7 @@ def bare_restores() -> Iterator[None]:
 
 def age(catalog: Catalog, *, days: float = 2, latest_minutes: float = 5) -> None:
     """Let moto show recovery as a table that is some days old has it; its own times stand still."""
-    backend: Any = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
+    backend: Any = dynamodb_backends[ACCOUNT][REGION]
     description = backend.tables[catalog.table].continuous_backups["PointInTimeRecoveryDescription"]
     now = time.time()
     description["EarliestRestorableDateTime"] = now - days * 86_400
@@ -121,5 +122,5 @@ def age(catalog: Catalog, *, days: float = 2, latest_minutes: float = 5) -> None
 
 def remove(_: Catalog) -> None:
     """Delete all tables of moto, protected or not."""
-    backend: Any = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
+    backend: Any = dynamodb_backends[ACCOUNT][REGION]
     backend.tables.clear()
