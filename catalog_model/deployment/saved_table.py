@@ -1,4 +1,4 @@
-"""What a table has in addition to its items, saved as JSON, so that a restored table can have it, too.
+"""What a table has in addition to its items, saved as JSON for a table that is restored.
 
 DynamoDB restores items, keys, indexes, capacity and encryption. Everything else is left off: tags,
 TTL, stream, recovery, protection, class, limits, the resource policy, scaling and alarms.

@@ -307,7 +307,7 @@ class Serving:
         self._followed = time.monotonic()
 
     def follow(self) -> None:
-        """Read the pointer again if that was long ago; a failure is logged, and the read is repeated later.
+        """Read the pointer again if that was long ago; a failure is logged, and leaves the table.
 
         One thread reads it, in its request; the others continue with the table that they have.
         """

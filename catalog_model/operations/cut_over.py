@@ -38,7 +38,7 @@ def pointed_at(catalog: Catalog, *, pointer: str | None = None) -> Pointed | Non
 def cut_over(catalog: Catalog, table: str, *, pointer: str | None = None) -> Pointed:
     """Let applications use another table: move the pointer to it.
 
-    The pointer remembers the table before it, and keeps the lineage, so open pages continue. Handles
+    The pointer holds the table before it as well, and the lineage, so open pages continue. Handles
     change to the new table when they `Catalog.follow` the pointer; *catalog* is not changed. If the
     pointer does not exist, it is made. Repeating it changes nothing.
 

@@ -105,15 +105,15 @@ def restore_table(
     transaction, and `repair` corrects it; the titles of both tables are compared. With *cut_over*,
     the pointer moves to the new table, if nothing is damaged and no setting differs.
 
-    Each step is recorded in a journal. After an interruption, the same call (or *resume*) continues,
+    Each step is recorded in a journal. After an interruption, the same call, or *resume*, continues
     to the same moment. Until then, the new table may be unprotected and have little capacity; both
     are put back first.
 
     Costs the restore itself, and reads of both tables: docs/restore.md has all requests.
 
     Args:
-        minutes_ago: Restore to this number of minutes before now; the latest moment is typically five
-            minutes ago.
+        minutes_ago: Restore to this number of minutes before now; the latest moment is typically
+            five minutes ago.
         at: Restore to this moment, with a time zone; in whole seconds.
         backup: ARN of a backup to restore, also of a table that was deleted.
         to: Name of the new table.
