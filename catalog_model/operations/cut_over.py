@@ -88,6 +88,7 @@ def cut_over_back(catalog: Catalog, *, pointer: str | None = None) -> Pointed:
         ServiceError: If it cannot be used, or a request failed.
 
     >>> from tempfile import mkdtemp
+    >>> from catalog_model.operations import create_table, delete_table
     >>> pointer = f"file:{mkdtemp()}/table.json"
     >>> second = catalog.for_table("films--restored-20261128T114500Z")
     >>> create_table(second).is_ready

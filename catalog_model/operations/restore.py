@@ -137,6 +137,13 @@ def restore_table(
             message names `dump_table` and `import_table`.
         ConfigurationError: If the journal cannot be read or written, or is of another table.
         ServiceError: If a request failed or the new table was not ready in time; it can be resumed.
+
+    >>> from catalog_model.operations import back_up_table
+    >>> backup = back_up_table(catalog, "before-the-change")
+    >>> deleted = access_patterns.delete_title(catalog, "movie", 949)
+    >>> report = restore_table(catalog, backup=backup.arn, to="as-it-was")
+    >>> report.is_clean, report.comparison.removed
+    (True, 1)
     """
     check_instance(catalog, "catalog", Catalog)
     origin = None if resume else _origin(minutes_ago, at, backup)
