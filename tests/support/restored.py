@@ -10,6 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
 from catalog_model import Catalog
@@ -39,7 +41,7 @@ EVERYTHING = TableSettings(
 
 
 def create_with_everything(catalog: Catalog) -> None:
-    """Create a table with each setting, a resource policy, alarms and a reader of its stream."""
+    """Create a table with each setting, a resource policy and alarms."""
     create_table(catalog, settings=EVERYTHING)
     arn = catalog.client.describe_table(TableName=catalog.table)["Table"]["TableArn"]
     catalog.client.put_resource_policy(ResourceArn=arn, Policy=_policy(arn))
@@ -121,6 +123,8 @@ def age(catalog: Catalog, *, days: float = 2, latest_minutes: float = 5) -> None
 
 
 def remove(_: Catalog) -> None:
-    """Delete all tables of moto, protected or not."""
+    """Delete all tables of moto, protected or not, with their scaling and alarms."""
+    for around in (applicationautoscaling_backends, cloudwatch_backends):
+        around[ACCOUNT][REGION].reset()
     backend: Any = dynamodb_backends[ACCOUNT][REGION]
     backend.tables.clear()
