@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 
 import click
 
-from catalog_model.checks import shown
+from catalog_model.checks import refuse, shown
 from catalog_model.deployment.settings import Stream, TableClass
 from catalog_model.operations import TableSettings
 
@@ -89,6 +89,9 @@ _NAMES: Final = (
 
 def _declared(settings_file: Path | None, tags: tuple[str, ...], **given: Any) -> TableSettings:
     members = {} if settings_file is None else read_settings(settings_file).to_json()
+    fixed = given["read_capacity"], given["write_capacity"]
+    if (fixed[0] is None) != (fixed[1] is None):
+        refuse("read_capacity and write_capacity", fixed, "both or none")
     scaling = _scaling(given)
     if scaling is not None:
         members["scaling"] = scaling

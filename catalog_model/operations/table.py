@@ -128,7 +128,8 @@ def create_table(
     deadline = time.monotonic() + _check_timeout(timeout)
     check_table(catalog.table)
     control = control_of(catalog)
-    creation.start(control, SCHEMA, settings)
+    if creation.start(control, SCHEMA, settings):
+        settings = replace(settings, tags=None)  # CreateTable took them; reading needs a permission
     status = _wait(catalog, deadline, timeout)
     if status.differences:
         raise SchemaMismatchError(

@@ -131,7 +131,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("--provisioned --min 1 --max 4 --target 170", "from 20 to 90, not 170"),
     ("--provisioned --min 1 --max 4 --read-capacity 1", "give --min and --max, or"),
     ("--provisioned --min 1 --max 4 --max-read-units 9", "max_units must be left out"),
-    ("--read-capacity 3", "both read and write units"),
+    ("--read-capacity 3", "must be both or none"),
     ("--max-write-units 0", "from 1 on, or -1"),
     ("--recovery-days 36", "recovery_days must be"),
     ("--encryption alias/mine", "encryption must be"),

@@ -95,7 +95,7 @@ def needs(request: Request) -> Iterator[Need]:
             yield from _writes(asked["TransactItems"])
         case operation:
             yield Need(operation)
-            if asked.get("tags"):
+            if asked.get("Tags"):
                 yield Need("TagResource")
 
 
