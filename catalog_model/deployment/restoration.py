@@ -18,7 +18,7 @@ from catalog_model.deployment.deployed import Recovery
 from catalog_model.deployment.journal import Journal
 from catalog_model.deployment.lineage import restored_name
 from catalog_model.deployment.putting_back import described_differences, put_back, set_policy
-from catalog_model.deployment.raising import ACTIVE, await_active
+from catalog_model.deployment.raising import ACTIVE, await_active, pause_until
 from catalog_model.deployment.saved_table import (
     Saved,
     identity_of,
@@ -199,7 +199,12 @@ class Restoration:
             self._check_own(found)
 
     def wait(self, deadline: float) -> None:
-        """Wait until the new table and its indexes can be used."""
+        """Wait until the new table and its indexes can be used.
+
+        DescribeTable may not show a table yet whose restore has just begun.
+        """
+        while self._found() is None:
+            pause_until(self.target, deadline, "does not exist")
         await_active(self.target, deadline)
 
     def put_back(self, deadline: float) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from table_dump import movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.deployment.control import Control
 from catalog_model.deployment.saved_table import FREEZE_SID, OF_SCALING, read_saved
 from catalog_model.errors import (
     ConfigurationError,
@@ -516,3 +517,20 @@ def test_an_endpoint_without_restores_is_refused_clearly() -> None:
             with pytest.raises(ServiceError, match=r"not offered by .*dump.*import"):
                 attempt(catalog)
         delete_table(catalog)
+
+
+def test_a_new_table_may_appear_after_a_moment(
+    source: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DescribeTable is eventually consistent: a restore that has just begun is waited for."""
+    describe, missed = Control.describe, list[str]()
+
+    def late(self: Control) -> dict[str, Any]:
+        if self.name != "films" and describe(self) and len(missed) < 3:
+            missed.append(self.name)
+            raise TableNotFoundError(self.name)
+        return describe(self)
+
+    monkeypatch.setattr(Control, "describe", late)
+    assert restore_table(source, minutes_ago=AGO).is_clean
+    assert len(missed) == 3
