@@ -12,6 +12,9 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from catalog_model.checks import refuse
+from catalog_model.deployment.control import Control
+from catalog_model.deployment.lineage import lineage_of
+from catalog_model.deployment.pointer import Pointed, check_pointer, read_pointer
 from catalog_model.dynamodb.calls import DEFAULT_DEADLINE, check_deadline, deadline_from_env
 from catalog_model.dynamodb.clients import (
     CLIENT_DEFAULTS,
@@ -26,7 +29,7 @@ from catalog_model.dynamodb.clients import (
 )
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
-from catalog_model.errors import InvalidArgumentError
+from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.table.indexes import SCHEMA
 
 if TYPE_CHECKING:
@@ -63,9 +66,12 @@ class Catalog:
             are rejected with it, and so are *region* and *endpoint_url* if they differ from the
             client's.
         cursor_secret: Key that signs cursors. All processes that serve the same pages need the same
-            key. None derives it from the table's name: this detects damaged and foreign cursors,
-            but a reader of this code can sign cursors. That gains them nothing: a cursor only
-            contains a place in a list, while the arguments determine the list.
+            key. None derives it from the lineage: this detects damaged and foreign cursors, but a
+            reader of this code can sign cursors. That gains them nothing: a cursor only contains a
+            place in a list, while the arguments determine the list.
+        lineage: Name that cursors belong to; tables with the same one accept each other's cursors.
+            None for the table's name, without the suffix of a restored table: a page that was
+            opened on ``films`` continues in ``films--restored-20261128T114500Z``.
         deadline: Seconds that one request to DynamoDB may take, from the first byte sent to the
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
@@ -90,6 +96,7 @@ class Catalog:
         config: Config | None = None,
         client: DynamoDBClient | None = None,
         cursor_secret: str | None = None,
+        lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
@@ -99,6 +106,7 @@ class Catalog:
             ("endpoint_url", endpoint_url),
             ("profile", profile),
             ("cursor_secret", cursor_secret),
+            ("lineage", lineage),
         ):
             check_not_blank(text, name)
         if region is not None:
@@ -114,7 +122,10 @@ class Catalog:
         self.region = region
         self.endpoint_url = endpoint_url
         self.profile = profile
-        self.cursor_secret = f"catalog-model/{table}" if cursor_secret is None else cursor_secret
+        self.pointer: str | None = None
+        self._own_lineage = lineage
+        self._own_secret = cursor_secret
+        self._pointed_lineage: str | None = None
         self.deadline = check_deadline(deadline)
         self._config = check_config(config)
         self._begin(client)
@@ -128,18 +139,116 @@ class Catalog:
         self._process = 0
 
     @classmethod
-    def from_env(cls, **settings: Any) -> Catalog:
+    def from_env(cls, *, pointer: str | None = None, **settings: Any) -> Catalog:
         """Make a handle on the table CATALOG_TABLE, by default ``netflix-movie-catalog``.
 
+        With CATALOG_TABLE_POINTER instead, the table's name is read from an SSM parameter
+        (``ssm:/films/table``: one request) or a file (``file:PATH``), as `cut_over` of
+        `catalog_model.operations` moves it. `follow` reads it again.
+
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
-        from CATALOG_CURSOR_SECRET, the deadline from CATALOG_DEADLINE (seconds, or ``none``).
-        *settings* are arguments of `Catalog` and take precedence over the variables.
+        from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
+        CATALOG_DEADLINE (seconds, or ``none``).
+
+        Args:
+            pointer: The pointer, instead of CATALOG_TABLE_POINTER.
+            settings: Arguments of `Catalog`; they take precedence over the variables, and a
+                *table* over any pointer.
+
+        Raises:
+            InvalidArgumentError: If an argument or a variable is invalid, or two contradict.
+            ConfigurationError: If both variables are set, or the pointer does not name a table.
+            ServiceError: If an SSM parameter cannot be read.
         """
-        settings.setdefault("table", os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE)
+        if pointer is not None and "table" in settings:
+            refuse("pointer", pointer, "left out with a table,")
+        table = os.environ.get("CATALOG_TABLE")
+        if pointer is None and "table" not in settings:
+            pointer = os.environ.get("CATALOG_TABLE_POINTER") or None
+            if pointer and table:
+                raise ConfigurationError(
+                    f"CATALOG_TABLE is {table!r} and CATALOG_TABLE_POINTER is {pointer!r}: set one"
+                )
+        settings.setdefault("table", (None if pointer else table) or DEFAULT_TABLE)
         settings.setdefault("cursor_secret", os.environ.get("CATALOG_CURSOR_SECRET") or None)
+        settings.setdefault("lineage", os.environ.get("CATALOG_LINEAGE") or None)
         if "deadline" not in settings:
             settings["deadline"] = deadline_from_env()
-        return cls(**settings)
+        catalog = cls(**settings)
+        if pointer is not None:
+            catalog.pointer = check_pointer(pointer)
+            catalog.follow()
+        return catalog
+
+    @property
+    def lineage(self) -> str:
+        """What cursors belong to: the table's name, or what tables that replace it share."""
+        return self._own_lineage or self._pointed_lineage or lineage_of(self.table)
+
+    @property
+    def cursor_secret(self) -> str:
+        """The key that signs cursors."""
+        return self._own_secret or f"catalog-model/{self.lineage}"
+
+    def follow(self) -> bool:
+        """Read the pointer again, and change to the table that it names now.
+
+        Without a pointer, does nothing. Otherwise costs one GetParameter, or reads a file. The
+        client, its connections and the hooks stay; hooks do not see this request, which is not
+        one to the table. A function that runs in another thread may send the rest of its requests
+        to the new table.
+
+        Returns:
+            Whether the table is another one than before.
+
+        Raises:
+            ConfigurationError: If the pointer does not exist, or does not name a table.
+            ServiceError: If the parameter cannot be read; the handle stays at its table.
+
+        >>> catalog.follow()
+        False
+        """
+        if self.pointer is None:
+            return False
+        found = read_pointer(self.pointer, lambda: Control(self._gateway_with(self.client, None)))
+        if found is None:
+            raise ConfigurationError(
+                f"pointer {self.pointer} does not exist: `catalog-model cut-over` makes it"
+            )
+        is_new = found.table != self.table
+        self._change_to(found)
+        return is_new
+
+    def for_table(self, table: str, *, lineage: str | None = None) -> Self:
+        """Return a handle on another table, with the settings and the client of this one.
+
+        Args:
+            table: Name (or ARN) of the table.
+            lineage: As for `Catalog`.
+
+        Raises:
+            InvalidArgumentError: If an argument is invalid.
+
+        >>> catalog.for_table("films").table
+        'films'
+        """
+        check_table(table)
+        check_not_blank(lineage, "lineage")
+        other = self.__copy__()
+        other._given_client = self.client
+        other.pointer, other._own_lineage = None, lineage
+        other._change_to(Pointed(table))
+        return other
+
+    def _change_to(self, pointed: Pointed) -> None:
+        with self._lock:
+            self._pointed_lineage = pointed.lineage
+            if pointed.table == self.table:
+                return
+            self.table = pointed.table
+            gateway = self._gateway
+            if gateway is not None:
+                self._gateway = self._gateway_with(gateway.client, self._observers)
 
     @property
     def gateway(self) -> Gateway:
@@ -206,11 +315,12 @@ class Catalog:
         with self._lock:
             if self._gateway is None or self._process != os.getpid():
                 client = self._given_client or self._make_client()
-                self._gateway = Gateway(
-                    self.table, client, SCHEMA, self._observers, self.profile, self.deadline
-                )
+                self._gateway = self._gateway_with(client, self._observers)
                 self._process = os.getpid()
             return self._gateway
+
+    def _gateway_with(self, client: DynamoDBClient, observers: Observers | None) -> Gateway:
+        return Gateway(self.table, client, SCHEMA, observers, self.profile, self.deadline)
 
     def _make_client(self) -> DynamoDBClient:
         return make_client(

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, get_args
 
 from catalog_model.access_patterns import PATTERNS
+from catalog_model.analysis.iam_restore import restore_statements
 from catalog_model.analysis.iam_scaling import scaling_statements
 from catalog_model.checks import check_choice, check_flag, refuse
 from catalog_model.declarations.pattern import WRITING, AccessPattern
@@ -117,6 +118,7 @@ def policy(
     operations: Iterable[str] = (),
     integrity: Iterable[str] = (),
     scaling: bool = False,
+    restore: bool = False,
     dump: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
@@ -132,6 +134,7 @@ def policy(
             tags, `SETTINGS_ACTIONS` for its settings; `HEALTH_ACTIONS` for a service.
         integrity: Actions on all items: from `INTEGRITY_ACTIONS`, to verify, repair and migrate.
         scaling: Whether to allow scaling the table and its indexes, with Application Auto Scaling.
+        restore: Whether to allow backing up and restoring the table, into tables named after it.
         dump: Actions on all items: from `DUMP_ACTIONS`, to dump and import.
 
     Raises:
@@ -151,6 +154,7 @@ def policy(
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
         *(scaling_statements(table_arn) if check_flag(scaling, "scaling") else ()),
+        *(restore_statements(table_arn) if check_flag(restore, "restore") else ()),
         *_on_table("dump", dump, DUMP_ACTIONS, table_arn),
     ]
     if not statements:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import click
 
-from catalog_model.catalog import Catalog
+from catalog_model.catalog import DEFAULT_TABLE, Catalog
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -50,6 +51,15 @@ class Settings:
         given = {name: value for name, value in asdict(self).items() if value is not None}
         del given["output"]
         return Catalog.from_env(**given)
+
+    def beside_pointer(self, pointer: str | None) -> tuple[Catalog, str | None]:
+        """Return a handle for a pointer that may not exist yet, and the pointer.
+
+        The handle is on the table that applications use without the pointer.
+        """
+        pointer = pointer or os.environ.get("CATALOG_TABLE_POINTER") or None
+        table = self.table or os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE
+        return replace(self, table=table).catalog(), pointer
 
 
 def as_typed(ctx: click.Context) -> str:
@@ -126,7 +136,7 @@ class Program(click.Group):
 def shared_options(*, hidden: bool = False) -> list[click.Parameter]:
     """Return the shared options, for use before a command or, hidden, after it."""
     helps = {
-        "--table": "Name of the table (CATALOG_TABLE, or netflix-movie-catalog).",
+        "--table": "Name of the table (CATALOG_TABLE, a pointer, or netflix-movie-catalog).",
         "--region": "AWS region (AWS_REGION, or the profile's).",
         "--endpoint-url": "Endpoint to use instead of AWS, such as http://127.0.0.1:8000.",
         "--profile": "Profile of the AWS configuration.",

@@ -77,6 +77,7 @@ def export_group() -> None:
     "--integrity", is_flag=True, help="Also allow an operator to verify, repair and migrate."
 )
 @click.option("--dump", is_flag=True, help="Also allow an operator to dump and import.")
+@click.option("--restore", is_flag=True, help="Also allow an operator to back up and restore.")
 @click.pass_obj
 def iam_policy(
     settings: Settings,
@@ -92,13 +93,13 @@ def iam_policy(
     scaling: bool,
     integrity: bool,
     dump: bool,
+    restore: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
     A reader may use the access patterns that only read, a writer all of them. An operator may
-    create, show and delete the table, but cannot access items without --integrity or
-    --dump. The table is
-    that of --table, in the region that other commands would use.
+    create, show and delete the table, but cannot access items without --integrity or --dump. The
+    table is that of --table, in the region that other commands would use.
     """
     if role is None and not names:
         raise click.UsageError("give --role, --patterns or both")
@@ -108,6 +109,7 @@ def iam_policy(
         "scaling": scaling,
         "integrity": integrity,
         "dump": dump,
+        "restore": restore,
     }
     for name, is_given in of_operators.items():
         if is_given and role != "operator":
@@ -125,6 +127,7 @@ def iam_policy(
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
             scaling=scaling,
+            restore=restore,
             dump=iam.DUMP_ACTIONS if dump else (),
         )
     )

@@ -19,6 +19,12 @@ from catalog_model.cli.migrate import migrate_command
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import command_name, pattern_commands, run_pattern
 from catalog_model.cli.plan import apply_command, plan_command
+from catalog_model.cli.restore import (
+    backup_command,
+    compare_command,
+    cut_over_command,
+    restore_command,
+)
 from catalog_model.cli.serve import serve
 from catalog_model.cli.show import show_command
 from catalog_model.cli.table import create_command, delete_command, status_command
@@ -93,6 +99,10 @@ program.add_command(migrate_command)
 program.add_command(adopt_command)
 program.add_command(dump_command)
 program.add_command(import_command)
+program.add_command(backup_command)
+program.add_command(restore_command)
+program.add_command(compare_command)
+program.add_command(cut_over_command)
 program.add_command(cost)
 program.add_command(export_group)
 program.add_command(show_command)

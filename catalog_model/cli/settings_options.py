@@ -136,6 +136,14 @@ def _pairs(tags: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES} bytes")
+    return content.decode()
+
+
 def read_settings(path: Path) -> TableSettings:
     """Read settings from a file of JSON or, if its name ends with ``.toml``, of TOML.
 
@@ -144,10 +152,7 @@ def read_settings(path: Path) -> TableSettings:
         InvalidArgumentError: If a setting is unknown or invalid.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode()
-        if len(text) > MOST_BYTES:
-            raise ValueError(f"it is larger than {MOST_BYTES} bytes")
+        text = _text_of(path)
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise click.UsageError(f"--settings {shown(str(path))} cannot be read: {error}") from error

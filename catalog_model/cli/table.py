@@ -169,7 +169,7 @@ def _settings_rows(status: TableStatus) -> Iterator[tuple[str, object]]:
 def _units_rows(name: str, units: dict[str, UnitsPerSecond]) -> Iterator[tuple[str, object]]:
     """Yield one row if all indexes have the units of the table, or one for each."""
     texts = {where: _units_text(own) for where, own in units.items()}
-    if len(set(texts.values())) == 1:
+    if TABLE in texts and len(set(texts.values())) == 1:
         yield name, f"{texts[TABLE]} (table and each index)" if len(texts) > 1 else texts[TABLE]
         return
     for where, text in texts.items():

@@ -70,6 +70,7 @@ KEY: Final = "catalog_model"
 
 READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
 READY_PATIENCE: Final = 1.0
+POINTER_SECONDS: Final = NUMBERS["CATALOG_POINTER_SECONDS"].default
 CONNECT_SECONDS: Final = 1.0
 RETRY_AFTER: Final = 5
 """Seconds for ``Retry-After`` if the error has no value of its own."""
@@ -128,6 +129,9 @@ class FlaskCatalog:
 
     ============================  =================================================================
     ``CATALOG_TABLE``             the table
+    ``CATALOG_TABLE_POINTER``     instead of the table: where its name is read, as
+                                  ``ssm:/films/table``; `init_app` reads it
+    ``CATALOG_LINEAGE``           what cursors belong to, if the table's name does not show it
     ``CATALOG_REGION``            the AWS region
     ``CATALOG_ENDPOINT_URL``      where to send requests
     ``CATALOG_PROFILE``           the profile of the AWS configuration
@@ -137,6 +141,7 @@ class FlaskCatalog:
                                   response sends no further requests after that time; 2
     ``CATALOG_WAITING_REQUESTS``  concurrent requests to the table in a process; 10000. Set it below
                                   the number of threads, so that some are left for health checks
+    ``CATALOG_POINTER_SECONDS``   seconds after which a request reads the pointer again; 30
     ============================  =================================================================
 
     Args:
@@ -181,7 +186,7 @@ class FlaskCatalog:
         catalog: Catalog | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        """Set up the catalogue of *app*. Opens and sends nothing.
+        """Set up the catalogue of *app*. Sends nothing, unless it reads a pointer from SSM.
 
         Raises:
             InvalidArgumentError: If an argument or the configuration is invalid.
@@ -200,7 +205,11 @@ class FlaskCatalog:
         check_instance(catalog, "catalog", Catalog)
         guard = _guard_of(catalog, settings)
         app.extensions[KEY] = Serving(
-            catalog, settings.ready_seconds, guard=guard, deadline=settings.deadline
+            catalog,
+            settings.ready_seconds,
+            guard=guard,
+            deadline=settings.deadline,
+            pointer_seconds=settings.pointer_seconds,
         )
         if registry is not None:
             measure_requests(catalog, registry)
@@ -250,6 +259,7 @@ def _log_change(state: State) -> None:
 
 def _begin() -> None:
     found = serving()
+    found.follow()
     found.guard.begin_visit(found.deadline)
 
 
@@ -280,6 +290,7 @@ class Serving:
         *,
         guard: Guard | None = None,
         deadline: float = math.inf,
+        pointer_seconds: float = POINTER_SECONDS,
     ) -> None:
         self.catalog = catalog
         self.ready_seconds = ready_seconds
@@ -290,6 +301,26 @@ class Serving:
         self._asked = -math.inf
         self._asking: tuple[int, threading.Event] | None = None
         self._problem = "the table has not answered yet"
+        self._pointer_seconds = pointer_seconds
+        self._followed = time.monotonic()
+
+    def follow(self) -> None:
+        """Read the pointer again if that was long ago; a failure is logged, and leaves the table.
+
+        One thread reads it, in its request; the others continue with the table that they have.
+        """
+        if self.catalog.pointer is None:
+            return
+        with self._lock:
+            if time.monotonic() - self._followed < self._pointer_seconds:
+                return
+            self._followed = time.monotonic()
+        before = self.catalog.table
+        try:
+            if self.catalog.follow():
+                log.warning("the table is %s now, no longer %s", self.catalog.table, before)
+        except CatalogError as error:
+            log.warning("the pointer cannot be read, the table stays %s: %s", before, error)
 
     def warm(self) -> None:
         """Make the client of this process now instead of at the first request.

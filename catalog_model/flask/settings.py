@@ -15,12 +15,14 @@ from catalog_model.errors import InvalidArgumentError
 
 TEXTS: Final = {
     "CATALOG_TABLE": "table",
+    "CATALOG_TABLE_POINTER": "pointer",
+    "CATALOG_LINEAGE": "lineage",
     "CATALOG_REGION": "region",
     "CATALOG_ENDPOINT_URL": "endpoint_url",
     "CATALOG_PROFILE": "profile",
     "CATALOG_CURSOR_SECRET": "cursor_secret",
 }
-"""The configuration keys that become arguments of `Catalog`."""
+"""The configuration keys that become arguments of `Catalog.from_env`."""
 
 SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
 """Settings whose values are never shown in messages."""
@@ -46,6 +48,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
     "CATALOG_READY_SECONDS": Number(0, 3600, 5),
     "CATALOG_DEADLINE": Number(0.1, 900, 2),
     "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
+    "CATALOG_POINTER_SECONDS": Number(1, 86_400, 30),
 }
 
 
@@ -59,6 +62,7 @@ class Settings:
     ready_seconds: float
     deadline: float
     waiting_requests: int
+    pointer_seconds: float
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -83,6 +87,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         numbers["CATALOG_READY_SECONDS"],
         numbers["CATALOG_DEADLINE"],
         int(numbers["CATALOG_WAITING_REQUESTS"]),
+        numbers["CATALOG_POINTER_SECONDS"],
     )
 
 

@@ -23,10 +23,10 @@ MAX_CURSOR: Final = 4096
 
 
 class Cursors:
-    """Makes and reads the cursors of one question: one function, its arguments, one table."""
+    """Makes and reads the cursors of one question: one function, its arguments, one lineage."""
 
     def __init__(self, catalog: Catalog, function: str, *arguments: Any) -> None:
-        question = json.dumps([catalog.table, function, *arguments])
+        question = json.dumps([catalog.lineage, function, *arguments])
         self._function = function
         self._serializer = URLSafeSerializer(
             catalog.cursor_secret,

@@ -107,6 +107,7 @@ def read_number(app: Flask, key: str) -> float:
         "CATALOG_READY_SECONDS": found.ready_seconds,
         "CATALOG_DEADLINE": found.deadline,
         "CATALOG_WAITING_REQUESTS": found.waiting_requests,
+        "CATALOG_POINTER_SECONDS": found.pointer_seconds,
     }[key]
 
 

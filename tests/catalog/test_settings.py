@@ -207,6 +207,13 @@ SETTINGS = (
         Way("environment", "CATALOG_CURSOR_SECRET", "theirs"),
     ),
     Setting(
+        "what cursors belong to",
+        lambda catalog: catalog.lineage,
+        DEFAULT_TABLE,
+        Way("argument", "lineage", "mine"),
+        Way("environment", "CATALOG_LINEAGE", "theirs"),
+    ),
+    Setting(
         "seconds for a request, retries included",
         lambda catalog: catalog.deadline,
         30,
