@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_progress, refuse
+from catalog_model.checks import check_flag, check_instance, check_progress, refuse
 from catalog_model.deployment.whole_files import NewFile, check_new, new_file
 from catalog_model.domain.kinds import Kind
-from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_segments
+from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_rate, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.dynamodb.typed_json import Item, ItemKey
@@ -95,6 +95,9 @@ def compare_tables(
     check_instance(catalog, "catalog", Catalog)
     check_instance(earlier, "earlier", Catalog)
     check_segments(segments)
+    check_flag(overwrite, "overwrite")
+    check_rate(read_units_per_second, "read_units_per_second")
+    on_progress = check_progress(on_progress)
     if file is not None and not isinstance(file, (str, Path)):
         refuse("file", file, "the path of a file")
     path = None if file is None else Path(file)
@@ -106,7 +109,7 @@ def compare_tables(
         nullcontext() if path is None else new_file(path) as written,
         persistent(Persistence(pace.rest)),
     ):
-        comparing = _Comparing(written, check_progress(on_progress))
+        comparing = _Comparing(written, on_progress)
         comparing.read(now, then, segments, _Sides.of_now)
         comparing.read(then, now, segments, _Sides.of_then)
         if written is not None:

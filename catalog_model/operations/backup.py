@@ -15,9 +15,8 @@ from catalog_model.deployment.control import DYNAMODB
 from catalog_model.deployment.creation import POLL_SECONDS
 from catalog_model.deployment.restoration import BACKUP_READY, describe_backup, offered
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import ServiceError
-from catalog_model.operations.control import control_of
+from catalog_model.operations.control import check_timeout, control_of
 
 __all__ = ["Backup", "back_up_table", "list_backups"]
 
@@ -56,9 +55,11 @@ def back_up_table(catalog: Catalog, name: str | None = None, *, timeout: float =
     'AVAILABLE'
     """
     check_instance(catalog, "catalog", Catalog)
-    deadline = time.monotonic() + check_number(timeout, "timeout")
+    deadline = time.monotonic() + check_timeout(timeout)
     control = control_of(catalog)
-    name = _check_name(name or f"{control.name[:230]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    if name is None:
+        name = f"{control.name[:230]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    name = _check_name(name)
     with offered():
         answer = control.on_table("CreateBackup", BackupName=name)
     backup = _backup(answer["BackupDetails"])

@@ -20,12 +20,13 @@ from catalog_model.deployment.pointer import check_pointer
 from catalog_model.deployment.raising import state_folder
 from catalog_model.deployment.restoration import Origin, Restoration
 from catalog_model.deployment.whole_files import check_new
-from catalog_model.dynamodb.clients import client_beside
+from catalog_model.dynamodb.clients import check_table, client_beside
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.maintenance.compare import Difference, TableComparison, compare_tables
 from catalog_model.maintenance.repair import repair as repair_table
 from catalog_model.maintenance.verify import verify
+from catalog_model.operations.control import check_timeout
 from catalog_model.operations.cut_over import cut_over as cut_over_to
 
 __all__ = ["RestoreReport", "abandon_restore", "restore_table", "unfinished_restore"]
@@ -146,13 +147,15 @@ def restore_table(
     (True, 1)
     """
     check_instance(catalog, "catalog", Catalog)
+    check_flag(resume, "resume")
     origin = None if resume else _origin(minutes_ago, at, backup)
     if resume and (minutes_ago, at, backup, to) != (None, None, None, None):
         refuse("resume", resume, "left out with a moment, a backup or a name")
     options = _options(
         repair=repair, freeze=freeze, cut_over=cut_over, pointer=pointer, list_lost=list_lost
     )
-    timeout = check_number(timeout, "timeout")
+    timeout = check_timeout(timeout)
+    _check_rest(to, confirm=confirm, on_step=on_step)
     if options["cut_over"] and not options["pointer"]:
         options["pointer"] = catalog.pointer
         if not catalog.pointer:
@@ -354,6 +357,14 @@ def _origin(minutes_ago: Any, at: Any, backup: Any) -> Origin:
     if backup is not None and not (isinstance(backup, str) and "/backup/" in backup):
         refuse("backup", backup, "the ARN of a backup")
     return Origin(minutes_ago, at, backup)
+
+
+def _check_rest(to: str | None, **functions: object) -> None:
+    if to is not None:
+        check_table(to)
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            refuse(name, function, "a function")
 
 
 def _options(**given: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ NOT_UNITS: tuple[Any, ...] = (
 NOT_A_TIMEOUT: tuple[Any, ...] = (-1, -0.1, math.nan, math.inf, "5", None, True, [5], 10**400)
 NOT_SETTINGS: tuple[Any, ...] = (5, "settings", {"ttl": ""}, True, operations.TableSettings)
 NOT_A_PATH: tuple[Any, ...] = (None, 5, True, b"place", ["place"])
+NOT_A_POINTER: tuple[Any, ...] = (5, True, b"file:a", "", "films", "http://a", "ssm:", "file:")
 NOT_A_CATALOG: tuple[Any, ...] = (None, "films", 5, Catalog)
 NOT_TAGS: tuple[Any, ...] = (
     *("team=films", ["team"], [("team", "films")], 5, True, {"team"}, {"team": 5}),
@@ -61,6 +62,40 @@ WRONG: dict[str, dict[str, tuple[Any, ...]]] = {
         "write_units": NOT_A_RATE,
         "on_progress": NOT_A_FUNCTION,
     },
+    "abandon_restore": {"journal": NOT_A_PATH[1:]},
+    "back_up_table": {
+        "name": (5, b"films", "", "ab", "a b c", "x" * 256),
+        "timeout": NOT_A_TIMEOUT,
+    },
+    "compare_tables": {
+        "earlier": NOT_A_CATALOG,
+        "file": NOT_A_PATH[1:],
+        "overwrite": NOT_A_FLAG,
+        "read_units_per_second": NOT_A_RATE,
+        "segments": NOT_PARTS,
+        **PROGRESS,
+    },
+    "cut_over": {"table": NAMES[:8], "pointer": NOT_A_POINTER},
+    "cut_over_back": {"pointer": NOT_A_POINTER},
+    "list_backups": {},
+    "pointed_at": {"pointer": NOT_A_POINTER},
+    "restore_table": {
+        "minutes_ago": (-1, math.nan, math.inf, "5", True, [5]),
+        "at": (5, "today", True, [5]),
+        "backup": (5, b"arn", "", "films"),
+        "to": NAMES[:8],
+        "repair": NOT_A_FLAG,
+        "freeze": NOT_A_FLAG,
+        "cut_over": NOT_A_FLAG,
+        "pointer": NOT_A_POINTER,
+        "list_lost": NOT_A_PATH[1:],
+        "resume": NOT_A_FLAG,
+        "journal": NOT_A_PATH[1:],
+        "timeout": NOT_A_TIMEOUT,
+        "confirm": NOT_A_FUNCTION,
+        "on_step": NOT_A_FUNCTION,
+    },
+    "unfinished_restore": {"journal": NOT_A_PATH[1:]},
     "create_table": {
         "settings": NOT_SETTINGS,
         "read_capacity": NOT_UNITS,
@@ -136,6 +171,9 @@ OF_THEIR_OWN = {"estimate_load", "raised_capacity"}
 
 NEEDED: dict[str, dict[str, Any]] = {
     "adopt_titles": {"sources": ["table:another"]},
+    "compare_tables": {"earlier": Catalog("films", region="eu-west-1")},
+    "cut_over": {"table": "films", "pointer": "file:pointer"},
+    "restore_table": {"minutes_ago": 5},
     "dump_table": {"file": "a.json.gz"},
     "dump_titles": {"folder": "titles"},
     "import_table": {"file": "a.json.gz"},
@@ -148,6 +186,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
     "region": NOT_SAID,
     "endpoint_url": NOT_SAID,
     "profile": NOT_SAID,
+    "lineage": NOT_SAID,
     "cursor_secret": (*NOT_SAID, "a\ud800"),
     "config": (
         *(5, "config", {"read_timeout": 1}, Config),
@@ -195,6 +234,8 @@ def test_every_argument_of_every_function_is_tried() -> None:
 def test_a_wrong_argument_is_refused(name: str, argument: str, value: Any, silent: Catalog) -> None:
     """With its name and the value, whatever it is."""
     given: dict[str, Any] = {**NEEDED.get(name, {}), "catalog": silent, argument: value}
+    if name == "restore_table" and argument in ("at", "backup"):
+        del given["minutes_ago"]
     if argument.endswith("capacity"):
         given = {"read_capacity": 1, "write_capacity": 1, **given}
     with pytest.raises(InvalidArgumentError) as caught:
