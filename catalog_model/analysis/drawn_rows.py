@@ -135,7 +135,7 @@ def _counts(item: Item, kind: Kind) -> str:
 
 
 def _is_count(name: str) -> bool:
-    return name[0] == "g" and name[1:].isdecimal()
+    return name != codec.TOTAL and codec.is_count(name)
 
 
 _PLURALS: Final = {"movie": "movies", "tv": "TV shows"}

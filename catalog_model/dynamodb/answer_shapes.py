@@ -5,12 +5,14 @@ Types and names come from botocore's model, which does not declare required memb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from botocore.model import OperationModel
 
 from catalog_model.checks import shown
+from catalog_model.dynamodb.schema import PRIMARY_KEY
 
 Names = tuple[str, ...]
 
@@ -62,7 +64,17 @@ ERROR: Final = "__type"
 """The member that contains the error type in an error response."""
 
 _ATTRIBUTE: Final = "AttributeValue"
+_CONTENT: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("S", "N", "B"), str),
+    **dict.fromkeys(("BOOL", "NULL"), bool),
+    **dict.fromkeys(("L", "SS", "NS", "BS"), list),
+    "M": dict,
+}
+"""The JSON types of an attribute's content, by its DynamoDB type."""
+
+_NUMERAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ONLY_OBJECTS: Final = frozenset({dict})
+_ONLY_TEXTS: Final = frozenset({str})
 _ONE: Final = frozenset({1})
 
 
@@ -147,12 +159,28 @@ def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
 
 
 def check_item(item: Any) -> None:
-    """Check an item, but not its values: they are checked when it is decoded."""
+    """Check an item and the types of all its values; what they mean is checked when decoding."""
     if type(item) is not dict:
         raise InvalidAnswerError(f"{shown(item)} is not an item")
-    values = item.values()
-    if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
-        raise InvalidAnswerError(f"{shown(item)} has values without a type")
+    to_check: list[Any] = [item.values()]
+    for values in to_check:
+        if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
+            raise InvalidAnswerError(f"{shown(item)} has values without a type")
+        for value in values:
+            ((kind, content),) = value.items()
+            if kind == "S" and type(content) is str:  # nearly all values
+                continue
+            if type(content) is not _CONTENT.get(kind) or not _is_valid(kind, content):
+                raise InvalidAnswerError(f"{shown(value)} is not a value of its type")
+            if kind in {"L", "M"}:  # without recursion, at any depth
+                to_check.append(content if kind == "L" else content.values())
+
+
+def _is_valid(kind: str, content: Any) -> bool:
+    """Whether a number is one, and the elements of a set are texts."""
+    if kind == "N":
+        return _NUMERAL.fullmatch(content) is not None
+    return kind not in {"SS", "NS", "BS"} or _ONLY_TEXTS.issuperset(map(type, content))
 
 
 def _is_item_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
@@ -174,13 +202,18 @@ def _are_items_asked_for(content: dict[str, Any], request: Mapping[str, Any]) ->
 
 
 def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) -> bool:
-    """Whether items (only the first is compared) and unprocessed keys can be the answer."""
+    """Whether items and unprocessed keys can be the answer, each of them once."""
     keys: list[Mapping[str, Any]] = wanted["Keys"]
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
         return False
-    if not items or "ProjectionExpression" in wanted:
-        return True
-    return {name: items[0].get(name) for name in keys[0]} in keys
+    names = _returned(keys[0], wanted)
+    found = {_key_in(item, names) for item in items}
+    is_once = len(found) == len(items) or len(names) < len(keys[0])
+    return is_once and found <= {_key_in(key, names) for key in keys}
+
+
+def _key_in(item: Mapping[str, Any], names: Names) -> tuple[Any, ...]:
+    return tuple([item[name].get("S") if name in item else None for name in names])
 
 
 def _is_page_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:
@@ -188,10 +221,30 @@ def _is_page_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> b
     items = content["Items"]
     if request.get("Select") != "COUNT" and len(items) != count:
         return False
+    if items and "KeyConditionExpression" in request and not _are_of_keys(items, request):
+        return False
     last = content.get("LastEvaluatedKey")
     if last is not None and (not last or last == request.get("ExclusiveStartKey")):
         return False  # it would cause an endless loop of pages
     return 0 <= count <= int(request.get("Limit", count))
+
+
+def _are_of_keys(items: list[Any], request: Mapping[str, Any]) -> bool:
+    """Whether each item of a Query has its keys, as far as they were requested."""
+    named = request["ExpressionAttributeNames"]
+    keys = {*PRIMARY_KEY, *(named[each] for each in ("#pk", "#sk") if each in named)}
+    names = _returned(keys, request)
+    return not names or all(all(_key_in(item, names)) for item in items)
+
+
+def _returned(keys: Iterable[str], request: Mapping[str, Any]) -> Names:
+    """Return those of some keys that each item has: all of them, or those of a projection."""
+    projection = request.get("ProjectionExpression")
+    if projection is None:
+        return tuple(keys)
+    named = request["ExpressionAttributeNames"]
+    projected = {named.get(each, each) for each in projection.split(",")}
+    return tuple(name for name in keys if name in projected)
 
 
 def _is_table_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.capacity import rcu
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import Item, ItemKey
+from catalog_model.dynamodb.typed_json import MALFORMED, Item, ItemKey
 
 SLOWER: Final = 0.7
 """The factor for the pace after a throttled write."""
@@ -204,5 +204,5 @@ def _size_of(item: Item) -> int:
     """Return the size of an item, which may have values of any type."""
     try:
         return item_size(item)
-    except ValueError:  # a type of value that this package does not write
+    except MALFORMED:  # a type of value that this package does not write
         return len(repr(item))

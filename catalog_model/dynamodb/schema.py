@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog_model.dynamodb.limits import MAX_DIGITS
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import SchemaMismatchError
 
@@ -25,7 +26,7 @@ class Versions:
     def of(self, item: Mapping[str, Any]) -> int | None:
         """Return the version of an item; None if it has no readable one."""
         match item.get(self.attribute):
-            case {"N": str(digits)} if digits.isdecimal():
+            case {"N": str(digits)} if digits.isdecimal() and len(digits) <= MAX_DIGITS:
                 return int(digits)
         return None
 

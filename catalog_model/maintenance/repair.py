@@ -247,9 +247,10 @@ class _Repairing:
         if own is not None and record is not None and share:
             state.titles[of_title.key] = resident(own, share, record.version)
         elif share and share.slot is not None and state.owners.get(share.slot) == of_title.key:
-            share = read_items(self._items(of_title.key)).share()
-            if share:
-                state.unreadable[of_title.key] = share
+            again = read_items(self._items(of_title.key)).share()
+            if again is None or again.slot != share.slot:
+                raise LostRaceError(f"{of_title.key.kind} {of_title.key.id} was changed meanwhile")
+            state.unreadable[of_title.key] = again
 
     def _write(self, planned: Plan) -> None:
         """Write a plan, except in a dry run, and report its actions."""

@@ -26,6 +26,7 @@ from catalog_model.checks.nesting import parse_json
 from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import END_OF_IDS, Kind, TitleKey
 from catalog_model.domain.records import check_record
+from catalog_model.dynamodb.limits import MAX_DIGITS
 from catalog_model.dynamodb.typed_json import (
     AS_IT_READS,
     ESCAPE,
@@ -69,8 +70,8 @@ NAME_SK: Final = evolution.NAME_SK
 RATING_PK: Final = "_rating_list"
 RATING_SK: Final = "_rating"
 
-END_OF_COUNTS: Final = 2**62
-"""The bound of versions, slots and counts: one more is still exact, and a valid index."""
+END_OF_COUNTS: Final = 2**59
+"""The bound of versions, slots and counts: the sum of all shards' is still a valid index."""
 
 
 def own_item(name: keys.ItemName, **attributes: Value) -> Item:
@@ -312,7 +313,8 @@ def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
 def is_count(name: str) -> bool:
     """Whether this is the name of a count in a tally."""
     digits = name.removeprefix("g")
-    return name == TOTAL or (digits != name and digits.isascii() and digits.isdecimal())
+    is_genre = digits != name and digits.isascii() and digits.isdecimal()
+    return name == TOTAL or (is_genre and len(digits) <= MAX_DIGITS)
 
 
 def tally_attributes(title: Movie | TVShow) -> list[str]:

@@ -20,6 +20,9 @@ VERSION_BITS: Final = 48
 TYPICAL_VERSION: Final = 2**VERSION_BITS - 1
 """The largest of these versions; most have as many digits."""
 
+LARGEST: Final = codec.END_OF_COUNTS - 1
+"""The largest version and the largest slot."""
+
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
@@ -43,11 +46,14 @@ class Encoded:
 
     @cached_property
     def size(self) -> int:
-        """The bytes of all items that a creation puts: the title, its slot and its copies."""
-        return item_size(codec.encode_slot(self.title.key, 0)) + sum(self._sizes)
+        """The most bytes of all items that a creation puts: the title, its slot and its copies."""
+        return item_size(codec.encode_slot(self.title.key, LARGEST)) + sum(self._sizes)
 
     def check_size(self) -> None:
-        """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies."""
+        """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies.
+
+        Its version and its slot count with the most digits, so that later writes fit, too.
+        """
         largest = max(self._sizes)
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(
@@ -63,7 +69,7 @@ class Encoded:
 
     @cached_property
     def _own(self) -> Item:
-        return codec.encode_title(self.title, version=TYPICAL_VERSION, slot=0)
+        return codec.encode_title(self.title, version=LARGEST, slot=LARGEST)
 
     @cached_property
     def _sizes(self) -> tuple[int, ...]:

@@ -12,21 +12,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from any_items import nested
 from click.testing import CliRunner, Result
 from example_app import BECOMING, post
 from lying_server import MODES, PAGE, handle_on, real_answer, response, sending, serving
 from table_dump import movie
 
-from catalog_model import Catalog
+from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.cli.patterns import EXAMPLES
 from catalog_model.cli.program import program
+from catalog_model.dynamodb.answer_shapes import InvalidAnswerError, check_answer, check_error
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS, Place, garbled
+from catalog_model.dynamodb.typed_json import text
 from catalog_model.errors import ServiceError, ThrottledError, UnreachableError
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, table_status
-from catalog_model.table import codec
+from catalog_model.table import codec, keys
+from catalog_model.table.indexes import SCHEMA
 from catalog_model.testing import without_pauses
 from examples.netflix_movie_catalog.app import create_app
 
@@ -146,6 +151,18 @@ def assert_invalid(call: Call, words: str, *sent: bytes) -> None:
 
 OTHER = codec.encode_title(movie(2, 18), version=7, slot=0)
 DELETING = {"Table": {"TableName": "other", "TableStatus": "DELETING"}}
+COPY = {name: codec.encode_copies(HER)[0][name] for name in ("PK", codec.DOC)}
+TALLY = codec.own_item(keys.TallyItem("movie", 1))
+
+
+def both_kinds(catalog: Catalog) -> object:
+    return ap.get_titles(catalog, [HER.key, TitleKey("tv", 1)])
+
+
+def with_genres(catalog: Catalog) -> object:
+    return ap.get_title_with_genres(catalog, *HER.key)
+
+
 UNREQUESTED: list[tuple[Call, dict[str, Any]]] = [
     (CALLS["GetItem"], {"Item": OTHER}),
     (CALLS["BatchGetItem"], {"Responses": {"titles": [OTHER]}, "UnprocessedKeys": {}}),
@@ -154,6 +171,18 @@ UNREQUESTED: list[tuple[Call, dict[str, Any]]] = [
     (CALLS["Query"], {"Items": [], "Count": 1}),
     (lambda c: ap.list_titles(c, "movie", limit=1), {"Items": [OTHER] * 3, "Count": 3}),
     (table_status, DELETING),
+    *(
+        (both_kinds, {"Responses": {"titles": [COPY, odd]}, "UnprocessedKeys": {}})
+        for odd in ({"foo": text("x")}, {**COPY, "PK": {"N": "5"}}, {**COPY, "PK": text("")})
+    ),
+    *(
+        (CALLS["BatchGetItem"], {"Responses": {"titles": some}, "UnprocessedKeys": {}})
+        for some in ([TALLY, TALLY], [TALLY, {"foo": text("x")}], [{**ITEM, "SK": text("x")}])
+    ),
+    *(
+        (with_genres, {"Items": [ITEM, odd], "Count": 2})
+        for odd in ({"foo": text("x")}, {**ITEM, "PK": {"N": "5"}}, {**ITEM, "SK": text("")})
+    ),
 ]
 
 
@@ -161,6 +190,41 @@ UNREQUESTED: list[tuple[Call, dict[str, Any]]] = [
 def test_an_unrequested_item_is_an_invalid_answer(call: Call, content: dict[str, Any]) -> None:
     """It may come from a cache, or from a connection with shifted answers."""
     assert_invalid(call, "answers another request", real_answer(content))
+
+
+UNTYPED: list[Any] = [
+    *({kind: content} for kind in ("S", "N", "B") for content in (None, 5, ["a"], {})),
+    *({"N": content} for content in ("x", "", "NaN", "1_0", " 1", "\u0663")),
+    *({kind: content} for kind in ("SS", "NS", "BS") for content in ("a", [5], [None], {})),
+    *({"BOOL": content} for content in (None, 1, "true")),
+    *({kind: content} for kind in ("L", "M") for content in (None, "a", 5)),
+    *({"L": [content]} for content in ({}, {"S": 5}, {"L": [{"N": "x"}]}, "a")),
+    *({"M": {"a": content}} for content in ({}, {"S": 5}, {"M": {"a": None}}, "a")),
+    {"X": "a"},
+]
+
+
+def test_a_value_that_is_not_of_its_type_makes_an_answer_invalid() -> None:
+    """Anywhere in an item, and in the items that a cancelled transaction returns."""
+    shape = boto3.client("dynamodb", region_name="eu-west-1").meta.service_model.operation_model
+    read, write = shape("GetItem"), shape("TransactWriteItems")
+    request: dict[str, Any] = {"Key": {name: ITEM[name] for name in ("PK", "SK")}}
+    check_answer({"Item": {**ITEM, "deep": nested(ITEM["title"], 2_000)}}, read, request, {})
+    for value in UNTYPED:
+        item = {**ITEM, "odd": value}
+        failed = {"Code": "ConditionalCheckFailed", "Item": item}
+        cancelled = {"__type": "a#TransactionCanceledException", "CancellationReasons": [failed]}
+        for deep in (item, {**ITEM, "deep": nested(value, 2_000)}):
+            with pytest.raises(InvalidAnswerError, match=r"is not a value|without a type"):
+                check_answer({"Item": deep}, read, request, {})
+        with pytest.raises(InvalidAnswerError, match=r"is not a value|without a type"):
+            check_error(cancelled, write)
+
+
+def test_a_version_with_too_many_digits_is_no_version() -> None:
+    """A number of this length is not DynamoDB's, and Python refuses to parse it."""
+    assert not SCHEMA.versions.is_newer({codec.SCHEMA: {"N": "9" * 5_000}})
+    assert SCHEMA.versions.is_newer({codec.SCHEMA: {"N": "9" * 38}})
 
 
 NO_TALLIES = real_answer({"Responses": {"titles": []}, "UnprocessedKeys": {}})

@@ -7,11 +7,14 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from itertools import combinations, count, permutations
+from typing import Any
 
 import pytest
 from engines import Engine, running_engine
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_engine import MemoryCatalog
+from older_tables import put
 from request_log import logged_requests
 from scaled import scaled
 from table_dump import assert_complete, dump, hooked, titles_in
@@ -19,7 +22,9 @@ from table_dump import assert_complete, dump, hooked, titles_in
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import TITLE_CLASSES
+from catalog_model.errors import UnknownEntityError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.sampling import _Lottery
@@ -173,6 +178,25 @@ def test_an_empty_kind_gives_an_empty_sample(catalog: Catalog) -> None:
     ap.delete_title(catalog, "movie", 7)
     assert ap.sample_titles(catalog, "movie") == []
     assert ap.sample_titles(catalog, "tv") == [title("tv", 7)]
+
+
+def test_any_counts_of_a_tally_are_added_up_or_refused() -> None:
+    """The largest counts in all shards are still an index; a larger one is unreadable.
+
+    An attribute whose name has more digits than any id is not a count.
+    """
+    for total in (codec.END_OF_COUNTS - 1, codec.END_OF_COUNTS, 10**38 - 1):
+        catalog = MemoryCatalog()
+        counts: Any = {"total": {"N": str(total)}, "g28": {"N": "3"}, f"g{'9' * 5000}": {"N": "1"}}
+        for shard in range(SHARDS):
+            put(catalog, {**key_attributes(keys.tally_key("movie", shard)), **counts})
+        if total < codec.END_OF_COUNTS:
+            assert ap.sample_titles(catalog, "movie") == []
+            assert ap.count_titles(catalog, "movie") == SHARDS * total
+            assert [each.id for each in ap.list_genres(catalog, "movie")] == [28]
+        else:
+            with pytest.raises(UnknownEntityError, match="total is not a count"):
+                ap.sample_titles(catalog, "movie")
 
 
 @pytest.mark.in_memory

@@ -32,12 +32,18 @@ from table_dump import (
 from catalog_model import Catalog, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
-from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
+from catalog_model.dynamodb.limits import (
+    MAX_ITEM_BYTES,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import ThrottledError
+from catalog_model.errors import InvalidTitleError, ThrottledError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
+from catalog_model.table.codec import END_OF_COUNTS
+from catalog_model.table.encoded import Encoded
 from catalog_model.writes.load import LoadReport
 
 pytestmark = pytest.mark.in_memory
@@ -207,6 +213,28 @@ def test_what_cannot_be_loaded_is_reported_and_the_rest_is_loaded(catalog: Catal
     assert (nothing.key, mapping.key) == ("None", "{'id': 3}")
     assert {each.reason for each in (nothing, mapping)} == {"this is neither a Movie nor a TVShow"}
     assert assert_in_step(catalog) == by_key([movie(1, 28), movie(2)])
+
+
+@pytest.mark.parametrize("version", [0, END_OF_COUNTS - 1])
+@pytest.mark.parametrize("slot", [0, END_OF_COUNTS - 1])
+def test_what_is_accepted_fits_with_any_version_and_any_slot(version: int, slot: int) -> None:
+    """Around the limit, byte by byte: the size does not depend on when a title is written."""
+    wide = movie(
+        5, extra=[1] * 1_000, overview=""
+    )  # a number of a list is longer in DynamoDB than in JSON
+    size = item_size(Encoded(wide).own(version=version, slot=slot))
+    verdicts = []
+    for spare in range(-2, 32):
+        title = wide.replace(overview="x" * (MAX_ITEM_BYTES - size - spare))
+        try:
+            Encoded(title).check_size()
+        except InvalidTitleError:
+            verdicts.append(False)
+            continue
+        verdicts.append(True)
+        assert item_size(Encoded(title).own(version=version, slot=slot)) <= MAX_ITEM_BYTES
+    assert verdicts == sorted(verdicts)
+    assert set(verdicts) == {False, True}
 
 
 LOADED = [movie(n, 28, n % 5 + 1, 12) for n in range(8, 68)]
