@@ -233,7 +233,7 @@ class _Import:
         if not exists:
             create_table(self._catalog)
             self._is_created = True
-        checkpoint = Checkpoint(self._path, self._walk(), 1, "an import")
+        checkpoint = Checkpoint(self._path, self._walk(), 1, "an import", _is_count)
         self._place = _Place(checkpoint, self._checked.items)
         if exists and not into_existing and not self._place.is_begun:
             self._check_empty()
@@ -277,6 +277,10 @@ class _Import:
             "id": identity_of(self._catalog.gateway.describe_table()),
             "dump": self._checked.identity,
         }
+
+
+def _is_count(place: Mapping[str, object]) -> bool:
+    return place.keys() == {"items"} and type(place["items"]) is int
 
 
 class _Place:
