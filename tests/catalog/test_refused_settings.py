@@ -157,7 +157,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
         *(
             made(**{name: value})
             for name in ("connect_timeout", "read_timeout")
-            for value in (0, -1, math.nan, math.inf, "5", True, [5])
+            for value in (0, -1, math.nan, math.inf, "5", True, [5], 1e10, 1e12, 10**400)
         ),
         *(made(max_pool_connections=value) for value in (0, -1, 1.5, "5", True)),
         *(made(proxies=value) for value in (5, "http://p.test:1", ["http://p.test:1"])),
