@@ -30,7 +30,7 @@ class Engine(local.Engine):
 def start_engine(
     name: EngineChoice = "auto",
     *,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     port: int = 0,
     exposed: bool = False,
 ) -> Iterator[Engine]:
@@ -47,7 +47,7 @@ def start_engine(
             containers.
 
     Raises:
-        InvalidArgumentError: If there is no engine of that name.
+        InvalidArgumentError: If there is no engine of that name, or an argument has the wrong type.
         ConfigurationError: If it is not installed or cannot run, or the port is taken.
 
     >>> with start_engine() as engine:

@@ -13,7 +13,7 @@ from catalog_model.checks import check_instance
 from catalog_model.dynamodb.breaker import REASONS, State
 from catalog_model.dynamodb.guard import Guard
 from catalog_model.dynamodb.trace import Request
-from catalog_model.errors import ConfigurationError
+from catalog_model.errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -46,8 +46,8 @@ def measure_requests(
 
     Raises:
         ConfigurationError: If ``prometheus_client`` is not installed.
-        InvalidArgumentError: If an argument has the wrong type.
-        ValueError: If the registry already has these metrics, for another handle.
+        InvalidArgumentError: If an argument has the wrong type, or the registry already has one of
+            these metrics, for another handle. Nothing is registered then.
 
     >>> from catalog_model.prometheus import measure_requests
     >>> from prometheus_client import CollectorRegistry
@@ -60,24 +60,34 @@ def measure_requests(
     1.0
     """
     check_instance(catalog, "catalog", Catalog)
+    metrics = _request_metrics()
+    _register(metrics, registry)
+    return _measure_requests(catalog, *metrics)
+
+
+def _request_metrics() -> list[Any]:
     prometheus = _library()
-    into = prometheus.REGISTRY if registry is None else registry
-    check_instance(into, "registry", prometheus.CollectorRegistry)
     seconds = prometheus.Histogram(
         "catalog_request_duration_seconds",
         "Duration of requests to the table, with retries",
         LABELS,
         buckets=SECONDS,
-        registry=into,
+        registry=None,
     )
-    units, items, errors = (
-        prometheus.Counter(name, text, LABELS, registry=into)
+    counters = (
+        prometheus.Counter(name, text, LABELS, registry=None)
         for name, text in (
             ("catalog_capacity_units", "Units charged"),
             ("catalog_items_read", "Items read, returned or not"),
             ("catalog_request_errors", "Requests that failed"),
         )
     )
+    return [seconds, *counters]
+
+
+def _measure_requests(
+    catalog: Catalog, seconds: Any, units: Any, items: Any, errors: Any
+) -> Callable[[], None]:
 
     def note(sent: Request) -> None:
         who = (sent.pattern or NO_PATTERN, sent.operation)
@@ -107,19 +117,41 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
     >>> registry.get_sample_value("catalog_breaker_open")
     0.0
     """
+    metrics = _guard_metrics()
+    _register(metrics, registry)
+    _measure_guard(guard, *metrics)
+
+
+def measure_all(catalog: Catalog, guard: Guard, registry: CollectorRegistry) -> None:
+    """Measure the requests of a handle and its guard, as `measure_requests` and `measure_guard`.
+
+    If the registry already has one of the metrics, nothing is registered.
+    """
+    of_requests, of_guard = _request_metrics(), _guard_metrics()
+    _register([*of_requests, *of_guard], registry)
+    _measure_requests(catalog, *of_requests)
+    _measure_guard(guard, *of_guard)
+
+
+def _guard_metrics() -> list[Any]:
     prometheus = _library()
-    refused = prometheus.Counter(
-        "catalog_requests_refused", "Requests that were not sent", ("reason",), registry=registry
-    )
-    opened = prometheus.Counter(
-        "catalog_breaker_opened", "Times that the breaker opened", registry=registry
-    )
-    is_open = prometheus.Gauge(
-        "catalog_breaker_open",
-        "Processes whose breaker is not closed",
-        multiprocess_mode="livesum",
-        registry=registry,
-    )
+    return [
+        prometheus.Counter(
+            "catalog_requests_refused", "Requests that were not sent", ("reason",), registry=None
+        ),
+        prometheus.Counter(
+            "catalog_breaker_opened", "Times that the breaker opened", registry=None
+        ),
+        prometheus.Gauge(
+            "catalog_breaker_open",
+            "Processes whose breaker is not closed",
+            multiprocess_mode="livesum",
+            registry=None,
+        ),
+    ]
+
+
+def _measure_guard(guard: Guard, refused: Any, opened: Any, is_open: Any) -> None:
     for reason in REASONS:
         refused.labels(reason)
 
@@ -129,6 +161,24 @@ def measure_guard(guard: Guard, registry: CollectorRegistry) -> None:
 
     guard.on_refusal.append(lambda reason: refused.labels(reason).inc())
     guard.breaker.on_change.append(note)
+
+
+def _register(metrics: list[Any], registry: CollectorRegistry | None) -> None:
+    """Register all of some metrics, or none of them."""
+    prometheus = _library()
+    into = prometheus.REGISTRY if registry is None else registry
+    check_instance(into, "registry", prometheus.CollectorRegistry)
+    registered: list[Any] = []
+    try:
+        for metric in metrics:
+            into.register(metric)
+            registered.append(metric)
+    except ValueError as error:
+        for metric in registered:
+            into.unregister(metric)
+        raise InvalidArgumentError(
+            f"registry must be one without the metrics of another handle: {error}"
+        ) from error
 
 
 def _library() -> Any:

@@ -5,7 +5,6 @@ docs/settings.md lists the precedence of each setting.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import ssl
@@ -21,6 +20,7 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from catalog_model._version import __version__
 from catalog_model.checks import check_instance, check_text, refuse, shown
 from catalog_model.dynamodb.client_type import DynamoDBClient
+from catalog_model.dynamodb.deadline import LONGEST
 from catalog_model.dynamodb.failures import client_errors_translated
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
@@ -131,7 +131,8 @@ def check_config(config: Config | None) -> Config:
     for name in ("connect_timeout", "read_timeout"):
         value = getattr(given, name)
         if value is not None and not _is_duration(value):
-            refuse(f"config's {name}", value, "a number of seconds greater than 0, or None")
+            wanted = f"a number of seconds greater than 0 and at most {LONGEST:g}, or None"
+            refuse(f"config's {name}", value, wanted)
     if given.proxies is not None and not isinstance(given.proxies, dict):
         refuse("config's proxies", given.proxies, "a dictionary of URLs")
     pool = given.max_pool_connections
@@ -144,7 +145,7 @@ def check_config(config: Config | None) -> Config:
 
 
 def _is_duration(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+    return type(value) in (int, float) and 0 < value <= LONGEST  # type: ignore[operator]
 
 
 def check_client(client: Any, *, region: str | None, endpoint_url: str | None) -> None:

@@ -22,6 +22,9 @@ from catalog_model.dynamodb.client_type import DynamoDBClient
 
 _T = TypeVar("_T")
 
+LONGEST: Final = 1e9
+"""Seconds; a socket takes no longer timeout."""
+
 _NEEDS_RETRY: Final = "needs-retry."
 
 
@@ -136,6 +139,8 @@ def _shortened(timeout: Any) -> Any:
     if call is None:
         return timeout
     left = call.seconds_left()
+    if left >= LONGEST:
+        return timeout
     if left <= 0:
         raise TimeoutError("timed out at the deadline of the request")
     return left if timeout is None or left < timeout else timeout

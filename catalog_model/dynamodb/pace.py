@@ -26,6 +26,9 @@ FASTEST: Final = 0.1
 SLOWEST: Final = 0.1
 """Units per second that any table provides."""
 
+LEAST_RATE: Final = 0.001
+MOST_RATE: Final = 1e12
+"""Bounds of a limit of units per second: every wait fits a timer, and no table has more units."""
 
 SEGMENTS: Final = 4
 MAX_SEGMENTS: Final = 64
@@ -138,8 +141,8 @@ def check_rate(units_per_second: float | None, name: str) -> float | None:
     if units_per_second is None:
         return None
     rate = plain(units_per_second)
-    if type(rate) not in (int, float) or not 0 < rate < inf:
-        refuse(name, units_per_second, "a number above 0", float)
+    if type(rate) not in (int, float) or not LEAST_RATE <= rate <= MOST_RATE:
+        refuse(name, units_per_second, f"a number from {LEAST_RATE:g} to {MOST_RATE:g}", float)
     return rate  # type: ignore[no-any-return]
 
 

@@ -115,9 +115,12 @@ class JSONInput:
 
     def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return read(size)
-        except OSError as error:
-            self._refuse(f"cannot be read: {error.strerror}", error)
+            data = read(size)
+        except (OSError, ValueError, EOFError) as error:  # ValueError if it is closed
+            self._refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}", error)
+        if not isinstance(data, bytes):
+            self._refuse(f"must be open in binary mode; it reads as {type(data).__name__}")
+        return data
 
     def _refuse(self, message: str, cause: Exception | None = None) -> NoReturn:
         raise InvalidArgumentError(f"{self.source}: {message}") from cause

@@ -53,17 +53,23 @@ def sample_folder() -> Traversable:
     return files("catalog_model.files") / "sample"
 
 
-def read_folder(folder: Path | Traversable) -> list[AnyTitle | Rejection]:
+def read_folder(folder: Path | Traversable | str) -> list[AnyTitle | Rejection]:
     """Read both files of a folder: the movies, then the shows.
 
     Raises:
-        InvalidArgumentError: If one of them cannot be read, as for `read_titles`.
+        InvalidArgumentError: If *folder* is not the path of one, or one of the files cannot be
+            read, as for `read_titles`.
 
     >>> len(read_folder(sample_folder()))
     100
     """
+    place = Path(folder) if isinstance(folder, str) else folder
+    if not callable(getattr(place, "joinpath", None)) or isinstance(place, type):
+        refuse("folder", folder, "the path of a folder")
     return [
-        title for kind, name in FILE_NAMES.items() for title in read_titles(folder / name, kind)
+        title
+        for kind, name in FILE_NAMES.items()
+        for title in read_titles(place.joinpath(name), kind)
     ]
 
 
@@ -174,10 +180,10 @@ def _name(path: object) -> str:
 
 def _opened(path: Path | Traversable | str | IO[bytes]) -> AbstractContextManager[IO[bytes]]:
     """Open a file; an open file stays open."""
-    if hasattr(path, "read"):
+    if callable(getattr(path, "read", None)) and callable(getattr(path, "readline", None)):
         return nullcontext(cast("IO[bytes]", path))
     place = Path(path) if isinstance(path, str) else path
-    if not callable(getattr(place, "open", None)):
+    if not callable(getattr(place, "open", None)) or isinstance(place, type):
         refuse("path", path, "the path of a file")
     try:
         return place.open("rb")

@@ -46,8 +46,14 @@ from catalog_model.errors import (
     UnavailableError,
     UnknownEntityError,
 )
-from catalog_model.flask.settings import NUMBERS, Settings, read_settings
-from catalog_model.prometheus import measure_guard, measure_requests
+from catalog_model.flask.settings import (
+    NUMBERS,
+    Settings,
+    check_seconds,
+    check_statuses,
+    read_settings,
+)
+from catalog_model.prometheus import measure_all
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -72,6 +78,7 @@ READY_SECONDS: Final = NUMBERS["CATALOG_READY_SECONDS"].default
 READY_PATIENCE: Final = 1.0
 POINTER_SECONDS: Final = NUMBERS["CATALOG_POINTER_SECONDS"].default
 CONNECT_SECONDS: Final = 1.0
+LEAST_DEADLINE: Final = 0.001
 RETRY_AFTER: Final = 5
 """Seconds for ``Retry-After`` if the error has no value of its own."""
 
@@ -149,7 +156,7 @@ class FlaskCatalog:
         catalog: A handle to use instead of one made from the configuration, with its own deadline.
             It is guarded from then on, wherever it is used.
         registry: Registry for the metrics of requests to the table, as for `measure_requests`.
-        statuses: Statuses that take precedence over `STATUSES`, such as 500 for an
+        statuses: Statuses from 400 on that take precedence over `STATUSES`, such as 500 for an
             `InvalidArgumentError` in an application whose arguments do not come from its callers.
 
     >>> from flask import Flask
@@ -175,7 +182,7 @@ class FlaskCatalog:
         registry: CollectorRegistry | None = None,
         statuses: Mapping[type[CatalogError], int] | None = None,
     ) -> None:
-        self._statuses = {**STATUSES, **(statuses or {})}
+        self._statuses = {**STATUSES, **check_statuses(statuses)}
         if app is not None:
             self.init_app(app, catalog=catalog, registry=registry)
 
@@ -189,7 +196,8 @@ class FlaskCatalog:
         """Set up the catalogue of *app*. Sends nothing, unless it reads a pointer from SSM.
 
         Raises:
-            InvalidArgumentError: If an argument or the configuration is invalid.
+            InvalidArgumentError: If an argument or the configuration is invalid, or the registry
+                has the metrics of another application. Nothing is set up then.
 
         >>> from flask import Flask
         >>> app = Flask("shop")
@@ -204,6 +212,9 @@ class FlaskCatalog:
             catalog = _make_catalog(settings)
         check_instance(catalog, "catalog", Catalog)
         guard = _guard_of(catalog, settings)
+        if registry is not None:
+            measure_all(catalog, guard, registry)
+        catalog._observers.guard = guard
         app.extensions[KEY] = Serving(
             catalog,
             settings.ready_seconds,
@@ -211,9 +222,6 @@ class FlaskCatalog:
             deadline=settings.deadline,
             pointer_seconds=settings.pointer_seconds,
         )
-        if registry is not None:
-            measure_requests(catalog, registry)
-            measure_guard(guard, registry)
         app.before_request(_begin)
         app.teardown_request(_end)
         if CatalogError not in app.error_handler_spec[None][None]:
@@ -244,12 +252,11 @@ def _make_catalog(settings: Settings) -> Catalog:
 
 
 def _guard_of(catalog: Catalog, settings: Settings) -> Guard:
-    """Return the handle's guard, which applications on the same handle share."""
+    """Return the handle's guard, which applications on the same handle share, or a new one."""
     guard = catalog._observers.guard
     if not isinstance(guard, Guard):
         guard = Guard(Breaker(), Room(settings.waiting_requests))
         guard.breaker.on_change.append(_log_change)
-        catalog._observers.guard = guard
     return guard
 
 
@@ -274,6 +281,15 @@ def _closest(error: CatalogError, of: Mapping[type[CatalogError], _Found]) -> _F
 class Serving:
     """The state of the extension for one application: its catalogue and its readiness.
 
+    Args:
+        catalog: The handle.
+        ready_seconds: Seconds for which a readiness result is cached, from 0 on.
+        guard: The guard of the handle; None for one of its own.
+        deadline: Seconds after which a response sends no further requests, from 0.001 on.
+
+    Raises:
+        InvalidArgumentError: If an argument is invalid.
+
     >>> from catalog_model.flask import Serving
     >>> found = Serving(catalog)
     >>> found.problem()
@@ -292,10 +308,13 @@ class Serving:
         deadline: float = math.inf,
         pointer_seconds: float = POINTER_SECONDS,
     ) -> None:
+        check_instance(catalog, "catalog", Catalog)
+        if guard is not None:
+            check_instance(guard, "guard", Guard)
         self.catalog = catalog
-        self.ready_seconds = ready_seconds
+        self.ready_seconds = check_seconds(ready_seconds, "ready_seconds", least=0)
         self.guard = Guard(Breaker(), Room(1)) if guard is None else guard
-        self.deadline = deadline
+        self.deadline = check_seconds(deadline, "deadline", least=LEAST_DEADLINE)
         self._is_draining = False
         self._lock = threading.Lock()
         self._asked = -math.inf
@@ -365,7 +384,15 @@ class Serving:
                 return None
             answered = threading.Event()
             self._asking = os.getpid(), answered
-        threading.Thread(target=self._find_out, args=(answered,), daemon=True).start()
+        try:
+            threading.Thread(target=self._find_out, args=(answered,), daemon=True).start()
+        except RuntimeError as error:  # the next probe tries again
+            log.exception("readiness")
+            self._problem = f"the table cannot be checked ({type(error).__name__})"
+            with self._lock:
+                self._asking = None
+            answered.set()
+            return None
         return answered
 
     def _find_out(self, answered: threading.Event) -> None:

@@ -7,11 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from numbers import Real
 from typing import Any, Final
 
 from catalog_model.checks import check_text, refuse
-from catalog_model.errors import InvalidArgumentError
+from catalog_model.checks.plain import plain
+from catalog_model.errors import CatalogError, InvalidArgumentError
 
 TEXTS: Final = {
     "CATALOG_TABLE": "table",
@@ -26,6 +28,10 @@ TEXTS: Final = {
 
 SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
 """Settings whose values are never shown in messages."""
+
+
+ERROR_STATUSES: Final = frozenset(each for each in HTTPStatus if each >= HTTPStatus.BAD_REQUEST)
+MOST_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,33 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         int(numbers["CATALOG_WAITING_REQUESTS"]),
         numbers["CATALOG_POINTER_SECONDS"],
     )
+
+
+def check_seconds(given: float, name: str, *, least: float) -> float:
+    """Check for a number of seconds from *least* to 1e9, or infinity."""
+    seconds = plain(given)
+    if type(seconds) not in (int, float) or not (
+        least <= seconds <= MOST_SECONDS or seconds == math.inf
+    ):
+        refuse(name, given, f"a number of seconds from {least:g} to {MOST_SECONDS:g}", float)
+    return seconds  # type: ignore[no-any-return]
+
+
+def check_statuses(
+    statuses: Mapping[type[CatalogError], int] | None,
+) -> Mapping[type[CatalogError], int]:
+    """Check for statuses of errors, by their classes; None becomes no statuses."""
+    if statuses is None:
+        return {}
+    if not isinstance(statuses, Mapping):
+        refuse("statuses", statuses, "a mapping of error classes to statuses")
+    for kind, status in statuses.items():
+        if not isinstance(kind, type) or not issubclass(kind, CatalogError):
+            refuse("a key of statuses", kind, "a class of CatalogError")
+        number = plain(status)
+        if type(number) is not int or number not in ERROR_STATUSES:
+            refuse(f"statuses[{kind.__name__}]", status, "an HTTP status from 400 on", int)
+    return {kind: int(status) for kind, status in statuses.items()}
 
 
 def _is_said(value: object) -> bool:

@@ -7,19 +7,39 @@ import os
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from catalog_model.checks import refuse
 from catalog_model.checks.nesting import parse_json
+from catalog_model.dynamodb.pace import MAX_SEGMENTS
 from catalog_model.errors import InvalidArgumentError
 
 Key = dict[str, Any]
 """The key of the last item read, in typed JSON."""
 
 _DONE: Final = "done"
+_MOST_BYTES: Final = {"PK": 2048, "SK": 1024}
+"""DynamoDB's limits of the values in a key."""
+
+
+def is_key(place: Key) -> bool:
+    """Return whether a place is the key of an item, such as the last one that a Scan read."""
+    return place.keys() == _MOST_BYTES.keys() and all(
+        _is_key_text(value, _MOST_BYTES[name]) for name, value in place.items()
+    )
+
+
+def _is_key_text(value: Any, most: int) -> bool:
+    match value:
+        case {"S": str(text), **rest} if not rest:
+            try:
+                return 1 <= len(text.encode()) <= most
+            except UnicodeEncodeError:  # a lone surrogate
+                return False
+    return False
 
 
 class Checkpoint:
@@ -28,18 +48,23 @@ class Checkpoint:
     The file is JSON: a description of the walk, and for each of its segments the last key or
     ``"done"``. It is replaced atomically: a process that is killed leaves the old file or the new
     one. The file of a different walk is rejected; a resumed walk keeps its number of segments.
-    *work* names the work in errors.
+    *work* names the work in errors, and *is_place* checks a place that is read from the file.
     """
 
     def __init__(
-        self, path: Path | None, walk: Mapping[str, Any], segments: int, work: str = "a migration"
+        self,
+        path: Path | None,
+        walk: Mapping[str, Any],
+        segments: int,
+        work: str = "a migration",
+        is_place: Callable[[Key], bool] = is_key,
     ) -> None:
         self._path = path
         self._walk = dict(walk)
         self._lock = threading.Lock()
         self._places: list[Key | str | None] = [None] * segments
         if path is not None and _is_there(path):
-            self._places = _places_in(path, self._walk, work)
+            self._places = _places_in(path, self._walk, work, is_place)
         self._save()
 
     @property
@@ -121,7 +146,9 @@ def _replace(path: Path, text: str) -> None:
             raise
 
 
-def _places_in(path: Path, walk: Mapping[str, Any], work: str) -> list[Key | str | None]:
+def _places_in(
+    path: Path, walk: Mapping[str, Any], work: str, is_place: Callable[[Key], bool]
+) -> list[Key | str | None]:
     with _usable(path):
         data = path.read_bytes()
     try:
@@ -129,7 +156,10 @@ def _places_in(path: Path, walk: Mapping[str, Any], work: str) -> list[Key | str
         places = list(found.pop("segments"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         refuse("checkpoint", str(path), f"a checkpoint file of {work}")
-    if not places or not all(place in (None, _DONE) or isinstance(place, dict) for place in places):
+    is_right = all(
+        is_place(place) if isinstance(place, dict) else place in (None, _DONE) for place in places
+    )
+    if not is_right or not 1 <= len(places) <= MAX_SEGMENTS:
         refuse("checkpoint", str(path), f"a checkpoint file of {work}")
     if found != walk:
         shown = ", ".join(f"{name} {value}" for name, value in walk.items())

@@ -93,8 +93,8 @@ def migrate(
 
     Args:
         dry_run: Whether to only read the whole table; a checkpoint is neither read nor written.
-        units_per_second: Limit of the capacity used for reading and writing together; None for no
-            limit.
+        units_per_second: Limit of the capacity used for reading and writing together, 0.001
+            to 1e12; None for no limit.
         segments: Number of parts of the table that are processed in parallel, 1 to 64.
         checkpoint: A file from which to resume if it exists; updated after each page, and removed
             at the end.

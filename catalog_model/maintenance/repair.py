@@ -99,7 +99,7 @@ def repair(
     Args:
         report: Result of `verify`; None runs it now.
         dry_run: Whether to only report what would be written.
-        read_units_per_second: Limit of the read capacity used; None for no limit.
+        read_units_per_second: Limit of the read capacity used, 0.001 to 1e12; None for no limit.
         on_progress: Called with the number of items read during verification.
 
     Raises:

@@ -88,7 +88,7 @@ def verify(
     slots of shards with concurrent creations or deletions are left undecided.
 
     Args:
-        read_units_per_second: Limit of the read capacity used, above 0; None for no limit.
+        read_units_per_second: Limit of the read capacity used, 0.001 to 1e12; None for no limit.
         segments: Number of parts of the table that are read in parallel, 1 to 64.
         on_progress: Called with the number of items read so far, by several threads.
 

@@ -92,8 +92,8 @@ def adopt_titles(
         dry_run: Read and report only; nothing is written, and the table is not read.
         follow: Read the sources again until nothing changes, and compare at the end.
         max_passes: Maximum number of passes with *follow*, 1 to 1000.
-        read_units_per_second: Limit of the read capacity used on the sources, above 0; None for no
-            limit.
+        read_units_per_second: Limit of the read capacity used on the sources, 0.001 to 1e12;
+            None for no limit.
         write_units: Limit of the write units a second, as for `load_titles`.
         on_progress: Called with the number of titles loaded so far.
 

@@ -92,7 +92,7 @@ def dump_table(
         overwrite: Whether to replace an existing file and its manifest.
         manifest: Path of the manifest; None for *file* with ``.manifest`` appended, or for a stream
             none.
-        read_units: Limit of the read units a second, above 0; None for no limit.
+        read_units: Limit of the read units a second, 0.001 to 1e12; None for no limit.
         segments: Number of parts of the table that are read in parallel, 1 to 64.
         on_progress: Called with the number of items read so far, by several threads.
 
@@ -175,8 +175,8 @@ def import_table(
         into_existing: Whether the table may have items.
         without_manifest: Whether to accept a file whose manifest is missing: only the form of its
             items is checked then.
-        write_units: Limit of the write units a second, of the table and of each index, above 0;
-            None for no limit.
+        write_units: Limit of the write units a second, of the table and of each index, 0.001 to
+            1e12; None for no limit.
         checkpoint: A file from which to resume if it exists; updated while writing, and removed at
             the end.
         on_progress: Called with the number of items done, after each request.
@@ -233,7 +233,7 @@ class _Import:
         if not exists:
             create_table(self._catalog)
             self._is_created = True
-        checkpoint = Checkpoint(self._path, self._walk(), 1, "an import")
+        checkpoint = Checkpoint(self._path, self._walk(), 1, "an import", _is_count)
         self._place = _Place(checkpoint, self._checked.items)
         if exists and not into_existing and not self._place.is_begun:
             self._check_empty()
@@ -277,6 +277,10 @@ class _Import:
             "id": identity_of(self._catalog.gateway.describe_table()),
             "dump": self._checked.identity,
         }
+
+
+def _is_count(place: Mapping[str, object]) -> bool:
+    return place.keys() == {"items"} and type(place["items"]) is int
 
 
 class _Place:

@@ -80,7 +80,7 @@ def dump_titles(
         like: A folder with earlier files. Titles that are in them keep their places there, the
             others follow; each file keeps its layout. A missing file has no influence.
         overwrite: Whether to replace existing files.
-        read_units: Limit of the read units a second, above 0; None for no limit.
+        read_units: Limit of the read units a second, 0.001 to 1e12; None for no limit.
         segments: Number of parts of the table that are read in parallel, 1 to 64.
         on_progress: Called with the number of items read so far, by several threads.
 

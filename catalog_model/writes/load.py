@@ -114,14 +114,15 @@ def load_titles(
             among them, or anything that is not a title, goes into the report. A `Sourced` title
             that is rejected keeps its file, key and line.
         on_progress: Called with the number of records done so far, after each batch.
-        write_units: Limit of the write units a second used on the table, and on each index, above
-            0; None for no limit.
+        write_units: Limit of the write units a second used on the table, and on each index,
+            0.001 to 1e12; None for no limit.
 
     Returns:
         The numbers of titles created, changed and unchanged, and the rejections with reasons.
 
     Raises:
-        InvalidArgumentError: If *titles* is not iterable, or *write_units* is not a number above 0.
+        InvalidArgumentError: If *titles* is not iterable, or *write_units* is out of
+            its bounds.
         ConflictError: If concurrent changes of a title won every time.
         ThrottledError: If nothing could be written for a quarter of an hour.
 

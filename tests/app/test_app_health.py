@@ -153,6 +153,22 @@ def test_readiness_asks_once_for_many_probes(catalog: Catalog) -> None:
     assert len(sent) == 1
 
 
+def test_readiness_recovers_from_a_thread_that_did_not_start(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe reports it, and the next one starts another."""
+    client = with_health(catalog).test_client()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        reason = client.get("/-/readyz").get_json()["reason"]
+    assert reason == "the table cannot be checked (RuntimeError)"
+    assert client.get("/-/readyz").get_json() == {"status": "ready"}
+
+
 def test_how_long_an_answer_is_given_again_is_configured(catalog: Catalog) -> None:
     """0 asks every time."""
     app = with_health(catalog, CATALOG_READY_SECONDS=0)

@@ -11,14 +11,15 @@ import pytest
 from example_app import NOT_EVEN_A_PORT, own_handle, post, serving_of
 from flask import Flask
 from packages import run
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.guard import Guard
 from catalog_model.dynamodb.trace import Request as TracedRequest
 from catalog_model.dynamodb.trace import Trace
-from catalog_model.errors import ConfigurationError
+from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.flask import FlaskCatalog
 from catalog_model.prometheus import measure_requests
 from examples.netflix_movie_catalog.app import create_app
@@ -213,11 +214,27 @@ def test_measuring_ends_when_it_is_stopped(catalog: Catalog) -> None:
 
 
 def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
-    """Two would be indistinguishable; Prometheus raises an error, and nothing is counted twice."""
+    """Two would be indistinguishable; the second is refused, and nothing is counted twice."""
     registry = CollectorRegistry()
     measure_requests(catalog, registry)
-    with pytest.raises(ValueError, match="Duplicated"):
+    with pytest.raises(InvalidArgumentError, match=r"registry must be .*Duplicated"):
         measure_requests(own_handle(catalog), registry)
+
+
+def test_a_second_application_on_a_registry_is_refused_and_half_registers_nothing(
+    catalog: Catalog,
+) -> None:
+    """Whichever of the metrics is there already."""
+    registry, own, other = CollectorRegistry(), own_handle(catalog), Flask("other")
+    Gauge("catalog_breaker_open", "Of something else", registry=registry)
+    before = list(registry.collect())
+    with pytest.raises(InvalidArgumentError, match=r"registry must be .*catalog_breaker_open"):
+        FlaskCatalog(other, catalog=own, registry=registry)
+    assert list(registry.collect()) == before
+    assert not other.extensions
+    assert not isinstance(own._observers.guard, Guard)
+    FlaskCatalog(other, catalog=own, registry=CollectorRegistry())
+    assert "catalog_model" in other.extensions
 
 
 def test_measuring_needs_its_library(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

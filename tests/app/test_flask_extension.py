@@ -29,7 +29,7 @@ from catalog_model.errors import (
     ServiceError,
     ThrottledError,
 )
-from catalog_model.flask import FlaskCatalog, current_catalog, serving
+from catalog_model.flask import FlaskCatalog, Serving, current_catalog, serving
 
 FILM = movie(1, "A film", [28], 5.0)
 SECRET = "<b>arn:aws:dynamodb</b> & 10.0.0.1"
@@ -124,10 +124,28 @@ def test_wrong_arguments_are_refused() -> None:
         ({"app": "shop"}, "app must be a Flask, not 'shop'"),
         ({"app": app, "catalog": "t"}, "catalog must be a Catalog, not 't'"),
         ({"app": app, "registry": "r"}, "registry must be a CollectorRegistry, not 'r'"),
+        ({"statuses": 5}, "statuses must be a mapping of error classes to statuses, not 5"),
+        ({"statuses": {404: 404}}, "a key of statuses must be a class of CatalogError, not 404"),
+        ({"statuses": {KeyError: 404}}, "must be a class of CatalogError, not <class 'KeyError'>"),
+        *(
+            ({"statuses": {ConflictError: each}}, rf"statuses\[ConflictError\] must be .*{each!r}")
+            for each in ("409", 409.0, None, True, [409], 200, 399, 499, 600, -1)
+        ),
     ]
     for arguments, message in wrong:
         with pytest.raises(InvalidArgumentError, match=message):
             FlaskCatalog(**arguments)
+
+
+@pytest.mark.parametrize("wrong", [None, "5", True, -1, 0.0, float("nan"), 10**400, [5]], ids=repr)
+def test_the_state_of_an_application_is_not_made_of_nonsense(wrong: Any) -> None:
+    """By name; 0 is a time for which a result may be kept, but no deadline."""
+    arguments = {"catalog": wrong, "ready_seconds": wrong, "deadline": wrong, "guard": wrong}
+    for name in arguments.keys() - ({"guard"} if wrong is None else set()):
+        if name == "ready_seconds" and wrong == 0:
+            continue
+        with pytest.raises(InvalidArgumentError, match=rf"^{name} must be"):
+            Serving(**{"catalog": dead_catalog(), name: wrong})
 
 
 def test_every_access_pattern_takes_the_catalogue_of_the_request(catalog: Catalog) -> None:

@@ -20,7 +20,10 @@ NOT_TEXT: tuple[Any, ...] = (5, True, b"text", ["text"], {"a": "b"}, 1.5, object
 NOT_SAID: tuple[Any, ...] = (*NOT_TEXT, "", " ", "\t\n")
 NOT_A_FLAG: tuple[Any, ...] = (0, 1, None, "yes", [])
 NOT_A_FUNCTION: tuple[Any, ...] = (5, "print", [])
-NOT_A_RATE: tuple[Any, ...] = (0, -1, math.nan, math.inf, "5", True, [5])
+NOT_A_RATE: tuple[Any, ...] = (
+    *(0, -1, math.nan, math.inf, "5", True, [5]),
+    *(1e-300, 5e-324, 0.0009, Decimal("1e-9"), 1.1e12, 10**400, Decimal(10**13)),
+)
 NOT_PARTS: tuple[Any, ...] = (0, -1, 65, 1.5, True, None, "4")
 NOT_UNITS: tuple[Any, ...] = (
     *(0, -1, 1.5, True, "5", math.nan, math.inf, Decimal("5.5"), [5], 2**63, 10**5000),
@@ -193,7 +196,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
         *(
             made(**{name: value})
             for name in ("connect_timeout", "read_timeout")
-            for value in (0, -1, math.nan, math.inf, "5", True, [5])
+            for value in (0, -1, math.nan, math.inf, "5", True, [5], 1e10, 1e12, 10**400)
         ),
         *(made(max_pool_connections=value) for value in (0, -1, 1.5, "5", True)),
         *(made(proxies=value) for value in (5, "http://p.test:1", ["http://p.test:1"])),

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from lying_server import (
     MODES,
     Act,
@@ -228,6 +229,19 @@ def test_an_answer_that_is_slow_but_in_time_is_right(certificate: Path, is_secur
         trusted = str(certificate) if is_secure else None
         handle = handle_on(address, deadline=DEADLINE, verify=trusted)
         for _ in range(3):
+            assert ap.get_title(handle, *HER.key) == HER
+
+
+@pytest.mark.parametrize("deadline", [None, 1e125])
+@pytest.mark.parametrize("timeout", [None, 0.5, 1e9])
+def test_without_a_deadline_the_timeouts_of_the_client_are_its_own(
+    deadline: float | None, timeout: float | None
+) -> None:
+    """Including none at all: the longest wait is one that a socket takes."""
+    config = Config(connect_timeout=timeout, read_timeout=timeout)
+    with serving(lambda connection, _: connection.sendall(OPEN)) as address:
+        handle = Catalog("t", endpoint_url=address, config=config, deadline=deadline)
+        for _ in range(2):
             assert ap.get_title(handle, *HER.key) == HER
 
 

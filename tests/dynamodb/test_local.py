@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -84,12 +85,39 @@ def test_only_an_exposed_engine_answers_at_other_addresses(name: EngineName, exp
 def test_a_port_that_does_not_exist_is_refused() -> None:
     """70,000 is not a port."""
     assert_refused("70000", "moto", port=70_000)
+    assert_refused("no port -1", "moto", port=-1)
+    assert_refused("no port int too large", "moto", port=10**5000)
 
 
 def test_an_engine_of_another_name_is_refused() -> None:
     """The message lists the engines."""
     with pytest.raises(InvalidArgumentError, match="'auto' or 'dynoxide' or 'moto', not 'mysql'"):
         start_engine("mysql").__enter__()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *(("port", value) for value in ("80", 1.5, None, True, b"80", [80])),
+        *(("folder", value) for value in (5, True, b"folder", ["folder"])),
+        *(("exposed", value) for value in ("x", 0, 1, None)),
+    ],
+    ids=repr,
+)
+def test_an_argument_of_another_type_is_refused(argument: str, value: Any) -> None:
+    """With its name and value, before an engine is looked for."""
+    settings: dict[str, Any] = {argument: value}
+    with pytest.raises(InvalidArgumentError) as caught, start_engine("moto", **settings):
+        pytest.fail("it has started")
+    assert re.match(f"{argument} must be .*, not {re.escape(repr(value))}", str(caught.value))
+
+
+@needs_dynoxide
+@pytest.mark.parametrize("folder", ["a\0b", "a\ud800", "x" * 300, os.devnull])
+def test_a_folder_that_cannot_be_made_is_refused(folder: str) -> None:
+    """By its path, which may be a text."""
+    for given in (folder, Path(folder)):
+        assert_refused("is no path|cannot be made", "dynoxide", folder=given)
 
 
 @needs_dynoxide

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,41 @@ def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
     for path, reason in cases:
         with pytest.raises(InvalidArgumentError, match=reason):
             read_titles(path, "movie")
+
+
+def closed_file() -> BytesIO:
+    file = BytesIO(b"{}")
+    file.close()
+    return file
+
+
+@pytest.mark.parametrize("wrong", [None, 5, True, b"a.json", ["a.json"], Path, object()], ids=repr)
+def test_what_is_no_path_is_refused(wrong: Any) -> None:
+    """With the value; a folder, too."""
+    with pytest.raises(InvalidArgumentError, match="path must be the path of a file, not "):
+        read_titles(wrong, "movie")
+    with pytest.raises(InvalidArgumentError, match="folder must be the path of a folder, not "):
+        read_folder(wrong)
+
+
+@pytest.mark.parametrize("read", [read_titles, TitleFile])
+def test_an_open_file_is_one_of_bytes_that_can_be_read(read: Any, tmp_path: Path) -> None:
+    """A text file, a closed one, or one open for writing."""
+    with (tmp_path / "a.json").open("wb") as written, pytest.raises(InvalidArgumentError) as caught:
+        read(written, "movie")
+    assert "cannot be read" in str(caught.value)
+    with pytest.raises(InvalidArgumentError, match=r"cannot be read: .*closed"):
+        read(closed_file(), "movie")
+    for text in ("{}", "", '{"id": 1}\n' * 3):
+        with pytest.raises(InvalidArgumentError, match="open in binary mode; it reads as str"):
+            read(StringIO(text), "movie")
+
+
+def test_a_folder_may_be_given_as_a_text() -> None:
+    """Like a file."""
+    assert read_folder(str(sample_folder())) == read_folder(sample_folder())
+    with pytest.raises(InvalidArgumentError, match=r"/none/data_movies\.json: cannot be"):
+        read_folder("/none")
 
 
 def test_a_folder_needs_both_files(tmp_path: Path) -> None:

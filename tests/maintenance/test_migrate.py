@@ -273,6 +273,16 @@ def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
     return {**walk, "target": CURRENT, "segments": [None, "done"], **other}
 
 
+NO_PLACES: list[dict[str, Any]] = [
+    *({}, {"PK": 5}, {"PK": {"S": "a"}}, {"items": 5}, {"PK": {"S": "a"}, "SK": "a"}),
+    *({"PK": {"S": "a"}, "SK": wrong} for wrong in ({"N": "1"}, {"S": 1}, {"S": ""}, None)),
+    *({"PK": {"S": "a"}, "SK": {"S": text}} for text in ("a\ud800", "a" * 1025)),
+    {"PK": {"S": "a"}, "SK": {"S": "a", "N": "1"}},
+    {"PK": {"S": "a"}, "SK": {"S": "a"}, "by": {"S": "a"}},
+]
+"""Objects that are no keys of items."""
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -282,6 +292,8 @@ def checkpoint_of(catalog: Catalog, **other: Any) -> dict[str, Any]:
         {"segments": []},
         {"segments": ["here"]},
         {"segments": 7},
+        *({"segments": [None, place]} for place in NO_PLACES),
+        {"segments": [None] * 2000},
         *("", "{", "[]", "7", "{}", "\x00"),
     ],
     ids=repr,

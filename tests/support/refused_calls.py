@@ -152,5 +152,8 @@ BAD: dict[str, list[Bad]] = {
     "genre_ids": [*GENRE_LISTS, Bad(range(1, 50), "(1, 2, 3, 4")],
     "titles": [*bad(None, 5, "x", b"x", RECORDS, movie()), Bad(NoDimension(), "NoDimension")],
     "on_progress": bad(5, "x", True, 0),
-    "write_units": bad(0, -1, True, "5", math.nan, math.inf, [5], Decimal(0)),
+    "write_units": [
+        *bad(0, -1, True, "5", math.nan, math.inf, [5], Decimal(0)),
+        *bad(1e-300, 5e-324, 0.0009, 1.1e12, 10**400),
+    ],
 }

@@ -27,7 +27,8 @@ from typing import IO, Final, Literal, cast
 import botocore.session
 from botocore.config import Config
 
-from catalog_model.checks import check_choice
+from catalog_model.checks import check_choice, check_flag, refuse, shown
+from catalog_model.checks.plain import plain
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.clients import CLIENT_DEFAULTS
@@ -104,7 +105,7 @@ class Engine:
 def start_engine(
     name: EngineChoice = "auto",
     *,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     port: int = 0,
     exposed: bool = False,
 ) -> Iterator[Engine]:
@@ -113,6 +114,9 @@ def start_engine(
     `catalog_model.local.start_engine` describes the arguments and the errors.
     """
     check_choice(name, "engine", ENGINE_CHOICES)
+    place = _check_folder(folder)
+    port = _check_port(port)
+    exposed = check_flag(exposed, "exposed")
     binary = None if name == "moto" else find_dynoxide()
     if name == "auto" and binary and not _runs(binary):
         binary = None
@@ -128,9 +132,9 @@ def start_engine(
         if binary is None:
             return _running("moto", _moto_command(host, port), port, keeps=False)
         inner_host, inner_port = _hidden_address()
-        command = _dynoxide_command(binary, inner_port, folder, inner_host)
+        command = _dynoxide_command(binary, inner_port, place, inner_host)
         guard = ["--guard", f"{host}:{port}", f"{inner_host}:{inner_port}"]
-        return _running("dynoxide", kept(command, guard), port, keeps=folder is not None)
+        return _running("dynoxide", kept(command, guard), port, keeps=place is not None)
 
     with ExitStack() as stack:
         try:
@@ -140,6 +144,19 @@ def start_engine(
                 raise
             engine = stack.enter_context(run())  # another program took the hidden port meanwhile
         yield engine
+
+
+def _check_folder(folder: object) -> Path | None:
+    if folder is not None and not isinstance(folder, (str, Path)):
+        refuse("folder", folder, "the path of a folder, or None")
+    return None if folder is None else Path(folder)
+
+
+def _check_port(port: object) -> int:
+    number = plain(port)
+    if type(number) is not int:
+        refuse("port", port, "a whole number from 0 to 65535", int)
+    return number
 
 
 def find_dynoxide() -> Path | None:
@@ -185,7 +202,7 @@ def free_port(port: int) -> int:
         try:
             probe.bind((HOST, port))
         except OverflowError as error:
-            raise ConfigurationError(f"there is no port {port}") from error
+            raise ConfigurationError(f"there is no port {shown(port)}") from error
         except OSError as error:
             raise ConfigurationError(f"port {port} cannot be used: {error.strerror}") from error
         free: int = probe.getsockname()[1]
@@ -206,6 +223,8 @@ def _dynoxide_command(binary: Path, port: int, folder: Path | None, host: str = 
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigurationError(f"{folder} cannot be made: {error.strerror}") from error
+        except ValueError as error:
+            raise ConfigurationError(f"{shown(str(folder))} is no path: {error}") from error
         command += ["--db-path", str(folder / "catalog.db")]
     return command
 
