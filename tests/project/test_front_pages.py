@@ -104,6 +104,18 @@ def test_installing_and_loading_lead_to_titles(
     assert ap.count_titles(cli.catalog, "movie") > 0
 
 
+def test_the_commands_in_the_text_of_the_front_page_can_be_pasted(
+    local_engine: LocalEngine,
+) -> None:
+    """With the options that they need, and in a shell that finds them."""
+    text = README.read_text()
+    assert "activate" in text[: text.index("```console")]
+    commands = re.findall(r"`catalog-model ((?:cost|export) .*?)`", text)
+    assert len(commands) == 2
+    for command in commands:
+        assert CommandLine(local_engine, table="none").done(*shlex.split(command))
+
+
 @pytest.mark.parametrize("page", [README, EXAMPLE])
 def test_what_is_made_and_installed_is_there(page: Path) -> None:
     """Make targets and extras of the package."""
