@@ -44,6 +44,7 @@ RUN_BY = {
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
+    "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/show.md": "test_cli_show.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/table-life.md": "test_cli_table.py",
