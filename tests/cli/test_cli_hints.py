@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from command_line import CommandLine
 
@@ -16,6 +18,26 @@ def cli(local_engine: Engine) -> CommandLine:
     key = TitleKey("movie", 34)
     titles = [each for each in read_folder(sample_folder()) if getattr(each, "key", "") == key]
     return CommandLine(local_engine).filled(titles)
+
+
+EMPTY = {"a.json": "{}", "b.json": "[]", "c.jsonl": "", "d.json": '{"page": 1, "results": []}'}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("reads_stdin", [False, True])
+def test_loading_no_records_is_an_error(
+    cli: CommandLine, name: str, tmp_path: Path, *, reads_stdin: bool
+) -> None:
+    """Of one file as well as of two; an empty file next to one with records is accepted."""
+    (tmp_path / name).write_text(EMPTY[name])
+    path = "-" if reads_stdin and EMPTY[name] else str(tmp_path / name)
+    result = cli("load", "--movies", path, answers=EMPTY[name])
+    shown = "<stdin>" if path == "-" else path
+    assert (result.exit_code, result.stderr) == (2, f"Error: {shown}: has no records\n")
+    both = cli("load", "--movies", str(tmp_path / name), "--tv", str(tmp_path / name))
+    assert (both.exit_code, both.stderr.count("has no records")) == (2, 1)
+    shows = str(sample_folder() / "data_tv.json")
+    assert "40 created" in cli.done("load", "--movies", str(tmp_path / name), "--tv", shows)
 
 
 @pytest.mark.parametrize("before", [[], ["explain"]])
