@@ -22,7 +22,8 @@ endif
 
 # Makes the environment, installs packages and gets dynoxide, and says what it is doing.
 SETUP := $(BIN)/python -IS deploy/environment.py
-GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local)
+GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) \
+    $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local,--required)
 
 .PHONY: run test test-all oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
 
@@ -33,7 +34,8 @@ help:  ## list the targets
 run: $(VENV)/.made  ## serve the example application on 127.0.0.1:8080 (PORT=, ENGINE=, DATA=)
 	@$(SETUP) check --engine "$(ENGINE)" --port "$(PORT)"
 	@needed=.app; \
-	if [ "$(ENGINE)" = moto ] || { ! $(GET_ENGINE) && [ "$(ENGINE)" = auto ]; }; then needed=.local; fi; \
+	if [ "$(ENGINE)" = moto ]; then needed=.local; \
+	elif ! $(GET_ENGINE); then [ "$(ENGINE)" = auto ] || exit 1; needed=.local; fi; \
 	$(MAKE) --silent $(VENV)/$$needed
 	@exec $(BIN)/python examples/netflix_movie_catalog/run.py --with-parent \
 	    --port $(PORT) --engine $(ENGINE) $(if $(DATA),--data "$(DATA)")

@@ -3,7 +3,7 @@
     python deploy/environment.py create .venv
     python deploy/environment.py install [--extras cli flask ...] [--groups test ...]
     python deploy/environment.py check [--engine auto] [--port 8080]
-    python deploy/environment.py engine VERSION [--unless FILE]
+    python deploy/environment.py engine VERSION [--unless FILE] [--required]
 
 uv installs where it is on the PATH, and pip otherwise, or where uv fails. Both ask the index that
 this machine configures for them; none is named here. Each step prints a line before it starts and a
@@ -44,9 +44,19 @@ BEAT_SECONDS: Final = 3.0
 
 STOP_SECONDS: Final = 5.0
 
+PASSING: Final = (
+    "WARNING",
+    "Attempting uninstall",
+    "Found existing installation",
+    "Uninstalling",
+    "Successfully uninstalled",
+)
+"""Lines of pip about a moment; its next step may take long and prints nothing."""
+
 TAIL: Final = 12
 """Lines of a step's output that are shown when it fails."""
 
+NO_DYNOXIDE: Final = "ENGINE=moto works without it"
 EXIT_INTERRUPTED: Final = 130
 NO_INDEX: Final = (
     "Is this machine online? pip and uv ask the package index they are configured for; behind a "
@@ -118,13 +128,18 @@ def step(
     try:
         reader.join(progress.seconds_left)
         while reader.is_alive():
-            progress.beat(lines[-1] if lines else "")
+            progress.beat(_latest(lines))
             reader.join(progress.seconds_left)
     except KeyboardInterrupt:
         _stop(process)
         raise
     if process.wait():
         raise StepError("\n".join(_told(lines)) or f"{command[0]} failed with {process.returncode}")
+
+
+def _latest(lines: Sequence[str]) -> str:
+    """Return the last line that says what a step is doing."""
+    return next((line for line in reversed(lines) if not line.startswith(PASSING)), "")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -245,20 +260,30 @@ def check(engine: str, port: str) -> None:
 # --- The strict engine
 
 
-def engine(version: str, unless: Path | None) -> bool:
-    """Get dynoxide where npm can, *unless* a file is there; return whether it is there and runs."""
+def engine(version: str, unless: Path | None, *, required: bool = False) -> bool:
+    """Get dynoxide where npm can, *unless* a file is there; return whether it is there and runs.
+
+    Raises:
+        StepError: If it is *required* and cannot be had.
+    """
     if has_dynoxide():
         return True
     if unless is not None and unless.exists():
         return False
     package = f"@dynoxide/{_platform()}"
     if shutil.which("npm") is None:
+        if required:
+            raise StepError(f"there is no npm to get dynoxide, a strict engine; {NO_DYNOXIDE}")
         say("There is no npm to get dynoxide, a strict engine: moto takes its place")
         return False
     say("Getting dynoxide, a strict engine, with npm ...")
     try:
         _get(f"{package}@{version}")
     except StepError as error:
+        if required:
+            raise StepError(
+                f"npm cannot get dynoxide: {last_line(error)}; {NO_DYNOXIDE}"
+            ) from error
         say(f"  npm cannot ({last_line(error)}): moto takes its place")
         say("  `make engine` tries again")
         return False
@@ -333,7 +358,10 @@ def _options() -> argparse.Namespace:
     command = commands.add_parser("engine")
     command.add_argument("version")
     command.add_argument("--unless", type=Path)
-    command.set_defaults(run=lambda options: not engine(options.version, options.unless))
+    command.add_argument("--required", action="store_true")
+    command.set_defaults(
+        run=lambda options: not engine(options.version, options.unless, required=options.required)
+    )
     return parser.parse_args()
 
 

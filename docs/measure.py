@@ -25,6 +25,11 @@ from catalog_model.local import start_engine
 from catalog_model.operations import create_table
 from docs.calls import Call, reads, writes
 
+USAGE: Final = (
+    "Usage: python -m docs.measure FOLDER\n"
+    "FOLDER has the application's data_movies.json and data_tv.json, as the folder data/ of "
+    "github.com/exit-zero-academy/NetflixMovieCatalog."
+)
 FIGURES: Final = Path(__file__).with_name("measured.json")
 
 TYPICAL: Final = {"limit": 20, "count": 20}
@@ -53,6 +58,8 @@ class Figures:
 
 def main() -> None:
     """Measure, and write the figures."""
+    if len(sys.argv) != 2:  # noqa: PLR2004
+        sys.exit(USAGE)
     FIGURES.write_text(json.dumps([asdict(each) for each in measure(Path(sys.argv[1]))], indent=1))
 
 

@@ -43,7 +43,7 @@ from catalog_model.writes.load import Loadable
 
 USAGE: Final = '--pattern "list-titles-in-genre movie 28" --per-second 100'
 CALL_COLUMNS: Final = (
-    "~pattern",
+    "/pattern",
     ">calls/s",
     ">requests",
     ">requests/s",
@@ -129,7 +129,7 @@ def cost(
     prices = _prices(settings, prices_path)
     asked = _asked(ctx, texts, rates)
     titles = _titles(**paths)
-    with progress(len(titles)) as on_progress:
+    with progress(len(titles), "Predicting") as on_progress:
         found = estimate(
             asked,
             titles,

@@ -17,7 +17,7 @@ from catalog_model.dynamodb.trace import SHOWN_KEYS, Request
 COLUMNS: Final = (
     "operation",
     "index",
-    "~key condition",
+    "/key condition",
     ">read",
     ">returned",
     "~units",

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -23,10 +23,11 @@ from catalog_model.cli.base import (
     wait_note,
 )
 from catalog_model.cli.output import print_json
-from catalog_model.cli.patterns import file_options, files_in, write_units_option
+from catalog_model.cli.patterns import DASH, file_options, files_in, write_units_option
 from catalog_model.cli.progress import loading
 from catalog_model.dynamodb.schema import TABLE
-from catalog_model.errors import CatalogError
+from catalog_model.errors import CatalogError, InvalidArgumentError
+from catalog_model.files.reader import STDIN
 from catalog_model.operations import TableStatus
 from catalog_model.writes.load import LoadReport
 from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
@@ -74,6 +75,8 @@ def load_command(
     files = files_in(movies, tv)
     totals = [each.total for each in files]
     total = None if None in totals else sum(filter(None, totals))
+    if total == 0:
+        _refuse_empty(movies, tv)
     catalog = settings.catalog()
     titles: Iterable[Any] = chain.from_iterable(files)
     status = None if raise_to is not None else _status(catalog)
@@ -81,6 +84,8 @@ def load_command(
         titles = _with_note(titles, total, status)
     with _raised(catalog, raise_to), loading(total) as shown:
         report = ap.load_titles(catalog, titles, on_progress=shown, write_units=write_units)
+    if not (report.created or report.changed or report.unchanged or report.rejected):
+        _refuse_empty(movies, tv)
     _print_report(report, settings)
     ctx.exit(EXIT_CHECK_FAILED if report.rejected else 0)
 
@@ -105,6 +110,11 @@ def lower_command(settings: Settings, timeout: float) -> None:
             if was_raised
             else f"No load left the capacity of table {name} raised."
         )
+
+
+def _refuse_empty(*paths: Path | None) -> NoReturn:
+    names = " and ".join(STDIN if path == DASH else str(path) for path in paths if path)
+    raise InvalidArgumentError(f"{names}: has no records")
 
 
 def _raised(catalog: Catalog, units: int | None) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from catalog_model.cli.base import Output, printable
+from catalog_model.cli.tables import Column, print_rows
 from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.entities import Genre, GenreMembership, Page, Title, TitleWithGenres
@@ -27,9 +28,9 @@ TITLE_COLUMNS: Final = (
     ">popularity",
     ">rating",
     ">votes",
-    "~genres",
+    "/genres",
 )
-"""``>`` aligns a column to the right; ``~`` allows it to wrap on a narrow terminal."""
+"""The marks are those of `tables.Column`."""
 
 UNBOUNDED: Final = 100_000
 """The width of output to a file or a pipe, so that lines are not wrapped."""
@@ -96,22 +97,10 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table, on a terminal in its width. A list in a cell takes several lines."""
-    from rich.table import Table  # noqa: PLC0415  # slow to import, and not for JSON
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
-    for column in columns:
-        table.add_column(
-            column.lstrip(">~"),
-            justify="right" if column.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=not column.startswith("~"),
-        )
-    for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))
+    cells = [[_cell(cell) for cell in row] for row in rows]
     out = console()
     with out.capture() as captured:  # rich would end the program at a closed pipe
-        out.print(table)
+        print_rows(out, [Column.of(each) for each in columns], cells)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 

@@ -25,7 +25,7 @@ from catalog_model.cli.progress import loading
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.domain.rejection import Rejection, Sourced
-from catalog_model.entities import AnyTitle
+from catalog_model.entities import FIELDS, AnyTitle
 from catalog_model.errors import InvalidTitleError, TitleExistsError
 from catalog_model.files.json_input import JSONInput
 from catalog_model.files.reader import STDIN, TitleFile, each_title, read_title, read_titles
@@ -115,7 +115,7 @@ class PatternCommand(Command):
         show(self.shown(answer, arguments), settings.output)
 
     def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
-        """Ask for confirmation before data is deleted."""
+        """Ask for confirmation before data is deleted; warn of what may be a mistake."""
 
     def shown(self, answer: Any, _: Mapping[str, Any]) -> Any:
         """Return the printable form of a result."""
@@ -243,10 +243,13 @@ def _put(
 
 
 class _UpdateTitle(PatternCommand):
+    """Says on stderr if a name, perhaps a misspelled one, becomes a new attribute."""
+
     def parameters(self) -> list[click.Parameter]:
         words = (
             "Attributes with their new values, such as popularity=12.5. A value is read as JSON, "
-            "or as a text if it is not JSON or the attribute must be a text."
+            "or as a text if it is not JSON or the attribute must be a text. An unknown name is "
+            "stored as a new attribute; to remove one, put or load the whole record without it."
         )
         attributes = Argument(
             ["attributes"], nargs=-1, required=True, metavar="NAME=VALUE...", words=words
@@ -265,6 +268,15 @@ class _UpdateTitle(PatternCommand):
                 raise click.UsageError(f"{name!r} cannot be set, or is repeated")
             given[name] = attribute_value(kind, name, text)
         return given
+
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        kind, title_id = given["kind"], given["title_id"]
+        unknown = self.arguments(**given).keys() - {"kind", "title_id"} - FIELDS[kind].keys()
+        if not unknown:
+            return
+        for name in sorted(unknown - ap.get_title(catalog, kind, title_id).to_json().keys()):
+            stored = f"it is stored as a new one of {kind} {title_id}"
+            click.echo(printable(f"{name} is not an attribute of the model; {stored}"), err=True)
 
 
 class _SetGenres(PatternCommand):

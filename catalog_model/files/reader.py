@@ -78,7 +78,8 @@ def read_titles(
 ) -> list[AnyTitle | Rejection]:
     """Read one file: a title for each valid record, a `Rejection` for each other, in file order.
 
-    All titles are held in memory; `TitleFile` reads JSON Lines one by one.
+    The list is empty if the file has no records (``{}`` or ``[]``). All titles are held in memory;
+    `TitleFile` reads JSON Lines one by one.
 
     Args:
         path: The path of the file, or an open file.
@@ -86,9 +87,9 @@ def read_titles(
 
     Raises:
         InvalidArgumentError: If the file cannot be read or has more than 100,000 invalid records.
-            For a document, also if it is not JSON, has more than 67,108,864 bytes or no records, is
-            nested too deeply, or has an object with a duplicate key. For JSON Lines, also if they
-            are not UTF-8. Then no titles are returned.
+            For a document, also if it is not JSON, is neither records nor a page, has more than
+            67,108,864 bytes, is nested too deeply, or has an object with a duplicate key. For JSON
+            Lines, also if they are not UTF-8. Then no titles are returned.
 
     >>> read_titles(sample_folder() / "data_tv.json", "tv")[0]
     <TVShow 73 'The Simpsons'>

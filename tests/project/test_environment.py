@@ -206,6 +206,28 @@ def test_what_does_not_run_is_no_engine(folder: Path, monkeypatch: pytest.Monkey
     assert not environment.has_dynoxide()
 
 
+def test_progress_shows_what_lasts(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not warnings, nor what was uninstalled a while ago."""
+    said = ["Installing collected packages: a, b", "Found existing installation: a 1"]
+    said += ["Uninstalling a-1:", "Successfully uninstalled a-1", "WARNING: the cache is disabled"]
+    step(python(f"import time; print({chr(10).join(said)!r}, flush=True); time.sleep(0.5)"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].endswith("s  Installing collected packages: a, b")
+    assert not [line for line in lines if "uninstalled" in line or "WARNING" in line]
+
+
+def test_an_engine_that_is_asked_for_is_required(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No other takes its place; the message says which one works."""
+    with pytest.raises(StepError, match=r"there is no npm .* ENGINE=moto works without it"):
+        environment.engine("1.2.3", None, required=True)
+    program(folder, "npm", "echo 'npm error code CERT'; exit 1")
+    with pytest.raises(StepError, match=r"npm cannot get dynoxide: .* CERT; ENGINE=moto works"):
+        environment.engine("1.2.3", None, required=True)
+    assert "moto takes its place" not in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("folder")
 def test_no_npm_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """And what takes the engine's place."""

@@ -44,6 +44,7 @@ RUN_BY = {
     "docs/how-to-add-an-access-pattern.md": "test_contributing.py",
     "docs/install.md": "package_index.py",
     "docs/move-the-application.md": "test_moved_app.py",
+    "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/show.md": "test_cli_show.py",
     "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/restore.md": "test_cli_restore.py",
@@ -104,6 +105,18 @@ def test_installing_and_loading_lead_to_titles(
         if words[0].startswith("list"):
             assert len(printed.splitlines()) == 1 + int(words[-1])
     assert ap.count_titles(cli.catalog, "movie") > 0
+
+
+def test_the_commands_in_the_text_of_the_front_page_can_be_pasted(
+    local_engine: LocalEngine,
+) -> None:
+    """With the options that they need, and in a shell that finds them."""
+    text = README.read_text()
+    assert "activate" in text[: text.index("```console")]
+    commands = re.findall(r"`catalog-model ((?:cost|export) .*?)`", text)
+    assert len(commands) == 2
+    for command in commands:
+        assert CommandLine(local_engine, table="none").done(*shlex.split(command))
 
 
 @pytest.mark.parametrize("page", [README, EXAMPLE])

@@ -1,0 +1,55 @@
+"""What the command line says about probable mistakes: on stderr, in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+
+from catalog_model import TitleKey
+from catalog_model.files.reader import read_folder, sample_folder
+from catalog_model.local import Engine
+
+
+@pytest.fixture
+def cli(local_engine: Engine) -> CommandLine:
+    """The command line on a table with one movie, for one test."""
+    key = TitleKey("movie", 34)
+    titles = [each for each in read_folder(sample_folder()) if getattr(each, "key", "") == key]
+    return CommandLine(local_engine).filled(titles)
+
+
+EMPTY = {"a.json": "{}", "b.json": "[]", "c.jsonl": "", "d.json": '{"page": 1, "results": []}'}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("reads_stdin", [False, True])
+def test_loading_no_records_is_an_error(
+    cli: CommandLine, name: str, tmp_path: Path, *, reads_stdin: bool
+) -> None:
+    """Of one file as well as of two; an empty file next to one with records is accepted."""
+    (tmp_path / name).write_text(EMPTY[name])
+    path = "-" if reads_stdin and EMPTY[name] else str(tmp_path / name)
+    result = cli("load", "--movies", path, answers=EMPTY[name])
+    shown = "<stdin>" if path == "-" else path
+    assert (result.exit_code, result.stderr) == (2, f"Error: {shown}: has no records\n")
+    both = cli("load", "--movies", str(tmp_path / name), "--tv", str(tmp_path / name))
+    assert (both.exit_code, both.stderr.count("has no records")) == (2, 1)
+    shows = str(sample_folder() / "data_tv.json")
+    assert "40 created" in cli.done("load", "--movies", str(tmp_path / name), "--tv", shows)
+
+
+@pytest.mark.parametrize("before", [[], ["explain"]])
+def test_an_unknown_attribute_is_stored_with_a_line_on_stderr(
+    cli: CommandLine, before: list[str]
+) -> None:
+    """Once, while it is new; known names, and names that the title has, are stored silently."""
+    typo = [*before, "update-title", "movie", "34", "popularty=5", "popularity=6"]
+    line = "popularty is not an attribute of the model; it is stored as a new one of movie 34"
+    first, second = cli(*typo), cli(*typo[:-1])
+    assert (first.exit_code, first.stderr) == (0, f"{line}\n")
+    assert second.stderr == ""
+    assert cli.json("get-title", "movie", "34")["popularty"] == 5
+    help_text = " ".join(cli.done("update-title", "--help").split())
+    assert "An unknown name is stored as a new attribute; to remove one, put or load" in help_text
