@@ -55,7 +55,7 @@ def workbench(
         titles: Titles whose items are shown.
         table: Name of the table.
         settings: Settings of the table: its billing, and its scaling if it has any.
-        made: Time of the model; now by default.
+        made: Time of the model; the beginning of the day by default.
 
     >>> from catalog_model.deployment.settings import TableSettings
     >>> title = Movie.from_json(record)
@@ -67,7 +67,8 @@ def workbench(
     with reproducible():
         load_titles(catalog, titles)
     items = [_without_nulls(item) for item in catalog.items()]
-    now = (made or datetime.now(UTC)).strftime(_TIME)
+    today = datetime.now(UTC).replace(hour=0, minute=0)
+    now = (made or today).strftime(_TIME)
     return {
         "ModelName": table,
         "ModelMetadata": {

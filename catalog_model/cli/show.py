@@ -73,10 +73,14 @@ def show_command(settings: Settings, path: Path, count: int, *, sample: bool) ->
     calls = example_calls(found.titles, arguments=example_arguments(found.titles))
     drawing = draw(found.titles, calls, table=catalog.table.rpartition("table/")[2])
     page = drawing_page(drawing, source=found.source)
-    with click.open_file(str(path), "w", encoding="utf-8") as file:
-        file.write(page)
-    if str(path) != "-":
-        _report(settings, path, page, found)
+    if str(path) == "-":
+        click.echo(page, nl=False)
+        return
+    try:
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
+    _report(settings, path, page, found)
 
 
 def _report(settings: Settings, path: Path, page: str, found: _Found) -> None:

@@ -99,7 +99,7 @@ def test_a_mistake_is_one_line(idle: CommandLine, words: str, code: int, message
     ("words", "message"),
     [
         ("", "Usage: "),
-        ("dump", "No such command 'dump'"),
+        ("erase", "No such command 'erase'"),
         ("get-title", "Missing argument 'KIND'"),
         ("get-title movie", "Missing argument 'TITLE_ID'"),
         ("get-title film 5", "'film' is not one of 'movie', 'tv'"),

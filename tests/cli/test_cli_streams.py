@@ -55,18 +55,30 @@ TOGETHER: list[dict[str, str]] = [
 ]
 
 OTHERS: dict[str, str] = {
+    "adopt": "--dry-run table:none",
     "apply": "",
+    "backup": "",
+    "compare": "none",
     "cost": "--pattern 'get-title movie 34' --per-second 1",
     "create": "",
+    "cut-over": "none --pointer file:pointer --yes",
     "delete": "--yes --table other-one",
     "dump": "--force dump.json.gz",
+    "export cloudformation": "",
+    "export data-model": "",
+    "export describe-table": "",
     "export iam": "--role reader",
+    "export terraform": "",
+    "export workbench": "--titles 1",
     "import": "--into-existing sample.json.gz",
+    "lower": "",
     "migrate": "--dry-run",
     "patterns": "",
     "plan": "",
     "repair": "--dry-run",
+    "restore": "--minutes-ago 5 --yes",
     "serve": "--endpoint-url http://127.0.0.1:1",
+    "show": "--sample --html page.html",
     "status": "",
     "verify": "",
 }
@@ -226,6 +238,8 @@ NEEDED = {
     "import --manifest": "--from-s3 s3://dumps/catalog.json.gz",
     "import --checkpoint": f"{DUMP} --into-existing",
     "show": "--sample",
+    "compare": "none",
+    "restore": "--minutes-ago 5",
 }
 """What precedes a path, in addition to the command and the option."""
 
@@ -246,7 +260,8 @@ def options() -> Iterator[str]:
 WRITING = [
     words
     for words in options()
-    if words.endswith("--checkpoint") or words.startswith(("dump", "show"))
+    if words.endswith(("--checkpoint", "--list-lost", "--journal"))
+    or words.startswith(("dump", "show"))
 ]
 READING = [words for words in options() if words not in WRITING]
 
