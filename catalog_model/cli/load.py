@@ -158,7 +158,10 @@ def _with_note(titles: Iterable[Any], total: int | None, status: TableStatus) ->
 def load_note(estimate: LoadEstimate, status: TableStatus, about: str = "") -> Iterator[str]:
     """Yield the units and the least time of a load, and how to raise the capacity for it."""
     units = estimate.units
-    titles, writes = counted(estimate.titles, "new title"), counted(round(units.total), "write unit")
+    titles, writes = (
+        counted(estimate.titles, "new title"),
+        counted(round(units.total), "write unit"),
+    )
     yield f"{about}{titles}: {writes}, {units.table:,.0f} of them on the table."
     most = {name: float(own.write or 0) for name, own in status.capacity.items()}
     for target in status.scaling or ():

@@ -167,6 +167,7 @@ def check_item(item: Any) -> None:
         if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
             raise InvalidAnswerError(f"{shown(item)} has values without a type")
         for value in values:
+            content: Any
             ((kind, content),) = value.items()
             if kind == "S" and type(content) is str:  # nearly all values
                 continue
