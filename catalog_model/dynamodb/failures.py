@@ -35,8 +35,14 @@ from catalog_model.errors import (
 
 
 class LostRaceError(ConflictError):
-    """A concurrent change came first: what was read is outdated. Writers retry."""
+    """A concurrent change came first, or an item is not as assumed: read again, and retry."""
 
+
+MISFIT: Final = "ValidationError"
+"""The code of an action of a transaction that does not fit the stored item."""
+
+_OTHER_TYPE: Final = "incorrect data type"
+"""The part of the service's message about an attribute that has another type than assumed."""
 
 SCHEMA_MESSAGES: Final = (
     "Invalid index",  # moto's message
@@ -198,7 +204,7 @@ def _translate_response(
     if code == "TransactionCanceledException":
         code, message = _first_reason(answer, code, message)
         newer = _newer_item(answer, versions) if versions else None
-        if newer is not None and code in RACE:
+        if newer is not None and (code in RACE or _is_misfit(code, message)):
             return newer
     message = _cut(message)
     kind = class_for_code(code, metadata.get("HTTPStatusCode", 0))
@@ -218,11 +224,18 @@ def _translate_response(
 def _table_error(code: str, message: str, table_name: str) -> CatalogError | None:
     if code in RACE:
         return LostRaceError(f"a concurrent change of table {table_name!r} won: {message}")
+    if _is_misfit(code, message):
+        return LostRaceError(f"an item of table {table_name!r} is not as assumed: {message}")
     if code in NO_TABLE and "Invalid index" not in message:
         return TableNotFoundError(f"there is no table {table_name!r} here: {message}")
     if any(words in message for words in SCHEMA_MESSAGES):
         return SchemaMismatchError(f"table {table_name!r} is not of this model: {message}")
     return None
+
+
+def _is_misfit(code: str, message: str) -> bool:
+    """Whether an attribute has another type than the operation needs; it may not have been read."""
+    return code == MISFIT and _OTHER_TYPE in message
 
 
 def _first_reason(response: Any, code: str, message: str) -> tuple[str, str]:

@@ -187,7 +187,7 @@ def _opened(path: Path | Traversable | str | IO[bytes]) -> AbstractContextManage
     if not callable(getattr(place, "open", None)) or isinstance(place, type):
         refuse("path", path, "the path of a file")
     try:
-        return place.open("rb")
+        return cast("Path", place).open("rb")
     except OSError as error:
         message = f"{_name(path)}: cannot be read: {error.strerror}"
         raise InvalidArgumentError(message) from error

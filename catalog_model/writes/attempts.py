@@ -1,8 +1,8 @@
 """The course of every write: read, plan, send, and again after a lost race.
 
-If a condition fails although the title and the counts of its shard are still as they were read, no
-concurrent change can be the reason: the table contradicts itself there. The second reading shows
-that, and the error names the item.
+If a condition fails, or an attribute has another type than the plan assumes, although the title and
+the counts of its shard are still as they were read, no concurrent change can be the reason: the
+table contradicts itself there. The second reading shows that, and the error names the item.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb import retries
 from catalog_model.dynamodb.actions import Plan, as_sent, key_of
-from catalog_model.dynamodb.failures import LostRaceError, answer_in
+from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import ConflictError, UnknownEntityError
@@ -25,7 +25,8 @@ from catalog_model.table.title_items import read_stored
 
 _T = TypeVar("_T")
 
-FAILED: Final = "ConditionalCheckFailed"
+REFUSED: Final = ("ConditionalCheckFailed", MISFIT)
+"""The codes of actions that do not fit the stored item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Attempts(Generic[_T]):
     _around: Snapshot | None = None
     _race: LostRaceError | None = None
     _refused: tuple[ItemKey, ...] = ()
-    """The items whose conditions failed in the last attempt."""
+    """The items that the plan of the last attempt did not fit."""
 
     def run(self) -> _T:
         """Write until no concurrent change interferes, and return the result."""
@@ -140,20 +141,24 @@ class Attempts(Generic[_T]):
         return ConflictError(
             f"{self.key.kind} {self.key.id} was not written: the table is damaged at {where}, "
             "which contradicts the title or the counts of its shard, and no concurrent change is "
-            "the reason; `catalog-model verify` reports it, `catalog-model repair` repairs it"
+            "the reason; `catalog-model verify` reports it, `catalog-model repair` repairs it or "
+            "has the reason why not"
         )
 
 
 def refused_items(error: LostRaceError, planned: Plan) -> tuple[ItemKey, ...]:
-    """Return the items whose conditions failed; none if another transaction held an item."""
+    """Return the items that the plan does not fit; none if another transaction held an item.
+
+    Their conditions failed, or one of their attributes has another type.
+    """
     cause = error.__cause__
     answer = answer_in(cause) if isinstance(cause, Exception) else {}
     reasons = answer.get("CancellationReasons", [])
     codes = [reason.get("Code") for reason in reasons]
-    if set(codes) - {FAILED, "None", None}:
+    if set(codes) - {*REFUSED, "None", None}:
         return ()
     pairs = zip(as_sent(planned), codes, strict=False)
-    return tuple(key_of(operation) for operation, code in pairs if code == FAILED)
+    return tuple(key_of(operation) for operation, code in pairs if code in REFUSED)
 
 
 def _last_slot(key: TitleKey, shard: Shard) -> ItemKey:

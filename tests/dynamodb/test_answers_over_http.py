@@ -192,10 +192,11 @@ def test_an_unrequested_item_is_an_invalid_answer(call: Call, content: dict[str,
     assert_invalid(call, "answers another request", real_answer(content))
 
 
+EMPTY: dict[str, Any] = {}
 UNTYPED: list[Any] = [
-    *({kind: content} for kind in ("S", "N", "B") for content in (None, 5, ["a"], {})),
+    *({kind: content} for kind in ("S", "N", "B") for content in (None, 5, ["a"], EMPTY)),
     *({"N": content} for content in ("x", "", "NaN", "1_0", " 1", "\u0663")),
-    *({kind: content} for kind in ("SS", "NS", "BS") for content in ("a", [5], [None], {})),
+    *({kind: content} for kind in ("SS", "NS", "BS") for content in ("a", [5], [None], EMPTY)),
     *({"BOOL": content} for content in (None, 1, "true")),
     *({kind: content} for kind in ("L", "M") for content in (None, "a", 5)),
     *({"L": [content]} for content in ({}, {"S": 5}, {"L": [{"N": "x"}]}, "a")),

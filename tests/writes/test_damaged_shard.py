@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from engines import Engine
 from older_tables import put
 from table_dump import Table, assert_in_step, dump, hooked, movie
 
@@ -28,7 +29,7 @@ from catalog_model.dynamodb.typed_json import (
     read_int,
     text,
 )
-from catalog_model.errors import ConflictError
+from catalog_model.errors import ConflictError, UnknownEntityError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
@@ -153,6 +154,64 @@ def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
     repair(damaged)
     WRITES[way](damaged)
     assert verify(damaged).is_clean
+
+
+@pytest.fixture
+def precise(engine: Engine, catalog: Catalog) -> Catalog:
+    """A handle on a table whose engine names the action that an attribute does not fit."""
+    if engine.name == "moto":
+        pytest.skip("moto refuses the request as a whole, unlike DynamoDB")
+    return catalog
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+def test_a_title_is_deleted_beside_one_whose_version_is_no_number(
+    precise: Catalog, *, repaired: bool
+) -> None:
+    """It owns the last slot and cannot be moved: verify names it, and it stays as it is."""
+    fill(precise, 8, 16, 24)
+    other = keys.title_key(TitleKey("movie", 24))
+    alter(precise, other, _version=text("x"))
+    if repaired:
+        assert [finding.key for finding, _ in repair(precise).left] == [other]
+    before = dump(precise)[other]
+    assert ap.delete_title(precise, "movie", 8).id == 8
+    assert [finding.key for finding, _ in repair(precise).left] == [other]
+    assert sorted(_titles(dump(precise))) == [TitleKey("movie", n) for n in (16, 24)]
+    assert dump(precise)[other] == before
+    assert ap.delete_title(precise, "movie", 16).id == 16
+
+
+OF_A_TALLY: dict[str, Callable[[Catalog], object]] = {
+    **WRITES,
+    "load several": lambda c: ap.load_titles(c, [NEW, movie(48, 18)]),
+    "set genres": lambda c: ap.set_genres(c, "movie", 16, [35]),
+    "delete": lambda c: ap.delete_title(c, "movie", 16),
+}
+
+
+@pytest.mark.parametrize("attribute", ["g18", "total", "_version"])
+@pytest.mark.parametrize("way", OF_A_TALLY)
+def test_an_attribute_of_a_tally_that_is_no_number_is_named(
+    precise: Catalog, way: str, attribute: str
+) -> None:
+    """The error names the tally, is immediate, and nothing is written."""
+    fill(precise, 8, 16, 24)
+    alter(precise, TALLY, **{attribute: text("x")})
+    before = dump(precise)
+    began = time.monotonic()
+    if (way, attribute) == ("set genres", "total"):  # it is not concerned
+        assert OF_A_TALLY[way](precise)
+    else:
+        with pytest.raises((ConflictError, UnknownEntityError)) as caught:
+            OF_A_TALLY[way](precise)
+        assert " | ".join(TALLY) in str(caught.value)
+        assert dump(precise) == before
+    assert time.monotonic() - began < 5
+    if attribute != "_version":
+        assert not repair(precise).left
+        assert OF_A_TALLY[way](precise)
+        assert verify(precise).is_clean
 
 
 def test_a_race_that_is_lost_every_time_is_called_one(catalog: Catalog) -> None:
