@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from catalog_model.analysis.estimate import Asked, reproducible
+from catalog_model.analysis.estimate import Asked, call, reproducible
 from catalog_model.analysis.offline import OfflineCatalog
 from catalog_model.dynamodb.schema import TABLE, create_table_parameters
 from catalog_model.dynamodb.trace import Request
@@ -65,7 +65,7 @@ def data_model(asked: Sequence[Asked], titles: Sequence[AnyTitle], *, table: str
 
 def _entries(asked: Asked, catalog: OfflineCatalog) -> Iterator[dict[str, Any]]:
     with catalog.trace() as trace:
-        asked.pattern.function(catalog, **asked.arguments)
+        call(asked, catalog)
     for number, request in enumerate(trace, start=1):
         yield {
             "pattern": asked.text

@@ -64,6 +64,8 @@ def read_file(path: Path) -> str | None:
         ConfigurationError: If it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(f"{path} cannot be read: it is not a file")
         return path.read_text("utf-8")
     except FileNotFoundError:
         return None

@@ -382,7 +382,7 @@ def _manifest_path(path: Path | None, manifest: object) -> Path | None:
         if not isinstance(manifest, (str, Path)):
             refuse("manifest", manifest, "the path of a file")
         return Path(manifest)
-    return None if path is None else path.with_name(path.name + SUFFIX)
+    return None if path is None else Path(f"{path}{SUFFIX}")
 
 
 def _type_of(item: Item) -> str:

@@ -260,10 +260,13 @@ def options() -> Iterator[str]:
 WRITING = [
     words
     for words in options()
-    if words.endswith(("--checkpoint", "--list-lost", "--journal"))
+    if words.endswith(("--checkpoint", "--list-lost"))
     or words.startswith(("dump", "show"))
 ]
-READING = [words for words in options() if words not in WRITING]
+STATE = [words for words in options() if words.endswith("--journal")]
+"""Options for files of this program's own state, whose errors are those of configuration."""
+
+READING = [words for words in options() if words not in (*WRITING, *STATE)]
 
 
 def folder(at: Path) -> Path:
