@@ -149,7 +149,7 @@ class Attempts(Generic[_T]):
 def refused_items(error: LostRaceError, planned: Plan) -> tuple[ItemKey, ...]:
     """Return the items that the plan does not fit; none if another transaction held an item.
 
-    Their conditions failed, or an attribute of theirs has another type.
+    Their conditions failed, or one of their attributes has another type.
     """
     cause = error.__cause__
     answer = answer_in(cause) if isinstance(cause, Exception) else {}
