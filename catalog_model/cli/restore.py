@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import click
@@ -26,6 +27,7 @@ from catalog_model.cli.base import (
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.progress import progress
 from catalog_model.deployment.pointer import Pointed
+from catalog_model.deployment.whole_files import check_new
 from catalog_model.operations import RestoreReport, TableComparison
 
 NOT_MOVED: Final = "applications still use the table before"
@@ -202,6 +204,8 @@ def compare_command(
     catalog = settings.catalog()
     earlier = catalog.for_table(name)
     tables = (catalog, earlier)
+    if list_lost is not None:
+        check_new(Path(list_lost), overwrite=False)
     count = sum(operations.table_status(each).item_count for each in tables)
     with progress(count, "Comparing", "item") as on_progress:
         found = operations.compare_tables(

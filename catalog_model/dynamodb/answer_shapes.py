@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from botocore.model import OperationModel
 
@@ -167,16 +167,15 @@ def check_item(item: Any) -> None:
         if not _ONLY_OBJECTS.issuperset(map(type, values)) or not _ONE.issuperset(map(len, values)):
             raise InvalidAnswerError(f"{shown(item)} has values without a type")
         for value in values:
-            content: Any
             ((kind, content),) = value.items()
             if kind == "S" and type(content) is str:  # nearly all values
                 continue
             if type(content) is not _CONTENT.get(kind) or not _is_valid(kind, content):
                 raise InvalidAnswerError(f"{shown(value)} is not a value of its type")
-            if kind in {"L", "M"}:  # without recursion, at any depth
-                to_check.append(
-                    content if kind == "L" else cast("dict[str, Any]", content).values()
-                )
+            if kind == "L":  # without recursion, at any depth
+                to_check.append(content)
+            elif kind == "M":
+                to_check.append(value["M"].values())
 
 
 def _is_valid(kind: str, content: Any) -> bool:

@@ -35,7 +35,7 @@ from catalog_model.errors import (
 
 
 class LostRaceError(ConflictError):
-    """A concurrent change came first, or an item is not as assumed: read again, and retry."""
+    """A concurrent change came first, or an item is not as assumed. Writers read it again."""
 
 
 MISFIT: Final = "ValidationError"

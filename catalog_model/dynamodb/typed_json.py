@@ -34,6 +34,9 @@ MALFORMED: Final = (
 """Exceptions raised when reading items that this package did not write."""
 
 ESCAPE: Final = "__"
+ALWAYS_HELD: Final = 15
+"""The number of digits that any float holds."""
+
 IS_FLOAT: Final = 1
 AS_IT_READS: Final = 0
 
@@ -127,7 +130,15 @@ def decode_object(
 def _number(content: str, form: Any) -> int | float:
     decimal = _decimal(content)
     is_whole = form != IS_FLOAT and decimal == decimal.to_integral_value()
-    return int(decimal) if is_whole else float(content)
+    return int(decimal) if is_whole else _float(content, decimal)
+
+
+def _float(content: str, decimal: Decimal) -> float:
+    """Convert a number to a float, if that holds all of its digits: a write would drop others."""
+    held = float(content)
+    if len(content) > ALWAYS_HELD and Decimal(repr(held)) != decimal:
+        raise ValueError(f"not a number that a float holds exactly: {content[:80]}")
+    return held
 
 
 def whole(content: str) -> int:

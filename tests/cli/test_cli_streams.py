@@ -260,8 +260,7 @@ def options() -> Iterator[str]:
 WRITING = [
     words
     for words in options()
-    if words.endswith(("--checkpoint", "--list-lost"))
-    or words.startswith(("dump", "show"))
+    if words.endswith(("--checkpoint", "--list-lost")) or words.startswith(("dump", "show"))
 ]
 STATE = [words for words in options() if words.endswith("--journal")]
 """Options for files of this program's own state, whose errors are those of configuration."""

@@ -192,17 +192,18 @@ def test_an_unrequested_item_is_an_invalid_answer(call: Call, content: dict[str,
     assert_invalid(call, "answers another request", real_answer(content))
 
 
-EMPTY: dict[str, Any] = {}
-UNTYPED: list[Any] = [
-    *({kind: content} for kind in ("S", "N", "B") for content in (None, 5, ["a"], EMPTY)),
-    *({"N": content} for content in ("x", "", "NaN", "1_0", " 1", "\u0663")),
-    *({kind: content} for kind in ("SS", "NS", "BS") for content in ("a", [5], [None], EMPTY)),
-    *({"BOOL": content} for content in (None, 1, "true")),
-    *({kind: content} for kind in ("L", "M") for content in (None, "a", 5)),
-    *({"L": [content]} for content in ({}, {"S": 5}, {"L": [{"N": "x"}]}, "a")),
-    *({"M": {"a": content}} for content in ({}, {"S": 5}, {"M": {"a": None}}, "a")),
-    {"X": "a"},
-]
+NO_TEXTS: Any = (None, 5, ["a"], {})
+NO_VALUES: Any = ({}, {"S": 5}, {"L": [{"N": "x"}]}, {"M": {"a": None}}, "a")
+INVALID: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("S", "B"), NO_TEXTS),
+    "N": (*NO_TEXTS, "x", "", "NaN", "1_0", " 1", "\u0663"),
+    **dict.fromkeys(("SS", "NS", "BS"), ("a", [5], [None], {})),
+    **dict.fromkeys(("BOOL", "NULL"), (None, 1, "true")),
+    "L": (None, "a", 5, *([each] for each in NO_VALUES)),
+    "M": (None, "a", 5, *({"a": each} for each in NO_VALUES)),
+    "X": ("a",),
+}
+UNTYPED: list[Any] = [{kind: each} for kind, contents in INVALID.items() for each in contents]
 
 
 def test_a_value_that_is_not_of_its_type_makes_an_answer_invalid() -> None:

@@ -123,6 +123,10 @@ def _has(kind: str) -> Accepts:
     return lambda value: kind in value
 
 
+def _is_float(value: Typed) -> bool:
+    return "N" in value and Decimal(repr(float(value["N"]))) == Decimal(value["N"])
+
+
 def _or_null(accepts: Accepts) -> Accepts:
     return lambda value: "NULL" in value or accepts(value)
 
@@ -142,12 +146,12 @@ ACCEPTED: Final[Mapping[str, Accepts]] = {
     **dict.fromkeys(("adult", "video"), _or_null(_has("BOOL"))),
     **dict.fromkeys(("release_date", "first_air_date"), _or_null(_is_date)),
     **dict.fromkeys(("title", "name"), _has("S")),
-    **dict.fromkeys(("popularity", "vote_average"), _has("N")),
+    **dict.fromkeys(("popularity", "vote_average"), _is_float),
     "vote_count": lambda value: _is_whole(value, 0),
     "genre_ids": _is_genre_list,
     "origin_country": _or_null(_is_text_list),
     "id": lambda _: False,  # any other id contradicts the key
-    "_version": lambda value: _is_whole(value, 0) and Decimal(value["N"]) < 2**62,
+    "_version": lambda value: _is_whole(value, 0) and Decimal(value["N"]) < 2**59,
     "_form": lambda value: value == {"S": '{"id":0}'},
     **dict.fromkeys(("_schema", "_type", "_slot", "_doc", *INDEX_ATTRIBUTES), lambda _: True),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
@@ -17,6 +18,7 @@ from table_dump import assert_in_step, dump, movie
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.numbers import normal
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.maintenance.repair import repair
@@ -149,6 +151,27 @@ def test_equivalent_forms_are_the_same_title(
     assert record["genre_ids"] == (sorted(genres) if as_set else genres)
     assert repr(record["popularity"]) == repr(float(number[0]))
     assert record.get("tags", ["a", "b"]) in (["a", "b"], 7, {"_x": []}, "")
+
+
+@given(st.data())
+def test_no_digit_of_another_program_is_lost(data: st.DataObject) -> None:
+    """A number is written back as it was read; one that a float cannot hold makes no title."""
+    digits = data.draw(st.integers(1, 10**38 - 1).map(str))
+    point = data.draw(st.integers(0, len(digits)))
+    number = normal(f"{digits[:point] or 0}.{digits[point:]}")
+    value: Any = data.draw(
+        st.sampled_from(({"N": number}, {"L": [{"N": number}]}, {"NS": [number]}))
+    )
+    name = data.draw(st.sampled_from(("budget", "popularity") if "N" in value else ("budget",)))
+    item = {**PUT, name: value}
+    is_held = Decimal(repr(float(number))) == Decimal(number)
+    if is_held or (name == "budget" and "." not in number):
+        again = codec.encode_title(codec.decode_title(item), version=1, slot=0)[name]
+        ((_, content),) = again.items()
+        written = content if isinstance(content, str) else content[0]["N"]
+        assert Decimal(written) == Decimal(number)
+    else:
+        assert "a float holds exactly" in codec.why_unreadable(item)
 
 
 def test_a_title_that_was_edited_by_hand_is_read_as_it_stands() -> None:
