@@ -276,6 +276,7 @@ def test_the_arn_is_the_tables(words: tuple[str, ...], settings: dict[str, Any],
         ("--role", "writer", "--scaling"),
         ("--role", "writer", "--integrity"),
         ("--role", "reader", "--arn", "films"),
+        ("--role", "reader", "--arn", ""),
         ("--role", "reader", "--account", "1"),
     ],
 )
