@@ -224,7 +224,7 @@ def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
 def test_a_second_application_on_a_registry_is_refused_and_half_registers_nothing(
     catalog: Catalog,
 ) -> None:
-    """Whichever of the metrics is there already."""
+    """Whichever of the metrics already exists."""
     registry, own, other = CollectorRegistry(), own_handle(catalog), Flask("other")
     Gauge("catalog_breaker_open", "Of something else", registry=registry)
     before = list(registry.collect())
