@@ -14,6 +14,14 @@ INTERRUPTED: Final = 130
 
 def main() -> None:
     """Run the command line, or print how to install its dependencies."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before the program handles it, or while it ends
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     prepare_streams()
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
@@ -22,12 +30,9 @@ def main() -> None:
             "pip install 'catalog-model[cli]'\n"
         )
         sys.exit(CONFIGURATION)
-    try:
-        from catalog_model.cli import program  # noqa: PLC0415  # needs an extra
+    from catalog_model.cli import program  # noqa: PLC0415  # needs an extra
 
-        program.main()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    program.main()
 
 
 if __name__ == "__main__":

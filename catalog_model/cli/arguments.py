@@ -6,6 +6,7 @@ Parameters without a default become arguments, all others options of the same na
 from __future__ import annotations
 
 import inspect
+import json
 import random
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_o
 import click
 
 from catalog_model import access_patterns as ap
+from catalog_model.checks import shown
 from catalog_model.checks.nesting import parse_json
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.domain.kinds import Kind, TitleKey
@@ -49,14 +51,23 @@ def seed(text: str) -> random.Random:
 def attribute_value(kind: Kind, name: str, text: str) -> Any:
     """Parse the value of an attribute: as JSON, or as a text.
 
+    JSON that is nested too deeply, or has a number of too many digits, is a text only where the
+    attribute is one; elsewhere it is refused.
+
     >>> attribute_value("movie", "popularity", "12.5"), attribute_value("movie", "title", "1917")
     (12.5, '1917')
     """
+    field = FIELDS[kind].get(name)
     try:
         value = parse_json(text, JSON)
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         return text
-    field = FIELDS[kind].get(name)
+    except (ValueError, RecursionError) as error:
+        if field is not None and not field.rule.problem(text):
+            return text
+        raise click.BadParameter(
+            f"{name} must be JSON that can be stored, or a text in double quotes, not {shown(text)}"
+        ) from error
     wants_text = field is not None and field.rule.problem(value) and not field.rule.problem(text)
     return text if wants_text else value
 

@@ -181,7 +181,14 @@ def _hint(error: CatalogError) -> str:
         case AccessDeniedError():
             return " (`catalog-model export iam` prints the policy that allows it)"
         case _ if "specify a region" in str(error):
-            return " (--region or AWS_REGION does)"
+            return " (pass --region, or set AWS_REGION)"
+        case _ if str(error).startswith("port ") and "cannot be used" in str(error):
+            return " (--port 0 takes a free one)"
+        case _ if "Unable to locate credentials" in str(error):
+            return (
+                " (aws configure, AWS_PROFILE or AWS_ACCESS_KEY_ID set them; "
+                "without an account: catalog-model serve)"
+            )
         case _:
             return ""
 

@@ -123,7 +123,7 @@ def iam_policy(
     print_json(
         iam.policy(
             _chosen(role, names),
-            table_arn=arn or _arn(settings, account),
+            table_arn=_arn(settings, account) if arn is None else arn,
             operations=operations,
             integrity=iam.INTEGRITY_ACTIONS if integrity else (),
             scaling=scaling,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from botocore import exceptions as botocore
 from pynamodb.exceptions import PynamoDBException
+from urllib3.exceptions import LocationValueError, ProxySchemeUnknown, ProxySchemeUnsupported
 
 from catalog_model.checks import SHOWN
 from catalog_model.dynamodb.foreign_errors import (
@@ -70,6 +71,30 @@ _LOGIN_ERRORS: Final = tuple(kind for name, kind in vars(botocore).items() if na
 """Older versions of botocore that this package supports do not have `aws login`."""
 
 
+_CREDENTIALS: Final = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
+)
+"""Variables whose values no error shows; a word of its text may look like one."""
+
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_PROXY_ERRORS: Final = (
+    botocore.ProxyConnectionError,
+    LocationValueError,
+    ProxySchemeUnknown,
+    ProxySchemeUnsupported,
+)
+
+_SHORT: Final = 4
+_WORDS: Final = frozenset(
+    word.lower()
+    for kind in vars(botocore).values()
+    for word in re.findall(r"\w+", getattr(kind, "fmt", ""))
+)
+"""Words of botocore's messages. A value that is one of them, or short, has to be set off."""
+
+_CHOICES: Final = re.compile(r"\('[^()]*'\)| Valid .*", re.DOTALL)
+"""The valid values in botocore's messages."""
+
 _EMPTY: Final = ("''", '""', "()", "empty")
 """How errors show the value of a variable that is set but empty."""
 
@@ -107,8 +132,13 @@ def client_errors_translated(table_name: str, profile: str | None = None) -> Ite
 
 def _variables_in(text: str) -> str:
     """Return the variables whose values an error shows; botocore does not name its source."""
-    names = sorted(name for name in os.environ if name.startswith("AWS_") and name not in text)
-    found = [name for name in names if _shows(text, os.environ[name])]
+    names = sorted(
+        name
+        for name in os.environ.keys() - _CREDENTIALS
+        if name.startswith("AWS_") and name not in text
+    )
+    message = _CHOICES.sub("", text)
+    found = [name for name in names if _shows(message, os.environ[name])]
     empty = [name for name in names if not os.environ[name]]
     if found:
         return f" (set by {' and '.join(found)})"
@@ -119,7 +149,9 @@ def _variables_in(text: str) -> str:
 def _shows(text: str, value: str) -> bool:
     if len(value) >= SHOWN:  # the message contains its beginning
         return value[: SHOWN - 1] in text
-    return bool(value) and bool(re.search(rf"(?<![\w.:/-]){re.escape(value)}(?![\w:/-])", text))
+    if len(value) < _SHORT or value.lower() in _WORDS:
+        return bool(value) and bool(re.search(rf"""['"(]{re.escape(value)}['")]""", text))
+    return bool(re.search(rf"(?<![\w.:/-]){re.escape(value)}(?![\w:/-])", text))
 
 
 def _botocore_error(error: Exception) -> Exception:
@@ -156,7 +188,7 @@ def translate(
         return kind(f"the answer for table {table_name!r} cannot be read: {text}")
     if kind is ConfigurationError and credential_provider_in(error):
         text = f"no credentials from {credential_provider_in(error)}{_variables_set()}: {text}"
-    return kind(text + _login_command(error, profile))
+    return kind(text + _proxy_variables(innermost(error)) + _login_command(error, profile))
 
 
 def _message(error: BaseException) -> str:
@@ -181,6 +213,13 @@ def _cut(text: str) -> str:
 def _variables_set() -> str:
     found = [f"{name}={os.environ[name]!r}" for name in CREDENTIAL_VARIABLES if name in os.environ]
     return f" ({', '.join(found)})" if found else ""
+
+
+def _proxy_variables(error: BaseException) -> str:
+    """Return the variables of an invalid proxy."""
+    found = [name for name in _PROXIES if os.environ.get(name)]
+    is_invalid = isinstance(error, _PROXY_ERRORS)
+    return f" (the proxy is set by {' and '.join(found)})" if found and is_invalid else ""
 
 
 def _login_command(error: Exception, profile: str | None) -> str:

@@ -203,7 +203,7 @@ def form_of(value: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
 JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -183,7 +183,7 @@ def _opened(path: Path | Traversable | str | IO[bytes]) -> AbstractContextManage
     """Open a file; an open file stays open."""
     if callable(getattr(path, "read", None)) and callable(getattr(path, "readline", None)):
         return nullcontext(cast("IO[bytes]", path))
-    place = Path(path) if isinstance(path, str) else path
+    place = Path(path) if isinstance(path, str) else cast("Path | Traversable", path)
     if not callable(getattr(place, "open", None)) or isinstance(place, type):
         refuse("path", path, "the path of a file")
     try:

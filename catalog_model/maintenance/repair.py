@@ -19,7 +19,7 @@ from catalog_model.dynamodb.actions import Check, Plan, Put, outcome
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES
-from catalog_model.dynamodb.pace import Pace, PacedReads
+from catalog_model.dynamodb.pace import Pace, PacedReads, check_rate
 from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item
@@ -111,7 +111,7 @@ def repair(
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
-    pace = Pace(read_units_per_second)
+    pace = Pace(check_rate(read_units_per_second, "read_units_per_second"))
     if report is None:
         report = verify(
             catalog, read_units_per_second=read_units_per_second, on_progress=on_progress

@@ -15,7 +15,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_progress, counted
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_segments
+from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_rate, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent
 from catalog_model.dynamodb.typed_json import Item
@@ -102,7 +102,7 @@ def verify(
     check_instance(catalog, "catalog", Catalog)
     check_segments(segments)
     on_progress = check_progress(on_progress)
-    pace = Pace(read_units_per_second)
+    pace = Pace(check_rate(read_units_per_second, "read_units_per_second"))
     reads = PacedReads(catalog.gateway, pace)
     with persistent(Persistence(pace.rest)):
         return _Verification(reads, segments, on_progress).report()

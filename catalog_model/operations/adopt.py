@@ -116,12 +116,13 @@ def adopt_titles(
     known = _check_originals(originals)
     max_passes = check_within(max_passes, "max_passes", 1, MOST_PASSES)
     check_rate(write_units, "write_units")
+    pace = Pace(check_rate(read_units_per_second, "read_units_per_second"))
     is_dry, is_followed = check_flag(dry_run, "dry_run"), check_flag(follow, "follow")
     if is_dry and is_followed:
         refuse("dry_run", dry_run, "False where follow is True")
     if is_followed and not all(each.is_rereadable for each in places):
         refuse("sources", "an open file", "tables and paths of files, to be read again")
-    run = _Run(catalog, places, known, Pace(read_units_per_second), check_progress(on_progress))
+    run = _Run(catalog, places, known, pace, check_progress(on_progress))
     if is_dry:
         run.look()
     elif is_followed:

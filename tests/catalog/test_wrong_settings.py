@@ -53,7 +53,23 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
     "region as a URL": ({"AWS_DEFAULT_REGION": "http://x"}, "'http://x'"),
     "region of 70": ({"AWS_DEFAULT_REGION": "a" * 70}, "region must be"),
     "region beyond ASCII": ({"AWS_DEFAULT_REGION": "eü-west-1"}, "AWS_DEFAULT_REGION"),
-    "no region": ({"AWS_DEFAULT_REGION": None}, "--region or AWS_REGION does"),
+    "no region": ({"AWS_DEFAULT_REGION": None}, "region. (pass --region, or set AWS_REGION)"),
+    "no region, and words": (
+        {"AWS_DEFAULT_REGION": None, "AWS_X": "a", "AWS_Y": "region", "AWS_Z": "You"},
+        "must specify a region. (pass --region, or set AWS_REGION)",
+    ),
+    "a mode, and a right one": (
+        {"AWS_RETRY_MODE": "standard", "AWS_DEFAULTS_MODE": "eager"},
+        "(set by AWS_DEFAULTS_MODE)",
+    ),
+    "a mode that is a word": (
+        {"AWS_RETRY_MODE": "value", "AWS_X": "must"},
+        "(set by AWS_RETRY_MODE)",
+    ),
+    "a region like a secret": (
+        {"AWS_DEFAULT_REGION": "a b", "AWS_SECRET_ACCESS_KEY": "a", "AWS_ACCESS_KEY_ID": "b"},
+        "'a b' (set by AWS_DEFAULT_REGION)",
+    ),
     "empty regions": ({"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, "must specify a region"),
     "the other region": ({"AWS_DEFAULT_REGION": None, "AWS_REGION": "a b"}, "set by AWS_REGION"),
     "tries of nothing": ({"AWS_MAX_ATTEMPTS": ""}, "(AWS_MAX_ATTEMPTS: set, and empty)"),
@@ -86,7 +102,10 @@ IN_THE_ENVIRONMENT: dict[str, tuple[Variables, str]] = {
         {**IN_A_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb"},
         "ContainerProvider",
     ),
-    "no credentials": (NOBODY, "Unable to locate credentials"),
+    "no credentials": (
+        NOBODY,
+        "locate credentials (aws configure, AWS_PROFILE or AWS_ACCESS_KEY_ID set them; without an",
+    ),
     **{
         f"{variable} alone": ({**NOBODY, variable: value}, f"set by {variable}")
         for variable, value in WRONG_ALONE.items()
@@ -215,7 +234,9 @@ def test_a_login_that_ran_out_says_how_to_log_in_again(
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_an_invalid_proxy_is_a_configuration_error(proxy: str) -> None:
     """It is a setting, too; an unreachable proxy is a network error."""
-    refused(run({"http_proxy": proxy, "AWS_ENDPOINT_URL": "http://films.test"}), "")
+    for name in ("http_proxy", "HTTP_PROXY"):
+        result = run({name: proxy, "AWS_ENDPOINT_URL": "http://films.test"})
+        refused(result, f"(the proxy is set by {name})")
     gone = run(
         {
             "http_proxy": "http://127.0.0.1:1",

@@ -164,10 +164,13 @@ def test_a_missing_region_or_credentials_are_configuration(idle: CommandLine) ->
     """With a hint at the missing setting."""
     result = idle("status", env={"AWS_DEFAULT_REGION": None})
     assert result.exit_code == 253
-    assert result.stderr == "Error: You must specify a region. (--region or AWS_REGION does)\n"
+    assert result.stderr == "Error: You must specify a region. (pass --region, or set AWS_REGION)\n"
     nobody: dict[str, str | None] = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
     result = idle("status", env=nobody)
-    assert (result.exit_code, result.stderr) == (253, "Error: Unable to locate credentials\n")
+    hint = "aws configure, AWS_PROFILE or AWS_ACCESS_KEY_ID set them"
+    locally = "without an account: catalog-model serve"
+    expected = f"Error: Unable to locate credentials ({hint}; {locally})\n"
+    assert (result.exit_code, result.stderr) == (253, expected)
 
 
 def test_a_table_is_created_shown_and_deleted(local_engine: Engine) -> None:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import click
 import pytest
@@ -115,6 +115,22 @@ def test_the_console_script_names_the_extra_it_lacks(
     assert capfd.readouterr().err == (
         "Error: the command line needs click and rich: pip install 'catalog-model[cli]'\n"
     )
+
+
+@pytest.mark.parametrize("step", ["prepare_streams", "find_spec"])
+def test_an_interruption_while_the_program_starts_is_one_line(
+    step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As soon as it is this package's: Python itself imports the package first."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "prepare_streams", lambda: None)
+    monkeypatch.setattr(entry, step, interrupt)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "Interrupted.\n")
 
 
 def test_a_pattern_without_an_example_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +292,7 @@ def test_the_arn_is_the_tables(words: tuple[str, ...], settings: dict[str, Any],
         ("--role", "writer", "--scaling"),
         ("--role", "writer", "--integrity"),
         ("--role", "reader", "--arn", "films"),
+        ("--role", "reader", "--arn", ""),
         ("--role", "reader", "--account", "1"),
     ],
 )

@@ -275,7 +275,8 @@ def test_serve_says_when_its_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run({}, "serve", "--port", port)
-    expected = f"Error: port {port} cannot be used: Address already in use\n"
+    hint = "(--port 0 takes a free one)"
+    expected = f"Error: port {port} cannot be used: Address already in use {hint}\n"
     assert (done.returncode, done.stdout, done.stderr) == (253, "", expected)
 
 

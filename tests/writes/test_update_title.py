@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from command_line import CommandLine
 from engines import Engine
@@ -228,7 +229,8 @@ def test_the_command_replaces_a_title_only_as_it_was_read(
         ("NaN", "popularity", "NaN"),
         ('{"a": 1}', "unknown", {"a": 1}),
         ("7.0", "unknown", 7.0),
-        ("[" * 100_000, "unknown", "[" * 100_000),
+        ("[" * 100_000, "title", "[" * 100_000),
+        ("5" * 5000, "overview", "5" * 5000),
     ],
 )
 def test_a_value_on_the_command_line_is_json_or_the_text_that_it_is(
@@ -236,6 +238,18 @@ def test_a_value_on_the_command_line_is_json_or_the_text_that_it_is(
 ) -> None:
     """A text attribute gets a text: there is a movie called 1917."""
     assert attribute_value("movie", name, text) == value
+
+
+@pytest.mark.parametrize("name", ["unknown", "vote_count", "genre_ids", "adult"])
+@pytest.mark.parametrize(
+    "text", ["5" * 5000, f"[{'5' * 5000}]", "[" * 900 + "]" * 900, "[" * 100_000], ids=range(4)
+)
+def test_json_that_cannot_be_read_is_refused_and_not_stored_as_a_text(name: str, text: str) -> None:
+    """Unless the attribute is a text; the error has the name and the beginning of the value."""
+    with pytest.raises(click.BadParameter, match=f"{name} must be JSON that can be stored") as told:
+        attribute_value("movie", name, text)
+    assert text[:20] in str(told.value)
+    assert len(str(told.value)) < 300
 
 
 def test_the_command_changes_what_is_named(local_engine: LocalEngine) -> None:
@@ -250,4 +264,5 @@ def test_the_command_changes_what_is_named(local_engine: LocalEngine) -> None:
     refused = cli(*words, "id=950")
     assert refused.exit_code == 2 or "any but id" in refused.stderr
     assert cli(*words, "popularity=much").exit_code != 0
+    assert cli(*words, f"budget={'5' * 5000}").exit_code == 2
     assert cli.json("get-title", "movie", "949") == answer
