@@ -10,6 +10,7 @@ import json
 import random
 import re
 from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -28,6 +29,7 @@ WORDING: Final[Mapping[str, str]] = {
     "genre_ids": "Ids of genres, as TMDB numbers them.",
     "if_absent": "Refuse to replace an existing title.",
     "keys": "Titles as KIND:ID, in any number.",
+    "prefix": "Beginning of the name, quoted if it has spaces; at most 900 bytes of UTF-8.",
     "rng": "Whole number; the same seed picks the same titles.",
     "since": "First day, as YYYY-MM-DD.",
     "until": "Last day, as YYYY-MM-DD.",
@@ -46,6 +48,18 @@ def key(text: str) -> TitleKey:
 def seed(text: str) -> random.Random:
     """Return a random generator seeded with a whole number."""
     return random.Random(int(text))  # noqa: S311  # no secret
+
+
+def no_such_pattern(name: str, known: Iterable[str]) -> str:
+    """Return a message about an unknown pattern, with the names on the command line.
+
+    >>> no_such_pattern("get_titel", ["get-title", "load"])
+    "there is no such pattern as 'get-titel'; did you mean get-title? There are get-title, load"
+    """
+    asked, names = name.replace("_", "-"), list(known)
+    near = get_close_matches(asked, names, n=1)
+    proposed = f"; did you mean {near[0]}? There are" if near else "; there are"
+    return f"there is no such pattern as {shown(asked)}{proposed} {', '.join(names)}"
 
 
 def attribute_value(kind: Kind, name: str, text: str) -> Any:

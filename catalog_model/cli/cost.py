@@ -25,6 +25,7 @@ from catalog_model.analysis.prices import (
     units_per_second,
 )
 from catalog_model.checks import counted
+from catalog_model.cli.arguments import no_such_pattern
 from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
 from catalog_model.cli.output import print_json, print_table
 from catalog_model.cli.patterns import (
@@ -178,8 +179,8 @@ def parsed_call(
     name, *words = given = _words(text)
     name = "load" if name == "load_titles" else name.replace("_", "-")
     if name not in commands:
-        known = ", ".join(filter(None, commands))
-        raise click.UsageError(f"--pattern {text!r}: there is no such pattern; there are {known}")
+        known = filter(None, commands)
+        raise click.UsageError(f"--pattern {text!r}: {no_such_pattern(name, known)}")
     command = commands[name]
     try:
         # The shared options are its own; errors show the usage of its command.

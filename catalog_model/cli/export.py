@@ -9,10 +9,12 @@ from typing import Final
 
 import click
 
+from catalog_model.access_patterns import PATTERNS
 from catalog_model.analysis import iam
 from catalog_model.analysis.data_model import data_model
 from catalog_model.analysis.explain import pattern_named
 from catalog_model.analysis.workbench import workbench
+from catalog_model.cli.arguments import no_such_pattern
 from catalog_model.cli.base import CONTEXT, EXIT_CHECK_FAILED, Command, Settings, shared_options
 from catalog_model.cli.cost import amount
 from catalog_model.cli.examples import example_calls
@@ -102,7 +104,8 @@ def iam_policy(
     table is that of --table, in the region that other commands would use.
     """
     if role is None and not names:
-        raise click.UsageError("give --role, --patterns or both")
+        roles = ", ".join(iam.ROLES)
+        raise click.UsageError(f"give --role ({roles}), --patterns or both")
     of_operators = {
         "tags": tags,
         "settings": has_settings,
@@ -262,8 +265,15 @@ def _rates(texts: tuple[str, ...]) -> dict[str, float]:
         name, equals, number = text.partition("=")
         if not equals:
             raise click.BadParameter(f"{text!r} is not PATTERN=NUMBER", param_hint="--rate")
-        rates[pattern_named(name).name] = amount(number)
+        rates[_pattern(name, "--rate").name] = amount(number)
     return rates
+
+
+def _pattern(name: str, option: str) -> AccessPattern:
+    if name.replace("-", "_") not in PATTERNS:
+        known = [each.replace("_", "-") for each in PATTERNS]
+        raise click.UsageError(f"{option}: {no_such_pattern(name, known)}")
+    return pattern_named(name)
 
 
 def _name(settings: Settings) -> str:
@@ -295,7 +305,7 @@ def _some(titles: Sequence[AnyTitle], count: int) -> list[AnyTitle]:
 
 def _chosen(role: iam.Role | None, names: tuple[str, ...]) -> list[AccessPattern]:
     of_role = iam.patterns_of(role or "writer")
-    chosen = [pattern_named(name) for name in names]
+    chosen = [_pattern(name, "--patterns") for name in names]
     for pattern in chosen:
         if pattern not in of_role:
             raise click.UsageError(f"{pattern.name} is not an access pattern of a {role}")

@@ -23,6 +23,7 @@ from catalog_model.cli.base import (
 from catalog_model.cli.output import print_json, show
 from catalog_model.cli.progress import loading
 from catalog_model.declarations.pattern import AccessPattern
+from catalog_model.domain.arguments import is_date
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.domain.rejection import Rejection, Sourced
 from catalog_model.entities import FIELDS, AnyTitle
@@ -279,6 +280,15 @@ class _UpdateTitle(PatternCommand):
             click.echo(printable(f"{name} is not an attribute of the model; {stored}"), err=True)
 
 
+class _ListReleasedBetween(PatternCommand):
+    def make_sure(self, catalog: Catalog, given: Mapping[str, Any]) -> None:
+        del catalog
+        since, until = given["since"], given["until"]
+        if is_date(since) and is_date(until) and since > until:
+            text = f"{since} is after {until}: SINCE is the first day, UNTIL the last"
+            click.echo(text, err=True)
+
+
 class _SetGenres(PatternCommand):
     """Removes a title from all genres only with an explicit option."""
 
@@ -367,6 +377,7 @@ def _stdin() -> IO[bytes]:
 BY_HAND: Final[Mapping[str, type[PatternCommand]]] = {
     "delete_title": _DeleteTitle,
     "get_titles": _GetTitles,
+    "list_released_between": _ListReleasedBetween,
     "load_titles": _LoadTitles,
     "put_title": _PutTitle,
     "set_genres": _SetGenres,

@@ -158,7 +158,8 @@ def read_title(given: JSONInput, kind: Kind) -> AnyTitle:
     try:
         return _title_of(record, kind)
     except (InvalidTitleError, RecursionError) as error:
-        raise InvalidTitleError(f"{given.source}: {_reason(error)}") from error
+        hint = " (`load` reads files of many records)" if _has_many(record) else ""
+        raise InvalidTitleError(f"{given.source}: {_reason(error)}{hint}") from error
 
 
 def each_title(given: JSONInput, kind: Kind) -> Iterator[Sourced[AnyTitle] | Rejection]:
@@ -262,6 +263,13 @@ def _records_in(
     if lists:
         return "page", chain.from_iterable(_numbered(name, document[name]) for name in lists)
     return "single", [("", document)]
+
+
+def _has_many(document: Any) -> bool:
+    """Whether a document has several records, not one."""
+    if not isinstance(document, dict):
+        return isinstance(document, list)
+    return "id" not in document and any(isinstance(each, dict | list) for each in document.values())
 
 
 def _numbered(name: str, elements: list[Any]) -> Iterator[tuple[str, Any]]:

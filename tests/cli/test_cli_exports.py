@@ -94,7 +94,7 @@ def test_a_rate_is_that_of_its_pattern() -> None:
     ("words", "said"),
     [
         (["data-model", "--rate", "get-title"], "'get-title' is not PATTERN=NUMBER"),
-        (["data-model", "--rate", "get-titel=1"], "pattern must be one of"),
+        (["data-model", "--rate", "get-titel=1"], "did you mean get-title?"),
         (["data-model", "--rate", "get-title=x"], "'x' is not a number from 0 on"),
         (["terraform", "--provisioned"], "--provisioned needs --min and --max"),
         (["cloudformation", "--check", "/nowhere.json"], "/nowhere.json"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def cli(local_engine: Engine) -> CommandLine:
     return CommandLine(local_engine).filled(titles)
 
 
+SHOWS = sample_folder() / "data_tv.json"
 EMPTY = {"a.json": "{}", "b.json": "[]", "c.jsonl": "", "d.json": '{"page": 1, "results": []}'}
 
 
@@ -36,8 +38,9 @@ def test_loading_no_records_is_an_error(
     assert (result.exit_code, result.stderr) == (2, f"Error: {shown}: has no records\n")
     both = cli("load", "--movies", str(tmp_path / name), "--tv", str(tmp_path / name))
     assert (both.exit_code, both.stderr.count("has no records")) == (2, 1)
-    shows = str(sample_folder() / "data_tv.json")
-    assert "40 created" in cli.done("load", "--movies", str(tmp_path / name), "--tv", shows)
+    shows = str(tmp_path / "one.json")
+    Path(shows).write_text(json.dumps(next(iter(json.loads(SHOWS.read_bytes()).values()))))
+    assert "1 created" in cli.done("load", "--movies", str(tmp_path / name), "--tv", shows)
 
 
 @pytest.mark.parametrize("before", [[], ["explain"]])
@@ -53,3 +56,45 @@ def test_an_unknown_attribute_is_stored_with_a_line_on_stderr(
     assert cli.json("get-title", "movie", "34")["popularty"] == 5
     help_text = " ".join(cli.done("update-title", "--help").split())
     assert "An unknown name is stored as a new attribute; to remove one, put or load" in help_text
+
+
+def test_days_in_the_wrong_order_are_pointed_out(cli: CommandLine) -> None:
+    """The page is empty; a single day is in order."""
+    result = cli("list-released-between", "movie", "1999-12-31", "1990-01-01")
+    assert result.exit_code == 0
+    assert "1999-12-31 is after 1990-01-01: SINCE is the first day" in result.stderr
+    assert "after" not in cli("list-released-between", "movie", "1979-01-01", "1979-01-01").stderr
+
+
+@pytest.mark.parametrize("text", ['{"1": {"id": 1}, "2": {"id": 2}}', '[{"id": 1}]'])
+def test_a_file_of_many_records_is_for_load(cli: CommandLine, tmp_path: Path, text: str) -> None:
+    """The error of put-title says so; not that of one record which is invalid."""
+    path = tmp_path / "data_movies.json"
+    for content, is_hinted in ((text, True), ('{"id": 1}', False)):
+        path.write_text(content)
+        result = cli("put-title", "movie", str(path))
+        assert result.exit_code == 2
+        assert ("(`load` reads files of many records)" in result.stderr) is is_hinted
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "iam", "--patterns", "get_titel"],
+        ["export", "data-model", "--rate", "get-titel=1"],
+        ["cost", "--pattern", "get-titel movie 34", "--per-second", "1"],
+    ],
+)
+def test_an_unknown_pattern_has_a_proposal(local_engine: Engine, words: list[str]) -> None:
+    """With the names as they are typed."""
+    result = CommandLine(local_engine, "none")(*words)
+    assert result.exit_code == 2
+    assert "'get-titel'; did you mean get-title? There are get-title, get-titles" in result.stderr
+
+
+def test_the_roles_are_named(cli: CommandLine) -> None:
+    """Where one is needed; and the help of names says how to type spaces."""
+    assert (
+        "give --role (reader, writer, operator), --patterns or both" in cli("export", "iam").stderr
+    )
+    assert "quoted if it has spaces" in " ".join(cli.done("find-titles-by-name", "-h").split())

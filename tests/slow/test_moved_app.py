@@ -387,11 +387,13 @@ def test_what_was_an_error_of_the_server_is_the_clients(moved: Moved, few: Recor
     with serving(*moved) as server:
         nan = server.post(f'{{"movieId": "{movie_id}", "popularity": NaN}}')
         listed = server.post('{"movieId": ["5"], "popularity": 5}')
+        huge = server.post(f'{{"movieId": "{movie_id}", "popularity": 1e300}}')
         nothing = server.get("/discover?genre=0")
-        for answer in (nan, listed, nothing):
+        for answer in (nan, huge, listed, nothing):
             assert (answer.status, list(answer.json)) == (400, ["error"])
         assert "genre_id" in nothing.json["error"]
-        for spelled in (movie_id, f'"0{movie_id}"'):
+        parted = f"{movie_id[0]}_{movie_id[1:]}" if len(movie_id) > 1 else movie_id
+        for spelled in (movie_id, f'"0{movie_id}"', f'" {movie_id}"', f'"{parted}"'):
             assert server.post(f'{{"movieId": {spelled}, "popularity": 5}}').status == 200
 
 
