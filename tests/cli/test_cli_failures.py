@@ -81,7 +81,7 @@ def test_every_error_has_its_exit_code(name: str) -> None:
         ("--endpoint-url http://127.0.0.1:abc status", 253, "not 'http://127.0.0.1:abc'"),
         ("--endpoint-url http://127.0.0.1:1 status", 254, "http://127.0.0.1:1/"),
         ("--profile no-such-profile status", 253, "profile (no-such-profile) could not be found"),
-        ("create --read-capacity 5", 2, "capacity must be both read and write units"),
+        ("create --read-capacity 5", 2, "read_capacity and write_capacity must be both or none"),
         ("load --movies nothing.json", 2, "nothing.json: cannot be read: No such file"),
         ("serve --engine moto --port 70000", 253, "there is no port 70000"),
     ],
