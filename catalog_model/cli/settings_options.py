@@ -92,10 +92,10 @@ _NAMES: Final = (
 
 def _declared(settings_file: Path | None, tags: tuple[str, ...], **given: Any) -> TableSettings:
     members = {} if settings_file is None else read_settings(settings_file).to_json()
+    scaling = _scaling(given)
     fixed = given["read_capacity"], given["write_capacity"]
     if (fixed[0] is None) != (fixed[1] is None):
         refuse("read_capacity and write_capacity", fixed, "both or none")
-    scaling = _scaling(given)
     if scaling is not None:
         members["scaling"] = scaling
     for name, (read, write) in _PAIRS.items():

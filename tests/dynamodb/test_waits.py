@@ -37,6 +37,8 @@ ALLOWED = {
     ("cli/progress.py", "over.wait"): "between two drawings of the bar, in a thread of its own",
     ("dynamodb/retries.py", "work.wait"): "ours: it ends in `waits.rest`",
     ("writes/load_pace.py", "self.wait"): "ours: it ends in `waits.rest`",
+    ("deployment/performing.py", "patience.wait"): "ours: it ends in `waits.sleep`",
+    ("operations/restore.py", "work.wait"): "ours: it ends in `waits.sleep`",
 }
 
 
