@@ -106,6 +106,6 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """As one line."""
     path = tmp_path / "none" / "table.html"
     result = CliRunner().invoke(program, ["show", "--sample", "--html", str(path)])
-    assert result.exit_code == 255
+    assert result.exit_code == 2
     assert str(path) in result.output
     assert "Traceback" not in result.output
