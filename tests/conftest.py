@@ -26,6 +26,8 @@ from flask import Flask
 from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 from memory_engine import fill
+from moto.dynamodb.models import dynamodb_backends
+from moto.ssm.models import ssm_backends
 from repair_laws import FEW
 from strategies import engine_number_size
 
@@ -138,6 +140,19 @@ def _own_make() -> Iterator[None]:
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def moto_afresh() -> None:
+    """Forget what moto keeps of deleted tables: backups and policies; and all SSM parameters.
+
+    A block of moto's may be open for the whole session, with what other tests left there.
+    """
+    ssm_backends.reset()
+    for regions in dynamodb_backends.values():
+        for backend in regions.values():
+            backend.backups.clear()
+            backend.resource_policies.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -81,7 +81,7 @@ def list_backups(catalog: Catalog) -> list[Backup]:
     Raises:
         UnsupportedError: If the endpoint does not offer backups.
 
-    >>> list_backups(catalog)
+    >>> list_backups(Catalog("never-backed-up"))
     []
     """
     check_instance(catalog, "catalog", Catalog)

@@ -26,6 +26,8 @@ from catalog_model.errors import (
 from catalog_model.flask import FlaskCatalog, serving
 from catalog_model.operations import create_table, cut_over, cut_over_back, pointed_at
 
+pytestmark = pytest.mark.usefixtures("moto_afresh")
+
 SECOND = "films--restored-20261128T114500Z"
 
 

@@ -53,6 +53,8 @@ from catalog_model.operations import (
 )
 from catalog_model.operations.control import control_of
 
+pytestmark = pytest.mark.usefixtures("moto_afresh")
+
 TITLES = [movie(number, 28, number) for number in range(1, 13)]
 AGO = 6.0
 """Minutes: the latest moment is five minutes ago."""
