@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from catalog_model.checks.plain import how_to_convert, plain, plain_text
@@ -115,6 +116,13 @@ def check_text(value: object, name: str) -> str:
     if _has_surrogates(value):
         refuse(name, value, "a text without lone surrogates")
     return str(plain_text(value))
+
+
+def check_path(path: object, name: str, what: str = "a file") -> Path:
+    """Check for a path, or its text."""
+    if not isinstance(path, (str, Path)):
+        refuse(name, path, f"the path of {what}")
+    return Path(path)
 
 
 def check_progress(on_progress: Callable[[int], None] | None) -> Callable[[int], None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance, check_progress, refuse
+from catalog_model.checks import check_flag, check_instance, check_path, check_progress
 from catalog_model.deployment.whole_files import NewFile, check_new, new_file
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_rate, check_segments
@@ -98,9 +98,7 @@ def compare_tables(
     check_flag(overwrite, "overwrite")
     check_rate(read_units_per_second, "read_units_per_second")
     on_progress = check_progress(on_progress)
-    if file is not None and not isinstance(file, (str, Path)):
-        refuse("file", file, "the path of a file")
-    path = None if file is None else Path(file)
+    path = None if file is None else check_path(file, "file")
     if path is not None:
         check_new(path, overwrite=overwrite)
     pace = Pace(read_units_per_second)

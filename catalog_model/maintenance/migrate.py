@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance, check_progress, refuse
+from catalog_model.checks import check_flag, check_instance, check_path, check_progress
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.actions import Put
 from catalog_model.dynamodb.capacity import (
@@ -114,12 +114,10 @@ def migrate(
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
     check_segments(segments)
-    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
-        refuse("checkpoint", checkpoint, "the path of a file")
+    path = None if checkpoint is None else check_path(checkpoint, "checkpoint")
     on_progress = check_progress(on_progress)
     pace = Pace(units_per_second)
-    path = None if checkpoint is None or dry_run else Path(checkpoint)
-    places = Checkpoint(path, _walk(catalog), segments)
+    places = Checkpoint(None if dry_run else path, _walk(catalog), segments)
     migration = _Migration(catalog.gateway, pace, places, on_progress, is_dry=dry_run)
     migration.run()
     places.remove()

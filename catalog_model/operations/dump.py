@@ -11,7 +11,14 @@ from typing import IO, Any, Final, Protocol
 
 from catalog_model._version import __version__
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance, check_progress, counted, refuse
+from catalog_model.checks import (
+    check_flag,
+    check_instance,
+    check_path,
+    check_progress,
+    counted,
+    refuse,
+)
 from catalog_model.deployment.batch_writes import BatchWrites
 from catalog_model.deployment.dump_form import Tally
 from catalog_model.deployment.dump_source import Checked, Source, find_source, spooled
@@ -200,9 +207,8 @@ def import_table(
     create, into_existing = check_flag(create, "create"), check_flag(into_existing, "into_existing")
     without_manifest = check_flag(without_manifest, "without_manifest")
     writes = BatchWrites(catalog.gateway, check_rate(write_units, "write_units"))
-    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
-        refuse("checkpoint", checkpoint, "the path of a file")
-    importing = _Import(catalog, None if checkpoint is None else Path(checkpoint), writes)
+    path = None if checkpoint is None else check_path(checkpoint, "checkpoint")
+    importing = _Import(catalog, path, writes)
     on_progress = check_progress(on_progress)
     with _opened(file, without_manifest=without_manifest) as source:
         importing.prepare(source, create=create, into_existing=into_existing)
@@ -379,9 +385,7 @@ def _path_or_stream(file: object) -> Path | None:
 
 def _manifest_path(path: Path | None, manifest: object) -> Path | None:
     if manifest is not None:
-        if not isinstance(manifest, (str, Path)):
-            refuse("manifest", manifest, "the path of a file")
-        return Path(manifest)
+        return check_path(manifest, "manifest")
     return None if path is None else Path(f"{path}{SUFFIX}")
 
 

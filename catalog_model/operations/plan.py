@@ -26,9 +26,8 @@ from catalog_model.deployment.performing import perform
 from catalog_model.deployment.settings import TableSettings
 from catalog_model.deployment.steps import depends_on, steps_of
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import AccessDeniedError, SchemaMismatchError
-from catalog_model.operations.control import control_of
+from catalog_model.operations.control import check_timeout, control_of
 from catalog_model.table.indexes import SCHEMA
 
 __all__ = [
@@ -188,9 +187,7 @@ def apply_plan(
     (['set the tags team'], True)
     """
     allowed = _checked(catalog, settings, drop_surplus, rebuild)
-    seconds = check_number(timeout, "timeout")
-    if seconds < 0:
-        refuse("timeout", timeout, "a number of seconds from 0 on")
+    seconds = check_timeout(timeout)
     if on_progress is not None and not callable(on_progress):
         refuse("on_progress", on_progress, "a function of an ApplyProgress")
     control, declared = control_of(catalog), settings or TableSettings()

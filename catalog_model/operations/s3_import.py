@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, refuse
+from catalog_model.checks import check_instance, check_path
 from catalog_model.deployment.dump_source import read_manifest
 from catalog_model.deployment.s3_import import S3Import, S3Place
 from catalog_model.deployment.table_form import described
-from catalog_model.dynamodb.numbers import check_number
-from catalog_model.operations.control import control_of
+from catalog_model.operations.control import check_timeout, control_of
 from catalog_model.operations.dump import check_version
 from catalog_model.operations.table import create_table
 from catalog_model.table.indexes import SCHEMA
@@ -76,14 +75,10 @@ def import_from_s3(
     """
     check_instance(catalog, "catalog", Catalog)
     place = S3Place.parse(url)
-    seconds = check_number(timeout, "timeout")
-    if seconds < 0:
-        refuse("timeout", timeout, "a number of seconds from 0 on")
+    seconds = check_timeout(timeout)
     expected = None
     if manifest is not None:
-        if not isinstance(manifest, (str, Path)):
-            refuse("manifest", manifest, "the path of a file")
-        read = read_manifest(Path(manifest))
+        read = read_manifest(check_path(manifest, "manifest"))
         check_version(read, str(manifest))
         expected = read.items
     table = described(SCHEMA.declaration())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance, check_progress, refuse
+from catalog_model.checks import check_flag, check_instance, check_path, check_progress, refuse
 from catalog_model.deployment.whole_files import NewFile, check_new, named_errors, new_file
 from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_rate, check_segments
@@ -98,8 +98,8 @@ def dump_titles(
     overwrite = check_flag(overwrite, "overwrite")
     check_segments(segments)
     pace = Pace(check_rate(read_units, "read_units"))
-    target = _check_folder(folder, "folder")
-    examples = _examples(None if like is None else _check_folder(like, "like"))
+    target = check_path(folder, "folder", "a folder")
+    examples = _examples(None if like is None else check_path(like, "like", "a folder"))
     with named_errors(target):
         target.mkdir(parents=True, exist_ok=True)
     for name in FILE_NAMES.values():
@@ -225,12 +225,6 @@ class _Reading:
 
 def _written(file: NewFile, titles: int) -> TitleFile:
     return TitleFile(file.path, titles, file.size, file.sha256)
-
-
-def _check_folder(folder: object, name: str) -> Path:
-    if not isinstance(folder, (str, Path)):
-        refuse(name, folder, "the path of a folder")
-    return Path(folder)
 
 
 def _examples(folder: Path | None) -> dict[Kind, Example]:
