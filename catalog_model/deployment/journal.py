@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -96,6 +97,20 @@ def replace_file(path: Path, text: str) -> None:
         _save_folder(path.parent)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be written: {error}") from error
+
+
+def state_folder() -> Path:
+    """Return the folder for the state of this package; a temporary one without a home folder."""
+    try:
+        root = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:
+        root = Path(tempfile.gettempdir())
+    return root / "catalog-model"
+
+
+def state_name(work: str, table: str, identity: str) -> str:
+    """Return the name of a file of state: the work, the table, and a digest of its identity."""
+    return f"{work}-{table}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.json"
 
 
 def _save_folder(folder: Path) -> None:

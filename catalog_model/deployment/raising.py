@@ -5,13 +5,8 @@ What was before is written to a file first. If the process is killed, another on
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +23,7 @@ from catalog_model.deployment.deployed import (
     resources_of,
     units_of,
 )
+from catalog_model.deployment.journal import Journal, state_folder, state_name
 from catalog_model.deployment.matching import parts_of
 from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb import waits
@@ -77,7 +73,7 @@ class Before:
         )
 
 
-class Journal:
+class RaisedJournal:
     """The file with what a raised table had before.
 
     It is in the folder for the state of programs (XDG_STATE_HOME, or ``~/.local/state``), under a
@@ -86,8 +82,9 @@ class Journal:
 
     def __init__(self, control: Control, folder: Path | None = None) -> None:
         endpoint = str(control.gateway.client.meta.endpoint_url)
-        digest = hashlib.sha256(f"{endpoint} {control.table}".encode()).hexdigest()[:12]
-        self.path = (folder or state_folder()) / f"raised-{control.name}-{digest}.json"
+        name = state_name("raised", control.name, f"{endpoint} {control.table}")
+        self.path = (folder or state_folder()) / name
+        self._file = Journal(self.path)
 
     def exists(self) -> bool:
         """Return whether there is a file; False if the folder cannot be read."""
@@ -102,11 +99,12 @@ class Journal:
         Raises:
             ConfigurationError: If the file cannot be read.
         """
-        try:
-            return Before.from_json(json.loads(self.path.read_text("utf-8")))
-        except FileNotFoundError:
+        content = self._file.read()
+        if content is None:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        try:
+            return Before.from_json(content)
+        except (ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(f"{self.path} cannot be read: {error}") from error
 
     def write(self, before: Before) -> None:
@@ -115,34 +113,14 @@ class Journal:
         Raises:
             ConfigurationError: If it cannot be written; nothing was raised then.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self.path.parent, prefix=self.path.name, delete=False, encoding="utf-8"
-            ) as file:
-                json.dump(before.to_json(), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self.path)
-        except OSError as error:
-            raise ConfigurationError(f"{self.path} cannot be written: {error}") from error
+        self._file.write(before.to_json())
 
     def remove(self) -> None:
         """Remove the file: everything is as it was."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        self._file.remove()
 
 
-def state_folder() -> Path:
-    """Return the folder for the state of this package; a temporary one without a home folder."""
-    try:
-        root = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    except RuntimeError:
-        root = Path(tempfile.gettempdir())
-    return root / "catalog-model"
-
-
-def raise_units(control: Control, journal: Journal, units: int, deadline: float) -> bool:
+def raise_units(control: Control, journal: RaisedJournal, units: int, deadline: float) -> bool:
     """Raise what a load uses to *units*: reads and writes of the table, writes of each index.
 
     Units above that are kept. The bounds of scaling are raised first, so that scaling does not
@@ -177,7 +155,7 @@ def raise_units(control: Control, journal: Journal, units: int, deadline: float)
     return True
 
 
-def put_back(control: Control, journal: Journal, deadline: float) -> bool:
+def put_back(control: Control, journal: RaisedJournal, deadline: float) -> bool:
     """Put back the units and bounds in the journal, and remove it; return whether it existed.
 
     Can be repeated: what is as it was is not sent again. Units of an index that was deleted in the
@@ -258,7 +236,7 @@ def _before(found: Deployed) -> Before:
     )
 
 
-def _earlier(journal: Journal, found: Deployed) -> Before | None:
+def _earlier(journal: RaisedJournal, found: Deployed) -> Before | None:
     """Return what the table had before an earlier raise; None if that was another table."""
     before = journal.read()
     is_same = before is not None and (before.arn, before.created) == (found.arn, _created(found))

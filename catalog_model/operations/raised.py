@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_within, refuse
-from catalog_model.deployment.raising import Journal, put_back, raise_units
+from catalog_model.checks import check_instance, check_path, check_within
+from catalog_model.deployment.control import Control
+from catalog_model.deployment.raising import RaisedJournal, put_back, raise_units
 from catalog_model.deployment.settings import MOST_SCALED_UNITS
 from catalog_model.errors import CatalogError
 from catalog_model.operations.control import check_timeout, control_of
@@ -61,7 +62,7 @@ def raised_capacity(
     units = check_within(units, "units", 1, MOST_SCALED_UNITS)
     timeout = check_timeout(timeout)
     control = control_of(catalog)
-    journal = Journal(control, _checked(folder))
+    journal = _journal(control, folder)
     try:
         raise_units(control, journal, units, time.monotonic() + timeout)
         yield
@@ -97,7 +98,7 @@ def put_capacity_back(
     check_instance(catalog, "catalog", Catalog)
     deadline = time.monotonic() + check_timeout(timeout)
     control = control_of(catalog)
-    return put_back(control, Journal(control, _checked(folder)), deadline)
+    return put_back(control, _journal(control, folder), deadline)
 
 
 def is_raised(catalog: Catalog, *, folder: str | Path | None = None) -> bool:
@@ -110,12 +111,10 @@ def is_raised(catalog: Catalog, *, folder: str | Path | None = None) -> bool:
     False
     """
     check_instance(catalog, "catalog", Catalog)
-    return Journal(control_of(catalog), _checked(folder)).exists()
+    return _journal(control_of(catalog), folder).exists()
 
 
-def _checked(folder: object) -> Path | None:
-    if folder is None:
-        return None
-    if not isinstance(folder, (str, Path)):
-        refuse("folder", folder, "the path of a folder")
-    return Path(folder)
+def _journal(control: Control, folder: str | Path | None) -> RaisedJournal:
+    return RaisedJournal(
+        control, None if folder is None else check_path(folder, "folder", "a folder")
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_flag, check_instance, refuse
+from catalog_model.checks import check_flag, check_instance, check_path, refuse
 from catalog_model.deployment.control import Control
-from catalog_model.deployment.journal import Journal
+from catalog_model.deployment.journal import Journal, state_folder, state_name
 from catalog_model.deployment.pointer import check_pointer
-from catalog_model.deployment.raising import state_folder
 from catalog_model.deployment.restoration import Origin, Restoration
 from catalog_model.deployment.whole_files import check_new
 from catalog_model.dynamodb.clients import check_table, client_beside
@@ -372,11 +370,8 @@ def _options(**given: Any) -> dict[str, Any]:
         check_flag(given[name], name)
     if given["pointer"] is not None:
         check_pointer(given["pointer"])
-    file = given["list_lost"]
-    if file is not None:
-        if not isinstance(file, (str, Path)):
-            refuse("list_lost", file, "the path of a file")
-        given["list_lost"] = str(Path(file).absolute())
+    if given["list_lost"] is not None:
+        given["list_lost"] = str(check_path(given["list_lost"], "list_lost").absolute())
     return given
 
 
@@ -402,9 +397,7 @@ def _shown(options: dict[str, Any]) -> str:
 
 def _restoration(catalog: Catalog, journal: str | Path | None) -> tuple[Catalog, Restoration]:
     """Return the table that is restored, or was begun to be restored, and its restore."""
-    if journal is not None and not isinstance(journal, (str, Path)):
-        refuse("journal", journal, "the path of a file")
-    path = Path(journal) if journal is not None else _default_path(catalog)
+    path = _default_path(catalog) if journal is None else check_path(journal, "journal")
     found = Journal(path).read()
     if found is not None and found.get("target") == catalog.table:
         catalog = catalog.for_table(str(found.get("source")))  # the pointer has been moved
@@ -422,5 +415,4 @@ def _default_path(catalog: Catalog) -> Path:
     """Return the usual journal; it is found from the table and from the new one."""
     lineage = catalog.lineage.rpartition("/")[2]
     endpoint = str(catalog.client.meta.endpoint_url)
-    digest = hashlib.sha256(f"{endpoint} {lineage}".encode()).hexdigest()[:12]
-    return state_folder() / f"restore-{lineage}-{digest}.json"
+    return state_folder() / state_name("restore", lineage, f"{endpoint} {lineage}")

@@ -17,7 +17,7 @@ from catalog_model.deployment import creation
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.deployed import read_deployed, units_of
 from catalog_model.deployment.matching import parts_of
-from catalog_model.deployment.raising import Journal, await_active, put_back, raise_units
+from catalog_model.deployment.raising import RaisedJournal, await_active, put_back, raise_units
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.operations import (
@@ -100,7 +100,7 @@ def test_a_kill_at_any_request_is_put_back_by_the_next_process(
     """While raising, and while putting back: then everything is as before."""
     control = small(moto)
     before = shape(control)
-    journal = Journal(control, tmp_path)
+    journal = RaisedJournal(control, tmp_path)
     deadline = time.monotonic() + 600
 
     def work() -> None:
@@ -118,7 +118,7 @@ def test_a_second_raise_keeps_what_was_before_the_first(moto: Engine, tmp_path: 
     """The first process was killed; its file is not overwritten by raised figures."""
     control = small(moto)
     before = shape(control)
-    journal = Journal(control, tmp_path)
+    journal = RaisedJournal(control, tmp_path)
     deadline = time.monotonic() + 600
     raise_units(control, journal, 500, deadline)
     raise_units(control, journal, 600, deadline)
@@ -133,7 +133,7 @@ def test_a_table_of_the_same_name_that_came_later_is_left_alone(
 ) -> None:
     """The file is of another table, and is removed."""
     control = small(moto, FIXED)
-    journal = Journal(control, tmp_path)
+    journal = RaisedJournal(control, tmp_path)
     raise_units(control, journal, 900, time.monotonic() + 60)
     control.on_table("DeleteTable")
     creation.start(control, SMALL, FIXED)
