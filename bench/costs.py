@@ -142,11 +142,9 @@ def _without_copies(plan: Plan) -> Plan:
 
 def _create_slim(catalog: Catalog) -> None:
     declared = SCHEMA.declaration()
-    for index in declared["global_secondary_indexes"]:
-        index["projection"] = {"ProjectionType": "KEYS_ONLY"}
-    catalog.gateway.connection.create_table(
-        catalog.table, **declared, billing_mode="PAY_PER_REQUEST"
-    )
+    for index in declared["GlobalSecondaryIndexes"]:
+        index["Projection"] = {"ProjectionType": "KEYS_ONLY"}
+    catalog.client.create_table(TableName=catalog.table, **declared, BillingMode="PAY_PER_REQUEST")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from catalog_model.analysis.estimate import Asked, call, reproducible
 from catalog_model.analysis.offline import OfflineCatalog
-from catalog_model.dynamodb.schema import TABLE, create_table_parameters
+from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import AnyTitle
 from catalog_model.table.indexes import SCHEMA
@@ -56,8 +56,9 @@ def data_model(asked: Sequence[Asked], titles: Sequence[AnyTitle], *, table: str
         load_titles(catalog, titles)
         items = catalog.items()
         patterns = [entry for each in asked for entry in _entries(each, catalog)]
+    declared = {"TableName": table, **SCHEMA.declaration(), "BillingMode": "PAY_PER_REQUEST"}
     return {
-        "tables": [{**create_table_parameters(SCHEMA, table), "BillingMode": "PAY_PER_REQUEST"}],
+        "tables": [declared],
         "items": {table: [{"PutRequest": {"Item": item}} for item in items]},
         "access_patterns": patterns,
     }

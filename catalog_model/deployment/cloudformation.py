@@ -23,7 +23,7 @@ from catalog_model.deployment.resources import (
     warm_units,
 )
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
-from catalog_model.dynamodb.schema import TableSchema, create_table_parameters
+from catalog_model.dynamodb.schema import TableSchema
 
 Kind = Literal["table", "global"]
 KINDS: Final[tuple[Kind, ...]] = ("table", "global")
@@ -87,7 +87,7 @@ def cloudformation(
 
 
 def _table(schema: TableSchema, settings: TableSettings) -> dict[str, Any]:
-    declared = create_table_parameters(schema, "")
+    declared = schema.declaration()
     units = _throughput(first_units(settings))
     own = {"OnDemandThroughput": limits(settings), "WarmThroughput": warm_units(settings)}
     indexes = [
@@ -111,7 +111,7 @@ def _table(schema: TableSchema, settings: TableSettings) -> dict[str, Any]:
 
 
 def _global_table(schema: TableSchema, settings: TableSettings) -> dict[str, Any]:
-    declared = create_table_parameters(schema, "")
+    declared = schema.declaration()
     scaling = scaling_for_replicas(settings)
     most = limits(settings)
     writes = _only(most, "MaxWriteRequestUnits")

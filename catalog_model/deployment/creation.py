@@ -41,18 +41,9 @@ def create_parameters(schema: TableSchema, settings: TableSettings) -> dict[str,
     """
     own = _units(settings)
     declared = schema.declaration()
-    indexes = [
-        {
-            "IndexName": index["index_name"],
-            "KeySchema": index["key_schema"],
-            "Projection": index["projection"],
-            **own,
-        }
-        for index in declared["global_secondary_indexes"]
-    ]
+    indexes = [{**index, **own} for index in declared["GlobalSecondaryIndexes"]]
     return {
-        "KeySchema": declared["key_schema"],
-        "AttributeDefinitions": declared["attribute_definitions"],
+        **declared,
         "GlobalSecondaryIndexes": indexes,
         "BillingMode": _service_value(BILLINGS, settings.billing or "on-demand"),
         **own,

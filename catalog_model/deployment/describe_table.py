@@ -13,7 +13,7 @@ from catalog_model.deployment.resources import (
     warm_units,
 )
 from catalog_model.deployment.settings import TableSettings, UnitsPerSecond
-from catalog_model.dynamodb.schema import TableSchema, create_table_parameters
+from catalog_model.dynamodb.schema import TableSchema
 
 ACTIVE: Final = "ACTIVE"
 
@@ -38,7 +38,7 @@ def describe_table(
     >>> answer["Table"]["BillingModeSummary"]
     {'BillingMode': 'PAY_PER_REQUEST'}
     """
-    declared = create_table_parameters(schema, table)
+    declared = schema.declaration()
     own = {
         "ProvisionedThroughput": _throughput(first_units(settings)),
         "ItemCount": 0,
@@ -60,6 +60,7 @@ def describe_table(
     sse = encryption(settings)
     return {
         "Table": {
+            "TableName": table,
             **declared,
             "TableStatus": ACTIVE,
             "TableArn": arn,

@@ -131,19 +131,11 @@ class IndexDrift:
     surplus: tuple[str, ...]
 
 
-def declared_shapes(schema: TableSchema) -> dict[str, Shape]:
-    """Return the declared shapes of the table and of each index."""
-    declared = schema.declaration()
-    types = _types(declared["attribute_definitions"])
-    shapes = {TABLE: Shape(_keys(declared["key_schema"], types))}
-    for index in declared["global_secondary_indexes"]:
-        shape = _shape(index["key_schema"], index["projection"], types)
-        shapes[index["index_name"]] = shape
-    return shapes
+def shapes_of(description: Mapping[str, Any]) -> dict[str, Shape]:
+    """Return the shapes of the table and its indexes, as declared or described.
 
-
-def deployed_shapes(description: Mapping[str, Any]) -> dict[str, Shape]:
-    """Return the deployed shapes; an index that is being deleted is left out."""
+    An index that is being deleted is left out.
+    """
     types = _types(description.get("AttributeDefinitions", []))
     shapes = {TABLE: Shape(_keys(description.get("KeySchema", []), types))}
     for index in description.get("GlobalSecondaryIndexes", []):
@@ -155,7 +147,7 @@ def deployed_shapes(description: Mapping[str, Any]) -> dict[str, Shape]:
 
 def index_drift(schema: TableSchema, description: Mapping[str, Any]) -> IndexDrift:
     """Compare the indexes."""
-    wanted, found = declared_shapes(schema), deployed_shapes(description)
+    wanted, found = shapes_of(schema.declaration()), shapes_of(description)
     del wanted[TABLE], found[TABLE]
     there = {name: shape for name, shape in wanted.items() if name in found}
     return IndexDrift(
@@ -177,7 +169,7 @@ def index_drift(schema: TableSchema, description: Mapping[str, Any]) -> IndexDri
 def surplus_notes(schema: TableSchema, description: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what the table has in addition to the declared indexes; it costs, and does no harm."""
     indexes = index_drift(schema, description)
-    shapes = deployed_shapes(description)
+    shapes = shapes_of(description)
     return (
         *(f"index {name} is not declared" for name in indexes.surplus),
         *(f"index {name} projects more than declared: {shapes[name]}" for name in indexes.wider),
@@ -219,8 +211,8 @@ def changing(description: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_keys(schema: TableSchema, found: Deployed) -> Iterator[PlanDifference]:
-    wanted = declared_shapes(schema)[TABLE].keys
-    there = deployed_shapes(found.description)[TABLE].keys
+    wanted = shapes_of(schema.declaration())[TABLE].keys
+    there = shapes_of(found.description)[TABLE].keys
     if there != wanted:
         text = f"the keys are {_listed(there)}, not {_listed(wanted)}"
         yield PlanDifference(KEYS, TABLE, text, NEEDS_NEW_TABLE)

@@ -29,11 +29,10 @@ from catalog_model.deployment.deployed import (
 from catalog_model.deployment.drift import (
     INDEX,
     Shape,
-    declared_shapes,
-    deployed_shapes,
     is_right,
     place_of,
     scaling_drift,
+    shapes_of,
 )
 from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb.schema import TABLE
@@ -63,8 +62,8 @@ def _without_scaling(change: Change, where: str) -> Iterator[PlanStep]:
 
 def indexes(change: Change) -> Iterator[PlanStep]:
     """Create, rebuild and delete indexes, one at a time."""
-    declared = declared_shapes(change.schema)
-    there = deployed_shapes(change.found.description)
+    declared = shapes_of(change.schema.declaration())
+    there = shapes_of(change.found.description)
     for name in change.created:
         if there.pop(name, None) is not None:
             note = "reads of this index fail until it is created again and backfilled"

@@ -23,7 +23,7 @@ from catalog_model.deployment.resources import (
     warm_units,
 )
 from catalog_model.deployment.settings import Scaling, TableSettings
-from catalog_model.dynamodb.schema import TableSchema, create_table_parameters
+from catalog_model.dynamodb.schema import TableSchema
 
 PROVIDER: Final = "~> 6.28"
 """The versions of the AWS provider that know all of the arguments."""
@@ -90,7 +90,7 @@ def _providers() -> Block:
 
 
 def _table(schema: TableSchema, settings: TableSettings) -> Block:
-    declared = create_table_parameters(schema, "")
+    declared = schema.declaration()
     units = first_units(settings)
     capacity = {"read_capacity": units.read, "write_capacity": units.write} if units else {}
     own = {

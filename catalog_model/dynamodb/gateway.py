@@ -318,8 +318,8 @@ def _meta_table(table_name: str, schema: TableSchema) -> MetaTable:
     return MetaTable(
         {
             "TableName": table_name,
-            "KeySchema": declared["key_schema"],
-            "AttributeDefinitions": declared["attribute_definitions"],
+            "KeySchema": declared["KeySchema"],
+            "AttributeDefinitions": declared["AttributeDefinitions"],
         }
     )
 

@@ -66,37 +66,19 @@ class TableSchema:
         return {name: value for name, value in item.items() if name in wanted}
 
     def declaration(self) -> dict[str, Any]:
-        """Return the arguments of `pynamodb.connection.Connection.create_table`."""
+        """Return the keys and indexes as parameters of CreateTable."""
         names = dict.fromkeys([*PRIMARY_KEY, *(n for own in self.indexes.values() for n in own)])
         projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(self.included)}
         return {
-            "key_schema": _key_schema(PRIMARY_KEY),
-            "attribute_definitions": [
+            "KeySchema": _key_schema(PRIMARY_KEY),
+            "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": "S"} for name in names
             ],
-            "global_secondary_indexes": [
-                {"index_name": index, "key_schema": _key_schema(own), "projection": projection}
+            "GlobalSecondaryIndexes": [
+                {"IndexName": index, "KeySchema": _key_schema(own), "Projection": projection}
                 for index, own in self.indexes.items()
             ],
         }
-
-
-def create_table_parameters(schema: TableSchema, table: str) -> dict[str, Any]:
-    """Return the parameters of CreateTable that a schema decides, under the service's names."""
-    declared = schema.declaration()
-    return {
-        "TableName": table,
-        "KeySchema": declared["key_schema"],
-        "AttributeDefinitions": declared["attribute_definitions"],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": each["index_name"],
-                "KeySchema": each["key_schema"],
-                "Projection": each["projection"],
-            }
-            for each in declared["global_secondary_indexes"]
-        ],
-    }
 
 
 def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
@@ -108,17 +90,19 @@ def _key_schema(names: tuple[str, str]) -> list[dict[str, str]]:
 
 def description_of(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys and indexes of a declaration, or of an answer of DescribeTable."""
-    definitions = _part(declared, "attribute_definitions")
-    indexes = _part(declared, "global_secondary_indexes")
+    indexes = declared.get("GlobalSecondaryIndexes", [])
     return {
         "keys": _key_names(declared),
-        "types": {each["AttributeName"]: each["AttributeType"] for each in definitions},
-        "indexes": {str(_part(each, "index_name")): _describe_index(each) for each in indexes},
+        "types": {
+            each["AttributeName"]: each["AttributeType"]
+            for each in declared.get("AttributeDefinitions", [])
+        },
+        "indexes": {each["IndexName"]: _describe_index(each) for each in indexes},
     }
 
 
 def _describe_index(index: Mapping[str, Any]) -> dict[str, Any]:
-    projection = _part(index, "projection") or {}
+    projection = index.get("Projection", {})
     return {
         "keys": _key_names(index),
         "projection": projection.get("ProjectionType"),
@@ -127,9 +111,4 @@ def _describe_index(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key_names(declared: Mapping[str, Any]) -> dict[str, str]:
-    return {each["KeyType"]: each["AttributeName"] for each in _part(declared, "key_schema")}
-
-
-def _part(declared: Mapping[str, Any], name: str) -> Any:
-    """Return a part by the name that PynamoDB gives it, or the service's."""
-    return declared.get(name, declared.get(name.title().replace("_", ""), []))
+    return {each["KeyType"]: each["AttributeName"] for each in declared.get("KeySchema", [])}

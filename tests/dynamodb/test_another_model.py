@@ -120,7 +120,7 @@ def test_what_is_charged_is_predicted(orders: Gateway, requests: list[Request]) 
 
 
 def test_the_declaration_is_what_a_table_of_this_schema_describes() -> None:
-    """Keys, types and indexes, in PynamoDB's form and in that of DescribeTable."""
+    """Keys, types and indexes, as DescribeTable has them."""
     assert description_of(ORDERS.declaration()) == {
         "keys": {"HASH": "PK", "RANGE": "SK"},
         "types": dict.fromkeys(("PK", "SK", "customer", "day"), "S"),

@@ -50,19 +50,19 @@ def test_making_a_table_twice_changes_nothing(catalog: Catalog) -> None:
 def test_a_table_that_has_more_than_the_model_needs_is_this_models(no_table: Catalog) -> None:
     """The owner's additional indexes, or indexes that project all attributes, are accepted."""
     declared = SCHEMA.declaration()
-    for index in declared["global_secondary_indexes"]:
-        index["projection"] = {"ProjectionType": "ALL"}
+    for index in declared["GlobalSecondaryIndexes"]:
+        index["Projection"] = {"ProjectionType": "ALL"}
     own = {"AttributeName": "tagline", "AttributeType": "S"}
-    declared["attribute_definitions"].append(own)
-    declared["global_secondary_indexes"].append(
+    declared["AttributeDefinitions"].append(own)
+    declared["GlobalSecondaryIndexes"].append(
         {
-            "index_name": "own",
-            "key_schema": [{"AttributeName": "tagline", "KeyType": "HASH"}],
-            "projection": {"ProjectionType": "KEYS_ONLY"},
+            "IndexName": "own",
+            "KeySchema": [{"AttributeName": "tagline", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
         }
     )
-    no_table.gateway.connection.create_table(
-        no_table.table, **declared, billing_mode="PAY_PER_REQUEST"
+    no_table.client.create_table(
+        TableName=no_table.table, **declared, BillingMode="PAY_PER_REQUEST"
     )
     assert operations.create_table(no_table).is_ready
     operations.delete_table(no_table)

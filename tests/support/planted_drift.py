@@ -53,7 +53,7 @@ def replaced(name: str, kind: str = "S", **index: Any) -> Plant:
         if name in [each["IndexName"] for each in there]:
             deleted(name)(control)
         sort_key = new["KeySchema"][1]["AttributeName"]
-        declared = SCHEMA.declaration()["attribute_definitions"]
+        declared = SCHEMA.declaration()["AttributeDefinitions"]
         definitions = {each["AttributeName"]: each["AttributeType"] for each in declared}
         definitions[sort_key] = kind
         create = {"Create": {"IndexName": name, **new}}
