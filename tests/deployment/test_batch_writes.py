@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,6 +115,7 @@ def provisioned(engine: Engine) -> Iterator[Catalog]:
 
 def test_a_provisioned_table_is_filled_at_its_own_pace(provisioned: Catalog) -> None:
     """To the end, and not much slower than its units allow."""
+    random.seed(1)  # the pauses are random, and the number of refusals with them
     items = items_of(300)
     with limited_throughput(provisioned, 10, 10, burst=0.0) as throughput:
         put(provisioned, items)
