@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from catalog_model.analysis.estimate import reproducible
 from catalog_model.analysis.offline import OfflineCatalog
-from catalog_model.deployment.resources import first_units
+from catalog_model.deployment.resources import initial_units
 from catalog_model.deployment.settings import Scaling, TableSettings
 from catalog_model.dynamodb.schema import PRIMARY_KEY
 from catalog_model.dynamodb.typed_json import Item
@@ -144,7 +144,7 @@ def _facet(kind: str, items: Iterable[Item]) -> dict[str, Any]:
 
 
 def _billing(settings: TableSettings) -> dict[str, Any]:
-    units = first_units(settings)
+    units = initial_units(settings)
     if units is None:
         return {"BillingMode": "PAY_PER_REQUEST"}
     throughput = {"ReadCapacityUnits": units.read, "WriteCapacityUnits": units.write}

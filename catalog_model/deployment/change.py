@@ -120,8 +120,3 @@ class Change:
     def update(self, **parameters: Any) -> Request:
         """Return an UpdateTable."""
         return Request(DYNAMODB, UPDATE, {"TableName": self.table, **parameters})
-
-
-def service_value(values: Mapping[str, str], wanted: str | None) -> str:
-    """Return the service's value for a declared one."""
-    return next(service for service, own in values.items() if own == wanted)

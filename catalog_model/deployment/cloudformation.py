@@ -16,7 +16,7 @@ from catalog_model.deployment.resources import (
     TABLE_CLASSES,
     ScaledUnits,
     encryption,
-    first_units,
+    initial_units,
     limits,
     scaled_units,
     scaling_for_replicas,
@@ -88,7 +88,7 @@ def cloudformation(
 
 def _table(schema: TableSchema, settings: TableSettings) -> dict[str, Any]:
     declared = schema.declaration()
-    units = _throughput(first_units(settings))
+    units = _throughput(initial_units(settings))
     own = {"OnDemandThroughput": limits(settings), "WarmThroughput": warm_units(settings)}
     indexes = [
         _filled({**index, "ProvisionedThroughput": units, **own})
@@ -104,7 +104,7 @@ def _table(schema: TableSchema, settings: TableSettings) -> dict[str, Any]:
             **own,
             **_replicated(settings),
             "StreamSpecification": _stream(settings),
-            "SSESpecification": encryption(settings),
+            "SSESpecification": _encryption(settings),
             "TimeToLiveSpecification": _ttl(settings),
         }
     )
@@ -125,7 +125,7 @@ def _global_table(schema: TableSchema, settings: TableSettings) -> dict[str, Any
         "ReadProvisionedThroughputSettings": _scaled("Read", scaling),
         "ReadOnDemandThroughputSettings": reads,
     }
-    sse = encryption(settings)
+    sse = _encryption(settings)
     own_key = {"KMSMasterKeyId": sse.pop("KMSMasterKeyId")} if "KMSMasterKeyId" in sse else {}
     replica = {
         "Region": {"Ref": "AWS::Region"},
@@ -179,6 +179,12 @@ def _billing(settings: TableSettings) -> str:
 
 def _throughput(units: UnitsPerSecond | None) -> dict[str, int | None]:
     return {"ReadCapacityUnits": units.read, "WriteCapacityUnits": units.write} if units else {}
+
+
+def _encryption(settings: TableSettings) -> dict[str, Any]:
+    """Return the encryption; CloudFormation has a name of its own for its switch."""
+    renamed = {"Enabled": "SSEEnabled"}
+    return {renamed.get(name, name): value for name, value in encryption(settings).items()}
 
 
 def _stream(settings: TableSettings) -> dict[str, str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from catalog_model.checks import counted, refuse
 from catalog_model.deployment import scaling
 from catalog_model.deployment.control import Control
-from catalog_model.deployment.deployed import (
-    BILLINGS,
-    CLASSES,
-    PARTS,
-    STREAMS,
-    Deployed,
-    read_deployed,
+from catalog_model.deployment.deployed import PARTS, Deployed, read_deployed
+from catalog_model.deployment.resources import (
+    BILLING_MODES,
+    STREAM_VIEWS,
+    TABLE_CLASSES,
+    encryption,
+    initial_units,
 )
-from catalog_model.deployment.settings import MANAGED, OWNED, TableSettings, UnitsPerSecond
+from catalog_model.deployment.settings import TableSettings, UnitsPerSecond
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.schema import TableSchema
 from catalog_model.errors import ServiceError, TableNotFoundError
@@ -45,26 +45,10 @@ def create_parameters(schema: TableSchema, settings: TableSettings) -> dict[str,
     return {
         **declared,
         "GlobalSecondaryIndexes": indexes,
-        "BillingMode": _service_value(BILLINGS, settings.billing or "on-demand"),
+        "BillingMode": BILLING_MODES[settings.billing or "on-demand"],
         **own,
         **_others(settings),
     }
-
-
-def initial_units(settings: TableSettings) -> UnitsPerSecond | None:
-    """Return the units with which a table begins: those declared, within the bounds of scaling.
-
-    >>> from catalog_model.deployment.settings import Scaling
-    >>> initial_units(TableSettings(scaling=Scaling(2, 10)))
-    UnitsPerSecond(read=2, write=2)
-    """
-    bounds, declared = settings.scaling, settings.capacity or UnitsPerSecond()
-    if bounds is None:
-        return settings.capacity
-    read, write = (
-        min(max(units or 0, bounds.min), bounds.max) for units in (declared.read, declared.write)
-    )
-    return UnitsPerSecond(read, write)
 
 
 def start(control: Control, schema: TableSchema, settings: TableSettings) -> bool:
@@ -199,28 +183,12 @@ def _others(settings: TableSettings) -> dict[str, Any]:
     if settings.protection is not None:
         parameters["DeletionProtectionEnabled"] = settings.protection
     if settings.stream not in (None, "off"):
-        viewed = _service_value(STREAMS, settings.stream)
+        viewed = STREAM_VIEWS[str(settings.stream)]
         parameters["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": viewed}
-    if settings.encryption not in (None, OWNED):
-        parameters["SSESpecification"] = encryption_of(str(settings.encryption))
+    if encryption(settings):
+        parameters["SSESpecification"] = encryption(settings)
     if settings.table_class is not None:
-        parameters["TableClass"] = _service_value(CLASSES, settings.table_class)
+        parameters["TableClass"] = TABLE_CLASSES[settings.table_class]
     if settings.tags:
         parameters["Tags"] = [{"Key": k, "Value": v} for k, v in settings.tags.items()]
     return parameters
-
-
-def encryption_of(encryption: str) -> dict[str, Any]:
-    """Return the SSESpecification of a declared encryption.
-
-    >>> encryption_of("owned"), encryption_of("managed")
-    ({'Enabled': False}, {'Enabled': True, 'SSEType': 'KMS'})
-    """
-    if encryption == OWNED:
-        return {"Enabled": False}
-    key = {} if encryption == MANAGED else {"KMSMasterKeyId": encryption}
-    return {"Enabled": True, "SSEType": "KMS", **key}
-
-
-def _service_value(values: Mapping[str, str], wanted: str | None) -> str:
-    return next(service for service, own in values.items() if own == wanted)

@@ -8,7 +8,7 @@ from catalog_model.deployment.resources import (
     STREAM_VIEWS,
     TABLE_CLASSES,
     encryption,
-    first_units,
+    initial_units,
     limits,
     warm_units,
 )
@@ -40,7 +40,7 @@ def describe_table(
     """
     declared = schema.declaration()
     own = {
-        "ProvisionedThroughput": _throughput(first_units(settings)),
+        "ProvisionedThroughput": _throughput(initial_units(settings)),
         "ItemCount": 0,
         **_present("OnDemandThroughput", limits(settings)),
         **_present("WarmThroughput", warm_units(settings)),

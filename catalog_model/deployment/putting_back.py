@@ -14,11 +14,16 @@ from catalog_model.deployment.creation import (
     NOT_YET,
     enable_recovery,
     enable_ttl,
-    encryption_of,
     until_taken,
 )
-from catalog_model.deployment.deployed import BILLINGS, CLASSES, NAMESPACE, STREAMS, dimension_of
+from catalog_model.deployment.deployed import NAMESPACE, dimension_of
 from catalog_model.deployment.raising import await_active, set_units
+from catalog_model.deployment.resources import (
+    BILLING_MODES,
+    STREAM_VIEWS,
+    TABLE_CLASSES,
+    sse_specification,
+)
 from catalog_model.deployment.saved_table import CLOUDWATCH, Saved, differences, read_saved
 from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb.schema import TABLE
@@ -77,21 +82,21 @@ def _protection(control: Control, wanted: Saved, deadline: float) -> None:
 
 
 def _class(control: Control, wanted: Saved, deadline: float) -> None:
-    _update(control, deadline, TableClass=_service_value(CLASSES, wanted["table_class"]))
+    _update(control, deadline, TableClass=TABLE_CLASSES[wanted["table_class"]])
 
 
 def _stream(control: Control, wanted: Saved, deadline: float) -> None:
     is_on = wanted["stream"] != "off"
-    viewed = {"StreamViewType": _service_value(STREAMS, wanted["stream"])} if is_on else {}
+    viewed = {"StreamViewType": STREAM_VIEWS[wanted["stream"]]} if is_on else {}
     _update(control, deadline, StreamSpecification={"StreamEnabled": is_on, **viewed})
 
 
 def _encryption(control: Control, wanted: Saved, deadline: float) -> None:
-    _update(control, deadline, SSESpecification=encryption_of(wanted["encryption"]))
+    _update(control, deadline, SSESpecification=sse_specification(wanted["encryption"]))
 
 
 def _billing(control: Control, wanted: Saved, deadline: float) -> None:
-    changes: dict[str, Any] = {"BillingMode": _service_value(BILLINGS, wanted["billing"])}
+    changes: dict[str, Any] = {"BillingMode": BILLING_MODES[wanted["billing"]]}
     if wanted["billing"] == "provisioned":
         names = ("ReadCapacityUnits", "WriteCapacityUnits")
         changes |= _of_parts(wanted["units"], "ProvisionedThroughput", names)
@@ -161,10 +166,6 @@ def _scaling(control: Control, wanted: Saved, _: float) -> None:
 def _alarms(control: Control, wanted: Saved, _: float) -> None:
     for alarm in wanted["alarms"]:
         control.call(CLOUDWATCH, "PutMetricAlarm", **alarm)
-
-
-def _service_value(values: Mapping[str, str], own: str) -> str:
-    return next(service for service, each in values.items() if each == own)
 
 
 _PUT: Final[Mapping[str, Callable[[Control, Saved, float], None]]] = {

@@ -1,13 +1,14 @@
-"""What exports to CloudFormation and Terraform share: the units of a table and their scaling."""
+"""Settings in the service's terms, for creating a table and for exporting it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog_model.checks import refuse
 from catalog_model.deployment.deployed import (
+    BILLINGS,
     CLASSES,
     PARTS,
     STREAMS,
@@ -27,8 +28,10 @@ from catalog_model.dynamodb.schema import TableSchema
 
 SCALED_POLICY: Final = "TargetTrackingScaling"
 
-STREAM_VIEWS: Final = {ours: view for view, ours in STREAMS.items()}
-TABLE_CLASSES: Final = {ours: name for name, ours in CLASSES.items()}
+STREAM_VIEWS: Final[Mapping[str, str]] = {ours: view for view, ours in STREAMS.items()}
+TABLE_CLASSES: Final[Mapping[str, str]] = {ours: name for name, ours in CLASSES.items()}
+BILLING_MODES: Final[Mapping[str, str]] = {ours: mode for mode, ours in BILLINGS.items()}
+"""The service's values of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,20 @@ def scaled_units(schema: TableSchema) -> Iterator[ScaledUnits]:
             yield ScaledUnits(index, part)
 
 
-def first_units(settings: TableSettings) -> UnitsPerSecond | None:
-    """Return the units of a provisioned table when it is created; None on demand."""
-    if settings.scaling:
-        return UnitsPerSecond(settings.scaling.min, settings.scaling.min)
-    return settings.capacity
+def initial_units(settings: TableSettings) -> UnitsPerSecond | None:
+    """Return the units with which a table begins: those declared, within the bounds of scaling.
+
+    >>> from catalog_model.deployment.settings import Scaling
+    >>> initial_units(TableSettings(scaling=Scaling(2, 10)))
+    UnitsPerSecond(read=2, write=2)
+    """
+    bounds, declared = settings.scaling, settings.capacity or UnitsPerSecond()
+    if bounds is None:
+        return settings.capacity
+    read, write = (
+        min(max(units or 0, bounds.min), bounds.max) for units in (declared.read, declared.write)
+    )
+    return UnitsPerSecond(read, write)
 
 
 def limits(settings: TableSettings) -> dict[str, int]:
@@ -81,12 +93,22 @@ def warm_units(settings: TableSettings) -> dict[str, int]:
     return {name: part for name, part in named.items() if part is not None}
 
 
+def sse_specification(encryption: str) -> dict[str, Any]:
+    """Return the SSESpecification of a declared encryption.
+
+    >>> sse_specification("owned"), sse_specification("managed")
+    ({'Enabled': False}, {'Enabled': True, 'SSEType': 'KMS'})
+    """
+    if encryption == OWNED:
+        return {"Enabled": False}
+    key = {} if encryption == MANAGED else {"KMSMasterKeyId": encryption}
+    return {"Enabled": True, "SSEType": "KMS", **key}
+
+
 def encryption(settings: TableSettings) -> dict[str, Any]:
-    """Return the encryption under the service's names; empty for keys that DynamoDB owns."""
-    if settings.encryption in (None, OWNED):
-        return {}
-    own_key = {} if settings.encryption == MANAGED else {"KMSMasterKeyId": settings.encryption}
-    return {"SSEEnabled": True, "SSEType": "KMS", **own_key}
+    """Return the SSESpecification of a new table; empty for keys that DynamoDB owns."""
+    declared = settings.encryption or OWNED
+    return {} if declared == OWNED else sse_specification(declared)
 
 
 def scaling_for_replicas(settings: TableSettings) -> Scaling | None:

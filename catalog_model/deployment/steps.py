@@ -11,11 +11,10 @@ from typing import Final
 
 from catalog_model.checks import counted
 from catalog_model.deployment import structure
-from catalog_model.deployment.change import Change, Parameters, PlanStep, Request, service_value
+from catalog_model.deployment.change import Change, Parameters, PlanStep, Request
 from catalog_model.deployment.control import DYNAMODB
-from catalog_model.deployment.creation import encryption_of
-from catalog_model.deployment.deployed import CLASSES, STREAMS
 from catalog_model.deployment.drift import INDEX, KEYS, STATE, changing
+from catalog_model.deployment.resources import STREAM_VIEWS, TABLE_CLASSES, sse_specification
 from catalog_model.dynamodb.schema import TABLE
 
 
@@ -87,7 +86,7 @@ def _stream(change: Change) -> Iterator[PlanStep]:
         note = "its records stay readable for 24 hours; functions that read it are not moved"
         yield PlanStep("stream", TABLE, "switch the stream off", (request,), note)
     if wanted != "off":
-        viewed = service_value(STREAMS, wanted)
+        viewed = STREAM_VIEWS[str(wanted)]
         specification = {"StreamEnabled": True, "StreamViewType": viewed}
         request = change.update(StreamSpecification=specification)
         yield PlanStep("stream", TABLE, f"switch a stream of {wanted} images on", (request,))
@@ -96,7 +95,7 @@ def _stream(change: Change) -> Iterator[PlanStep]:
 def _class(change: Change) -> Iterator[PlanStep]:
     if change.places("table_class"):
         wanted = change.settings.table_class
-        request = change.update(TableClass=service_value(CLASSES, wanted))
+        request = change.update(TableClass=TABLE_CLASSES[str(wanted)])
         note = "DynamoDB allows two such changes in 30 days"
         yield PlanStep("table_class", TABLE, f"change the class to {wanted}", (request,), note)
 
@@ -104,7 +103,7 @@ def _class(change: Change) -> Iterator[PlanStep]:
 def _encryption(change: Change) -> Iterator[PlanStep]:
     if change.places("encryption"):
         wanted = str(change.settings.encryption)
-        request = change.update(SSESpecification=encryption_of(wanted))
+        request = change.update(SSESpecification=sse_specification(wanted))
         yield PlanStep("encryption", TABLE, f"encrypt the table with the key {wanted}", (request,))
 
 

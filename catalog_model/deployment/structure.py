@@ -13,12 +13,10 @@ from catalog_model.deployment.change import (
     Parameters,
     PlanStep,
     Request,
-    service_value,
 )
 from catalog_model.deployment.control import AUTOSCALING
-from catalog_model.deployment.creation import create_parameters, initial_units
+from catalog_model.deployment.creation import create_parameters
 from catalog_model.deployment.deployed import (
-    BILLINGS,
     NAMESPACE,
     PARTS,
     dimension_of,
@@ -34,6 +32,7 @@ from catalog_model.deployment.drift import (
     scaling_drift,
     shapes_of,
 )
+from catalog_model.deployment.resources import BILLING_MODES, initial_units
 from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb.schema import TABLE
 
@@ -44,7 +43,7 @@ def to_on_demand(change: Change) -> Iterator[PlanStep]:
         return
     for index in change.parts:
         yield from _without_scaling(change, index)
-    request = change.update(BillingMode=service_value(BILLINGS, "on-demand"))
+    request = change.update(BillingMode=BILLING_MODES["on-demand"])
     note = "DynamoDB limits the number of such changes a day"
     yield PlanStep("billing", TABLE, "change the table to on-demand billing", (request,), note)
 
@@ -126,7 +125,7 @@ def to_provisioned(change: Change) -> Iterator[PlanStep]:
     units = initial_units(change.settings) or UnitsPerSecond(1, 1)
     indexes = _updates(dict.fromkeys([*change.kept, *change.created], _units_member(units)))
     request = change.update(
-        BillingMode=service_value(BILLINGS, "provisioned"),
+        BillingMode=BILLING_MODES["provisioned"],
         **_units_member(units),
         **({INDEXES: indexes} if indexes else {}),
     )

@@ -17,7 +17,7 @@ from catalog_model.deployment.resources import (
     TABLE_CLASSES,
     ScaledUnits,
     encryption,
-    first_units,
+    initial_units,
     limits,
     scaled_units,
     warm_units,
@@ -91,7 +91,7 @@ def _providers() -> Block:
 
 def _table(schema: TableSchema, settings: TableSettings) -> Block:
     declared = schema.declaration()
-    units = first_units(settings)
+    units = initial_units(settings)
     capacity = {"read_capacity": units.read, "write_capacity": units.write} if units else {}
     own = {
         **capacity,
@@ -132,7 +132,7 @@ def _table(schema: TableSchema, settings: TableSettings) -> Block:
         "point_in_time_recovery": _recovery(settings),
         "server_side_encryption": _renamed(
             {k: v for k, v in encryption(settings).items() if k != "SSEType"},
-            SSEEnabled="enabled",
+            Enabled="enabled",
             KMSMasterKeyId="kms_key_arn",
         ),
         "ttl": {"attribute_name": settings.ttl, "enabled": True} if settings.ttl else {},

@@ -20,6 +20,7 @@ from catalog_model.deployment.control import Control, UnsupportedError
 from catalog_model.deployment.deployed import Deployed, read_deployed, resources_of
 from catalog_model.deployment.matching import departures
 from catalog_model.deployment.raising import await_active
+from catalog_model.deployment.resources import initial_units
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
 from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.operations.control import control_of
@@ -71,7 +72,7 @@ def test_a_table_is_created_with_the_declared_settings(
     wanted = declared.declared
     if declared.scaling is not None:
         del wanted["scaling"]  # the capacity is where it began
-        units = creation.initial_units(declared)
+        units = initial_units(declared)
         assert own.pop("capacity") == units
         wanted.pop("capacity", None)
         assert {(each.min, each.max, each.target) for each in found.scaling or ()} == {
