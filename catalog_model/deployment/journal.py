@@ -74,6 +74,26 @@ def read_file(path: Path) -> str | None:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
 
 
+def replace_whole(path: Path, text: str) -> None:
+    """Replace a file atomically; after a failure no partial file is left.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=".part-", delete=False, encoding="utf-8"
+    ) as file:
+        written = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            written.replace(path)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+
+
 def replace_file(path: Path, text: str) -> None:
     """Replace a file atomically, and wait until it is on the disk.
 
@@ -82,18 +102,7 @@ def replace_file(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}-", delete=False, encoding="utf-8"
-        ) as file:
-            written = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                written.replace(path)
-            except BaseException:
-                written.unlink(missing_ok=True)
-                raise
+        replace_whole(path, text)
         _save_folder(path.parent)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be written: {error}") from error

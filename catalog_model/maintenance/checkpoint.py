@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any, Final
 
 from catalog_model.checks import refuse
 from catalog_model.checks.nesting import parse_json
+from catalog_model.deployment.journal import replace_whole
 from catalog_model.dynamodb.pace import MAX_SEGMENTS
 from catalog_model.errors import InvalidArgumentError
 
@@ -98,7 +97,7 @@ class Checkpoint:
             return
         text = json.dumps({**self._walk, "segments": self._places}, indent=2)
         with _usable(self._path):
-            _replace(self._path, text)
+            replace_whole(self._path, text)
 
 
 @contextmanager
@@ -128,22 +127,6 @@ def _is_there(path: Path) -> bool:
     if not stat.S_ISREG(mode):
         raise _unusable(path, "is a pipe or a device, not a file")
     return True
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace a file atomically; after a failure no partial file is left."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=".checkpoint-", delete=False
-    ) as file:
-        written = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            written.replace(path)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
 
 
 def _places_in(

@@ -387,7 +387,7 @@ def test_a_disk_that_fills_up_ends_a_migration_with_the_path(
         if next(saves):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
 
-    monkeypatch.setattr("catalog_model.maintenance.checkpoint.os.fsync", full)
+    monkeypatch.setattr("catalog_model.deployment.journal.os.fsync", full)
     result = cli("migrate", "--checkpoint", str(place))
     problem = f"Error: checkpoint '{place}': No space left on device\n"
     assert (result.exit_code, result.stderr) == (USAGE, problem)
