@@ -6,13 +6,14 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
+from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.errors import (
     AccessDeniedError,
     CatalogError,
@@ -22,6 +23,8 @@ from catalog_model.errors import (
     TitleExistsError,
     TitleNotFoundError,
 )
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 Output = Literal["table", "json"]
 
@@ -60,6 +63,17 @@ class Settings:
         pointer = pointer or os.environ.get("CATALOG_TABLE_POINTER") or None
         table = self.table or os.environ.get("CATALOG_TABLE") or DEFAULT_TABLE
         return replace(self, table=table).catalog(), pointer
+
+
+def segments_option(done: str = "read") -> Callable[[_F], _F]:
+    """Return the option for the parts of a table that are *done* in parallel."""
+    return click.option(
+        "--segments",
+        type=int,
+        default=SEGMENTS,
+        show_default=True,
+        help=f"Number of parts of the table that are {done} in parallel.",
+    )
 
 
 def as_typed(ctx: click.Context) -> str:

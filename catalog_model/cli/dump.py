@@ -15,10 +15,16 @@ from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.checks import counted
 from catalog_model.cli.arguments import Argument
-from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable, wait_note
+from catalog_model.cli.base import (
+    EXIT_CHECK_FAILED,
+    Command,
+    Settings,
+    printable,
+    segments_option,
+    wait_note,
+)
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import Progress, progress
-from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.operations import DumpReport, ImportReport, TitleFilesReport
 
 DASH: Final = "-"
@@ -43,13 +49,7 @@ DASH: Final = "-"
 @click.option("--manifest", metavar="FILE", help="Path of the manifest, instead of FILE.manifest.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--read-units", type=float, help="Limit of read units a second; none by default.")
-@click.option(
-    "--segments",
-    type=int,
-    default=SEGMENTS,
-    show_default=True,
-    help="Number of parts of the table that are read in parallel.",
-)
+@segments_option()
 @click.pass_context
 def dump_command(
     ctx: click.Context,

@@ -12,10 +12,9 @@ import click
 from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.checks import counted
-from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable, segments_option
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
-from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.maintenance.repair import RepairReport, repair
 from catalog_model.maintenance.verify import Report, verify
 
@@ -29,13 +28,7 @@ _RATE: Final = click.option(
 
 @click.command("verify", cls=Command, short_help="Check that all derived data matches the titles.")
 @_RATE
-@click.option(
-    "--segments",
-    type=int,
-    default=SEGMENTS,
-    show_default=True,
-    help="Number of parts of the table that are read in parallel.",
-)
+@segments_option()
 @click.pass_context
 def verify_command(ctx: click.Context, rate: float | None, segments: int) -> None:
     """Read the whole table and report all derived data that does not match its titles.

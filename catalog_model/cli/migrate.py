@@ -9,10 +9,9 @@ import click
 
 from catalog_model import operations
 from catalog_model.checks import counted
-from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable, segments_option
 from catalog_model.cli.output import print_json
 from catalog_model.cli.progress import progress
-from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migrate
 
 
@@ -27,13 +26,7 @@ from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migra
 @click.option(
     "--checkpoint", metavar="FILE", help="File for the progress; an existing file is resumed."
 )
-@click.option(
-    "--segments",
-    type=int,
-    default=SEGMENTS,
-    show_default=True,
-    help="Number of parts of the table that are processed in parallel.",
-)
+@segments_option("processed")
 @click.pass_context
 def migrate_command(
     ctx: click.Context,

@@ -45,6 +45,9 @@ BILLINGS: Final[Mapping[str, Billing]] = {
 }
 
 NAMESPACE: Final = "dynamodb"
+ACTIVE: Final = "ACTIVE"
+"""The state of a table or index that can be used."""
+
 _ON: Final = ("ENABLED", "ENABLING")
 
 NOT_OFFERED: Final = "not offered by this endpoint"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
+from catalog_model.deployment.deployed import ACTIVE
 from catalog_model.deployment.resources import (
     STREAM_VIEWS,
     TABLE_CLASSES,
@@ -14,8 +15,6 @@ from catalog_model.deployment.resources import (
 )
 from catalog_model.deployment.settings import TableSettings, UnitsPerSecond
 from catalog_model.dynamodb.schema import TableSchema
-
-ACTIVE: Final = "ACTIVE"
 
 
 def describe_table(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from catalog_model.checks import counted
 from catalog_model.deployment.deployed import (
+    ACTIVE,
     PARTS,
     Deployed,
     Part,
@@ -25,7 +26,6 @@ from catalog_model.dynamodb.schema import TABLE, TableSchema
 KEYS: Final = "keys"
 INDEX: Final = "index"
 STATE: Final = "state"
-ACTIVE: Final = "ACTIVE"
 DELETING: Final = "DELETING"
 
 NEEDS_NEW_TABLE: Final = "the keys of a table cannot be changed: this needs a new table"

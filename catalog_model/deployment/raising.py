@@ -9,13 +9,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from catalog_model.checks import refuse
 from catalog_model.deployment import scaling
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.creation import IN_USE, POLL_SECONDS
 from catalog_model.deployment.deployed import (
+    ACTIVE,
     PARTS,
     Deployed,
     Part,
@@ -29,8 +30,6 @@ from catalog_model.deployment.settings import UnitsPerSecond
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.errors import ConfigurationError, ServiceError, TableNotFoundError
-
-ACTIVE: Final = "ACTIVE"
 
 Units = dict[str, UnitsPerSecond]
 """The units of the table and of each index, under their names."""

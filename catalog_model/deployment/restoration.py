@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from catalog_model.checks import counted
 from catalog_model.deployment.control import DYNAMODB, Control, UnsupportedError
-from catalog_model.deployment.deployed import Recovery
+from catalog_model.deployment.deployed import ACTIVE, Recovery
 from catalog_model.deployment.journal import Journal
 from catalog_model.deployment.lineage import restored_name
 from catalog_model.deployment.putting_back import described_differences, put_back, set_policy
-from catalog_model.deployment.raising import ACTIVE, await_active, pause_until
+from catalog_model.deployment.raising import await_active, pause_until
 from catalog_model.deployment.saved_table import (
     Saved,
     identity_of,

@@ -11,7 +11,9 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_within, counted, refuse
 from catalog_model.deployment import creation
 from catalog_model.deployment.control import Control
+from catalog_model.deployment.creation import POLL_SECONDS
 from catalog_model.deployment.deployed import (
+    ACTIVE,
     Deployed,
     Recovery,
     ScalableTarget,
@@ -36,8 +38,6 @@ from catalog_model.table.indexes import SCHEMA
 
 __all__ = ["TableStatus", "create_table", "delete_table", "table_status"]
 
-POLL_SECONDS: Final = 0.5
-ACTIVE: Final = "ACTIVE"
 DELETING: Final = "DELETING"
 
 
