@@ -33,6 +33,9 @@ class Browser:
         self._session: str | None = None
         self.problems: list[str] = []
         self.requests: list[str] = []
+
+    def open_tab(self) -> None:
+        """Open the tab; the browser may end instead."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
@@ -169,6 +172,7 @@ def running_browser(program: str, folder: Path) -> Iterator[Browser]:
     os.close(writes_answers)
     try:
         with closing(Browser(to_browser, from_browser)) as browser:
+            browser.open_tab()
             yield browser
     finally:
         process.kill()
