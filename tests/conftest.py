@@ -1,7 +1,5 @@
 """Fixtures: engines, tables on them, and the catalogue's records."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

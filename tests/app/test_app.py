@@ -4,8 +4,6 @@ Most tests use Flask's test client. In production, gunicorn with waitress parses
 answers in a different way, and must not change any byte of them: the last tests look.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import http.client

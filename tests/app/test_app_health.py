@@ -1,7 +1,5 @@
 """Health and errors while the table is missing, unreachable, not ready, failing or throttling."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import threading

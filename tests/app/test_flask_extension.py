@@ -1,7 +1,5 @@
 """The Flask extension: the handle of an application, answers for errors, and processes."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import subprocess

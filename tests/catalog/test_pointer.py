@@ -1,7 +1,5 @@
 """Applications read their table's name from a pointer, which a cut-over moves."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

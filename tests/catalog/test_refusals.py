@@ -1,7 +1,5 @@
 """Invalid input is rejected before anything is sent, and errors of a table are translated."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Invalid arguments of operations on the table are rejected, with the value, before any request."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from decimal import Decimal

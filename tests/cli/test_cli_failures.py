@@ -1,7 +1,5 @@
 """Errors of the command line: one line, and a specific exit code."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

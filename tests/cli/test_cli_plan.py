@@ -1,7 +1,5 @@
 """The commands `plan` and `apply`: what they print, when they ask, and their exit codes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from itertools import count

@@ -1,7 +1,5 @@
 """The commands of a table's life: create with settings, status, load, lower, delete."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """A table is created with its settings, whatever interrupts it, and is not changed afterwards."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """`plan` finds each kind of drift and nothing else; `apply` removes it, and the plan is empty."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The capacity of a provisioned table is raised for a time, and is as before at the end."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Adoption: a catalogue in another layout becomes this table's, and what was lost is listed."""
 
-from __future__ import annotations
-
 import json
 import random
 import threading

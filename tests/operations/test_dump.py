@@ -1,7 +1,5 @@
 """A table is dumped into a file and imported into another table: exact to the item."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """`dump_titles` writes the application's two files, byte for byte as they were loaded."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

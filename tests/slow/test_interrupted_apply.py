@@ -1,7 +1,5 @@
 """`apply` that is interrupted after any of its requests is completed by the next run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import count
 from typing import Any

@@ -1,7 +1,5 @@
 """A restore that is killed at any of its requests continues to the same end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

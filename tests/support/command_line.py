@@ -1,7 +1,5 @@
 """The command line in tests: in this process, on a table of an embedded engine."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from itertools import count

@@ -6,8 +6,6 @@ message. Answers of dynoxide are parsed with orjson if that is installed, those 
 Tests marked `in_memory` also run on a table in memory.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Iterator

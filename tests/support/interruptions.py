@@ -1,7 +1,5 @@
 """Interruptions at a chosen request: of work on items, and of calls about a table itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any

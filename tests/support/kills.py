@@ -1,7 +1,5 @@
 """Ends work at one of its requests, of any service, as a kill does: nothing more is sent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
