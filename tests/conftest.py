@@ -204,6 +204,13 @@ def local_engine(server_kind: str) -> Iterator[LocalEngine]:
         yield engine
 
 
+@pytest.fixture(scope="module")
+def moto(_aws_environment: None) -> Iterator[Engine]:
+    """The engine that offers scaling, recovery and backups."""
+    with running_engine("moto") as engine:
+        yield engine
+
+
 @pytest.fixture
 def catalog(engine: Engine) -> Iterator[Catalog]:
     """A handle on a fresh, empty table."""

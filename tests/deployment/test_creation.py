@@ -1,10 +1,9 @@
 """A table is created with its settings, whatever interrupts it, and is not changed afterwards."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from engines import Engine, running_engine
+from engines import Engine
 from hypothesis import given
 from hypothesis import settings as examples
 from interruptions import interruptions
@@ -35,13 +34,6 @@ FULL = TableSettings(
     warm_throughput=UnitsPerSecond(13_000, 5_000),
     ttl="expires",
 )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Engine]:
-    """The engine that offers recovery and scaling."""
-    with running_engine("moto") as engine:
-        yield engine
 
 
 def created(control: Control, settings: TableSettings) -> Deployed:

@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from engines import Engine
+from engines import Engine, create_of_another_model
 from interruptions import Killed, killed_after
 from planted_drift import KINDS, ON_DEMAND, SCALED, both, deleted, replaced, units, update
 
@@ -153,12 +153,7 @@ def test_an_index_of_another_shape_is_left_without_permission(catalog: Catalog) 
 def test_other_keys_of_the_table_need_a_new_table(engine: Engine) -> None:
     """The plan says so and has no steps; applying changes nothing."""
     catalog = engine.catalog()
-    catalog.client.create_table(
-        TableName=catalog.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(catalog)
     plan = plan_table(catalog, TableSettings(protection=True))
     assert str(plan.differences[0]) == (
         "the keys are id (S HASH), not PK (S HASH), SK (S RANGE) "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import Engine, running_engine
+from engines import Engine
 from interruptions import interruptions
 from small_tables import SMALL, small_control
 
@@ -29,13 +29,6 @@ from catalog_model.operations.control import control_of
 
 SCALED = TableSettings(scaling=Scaling(1, 10))
 FIXED = TableSettings(capacity=UnitsPerSecond(3, 700))
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Engine]:
-    """The engine that offers scaling."""
-    with running_engine("moto") as engine:
-        yield engine
 
 
 @pytest.fixture

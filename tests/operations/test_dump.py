@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from any_items import same, tables
-from engines import Engine
+from engines import Engine, create_of_another_model
 from hypothesis import given, settings
 from interruptions import MOMENTS, expect_interruption, requests_of
 from memory_engine import fill
@@ -450,12 +450,7 @@ def test_a_table_of_another_model_is_refused(
     path = tmp_path / "a.json.gz"
     dump_table(filled, path)
     other = new_table()
-    other.client.create_table(
-        TableName=other.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(other)
     with pytest.raises(SchemaMismatchError, match="its keys are"):
         import_table(other, path)
 

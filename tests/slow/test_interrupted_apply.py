@@ -1,11 +1,10 @@
 """`apply` that is interrupted after any of its requests is completed by the next run."""
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 import pytest
-from engines import Engine, running_engine
+from engines import Engine
 from interruptions import Killed, killed_after
 from planted_drift import both, bounds, deleted, policy, replaced, tags, ttl, update
 
@@ -56,13 +55,6 @@ DRIFT: dict[str, Any] = {
         SCALED,
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Engine]:
-    """The engine that offers scaling and recovery."""
-    with running_engine("moto") as engine:
-        yield engine
 
 
 def drifted(moto: Engine, before: TableSettings, plant: Any) -> Catalog:
