@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from engines import Engine, create_of_another_model
-from interruptions import Killed, killed_after
+from kills import kill
 from planted_drift import KINDS, ON_DEMAND, SCALED, both, deleted, replaced, units, update
 
 from catalog_model import Catalog, Movie, TVShow
@@ -420,8 +420,7 @@ def test_an_interruption_continues_with_the_next_run(catalog: Catalog) -> None:
     """After each request of a small plan: the same end. `tests/slow` does so for a large one."""
     declared = TableSettings(protection=False, stream="new", tags={"team": "films"})
     for number in (1, 2, 3, 4, 5, 6):
-        with pytest.raises(Killed), killed_after(number):
-            apply_plan(catalog, declared)
+        kill(lambda: apply_plan(catalog, declared), number)
     assert apply_plan(catalog, declared).is_complete
     assert not apply_plan(catalog, declared).done
 
