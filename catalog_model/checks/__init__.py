@@ -1,7 +1,5 @@
 """Argument checks: each returns the value, or raises an error that names it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain

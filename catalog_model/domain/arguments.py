@@ -1,7 +1,5 @@
 """Checks of the catalogue's arguments: kinds, ids, keys, genres, dates and limits."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime
 from typing import Any, Final

@@ -9,8 +9,6 @@
 Type checkers derive the constructor from it (`typing.dataclass_transform`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
