@@ -1,7 +1,5 @@
 """The command line: every access pattern, its output, and its exit code."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """`catalog-model cost`: from access patterns and rates to units, capacity and dollars, offline."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

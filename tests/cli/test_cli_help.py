@@ -3,8 +3,6 @@
 The one that prints policies returns those of the functions, for the chosen table.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import os

@@ -1,7 +1,5 @@
 """The commands `restore`, `cut-over`, `backup` and `compare`, and the page about them."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Iterator

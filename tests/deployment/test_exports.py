@@ -1,7 +1,5 @@
 """Exports for CloudFormation and Terraform: valid, and complete."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """The commands on the front pages, and those about deployment and the data model, are run here."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import re

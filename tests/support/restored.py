@@ -1,7 +1,5 @@
 """A table with everything that a restore leaves off, and a moto that leaves it off."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator
