@@ -114,7 +114,8 @@ class AccessPattern:
     order: str
     consistency: str
     function: Callable[..., Any]
-    conversation: Callable[..., Conversation[Any]] | None
+    conversation: Callable[..., Conversation[Any]] | None = None
+    """The generator function behind the function; None if it holds several conversations."""
 
     @property
     def usual(self) -> tuple[Step, ...]:
@@ -211,7 +212,7 @@ def access_pattern(
             finally:
                 caller.reset(token)
 
-        name, first = conversation.__name__, next(iter(inspect.signature(conversation).parameters))
+        name, first = conversation.__name__, conversation.__code__.co_varnames[0]
         public: Callable[_P, _T] = _presented(call, conversation)
         _declared[name] = AccessPattern(
             name, question, steps, order, consistency, public, conversation
@@ -244,14 +245,10 @@ def bulk_access_pattern(
 
 def _presented(call: Any, conversation: Callable[..., Any]) -> Any:
     """Return *call* with the signature of a conversation, which returns its result."""
-    update_wrapper(call, conversation)
-    result = str(conversation.__annotations__["return"])
-    result = result.removeprefix("Conversation[").removesuffix("]")
-    call.__annotations__ = {**conversation.__annotations__, "return": result}
-    signature = inspect.signature(conversation)
-    call.__signature__ = signature.replace(return_annotation=result)
-    call.conversation = conversation
-    return call
+    # `inspect.signature` follows `__wrapped__`, so the annotation there is that of the function.
+    result = conversation.__annotations__["return"]
+    conversation.__annotations__["return"] = result[len("Conversation[") : -1]
+    return update_wrapper(call, conversation)
 
 
 def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:
