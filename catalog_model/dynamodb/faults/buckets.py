@@ -111,6 +111,7 @@ class Buckets:
         self, clock: Callable[[], float], burst: float, partition_burst_seconds: float
     ) -> None:
         self._clock = clock
+        self._began = clock()
         self._burst = burst
         self._partition_rates = {
             direction: Rate(units, partition_burst_seconds, "KeyRangeThroughputExceeded")
@@ -126,7 +127,7 @@ class Buckets:
         for resource, rate in rates.items():
             bucket = self._buckets.get(resource)
             if bucket is None:
-                self._buckets[resource] = Bucket(rate, rate.capacity * self._burst, now)
+                self._buckets[resource] = Bucket(rate, rate.capacity * self._burst, self._began)
                 continue
             bucket.refill(now)
             bucket.rate = rate

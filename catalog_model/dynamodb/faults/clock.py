@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from types import ModuleType, SimpleNamespace
 from typing import Final
 from unittest.mock import patch
@@ -15,7 +16,6 @@ import botocore.endpoint
 
 from catalog_model.checks import refuse
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.numbers import check_number
 
 REQUEST_SECONDS: Final = 0.005
 """The usual duration of a request in simulated time."""
@@ -55,8 +55,8 @@ class SimulatedClock:
 
 
 def _seconds(value: float, name: str) -> float:
-    if check_number(value, name) < 0:
-        refuse(name, value, "0 or more")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+        refuse(name, value, "a number of 0 or more", float)
     return value
 
 

@@ -63,9 +63,11 @@ class Meter:
 
         Called before the attempt is signed, because a batch may be admitted in part.
         """
+        if not self._is_ours(attempt.body):
+            return None
         if attempt.operation in CHANGES_OF_TABLES:
-            self._layout = None
-        if attempt.operation not in READS | WRITES or not self._is_ours(attempt.body):
+            return Ticket()
+        if attempt.operation not in READS | WRITES:
             return None
         attempt.body = {**attempt.body, "ReturnConsumedCapacity": "INDEXES"}
         layout = self._layout or self._read_layout()
@@ -75,6 +77,8 @@ class Meter:
 
     def carry_out(self, attempt: Attempt, ticket: Ticket, deliver: Deliver) -> AWSResponse:
         """Send an admitted attempt to the engine, or throttle it."""
+        if attempt.operation in CHANGES_OF_TABLES:
+            return self._change(deliver)
         clock = self._throughput.clock
         if clock is not None:
             clock.advance(clock.request_seconds)
@@ -88,6 +92,13 @@ class Meter:
         """Return the units of an attempt that did not reach the engine."""
         reserved, ticket.reserved = ticket.reserved, _NOTHING
         self._throughput.settle(reserved, _NOTHING)
+
+    def _change(self, deliver: Deliver) -> AWSResponse:
+        """Change the table, and read its throughput again."""
+        answer = deliver()
+        self._layout = None
+        self._read_layout()
+        return answer
 
     def _is_ours(self, body: Mapping[str, Any]) -> bool:
         if "TransactItems" in body:
