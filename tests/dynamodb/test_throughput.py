@@ -406,7 +406,7 @@ def test_a_throughput_outlasts_its_block(table: Catalog) -> None:
 
 
 def test_a_failed_condition_is_charged(table: Catalog) -> None:
-    """As the service does, by the size of the item that is there."""
+    """As the service does, by the size of the existing item."""
     put(table, item(1, 2500))
     again = partial(
         table.client.put_item,

@@ -63,7 +63,7 @@ class Throughput:
             the provisioned units, which UpdateTable changes; on demand 12,000, as for a new table,
             or its configured maximum.
         write_units: The same for writes; on demand 4,000.
-        burst: The part of the saved units that is there at the start, from 0 to 1.
+        burst: The part of the saved units at the start, from 0 to 1.
         clock: The time of `simulated_time`; None for the real time.
         partition_burst_seconds: Seconds for which a partition keeps unused units.
 
