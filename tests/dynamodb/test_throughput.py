@@ -20,7 +20,6 @@ from table_dump import dump, hooked
 from catalog_model import Catalog
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.faults.buckets import (
-    BURST_SECONDS,
     MOST_BUCKETS,
     PARTITION_UNITS,
     Buckets,
@@ -31,6 +30,7 @@ from catalog_model.dynamodb.faults.buckets import (
 )
 from catalog_model.dynamodb.faults.demand import reported_units
 from catalog_model.dynamodb.faults.throughput import ON_DEMAND_UNITS
+from catalog_model.dynamodb.limits import BURST_SECONDS
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.typed_json import primary_key
 from catalog_model.errors import InvalidArgumentError

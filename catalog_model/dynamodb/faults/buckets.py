@@ -17,9 +17,6 @@ Limit = Literal[
 ]
 """Why a request is throttled, as in the service's throttling reasons."""
 
-BURST_SECONDS: Final = 300.0
-"""Seconds for which a table or an index keeps unused units, as the developer guide says."""
-
 PARTITION_UNITS: Final[Mapping[Direction, float]] = {"read": 3000.0, "write": 1000.0}
 """Units a second of one partition key value."""
 

@@ -13,7 +13,6 @@ from botocore.awsrequest import AWSResponse
 
 from catalog_model.checks import check_instance, refuse
 from catalog_model.dynamodb.faults.buckets import (
-    BURST_SECONDS,
     PARTITION_BURST_SECONDS,
     Buckets,
     Demand,
@@ -24,6 +23,7 @@ from catalog_model.dynamodb.faults.buckets import (
 from catalog_model.dynamodb.faults.clock import SimulatedClock
 from catalog_model.dynamodb.faults.kinds import Attempt
 from catalog_model.dynamodb.faults.refused import refused
+from catalog_model.dynamodb.limits import BURST_SECONDS
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.dynamodb.schema import TABLE
 
