@@ -3,8 +3,6 @@
 This shows that the proof in test_declarations can fail, and what each of its checks detects.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps

@@ -1,7 +1,5 @@
 """Access patterns make exactly the requests that they declare, at the declared costs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from inspect import signature
