@@ -47,7 +47,6 @@ def raise_option() -> click.Parameter:
 @click.command(
     "load",
     cls=Command,
-    short_help="Load the application's JSON files.",
     params=[*file_options(), write_units_option(), raise_option()],
 )
 @click.pass_context
@@ -90,7 +89,7 @@ def load_command(
     ctx.exit(EXIT_CHECK_FAILED if report.rejected else 0)
 
 
-@click.command("lower", cls=Command, short_help="Put the capacity back after a killed load.")
+@click.command("lower", cls=Command)
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds to wait.")
 @click.pass_obj
 def lower_command(settings: Settings, timeout: float) -> None:

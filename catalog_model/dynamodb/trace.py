@@ -25,7 +25,7 @@ ITEM_OPERATIONS: Final = frozenset(
 
 SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
-_TOKEN: Final = "ClientRequestToken"
+_UNRECORDED: Final = frozenset({"ClientRequestToken"})
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
@@ -39,10 +39,10 @@ class Request:
 
     ``pattern`` is the access pattern that made the request (the outermost one, if patterns call
     each other); None for operations on the whole table. ``asked`` are the parameters as sent,
-    without the token of a transaction. ``units`` are the capacity units charged to the table and to each index. ``items_read`` is the
-    number of items read to find ``items_returned``. ``began`` is in seconds since 1970. A failed
-    request has an ``error``, and as ``error_type`` the service's code or, if the service did not
-    answer, the name of the exception.
+    without the token of a transaction. ``units`` are the capacity units charged to the table and to
+    each index. ``items_read`` is the number of items read to find ``items_returned``. ``began`` is
+    in seconds since 1970. A failed request has an ``error``, and as ``error_type`` the service's
+    code or, if the service did not answer, the name of the exception.
     """
 
     pattern: str | None
@@ -137,7 +137,7 @@ class Observers:
         sent = {**request}
         if operation in ITEM_OPERATIONS:
             sent["ReturnConsumedCapacity"] = "INDEXES"
-        asked = {name: value for name, value in sent.items() if name != _TOKEN}
+        asked = {name: value for name, value in sent.items() if name not in _UNRECORDED}
         pattern = caller.get()
         answer: Any = {}
         problem: Exception | None = None

@@ -3,8 +3,6 @@
 This shows that the proof in test_declarations can fail, and what each of its checks detects.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any

@@ -1,7 +1,5 @@
 """The offline table predicts the engine's requests and charges, call by call."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Items are put in batches at the table's pace, each of them exactly once or again."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from typing import Any

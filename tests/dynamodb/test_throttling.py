@@ -1,7 +1,5 @@
 """Throttled requests are retried, for every form of throttling, and succeed."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Callable, Iterator

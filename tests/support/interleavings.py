@@ -6,8 +6,6 @@ answers it has received: to find its next request, it is run again with these. A
 reached in several ways is explored once, and every way is counted.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
