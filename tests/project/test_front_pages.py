@@ -44,6 +44,7 @@ RUN_BY = {
     "docs/move-the-application.md": "test_moved_app.py",
     "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/show.md": "test_cli_show.py",
+    "docs/restore-transcripts.md": "test_restore_transcripts.py",
     "docs/restore.md": "test_cli_restore.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/table-life.md": "test_cli_table.py",
