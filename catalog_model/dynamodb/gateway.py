@@ -37,6 +37,7 @@ from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.failures import translated
+from catalog_model.dynamodb.lane.choice import lane_for
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
 from catalog_model.dynamodb.retries import Retries, note_progress
 from catalog_model.dynamodb.schema import TableSchema, Versions
@@ -104,6 +105,7 @@ class Gateway:
         observers: Observers | None = None,
         profile: str | None = None,
         deadline: float | None = None,
+        fast: bool | None = None,  # noqa: FBT001
     ) -> None:
         self.table_name = table_name
         self._profile = profile
@@ -113,6 +115,7 @@ class Gateway:
         self._deadline = deadline
         check_answers(client)
         keep_deadlines(client)
+        self._lane = lane_for(client, fast)
         self.connection = SharedConnection(client, table_name, schema)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
@@ -240,7 +243,8 @@ class Gateway:
                 return_consumed_capacity=request.get("ReturnConsumedCapacity"),
             )
 
-        self._send("TransactWriteItems", {"TransactItems": listed}, send)
+        request = {"TransactItems": listed, "ClientRequestToken": token}
+        self._send("TransactWriteItems", request, send)
 
     def _listed(self, operations: Plan) -> list[dict[str, Any]]:
         """Convert a plan to the actions of a transaction, in PynamoDB's order."""
@@ -271,13 +275,14 @@ class Gateway:
 
     def _send_until_taken(self, operation: str, request: dict[str, Any], send: Send) -> Any:
         retries = Retries(operation, self.table_name, self._deadline)
+        fastest = send if self._lane is None else self._lane.before(operation, send)
         while True:
             try:
                 with (
                     Call(operation, request, retries.seconds_left(), self._deadline),
                     translated(self.table_name, self._profile, self.schema.versions),
                 ):
-                    answer = self._observers.send(operation, request, send)
+                    answer = self._observers.send(operation, request, fastest)
             except ServiceError as error:
                 if not retries.wait_after(error):
                     raise
