@@ -73,6 +73,9 @@ _CONTENT: Final[Mapping[str, type]] = {
 """The JSON types of an attribute's content, by its DynamoDB type."""
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+is_numeral = _NUMERAL.fullmatch
+"""Return whether a text is a number."""
+
 _ONLY_OBJECTS: Final = frozenset({dict})
 _ONLY_TEXTS: Final = frozenset({str})
 _ONE: Final = frozenset({1})
@@ -191,7 +194,7 @@ def check_item(item: Any) -> None:
 def _is_valid(kind: str, content: Any) -> bool:
     """Whether a number is one, and the elements of a set are texts."""
     if kind == "N":
-        return _NUMERAL.fullmatch(content) is not None
+        return is_numeral(content) is not None
     return kind not in {"SS", "NS", "BS"} or _ONLY_TEXTS.issuperset(map(type, content))
 
 

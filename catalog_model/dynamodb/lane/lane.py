@@ -69,7 +69,9 @@ class Lane:
             "Accept:",
             "Expect:",
         ]
-        self._is_sendable = agent.isascii() and agent.isprintable()
+        self._is_sendable = _is_plain(agent)
+        self._checked: object = None
+        self._is_on_lambda = _LAMBDA in os.environ
         take_over(client)
 
     def before(self, operation: str, send: Send) -> Send:
@@ -87,7 +89,7 @@ class Lane:
         watched = self._listeners.of(operation) if operation in OPERATIONS else None
         if watched is None or current() is None:
             return None
-        if watched.prepare is None:
+        if not watched.prepare:
             prepared = self.prepare(operation, request)
             if prepared is None:
                 return None
@@ -125,12 +127,13 @@ class Lane:
             return None
         target = f"{self._prefix}.{operation}"
         headers = self._signer.headers(to.scope, target, body, credentials)
-        if not self._is_sendable or not all(map(_is_plain, headers)):
-            return None
+        if credentials != self._checked:
+            if not self._is_sendable or not all(map(_is_plain, headers)):
+                return None
+            self._checked = credentials
         headers += self._fixed
-        headers.append(f"Host: {to.scope.host}")
-        headers.append(f"X-Amz-Target: {target}")
-        if _LAMBDA in os.environ:
+        headers += (f"Host: {to.scope.host}", f"X-Amz-Target: {target}")
+        if self._is_on_lambda:
             headers += _lambda_headers()
         return Prepared(to, headers, body)
 
@@ -167,18 +170,18 @@ class Lane:
     ) -> dict[str, Any] | None:
         """Let a fault injector see the request, change it, and answer in the service's place."""
         unsigned = AWSRequest("POST", self._client.meta.endpoint_url, data=orjson.dumps(request))
-        if watched.prepare is not None:
-            watched.prepare(request=unsigned, operation_name=operation)
+        for prepare in watched.prepare:
+            prepare(request=unsigned, operation_name=operation)
         body: Any = unsigned.data
         prepared = self._signed(operation, request, body)
         if prepared is None:
             return None
         sent = InterceptedRequest(self, prepared)
         try:
-            answer = watched.send and watched.send(
-                request=sent, event_name=f"before-send.dynamodb.{operation}"
-            )
-            received = _received(answer) if answer else self._post(prepared)
+            event = f"before-send.dynamodb.{operation}"
+            answers = [send(request=sent, event_name=event) for send in watched.send]
+            answer = next((each for each in answers if each is not None), None)
+            received = self._post(prepared) if answer is None else _received(answer)
         except Exception as error:  # noqa: BLE001  # botocore takes any, too
             hand_over(error)
             return None

@@ -80,10 +80,10 @@ Handler = Callable[..., Any]
 class Watched(NamedTuple):
     """The handlers that the lane calls for an operation."""
 
-    prepare: Handler | None = None
-    """The fault injector's, before a request is signed."""
-    send: Handler | None = None
-    """The fault injector's, in place of sending it."""
+    prepare: tuple[Handler, ...] = ()
+    """Those of fault injectors, before a request is signed."""
+    send: tuple[Handler, ...] = ()
+    """Those of fault injectors, in place of sending it."""
     release_quota: Handler | None = None
     """botocore's, after an answer, in its standard retry mode."""
 
@@ -115,17 +115,19 @@ class Listeners:
         return found[operation]
 
     def _look(self, operation: str) -> Watched | None:
-        called: dict[str, Handler] = {}
+        prepare: list[Handler] = []
+        send: list[Handler] = []
+        release_quota: Handler | None = None
         for event in _EVENTS:
             for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}"):
                 name = _name_of(handler)
                 if name == _QUOTA:
-                    called["release_quota"] = handler
+                    release_quota = handler
                 elif name[0] == _INTERCEPTORS:
-                    called["send" if event == "before-send" else "prepare"] = handler
+                    (send if event == "before-send" else prepare).append(handler)
                 elif name not in _BOTOCORES and name[0] not in _OWN:
                     return None
-        return Watched(**called)
+        return Watched(tuple(prepare), tuple(send), release_quota)
 
 
 def _name_of(handler: object) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from catalog_model.dynamodb.answer_shapes import (
     check_member,
     check_required,
     is_answer_to,
+    is_numeral,
 )
 from catalog_model.dynamodb.orjson_answers import has_binary
 
@@ -73,21 +74,29 @@ def _check(content: dict[str, Any], model: OperationModel, body: bytes) -> None:
 
 
 def _check_items(items: Any, body: bytes) -> None:
-    """Check items; their texts, which are nearly all of their values, without a call for each."""
     if type(items) is not list:
         raise InvalidAnswerError("it has no list of items")
     for item in items:
-        for value in item.values():
-            ((kind, content),) = value.items()
-            if kind != "S" or type(content) is not str:
-                _check_one(item, body)
-                break
+        _check_one(item, body)
 
 
 def _check_one(item: Any, body: bytes) -> None:
-    if has_binary(body):
-        raise InvalidAnswerError("it may have binary attributes")
-    check_item(item)
+    for value in item.values():
+        ((kind, content),) = value.items()
+        if type(content) is str:
+            if kind == "S" or (kind == "N" and is_numeral(content)):
+                continue
+        elif kind == "L" and type(content) is list and all(map(_is_plain_number, content)):
+            continue
+        if has_binary(body):
+            raise InvalidAnswerError("it may have binary attributes")
+        check_item(item)
+        return
+
+
+def _is_plain_number(value: Any) -> bool:
+    ((kind, content),) = value.items()
+    return bool(kind == "N" and content.isdecimal() and content.isascii())
 
 
 def _check_responses(responses: Any, body: bytes) -> None:

@@ -26,6 +26,21 @@ from botocore.httpsession import get_cert_path
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.lane.destinations import Destination
 
+_BUFFER: Final = 128 * 1024
+"""Bytes: a page of titles arrives in one piece."""
+
+
+_MAX_HEADER: Final = 16 * 1024
+_MAX_LINES: Final = 100
+"""Of a header; Python's HTTP client allows no more."""
+
+_CLOSED: Final = (
+    pycurl.E_GOT_NOTHING,
+    pycurl.E_PARTIAL_FILE,
+    pycurl.E_RECV_ERROR,
+    pycurl.E_SEND_ERROR,
+)
+
 
 class NotUnderstoodError(Exception):
     """libcurl failed in a way that botocore may not, so botocore has to ask itself."""
@@ -140,6 +155,7 @@ class _Connection:
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
         self._easy = easy = pycurl.Curl()
         easy.setopt(pycurl.NOSIGNAL, 1)
+        easy.setopt(pycurl.BUFFERSIZE, _BUFFER)
         easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         easy.setopt(pycurl.PROXY, "")  # libcurl does not look for one itself
         easy.setopt(pycurl.NOPROXY, "")
@@ -177,12 +193,13 @@ class _Connection:
             while multi.perform()[1]:
                 self._wait(ends)
             self._socket = easy.getinfo(pycurl.ACTIVESOCKET)
+            _, _, failed = multi.info_read()
         finally:
             multi.remove_handle(easy)
-        _, _, failed = multi.info_read()
+        received = self._received()
         if failed:
-            self._fail(*failed[0][1:])
-        return self._received()
+            self._check(received, *failed[0][1:])
+        return received
 
     def _wait(self, ends: float) -> None:
         """Wait for the socket, or for libcurl's own timer."""
@@ -208,20 +225,22 @@ class _Connection:
         kind = ReadTimeoutError if self._is_connected() else ConnectTimeoutError
         raise kind(endpoint_url=self._url)
 
-    def _fail(self, code: int, message: str) -> None:
-        """Raise botocore's exception for an error of the network."""
-        if code == pycurl.E_PARTIAL_FILE:  # botocore judges what has arrived
+    def _check(self, received: Received, code: int, message: str) -> None:
+        """Raise botocore's exception for an error of the network; nothing if a part has arrived."""
+        if code == pycurl.E_PARTIAL_FILE and b"\r\ncontent-length:" in received.header.lower():
             return
         if code in (pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST):
             raise EndpointConnectionError(endpoint_url=self._url, error=message)
         if code == pycurl.E_OPERATION_TIMEDOUT:
             raise ConnectTimeoutError(endpoint_url=self._url, error=message)
-        if code in (pycurl.E_GOT_NOTHING, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR):
+        if code in _CLOSED:
             raise ConnectionClosedError(endpoint_url=self._url, error=message)
         raise NotUnderstoodError(f"libcurl's error {code}: {message}")
 
     def _received(self) -> Received:
         header = b"".join(self._lines)
+        if len(header) > _MAX_HEADER or len(self._lines) > _MAX_LINES:
+            raise NotUnderstoodError(f"a header of {len(header):,} bytes")
         if header.count(b"\r\n\r\n") > 1:  # the answers of a proxy, or 100 Continue, come before
             header = header.split(b"\r\n\r\n")[-2] + b"\r\n\r\n"
         status = self._easy.getinfo(pycurl.RESPONSE_CODE)
