@@ -240,10 +240,14 @@ class Gateway:
                 put_items=actions["Put"],
                 update_items=actions["Update"],
                 client_request_token=token,
-                return_consumed_capacity=request.get("ReturnConsumedCapacity"),
+                return_consumed_capacity=request["ReturnConsumedCapacity"],
             )
 
-        request = {"TransactItems": listed, "ClientRequestToken": token}
+        request = {
+            "TransactItems": listed,
+            "ClientRequestToken": token,
+            "ReturnConsumedCapacity": "NONE",  # said, as PynamoDB asks for it otherwise
+        }
         self._send("TransactWriteItems", request, send)
 
     def _listed(self, operations: Plan) -> list[dict[str, Any]]:
