@@ -5,8 +5,6 @@
 >>> catalog = Catalog("netflix-movie-catalog", region="eu-west-1")
 """
 
-from __future__ import annotations
-
 from catalog_model._version import __version__
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.catalog import Catalog

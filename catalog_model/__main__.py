@@ -1,7 +1,5 @@
 """The console script: ``catalog-model``, and ``python -m catalog_model``."""
 
-from __future__ import annotations
-
 import sys
 from importlib.util import find_spec
 from typing import Final

@@ -9,8 +9,6 @@ Import them from here::
 `docs/access-patterns.md` lists them in a table, with their requests to DynamoDB.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final
 

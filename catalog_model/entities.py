@@ -125,8 +125,8 @@ class Title:
     @classmethod
     def _trusted(cls, record: dict[str, Any]) -> Self:
         """Wrap a record that was checked before it was stored, and that has no other references."""
-        title = object.__new__(cls)
-        object.__setattr__(title, "_record", record)
+        title = _new(cls)
+        _set_record(title, record)
         return title
 
     def to_json(self) -> dict[str, Any]:
@@ -190,6 +190,10 @@ class Title:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._trusted, (self.to_json(),)
+
+
+_new: Final = object.__new__
+_set_record: Final = vars(Title)["_record"].__set__
 
 
 class Movie(Title):

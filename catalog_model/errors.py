@@ -24,8 +24,6 @@ Python's own; the original exception is the ``__cause__``. `MemoryError` and `Ke
 pass through, and so do exceptions of functions that the caller passed in.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "AccessDeniedError",
     "CatalogError",

@@ -1,7 +1,5 @@
 """Engines on this machine and handles on their tables, for trying out, learning and testing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -5,8 +5,6 @@ record of each. This module turns them into one `TitleChange`. `docs/streams.md`
 its filter and the commands that connect them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Fixtures: engines, tables on them, and the catalogue's records."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os
@@ -203,6 +201,13 @@ def engine(engine_kind: str, _aws_environment: None) -> Iterator[Engine]:
 def local_engine(server_kind: str) -> Iterator[LocalEngine]:
     """Each engine in turn as a server, for programs in other processes."""
     with running_server(server_kind) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def moto(_aws_environment: None) -> Iterator[Engine]:
+    """The engine that offers scaling, recovery and backups."""
+    with running_engine("moto") as engine:
         yield engine
 
 

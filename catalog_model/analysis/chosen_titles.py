@@ -3,8 +3,6 @@
 Pure: nothing is read or sent here.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

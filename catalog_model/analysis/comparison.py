@@ -3,8 +3,6 @@
 The same comparison serves ``catalog-model explain`` and the test suite.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

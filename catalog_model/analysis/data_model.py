@@ -6,8 +6,6 @@ CLI one after the other. The commands are those of the package: each access patt
 table in memory, and its requests are printed as commands. Pure; no requests are sent.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

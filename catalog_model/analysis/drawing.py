@@ -4,8 +4,6 @@ Each call is made on a table in memory that holds the chosen titles only, so its
 units are those of the package itself. `drawing_page` draws it. Pure; no requests are sent.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The page has its style and its script inside, and a policy that allows nothing e
 comes from titles is escaped. Without the script, the page shows all calls, one after the other.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The panels of a drawing: the requests, the cost and the changes of a call, as HTML. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final

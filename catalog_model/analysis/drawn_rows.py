@@ -1,7 +1,5 @@
 """Rows of the table and of its indexes, with their content in words. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

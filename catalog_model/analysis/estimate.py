@@ -1,7 +1,5 @@
 """Estimates the cost of access patterns: runs each once in memory, and prices its units."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Text for HTML pages: escaped, and without characters that cannot be seen. Pure."""
 
-from __future__ import annotations
-
 from html import escape
 from typing import Final
 

@@ -19,8 +19,6 @@ documents them (DynamoDB Developer Guide, IAM User Guide, Service Authorization 
 `docs/iam.md` has the policies, and their limits.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, get_args

@@ -4,8 +4,6 @@ Sources: DynamoDB Developer Guide, "Using IAM with DynamoDB backup and restore";
 Authorization Reference, "Amazon DynamoDB", "Amazon CloudWatch" and "AWS Lambda".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

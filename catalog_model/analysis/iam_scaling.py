@@ -4,8 +4,6 @@ Sources: Application Auto Scaling User Guide, "Identity-based policy examples" a
 roles"; Service Authorization Reference, "Application Auto Scaling".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

@@ -5,8 +5,6 @@ predictions and experiments: limits are not checked, indexes never lag, nothing 
 tests of applications use `catalog_model.testing`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog

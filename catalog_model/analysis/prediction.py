@@ -1,7 +1,5 @@
 """The rules of `dynamodb.capacity` with this table's indexes."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Final
 

@@ -4,8 +4,6 @@ These are list prices of the Standard table class and will be out of date one da
 Neither the free tier, backups, streams nor the transfer of data are in them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import ceil

@@ -4,8 +4,6 @@ A facet shows the items of one type, with the forms of their keys. Workbench has
 the form is that of the models which AWS publishes. Pure; no requests are sent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Argument checks: each returns the value, or raises an error that names it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -87,7 +85,7 @@ def check_many(values: object, name: str, wanted: str) -> Iterator[Any]:
 
 def check_within(value: object, name: str, least: int, most: int) -> int:
     """Check for a whole number from *least* to *most*."""
-    number = plain(value)
+    number = value if type(value) is int else plain(value)
     if type(number) is not int or not least <= number <= most:
         refuse(name, value, f"a whole number from {least} to {most}", int)
     return number

@@ -4,8 +4,6 @@ The parser of each Python version fails at a different depth, which also depends
 call stack: about 950 levels in 3.11, several thousand in 3.13. Results must not depend on that.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any, Final

@@ -6,8 +6,6 @@ boto3, and a list may be a tuple or an array. The result is an exact `int`, `flo
 interfaces; no other library is imported.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from collections import UserString

@@ -42,7 +42,6 @@ def _original_options() -> list[click.Parameter]:
 @click.command(
     "adopt",
     cls=Command,
-    short_help="Move a catalogue from another layout into the table.",
     params=[
         Argument(["sources"], metavar="FROM...", nargs=-1, required=True, words=_WORDS),
         *_original_options(),

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 
 from catalog_model.catalog import DEFAULT_TABLE, Catalog
+from catalog_model.cli.commands import summary
 from catalog_model.dynamodb.pace import SEGMENTS
 from catalog_model.errors import (
     AccessDeniedError,
@@ -109,6 +110,11 @@ class Program(click.Group):
     """The group of all commands, with their error handling."""
 
     command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(name)) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn its errors into `Failure`."""

@@ -71,7 +71,6 @@ def amount(text: str) -> float:
 
 @click.command(
     cls=Command,
-    short_help="Price access patterns: capacity, dollars a month.",
     params=file_options(),
 )
 @click.option(

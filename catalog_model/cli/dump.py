@@ -31,7 +31,7 @@ DASH: Final = "-"
 """The file that is a standard stream."""
 
 
-@click.command("dump", cls=Command, short_help="Write all items, or all titles, into files.")
+@click.command("dump", cls=Command)
 @click.argument(
     "file", cls=Argument, required=False, words="File of the dump; - is the standard output."
 )
@@ -94,7 +94,7 @@ def dump_command(
     _print_dump(report, settings, is_stream=file == DASH)
 
 
-@click.command("import", cls=Command, short_help="Write the items of a dump into the table.")
+@click.command("import", cls=Command)
 @click.argument("file", cls=Argument, required=False, words="A dump, or - for the standard input.")
 @click.option("--from-s3", "url", metavar="URL", help="Let DynamoDB import s3://BUCKET/PREFIX.")
 @click.option(

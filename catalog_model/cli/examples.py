@@ -10,8 +10,9 @@ import click
 
 from catalog_model.analysis.estimate import Asked
 from catalog_model.cli.base import Settings
+from catalog_model.cli.commands import command_name
 from catalog_model.cli.cost import parsed_call
-from catalog_model.cli.patterns import EXAMPLES, command_name, pattern_commands, run_pattern
+from catalog_model.cli.patterns import EXAMPLES, pattern_commands, run_pattern
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.entities import AnyTitle
 

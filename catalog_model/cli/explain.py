@@ -51,7 +51,6 @@ class PatternGroup(click.Group):
             name,
             context_settings=CONTEXT,
             help=summary,
-            short_help=summary.partition("\n")[0],
             params=shared_options(hidden=True),
             subcommand_metavar="PATTERN [ARGS]...",
         )

@@ -42,7 +42,6 @@ _ACCOUNT = re.compile(r"\d{12}|\*", re.ASCII)
 @click.group(
     "export",
     context_settings=CONTEXT,
-    short_help="Export for other tools.",
     params=shared_options(hidden=True),
 )
 def export_group() -> None:

@@ -26,7 +26,7 @@ _RATE: Final = click.option(
 )
 
 
-@click.command("verify", cls=Command, short_help="Check that all derived data matches the titles.")
+@click.command("verify", cls=Command)
 @_RATE
 @segments_option()
 @click.pass_context
@@ -50,7 +50,7 @@ def verify_command(ctx: click.Context, rate: float | None, segments: int) -> Non
     ctx.exit(0 if report.is_clean else EXIT_CHECK_FAILED)
 
 
-@click.command("repair", cls=Command, short_help="Rewrite derived data from the titles.")
+@click.command("repair", cls=Command)
 @_RATE
 @click.option("--dry-run", is_flag=True, help="Only show what would be written.")
 @click.pass_context

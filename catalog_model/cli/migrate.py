@@ -15,7 +15,7 @@ from catalog_model.cli.progress import progress
 from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migrate
 
 
-@click.command("migrate", cls=Command, short_help="Upgrade all items to the current version.")
+@click.command("migrate", cls=Command)
 @click.option("--dry-run", is_flag=True, help="Only count the items of each version.")
 @click.option(
     "--units-per-second",

@@ -20,6 +20,7 @@ from catalog_model.cli.base import (
     confirm,
     printable,
 )
+from catalog_model.cli.commands import OTHER_COMMAND, command_name
 from catalog_model.cli.output import print_json, show
 from catalog_model.cli.progress import loading
 from catalog_model.declarations.pattern import AccessPattern
@@ -30,10 +31,6 @@ from catalog_model.entities import FIELDS, AnyTitle
 from catalog_model.errors import InvalidTitleError, TitleExistsError
 from catalog_model.files.json_input import JSONInput
 from catalog_model.files.reader import STDIN, TitleFile, each_title, read_title, read_titles
-
-OTHER_COMMAND: Final = frozenset({"load_titles"})
-"""Access patterns whose command is written by hand, under a different name: `load`."""
-
 
 DASH: Final = Path("-")
 """The file that is the standard input."""
@@ -66,13 +63,12 @@ def pattern_commands(run: Run, *, with_load: bool = False) -> Iterator[PatternCo
     """Yield a command that calls *run* for each access pattern, `load_titles` only on demand."""
     for name, pattern in ap.PATTERNS.items():
         if with_load or name not in OTHER_COMMAND:
-            kind = BY_HAND.get(name, PatternCommand)
-            yield kind(pattern, run)
+            yield pattern_command(pattern, run)
 
 
-def command_name(pattern: AccessPattern) -> str:
-    """Return the name of a pattern's command."""
-    return "load" if pattern.name in OTHER_COMMAND else pattern.name.replace("_", "-")
+def pattern_command(pattern: AccessPattern, run: Run) -> PatternCommand:
+    """Return a command that calls *run* for an access pattern."""
+    return BY_HAND.get(pattern.name, PatternCommand)(pattern, run)
 
 
 def run_pattern(command: PatternCommand, settings: Settings, given: Mapping[str, Any]) -> None:
@@ -96,7 +92,7 @@ class PatternCommand(Command):
             callback=click.pass_obj(callback),
             params=self.parameters(),
             help=describe(pattern).text,
-            short_help=pattern.question + ".",
+            short_help=f"{pattern.question}.",
         )
 
     def parameters(self) -> list[click.Parameter]:

@@ -34,7 +34,7 @@ def _index_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("plan", cls=Command, short_help="Show what differs from the declared table.")
+@click.command("plan", cls=Command)
 @settings_options
 @_index_options
 @click.pass_context
@@ -57,7 +57,7 @@ def plan_command(
     ctx.exit(0 if plan.is_empty else EXIT_CHECK_FAILED)
 
 
-@click.command("apply", cls=Command, short_help="Change the table into the declared one.")
+@click.command("apply", cls=Command)
 @settings_options
 @_index_options
 @click.option(

@@ -51,7 +51,7 @@ _POINTER: Final = click.option(
 _YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-@click.command("restore", cls=Command, short_help="Restore the table to a moment, as a new table.")
+@click.command("restore", cls=Command)
 @click.option("--minutes-ago", type=float, metavar="N", help="To N minutes before now.")
 @click.option("--at", metavar="TIME", help="To a moment, such as 2026-11-28T11:45:00Z.")
 @click.option("--backup", metavar="ARN", help="From a backup.")
@@ -133,7 +133,7 @@ def restore_command(
     ctx.exit(0 if report.is_clean else EXIT_CHECK_FAILED)
 
 
-@click.command("cut-over", cls=Command, short_help="Let applications use another table.")
+@click.command("cut-over", cls=Command)
 @click.argument("name", cls=Argument, required=False, words="Name of the other table.")
 @click.option("--back", is_flag=True, help="Return to the table before.")
 @_POINTER
@@ -160,7 +160,7 @@ def cut_over_command(
     _print_moved(settings, moved)
 
 
-@click.command("backup", cls=Command, short_help="Make a backup of the table, or list them.")
+@click.command("backup", cls=Command)
 @click.argument("name", cls=Argument, required=False, words="Name of the backup.")
 @click.option("--list", "is_list", is_flag=True, help="List the backups of the table.")
 @click.pass_obj
@@ -187,7 +187,7 @@ def backup_command(settings: Settings, /, name: str | None, *, is_list: bool) ->
     print_table(("name", "state", "made", "~ARN"), rows)
 
 
-@click.command("compare", cls=Command, short_help="Compare the titles with another table's.")
+@click.command("compare", cls=Command)
 @click.argument("name", cls=Argument, words="Name of the other table, an earlier state.")
 @click.option("--list-lost", metavar="FILE", help="New file for all titles that differ.")
 @click.option("--read-units-per-second", "rate", type=float, help="Limit of read units a second.")

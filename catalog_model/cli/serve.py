@@ -29,7 +29,7 @@ TRY: Final = (
 )
 
 
-@click.command(cls=Command, short_help="Run an engine here with the sample data.")
+@click.command(cls=Command)
 @click.option(
     "--port", default=8000, show_default=True, help="Port on 127.0.0.1; 0 selects a free one."
 )

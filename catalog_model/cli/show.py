@@ -38,7 +38,7 @@ class _Found(NamedTuple):
     trace: Trace
 
 
-@click.command("show", cls=Command, short_help="Draw the table as an HTML page.")
+@click.command("show", cls=Command)
 @click.option(
     "--html",
     "path",

@@ -31,7 +31,7 @@ THOUSAND: Final = 1000
 """The titles of the load of which `create` shows the time."""
 
 
-@click.command("create", cls=Command, short_help="Create the table with its indexes.")
+@click.command("create", cls=Command)
 @settings_options
 @click.pass_obj
 def create_command(settings: Settings, /, declared: TableSettings) -> None:
@@ -60,7 +60,7 @@ def _note(status: TableStatus) -> Iterator[str]:
     return load_note(sample.times(THOUSAND / sample.titles), status)
 
 
-@click.command("delete", cls=Command, short_help="Delete the table with everything in it.")
+@click.command("delete", cls=Command)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete_command(settings: Settings, *, yes: bool) -> None:
@@ -83,7 +83,7 @@ def delete_command(settings: Settings, *, yes: bool) -> None:
         click.echo(f"Table {printable(status.table)} is deleted.")
 
 
-@click.command("status", cls=Command, short_help="Show the state and the settings of the table.")
+@click.command("status", cls=Command)
 @click.pass_context
 def status_command(ctx: click.Context) -> None:
     """Show the state of the table; exit with 1 if it cannot be used or is not of this model.

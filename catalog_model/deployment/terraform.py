@@ -25,7 +25,7 @@ from catalog_model.deployment.resources import (
 from catalog_model.deployment.settings import Scaling, TableSettings
 from catalog_model.dynamodb.schema import TableSchema
 
-PROVIDER: Final = "~> 6.28"
+PROVIDER: Final = "~> 6.25"
 """The versions of the AWS provider that know all of the arguments."""
 
 _OPENING: Final = re.compile(r"([$%])\{")

@@ -1,19 +1,19 @@
 """Checks of the catalogue's arguments: kinds, ids, keys, genres, dates and limits."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from catalog_model.checks import check_choice, check_many, check_within, refuse
 from catalog_model.checks.plain import plain
-from catalog_model.domain.kinds import KINDS, Kind, TitleKey
+from catalog_model.domain.kinds import END_OF_IDS, KINDS, Kind, TitleKey
 from catalog_model.dynamodb.limits import MAX_DIGITS
 
 MAX_LIMIT: Final = 1000
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE_LENGTH: Final = 10
 
 
 def check_kind(kind: object) -> Kind:
@@ -23,10 +23,10 @@ def check_kind(kind: object) -> Kind:
 
 def check_id(value: object, name: str = "title_id") -> int:
     """Check for a positive whole number of up to 38 digits."""
-    number = plain(value)
+    number = value if type(value) is int else plain(value)
     if type(number) is not int:
         refuse(name, value, "a positive whole number", int)
-    if not 0 < number < 10**MAX_DIGITS:
+    if not 0 < number < END_OF_IDS:
         refuse(name, value, f"a positive whole number of at most {MAX_DIGITS} digits")
     return number
 
@@ -69,6 +69,11 @@ def plain_date(value: object) -> Any:
 
 def is_date(text: str) -> bool:
     """Whether *text* is a valid date in the form ``YYYY-MM-DD``."""
+    return len(text) == _DATE_LENGTH and _is_day(text)
+
+
+@lru_cache(4096)  # many titles have their days in common
+def _is_day(text: str) -> bool:
     if not _DATE.fullmatch(text):
         return False
     try:

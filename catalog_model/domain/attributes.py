@@ -3,8 +3,6 @@
 Python cannot derive these types from the classes of `entities`; a test compares the two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from typing import TypedDict

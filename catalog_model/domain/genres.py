@@ -1,7 +1,5 @@
 """The names of TMDB's genres. An id may mean different genres for movies and for shows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final

@@ -1,7 +1,5 @@
 """The two kinds of titles, and the key that identifies a title."""
 
-from __future__ import annotations
-
 from typing import Final, Literal, NamedTuple
 
 from catalog_model.dynamodb.limits import MAX_DIGITS

@@ -1,7 +1,5 @@
 """The checks of a record: its fields, and what JSON and DynamoDB can hold. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 

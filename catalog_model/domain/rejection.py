@@ -1,7 +1,5 @@
 """Records of a file with their positions, and rejected records."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 

@@ -4,8 +4,6 @@ An element of a list (discover, search, trending, find, credits) has ``genre_ids
 a detail has ``genres`` as objects. Both have more keys than a record, in another order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

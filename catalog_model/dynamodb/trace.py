@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from catalog_model.dynamodb.callers import outermost_caller
+from catalog_model.dynamodb.callers import caller
 from catalog_model.dynamodb.failures import answer_in, code_of
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.errors import CatalogError
@@ -137,7 +136,7 @@ class Observers:
         asked = {**request}
         if operation in ITEM_OPERATIONS:
             asked["ReturnConsumedCapacity"] = "INDEXES"
-        pattern = outermost_caller(sys._getframe(1))
+        pattern = caller.get()
         answer: Any = {}
         problem: Exception | None = None
         began, clock = time.time(), time.perf_counter()

@@ -4,8 +4,6 @@ Values are those of `json.loads`, which also detects the encoding. In addition, 
 an object is rejected, and so is a value with more than `MAX_NESTING` levels.
 """
 
-from __future__ import annotations
-
 import codecs
 import json
 import os

@@ -12,8 +12,6 @@ repeats its ``name`` because the sort key needs one) are dropped if they say not
 attributes unknown to the model are kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple

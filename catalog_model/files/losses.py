@@ -5,8 +5,6 @@ memberships may disagree with the titles. Each loss is listed with the title's k
 the titles from which the layout was filled, restore what they have.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field

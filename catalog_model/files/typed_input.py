@@ -11,8 +11,6 @@ compressed with gzip, as exports to S3 are. A value in it may be
   ``RequestItems``
 """
 
-from __future__ import annotations
-
 import errno
 import gzip
 import zlib

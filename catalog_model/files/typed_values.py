@@ -6,8 +6,6 @@ ascending order. Other attributes keep their type. No digit is dropped: a number
 number holds exactly is rejected.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Any, Final

@@ -4,8 +4,6 @@ The layout is that of ``json.dump(records, file, indent=4)``: four spaces, ASCII
 newline. `layout_of` recognizes the layout of another file.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

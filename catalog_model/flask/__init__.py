@@ -26,6 +26,7 @@ try:
 except ImportError as missing:
     raise ImportError("Flask is not installed: pip install 'catalog-model[flask]'") from missing
 
+import catalog_model.operations.table  # noqa: F401  # now, not in the first check of readiness
 from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance

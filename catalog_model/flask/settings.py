@@ -1,7 +1,5 @@
 """The settings of the Flask extension, checked when they are read and named when rejected."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ from catalog_model.maintenance.compare import Difference, TableComparison, compa
 from catalog_model.maintenance.repair import repair as repair_table
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations.control import check_timeout
-from catalog_model.operations.cut_over import cut_over as cut_over_to
+from catalog_model.operations.cutover import cut_over as cut_over_to
 
 __all__ = ["RestoreReport", "abandon_restore", "restore_table", "unfinished_restore"]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Final
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import shown
@@ -22,17 +23,17 @@ MAX_CURSOR: Final = 4096
 """Characters. The longest place takes about 3,700; a longer text is rejected unread."""
 
 
+_PAYLOADS: Final = URLSafeSerializer("")
+"""Encodes and decodes places; the signature is that of the question's own signer."""
+
+
 class Cursors:
     """Makes and reads the cursors of one question: one function, its arguments, one lineage."""
 
     def __init__(self, catalog: Catalog, function: str, *arguments: Any) -> None:
         question = json.dumps([catalog.lineage, function, *arguments])
         self._function = function
-        self._serializer = URLSafeSerializer(
-            catalog.cursor_secret,
-            salt=f"catalog-model cursor 1 {question}",
-            signer_kwargs={"digest_method": hashlib.sha256},
-        )
+        self._signer = _signer(catalog.cursor_secret, question)
 
     def read(self, after: object) -> SortKey | None:
         """Return the place encoded in *after*; None for None.
@@ -54,12 +55,25 @@ class Cursors:
 
     def _loaded(self, after: str) -> SortKey | None:
         try:
-            place = self._serializer.loads(after)
+            place = _PAYLOADS.load_payload(self._signer.unsign(after))
         except (BadData, ValueError):
             return None
         return SortKey(place) if is_place(place) else None
 
     def make(self, place: SortKey) -> str:
         """Return the cursor for the page after *place*."""
-        made = self._serializer.dumps(place)
-        return made if isinstance(made, str) else made.decode()
+        return _made(self._signer, place)
+
+
+@lru_cache(256)
+def _signer(secret: str, question: str) -> Signer:
+    """Return the signer of a question's cursors; its key is derived once, not for each cursor."""
+    salt = f"catalog-model cursor 1 {question}"
+    key = Signer(secret, salt, digest_method=hashlib.sha256).derive_key()
+    return Signer(key, salt, key_derivation="none", digest_method=hashlib.sha256)
+
+
+@lru_cache(1024)
+def _made(signer: Signer, place: SortKey) -> str:
+    """Return a cursor. It is a pure function, and the first pages of lists are asked for often."""
+    return signer.sign(_PAYLOADS.dump_payload(place)).decode()

@@ -51,6 +51,7 @@ from catalog_model.dynamodb.typed_json import (
 from catalog_model.entities import FIELDS, TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.table import evolution, keys
+from catalog_model.table.compiled import record_of_document, record_of_item
 
 SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
@@ -156,17 +157,26 @@ def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
 def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
     """Decode the title of a copy; only its ``_doc`` is needed."""
     try:
-        record = parse_json(item[DOC]["S"], JSON)
-        _check_fields(record, kind)
-        if not record.keys() <= _known_names(kind):
-            check_record(
-                record, kind, FIELDS[kind]
-            )  # JSON may hold what DynamoDB's numbers and names cannot
+        document = item[DOC]["S"]
+        record = record_of_document(kind, document)
+        if record is None:
+            record = _parse_document(kind, document)
     except MALFORMED as error:
         raise UnknownEntityError(
             f"this is not a copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
+
+
+def _parse_document(kind: Kind, document: str) -> dict[str, Any]:
+    """Parse and check a document in full."""
+    record: dict[str, Any] = parse_json(document, JSON)
+    _check_fields(record, kind)
+    if not record.keys() <= _known_names(kind):
+        check_record(
+            record, kind, FIELDS[kind]
+        )  # JSON holds more than DynamoDB's numbers and names
+    return record
 
 
 def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
@@ -180,6 +190,9 @@ def decode_title(item: Mapping[str, Any]) -> Movie | TVShow:
 
 def decode_current(item: Mapping[str, Any]) -> Movie | TVShow:
     """Decode a title from its own item, of the current version; otherwise as `decode_title`."""
+    title = _usual_title(item)
+    if title is not None:
+        return title
     try:
         name = keys.parse_key(*primary_key(item))
         if not isinstance(name, keys.TitleItem):
@@ -190,6 +203,21 @@ def decode_current(item: Mapping[str, Any]) -> Movie | TVShow:
         _check_id(record, title_id)
     except MALFORMED as error:
         raise _unreadable(item, error) from error
+    return TITLE_CLASSES[kind]._trusted(record)
+
+
+def _usual_title(item: Mapping[str, Any]) -> Movie | TVShow | None:
+    """Decode a title from a usual item; None for all others."""
+    try:
+        place, its_sort_key = primary_key(item)
+        kind = keys.kind_of(place)
+    except MALFORMED:
+        return None
+    if not item.keys() <= _usual_names(kind):
+        return None
+    record = record_of_item(kind, item)
+    if record is None or not place == its_sort_key == keys.title_pk(TitleKey(kind, record["id"])):
+        return None
     return TITLE_CLASSES[kind]._trusted(record)
 
 

@@ -1,7 +1,5 @@
 """The cost model predicts the engine's charges, for the table and each index."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from decimal import Decimal

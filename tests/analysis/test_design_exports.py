@@ -1,7 +1,5 @@
 """Exports for design tools: a model of NoSQL Workbench, and AWS's data model with its commands."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The content of a drawing: rows in the order of the table and the indexes, and calls."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 

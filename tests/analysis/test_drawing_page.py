@@ -1,7 +1,5 @@
 """The page of a drawing: complete, harmless whatever titles are called, and without a network."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Explanations of calls, and of calls that cannot be made."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

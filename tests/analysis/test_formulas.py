@@ -1,7 +1,5 @@
 """Formulas are lines of arithmetic, evaluated like Python, and nothing else."""
 
-from __future__ import annotations
-
 import inspect
 import math
 

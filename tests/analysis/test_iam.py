@@ -1,7 +1,5 @@
 """Least privilege: policies allow exactly the requests of their access patterns."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

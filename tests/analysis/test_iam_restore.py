@@ -1,7 +1,5 @@
 """The policy for restores allows each request of a restore, and names the tables of the lineage."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The policy of an operator allows what the settings of a table need, and nothing else."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The pure part of the cost model: laws of units, and the conversion to money."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, replace
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Health and errors while the table is missing, unreachable, not ready, failing or throttling."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import threading
@@ -11,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from engines import Engine
+from engines import Engine, create_of_another_model
 from example_app import await_reason, own_handle, post, serving_of
 from flask import Flask
 from flask.testing import FlaskClient
@@ -103,12 +101,7 @@ def test_readiness_gives_the_reason_and_recovers(catalog: Catalog) -> None:
 def test_a_table_of_another_kind_is_not_ready(catalog: Catalog) -> None:
     """A table with this name but another schema is distinguished."""
     operations.delete_table(catalog)
-    catalog.client.create_table(
-        TableName=catalog.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(catalog)
     response = create_app(catalog).test_client().get("/readyz")
     assert_unavailable(response)
     assert response.get_json()["reason"] == "the table is not one of this model"

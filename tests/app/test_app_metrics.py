@@ -1,7 +1,5 @@
 """Metrics of the extension and of the example application: requests, and those to the table."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable

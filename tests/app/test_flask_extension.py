@@ -1,7 +1,5 @@
 """The Flask extension: the handle of an application, answers for errors, and processes."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import subprocess
@@ -213,42 +211,8 @@ def test_a_refusal_has_a_time(seconds: float, told: str, caplog: pytest.LogCaptu
     assert [each.levelno for each in caplog.records if each.name == "test"] == [logging.INFO]
 
 
-# -- Every code of the service --------------------------------------------------------------------
-
-CODES = {
-    409: "ConditionalCheckFailedException TransactionConflictException",
-    500: (
-        "AccessDeniedException ExpiredTokenException IncompleteSignature InvalidClientTokenId"
-        " InvalidSignatureException ItemCollectionSizeLimitExceededException"
-        " MissingAuthenticationTokenException OptInRequired UnrecognizedClientException"
-        " ValidationException"
-    ),
-    503: (
-        "InternalFailure InternalServerError LimitExceededException"
-        " ProvisionedThroughputExceededException RequestLimitExceeded ResourceNotFoundException"
-        " ServiceUnavailable SlowDown Throttling ThrottlingException TooManyRequestsException"
-        " TransactionInProgressException 429 500 502 503 504"
-    ),
-}
-"""The codes of DynamoDB, of AWS, and of proxies, by their status."""
-
-
-@pytest.mark.parametrize(
-    ("code", "status"), [(code, status) for status, each in CODES.items() for code in each.split()]
-)
-def test_a_code_of_the_service_has_a_status(code: str, status: int) -> None:
-    """An outage is never a 500, and never reported as damaged data."""
-    http_status = int(code) if code.isdigit() else {409: 400, 500: 400, 503: 500}[status]
-    answer: Any = {"Error": {"Code": code, "Message": SECRET}}
-    answer["ResponseMetadata"] = {"HTTPStatusCode": http_status}
-    response = raising(translate(ClientError(answer, "Query"), "t")).test_client().get("/")
-    assert response.status_code == status
-    assert ("Retry-After" in response.headers) == (status == 503)
-    assert response.get_json()["error"] != NOT_SHOWN
-
-
 def test_no_error_of_the_service_is_reported_as_damaged_data() -> None:
-    """All codes in botocore's description of DynamoDB."""
+    """An outage is never a 500: the class of each code is that of `test_service_codes`."""
     model = botocore.session.get_session().get_service_model("dynamodb")
     assert len(model.error_shapes) > 20
     for shape in model.error_shapes:

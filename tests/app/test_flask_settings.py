@@ -1,7 +1,5 @@
 """The settings of the Flask extension, each with valid and invalid values."""
 
-from __future__ import annotations
-
 import math
 import re
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Each request is a span, with the names of the semantic conventions, in the right trace."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -3,8 +3,6 @@
 First its program, then make itself: what that rejects at once, and that everything ends with it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Changes from the table's stream: each change of a record exactly once, and nothing else."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """docs/streams.md: its functions receive events of real streams, its commands are run."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterator

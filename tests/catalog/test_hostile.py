@@ -1,7 +1,5 @@
 """Hostile input always leads to answers, errors of this package, or 4xx."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from inspect import signature

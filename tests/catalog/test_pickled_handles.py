@@ -1,7 +1,5 @@
 """A handle is transferred to other processes by its settings, and is cheap to copy."""
 
-from __future__ import annotations
-
 import copy
 import multiprocessing
 import pickle

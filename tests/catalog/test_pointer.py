@@ -1,7 +1,5 @@
 """Applications read their table's name from a pointer, which a cut-over moves."""
 
-from __future__ import annotations
-
 import json
 import os
 import time
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from engines import Engine, running_engine
+from engines import Engine, create_of_another_model, running_engine
 from flask import Flask
 from restored import REGION, remove
 
@@ -176,12 +174,7 @@ def test_a_pointer_is_not_moved_to_what_cannot_be_used(moto: Engine, pointer: st
     films = moto.catalog("films")
     with pytest.raises(TableNotFoundError, match="missing"):
         cut_over(films, "missing", pointer=pointer)
-    films.client.create_table(
-        TableName="other",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(films.for_table("other"))
     with pytest.raises(InvalidArgumentError, match="of this model"):
         cut_over(films, "other", pointer=pointer)
     assert pointed_at(films, pointer=pointer) is None

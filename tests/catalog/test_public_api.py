@@ -1,7 +1,5 @@
 """The contract's names exist and are documented, and there are no others."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Invalid input is rejected before anything is sent, and errors of a table are translated."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 from botocore.config import Config
-from engines import Engine
+from engines import Engine, create_of_another_model
 from refused_calls import (
     BAD,
     CALLS,
@@ -251,12 +249,7 @@ def test_a_missing_table_is_named_and_not_created(engine: Engine, name: str) -> 
 def foreign_catalog(engine: Engine) -> Iterator[Catalog]:
     """A handle on a table of another application, with another key and no index."""
     catalog = engine.catalog("somebody-elses")
-    engine.client.create_table(
-        TableName=catalog.table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-    )
+    create_of_another_model(catalog)
     yield catalog
     engine.client.delete_table(TableName=catalog.table)
 

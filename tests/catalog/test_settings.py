@@ -1,7 +1,5 @@
 """The precedence of settings: argument, Config, environment, profile."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path

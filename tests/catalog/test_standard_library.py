@@ -1,7 +1,5 @@
 """A Python built without an optional part runs everything that does not need it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Any invalid setting: one line that shows it, exit code 253, and no request."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The command line: every access pattern, its output, and its exit code."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
@@ -14,7 +12,8 @@ from command_line import CommandLine
 
 from catalog_model import TitleKey
 from catalog_model import access_patterns as ap
-from catalog_model.cli.patterns import EXAMPLES, command_name
+from catalog_model.cli.commands import command_name
+from catalog_model.cli.patterns import EXAMPLES
 from catalog_model.errors import CatalogError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.local import Engine

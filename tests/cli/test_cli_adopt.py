@@ -1,7 +1,5 @@
 """The command `adopt`: its sources, its report, and its exit codes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`catalog-model cost`: from access patterns and rates to units, capacity and dollars, offline."""
 
-from __future__ import annotations
-
 import json
 import random
 import re
@@ -31,7 +29,8 @@ from catalog_model.analysis.estimate import SEED
 from catalog_model.analysis.offline import offline_catalog
 from catalog_model.analysis.prediction import stored_bytes
 from catalog_model.analysis.prices import DEFAULT_PRICES, PRICES, capacity_needed
-from catalog_model.cli.patterns import EXAMPLES, command_name
+from catalog_model.cli.commands import command_name
+from catalog_model.cli.patterns import EXAMPLES
 from catalog_model.cli.program import program
 from catalog_model.declarations.pattern import WRITING
 from catalog_model.dynamodb import sizes

@@ -1,7 +1,5 @@
 """The commands `dump` and `import`: what they print, and how they end."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The commands that export the table print what the functions return, for the chosen settings."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

@@ -1,13 +1,12 @@
 """Errors of the command line: one line, and a specific exit code."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import CommandLine
+from engines import create_of_another_model
 from refused_calls import RECORDS
 
 from catalog_model import Movie, errors
@@ -195,12 +194,7 @@ def test_a_table_is_created_shown_and_deleted(local_engine: Engine) -> None:
 def test_a_table_with_another_schema_is_distinguished(local_engine: Engine) -> None:
     """`status` reports the difference, `create` does not change the table."""
     cli = CommandLine(local_engine)
-    cli.catalog.client.create_table(
-        TableName=cli.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(cli.catalog)
     result = cli("status")
     assert result.exit_code == 1
     assert "not of this model" in result.stdout

@@ -3,8 +3,6 @@
 The one that prints policies returns those of the functions, for the chosen table.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import os
@@ -27,9 +25,10 @@ from catalog_model import __main__ as entry
 from catalog_model import access_patterns as ap
 from catalog_model.analysis import iam
 from catalog_model.cli.base import Program, Settings, shared_options
+from catalog_model.cli.commands import command_name
 from catalog_model.cli.explain import explain_group
 from catalog_model.cli.export import export_group
-from catalog_model.cli.patterns import EXAMPLES, command_name, pattern_commands, run_pattern
+from catalog_model.cli.patterns import EXAMPLES, pattern_commands, run_pattern
 from catalog_model.cli.program import program
 from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.local import Engine

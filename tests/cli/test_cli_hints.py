@@ -1,7 +1,5 @@
 """What the command line says about probable mistakes: on stderr, in one line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,60 +1,35 @@
 """The commands `plan` and `apply`: what they print, when they ask, and their exit codes."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner, Result
-from engines import Engine, running_engine
+from command_line import CommandLine
+from engines import Engine, create_of_another_model
 from packages import ROOT
 from pages import blocks
 from planted_drift import deleted, replaced
 
-from catalog_model import Catalog, operations
-from catalog_model.cli.program import program
+from catalog_model import operations
 from catalog_model.operations import create_table, table_status
 from catalog_model.operations.control import control_of
 from catalog_model.testing import without_pauses
 
 PAGE = ROOT / "docs" / "plan-and-apply.md"
 
-_numbers = count(1)
-
-
-class Commands:
-    """Runs commands on a table of moto's in this process, which lacks an index."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.table = f"planned-{next(_numbers)}"
-        self.catalog: Catalog = engine.catalog(self.table)
-        create_table(self.catalog)
-        deleted("by_name")(control_of(self.catalog))
-
-    def __call__(self, *words: str, answers: str = "") -> Result:
-        """Run a command, whether it succeeds or fails."""
-        runner = CliRunner(env={"CATALOG_TABLE": self.table})
-        return runner.invoke(program, words, input=answers)
-
-    def json(self, *words: str) -> tuple[int, Any]:
-        """Run a command; return its exit code and its JSON."""
-        result = self("--output", "json", *words)
-        return result.exit_code, json.loads(result.stdout)
-
 
 @pytest.fixture
-def lacking() -> Iterator[Commands]:
-    """The commands on a table without an index."""
-    with running_engine("moto") as engine:
-        yield Commands(engine)
+def lacking(moto: Engine) -> CommandLine:
+    """The command line on a table of moto's without one of its indexes."""
+    cli = CommandLine(moto)
+    create_table(cli.catalog)
+    deleted("by_name")(control_of(cli.catalog))
+    return cli
 
 
-def test_plan_prints_the_differences_and_the_steps(lacking: Commands) -> None:
+def test_plan_prints_the_differences_and_the_steps(lacking: CommandLine) -> None:
     """The exit code is 1; it changes nothing, so the second is equal."""
     for _ in range(2):
         result = lacking("plan", "--protect", "--no-protect", "--tag", "team=films", "--protect")
@@ -71,7 +46,7 @@ def test_plan_prints_the_differences_and_the_steps(lacking: Commands) -> None:
         ]
 
 
-def test_differences_of_all_indexes_are_one_line(lacking: Commands) -> None:
+def test_differences_of_all_indexes_are_one_line(lacking: CommandLine) -> None:
     """With their number."""
     lacking("apply", "--yes")
     result = lacking("plan", "--warm-read", "13000")
@@ -81,10 +56,11 @@ def test_differences_of_all_indexes_are_one_line(lacking: Commands) -> None:
     )
 
 
-def test_plan_as_json_has_the_requests(lacking: Commands) -> None:
+def test_plan_as_json_has_the_requests(lacking: CommandLine) -> None:
     """For a review, or another tool."""
-    code, plan = lacking.json("plan")
-    assert (code, plan["is_empty"]) == (1, False)
+    result = lacking("plan", "--output", "json")
+    plan = json.loads(result.stdout)
+    assert (result.exit_code, plan["is_empty"]) == (1, False)
     assert plan["differences"] == [
         {"subject": "index", "where": "by_name", "text": "index by_name is missing", "left": ""}
     ]
@@ -95,7 +71,7 @@ def test_plan_as_json_has_the_requests(lacking: Commands) -> None:
     assert update["Create"]["IndexName"] == "by_name"
 
 
-def test_apply_asks_and_ends_with_an_empty_plan(lacking: Commands) -> None:
+def test_apply_asks_and_ends_with_an_empty_plan(lacking: CommandLine) -> None:
     """On stderr, after the plan; then each step is shown."""
     result = lacking("apply", answers="y\n")
     assert result.exit_code == 0, result.output
@@ -105,14 +81,12 @@ def test_apply_asks_and_ends_with_an_empty_plan(lacking: Commands) -> None:
         "1 step done.",
         f"Table {lacking.table} is as declared.",
     ]
-    assert lacking.json("plan") == (
-        0,
-        {"table": lacking.table, "differences": [], "steps": [], "surplus": [], "is_empty": True},
-    )
+    nothing: dict[str, Any] = {"differences": [], "steps": [], "surplus": [], "is_empty": True}
+    assert lacking.json("plan") == {"table": lacking.table, **nothing}
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
-def test_any_other_answer_changes_nothing(lacking: Commands, answer: str) -> None:
+def test_any_other_answer_changes_nothing(lacking: CommandLine, answer: str) -> None:
     """Also none."""
     result = lacking("apply", answers=answer)
     assert result.exit_code == 1
@@ -120,10 +94,9 @@ def test_any_other_answer_changes_nothing(lacking: Commands, answer: str) -> Non
     assert "by_name" not in table_status(lacking.catalog).indexes
 
 
-def test_apply_as_json_does_not_ask_with_yes(lacking: Commands) -> None:
+def test_apply_as_json_does_not_ask_with_yes(lacking: CommandLine) -> None:
     """The report has the steps, and the plan at the end."""
-    code, report = lacking.json("apply", "--yes")
-    assert code == 0
+    report = lacking.json("apply", "--yes")
     assert [step["text"] for step in report["done"]] == [
         "create index by_name and wait for its backfill"
     ]
@@ -131,7 +104,7 @@ def test_apply_as_json_does_not_ask_with_yes(lacking: Commands) -> None:
     assert report["rejected"] == []
 
 
-def test_what_is_left_is_printed(lacking: Commands) -> None:
+def test_what_is_left_is_printed(lacking: CommandLine) -> None:
     """The exit code is 1; with permission it is done."""
     replaced("by_rating", Projection={"ProjectionType": "KEYS_ONLY"})(control_of(lacking.catalog))
     replaced("by_chance")(control_of(lacking.catalog))
@@ -149,7 +122,7 @@ def test_what_is_left_is_printed(lacking: Commands) -> None:
     }
 
 
-def test_a_rejected_step_is_printed_with_the_reason(lacking: Commands) -> None:
+def test_a_rejected_step_is_printed_with_the_reason(lacking: CommandLine) -> None:
     """As it happens, and at the end."""
     with patch("catalog_model.operations.plan.perform", return_value="it is not allowed"):
         result = lacking("apply", "--yes")
@@ -161,14 +134,14 @@ def test_a_rejected_step_is_printed_with_the_reason(lacking: Commands) -> None:
     )
 
 
-def test_an_interruption_says_how_to_continue(lacking: Commands) -> None:
+def test_an_interruption_says_how_to_continue(lacking: CommandLine) -> None:
     """By the same command."""
     with patch.object(operations, "apply_plan", side_effect=KeyboardInterrupt):
         result = lacking("apply", "--yes")
     assert "Completed steps are kept; the same command continues." in result.stderr
 
 
-def test_the_protection_is_removed_as_delete_proposes(lacking: Commands) -> None:
+def test_the_protection_is_removed_as_delete_proposes(lacking: CommandLine) -> None:
     """`apply --no-protect`, then `delete`."""
     assert lacking("apply", "--yes", "--protect").exit_code == 0
     assert "`catalog-model apply --no-protect`" in lacking("delete", "--yes").stderr
@@ -176,16 +149,11 @@ def test_the_protection_is_removed_as_delete_proposes(lacking: Commands) -> None
     assert lacking("delete", "--yes").exit_code == 0
 
 
-def test_a_missing_table_and_other_keys_are_errors(lacking: Commands) -> None:
+def test_a_missing_table_and_other_keys_are_errors(lacking: CommandLine) -> None:
     """Each with its own message."""
     missing = lacking("--table", "missing-one", "plan")
     assert (missing.exit_code, "`catalog-model create` makes it" in missing.stderr) == (254, True)
-    lacking.catalog.client.create_table(
-        TableName="other-keys",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(lacking.catalog.for_table("other-keys"))
     assert lacking("--table", "other-keys", "plan").exit_code == 1
     applied = lacking("--table", "other-keys", "apply", "--yes")
     assert applied.exit_code == 254
@@ -193,7 +161,7 @@ def test_a_missing_table_and_other_keys_are_errors(lacking: Commands) -> None:
 
 
 def test_the_commands_of_the_page_run(
-    lacking: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lacking: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In their order, on the table of the example; what it prints is on the page."""
     monkeypatch.chdir(tmp_path)

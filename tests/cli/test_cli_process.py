@@ -1,7 +1,5 @@
 """The command line as a separate process: terminals, pipes, signals and imports."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

@@ -1,7 +1,5 @@
 """The command that draws the table: a page of a table's titles, or of the sample data."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

@@ -3,8 +3,6 @@
 And every option that takes a path, with unusable paths: one line with the path, exit code 2.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Tables on narrow terminals: no word is cut, and wide output is one line for each row."""
 
-from __future__ import annotations
-
 import io
 import re
 

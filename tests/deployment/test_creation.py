@@ -1,15 +1,13 @@
 """A table is created with its settings, whatever interrupts it, and is not changed afterwards."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from engines import Engine, running_engine
+from engines import Engine
 from hypothesis import given
 from hypothesis import settings as examples
-from interruptions import interruptions
+from kills import kill, requests_of
 from scaled import scaled
 from small_tables import SMALL, small_control
 from table_settings import table_settings
@@ -37,13 +35,6 @@ FULL = TableSettings(
     warm_throughput=UnitsPerSecond(13_000, 5_000),
     ttl="expires",
 )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Engine]:
-    """The engine that offers recovery and scaling."""
-    with running_engine("moto") as engine:
-        yield engine
 
 
 def created(control: Control, settings: TableSettings) -> Deployed:
@@ -98,21 +89,16 @@ def test_scaling_is_for_reads_and_writes_of_the_table_and_each_index(moto: Engin
 
 @pytest.mark.slow
 def test_a_creation_that_is_interrupted_anywhere_is_finished_by_the_next(moto: Engine) -> None:
-    """After each of its requests, the same table results."""
-    control = small_control(moto)
-    numbers = 0
-
-    def begin() -> None:
-        nonlocal control
+    """Wherever that makes a difference, the same table results."""
+    sent = requests_of(lambda: created(small_control(moto), FULL))
+    kills = list(sent.different_kills())
+    assert len(kills) > 10, len(kills)
+    for number, moment in kills:
         control = small_control(moto)
-        created(control, FULL)
-
-    for _number in interruptions(begin, lambda: None):
+        kill(partial(created, control, FULL), number, moment)
         found = created(control, FULL)
         assert departures(FULL, found, control.name) == ()
         assert len(found.scaling or ()) == 4
-        numbers += 1
-    assert numbers > 20
 
 
 def test_a_second_creation_sends_no_change(moto: Engine) -> None:

@@ -1,7 +1,5 @@
 """Settings are checked when they are made, and are the same after JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

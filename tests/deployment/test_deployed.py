@@ -1,7 +1,5 @@
 """A deployed table is read as one value, on engines that offer little as well."""
 
-from __future__ import annotations
-
 import pytest
 from engines import Engine
 

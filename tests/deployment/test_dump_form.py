@@ -1,7 +1,5 @@
 """An item is one line in DynamoDB's export form: exact, and the same line for equal items."""
 
-from __future__ import annotations
-
 import json
 import random
 from typing import Any

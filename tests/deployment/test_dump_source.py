@@ -1,7 +1,5 @@
 """A dump is checked as a whole before anything of it is used."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

@@ -1,12 +1,11 @@
 """Exports for CloudFormation and Terraform: valid, and complete."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
+from terraform_schema import mistakes_in as terraform_mistakes
+from terraform_schema import provider
 
+from catalog_model import Catalog
 from catalog_model.deployment.cloudformation import KINDS, Kind, cloudformation
 from catalog_model.deployment.describe_table import describe_table
 from catalog_model.deployment.resources import scaled_units
 from catalog_model.deployment.settings import Scaling, TableSettings, UnitsPerSecond
 from catalog_model.deployment.template_check import mistakes_in
-from catalog_model.deployment.terraform import terraform
+from catalog_model.deployment.terraform import PROVIDER, terraform
 from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import InvalidArgumentError
+from catalog_model.operations import TablePlan, plan_table
 from catalog_model.table.indexes import INDEXES, SCHEMA
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/films"
@@ -154,21 +157,54 @@ def test_each_planted_mistake_is_found(plant: Any, found: str) -> None:
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..ApplicationAutoScaling")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_stack_creates_the_table_of_the_model(name: str) -> None:
-    """With moto, which leaves out recovery, time to live, encryption and scaling."""
+    """With moto: `plan` finds nothing to do but what moto leaves out, which the template has."""
     settings, table = SETTINGS[name], f"films-{secrets.token_hex(4)}"
     template = cloudformation(SCHEMA, table, settings)
     with mock_aws():  # a block of the session may be open, with its tables
         stacks = boto3.client("cloudformation", region_name="eu-west-1")
         stacks.create_stack(StackName=table, TemplateBody=json.dumps(template))
+        plan = plan_table(Catalog(table, region="eu-west-1"), settings)
         client = boto3.client("dynamodb", region_name="eu-west-1")
         made = client.describe_table(TableName=table)["Table"]
-        tags = client.list_tags_of_resource(ResourceArn=made["TableArn"])["Tags"]
     assert description_of(made) == description_of(SCHEMA.declaration())
-    assert made["DeletionProtectionEnabled"] is bool(settings.protection)
-    assert {tag["Key"]: tag["Value"] for tag in tags} == (settings.tags or {})
-    assert made["BillingModeSummary"]["BillingMode"] == (
-        "PROVISIONED" if settings.billing == "provisioned" else "PAY_PER_REQUEST"
+    assert (made["BillingModeSummary"]["BillingMode"] == "PROVISIONED") is (
+        settings.billing == "provisioned"
     )
+    assert _found(plan) == set(_left_out_by_moto(template))
+
+
+PLACES = ("table", *INDEXES)
+LEFT_OUT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "OnDemandThroughput": ("max_units", PLACES),
+    "PointInTimeRecoverySpecification": ("recovery_days", ("table",)),
+    "SSESpecification": ("encryption", ("table",)),
+    "TableClass": ("table_class", ("table",)),
+    "TimeToLiveSpecification": ("ttl", ("table",)),
+}
+"""Properties of a table that moto ignores: the setting, and the places where the plan differs."""
+
+
+def _found(plan: TablePlan) -> set[tuple[str, str]]:
+    assert not plan.surplus
+    return {(each.subject, each.where) for each in plan.differences}
+
+
+def _left_out_by_moto(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what moto does not create of a template: properties that it ignores, and scaling.
+
+    A property that says what is so anyway, such as recovery that is off, makes no difference.
+    """
+    properties = _table(template)
+    for name, (setting, places) in LEFT_OUT.items():
+        if not _is_default(properties.get(name, {})):
+            yield from ((setting, place) for place in places)
+    types = {each["Type"] for each in template["Resources"].values()}
+    if "AWS::ApplicationAutoScaling::ScalableTarget" in types:
+        yield from (("scaling", place) for place in PLACES)
+
+
+def _is_default(value: Any) -> bool:
+    return value in ({}, "STANDARD", {"PointInTimeRecoveryEnabled": False})
 
 
 def test_every_part_of_the_table_and_each_index_scales() -> None:
@@ -201,6 +237,42 @@ def test_a_configuration_is_formatted_as_terraform_does(name: str, tmp_path: Pat
     words = ["terraform", "fmt", "-check", "-diff", "-no-color", str(path)]
     formatted = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (formatted.returncode, formatted.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_configuration_has_the_arguments_of_the_provider(name: str) -> None:
+    """Known ones, with their types, and all that are required; references lead to resources.
+
+    `terraform validate` needs the provider itself; the recorded schema of the provider replaces it.
+    """
+    assert terraform_mistakes(terraform(SCHEMA, "films", SETTINGS[name])) == []
+    assert provider().startswith(f"hashicorp/aws {PROVIDER.removeprefix('~> ')}.")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "found"),
+    [
+        ('hash_key                    = "PK"', 'partition_key = "PK"', "partition_key is unknown"),
+        ("read_capacity               = 1", 'read_capacity = "one"', "not of type number"),
+        ('type = "S"', "", "attribute: type is missing"),
+        ("non_key_attributes = [", "non_key_attributes = 1 # [", "not of type list of string"),
+        ('team              = "films"', "team = 4", "not of type map of string"),
+        ("  ttl {", "  ttl {\n    enabled = true\n  }\n\n  ttl {", "ttl is given 2 times"),
+        ("recovery_period_in_days", "days", "point_in_time_recovery: days is unknown"),
+        ("resource_id        = aws_app", "# aws_app", "resource_id is missing"),
+        ('"aws_appautoscaling_target" "by_name_read"', '"aws_x" "y"', "aws_x"),
+        ("aws_dynamodb_table.catalog.arn", "aws_dynamodb_table.catalog.urn", "has no urn"),
+        ('variable "table_name"', 'variable "table"', "var.table_name is not declared"),
+    ],
+)
+def test_each_planted_mistake_of_a_configuration_is_found(
+    right: str, wrong: str, found: str
+) -> None:
+    """One is enough: the comparison with the provider's schema can fail."""
+    configuration = terraform(SCHEMA, "films", SETTINGS["scaled, all"])
+    assert right in configuration
+    mistakes = terraform_mistakes(configuration.replace(right, wrong, 1))
+    assert any(found in each for each in mistakes), mistakes
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)

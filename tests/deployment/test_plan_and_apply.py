@@ -1,7 +1,5 @@
 """`plan` finds each kind of drift and nothing else; `apply` removes it, and the plan is empty."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +7,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from engines import Engine
-from interruptions import Killed, killed_after
+from engines import Engine, create_of_another_model
+from kills import kill
 from planted_drift import KINDS, ON_DEMAND, SCALED, both, deleted, replaced, units, update
 
 from catalog_model import Catalog, Movie, TVShow
@@ -155,12 +153,7 @@ def test_an_index_of_another_shape_is_left_without_permission(catalog: Catalog) 
 def test_other_keys_of_the_table_need_a_new_table(engine: Engine) -> None:
     """The plan says so and has no steps; applying changes nothing."""
     catalog = engine.catalog()
-    catalog.client.create_table(
-        TableName=catalog.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(catalog)
     plan = plan_table(catalog, TableSettings(protection=True))
     assert str(plan.differences[0]) == (
         "the keys are id (S HASH), not PK (S HASH), SK (S RANGE) "
@@ -427,8 +420,7 @@ def test_an_interruption_continues_with_the_next_run(catalog: Catalog) -> None:
     """After each request of a small plan: the same end. `tests/slow` does so for a large one."""
     declared = TableSettings(protection=False, stream="new", tags={"team": "films"})
     for number in (1, 2, 3, 4, 5, 6):
-        with pytest.raises(Killed), killed_after(number):
-            apply_plan(catalog, declared)
+        kill(lambda: apply_plan(catalog, declared), number)
     assert apply_plan(catalog, declared).is_complete
     assert not apply_plan(catalog, declared).done
 

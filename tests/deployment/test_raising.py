@@ -1,15 +1,13 @@
 """The capacity of a provisioned table is raised for a time, and is as before at the end."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import Engine, running_engine
-from interruptions import interruptions
+from engines import Engine
+from kills import kill, requests_of
 from small_tables import SMALL, small_control
 
 from catalog_model import Catalog
@@ -31,13 +29,6 @@ from catalog_model.operations.control import control_of
 
 SCALED = TableSettings(scaling=Scaling(1, 10))
 FIXED = TableSettings(capacity=UnitsPerSecond(3, 700))
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Engine]:
-    """The engine that offers scaling."""
-    with running_engine("moto") as engine:
-        yield engine
 
 
 @pytest.fixture
@@ -107,11 +98,13 @@ def test_a_kill_at_any_request_is_put_back_by_the_next_process(
         raise_units(control, journal, 500, deadline)
         put_back(control, journal, deadline)
 
-    number = 0
-    for number in interruptions(work, lambda: put_back(control, journal, deadline)):
+    kills = list(requests_of(work, tmp_path).different_kills())
+    assert len(kills) >= 10, len(kills)
+    for number, moment in kills:
+        kill(work, number, moment)
+        put_back(control, journal, deadline)
         assert shape(control) == before, number
         assert journal.read() is None
-    assert number > 10
 
 
 def test_a_second_raise_keeps_what_was_before_the_first(moto: Engine, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """What a table has is saved as JSON, compared, and moved to another name."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The catalogue's values: immutable, exact, and with clear errors."""
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle

@@ -1,7 +1,5 @@
 """Records are stored exactly, through the codec and through the table."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal

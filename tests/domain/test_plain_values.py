@@ -1,7 +1,5 @@
 """A title accepts the values that it returns, and other libraries' equivalent ones."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections import UserString

@@ -1,7 +1,5 @@
 """TMDB's answers become titles, in code and from files; other objects are named in one line."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Iterator

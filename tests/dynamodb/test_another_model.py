@@ -4,8 +4,6 @@ Nothing here depends on the catalogue: test_rooms_alone runs this module without
 package.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -5,8 +5,6 @@ without any valid answer raises an error that describes the response. It is not 
 title, nor as a completed write.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 

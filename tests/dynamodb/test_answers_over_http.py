@@ -3,8 +3,6 @@
 Handles, the command line and the application report them, and never a write.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import shlex

@@ -1,7 +1,5 @@
 """The breaker, the room and the guard in front of a table that may be failing."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

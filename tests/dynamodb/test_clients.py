@@ -1,7 +1,5 @@
 """The client of a handle: created at the first request, with the settings of a service."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

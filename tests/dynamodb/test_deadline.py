@@ -1,7 +1,5 @@
 """A request ends at its deadline, however slow the answer and whatever it waits for."""
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

@@ -1,7 +1,5 @@
 """The extra ``fast`` changes how answers are parsed, but not their content."""
 
-from __future__ import annotations
-
 import json
 import sys
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """Injected faults: each kind occurs as with DynamoDB and real networks, and can be detected."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

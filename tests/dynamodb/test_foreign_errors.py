@@ -1,7 +1,5 @@
 """Exceptions of other libraries are never raised: each class has a translation and an exit code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial

@@ -1,7 +1,5 @@
 """Embedded engines: they start, answer, are isolated, and leave nothing behind."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

@@ -1,7 +1,5 @@
 """Engines are supervised: they end with the process that started them, and reject web pages."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The in-memory table answers like other engines: each condition, each outcome, each page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any

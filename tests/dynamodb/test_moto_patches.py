@@ -1,7 +1,5 @@
 """moto's accelerated answers and queries are those of moto: items, counts, pages and errors."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """moto's DynamoDB as a server: only DynamoDB, without lost writes and incomplete transactions."""
 
-from __future__ import annotations
-
 import json
 import sys
 import urllib.error

@@ -1,7 +1,5 @@
 """Error codes of the service, or of a proxy in front of it, and the error class of each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import boto3

@@ -1,7 +1,5 @@
 """A strict client rejects what DynamoDB rejects, where moto would accept it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack

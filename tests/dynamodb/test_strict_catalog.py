@@ -1,7 +1,5 @@
 """The catalogue for an application's tests: as strict as DynamoDB, in this process."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

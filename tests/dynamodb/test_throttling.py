@@ -1,12 +1,9 @@
 """Throttled requests are retried, for every form of throttling, and succeed."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -15,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from engines import Engine, has_dynoxide
 from older_tables import grow_old
 from table_dump import Table, Withholding, dump, movie
-from throughput import Clock, cancellation
+from throughput import Clock, cancellation, simulated_time
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
@@ -27,6 +24,7 @@ from catalog_model.dynamodb.retries import (
     Persistence,
     Retries,
     persistent,
+    rest_as_required,
 )
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.dynamodb.waits import pause
@@ -196,7 +194,7 @@ def test_forms_in_any_order_end_well(
 
 IS_PASSING = retries.is_passing
 BUGS: dict[str, tuple[Any, str, Any]] = {
-    "errors are raised immediately": (retries.Retries, "wait_after", lambda *_: False),
+    "errors are raised immediately": (retries.Retries, "pause_after", lambda *_: None),
     "a cancelled transaction is final": (
         *(retries, "is_passing"),
         lambda error: IS_PASSING(error) and not retries.is_cancelled(error),
@@ -271,22 +269,28 @@ def test_the_pauses_of_an_ordinary_write_are_bounded_and_span_five_seconds() -> 
     assert means == sorted(means)
 
 
+def pauses(tries: Retries, error: ThrottledError) -> Iterator[None]:
+    """Wait before each retry that there is."""
+    while (seconds := tries.pause_after(error)) is not None:
+        rest_as_required(seconds)
+        yield
+
+
 def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
     """No pause exceeds the deadline; long work has none."""
     clock = Clock()
     throttled = ThrottledError("why", code="ThrottlingError")
     for deadline in (0.3, 2, 7):
-        with clock.ruling():
+        with simulated_time(clock):
             tries, began = Retries("TransactWriteItems", "t", deadline), clock()
             lefts: list[float] = []
-            waits = iter(partial(tries.wait_after, throttled), False)
             with pytest.raises(ThrottledError, match="tried"):
-                lefts.extend(tries.seconds_left() or 0 for _ in waits)
+                lefts.extend(tries.seconds_left() or 0 for _ in pauses(tries, throttled))
             assert all(left > 0 for left in lefts)
             assert clock() - began < deadline
             with persistent(Persistence()):
                 for _ in range(20):
-                    assert tries.wait_after(throttled)
+                    next(pauses(tries, throttled))
                 assert tries.seconds_left() == deadline
 
 
@@ -316,7 +320,7 @@ def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine
     clock = Clock()
     with prepared(engine, name, pauses=True) as catalog:
         with (
-            clock.ruling(),
+            simulated_time(clock),
             refusing(catalog, repeat(FORMS["cancelled: ThrottlingError"])),
             pytest.raises(ThrottledError, match="capacity"),
         ):

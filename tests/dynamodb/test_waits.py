@@ -1,7 +1,5 @@
 """Every wait of the package is in one module, and tests can remove those before retries."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext

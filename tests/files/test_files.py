@@ -1,7 +1,5 @@
 """Reading the application's files: records are complete or rejected, files are read or fail."""
 
-from __future__ import annotations
-
 import codecs
 import json
 from io import BytesIO, StringIO

@@ -1,7 +1,5 @@
 """JSON Lines: one record per line, in any number, each a title or a rejection with its position."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import os

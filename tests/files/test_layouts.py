@@ -1,7 +1,5 @@
 """Items of other layouts: every title comes back, or the reason why it cannot."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any

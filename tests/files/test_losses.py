@@ -1,7 +1,5 @@
 """What a layout loses is listed, and restored from the originals: laws for any titles."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

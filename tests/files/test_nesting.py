@@ -1,7 +1,5 @@
 """The nesting limit of JSON is the package's, independent of the Python version."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import sys

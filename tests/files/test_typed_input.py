@@ -1,7 +1,5 @@
 """Files of items in typed JSON: each form of the AWS command line, and damaged ones."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from io import BytesIO

@@ -1,26 +1,25 @@
 """A table is dumped into a file and imported into another table: exact to the item."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from any_items import same, tables
-from engines import Engine
+from engines import Engine, create_of_another_model
 from hypothesis import given, settings
-from interruptions import MOMENTS, expect_interruption, requests_of
+from kills import MOMENTS, Moment, kill, requests_of
 from memory_engine import fill
 from scaled import scaled
 from table_dump import Table, dump, movie, titles_in
-from throughput import Clock
+from throughput import Clock, simulated_time
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
@@ -205,7 +204,7 @@ def test_a_dump_keeps_to_a_limit(
     """Each page is paid for before the next request."""
     monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 5)
     clock = Clock()
-    with clock.ruling(), filled.trace() as trace:
+    with simulated_time(clock), filled.trace() as trace:
         dump_table(filled, tmp_path / "a.json.gz", segments=1, read_units=2)
     pages = [request for request in trace if request.operation == "Scan"]
     assert len(pages) > 10
@@ -301,7 +300,7 @@ def test_a_stream_gets_nothing_that_looks_whole_after_a_failure(filled: Catalog)
 @pytest.mark.in_memory
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_dump_interrupted_at_any_request_leaves_nothing(
-    filled: Catalog, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+    filled: Catalog, tmp_path: Path, moment: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a file nor a temporary one; the next dump is the same as without interruption."""
     monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 10)
@@ -310,13 +309,16 @@ def test_a_dump_interrupted_at_any_request_leaves_nothing(
     def work() -> object:
         return dump_table(filled, whole, segments=2, read_units=100_000, overwrite=True)
 
-    requests = requests_of(filled, work)
+    requests = len(requests_of(work).operations)
     assert requests > 8
     folder = tmp_path / "folder"
     folder.mkdir()
     for number in range(1, requests + 1):
-        with expect_interruption(filled, moment, number):
-            dump_table(filled, folder / "a.json.gz", segments=2, read_units=100_000)
+        kill(
+            lambda: dump_table(filled, folder / "a.json.gz", segments=2, read_units=100_000),
+            number,
+            moment,
+        )
         assert list(folder.iterdir()) == []
     dump_table(filled, folder / "a.json.gz", segments=2)
     assert (folder / "a.json.gz").read_bytes() == whole.read_bytes()
@@ -329,7 +331,7 @@ def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
     filled: Catalog,
     new_table: Callable[[], Catalog],
     tmp_path: Path,
-    moment: str,
+    moment: Moment,
     *,
     with_checkpoint: bool,
 ) -> None:
@@ -339,12 +341,12 @@ def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
     wanted = content(filled)
     given: dict[str, Any] = {"checkpoint": place} if with_checkpoint else {}
     rehearsal = new_table()
-    requests = requests_of(rehearsal, lambda: import_table(rehearsal, path, create=True, **given))
+    sent = requests_of(lambda: import_table(rehearsal, path, create=True, **given))
+    requests = len(sent.operations)
     assert requests >= 8
     for number in range(1, requests + 1):
         copy = new_table()
-        with expect_interruption(copy, moment, number):
-            import_table(copy, path, create=True, **given)
+        kill(partial(import_table, copy, path, create=True, **given), number, moment)
         report = import_table(copy, path, create=True, into_existing=not with_checkpoint, **given)
         assert report.written <= report.items
         assert content(copy) == wanted, number
@@ -388,8 +390,7 @@ def test_a_checkpoint_is_for_one_dump_and_one_table(
     path, other, place = tmp_path / "a.json.gz", tmp_path / "b.json.gz", tmp_path / "place.json"
     dump_table(filled, path)
     copy = new_table()
-    with expect_interruption(copy, MOMENTS[1], 7):
-        import_table(copy, path, create=True, checkpoint=place)
+    kill(lambda: import_table(copy, path, create=True, checkpoint=place), 7)
     left = place.read_text()
     ap.put_title(filled, movie(99, 28))
     dump_table(filled, other)
@@ -452,12 +453,7 @@ def test_a_table_of_another_model_is_refused(
     path = tmp_path / "a.json.gz"
     dump_table(filled, path)
     other = new_table()
-    other.client.create_table(
-        TableName=other.table,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_of_another_model(other)
     with pytest.raises(SchemaMismatchError, match="its keys are"):
         import_table(other, path)
 

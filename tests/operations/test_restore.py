@@ -4,8 +4,6 @@ Only moto answers these calls. It restores the present state; the window of mome
 DynamoDB leaves off, are set here as DynamoDB has them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

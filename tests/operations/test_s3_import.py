@@ -1,7 +1,5 @@
 """DynamoDB imports a dump from S3 into a new table; moto answers as far as it can."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path

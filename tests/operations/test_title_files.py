@@ -1,7 +1,5 @@
 """`dump_titles` writes the application's two files, byte for byte as they were loaded."""
 
-from __future__ import annotations
-
 import json
 import os
 import random
@@ -15,7 +13,7 @@ from engines import Engine
 from generated import Records
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interruptions import MOMENTS, expect_interruption, requests_of
+from kills import MOMENTS, Moment, kill, requests_of
 from memory_engine import fill
 from scaled import scaled
 from strategies import full_titles
@@ -233,15 +231,14 @@ def test_an_earlier_file_that_is_none_is_refused(
 @pytest.mark.in_memory
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_interrupted_at_any_request_no_file_is_left(
-    catalog: Catalog, some: Records, tmp_path: Path, moment: str
+    catalog: Catalog, some: Records, tmp_path: Path, moment: Moment
 ) -> None:
     """The next run writes them whole."""
     fill(catalog, titles_of(some)[:20])
     first, second = tmp_path / "first", tmp_path / "second"
-    requests = requests_of(catalog, lambda: dump_titles(catalog, first, segments=2))
-    for number in range(1, requests + 1):
-        with expect_interruption(catalog, moment, number):
-            dump_titles(catalog, second, segments=2)
+    sent = requests_of(lambda: dump_titles(catalog, first, segments=2))
+    for number in range(1, len(sent.operations) + 1):
+        kill(lambda: dump_titles(catalog, second, segments=2), number, moment)
         assert content(second) == {}
     dump_titles(catalog, second)
     assert content(second) == content(first)

@@ -1,7 +1,5 @@
 """docs/adopt.md, followed from the first line to the last, on each engine."""
 
-from __future__ import annotations
-
 import doctest
 import json
 import re

@@ -3,8 +3,6 @@
 They permit no more than they must, and agree with the code and with each other.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

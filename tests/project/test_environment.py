@@ -1,7 +1,5 @@
 """What makes a clone's environment: it says what it does, and asks for no more than is needed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The commands on the front pages, and those about deployment and the data model, are run here."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import re
@@ -46,6 +44,7 @@ RUN_BY = {
     "docs/move-the-application.md": "test_moved_app.py",
     "docs/plan-and-apply.md": "test_cli_plan.py",
     "docs/show.md": "test_cli_show.py",
+    "docs/restore-transcripts.md": "test_restore_transcripts.py",
     "docs/restore.md": "test_cli_restore.py",
     "docs/streams.md": "test_streams_page.py",
     "docs/table-life.md": "test_cli_table.py",

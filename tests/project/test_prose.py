@@ -1,7 +1,5 @@
 """The prose check: the prose that it finds, its reports, and its speed."""
 
-from __future__ import annotations
-
 import ast
 import re
 import shutil

@@ -1,7 +1,5 @@
 """`dynamodb` is independent: it is checked and tested without the catalogue."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

@@ -3,8 +3,6 @@
 That works when pasted at the prompt, and as a program.
 """
 
-from __future__ import annotations
-
 import doctest
 import json
 import re

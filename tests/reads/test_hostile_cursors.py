@@ -67,16 +67,14 @@ def maker_of(catalog: Catalog, name: str) -> Cursors:
 
 def signed(cursors: Cursors, payload: bytes, *, mark: bytes = b"") -> str:
     """Sign any value as a cursor."""
-    serializer = cursors._serializer
-    signer = serializer.make_signer(serializer.salt)
-    return str(signer.sign(mark + base64_encode(payload)).decode())
+    return cursors._signer.sign(mark + base64_encode(payload)).decode()
 
 
 def forged(cursors: Cursors, place: Any) -> str:
     """Make the cursor of a place with this package or, if that fails, by hand."""
     try:
         return cursors.make(place)
-    except UnicodeEncodeError:
+    except (TypeError, UnicodeEncodeError):
         return signed(cursors, json.dumps(place).encode())
 
 

@@ -1,7 +1,5 @@
 """The worker for gunicorn has the properties that gunicorn requires of its workers."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import socket

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md and the how-to pages, followed exactly on a copy of the project."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Processes and the engine are killed: no acknowledged write is lost, none is incomplete."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page of the table in a real browser: keyboard, widths, colours, print, and no network."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """docs/dump-and-import.md: its commands are run as printed, on a simulated account and dynoxide."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

@@ -1,7 +1,5 @@
 """The image, built and run: read-only, unprivileged, and stopped without losing a request."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import io

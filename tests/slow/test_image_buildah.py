@@ -4,8 +4,6 @@ Its containers are folders, without isolated processes. The checks of capabiliti
 root and of networks in `test_image` are for docker and podman.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

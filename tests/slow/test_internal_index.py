@@ -4,8 +4,6 @@ A test index serves the release and its dependencies. The installing user has no
 cache and no configuration. The dependencies are downloaded once, from pip's index on this machine.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

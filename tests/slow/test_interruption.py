@@ -1,7 +1,5 @@
 """Ctrl-C ends every long command within a second, whatever it waits for, without data loss."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The figures on the pages are those of the application's files, measured with this code."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

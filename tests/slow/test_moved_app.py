@@ -1,7 +1,5 @@
 """docs/move-the-application.md, followed step by step on two copies of the application."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import http.client

@@ -3,8 +3,6 @@
 ``-s`` shows the figures; `bench/outage.py` has longer loads.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import re

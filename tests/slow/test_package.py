@@ -1,7 +1,5 @@
 """The package: its contents, its builds, and its imports."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -4,8 +4,6 @@ gunicorn's access log shows which worker answered: each request contains its num
 the figures.
 """
 
-from __future__ import annotations
-
 import http.client
 import itertools
 import json

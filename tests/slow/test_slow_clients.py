@@ -3,8 +3,6 @@
 Its table never answers, which does not matter here: the requests need no table.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket

@@ -6,8 +6,6 @@ which must not change. A table in this module defines, field by field, which mut
 still readable, so that the model is compared with an independent definition.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal

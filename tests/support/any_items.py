@@ -1,7 +1,5 @@
 """Any items of DynamoDB: all types, deeply nested, with awkward numbers, texts and names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Answers of the application, compared with those of the original."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple

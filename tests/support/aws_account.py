@@ -1,7 +1,5 @@
 """A simulated AWS account, for pages that tell the reader to run `aws`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

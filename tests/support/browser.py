@@ -1,7 +1,5 @@
 """A browser without a window, driven through a pipe in Chrome's own protocol."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -1,7 +1,5 @@
 """The measured requests of each access pattern, next to its bound."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -1,12 +1,11 @@
-"""The command line in tests: in this process, on a table of an embedded engine."""
-
-from __future__ import annotations
+"""The command line in tests: in this process, on a table of an engine."""
 
 import json
 from collections.abc import Iterable
 from itertools import count
 from typing import Any, Self
 
+import engines
 from click.testing import CliRunner, Result
 from memory_engine import fill
 
@@ -27,7 +26,7 @@ def accepted(title: Movie | TVShow | Rejection) -> Movie | TVShow:
 class CommandLine:
     """Runs commands on one table."""
 
-    def __init__(self, engine: Engine, table: str | None = None) -> None:
+    def __init__(self, engine: Engine | engines.Engine, table: str | None = None) -> None:
         self.table = table or f"command-line-{next(_numbers)}"
         self.catalog: Catalog = engine.catalog(self.table)
         self.environment = {**engine.environment(), "CATALOG_TABLE": self.table}

@@ -5,8 +5,6 @@
 The calls of a caller depend only on the seed; their interleaving does not.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import threading
 from collections.abc import Iterator, Sequence

@@ -12,8 +12,6 @@ is not a snapshot. moto answers one request at a time behind the tests' lock, an
 from a database in which a transaction is visible completely or not at all.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import time

@@ -1,7 +1,5 @@
 """Images and containers for tests: built by `deploy/build_image.sh`, run by docker or podman."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

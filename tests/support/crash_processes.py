@@ -1,7 +1,5 @@
 """The processes that are killed: an engine with persistent tables, and its workers."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

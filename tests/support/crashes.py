@@ -4,8 +4,6 @@ After each kill, the table is verified, and compared with the model of the kille
 It needs dynoxide; `soak` runs many kills.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import tempfile

@@ -1,7 +1,5 @@
 """What the code requires of the files in deploy/: routes, variables and times."""
 
-from __future__ import annotations
-
 import ast
 import re
 from io import BytesIO

@@ -6,8 +6,6 @@ message. With the extra `fast`, requests to dynoxide take the fast lane, those t
 Tests marked `in_memory` also run on a table in memory.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Iterator
@@ -61,6 +59,11 @@ class Engine:
             strict(self.client)
         else:
             read_with_orjson(with_lane(self.client))
+
+    def environment(self) -> dict[str, str]:
+        """No variables: programs in this process find moto, and no others."""
+        assert self.name == "moto"
+        return {}
 
     def catalog(self, table: str | None = None, **settings: Any) -> Catalog:
         return Catalog(table or f"catalog-{next(_numbers)}", client=self.client, **settings)
@@ -127,6 +130,16 @@ def engines_of(*, in_memory: bool) -> tuple[str, ...]:
     """Return the engines that a test runs on; on all but the first it is slow."""
     strict = ("dynoxide", "moto") if has_dynoxide() else ("moto", "dynoxide")
     return (MEMORY, *strict) if in_memory else strict
+
+
+def create_of_another_model(catalog: Catalog) -> None:
+    """Create the handle's table as another application would: with another key, without indexes."""
+    catalog.client.create_table(
+        TableName=catalog.table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
 
 
 # --- Tables with a client of their own, which has fresh retry quotas

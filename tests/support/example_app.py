@@ -1,7 +1,5 @@
 """The example application in tests: a few titles, and helpers for requests."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -4,8 +4,6 @@ The values are equivalent to those of Python's own types. numpy's are among them
 otherwise, there are classes that behave like its scalars.
 """
 
-from __future__ import annotations
-
 import builtins
 import enum
 import http.client

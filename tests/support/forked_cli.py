@@ -5,8 +5,6 @@ contents of stdout and stderr. A case has the words of the command, and the stat
 ``whole`` by default, ``closed``, ``full`` (a full disk) or ``cut`` (a reader that has ended).
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -4,8 +4,6 @@
 unsorted genres, whole numbers stored as floats, empty texts, names that differ only in accents.
 """
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

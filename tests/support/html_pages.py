@@ -1,7 +1,5 @@
 """An HTML page as a parser sees it: its elements, their attributes, and their texts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

@@ -1,7 +1,5 @@
 """Evaluates requests like IAM, by AWS's documentation, in the context that it documents."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 One never answers, one accepts no connections, and two throttle requests.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket

@@ -1,7 +1,5 @@
 """The production worker with a shorter limit, for tests: requests must arrive within a second."""
 
-from __future__ import annotations
-
 from catalog_model import gunicorn
 from catalog_model.gunicorn import BufferedWorker
 

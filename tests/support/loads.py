@@ -1,7 +1,5 @@
 """Loads on an application served as in production, and the observations of its clients."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import socket

@@ -1,7 +1,5 @@
 """A server on a port that is not DynamoDB: it answers as a test requires, down to single bytes."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import random

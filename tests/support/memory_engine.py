@@ -6,8 +6,6 @@ writes, so it is for laws about results, of which it can check very many. `test_
 compares it with the other engines.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal

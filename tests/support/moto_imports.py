@@ -1,7 +1,5 @@
 """A parser for moto's ImportTable: its own does not support escapes in JSON, as in ``_doc``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

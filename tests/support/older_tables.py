@@ -1,7 +1,5 @@
 """Tables in the state in which older versions of the package left them."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

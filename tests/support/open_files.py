@@ -1,7 +1,5 @@
 """Open JSON files: in memory, and an endless one."""
 
-from __future__ import annotations
-
 import io
 from typing import IO, Any, cast
 

@@ -4,8 +4,6 @@ A row is a request and the answer of the original. If that answer was wrong, the
 difference (a key of `DIFFERENCES`) and contains the correct answer.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Catalogues in other layouts: tables as the course and its students make them, and their items."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Package indexes on this machine, and a shell that uses no others."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Builds and copies of the project for tests, each in a separate folder."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Documentation pages, followed exactly: their code blocks are run, and their diffs are applied."""
 
-from __future__ import annotations
-
 import doctest
 import os
 import re

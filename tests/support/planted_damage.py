@@ -1,7 +1,5 @@
 """Planted damage, one kind after the other, for verify and repair to find."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import Any
 

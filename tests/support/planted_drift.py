@@ -1,7 +1,5 @@
 """Drift for tests: changes of a deployed table that its declaration does not know of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Predicted capacity units of this table's reads and writes, from titles, items and plans alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial

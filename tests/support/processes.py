@@ -1,7 +1,5 @@
 """Processes of this machine and their children; Linux only."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The expected answers of every read, in plain Python: sort, filter and slice the JSON records."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar

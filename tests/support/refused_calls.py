@@ -1,7 +1,5 @@
 """Calls of every access pattern, and wrong arguments for each of their parameters."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Iterator

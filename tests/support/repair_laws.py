@@ -1,7 +1,5 @@
 """Laws of repair: damage beyond the bounds of one repair, and writers during it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from functools import partial

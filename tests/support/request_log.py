@@ -1,7 +1,5 @@
 """Records the requests of a handle as DynamoDB receives and charges them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

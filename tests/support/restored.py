@@ -1,11 +1,10 @@
 """A table with everything that a restore leaves off, and a moto that leaves it off."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import boto3
@@ -89,17 +88,33 @@ def wanted_of(source: Catalog, target: Catalog) -> Saved:
     return {name: wanted[name] for name in COMPARED}
 
 
+class Moment:
+    """The items of tables as they were; moto itself restores the present ones."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Any] = {}
+
+    def remember(self, catalog: Catalog) -> None:
+        """Let restores of a table go back to this moment."""
+        backend: Any = dynamodb_backends[ACCOUNT][REGION]
+        self.items[catalog.table] = deepcopy(backend.tables[catalog.table].items)
+
+
 @contextmanager
-def bare_restores() -> Iterator[None]:
+def bare_restores() -> Iterator[Moment]:
     """Let moto restore tables with one unit each, and with the encryption of their source.
 
-    It leaves off the other settings anyway. DynamoDB does restore the encryption.
+    It leaves off the other settings anyway. DynamoDB does restore the encryption. The items are
+    those of a moment that was remembered, if one was.
     """
     restore = DynamoDBBackend.restore_table_to_point_in_time
+    moment = Moment()
 
     def bare(self: Any, target: str, source: str) -> Any:
         table = restore(self, target, source)
         table.sse_specification = self.tables[source].sse_specification
+        if source in moment.items:
+            table.items = deepcopy(moment.items[source])
         if not table.throughput["WriteCapacityUnits"]:
             return table
         units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1, "NumberOfDecreasesToday": 0}
@@ -110,7 +125,7 @@ def bare_restores() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DynamoDBBackend, "restore_table_to_point_in_time", bare)
-        yield
+        yield moment
 
 
 def age(catalog: Catalog, *, days: float = 2, latest_minutes: float = 5) -> None:

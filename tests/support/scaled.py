@@ -3,8 +3,6 @@
 `make test` has the profile ``quick``, `make check` the default; HYPOTHESIS_PROFILE names another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final, TypeVar
 

@@ -4,8 +4,6 @@
 have planted bugs: no breaker, or no guard.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import nullcontext
 from typing import Any

@@ -1,7 +1,5 @@
 """A table with one index, for tests of a table's life: few requests for its scaling."""
 
-from __future__ import annotations
-
 from itertools import count
 
 from engines import Engine

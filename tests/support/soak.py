@@ -7,8 +7,6 @@ its seed only, and histories have consecutive seeds. A run can be split into sev
 interrupted one prints the seed with which to continue. Most histories run on dynoxide, every 25th
 batch on moto."""
 
-from __future__ import annotations
-
 import argparse
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Awkward values for the property tests: numbers, names, ids and titles."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Any

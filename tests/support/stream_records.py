@@ -1,7 +1,5 @@
 """The stream of a table, read like Lambda does, and the events for a Lambda function."""
 
-from __future__ import annotations
-
 import base64
 import json
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Requests in boto3's form that each break one of DynamoDB's rules, and some that just do not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Case = tuple[str, dict[str, Any]]

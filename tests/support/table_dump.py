@@ -1,7 +1,5 @@
 """Reads a whole table, checks that it is intact, and disturbs its writers."""
 
-from __future__ import annotations
-
 import random
 import threading
 from collections import Counter, defaultdict

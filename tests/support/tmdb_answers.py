@@ -1,7 +1,5 @@
 """Answers of TMDB's API: every form of a title, and other objects."""
 
-from __future__ import annotations
-
 from typing import Any
 
 ELEMENT: dict[str, Any] = {

@@ -12,8 +12,6 @@ This script uses only the standard library, so that it starts quickly, and runs 
 package cannot be imported.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import os

@@ -6,8 +6,6 @@ Each runs as a separate process, which ends with the one that started it, even i
 Neither authenticates clients, so requests of web pages are rejected.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

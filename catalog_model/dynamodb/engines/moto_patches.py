@@ -8,8 +8,6 @@ each attribute value under up to five names, and lists the methods of its handle
 which is more than half the time of a GetItem; here it does neither.
 """
 
-from __future__ import annotations
-
 import copy
 import threading
 from collections.abc import Iterable

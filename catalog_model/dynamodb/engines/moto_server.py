@@ -5,8 +5,6 @@ and its streams, one request at a time: moto has no locks, and would lose one of
 writes. Web pages of other sites are rejected.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

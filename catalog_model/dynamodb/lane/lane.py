@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
@@ -29,8 +29,6 @@ from catalog_model.dynamodb.lane.listeners import Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import read
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
 from catalog_model.dynamodb.lane.transport import NotUnderstoodError, Received, Transport
-
-Send = Callable[[dict[str, Any]], Any]
 
 OPERATIONS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems"})
 """The operations that the lane sends. Repeating them does no harm: reads, or with a token."""
@@ -74,11 +72,9 @@ class Lane:
         self._is_on_lambda = _LAMBDA in os.environ
         take_over(client)
 
-    def before(self, operation: str, send: Send) -> Send:
-        """Return a function that sends a request by the lane and, if it cannot, by *send*."""
-        if operation not in OPERATIONS:
-            return send
-        return lambda request: self.send(operation, request) or send(request)
+    def takes(self, operation: str) -> bool:
+        """Return whether the lane may send requests of an operation."""
+        return operation in OPERATIONS
 
     def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
         """Send a request and return its answer, in the form of botocore's results.
@@ -169,6 +165,8 @@ class Lane:
         self, operation: str, request: dict[str, Any], watched: Watched
     ) -> dict[str, Any] | None:
         """Let a fault injector see the request, change it, and answer in the service's place."""
+        if self.prepare(operation, request) is None:
+            return None
         unsigned = AWSRequest("POST", self._client.meta.endpoint_url, data=orjson.dumps(request))
         for prepare in watched.prepare:
             prepare(request=unsigned, operation_name=operation)

@@ -4,8 +4,6 @@ Sources: AWS's API reference (UpdateContinuousBackups, RestoreTableToPointInTime
 guide ("Point-in-time recovery").
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple

@@ -1,7 +1,5 @@
 """Parses DynamoDB's expressions: their names and values, and the assignments of an update."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

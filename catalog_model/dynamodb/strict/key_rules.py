@@ -2,8 +2,6 @@
 
 # ruff: noqa: D401  # a docstring states its rule
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

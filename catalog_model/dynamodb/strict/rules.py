@@ -6,8 +6,6 @@ rules and data types", "Constraints in expressions").
 
 # ruff: noqa: D401  # a docstring states its rule
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
