@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -37,6 +39,7 @@ from catalog_model.testing import without_pauses
 
 pytest.importorskip("pycurl", reason="pycurl, of the extra fast, is not installed")
 
+ROOT = Path(__file__).parents[2]
 HER = ItemKey("TITLE#movie#1", "TITLE#movie#1")
 ITEM = {**KEY, "note": {"S": "ok"}}
 PLAN: Plan = (
@@ -143,7 +146,7 @@ def test_a_trace_shows_what_it_shows_of_botocore(server: Recorder) -> None:
     assert shown[0] == shown[1]
 
 
-# --- What is handed over: responses and failures, as botocore's first attempt
+# --- Responses and failures that become botocore's first attempt
 
 RESPONSES = {
     "an error of the service": response(
@@ -340,7 +343,7 @@ def test_an_endpoint_with_a_path_is_reached(server: Recorder, path: str) -> None
 
 @pytest.mark.parametrize("text", ["\ud800", 10**30, b"bytes", {1, 2}])
 def test_a_request_that_orjson_writes_otherwise_is_botocores(server: Recorder, text: Any) -> None:
-    """A lone surrogate, a huge number, bytes, and types that are no JSON."""
+    """A lone surrogate, a huge number, bytes, and types that JSON lacks."""
     lane: Any = handle(server.address).gateway._lane
     request = {"TableName": "films", "Key": KEY, "Other": text}
     assert lane.prepare("GetItem", request) is None
@@ -460,7 +463,7 @@ def test_a_function_on_lambda_is_traced(server: Recorder, monkeypatch: pytest.Mo
 
 
 def test_a_client_of_its_own_has_the_lane(server: Recorder) -> None:
-    """One that is passed in does not, unless that is said."""
+    """One that is passed in does not, unless *fast* is True."""
     own = Catalog("films", endpoint_url=server.address)
     without_moto(own.client)
     passed = client_of(server.address)
@@ -538,3 +541,13 @@ def test_the_suite_runs_in_the_lane(monkeypatch: pytest.MonkeyPatch, server: Rec
     monkeypatch.delenv("TESTS_WITHOUT_LANE", raising=False)
     Catalog("films", client=with_lane(client_of(server.address))).gateway.get(HER)
     assert took_the_lane(server)
+
+
+def test_the_page_lists_what_is_left_to_botocore() -> None:
+    """Each with a test that exists."""
+    page = (ROOT / "docs" / "decisions" / "0016-lane.md").read_text()
+    listed = page.partition("<!-- left to botocore: list -->")[2].partition("<!--")[0]
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_lane*.py"))
+    named = re.findall(r"`(test_\w+)`", listed)
+    assert len(named) > 12
+    assert [name for name in named if f"def {name}(" not in tests] == []

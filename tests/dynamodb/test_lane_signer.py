@@ -86,7 +86,7 @@ def test_a_signature_is_botocores(
 
 
 def test_the_key_is_that_of_the_credentials_and_the_day() -> None:
-    """A key that is kept too long would sign for nobody, or for yesterday."""
+    """A key that is kept too long would sign for other credentials, or for yesterday."""
     now = [86_399]
     signer = Signer(clock=lambda: now[0])
     scope = Scope("films.test", "/", "eu-west-1", "dynamodb")

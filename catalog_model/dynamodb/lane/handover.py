@@ -1,7 +1,7 @@
 """Passes what the lane received and did not understand to botocore, as its first attempt.
 
 botocore then reports it or retries as if it had sent the request itself: the number of attempts is
-the same, a refused request is not sent twice, and a throttled table is not asked again at once.
+the same, a refused request is not sent twice, and a throttled table gets no retry without a pause.
 """
 
 from __future__ import annotations
