@@ -53,6 +53,8 @@ class Scope:
 class Signer:
     """Signs requests. Thread-safe.
 
+    >>> from botocore.credentials import ReadOnlyCredentials
+    >>> credentials = ReadOnlyCredentials("KEY", "secret", None)
     >>> signer = Signer(clock=lambda: 0)
     >>> scope = Scope("dynamodb.eu-west-1.amazonaws.com", "/", "eu-west-1", "dynamodb")
     >>> signer.headers(scope, "DynamoDB_20120810.Query", b"{}", credentials)[0]

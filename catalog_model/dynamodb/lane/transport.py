@@ -23,6 +23,7 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import get_cert_path
 
+from catalog_model.checks import counted
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.lane.destinations import Destination
 
@@ -240,7 +241,7 @@ class _Connection:
     def _received(self) -> Received:
         header = b"".join(self._lines)
         if len(header) > _MAX_HEADER or len(self._lines) > _MAX_LINES:
-            raise NotUnderstoodError(f"a header of {len(header):,} bytes")
+            raise NotUnderstoodError(f"a header of {counted(len(header), 'byte')}")
         if header.count(b"\r\n\r\n") > 1:  # the answers of a proxy, or 100 Continue, come before
             header = header.split(b"\r\n\r\n")[-2] + b"\r\n\r\n"
         status = self._easy.getinfo(pycurl.RESPONSE_CODE)
