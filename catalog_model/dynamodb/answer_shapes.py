@@ -156,15 +156,15 @@ def check_member(value: Any, shape: Any, name: str) -> None:
                 check_member(part, shape.value, key)
 
 
-def check_required(value: dict[str, Any], shape: Any, name: str = "it") -> None:
-    """Check that a structure has the members that are always there."""
-    missing = set(_NEEDED.get(shape.name, ())) - value.keys()
-    if missing:
-        raise InvalidAnswerError(f"{name} has no {_listed(missing)}")
+def needed_in(shape: Any) -> frozenset[str]:
+    """Return the members that are always there in a structure."""
+    return frozenset(_NEEDED.get(shape.name, ()))
 
 
 def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
-    check_required(value, shape, name)
+    missing = needed_in(shape) - value.keys()
+    if missing:
+        raise InvalidAnswerError(f"{name} has no {_listed(set(missing))}")
     for member, part in value.items():
         member_shape = shape.members.get(member)
         if member_shape is not None:

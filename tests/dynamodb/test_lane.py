@@ -31,8 +31,7 @@ from catalog_model.dynamodb.actions import Absent, Check, Delete, Plan, Put, Upd
 from catalog_model.dynamodb.faults.garbled_answers import Garbled
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.lane.choice import lane_for
-from catalog_model.dynamodb.lane.lane import OPERATIONS
-from catalog_model.dynamodb.lane.listeners import _EVENTS
+from catalog_model.dynamodb.lane.listeners import _EVENTS, OPERATIONS
 from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import CatalogError, ConfigurationError, InvalidArgumentError
 from catalog_model.testing import without_pauses
@@ -288,6 +287,33 @@ def test_where_other_code_wraps_botocore_it_sends(
         assert seen
     catalog.gateway.get(HER)
     assert took_the_lane(server)
+
+
+def test_a_wrapper_that_equals_what_it_wraps_is_seen(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of wrapt do, which these libraries use."""
+
+    class Proxy:
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return original(*args, **kwargs)
+
+        def __get__(self, instance: Any, _: Any) -> Any:
+            return functools.partial(self, instance) if instance is not None else self
+
+        def __eq__(self, _: object) -> bool:
+            return True
+
+        __hash__ = None
+        __class__ = property(lambda _: type(original))  # type: ignore[assignment]
+
+    original = Endpoint.make_request
+    catalog = handle(server.address)
+    catalog.gateway.get(HER)
+    assert took_the_lane(server)
+    monkeypatch.setattr(Endpoint, "make_request", Proxy())
+    catalog.gateway.get(HER)
+    assert not took_the_lane(server)
 
 
 def test_where_a_method_of_the_client_is_replaced_it_is_called(server: Recorder) -> None:

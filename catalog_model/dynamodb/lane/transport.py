@@ -11,7 +11,7 @@ import os
 import select
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from weakref import WeakSet
 
 import pycurl
@@ -30,6 +30,10 @@ from catalog_model.dynamodb.lane.destinations import Destination
 _BUFFER: Final = 128 * 1024
 """Bytes: a page of titles arrives in one piece."""
 
+
+_HAS_POLL: Final = hasattr(select, "poll")  # not on Windows
+_SENT_AT_ONCE: Final = 12 * 1024
+"""Bytes that every socket takes without a wait."""
 
 _MAX_HEADER: Final = 16 * 1024
 _MAX_LINES: Final = 100
@@ -65,8 +69,7 @@ class Security:
     key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A response: its status, the lines of its header, and its body."""
 
     status: int
@@ -151,7 +154,8 @@ class _Connection:
         self._url = self._proxy = ""
         self._lines: list[bytes] = []
         self._parts: list[bytes] = []
-        self._socket = -1
+        self._socket = self._polled = -1
+        self._poll: Any = None
         self._multi: Any = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
         self._easy = easy = pycurl.Curl()
@@ -192,7 +196,8 @@ class _Connection:
         multi.add_handle(easy)
         try:
             while multi.perform()[1]:
-                self._wait(ends)
+                if not self._has_heard(ends, len(body)):
+                    self._wait(ends)
             self._socket = easy.getinfo(pycurl.ACTIVESOCKET)
             _, _, failed = multi.info_read()
         finally:
@@ -201,6 +206,29 @@ class _Connection:
         if failed:
             self._check(received, *failed[0][1:])
         return received
+
+    def _has_heard(self, ends: float, size: int) -> bool:
+        """Wait for the answer on a connection that is used again; False if it is another one.
+
+        This is the usual case, and takes a fraction of the time of `_wait`.
+        """
+        number = self._socket
+        if (
+            number < 0
+            or not _HAS_POLL
+            or size > _SENT_AT_ONCE
+            or self._easy.getinfo(pycurl.NUM_CONNECTS)
+            or self._easy.getinfo(pycurl.ACTIVESOCKET) != number
+            or not self._multi.timeout()  # more to read at once
+        ):
+            return False
+        if number != self._polled:
+            self._poll, self._polled = select.poll(), number
+            self._poll.register(number, select.POLLIN)
+        most = min(ends - time.monotonic(), self._read_limit)
+        if most <= 0 or not self._poll.poll(None if most == math.inf else most * 1000):
+            raise ReadTimeoutError(endpoint_url=self._url)
+        return True
 
     def _wait(self, ends: float) -> None:
         """Wait for the socket, or for libcurl's own timer."""
@@ -242,7 +270,7 @@ class _Connection:
         header = b"".join(self._lines)
         if len(header) > _MAX_HEADER or len(self._lines) > _MAX_LINES:
             raise NotUnderstoodError(f"a header of {counted(len(header), 'byte')}")
-        if header.count(b"\r\n\r\n") > 1:  # the answers of a proxy, or 100 Continue, come before
+        if self._lines.count(b"\r\n") > 1:  # the answers of a proxy, or 100 Continue, come before
             header = header.split(b"\r\n\r\n")[-2] + b"\r\n\r\n"
         status = self._easy.getinfo(pycurl.RESPONSE_CODE)
         return Received(status, header, b"".join(self._parts))
