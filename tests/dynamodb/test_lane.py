@@ -304,8 +304,10 @@ def test_a_wrapper_that_equals_what_it_wraps_is_seen(
         def __eq__(self, _: object) -> bool:
             return True
 
-        __hash__ = None
-        __class__ = property(lambda _: type(original))  # type: ignore[assignment]
+        def __hash__(self) -> int:
+            return hash(original)
+
+        __class__ = property(lambda _: type(original))
 
     original = Endpoint.make_request
     catalog = handle(server.address)
