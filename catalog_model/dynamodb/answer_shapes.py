@@ -222,9 +222,16 @@ def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) ->
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
         return False
     names = _returned(keys[0], wanted)
-    found = {_key_in(item, names) for item in items}
+    found = _keys_in(items, names)
     is_once = len(found) == len(items) or len(names) < len(keys[0])
-    return is_once and found <= {_key_in(key, names) for key in keys}
+    return is_once and found <= _keys_in(keys, names)
+
+
+def _keys_in(items: list[Any], names: Names) -> set[Any]:
+    if len(names) == 1:  # often, and then without a call for each item
+        (name,) = names
+        return {item[name].get("S") if name in item else None for item in items}
+    return {_key_in(item, names) for item in items}
 
 
 def _key_in(item: Mapping[str, Any], names: Names) -> tuple[Any, ...]:

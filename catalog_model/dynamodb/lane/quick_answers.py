@@ -27,6 +27,7 @@ _CHECKSUM: Final = b"\r\nx-amz-crc32:"
 _ENCODING: Final = b"\r\ncontent-encoding:"
 _LENGTH: Final = b"\r\ncontent-length:"
 _AS_USUAL: Final = b"\r\nx-amz-crc32: "
+_FLAGS: Final = ("BOOL", "NULL")
 _NOT_UNDERSTOOD: Final = (InvalidAnswerError, AttributeError, LookupError, TypeError, ValueError)
 
 Check = Callable[[Any, bytes], None]
@@ -90,13 +91,16 @@ def _check_items(items: Any, body: bytes) -> None:
 
 
 def _check_one(item: Any, body: bytes) -> None:
-    """Check an item whose values are texts, numbers and lists of numbers here, others elsewhere."""
+    """Check an item; its values are mostly texts, numbers, flags and lists of numbers."""
     for value in item.values():
         ((kind, content),) = value.items()
         if type(content) is str:
             if kind == "S":
                 continue
             if kind == "N" and ((content.isdecimal() and content.isascii()) or is_numeral(content)):
+                continue
+        elif type(content) is bool:
+            if kind in _FLAGS:
                 continue
         elif kind == "L" and type(content) is list and _are_plain_numbers(content):
             continue
