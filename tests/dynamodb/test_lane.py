@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import re
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -562,6 +564,16 @@ def test_a_botocore_that_is_built_otherwise_has_no_lane(monkeypatch: pytest.Monk
     client: Any = client_of("http://127.0.0.1:9")
     monkeypatch.delattr(client._endpoint.http_session, "_timeout")
     assert lane_for(client, fast=True) is None
+
+
+def test_a_client_and_its_lane_are_deleted_together(server: Recorder) -> None:
+    """With their connections."""
+    catalog = handle(server.address)
+    catalog.gateway.get(HER)
+    left = weakref.ref(catalog.client), weakref.ref(lane_for(catalog.client, fast=True) or catalog)
+    del catalog
+    gc.collect()
+    assert [each() for each in left] == [None, None]
 
 
 def test_the_suite_runs_in_the_lane(monkeypatch: pytest.MonkeyPatch, server: Recorder) -> None:

@@ -73,7 +73,9 @@ class Destinations:
         proxies = client._endpoint.http_session._proxy_config
         proxy = proxies.proxy_url_for(url) or ""
         parts = urlsplit(url)
-        if parts.query or parts.fragment or "@" in parts.netloc or not _is_plain(proxy, proxies):
+        if parts.query or parts.fragment or "@" in parts.netloc or not url.isascii():
+            return None
+        if not _is_plain(proxy, proxies):
             return None
         signing = context.get("signing", {})
         path, host = _path_and_host(url)
@@ -90,7 +92,8 @@ class Destinations:
 
 def _is_plain(proxy: str, proxies: Any) -> bool:
     """Whether a proxy, if there is one, needs no TLS and has no settings of its own."""
-    return not proxy or (proxy.startswith("http://") and not proxies.settings)
+    is_known = proxy.startswith("http://") and proxy.isascii() and not proxies.settings
+    return not proxy or is_known
 
 
 def _path_and_host(url: str) -> tuple[str, str]:

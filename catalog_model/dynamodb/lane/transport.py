@@ -115,8 +115,11 @@ class Transport:
             NotUnderstoodError: If libcurl failed for a reason of its own.
             HTTPClientError: If the network failed; botocore's exception for it.
         """
-        connection = self._borrow()
-        received = connection.post(to, headers, body, ends)  # after an exception it is not used
+        try:
+            connection = self._borrow()
+            received = connection.post(to, headers, body, ends)  # not used again if it fails
+        except pycurl.error as error:
+            raise NotUnderstoodError(f"libcurl's error {error}") from error
         if len(self._idle) < self._limits.idle:
             self._idle.append(connection)
         return received
