@@ -116,6 +116,19 @@ def test_a_proxy_is_asked_for_the_whole_address() -> None:
         assert proxy.requests[0].is_of_lane
 
 
+@pytest.mark.parametrize("user", ["", "me:secret@", "me%20:a%40b%3A@", "me@"])
+def test_a_proxy_gets_the_credentials_in_its_address(user: str) -> None:
+    """The same as from botocore, which ignores a name without a password."""
+    with recording() as proxy:
+        address = proxy.address.replace("//", f"//{user}")
+        for fast in (True, False):
+            proxied = handle("http://films.invalid", proxies={"http": address})
+            Catalog("films", client=proxied.client, fast=fast).gateway.get(HER)
+        ours, theirs = proxy.requests
+        assert (ours.is_of_lane, theirs.is_of_lane) == (user != "me@", False)
+        assert ours.headers.get("proxy-authorization") == theirs.headers.get("proxy-authorization")
+
+
 def test_a_proxy_connects_to_a_server_with_tls(tmp_path: Path) -> None:
     """The proxy sees an address and nothing else; its own answer is not that of the server."""
     own = make_certificate(tmp_path / "own.pem")

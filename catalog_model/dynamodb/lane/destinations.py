@@ -91,9 +91,15 @@ class Destinations:
 
 
 def _is_plain(proxy: str, proxies: Any) -> bool:
-    """Whether a proxy, if there is one, needs no TLS and has no settings of its own."""
-    is_known = proxy.startswith("http://") and proxy.isascii() and not proxies.settings
-    return not proxy or is_known
+    """Whether a proxy, if there is one, needs no TLS, has no settings, and plain credentials."""
+    if not proxy:
+        return True
+    if not proxy.startswith("http://") or not proxy.isascii() or proxies.settings:
+        return False
+    try:
+        return "@" not in proxy or bool(proxies.proxy_headers_for(proxy))
+    except UnicodeEncodeError:
+        return False
 
 
 def _path_and_host(url: str) -> tuple[str, str]:
