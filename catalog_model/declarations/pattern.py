@@ -8,13 +8,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import update_wrapper
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
 from catalog_model.declarations.formula import Formula
-from catalog_model.dynamodb.callers import name_caller
+from catalog_model.dynamodb.callers import caller
+from catalog_model.dynamodb.conversation import Conversation, hold
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 Role = Literal["read", "write"]
 WRITING: Final = "TransactWriteItems"
@@ -111,6 +114,8 @@ class AccessPattern:
     order: str
     consistency: str
     function: Callable[..., Any]
+    conversation: Callable[..., Conversation[Any]] | None = None
+    """The generator function behind the function; None if it holds several conversations."""
 
     @property
     def usual(self) -> tuple[Step, ...]:
@@ -188,16 +193,65 @@ _declared: Final[dict[str, AccessPattern]] = {}
 
 def access_pattern(
     question: str, *steps: Step, order: str = "", consistency: str
-) -> Callable[[_F], _F]:
-    """Declare a function to be an access pattern, and return it unchanged."""
+) -> Callable[[Callable[_P, Conversation[_T]]], Callable[_P, _T]]:
+    """Declare an access pattern, and make it a function from its conversation.
 
-    def register(function: _F) -> _F:
+    The function holds the conversation through the gateway of its first argument, the handle. It
+    has the name, the arguments and the docstring of the conversation, and its result.
+    """
+
+    def declare(conversation: Callable[_P, Conversation[_T]]) -> Callable[_P, _T]:
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            begun = conversation(*args, **kwargs)
+            handle: Any = args[0] if args else kwargs[first]
+            if caller.get() is not None:
+                return hold(handle, begun)
+            token = caller.set(name)
+            try:
+                return hold(handle, begun)
+            finally:
+                caller.reset(token)
+
+        name, first = conversation.__name__, conversation.__code__.co_varnames[0]
+        public: Callable[_P, _T] = _presented(call, conversation)
+        _declared[name] = AccessPattern(
+            name, question, steps, order, consistency, public, conversation
+        )
+        return public
+
+    return declare
+
+
+def bulk_access_pattern(
+    question: str, *steps: Step, order: str = "", consistency: str
+) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Declare an access pattern that is a plain function and holds many conversations."""
+
+    def declare(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            token = caller.set(caller.get() or name)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                caller.reset(token)
+
         name = function.__name__
-        _declared[name] = AccessPattern(name, question, steps, order, consistency, function)
-        name_caller(function, name)
-        return function
+        public = update_wrapper(call, function)
+        _declared[name] = AccessPattern(name, question, steps, order, consistency, public, None)
+        return public
 
-    return register
+    return declare
+
+
+def _presented(call: Any, conversation: Callable[..., Any]) -> Any:
+    """Return *call* with the signature of a conversation, which returns its result."""
+    # `inspect.signature` follows `__wrapped__`, so the annotation there is that of the function.
+    returned = conversation.__annotations__["return"]
+    result = (
+        returned[len("Conversation[") : -1] if isinstance(returned, str) else get_args(returned)[2]
+    )
+    conversation.__annotations__["return"] = result
+    return update_wrapper(call, conversation)
 
 
 def catalogue_of(*functions: Callable[..., Any]) -> Mapping[str, AccessPattern]:

@@ -13,7 +13,7 @@ from catalog_model.dynamodb.capacity import write_units
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_BATCH_WRITE
 from catalog_model.dynamodb.pace import AdaptivePace
-from catalog_model.dynamodb.retries import Persistence, Retries, persistent
+from catalog_model.dynamodb.retries import Persistence, Retries, persistent, rest_as_required
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.errors import CatalogError
@@ -162,9 +162,9 @@ class BatchWrites:
             if len(left) < len(waiting):
                 self._pace.wrote(units - self._units_of(left))
                 if left:
-                    retries.progressed()
+                    rest_as_required(retries.pause_after_progress())
             else:
-                retries.wait_for_the_rest()
+                rest_as_required(retries.pause_for_the_rest())
             waiting = left
 
     def _send(self, writes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -211,7 +211,7 @@ class OfflineGateway(Gateway):
 
     def transact(self, operations: Plan) -> None:
         """Apply all operations of a plan or none."""
-        request = {"TransactItems": self._listed(operations)}
+        request = {"TransactItems": self.connection.listed(operations)}
         sent = as_sent(operations)
         self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))
 

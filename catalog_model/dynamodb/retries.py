@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Final, TypeVar
 
 from catalog_model.checks import counted
+from catalog_model.dynamodb.conversation import Conversation, Rest
 from catalog_model.dynamodb.failures import LostRaceError, code_of
 from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
@@ -61,11 +62,9 @@ class Persistence:
         self.answers = 0
         self._sleep = sleep
 
-    def wait(self, operation: str, tries: int) -> float:
-        """Wait before retrying a request after *tries* attempts; return the seconds."""
-        seconds = self.pause_after(operation, tries)
-        self.rest(seconds)
-        return seconds
+    def wait(self, operation: str, tries: int) -> None:
+        """Wait before retrying a request after *tries* attempts."""
+        self.rest(self.pause_after(operation, tries))
 
     def rest(self, seconds: float) -> None:
         """Wait as this work waits."""
@@ -107,18 +106,37 @@ def note_progress() -> None:
         work.answers += 1
 
 
+def rest_as_required(seconds: float) -> None:
+    """Wait as the work in progress waits, or as an ordinary call does."""
+    work = _work.get()
+    (work.rest if work else rest)(seconds)
+
+
 def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
     """Return the result of *write*, called again after each lost race except the last.
 
     *write* is called with the number of tries before, and reads again what it depends on.
     """
-    work = _work.get()
     for tried in range(tries - 1):
         try:
             return write(tried)
         except LostRaceError:
-            (work.rest if work else rest)(pause(tried) / 4)
+            rest_as_required(pause(tried) / 4)
     return write(tries - 1)
+
+
+def racing(write: Callable[[int], Conversation[_T]], tries: int = MAX_RACES) -> Conversation[_T]:
+    """Return the result of *write*, begun again after each lost race except the last.
+
+    *write* is called with the number of tries before, and reads again what it depends on.
+    """
+    for tried in range(tries - 1):
+        try:
+            return (yield from write(tried))
+        except LostRaceError:
+            rest = Rest(pause(tried) / 4)
+        yield (rest,)
+    return (yield from write(tries - 1))
 
 
 class Retries:
@@ -135,26 +153,30 @@ class Retries:
         self._seconds = 0.0
         self._answers = 0
 
-    def progressed(self) -> None:
-        """Restart counting after partial progress. Waits a moment."""
+    def pause_after_progress(self) -> float:
+        """Restart counting after partial progress; return the seconds to wait, a moment."""
         note_progress()
         self._tries, self._seconds = 0, 0.0
-        rest(pause(0))
+        return pause(0)
 
-    def wait_after(self, error: ServiceError) -> bool:
-        """Wait before the next attempt; return whether there is one, or give up."""
+    def pause_after(self, error: ServiceError) -> float | None:
+        """Return the seconds to wait before the next attempt; None if there is none.
+
+        Raises:
+            ServiceError: If the request is given up.
+        """
         if not is_passing(error):
-            return False
+            return None
         _listener.get()()
         work = _work.get()
         if work is not None:
             work.refusals += 1
-        return self._is_repeated(error, work) and self._wait(error, work)
+        return self._pause(error, work) if self._is_repeated(error, work) else None
 
-    def wait_for_the_rest(self) -> None:
-        """Wait before retrying a batch of which no part was processed."""
+    def pause_for_the_rest(self) -> float:
+        """Return the seconds to wait before retrying a batch of which no part was processed."""
         _listener.get()()
-        self._wait(
+        return self._pause(
             ThrottledError("none of the batch was processed", code="Unprocessed"), _work.get()
         )
 
@@ -174,7 +196,7 @@ class Retries:
         # tell.
         return not is_cancelled(error) and self._tries < BRIEF_RETRIES
 
-    def _wait(self, error: ServiceError, work: Persistence | None) -> bool:
+    def _pause(self, error: ServiceError, work: Persistence | None) -> float:
         if work is not None and work.answers != self._answers:
             self._answers, self._tries, self._seconds = work.answers, 0, 0.0
         self._tries += 1
@@ -186,10 +208,10 @@ class Retries:
             left = self.seconds_left()
             if left is not None and seconds >= left:
                 raise self._given_up(error) from (error.__cause__ or error)
-            rest(seconds)
         else:
-            self._seconds += work.wait(self._operation, self._tries)
-        return True
+            seconds = work.pause_after(self._operation, self._tries)
+            self._seconds += seconds
+        return seconds
 
     def _given_up(self, error: ServiceError) -> ServiceError:
         seconds = time.monotonic() - self._began

@@ -11,7 +11,7 @@ from catalog_model.declarations.vocabulary import tallies_step
 from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import Kind
-from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.conversation import Conversation, batch_get
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Genre
 from catalog_model.table import codec, evolution, keys
@@ -24,7 +24,7 @@ from catalog_model.table.keys import SHARDS
     order="id",
     consistency="strong",
 )
-def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
+def list_genres(catalog: Catalog, kind: Kind) -> Conversation[list[Genre]]:
     """List every genre of *kind* that has titles, with its exact count, by id.
 
     Writes update the counts, 8 items for each kind, in their transactions, and this reads them with
@@ -43,7 +43,7 @@ def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     """
     check_instance(catalog, "catalog", Catalog)
     kind = check_kind(kind)
-    _, counts = read_counts(catalog.gateway, kind, consistent=True)
+    _, counts = yield from read_counts(kind, consistent=True)
     return [Genre(id_, kind, genre_name(kind, id_), counts[id_]) for id_ in sorted(counts)]
 
 
@@ -52,7 +52,7 @@ def list_genres(catalog: Catalog, kind: Kind) -> list[Genre]:
     tallies_step(strong=True),
     consistency="strong",
 )
-def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> int:
+def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> Conversation[int]:
     """Count the titles of *kind*, or of one of its genres, exactly.
 
     Includes every acknowledged write. Costs one BatchGetItem, 8 read units. Returns 0 if there are
@@ -72,23 +72,23 @@ def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> i
     kind = check_kind(kind)
     if genre_id is not None:
         genre_id = check_id(genre_id, "genre_id")
-    totals, counts = read_counts(catalog.gateway, kind, consistent=True)
+    totals, counts = yield from read_counts(kind, consistent=True)
     return sum(totals) if genre_id is None else counts.get(genre_id, 0)
 
 
 def read_counts(
-    gateway: Gateway, kind: Kind, *, consistent: bool = False
-) -> tuple[list[int], Counter[int]]:
+    kind: Kind, *, consistent: bool = False
+) -> Conversation[tuple[list[int], Counter[int]]]:
     """Return the number of titles in each shard, and in each genre: one BatchGetItem."""
-    tallies = read_tallies(gateway, kind, consistent=consistent)
+    tallies = yield from read_tallies(kind, consistent=consistent)
     counts: Counter[int] = Counter()
     for tally in tallies:
         counts.update(codec.tally_counts(tally))
     return [codec.read_count(tally, codec.TOTAL) for tally in tallies], counts
 
 
-def read_tallies(gateway: Gateway, kind: Kind, *, consistent: bool) -> list[Item]:
+def read_tallies(kind: Kind, *, consistent: bool) -> Conversation[list[Item]]:
     """Return the tally of each shard of a kind, empty if it is missing: one BatchGetItem."""
     tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
-    found = gateway.batch_get(tallies, consistent=consistent)
+    found = yield from batch_get(tallies, consistent=consistent)
     return [evolution.upgraded(found.get(key, {})) for key in tallies]

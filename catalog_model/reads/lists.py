@@ -11,6 +11,7 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import SEVERAL_QUERIES, TALLY, page_step, rating_step
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
+from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
@@ -50,7 +51,7 @@ def list_titles(
     descending: bool = True,
     limit: int = 20,
     after: str | None = None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List all titles of *kind*, page by page.
 
     The default order is by popularity, highest first. Ties are broken by id, in the same direction.
@@ -79,7 +80,7 @@ def list_titles(
     ['American Dad!', 'Oz']
     """
     kind, order = check_kind(kind), check_choice(order, "order", ORDERS)
-    return _list(catalog, "list_titles", kind, None, order, descending, limit, after)
+    return (yield from _list(catalog, "list_titles", kind, None, order, descending, limit, after))
 
 
 @access_pattern(
@@ -98,7 +99,7 @@ def list_titles_in_genre(
     descending: bool = True,
     limit: int = 20,
     after: str | None = None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List the titles of one genre, page by page.
 
     The default order is by popularity, highest first; ties, cost, freshness and paging are those of
@@ -122,7 +123,8 @@ def list_titles_in_genre(
     """
     kind, genre_id = check_kind(kind), check_id(genre_id, "genre_id")
     order = check_choice(order, "order", GENRE_ORDERS)
-    return _list(catalog, "list_titles_in_genre", kind, genre_id, order, descending, limit, after)
+    function = "list_titles_in_genre"
+    return (yield from _list(catalog, function, kind, genre_id, order, descending, limit, after))
 
 
 def _list(
@@ -134,14 +136,14 @@ def _list(
     descending: bool,  # noqa: FBT001  # public functions take it by name
     limit: int,
     after: str | None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     check_instance(catalog, "catalog", Catalog)
     descending, limit = check_flag(descending, "descending"), check_limit(limit)
     cursors = Cursors(catalog, function, kind, genre_id, order, descending, limit)
     is_split = order == "rating"
     sources = rating_sources(kind, genre_id) if is_split else [list_source(kind, genre_id)]
     reading = Reading(kind, sources, order_by(order, descending=descending))
-    return read_page(catalog.gateway, reading, cursors, limit, after)
+    return (yield from read_page(reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -175,7 +177,7 @@ def list_titles_in_genres(
     match: Match = "all",
     limit: int = 20,
     after: str | None = None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List the titles that are in all (or any) of several genres.
 
     The most popular titles come first, each once; ties, freshness and paging are those of
@@ -214,18 +216,18 @@ def list_titles_in_genres(
     if match == "any":
         sources = [list_source(kind, genre_id) for genre_id in genres]
     else:
-        sources = _intersection(catalog, kind, genres)
+        sources = yield from _intersection(kind, genres)
     if not sources:
         return Page(())
     reading = Reading(kind, sources, order_by("popularity", descending=True))
-    return read_page(catalog.gateway, reading, cursors, limit, after)
+    return (yield from read_page(reading, cursors, limit, after))
 
 
-def _intersection(catalog: Catalog, kind: Kind, genres: list[int]) -> list[Source]:
+def _intersection(kind: Kind, genres: list[int]) -> Conversation[list[Source]]:
     """Return the smallest genre as the only source; no source if any genre is empty."""
     if len(genres) == 1:
         return [list_source(kind, genres[0])]
-    _, counts = read_counts(catalog.gateway, kind)
+    _, counts = yield from read_counts(kind)
     sizes = {genre_id: counts.get(genre_id, 0) for genre_id in genres}
     smallest = min(genres, key=sizes.__getitem__)
     if not sizes[smallest]:

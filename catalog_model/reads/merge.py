@@ -5,14 +5,20 @@ Every place in a list is unique, so each partition is read beyond the place of t
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from operator import ge, itemgetter, le
 from typing import Final
 
 from catalog_model.domain.kinds import Kind
-from catalog_model.dynamodb.gateway import EVERYTHING, Gateway, Range
+from catalog_model.dynamodb.conversation import (
+    EVERYTHING,
+    Conversation,
+    Query,
+    Range,
+    queries,
+)
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
@@ -76,26 +82,97 @@ class _Places:
         return SortKey(stored) if stored and is_place(stored) else self._order.place(title)
 
 
+@dataclass(slots=True)
+class _Stream:
+    """One partition, read part by part."""
+
+    reading: Reading
+    source: Source
+    batch: int
+    places: _Places
+    titles: list[AnyTitle] = field(default_factory=list)
+    is_over: bool = False
+    last: AnyTitle | None = None
+    """The last title that was read."""
+
+    def __post_init__(self) -> None:
+        if self.source.wanted and not self.source.growing:
+            self.batch = min(self.batch, FILTERED_BATCH)
+
+    def next_query(self) -> Query:
+        """Return the request for the next part."""
+        if self.last is not None:
+            place = self.places.of(self.last)
+            self.reading = replace(self.reading, within=_beyond(place, self.reading))
+            growing = min(2 * self.batch, MOST_FILTERED_BATCH)
+            self.batch = growing if self.source.growing else FILTERED_BATCH
+        order = self.reading.order
+        return Query(
+            self.source.list_key,
+            self.reading.within,
+            index=order.index,
+            descending=order.descending,
+            limit=self.batch,
+            only=codec.DOC,
+            with_place=order.stores is not None,
+        )
+
+    def take(self, items: Sequence[Item]) -> None:
+        """Add the titles of a part; a part that is not full is the last one."""
+        titles = [codec.decode_copy(self.reading.kind, item) for item in items]
+        self.places.note(titles, items)
+        self.titles += filter(self.source.wanted, titles) if self.source.wanted else titles
+        self.is_over = len(titles) < self.batch
+        if titles:
+            self.last = titles[-1]
+
+    def reached(self) -> SortKey:
+        """Return the place up to which the partition was read; "" before the first title."""
+        return SortKey("") if self.last is None else self.places.of(self.last)
+
+
 def read_page(
-    gateway: Gateway, reading: Reading, cursors: Cursors, limit: int, after: object
-) -> Page[AnyTitle]:
-    """Read one page; a title found in several partitions is returned once."""
+    reading: Reading, cursors: Cursors, limit: int, after: object
+) -> Conversation[Page[AnyTitle]]:
+    """Ask for one page; a title found in several partitions is returned once."""
     reading = replace(reading, within=_beyond(cursors.read(after), reading))
     batch = -(-(limit + 1) // len(reading.sources)) + len(reading.sources) - 1
     places = _Places(reading.order)
-    streams = [_stream(gateway, reading, source, batch, places) for source in reading.sources]
-    titles = list(islice(_merged(streams, reading.order), limit + 1))
+    streams = [_Stream(reading, source, batch, places) for source in reading.sources]
+    titles: list[AnyTitle] = []
+    unread: Sequence[_Stream] = streams
+    while unread:
+        answers = yield from queries([each.next_query() for each in unread])
+        for stream, items in zip(unread, answers, strict=True):
+            stream.take(items)
+        unread = [each for each in streams if not each.is_over]
+        first = _first(unread, reading.order)
+        titles = list(islice(_merged(streams, first, reading.order), limit + 1))
+        unread = [first] if first and len(titles) <= limit else []
     following = None
     if len(titles) > limit:
         following = cursors.make(places.of(titles[limit - 1]))
     return Page(tuple(titles[:limit]), following)
 
 
-def _merged(streams: Sequence[Iterator[AnyTitle]], order: Order) -> Iterator[AnyTitle]:
-    """Merge sorted streams; a title found in several of them is returned once."""
-    if len(streams) == 1:
-        return _each_once(streams[0])  # a single stream needs no comparison of places
-    return _each_once(heapq.merge(*streams, key=order.place, reverse=order.descending))
+def _first(unread: Sequence[_Stream], order: Order) -> _Stream | None:
+    """Return the stream that was read to the earliest place, if any stream is not over."""
+    if len(unread) <= 1:
+        return unread[0] if unread else None
+    return (max if order.descending else min)(unread, key=_Stream.reached)
+
+
+def _merged(streams: Sequence[_Stream], first: _Stream | None, order: Order) -> Iterator[AnyTitle]:
+    """Merge the titles of sorted streams, up to the place at which *first* has to be read on."""
+    if len(streams) == 1:  # a single stream needs no comparison of places
+        return _each_once(streams[0].titles)
+    listed = [(order.place(title), title) for each in streams for title in each.titles]
+    listed.sort(key=itemgetter(0), reverse=order.descending)
+    if first is not None:
+        end = first.reached()
+        is_before = ge if order.descending else le
+        listed = [each for each in listed if is_before(each[0], end)]
+    return _each_once(title for _, title in listed)
 
 
 def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
@@ -120,28 +197,3 @@ def _beyond(place: SortKey | None, reading: Reading) -> Range:
         return Range(within.lower, upper if within.upper is None else min(upper, within.upper))
     lower = place + MAX_SORT_KEY
     return Range(lower if within.lower is None else max(lower, within.lower), within.upper)
-
-
-def _stream(
-    gateway: Gateway, reading: Reading, source: Source, batch: int, places: _Places
-) -> Iterator[AnyTitle]:
-    wanted, order = source.wanted, reading.order
-    if wanted and not source.growing:
-        batch = min(batch, FILTERED_BATCH)
-    while True:
-        items = gateway.query(
-            source.list_key,
-            reading.within,
-            index=order.index,
-            descending=order.descending,
-            limit=batch,
-            only=codec.DOC,
-            with_place=order.stores is not None,
-        )
-        titles = [codec.decode_copy(reading.kind, item) for item in items]
-        places.note(titles, items)
-        yield from filter(wanted, titles) if wanted else titles
-        if len(titles) < batch:
-            return
-        reading = replace(reading, within=_beyond(places.of(titles[-1]), reading))
-        batch = min(2 * batch, MOST_FILTERED_BATCH) if source.growing else FILTERED_BATCH

@@ -17,7 +17,7 @@ from catalog_model.declarations.vocabulary import (
 )
 from catalog_model.domain.arguments import check_date, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
-from catalog_model.dynamodb.gateway import EVERYTHING, Range
+from catalog_model.dynamodb.conversation import EVERYTHING, Conversation, Range
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
@@ -79,7 +79,7 @@ def list_top_rated(
     genre_id: int | None = None,
     limit: int = 20,
     after: str | None = None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List titles with ``vote_count > min_votes and vote_average > min_rating``, best first.
 
     Both bounds are exclusive. Ties are broken by id, highest first.
@@ -120,7 +120,7 @@ def list_top_rated(
     within = Range(lower=keys.above(sortable_number(rating)))
     sources = rating_sources(kind, genre_id, min_votes)
     reading = Reading(kind, sources, order_by("rating", descending=True), within)
-    return read_page(catalog.gateway, reading, cursors, limit, after)
+    return (yield from read_page(reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -140,7 +140,7 @@ def list_released_between(
     descending: bool = True,
     limit: int = 20,
     after: str | None = None,
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List titles released or first broadcast from *since* to *until*, both days included.
 
     By default the newest come first; ties are broken by id in the same direction. Titles without a
@@ -177,7 +177,7 @@ def list_released_between(
     within = Range(first, keys.above(last))
     sources = [list_source(kind, genre_id)]
     reading = Reading(kind, sources, order_by("release", descending=descending), within)
-    return read_page(catalog.gateway, reading, cursors, limit, after)
+    return (yield from read_page(reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -195,7 +195,7 @@ def list_released_between(
 )
 def find_titles_by_name(
     catalog: Catalog, kind: Kind, prefix: str, *, limit: int = 20, after: str | None = None
-) -> Page[AnyTitle]:
+) -> Conversation[Page[AnyTitle]]:
     """List the titles whose name begins with *prefix*, sorted by name.
 
     Case, accents and punctuation are ignored, and runs of white space count as one space:
@@ -228,4 +228,4 @@ def find_titles_by_name(
     within = Range(folded, folded + MAX_SORT_KEY) if folded else EVERYTHING
     sources = [list_source(kind)]
     reading = Reading(kind, sources, order_by("name", descending=False), within)
-    return read_page(catalog.gateway, reading, cursors, limit, after)
+    return (yield from read_page(reading, cursors, limit, after))

@@ -19,7 +19,7 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_LISTING, SLOT, tallies_step
 from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.conversation import Conversation, batch_get_parts
 from catalog_model.dynamodb.numbers import check_count
 from catalog_model.entities import AnyTitle
 from catalog_model.reads.counts import read_counts
@@ -42,7 +42,7 @@ ROUNDS: Final = 5
 )
 def sample_titles(
     catalog: Catalog, kind: Kind, count: int = 20, *, rng: random.Random | None = None
-) -> list[AnyTitle]:
+) -> Conversation[list[AnyTitle]]:
     """Pick *count* distinct titles of *kind* at random; all of them if there are fewer.
 
     Every subset of that size is equally likely, and so is each of its orders.
@@ -70,7 +70,7 @@ def sample_titles(
     count = check_count(count, "count")
     if rng is not None:
         check_instance(rng, "rng", random.Random)
-    totals, _ = read_counts(catalog.gateway, kind)
+    totals, _ = yield from read_counts(kind)
     rng = rng or random.SystemRandom()
     lottery = _Lottery(totals, rng)
     picked: dict[TitleKey, AnyTitle] = {}
@@ -78,7 +78,7 @@ def sample_titles(
         slots = lottery.draw(count - len(picked))
         if not slots:
             break
-        picked.update(_titles_in(catalog.gateway, kind, slots))
+        picked.update((yield from _titles_in(kind, slots)))
     titles = [picked[key] for key in sorted(picked)]
     rng.shuffle(titles)
     return titles
@@ -105,9 +105,9 @@ class _Lottery:
 
 
 def _titles_in(
-    gateway: Gateway, kind: Kind, slots: Iterable[tuple[int, int]]
-) -> dict[TitleKey, AnyTitle]:
+    kind: Kind, slots: Iterable[tuple[int, int]]
+) -> Conversation[dict[TitleKey, AnyTitle]]:
     """Read the owners of the slots, then those titles, unordered."""
     asked = [keys.slot_key(kind, shard, number) for shard, number in slots]
-    found = gateway.batch_get_parts(asked, (codec.TITLE_ID,))
-    return read_titles(gateway, [codec.decode_slot(kind, item) for item in found])
+    found = yield from batch_get_parts(asked, (codec.TITLE_ID,))
+    return (yield from read_titles([codec.decode_slot(kind, item) for item in found]))

@@ -10,7 +10,14 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_LISTING, TITLE
 from catalog_model.domain.arguments import check_id, check_key, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb.gateway import Gateway, Range
+from catalog_model.dynamodb.conversation import (
+    Conversation,
+    Query,
+    Range,
+    batch_get_parts,
+    get,
+    query,
+)
 from catalog_model.entities import AnyTitle, TitleWithGenres
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.table import codec, keys
@@ -21,7 +28,9 @@ from catalog_model.table import codec, keys
     step("GetItem", TITLE, units="0.5 * (1 + consistent) * rcu(title)", strong="consistent"),
     consistency="eventual, or strong with consistent=True",
 )
-def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False) -> AnyTitle:
+def get_title(
+    catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
+) -> Conversation[AnyTitle]:
     """Get one title.
 
     Costs one GetItem: half a read unit for each 4 KB, or one if consistent.
@@ -41,7 +50,7 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
     consistent = check_flag(consistent, "consistent")
-    item = catalog.gateway.get(keys.title_key(key), consistent=consistent)
+    item = yield from get(keys.title_key(key), consistent=consistent)
     if item is None:
         raise not_found(catalog, key)
     return codec.decode_title(item)
@@ -53,7 +62,7 @@ def get_title(catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool =
     order="as asked",
     consistency="eventual",
 )
-def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | None]:
+def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> Conversation[list[AnyTitle | None]]:
     """Get many titles: a list as long as *keys*, in their order, with None for missing titles.
 
     Costs one BatchGetItem for each 100 different keys, half a read unit for each key. The result is
@@ -72,7 +81,7 @@ def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | No
     """
     check_instance(catalog, "catalog", Catalog)
     asked = [check_key(key) for key in check_many(keys, "keys", "keys of titles")]
-    found = read_titles(catalog.gateway, asked)
+    found = yield from read_titles(asked)
     return [found.get(key) for key in asked]
 
 
@@ -90,7 +99,7 @@ def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> list[AnyTitle | No
 )
 def get_title_with_genres(
     catalog: Catalog, kind: Kind, title_id: int, *, consistent: bool = False
-) -> TitleWithGenres:
+) -> Conversation[TitleWithGenres]:
     """Get a title together with its memberships, in the order of its ``genre_ids``.
 
     Costs one Query over the title's item collection. A Query is not a snapshot: during a change,
@@ -112,8 +121,8 @@ def get_title_with_genres(
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
     consistent = check_flag(consistent, "consistent")
-    items = catalog.gateway.query(
-        keys.title_pk(key), Range(lower=keys.FIRST_MEMBERSHIP), consistent=consistent
+    items = yield from query(
+        Query(keys.title_pk(key), Range(lower=keys.FIRST_MEMBERSHIP), consistent=consistent)
     )
     found = codec.decode_collection(items)
     if found is None:
@@ -121,17 +130,17 @@ def get_title_with_genres(
     return TitleWithGenres(*found)
 
 
-def read_titles(gateway: Gateway, wanted: Iterable[TitleKey]) -> dict[TitleKey, AnyTitle]:
+def read_titles(wanted: Iterable[TitleKey]) -> Conversation[dict[TitleKey, AnyTitle]]:
     """Read titles from their copies, which decode faster; missing titles are omitted."""
     asked = dict.fromkeys(wanted)
     copies = [keys.listing_key(key) for key in asked]
     kinds = {key.kind for key in asked}
     if len(kinds) == 1:
         (kind,) = kinds
-        found = gateway.batch_get_parts(copies, (codec.DOC,))
+        found = yield from batch_get_parts(copies, (codec.DOC,))
         titles = [codec.decode_copy(kind, item) for item in found]
     else:  # the kind is in the key, not in the record
-        found = gateway.batch_get_parts(copies, ("PK", codec.DOC))
+        found = yield from batch_get_parts(copies, ("PK", codec.DOC))
         titles = [codec.decode_copy(keys.kind_of(item["PK"]["S"]), item) for item in found]
     return {title.key: title for title in titles}
 

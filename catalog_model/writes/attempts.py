@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb import retries
 from catalog_model.dynamodb.actions import Plan, as_sent, key_of
+from catalog_model.dynamodb.conversation import (
+    Conversation,
+    batch_get,
+    get,
+    transact,
+)
 from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
-from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.retries import MAX_RACES, racing
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import ConflictError, UnknownEntityError
 from catalog_model.reads.counts import read_tallies
@@ -50,19 +55,21 @@ class Planned(NamedTuple, Generic[_T]):
     result: _T
 
 
-def read_snapshot(gateway: Gateway, key: TitleKey, *, with_shard: bool) -> Snapshot:
+def read_snapshot(key: TitleKey, *, with_shard: bool) -> Conversation[Snapshot]:
     """Read a title consistently; *with_shard* with the number of titles in its shard."""
     at = keys.title_key(key)
     if not with_shard:
-        return Snapshot(read_stored(key, gateway.get(at, consistent=True)))
+        item = yield from get(at, consistent=True)
+        return Snapshot(read_stored(key, item))
     tally = keys.tally_key(key.kind, keys.shard_of(key))
-    found = gateway.batch_get((at, tally), consistent=True)
+    found = yield from batch_get((at, tally), consistent=True)
     return Snapshot(read_stored(key, found.get(at)), _shard_in(found.get(tally, {})))
 
 
-def read_shards(gateway: Gateway, kind: Kind) -> list[Shard]:
+def read_shards(kind: Kind) -> Conversation[list[Shard]]:
     """Read the total of each shard, and the versions of the tallies: one BatchGetItem."""
-    return list(map(_shard_in, read_tallies(gateway, kind, consistent=True)))
+    tallies = yield from read_tallies(kind, consistent=True)
+    return list(map(_shard_in, tallies))
 
 
 def _shard_in(tally: Item) -> Shard:
@@ -71,10 +78,10 @@ def _shard_in(tally: Item) -> Shard:
     return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
 
 
-def read_owner(gateway: Gateway, key: TitleKey, number: int) -> TitleKey | None:
+def read_owner(key: TitleKey, number: int) -> Conversation[TitleKey | None]:
     """Read the owner of a slot of the title's shard; None if it is missing or unreadable."""
     at = keys.slot_key(key.kind, keys.shard_of(key), number)
-    slot = gateway.get(at, consistent=True)
+    slot = yield from get(at, consistent=True)
     evolution.check_not_newer(slot or {})
     try:
         return codec.decode_slot(key.kind, slot) if slot else None
@@ -90,51 +97,50 @@ class Attempts(Generic[_T]):
     needs in a shard that contradicts itself; without it, such a write is refused.
     """
 
-    gateway: Gateway
     key: TitleKey
-    read: Callable[[], Snapshot]
+    read: Callable[[], Conversation[Snapshot]]
     plan: Callable[[Snapshot], Planned[_T] | None]
-    read_damage: Callable[[Snapshot], Snapshot] | None = None
+    read_damage: Callable[[Snapshot], Conversation[Snapshot]] | None = None
     _before: Snapshot | None = None
     _around: Snapshot | None = None
     _race: LostRaceError | None = None
     _refused: tuple[ItemKey, ...] = ()
     """The items that the plan of the last attempt did not fit."""
 
-    def run(self) -> _T:
+    def run(self) -> Conversation[_T]:
         """Write until no concurrent change interferes, and return the result."""
         try:
-            return retries.retry_races(self._attempt)
+            return (yield from racing(self._attempt))
         except LostRaceError as race:
             raise ConflictError(
-                f"concurrent changes of {self.key.kind} {self.key.id} won {retries.MAX_RACES} "
+                f"concurrent changes of {self.key.kind} {self.key.id} won {MAX_RACES} "
                 "times in a row"
             ) from race
 
-    def _attempt(self, _: int) -> _T:
-        snapshot = self._read()
+    def _attempt(self, _: int) -> Conversation[_T]:
+        snapshot = yield from self._read()
         planned = self.plan(snapshot)
         if planned is None:
             self._refused = (_last_slot(self.key, snapshot.shard),)
             raise LostRaceError("the readings do not fit together")
         if planned.operations:
             try:
-                self.gateway.transact(planned.operations)
+                yield from transact(planned.operations)
             except LostRaceError as error:
                 self._race, self._refused = error, refused_items(error, planned.operations)
                 raise
         return planned.result
 
-    def _read(self) -> Snapshot:
+    def _read(self) -> Conversation[Snapshot]:
         """Read what the plan needs; after a refusal that no concurrent change explains, more."""
-        snapshot = self.read()
+        snapshot = yield from self.read()
         if not self._refused or snapshot != self._before:
             self._before = snapshot
             return snapshot
         if self.read_damage is None or snapshot == self._around:
             raise self._damaged() from self._race
         self._around = snapshot
-        return self.read_damage(snapshot)
+        return (yield from self.read_damage(snapshot))
 
     def _damaged(self) -> ConflictError:
         where = ", ".join(" | ".join(key) for key in self._refused)

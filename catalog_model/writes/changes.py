@@ -32,6 +32,7 @@ from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
 from catalog_model.domain.attributes import TitleAttributes
 from catalog_model.domain.fields import MAX_GENRES
 from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import TITLE_CLASSES, AnyTitle
 from catalog_model.writes.storing import change_title
@@ -60,7 +61,7 @@ def _change(*written: str, units: str) -> tuple[Step, ...]:
 )
 def update_title(
     catalog: Catalog, kind: Kind, title_id: int, **attributes: Unpack[TitleAttributes]
-) -> AnyTitle:
+) -> Conversation[AnyTitle]:
     """Change some attributes of a title, and leave the others as they are at that moment.
 
     Concurrent changes of other attributes are kept, and the title need not be read before.
@@ -92,7 +93,7 @@ def update_title(
     """
     key = TitleKey(check_kind(kind), check_id(title_id))
     changes = check_attributes(key, {**attributes})
-    return change_title(catalog, kind, title_id, **changes)
+    return (yield from change_title(catalog, kind, title_id, **changes))
 
 
 def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +111,9 @@ def check_attributes(key: TitleKey, attributes: dict[str, Any]) -> dict[str, Any
 @access_pattern(
     "Change the popularity of a title", *_change(units=MOVED_ONCE), consistency="atomic"
 )
-def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: float) -> AnyTitle:
+def update_popularity(
+    catalog: Catalog, kind: Kind, title_id: int, popularity: float
+) -> Conversation[AnyTitle]:
     """Change the popularity of a title, and so its place in its lists.
 
     Costs one GetItem (1 read unit) and one TransactWriteItems; only the GetItem if the title has
@@ -133,13 +136,13 @@ def update_popularity(catalog: Catalog, kind: Kind, title_id: int, popularity: f
     1500.5
     """
     value = check_number(popularity, "popularity")
-    return change_title(catalog, kind, title_id, popularity=value)
+    return (yield from change_title(catalog, kind, title_id, popularity=value))
 
 
 @access_pattern("Change the votes of a title", *_change(units=MOVED_ONCE), consistency="atomic")
 def update_votes(
     catalog: Catalog, kind: Kind, title_id: int, *, vote_average: float, vote_count: int
-) -> AnyTitle:
+) -> Conversation[AnyTitle]:
     """Change the average vote and the number of votes. Costs the same as `update_popularity`.
 
     Args:
@@ -163,7 +166,7 @@ def update_votes(
         "vote_average": check_number(vote_average, "vote_average"),
         "vote_count": check_count(vote_count, "vote_count"),
     }
-    return change_title(catalog, kind, title_id, **votes)
+    return (yield from change_title(catalog, kind, title_id, **votes))
 
 
 @access_pattern(
@@ -171,7 +174,9 @@ def update_votes(
     *_change(*COUNTED, units=f"{REWRITTEN} + 2 * wcu(tally)"),
     consistency="atomic",
 )
-def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]) -> AnyTitle:
+def set_genres(
+    catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[int]
+) -> Conversation[AnyTitle]:
     """Change the genres of a title: memberships are added, removed and reordered.
 
     Costs the same as `update_popularity`.
@@ -194,4 +199,4 @@ def set_genres(catalog: Catalog, kind: Kind, title_id: int, genre_ids: Iterable[
     (80, 18)
     """
     genres = list(check_genre_ids(genre_ids, most=MAX_GENRES))
-    return change_title(catalog, kind, title_id, genre_ids=genres)
+    return (yield from change_title(catalog, kind, title_id, genre_ids=genres))

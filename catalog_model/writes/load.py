@@ -13,7 +13,7 @@ from itertools import groupby
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, check_many, check_progress, refuse, shown
-from catalog_model.declarations.pattern import access_pattern, step
+from catalog_model.declarations.pattern import bulk_access_pattern, step
 from catalog_model.declarations.vocabulary import (
     CREATION,
     ENROLMENT,
@@ -24,6 +24,7 @@ from catalog_model.declarations.vocabulary import (
 )
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.rejection import Rejection, Sourced
+from catalog_model.dynamodb.conversation import hold
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
     MAX_BATCH_GET,
@@ -63,7 +64,7 @@ class LoadReport:
         return self.created + self.changed + self.unchanged + len(self.rejected)
 
 
-@access_pattern(
+@bulk_access_pattern(
     "Load many titles",
     step(
         "BatchGetItem",
@@ -217,7 +218,7 @@ class _Loading:
         """
         gateway = self._catalog.gateway
         self._pace.await_turn(titles)
-        shards = read_shards(gateway, titles[0].title.kind)
+        shards = hold(self._catalog, read_shards(titles[0].title.kind))
         try:
             with self._pace.refusing_soon():
                 gateway.transact(plan_creations(titles, first_version(), shards))
@@ -235,7 +236,7 @@ class _Loading:
 
     def _write(self, title: Encoded) -> None:
         self._pace.await_turn([title])
-        before = write_title(self._catalog, title)
+        before = hold(self._catalog, write_title(self._catalog, title))
         self._pace.wrote()
         if before is None:
             self.report.created += 1

@@ -35,6 +35,7 @@ from catalog_model.declarations.vocabulary import (
 from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import Plan
+from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.entities import AnyTitle, Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
 from catalog_model.reads.titles import not_found
@@ -69,7 +70,7 @@ def put_title(
     *,
     if_absent: bool = False,
     if_unchanged: AnyTitle | None = None,
-) -> AnyTitle:
+) -> Conversation[AnyTitle]:
     """Create *title*, or replace the title of the same kind and id.
 
     The title, its copy in each list, the counts and the sampler change in one transaction, or not
@@ -107,7 +108,7 @@ def put_title(
     check_expected(title, if_unchanged, if_absent=if_absent)
     encoded = Encoded(title)
     encoded.check_size()
-    write_title(catalog, encoded, if_absent=if_absent, if_unchanged=if_unchanged)
+    yield from write_title(catalog, encoded, if_absent=if_absent, if_unchanged=if_unchanged)
     return title
 
 
@@ -129,13 +130,13 @@ def write_title(
     *,
     if_absent: bool = False,
     if_unchanged: AnyTitle | None = None,
-) -> Stored | None:
+) -> Conversation[Stored | None]:
     """Create or replace a title, and return what was stored before."""
     key = title.title.key
     expected = None if if_unchanged is None else Encoded(if_unchanged)
 
-    def read() -> Snapshot:
-        return read_snapshot(catalog.gateway, key, with_shard=True)
+    def read() -> Conversation[Snapshot]:
+        return read_snapshot(key, with_shard=True)
 
     def plan(snapshot: Snapshot) -> Planned[Stored | None]:
         stored = snapshot.stored
@@ -148,7 +149,7 @@ def write_title(
             raise TitleExistsError(f"{stored.title!r} is in {catalog.table!r} already")
         return Planned(_plan_change(stored, title, snapshot.shard), stored)
 
-    return Attempts(catalog.gateway, key, read, plan).run()
+    return (yield from Attempts(key, read, plan).run())
 
 
 @access_pattern(
@@ -168,7 +169,7 @@ def write_title(
     UNCOUNTED_DELETION,
     consistency="atomic",
 )
-def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
+def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> Conversation[AnyTitle]:
     """Delete a title and everything derived from it.
 
     The owner of the last slot in the sampler's shard moves into its slot. Costs one BatchGetItem
@@ -192,21 +193,20 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
 
-    gateway = catalog.gateway
-
-    def read() -> Snapshot:
-        snapshot = read_snapshot(gateway, key, with_shard=True)
+    def read() -> Conversation[Snapshot]:
+        snapshot = yield from read_snapshot(key, with_shard=True)
         shard = snapshot.shard
         if not snapshot.is_enrolled or not shard.total:
             return snapshot
-        last = read_owner(gateway, key, shard.total - 1)
+        last = yield from read_owner(key, shard.total - 1)
         return replace(snapshot, shard=replace(shard, last=last))
 
-    def read_damage(snapshot: Snapshot) -> Snapshot:
+    def read_damage(snapshot: Snapshot) -> Conversation[Snapshot]:
         slot = _existing(catalog, key, snapshot).slot
         if slot is None:
             return snapshot
-        return replace(snapshot, owns_slot=read_owner(gateway, key, slot) == key)
+        owner = yield from read_owner(key, slot)
+        return replace(snapshot, owns_slot=owner == key)
 
     def plan(snapshot: Snapshot) -> Planned[AnyTitle] | None:
         stored, shard = _existing(catalog, key, snapshot), snapshot.shard
@@ -216,26 +216,28 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> AnyTitle:
         is_one = fits(stored, shard)
         return Planned(plan_deletion(stored, shard), stored.title) if is_one else None
 
-    return Attempts(gateway, key, read, plan, read_damage).run()
+    return (yield from Attempts(key, read, plan, read_damage).run())
 
 
-def change_title(catalog: Catalog, kind: Kind, title_id: int, **changes: Any) -> AnyTitle:
+def change_title(
+    catalog: Catalog, kind: Kind, title_id: int, **changes: Any
+) -> Conversation[AnyTitle]:
     """Change attributes of a title that must exist, and return it as it then is."""
     check_instance(catalog, "catalog", Catalog)
     key = TitleKey(check_kind(kind), check_id(title_id))
 
-    def read() -> Snapshot:
-        snapshot = read_snapshot(catalog.gateway, key, with_shard=False)
+    def read() -> Conversation[Snapshot]:
+        snapshot = yield from read_snapshot(key, with_shard=False)
         if snapshot.stored is None or snapshot.is_enrolled:
             return snapshot
-        return read_snapshot(catalog.gateway, key, with_shard=True)
+        return (yield from read_snapshot(key, with_shard=True))
 
     def plan(snapshot: Snapshot) -> Planned[AnyTitle]:
         stored = _existing(catalog, key, snapshot)
         after = Encoded(stored.title.replace(**changes))
         return Planned(_plan_change(stored, after, snapshot.shard), after.title)
 
-    return Attempts(catalog.gateway, key, read, plan).run()
+    return (yield from Attempts(key, read, plan).run())
 
 
 def _existing(catalog: Catalog, key: TitleKey, snapshot: Snapshot) -> Stored:

@@ -3,8 +3,7 @@
 This shows that the proof in test_declarations can fail, and what each of its checks detects.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
@@ -17,12 +16,12 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.comparison import Check, compare
 from catalog_model.analysis.explain import explain
 from catalog_model.analysis.sizing import APPLICATION
-from catalog_model.dynamodb import gateway
+from catalog_model.dynamodb import connection, conversation, exchange
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
-from catalog_model.dynamodb.typed_json import Item, text
+from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key, text
 from catalog_model.operations import create_table, delete_table
-from catalog_model.reads import counts, lists, orders
+from catalog_model.reads import lists, orders
 from catalog_model.reads.sampling import _Lottery
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded
@@ -91,7 +90,7 @@ def filters_instead_of_ranging(
 
 
 @shown_by(ap.list_titles, "filter", kind="movie")
-@instead_of(gateway, "_query")
+@instead_of(exchange, "query_parameters")
 def filters_besides(made: Method, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """A filter in addition to the correct key condition, which drops items that were charged."""
     request = made(*args, **kwargs)
@@ -100,13 +99,11 @@ def filters_besides(made: Method, *args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 @shown_by(ap.count_titles, "declared", kind="movie")
-@instead_of(counts, "read_counts")
-def scans(_: Method, door: Gateway, kind: str, **__: Any) -> tuple[list[int], Counter[int]]:
+@instead_of(Gateway, "batch_get_parts")
+def scans(_: Method, door: Gateway, keys: Sequence[ItemKey], *__: Any, **___: Any) -> list[Item]:
     """Counting by scanning the table."""
-    asked = {"TableName": door.table_name}
-    found = door._send("Scan", asked, lambda r: door.client.scan(**r))["Items"]
-    listed = [item for item in found if item.get("_list") == text(f"ALL#{kind}")]
-    return [len(listed)], Counter()
+    found = door._send("Scan", {"TableName": door.table_name})["Items"]
+    return [item for item in found if primary_key(item) in keys]
 
 
 @shown_by(ap.list_titles, "items", "units", kind="movie")
@@ -126,7 +123,7 @@ def reads_consistently(parts: Method, door: Gateway, keys: Any, only: Any, **_: 
 @shown_by(ap.get_titles, "requests")
 def reads_one_by_one(patch: pytest.MonkeyPatch) -> None:
     """A request for each title."""
-    patch.setattr(gateway, "MAX_BATCH_GET", 1)
+    patch.setattr(conversation, "MAX_BATCH_GET", 1)
 
 
 @shown_by(ap.list_titles_in_genre, "declared", kind="movie", genre_id=18)
@@ -137,7 +134,7 @@ def reads_another_partition(list_source: Method, kind: str, _: Any = None) -> An
 
 
 @shown_by(ap.update_votes, "declared", vote_average=5, vote_count=5)
-@instead_of(gateway, "_condition")
+@instead_of(connection, "_condition")
 def forgets_the_condition(*_: Any) -> None:
     """A write that overwrites concurrent changes."""
 

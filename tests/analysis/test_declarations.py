@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from inspect import signature
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from engines import Engine
@@ -15,7 +16,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.explain import Explanation
 from catalog_model.declarations import pattern
 from catalog_model.declarations.pattern import access_pattern, step
-from catalog_model.dynamodb import callers
+from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table.indexes import INDEXES
 from docs import calls
@@ -119,14 +120,22 @@ def test_what_the_documentation_names_exists() -> None:
         assert rows == list(ap.PATTERNS), page.name
 
 
-def test_a_declared_pattern_is_the_function_itself() -> None:
-    """Signature, types and docstring are unchanged: the decorator returns its argument."""
+def test_a_declared_pattern_is_a_function_like_its_conversation() -> None:
+    """Name, arguments and docstring are those of the conversation; it returns the result."""
 
-    def ask(catalog: Catalog, kind: str, *, limit: int = 20) -> list[str]:
+    def ask(catalog: Catalog, kind: str, *, limit: int = 20) -> Conversation[list[str]]:
         """Ask."""
+        yield ()
         return [catalog.table, kind] * limit
 
     declared = access_pattern("A question", step("Query", "PK = <a>", units="1"), consistency="")
-    assert declared(ask) is ask
-    assert callers._callers[ask.__code__] == "ask"
-    del pattern._declared["ask"], callers._callers[ask.__code__]
+    function = declared(ask)
+    assert (function.__name__, function.__doc__) == ("ask", "Ask.")
+    assert list(signature(function).parameters) == ["catalog", "kind", "limit"]
+    assert get_type_hints(function)["return"] == list[str]
+    assert function(Catalog("films"), "tv", limit=2) == ["films", "tv"] * 2
+    assert function(limit=1, kind="tv", catalog=Catalog("films")) == ["films", "tv"]
+    assert pattern._declared["ask"].conversation is ask
+    with pytest.raises(TypeError, match=r"ask\(\) missing 1 required positional argument"):
+        function(Catalog("films"))  # type: ignore[call-arg]
+    del pattern._declared["ask"]

@@ -22,6 +22,7 @@ from table_dump import assert_complete, dump, hooked, titles_in
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.dynamodb.conversation import hold
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
@@ -299,7 +300,7 @@ def _delete_under_way(
         for key, item in dump(catalog).items()
         if isinstance(name := keys.parse_key(*key), keys.SlotItem)
     }
-    totals, _ = read_counts(catalog.gateway, "movie", consistent=True)
+    totals, _ = hold(catalog, read_counts("movie", consistent=True))
     on_their_way = [owners[slot] for slot in _Lottery(totals, random.Random(seed)).draw(20)]
     deleted, requests = set[TitleKey](), count(1)
 

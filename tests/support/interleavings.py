@@ -96,12 +96,13 @@ class ReplayedGateway(Gateway):
         item: Item | None = self._ask(Request("get", (key,)))
         return item
 
-    def batch_get(
-        self, keys: Iterable[ItemKey], *, consistent: bool = False
-    ) -> dict[ItemKey, Item]:
+    def batch_get_parts(
+        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+    ) -> list[Item]:
         """Read many items, each at a different moment."""
-        found = {key: self.get(key, consistent=consistent) for key in dict.fromkeys(keys)}
-        return {key: item for key, item in found.items() if item is not None}
+        assert not only, "writes read whole items"
+        found = [self.get(key, consistent=consistent) for key in dict.fromkeys(keys)]
+        return [item for item in found if item is not None]
 
     def query(self, partition: str, *_: Any, **__: Any) -> list[Item]:
         """Read a partition of the table."""

@@ -40,6 +40,7 @@ from table_dump import Table, by_key, movie
 from catalog_model import Catalog, Movie
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Equals, NotNewer, Update
+from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.dynamodb.typed_json import ItemKey, number
 from catalog_model.maintenance.findings import Finding, Problem
 from catalog_model.maintenance.migrate import migrate
@@ -47,7 +48,7 @@ from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report
 from catalog_model.table import codec, keys, plan, title_items
 from catalog_model.table.plan import Shard, Stored
-from catalog_model.writes import attempts
+from catalog_model.writes import attempts, storing
 
 
 def unreported(
@@ -229,23 +230,30 @@ def deletes_as_it_once_did(patch: pytest.MonkeyPatch) -> None:
 def changes_by_reading_and_putting(patch: pytest.MonkeyPatch) -> None:
     """The lost update: the title is put back as it was read, except for the change."""
 
-    def change(catalog: Any, kind: Any, title_id: int, **changes: Any) -> Any:
-        title = ap.get_title(catalog, kind, title_id, consistent=True)
-        return ap.put_title(catalog, title.replace(**changes))
+    get, put = (ap.PATTERNS[name].conversation for name in ("get_title", "put_title"))
+    assert get is not None
+    assert put is not None
+
+    def change(catalog: Any, kind: Any, title_id: int, **changes: Any) -> Conversation[Any]:
+        title = yield from get(catalog, kind, title_id, consistent=True)
+        return (yield from put(catalog, title.replace(**changes)))
 
     patch.setattr("catalog_model.writes.changes.change_title", change)
 
 
 def looks_once_whether_it_is_unchanged(patch: pytest.MonkeyPatch) -> None:
     """After a lost race, it is planned again without the check."""
-    write = ap.put_title.__globals__["write_title"]
+    write, get = storing.write_title, ap.PATTERNS["get_title"].conversation
+    assert get
 
-    def forgetful(catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any) -> Any:
-        if if_unchanged is not None and if_unchanged != ap.get_title(
-            catalog, *title.title.key, consistent=True
-        ):
-            return write(catalog, title, if_absent=if_absent, if_unchanged=if_unchanged)
-        return write(catalog, title, if_absent=if_absent)
+    def forgetful(
+        catalog: Any, title: Any, *, if_absent: bool, if_unchanged: Any
+    ) -> Conversation[Any]:
+        if if_unchanged is not None:
+            stored = yield from get(catalog, *title.title.key, consistent=True)
+            if if_unchanged != stored:
+                return (yield from write(catalog, title, if_unchanged=if_unchanged))
+        return (yield from write(catalog, title, if_absent=if_absent))
 
     patch.setattr("catalog_model.writes.storing.write_title", forgetful)
 

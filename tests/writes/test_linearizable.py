@@ -139,7 +139,7 @@ def test_a_write_without_conditions_is_found(
     def forget(*_: object) -> None:
         time.sleep(A_MOMENT)
 
-    monkeypatch.setattr("catalog_model.dynamodb.gateway._condition", forget)
+    monkeypatch.setattr("catalog_model.dynamodb.connection._condition", forget)
     mix = {"put": 3, "change_popularity": 4, "change_votes": 4, "get": 2}
     found = check(run_threads(catalog, seed=4, threads=8, operations=20, mix=mix))
     assert any("no order explains" in problem for problem in found.violations)

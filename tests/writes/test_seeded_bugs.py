@@ -10,7 +10,7 @@ counts created titles as unchanged. Retries of writes that only set values are h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,9 @@ from table_dump import assert_in_step, movie
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Check, Operation, Plan, Put, Update
+from catalog_model.dynamodb.exchange import Exchange, Exchanges
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.errors import TitleExistsError, TitleNotFoundError
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import keys, plan
@@ -88,14 +90,14 @@ def _is_tally(operation: Operation) -> bool:
 def takes_a_part_for_the_whole(patch: pytest.MonkeyPatch) -> None:
     """Unprocessed keys of a batch are not requested again, and are missing in a read."""
 
-    def once(gateway: Gateway, asked: Any) -> Iterator[Any]:
-        request = {"RequestItems": {gateway.table_name: asked}}
-        answer = gateway._send(
-            "BatchGetItem", request, lambda r: gateway.client.batch_get_item(**r)
-        )
-        yield from answer["Responses"].get(gateway.table_name, [])
+    def once(exchanges: Exchanges, keys: Any, only: Any, *, consistent: bool) -> Exchange[Any]:
+        assert not only
+        asked = {"Keys": list(map(key_attributes, keys)), "ConsistentRead": consistent}
+        request = {"RequestItems": {exchanges._table_name: asked}}
+        answer = yield from exchanges.send("BatchGetItem", request)
+        return answer["Responses"].get(exchanges._table_name, [])
 
-    patch.setattr(Gateway, "_batch_get", once)
+    patch.setattr(Exchanges, "batch_get", once)
 
 
 def repeats_without_a_token(patch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.dynamodb.actions import Delete, Plan
 from catalog_model.dynamodb.failures import LostRaceError
+from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.entities import AnyTitle, Title
 from catalog_model.table import codec, keys
 from catalog_model.writes.attempts import Attempts, Snapshot
@@ -143,15 +144,16 @@ def planning_is_pure(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
         finally:
             is_planning = False
 
-    def init(self: Any, gateway: Any, key: Any, read: Any, plan: Any, *args: Any) -> None:
-        send = gateway._send
+    send = Gateway._perform
 
-        def checked(*request: Any) -> Any:
-            assert not is_planning, f"{request[0]} while a plan is made"
-            return send(*request)
+    def checked(gateway: Gateway, request: Any) -> Any:
+        assert not is_planning, f"{request} while a plan is made"
+        return send(gateway, request)
 
-        monkeypatch.setattr(gateway, "_send", checked)
-        make(self, gateway, key, read, partial(quiet, plan), *args)
+    def init(self: Any, key: Any, read: Any, plan: Any, *args: Any) -> None:
+        make(self, key, read, partial(quiet, plan), *args)
+
+    monkeypatch.setattr(Gateway, "_perform", checked)
 
     monkeypatch.setattr(Attempts, "__init__", init)
     return planned
