@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from catalog_model.checks import check_within, refuse
+from catalog_model.checks import check_within, refuse, shown
 from catalog_model.dynamodb.numbers import check_number
 from catalog_model.errors import ConfigurationError
 
@@ -94,7 +94,7 @@ class PageCache:
         InvalidArgumentError: If an argument is out of its bounds.
         ConfigurationError: If cachetools is not installed.
 
-    >>> from catalog_model.cache import PageCache
+    >>> from catalog_model import Catalog
     >>> cached = Catalog(catalog.table, cache=PageCache(seconds=30))
     >>> [len(access_patterns.list_titles(cached, "tv").items) for _ in range(3)]
     [2, 2, 2]
@@ -256,6 +256,19 @@ class PageCache:
 
     def __repr__(self) -> str:
         return f"PageCache(seconds={self.seconds}, titles={self.titles})"
+
+
+def cache_from_env() -> PageCache | None:
+    """Make a cache for CATALOG_CACHE_SECONDS; None if it is not set."""
+    text = os.environ.get("CATALOG_CACHE_SECONDS", "").strip()
+    if not text:
+        return None
+    try:
+        return PageCache(float(text))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"CATALOG_CACHE_SECONDS must be a number of seconds above 0, not {shown(text)}"
+        ) from error
 
 
 def _marks(tags: Sequence[Hashable]) -> list[int]:

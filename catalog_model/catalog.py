@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from catalog_model.checks import refuse
+from catalog_model.cache import PageCache, cache_from_env
+from catalog_model.checks import check_instance, refuse
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.lineage import lineage_of
 from catalog_model.deployment.pointer import Pointed, check_pointer, read_pointer
@@ -76,6 +77,7 @@ class Catalog:
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
+        cache: Keeps recent answers in this process, see `PageCache`; None for no cache.
 
     Raises:
         InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
@@ -98,6 +100,7 @@ class Catalog:
         cursor_secret: str | None = None,
         lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
+        cache: PageCache | None = None,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
@@ -127,6 +130,10 @@ class Catalog:
         self._own_secret = cursor_secret
         self._pointed_lineage: str | None = None
         self.deadline = check_deadline(deadline)
+        if cache is not None:
+            check_instance(cache, "cache", PageCache)
+        self.cache = cache
+        self.cache_scope = object()
         self._config = check_config(config)
         self._begin(client)
 
@@ -148,7 +155,8 @@ class Catalog:
 
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
-        CATALOG_DEADLINE (seconds, or ``none``).
+        CATALOG_DEADLINE (seconds, or ``none``). With CATALOG_CACHE_SECONDS, the handle has a page
+        cache.
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -174,6 +182,8 @@ class Catalog:
         settings.setdefault("lineage", os.environ.get("CATALOG_LINEAGE") or None)
         if "deadline" not in settings:
             settings["deadline"] = deadline_from_env()
+        if "cache" not in settings:
+            settings["cache"] = cache_from_env()
         catalog = cls(**settings)
         if pointer is not None:
             catalog.pointer = check_pointer(pointer)
