@@ -120,7 +120,7 @@ class PageCache:
         self._process = os.getpid()
 
     def _check_process(self) -> None:
-        """Begin anew after a fork, because a thread of the parent may have held the lock."""
+        """Begin again after a fork, because a thread of the parent may have held the lock."""
         if self._process != os.getpid():
             self._begin()
 

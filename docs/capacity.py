@@ -188,7 +188,7 @@ def limits(processes: int = PROCESSES, seconds: float = 0) -> list[Limit]:
         Limit(
             f"one list's partition: {partition:,.0f} read units a second",
             reached(lambda views: at(views).hottest[1], partition),
-            "a page cache in each process",
+            "[a page cache](#the-page-cache) in each process",
         ),
         Limit(
             f"a new table on demand: {ON_DEMAND_UNITS['read']:,.0f} read units a second",

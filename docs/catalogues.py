@@ -36,7 +36,7 @@ GENRE_COUNTS: Final = {
     "movie": {1: 59, 2: 156, 3: 268, 4: 76, 5: 17, 6: 4},
     "tv": {1: 176, 2: 166, 3: 174, 4: 48, 5: 14, 6: 1, 7: 1},
 }
-"""The number of titles with so many genres."""
+"""The number of titles for each number of genres."""
 
 LANGUAGES: Final = {"en": 86, "ja": 4, "fr": 3, "es": 3, "de": 2, "ko": 2}
 COUNTRIES: Final = {"en": ["US"], "ja": ["JP"], "fr": ["FR"], "es": ["ES"], "de": ["DE"]}

@@ -41,7 +41,7 @@ NEW: Final = 300
 """The titles that the writes create, beyond those of the catalogue, and delete again."""
 
 REPEATS: Final = 3
-"""How often each read is made: the first time, the engine has not read its file."""
+"""The number of times that each read is made; at first, the engine has not read its file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ KEPT: Final = frozenset(
     }
 )
 """The access patterns whose answers may be kept: eventually consistent, and the same for the same
-arguments. `get_titles` is none: its keys seldom repeat."""
+arguments. `get_titles` is left out: its keys seldom repeat."""
 
 _PLAIN: Final = (bool, date, float, int, str, type(None))
 

@@ -158,7 +158,7 @@ def write_something(catalog: Catalog, rng: random.Random) -> int:
 def test_a_read_is_answered_from_the_cache_until_its_time_is_over(
     name: str, table: Catalog
 ) -> None:
-    """Equal to the first answer, without a request; then it is asked again."""
+    """Equal to the first answer, without a request; then it is read again."""
     read = READS[name]
     with simulated_time() as clock:
         ours = cached(table)

@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.cache import PageCache
 from catalog_model.catalog import DEFAULT_TABLE
 from catalog_model.errors import CatalogError, InvalidArgumentError
 
@@ -217,6 +218,13 @@ SETTINGS = (
         30,
         Way("argument", "deadline", 2.5),
         Way("environment", "CATALOG_DEADLINE", "7", 7.0),
+    ),
+    Setting(
+        "seconds that a page cache keeps answers",
+        lambda catalog: catalog.cache and catalog.cache.seconds,
+        None,
+        Way("argument", "cache", PageCache(2.5), 2.5),
+        Way("environment", "CATALOG_CACHE_SECONDS", "7", 7.0),
     ),
 )
 
