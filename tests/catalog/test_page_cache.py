@@ -30,10 +30,17 @@ from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
     InvalidArgumentError,
+    ThrottledError,
     TitleNotFoundError,
 )
 from catalog_model.operations import create_table, delete_table
-from catalog_model.testing import Fault, inject_faults, simulated_time, without_pauses
+from catalog_model.testing import (
+    Fault,
+    Throughput,
+    inject_faults,
+    simulated_time,
+    without_pauses,
+)
 
 SECONDS: Final = 10.0
 GENRES: Final = (12, 28)
@@ -243,6 +250,35 @@ def test_what_was_read_shortly_after_an_own_write_is_kept_shortly(table: Catalog
         clock.advance(LAG * 1.1)
         ap.list_titles(ours, "movie")
         assert (statistics(ours).misses, statistics(ours).hits) == (2, 1)
+
+
+def test_a_hot_list_is_read_more_often_than_its_partition_allows(
+    engine: Engine, table: Catalog
+) -> None:
+    """In one second: its partition has 3,000 read units, a kept page needs none."""
+    if not engine.measures:
+        pytest.skip("this engine reports no units")
+    for number in range(1, 21):
+        ap.put_title(table, some_movie(number).replace(overview="x" * 40_000))
+    with simulated_time(request_seconds=0) as clock:
+        with inject_faults(table, [Throughput(read_units=10**6, clock=clock)]) as injector:
+            bare = sum(1 for _ in range(60) if not throttled(table))
+            assert 3000 / 110 <= bare <= 3000 / 90
+            assert {each.kind for each in injector.injected} == {"throttling"}
+        with inject_faults(table, [Throughput(read_units=10**6, clock=clock)]) as injector:
+            ours = cached(table)
+            assert not any(throttled(ours) for _ in range(60))
+            assert injector.injected == []
+
+
+def throttled(catalog: Catalog) -> bool:
+    """Whether a page of the list is throttled, at a moment that does not pass."""
+    try:
+        with without_pauses():
+            ap.list_titles(catalog, "movie")
+    except ThrottledError:
+        return True
+    return False
 
 
 @contextmanager
