@@ -25,7 +25,7 @@ SETUP := $(BIN)/python -IS deploy/environment.py
 GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) \
     $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local,--required)
 
-.PHONY: run test test-all oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
+.PHONY: run test test-all oldest soak check lint types imports docs bench scale fuzz image pins dist engine clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,9 @@ docs: $(VENV)/.dev  ## check that generated tables are up to date
 
 bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
 	@$(BIN)/python bench/reads.py
+
+scale: $(VENV)/.scale engine  ## measure all access patterns on growing catalogues, for docs/scaling.md (SIZES=)
+	@$(BIN)/python -m docs.scale .data/scale $(SIZES)
 
 fuzz: $(VENV)/.local  ## fuzz all parsers, guided by coverage (SECONDS= for each target)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
@@ -128,6 +131,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@echo "Installing what the tests need ..."
 	@$(SETUP) install --extras cli fast flask local otel --groups lint package test
 	@touch $(VENV)/.app $(VENV)/.local $@
+
+$(VENV)/.scale: $(VENV)/.dev
+	@$(SETUP) install --groups scale
+	@touch $@
 
 clean:  ## remove everything that was made
 	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -14,7 +14,8 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -69,14 +70,11 @@ def main() -> None:
     """Measure the sizes, and write figures and plot."""
     if len(sys.argv) < 2:  # noqa: PLR2004
         sys.exit("Usage: python -m docs.scale FOLDER [SIZE...]")
-    folder = Path(sys.argv[1])
     sizes = [int(size) for size in sys.argv[2:]] or SIZES
-    for size in sizes:
-        figures = [each for each in (measured() if FIGURES.exists() else []) if each.size != size]
-        figures += measure(folder, size)
-        ordered = sorted(figures, key=lambda each: each.size)
-        FIGURES.write_text(json.dumps([asdict(each) for each in ordered], indent=1) + "\n")
-    draw(measured())
+    kept = [each for each in measured() if each.size not in sizes] if FIGURES.exists() else []
+    found = sorted(kept + measure(Path(sys.argv[1]), sizes), key=lambda each: each.size)
+    FIGURES.write_text(json.dumps([asdict(each) for each in found], indent=1) + "\n")
+    draw(found)
 
 
 def measured() -> list[Figures]:
@@ -84,36 +82,50 @@ def measured() -> list[Figures]:
     return [Figures(**each) for each in json.loads(FIGURES.read_text("utf-8"))]
 
 
-def measure(folder: Path, size: int) -> list[Figures]:
-    """Measure all access patterns on a catalogue with this number of titles."""
-    some = list(titles(min(size, ASKED)))
-    new = list(islice(titles(size + NEW), size, None))
+def measure(folder: Path, sizes: Sequence[int]) -> list[Figures]:
+    """Measure all access patterns on catalogues of these sizes, in turn."""
+    with ExitStack() as stack:
+        tables = {size: stack.enter_context(_opened(folder, size)) for size in sizes}
+        found = measure_calls(tables)
+    return [replace(each, cpu_ms=None) if each.size >= IN_MEMORY else each for each in found]
+
+
+@contextmanager
+def _opened(folder: Path, size: int) -> Iterator[Catalog]:
+    """Open a catalogue of this size, filled if it is not yet."""
     if size >= IN_MEMORY:
-        found = measure_calls(packed_catalog(titles(size)), size, some, new)
-        return [replace(each, cpu_ms=None) for each in found]
+        yield packed_catalog(titles(size))
+        return
     place = folder / f"{size}-titles-version-{SCHEMA_VERSION}"
     if not (place / DATABASE).exists():
         fill(place, titles(size))
     with start_engine("dynoxide", folder=place) as engine:
-        return measure_calls(engine.catalog(TABLE), size, some, new)
+        yield engine.catalog(TABLE)
 
 
-def measure_calls(
-    catalog: Catalog,
-    size: int,
-    stored: Sequence[Movie | TVShow],
-    new: Sequence[Movie | TVShow],
-) -> list[Figures]:
-    """Measure calls for stored titles, and writes of new ones, which are deleted afterwards."""
+def measure_calls(tables: Mapping[int, Catalog]) -> list[Figures]:
+    """Measure the same calls on generated catalogues, each call on all of them in turn.
+
+    Reads ask for titles at the beginning, and writes create new ones, which are deleted afterwards.
+    """
     random.seed(7)
-    made: defaultdict[tuple[str, str], list[tuple[float, list[Request]]]] = defaultdict(list)
-    asked = chain.from_iterable([call] * REPEATS for call in filter(is_typical, reads(stored)))
+    made: defaultdict[tuple[int, str, str], list[tuple[float, list[Request]]]] = defaultdict(list)
+    new = {size: list(islice(titles(size + NEW), size, None)) for size in tables}
     try:
-        for call in chain(asked, filter(is_typical, writes(new))):
-            made[call.pattern, case_of(call.arguments)].append(_made(catalog, call))
+        for turn in zip(*(_calls(size, new[size]) for size in tables), strict=True):
+            for (size, catalog), call in zip(tables.items(), turn, strict=True):
+                made[size, call.pattern, case_of(call.arguments)].append(_made(catalog, call))
     finally:
-        _delete(catalog, new)
-    return [_figures(size, *kind, calls) for kind, calls in made.items()]
+        for size, catalog in tables.items():
+            _delete(catalog, new[size])
+    return [_figures(*kind, calls) for kind, calls in made.items()]
+
+
+def _calls(size: int, new: Sequence[Movie | TVShow]) -> list[Call]:
+    """Return all calls, made up in advance, because some of them draw random numbers."""
+    stored = list(titles(min(size, ASKED)))
+    asked = chain.from_iterable([call] * REPEATS for call in reads(stored))
+    return list(filter(is_typical, chain(asked, writes(new))))
 
 
 def _made(catalog: Catalog, call: Call) -> tuple[float, list[Request]]:
@@ -191,13 +203,16 @@ def draw(figures: Sequence[Figures]) -> None:
         print("matplotlib is not installed: no picture")  # noqa: T201
         return
     mpl.rcParams["svg.hashsalt"] = "scale"
+    colors = mpl.colormaps["tab20"]
     picture = Figure(figsize=(10, 5.6), layout="constrained")
     units, cpu = picture.subplots(1, 2, sharex=True)
-    for pattern, lines in _lines(figures):
+    for number, (pattern, lines) in enumerate(_lines(figures)):
         sizes, *values = zip(*lines, strict=True)
+        is_read = ap.PATTERNS[pattern].role == "read"
+        style: dict[str, Any] = {"linestyle": "-" if is_read else "--", "color": colors(number)}
         for axes, ys in zip((units, cpu), values, strict=True):
             known = [(size, y) for size, y in zip(sizes, ys, strict=True) if y is not None]
-            axes.plot(*zip(*known, strict=True), marker="o", markersize=3, label=pattern)
+            axes.plot(*zip(*known, strict=True), marker="o", markersize=3, label=pattern, **style)
     for axes, label in (
         (units, "capacity units a call"),
         (cpu, "processor time of the client, ms"),
