@@ -30,7 +30,11 @@ SHARE: Final = 0.5
 
 
 class LoadPace(Persistence):
-    """Follows the table's capacity: when throttled, smaller transactions and longer pauses."""
+    """Follows the table's capacity: when throttled, smaller transactions, then longer pauses.
+
+    Transactions become smaller first, so that the table's saved units are used up; once a single
+    title is throttled, the pace is that of the capacity.
+    """
 
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__()
@@ -40,6 +44,7 @@ class LoadPace(Persistence):
         self._asked = -ASK_AGAIN
         self._capacity: float | None = None
         self._titles: list[Encoded] = []
+        self._most: int | None = None
         self._written = 0
 
     @contextmanager
@@ -58,7 +63,8 @@ class LoadPace(Persistence):
             self.is_brief = False
 
     def together(self, titles: list[Encoded]) -> list[Encoded]:
-        """Return the first titles, as many as a second allows, at least one."""
+        """Return the first titles, as many as the table may take at once, at least one."""
+        titles = titles[: self._most]
         rate = self._pace.rate
         if rate is None:
             return titles
@@ -74,16 +80,22 @@ class LoadPace(Persistence):
     def wrote(self) -> None:
         """Record that they were written."""
         self._written += len(self._titles)
+        if self._most is not None:
+            self._most += 1
         if self._pace.rate is not None:
             self._pace.taken(_units_of(self._titles))
 
     def refused(self) -> None:
-        """Record that they were throttled, and wait."""
-        self.wait(_WRITE, 1)
+        """Record that they were throttled together, and wait; fewer of them come next."""
+        if self._pace.rate is None:
+            self._most = max(1, len(self._titles) // 2)
+            self.rest(waits.pause(1))
+        else:
+            self.wait(_WRITE, 1)
 
     def pause_after(self, operation: str, tries: int) -> float:
         """Return about the time that the table needs to make up for one title."""
-        if operation != _WRITE:
+        if operation != _WRITE or (self.is_brief and self._pace.rate is None):
             return super().pause_after(operation, tries)
         units_of_one = _units_of(self._titles) / len(self._titles)
         if tries == 1:
@@ -93,6 +105,7 @@ class LoadPace(Persistence):
 
     def _slow_down(self, units_of_one: float) -> None:
         """Continue at the table's own capacity, or slower if that was too fast."""
+        self._most = None
         now = time.monotonic()
         if now - self._asked >= ASK_AGAIN:
             self._asked = now
