@@ -29,6 +29,7 @@ from catalog_model.dynamodb.clients import (
     make_client,
 )
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.lane.choice import check_fast, fast_from_env
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.table.indexes import SCHEMA
@@ -78,11 +79,15 @@ class Catalog:
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
         cache: Keeps recent answers in this process, see `PageCache`; None for no cache.
+        fast: Whether requests for items may take the fast lane past botocore, which the extra
+            ``fast`` installs; results and errors are the same. None for a client that the handle
+            makes itself, True also for one that is passed in, False for no request.
 
     Raises:
         InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
             or is empty, or contradicts *client*, or *deadline* is not a number of seconds.
-        ConfigurationError: If *region* or *endpoint_url* is invalid.
+        ConfigurationError: If *region* or *endpoint_url* is invalid, or *fast* is True without the
+            extra.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -101,6 +106,7 @@ class Catalog:
         lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
         cache: PageCache | None = None,
+        fast: bool | None = None,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
@@ -134,6 +140,7 @@ class Catalog:
             check_instance(cache, "cache", PageCache)
         self.cache = cache
         self.cache_scope = object()
+        self.fast = check_fast(fast)
         self._config = check_config(config)
         self._begin(client)
 
@@ -155,8 +162,8 @@ class Catalog:
 
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
-        CATALOG_DEADLINE (seconds, or ``none``). With CATALOG_CACHE_SECONDS, the handle has a page
-        cache.
+        CATALOG_DEADLINE (seconds, or ``none``), and whether there is a fast lane from CATALOG_FAST
+        (``1`` or ``0``). With CATALOG_CACHE_SECONDS, the handle has a page cache.
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -184,6 +191,8 @@ class Catalog:
             settings["deadline"] = deadline_from_env()
         if "cache" not in settings:
             settings["cache"] = cache_from_env()
+        if "fast" not in settings:
+            settings["fast"] = fast_from_env()
         catalog = cls(**settings)
         if pointer is not None:
             catalog.pointer = check_pointer(pointer)
@@ -330,7 +339,9 @@ class Catalog:
             return self._gateway
 
     def _gateway_with(self, client: DynamoDBClient, observers: Observers | None) -> Gateway:
-        return Gateway(self.table, client, SCHEMA, observers, self.profile, self.deadline)
+        return Gateway(
+            self.table, client, SCHEMA, observers, self.profile, self.deadline, self.fast
+        )
 
     def _make_client(self) -> DynamoDBClient:
         return make_client(

@@ -226,6 +226,13 @@ SETTINGS = (
         Way("argument", "cache", PageCache(2.5), 2.5),
         Way("environment", "CATALOG_CACHE_SECONDS", "7", 7.0),
     ),
+    Setting(
+        "fast lane",
+        lambda catalog: str(catalog.fast),
+        "None",
+        Way("argument", "fast", False, "False"),
+        Way("environment", "CATALOG_FAST", "1", "True"),
+    ),
 )
 
 OTHER_PROFILES = "".join(
