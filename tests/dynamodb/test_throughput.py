@@ -309,7 +309,7 @@ def test_an_empty_catalogue_on_demand_has_the_limits_of_a_new_table(table: Catal
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=scaled(12), suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(8), suppress_health_check=list(HealthCheck))
 def test_all_that_is_acknowledged_is_there_and_charged_and_the_rest_is_not(
     table: Catalog, rng: random.Random
 ) -> None:
