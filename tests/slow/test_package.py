@@ -250,7 +250,7 @@ def _brought_in(imports: str) -> set[str]:
 
 
 def test_importing_the_package_brings_in_nothing_of_the_extras() -> None:
-    """Neither click, rich, flask, moto, opentelemetry, orjson and cachetools, nor their dependencies."""
+    """Neither click, rich, flask, moto, opentelemetry, orjson, cachetools nor what they need."""
     optional = PROJECT["project"]["optional-dependencies"].values()
     extras = {Requirement(text).name for each in optional for text in each}
     imports = "import catalog_model; from catalog_model import access_patterns, errors, operations"
