@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from itertools import accumulate, takewhile
 from typing import Final
 
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.retries import Persistence
 from catalog_model.dynamodb.write_pace import Progress, WritePace
 from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA
@@ -19,11 +21,16 @@ _WRITE: Final = "TransactWriteItems"
 
 
 class LoadPace(WritePace):
-    """Follows the table's capacity: when throttled, smaller transactions and longer pauses."""
+    """Follows the table's capacity: when throttled, smaller transactions, then longer pauses.
+
+    Transactions become smaller first, so that the table's saved units are used up; once a single
+    title is throttled, the pace is that of the capacity.
+    """
 
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
         super().__init__(gateway, write_units, _WRITE)
         self._titles: list[Encoded] = []
+        self._most: int | None = None
         self._written = 0
 
     @contextmanager
@@ -36,7 +43,8 @@ class LoadPace(WritePace):
             self.is_brief = False
 
     def together(self, titles: list[Encoded]) -> list[Encoded]:
-        """Return the first titles, as many as a second allows, at least one."""
+        """Return the first titles, as many as the table may take at once, at least one."""
+        titles = titles[: self._most]
         rate = self._pace.rate
         if rate is None:
             return titles
@@ -52,12 +60,29 @@ class LoadPace(WritePace):
     def wrote(self) -> None:
         """Record that they were written."""
         self._written += len(self._titles)
+        if self._most is not None:
+            self._most += 1
         if self._pace.rate is not None:
             self._pace.taken(_units_of(self._titles))
 
     def refused(self) -> None:
-        """Record that they were throttled, and wait."""
-        self.wait(_WRITE, 1)
+        """Record that they were throttled together, and wait; fewer of them come next."""
+        if self._pace.rate is None:
+            self._most = max(1, len(self._titles) // 2)
+            self.rest(waits.pause(1))
+        else:
+            self.wait(_WRITE, 1)
+
+    def pause_after(self, operation: str, tries: int) -> float:
+        """Return about the time that the table needs to make up for one title."""
+        if self.is_brief and self._pace.rate is None:
+            return Persistence.pause_after(self, operation, tries)
+        return super().pause_after(operation, tries)
+
+    def slow_down(self) -> None:
+        """Continue at the table's own capacity, or slower if that was too fast."""
+        self._most = None
+        super().slow_down()
 
     def progress(self) -> Progress:
         """Return the units of one title, and of those written so far."""

@@ -12,6 +12,7 @@ from scaled import some_of
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.cache import PageCache
 from catalog_model.catalog import DEFAULT_TABLE
 from catalog_model.errors import CatalogError, InvalidArgumentError
 
@@ -218,6 +219,13 @@ SETTINGS = (
         30,
         Way("argument", "deadline", 2.5),
         Way("environment", "CATALOG_DEADLINE", "7", 7.0),
+    ),
+    Setting(
+        "seconds that a page cache keeps answers",
+        lambda catalog: catalog.cache and catalog.cache.seconds,
+        None,
+        Way("argument", "cache", PageCache(2.5), 2.5),
+        Way("environment", "CATALOG_CACHE_SECONDS", "7", 7.0),
     ),
     Setting(
         "fast lane",
