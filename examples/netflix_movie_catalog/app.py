@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
@@ -17,6 +18,7 @@ from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import Map
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
@@ -193,8 +195,13 @@ def measure(app: Flask, registry: CollectorRegistry) -> None:
 
 def path(asked: Request) -> str:
     """Return the label ``path``: one of this application's paths, or one word for all others."""
-    known = {rule.rule for rule in current_app.url_map.iter_rules()}
-    return asked.path if asked.path in known else "(other)"
+    return asked.path if asked.path in paths_of(current_app.url_map) else "(other)"
+
+
+@lru_cache(4)
+def paths_of(url_map: Map) -> frozenset[str]:
+    """Return the paths of an application; it has all of them before its first request."""
+    return frozenset(rule.rule for rule in url_map.iter_rules())
 
 
 def bound_method(response: Response) -> Response:
