@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+BENCH := .venv-bench
 DYNOXIDE_VERSION := 1.2.1
 
 PYTEST := pytest -q -n auto --dist loadfile
@@ -72,8 +73,9 @@ imports: $(VENV)/.dev  ## check that imports point one way
 docs: $(VENV)/.dev  ## check that generated tables are up to date
 	@$(BIN)/python -m docs.generate --check
 
-bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
-	@$(BIN)/python bench/reads.py
+bench: $(BENCH)/.made engine  ## compare the CPU with other clients', and write docs/performance.md (SECONDS= a task, DATA=)
+	@$(BENCH)/bin/python -m bench $(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATA),--data "$(DATA)")
+	@$(BENCH)/bin/python -m bench.application $(if $(ORIGINAL),--original "$(ORIGINAL)") $(if $(DATA),--data "$(DATA)")
 
 fuzz: $(VENV)/.local  ## fuzz all parsers, guided by coverage (SECONDS= for each target)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
@@ -129,5 +131,12 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@$(SETUP) install --extras cli fast flask local otel --groups lint package test
 	@touch $(VENV)/.app $(VENV)/.local $@
 
+# Other packages would change botocore's transport or signer, so none but these are installed.
+$(BENCH)/.made: pyproject.toml
+	@"$(PYTHON)" -IS deploy/environment.py create $(BENCH)
+	@echo "Installing the clients to compare with ..."
+	@$(BENCH)/bin/python -IS deploy/environment.py install --extras fast flask --groups bench
+	@touch $@
+
 clean:  ## remove everything that was made
-	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) $(OLDEST) $(BENCH) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
