@@ -43,7 +43,9 @@ class _UnusualError(ValueError):
 
 def record_of_document(kind: Kind, text: str) -> Record | None:
     """Return the record of a title from its JSON text; None if it is not a usual one."""
-    if type(text) is not str or _may_be_deep(text):
+    if type(text) is not str:
+        return None
+    if len(text) > SHORT and text.count("[") + text.count("{") > MAX_NESTING:
         return None
     try:
         record = loads(text)
@@ -51,10 +53,6 @@ def record_of_document(kind: Kind, text: str) -> Record | None:
     except MALFORMED:
         return None
     return record if is_usual else None
-
-
-def _may_be_deep(text: str) -> bool:
-    return len(text) > SHORT and text.count("[") + text.count("{") > MAX_NESTING
 
 
 def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:

@@ -24,7 +24,7 @@ from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.checks.nesting import nests_too_deeply
 from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
-from catalog_model.flask import FlaskCatalog, current_catalog, readyz
+from catalog_model.flask import FlaskCatalog, current_catalog, readyz, records_json
 from catalog_model.flask import answer as extension_answer
 
 PAGE: Final = 20
@@ -162,13 +162,17 @@ def is_movie(movie_id: int) -> bool:
 
 def answer(payload: object) -> Response:
     """Write *payload* as JSON, byte for byte as the original application does."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n"
-    return Response(text, mimetype="application/json")
+    return written(json.dumps(payload, sort_keys=True, separators=(",", ":")))
 
 
 def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
-    """Write the records of *titles*, in their order."""
-    return answer([title.to_json() for title in titles])
+    """Write the records of *titles*, in their order, in the same form."""
+    return written(records_json(titles))
+
+
+def written(text: str) -> Response:
+    """Answer with JSON."""
+    return Response(f"{text}\n", mimetype="application/json")
 
 
 def refuse(message: str) -> Response:
