@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
 from catalog_model.declarations.formula import Formula
 from catalog_model.dynamodb.callers import caller
@@ -246,8 +246,11 @@ def bulk_access_pattern(
 def _presented(call: Any, conversation: Callable[..., Any]) -> Any:
     """Return *call* with the signature of a conversation, which returns its result."""
     # `inspect.signature` follows `__wrapped__`, so the annotation there is that of the function.
-    result = conversation.__annotations__["return"]
-    conversation.__annotations__["return"] = result[len("Conversation[") : -1]
+    returned = conversation.__annotations__["return"]
+    result = (
+        returned[len("Conversation[") : -1] if isinstance(returned, str) else get_args(returned)[2]
+    )
+    conversation.__annotations__["return"] = result
     return update_wrapper(call, conversation)
 
 

@@ -6,17 +6,14 @@ All requests of one `yield` are independent of each other, so one `yield` is one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from catalog_model.dynamodb.actions import Plan
-from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
-from catalog_model.dynamodb.retries import MAX_RACES
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
-from catalog_model.dynamodb.waits import pause
 
 _T = TypeVar("_T")
 
@@ -214,20 +211,6 @@ def queries(asked: Sequence[Query]) -> Conversation[Sequence[list[Item]]]:
 def transact(plan: Plan) -> Conversation[None]:
     """Ask to apply a plan; a failed condition raises `LostRaceError`."""
     yield (Transact(plan),)
-
-
-def racing(write: Callable[[int], Conversation[_T]], tries: int = MAX_RACES) -> Conversation[_T]:
-    """Return the result of *write*, begun again after each lost race except the last.
-
-    *write* is called with the number of tries before, and reads again what it depends on.
-    """
-    for tried in range(tries - 1):
-        try:
-            return (yield from write(tried))
-        except LostRaceError:
-            rest = Rest(pause(tried) / 4)
-        yield (rest,)
-    return (yield from write(tries - 1))
 
 
 def chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:

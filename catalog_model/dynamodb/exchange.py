@@ -38,7 +38,7 @@ class Attempt(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A wait of so many seconds; the answer is None."""
+    """A wait; the answer is None."""
 
     seconds: float
 

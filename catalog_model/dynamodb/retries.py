@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Final, TypeVar
 
 from catalog_model.checks import counted
+from catalog_model.dynamodb.conversation import Conversation, Rest
 from catalog_model.dynamodb.failures import LostRaceError, code_of
 from catalog_model.dynamodb.waits import pause, rest
 from catalog_model.errors import ServiceError, ThrottledError
@@ -122,6 +123,20 @@ def retry_races(write: Callable[[int], _T], tries: int = MAX_RACES) -> _T:
         except LostRaceError:
             rest_as_required(pause(tried) / 4)
     return write(tries - 1)
+
+
+def racing(write: Callable[[int], Conversation[_T]], tries: int = MAX_RACES) -> Conversation[_T]:
+    """Return the result of *write*, begun again after each lost race except the last.
+
+    *write* is called with the number of tries before, and reads again what it depends on.
+    """
+    for tried in range(tries - 1):
+        try:
+            return (yield from write(tried))
+        except LostRaceError:
+            rest = Rest(pause(tried) / 4)
+        yield (rest,)
+    return (yield from write(tries - 1))
 
 
 class Retries:

@@ -25,6 +25,7 @@ ITEM_OPERATIONS: Final = frozenset(
 
 SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
+_UNRECORDED: Final = frozenset({"ClientRequestToken"})
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
@@ -37,11 +38,11 @@ class Request:
     """One request, with the figures in its answer.
 
     ``pattern`` is the access pattern that made the request (the outermost one, if patterns call
-    each other); None for operations on the whole table. ``asked`` are the parameters as sent.
-    ``units`` are the capacity units charged to the table and to each index. ``items_read`` is the
-    number of items read to find ``items_returned``. ``began`` is in seconds since 1970. A failed
-    request has an ``error``, and as ``error_type`` the service's code or, if the service did not
-    answer, the name of the exception.
+    each other); None for operations on the whole table. ``asked`` are the parameters as sent,
+    without the token of a transaction. ``units`` are the capacity units charged to the table and to
+    each index. ``items_read`` is the number of items read to find ``items_returned``. ``began`` is
+    in seconds since 1970. A failed request has an ``error``, and as ``error_type`` the service's
+    code or, if the service did not answer, the name of the exception.
     """
 
     pattern: str | None
@@ -133,15 +134,16 @@ class Observers:
         """Send a request, and notify the listeners."""
         if not self._hooks:
             return send(request)
-        asked = {**request}
+        sent = {**request}
         if operation in ITEM_OPERATIONS:
-            asked["ReturnConsumedCapacity"] = "INDEXES"
+            sent["ReturnConsumedCapacity"] = "INDEXES"
+        asked = {name: value for name, value in sent.items() if name not in _UNRECORDED}
         pattern = caller.get()
         answer: Any = {}
         problem: Exception | None = None
         began, clock = time.time(), time.perf_counter()
         try:
-            answer = send(asked)
+            answer = send(sent)
         except Exception as error:
             cause = error.__cause__ if isinstance(error, CatalogError) else error
             problem, answer = error, answer_in(cause) if isinstance(cause, Exception) else {}

@@ -17,11 +17,10 @@ from catalog_model.dynamodb.conversation import (
     Conversation,
     batch_get,
     get,
-    racing,
     transact,
 )
 from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
-from catalog_model.dynamodb.retries import MAX_RACES
+from catalog_model.dynamodb.retries import MAX_RACES, racing
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import ConflictError, UnknownEntityError
 from catalog_model.reads.counts import read_tallies

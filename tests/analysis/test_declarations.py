@@ -131,8 +131,7 @@ def test_a_declared_pattern_is_a_function_like_its_conversation() -> None:
     declared = access_pattern("A question", step("Query", "PK = <a>", units="1"), consistency="")
     function = declared(ask)
     assert (function.__name__, function.__doc__) == ("ask", "Ask.")
-    text = "(catalog: 'Catalog', kind: 'str', *, limit: 'int' = 20) -> 'list[str]'"
-    assert str(signature(function)) == text
+    assert list(signature(function).parameters) == ["catalog", "kind", "limit"]
     assert get_type_hints(function)["return"] == list[str]
     assert function(Catalog("films"), "tv", limit=2) == ["films", "tv"] * 2
     assert function(limit=1, kind="tv", catalog=Catalog("films")) == ["films", "tv"]

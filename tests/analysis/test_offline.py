@@ -349,7 +349,7 @@ def test_unsupported_requests_to_an_offline_table_are_errors_of_the_package() ->
     for unknown in ("scan", "put_item", "get_paginator"):
         with pytest.raises(ServiceError, match=f"it does not support {unknown}"):
             getattr(catalog.client, unknown)(TableName=catalog.table)
-    with pytest.raises(ServiceError, match="it does not support TransactWriteItems"):
+    with pytest.raises(ServiceError, match="it does not support transact_write_items"):
         ap.put_title(Catalog("other", client=catalog.client), movie(1))
     asked: dict[str, Any] = {
         "TableName": catalog.table,

@@ -454,7 +454,7 @@ def test_a_table_of_another_model_is_refused(
     dump_table(filled, path)
     other = new_table()
     create_of_another_model(other)
-    with pytest.raises(SchemaMismatchError, match="its keys are"):
+    with pytest.raises(SchemaMismatchError, match="the keys are"):
         import_table(other, path)
 
 
