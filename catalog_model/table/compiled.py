@@ -14,8 +14,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from catalog_model.checks.nesting import MAX_NESTING, parse_json
-from catalog_model.domain.fields import Rule
-from catalog_model.domain.kinds import Kind
+from catalog_model.domain.arguments import is_date
+from catalog_model.domain.fields import COUNT, DATE, ID, Rule
+from catalog_model.domain.kinds import END_OF_IDS, Kind
 from catalog_model.dynamodb.typed_json import ALWAYS_HELD, JSON, MALFORMED, Value
 from catalog_model.entities import FIELDS
 
@@ -68,11 +69,24 @@ def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:
     return record if is_usual else None
 
 
+_INLINE: Final[Mapping[Rule, str]] = {
+    ID: "(type({0}) is int and 0 < {0} < END_OF_IDS)",
+    COUNT: "(type({0}) is int and {0} >= 0)",
+    DATE: "(type({0}) is str and (not {0} or is_date({0})))",
+}
+"""What these rules accept, without a call of a function; a test compares the two."""
+
+
 @cache
 def _check_of(kind: Kind) -> Callable[[Record], bool]:
     """Compile the check of a record's fields; a missing one is a `KeyError`."""
     fields = FIELDS[kind]
-    known: dict[str, Any] = {"values_of": itemgetter(*fields), "INEXACT": INEXACT}
+    known: dict[str, Any] = {
+        "values_of": itemgetter(*fields),
+        "INEXACT": INEXACT,
+        "END_OF_IDS": END_OF_IDS,
+        "is_date": is_date,
+    }
     known.update({f"accepts_{name}": field.rule.accepts for name, field in fields.items()})
     source = (
         f"def is_usual(record):\n"
@@ -86,7 +100,7 @@ def _check_of(kind: Kind) -> Callable[[Record], bool]:
 
 def _test(name: str, rule: Rule) -> str:
     value = f"the_{name}"
-    test = f"accepts_{name}({value})"
+    test = _INLINE.get(rule, f"accepts_{name}({{0}})").format(value)
     if rule.is_every:
         test = f"type({value}) is {rule.kind.__name__}"
     if rule.is_float:
