@@ -20,6 +20,7 @@ from catalog_model.checks.nesting import MAX_NESTING, parse_json
 from catalog_model.domain.arguments import is_date
 from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import END_OF_IDS, KINDS, Kind
+from catalog_model.domain.usual import INLINE
 from catalog_model.dynamodb.typed_json import JSON, Item
 from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
@@ -222,11 +223,11 @@ def test_a_title_at_a_foreign_key_is_refused(kind: Kind, records: Records) -> No
         assert_same(partial(codec.decode_title, foreign))
 
 
-@pytest.mark.parametrize("rule", compiled._INLINE)
+@pytest.mark.parametrize("rule", INLINE)
 def test_an_inlined_rule_is_the_rule(rule: Rule) -> None:
     """For all values that JSON has."""
     known = {"END_OF_IDS": END_OF_IDS, "is_date": is_date}
-    accepts = eval(f"lambda value: {compiled._INLINE[rule].format('value')}", known)
+    accepts = eval(f"lambda value: {INLINE[rule].format('value')}", known)
     values = [*(json.loads(each) for each in VALUES if _is_json(each)), END_OF_IDS - 1, END_OF_IDS]
     for value in values:
         assert value is None or accepts(value) == rule.accepts(value), value
