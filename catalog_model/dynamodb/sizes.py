@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final
 
 CONTAINER_BYTES: Final = 3
@@ -13,10 +12,7 @@ ELEMENT_BYTES: Final = 1
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     """Return the size of a typed JSON item in bytes: its names and its values."""
-    size = 0
-    for name, value in item.items():
-        size += byte_length(name) + value_size(value)
-    return size
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Mapping[str, Any]) -> int:  # one for each type
@@ -44,12 +40,9 @@ def value_size(value: Mapping[str, Any]) -> int:  # one for each type
 
 def byte_length(content: str | bytes) -> int:
     """Return the length of a text in UTF-8, or of binary data."""
-    if isinstance(content, str) and not content.isascii():
-        return len(content.encode())
-    return len(content)
+    return len(content.encode() if isinstance(content, str) else content)
 
 
-@lru_cache(4096)  # versions, genres and votes come again and again
 def _number_size(content: str) -> int:
     """Return the size of a number: a byte for every two significant digits, plus one."""
     number = Decimal(content)
