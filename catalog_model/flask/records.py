@@ -21,8 +21,11 @@ except ImportError:
 else:
     fast_dumps = partial(dumps, option=OPT_SORT_KEYS)
 
-OF_LATIN_1, OF_PAIRS = "\\x", "\\U"
-"""Python's escapes of characters that JSON has other escapes for."""
+BACKSLASH: Final = "\\\\"
+"""A backslash in JSON. What follows it could be taken for an escape."""
+
+PYTHONS_SHORT, JSONS_SHORT = "\\x", "\\u00"
+PYTHONS_LONG: Final = "\\U"
 
 DELETE: Final = "\x7f"
 """The only character of ASCII that `json` escapes and orjson does not."""
@@ -59,8 +62,11 @@ def _record_json(title: AnyTitle) -> str:
 def _in_ascii(text: str) -> str | None:
     """Escape characters as `json` does; None if that takes more than Python's own escapes."""
     if not text.isascii():
-        text = text.encode("ascii", "backslashreplace").decode("ascii")
-        if OF_LATIN_1 in text or OF_PAIRS in text:
+        if BACKSLASH in text:
+            return None
+        escaped = text.encode("ascii", "backslashreplace").decode("ascii")
+        text = escaped.replace(PYTHONS_SHORT, JSONS_SHORT)
+        if PYTHONS_LONG in text:  # JSON has pairs of escapes instead
             return None
     return None if DELETE in text else text
 
