@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--data", default=os.environ.get("CATALOG_DATA"), metavar="FOLDER")
-    parser.add_argument("--seconds", type=float, default=25, help="for each task (25)")
+    parser.add_argument("--seconds", type=float, default=20, help="for each task (20)")
     parser.add_argument("--rounds", type=int, help="for each task, instead of seconds")
     parser.add_argument("--task", action="append", help="one of the tasks, and no page is written")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write to")

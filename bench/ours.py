@@ -110,7 +110,9 @@ def asynchronous(
 
     async def enter() -> Any:
         made = aio.AsyncCatalog(table, endpoint_url=endpoint_url)
-        return await stack.enter_async_context(made)
+        if hasattr(made, "__aenter__"):
+            await stack.enter_async_context(made)
+        return made
 
     catalog = loop.run_until_complete(enter())
     try:
