@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+BENCH := .venv-bench
 DYNOXIDE_VERSION := 1.2.1
 
 PYTEST := pytest -q -n auto --dist loadfile
@@ -72,8 +73,9 @@ imports: $(VENV)/.dev  ## check that imports point one way
 docs: $(VENV)/.dev  ## check that generated tables are up to date
 	@$(BIN)/python -m docs.generate --check
 
-bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
-	@$(BIN)/python bench/reads.py
+bench: $(BENCH)/.made engine  ## compare the CPU with other clients', and write docs/performance.md (SECONDS= a task, DATA=)
+	@$(BENCH)/bin/python -m bench $(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATA),--data "$(DATA)")
+	@$(BENCH)/bin/python -m bench.application $(if $(ORIGINAL),--original "$(ORIGINAL)") $(if $(DATA),--data "$(DATA)")
 
 scale: $(VENV)/.scale engine  ## measure all access patterns on growing catalogues, for docs/scaling.md (SIZES=)
 	@$(BIN)/python -m docs.scale .data/scale $(SIZES)
@@ -136,5 +138,12 @@ $(VENV)/.scale: $(VENV)/.dev
 	@$(SETUP) install --groups scale
 	@touch $@
 
+# Other packages would change botocore's transport or signer, so none but these are installed.
+$(BENCH)/.made: pyproject.toml
+	@"$(PYTHON)" -IS deploy/environment.py create $(BENCH)
+	@echo "Installing the clients to compare with ..."
+	@$(BENCH)/bin/python -IS deploy/environment.py install --extras fast flask --groups bench
+	@touch $@
+
 clean:  ## remove everything that was made
-	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) $(OLDEST) $(BENCH) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
