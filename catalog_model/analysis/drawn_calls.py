@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Final
 
 from catalog_model.analysis.drawing import Change, Drawing, DrawnCall, Sent, State
