@@ -217,7 +217,7 @@ def test_the_pool_is_bounded_and_every_caller_gets_on(free: threading.Event) -> 
 def test_tasks_within_tasks_cannot_block_each_other(
     monkeypatch: pytest.MonkeyPatch, helpers: int
 ) -> None:
-    """However deep: whoever waits has done all that was left to do itself."""
+    """However deep: a caller waits only after it has done all that no thread took."""
     monkeypatch.setattr(parallel, "MAX_HELPERS", helpers)
 
     def leaves(depth: int) -> int:
