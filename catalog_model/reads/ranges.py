@@ -40,7 +40,7 @@ def _top_rated_step(*, of_genre: bool) -> Step:
         f"{partition} AND _rating >= <min_rating and more>",
         f"{partition} AND _rating BETWEEN <min_rating and more> AND <a place>",
         index="by_rating",
-        requests=f"{SPLIT_REQUESTS} + read / 20",
+        requests=f"{SPLIT_REQUESTS} + 15 + read",
         units=SEVERAL_QUERIES,
         items=SPLIT_ITEMS,
         round_trips=f"{MERGED_ROUND_TRIPS} + read / 20",
