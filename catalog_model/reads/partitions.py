@@ -107,8 +107,8 @@ class Stream:
     def ask(self, items: int) -> list[Query]:
         """Return the requests for the next items.
 
-        It is one request for so many, unless a filter may drop them: then as many requests as they
-        need at `FILTERED_BATCH` each, for adjacent ranges of places.
+        It is one request, unless a filter may drop items: then there are several, of at most
+        `FILTERED_BATCH` each, for adjacent ranges of places.
         """
         within, source = self._reading.within, self.source
         if self._last is not None:
@@ -181,7 +181,7 @@ class Stream:
                 self._stored.setdefault(title.id, item[stores]["S"])
 
     def items_for(self, titles: int) -> int:
-        """Return how many items to read for so many titles, more if a filter drops some of them."""
+        """Return how many items to read for that many titles, more if a filter drops some."""
         if self.source.wanted is None:
             return titles
         return ceil(CAUTION * titles * self.read / max(1, self.passed))

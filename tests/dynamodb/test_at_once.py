@@ -6,17 +6,18 @@ import threading
 import time
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
 
 import pytest
-from table_dump import hooked, movie
+from table_dump import movie
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb import parallel
 from catalog_model.dynamodb.conversation import Get
 from catalog_model.dynamodb.parallel import MAX_HELPERS, at_once
+from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import TableNotFoundError
+from catalog_model.testing import Fault, inject_faults, without_pauses
 
 KEYS = [movie(number).key for number in range(1, 251)]
 
@@ -149,16 +150,11 @@ def test_the_error_of_one_of_several_requests_is_raised(catalog: Catalog) -> Non
     assert {each.error_type for each in trace} == {"ResourceNotFoundException"}
 
 
-def test_each_of_several_requests_is_retried_by_itself(catalog: Catalog) -> None:
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_each_of_several_requests_is_retried_by_itself(catalog: Catalog, at: int) -> None:
     """A transient error of one does not show in the result."""
     ap.put_title(catalog, movie(7))
-    failed: list[str] = []
-
-    def fail_once(**_: Any) -> None:
-        if not failed:
-            failed.append("once")
-
-    with hooked(catalog, "before-send.dynamodb.BatchGetItem", fail_once):
+    with without_pauses(), inject_faults(catalog, [Fault("throttling", at=[at])]):
         found = ap.get_titles(catalog, KEYS)
     assert [each for each in found if each] == [movie(7)]
 
@@ -169,6 +165,6 @@ def test_an_access_pattern_runs_without_a_table() -> None:
     assert conversation is not None
     talk = conversation(Catalog("films"), "movie", 7, consistent=True)
     (request,) = next(talk)
-    assert request == Get(("TITLE#movie#7", "TITLE#movie#7"), consistent=True)
+    assert request == Get(ItemKey("TITLE#movie#7", "TITLE#movie#7"), consistent=True)
     with pytest.raises(LookupError, match="no movie with id 7"):
         talk.send([None])
