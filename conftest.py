@@ -4,10 +4,11 @@ from docs.example_data import (
     catalog,
     collect_examples,
     docstring_names,
+    models_read_once,
     record,
 )
 
-__all__ = ["catalog", "docstring_names", "record"]
+__all__ = ["catalog", "docstring_names", "models_read_once", "record"]
 
 pytest_collect_file = collect_examples
 

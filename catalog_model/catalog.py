@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from catalog_model.checks import refuse
+from catalog_model.cache import PageCache, cache_from_env
+from catalog_model.checks import check_instance, refuse
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.lineage import lineage_of
 from catalog_model.deployment.pointer import Pointed, check_pointer, read_pointer
@@ -28,6 +29,7 @@ from catalog_model.dynamodb.clients import (
     make_client,
 )
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.lane.choice import check_fast, fast_from_env
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.table.indexes import SCHEMA
@@ -76,11 +78,16 @@ class Catalog:
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
+        cache: Keeps recent answers in this process, see `PageCache`; None for no cache.
+        fast: Whether requests for items may take the fast lane past botocore, which the extra
+            ``fast`` installs; results and errors are the same. None for a client that the handle
+            makes itself, True also for one that is passed in, False for no request.
 
     Raises:
         InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
             or is empty, or contradicts *client*, or *deadline* is not a number of seconds.
-        ConfigurationError: If *region* or *endpoint_url* is invalid.
+        ConfigurationError: If *region* or *endpoint_url* is invalid, or *fast* is True without the
+            extra.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -98,6 +105,8 @@ class Catalog:
         cursor_secret: str | None = None,
         lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
+        cache: PageCache | None = None,
+        fast: bool | None = None,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
@@ -127,6 +136,11 @@ class Catalog:
         self._own_secret = cursor_secret
         self._pointed_lineage: str | None = None
         self.deadline = check_deadline(deadline)
+        if cache is not None:
+            check_instance(cache, "cache", PageCache)
+        self.cache = cache
+        self.cache_scope = object()
+        self.fast = check_fast(fast)
         self._config = check_config(config)
         self._begin(client)
 
@@ -148,7 +162,8 @@ class Catalog:
 
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
-        CATALOG_DEADLINE (seconds, or ``none``).
+        CATALOG_DEADLINE (seconds, or ``none``), and whether there is a fast lane from CATALOG_FAST
+        (``1`` or ``0``). With CATALOG_CACHE_SECONDS, the handle has a page cache.
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -174,6 +189,10 @@ class Catalog:
         settings.setdefault("lineage", os.environ.get("CATALOG_LINEAGE") or None)
         if "deadline" not in settings:
             settings["deadline"] = deadline_from_env()
+        if "cache" not in settings:
+            settings["cache"] = cache_from_env()
+        if "fast" not in settings:
+            settings["fast"] = fast_from_env()
         catalog = cls(**settings)
         if pointer is not None:
             catalog.pointer = check_pointer(pointer)
@@ -320,7 +339,9 @@ class Catalog:
             return self._gateway
 
     def _gateway_with(self, client: DynamoDBClient, observers: Observers | None) -> Gateway:
-        return Gateway(self.table, client, SCHEMA, observers, self.profile, self.deadline)
+        return Gateway(
+            self.table, client, SCHEMA, observers, self.profile, self.deadline, self.fast
+        )
 
     def _make_client(self) -> DynamoDBClient:
         return make_client(

@@ -20,10 +20,13 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.engines.local import REGION, Engine
-from catalog_model.dynamodb.faults import injector
+from catalog_model.dynamodb.faults import clock, injector
+from catalog_model.dynamodb.faults.buckets import Resource
+from catalog_model.dynamodb.faults.clock import SimulatedClock
 from catalog_model.dynamodb.faults.garbled_answers import GARBLED_FORMS
 from catalog_model.dynamodb.faults.injector import Fault, FaultInjector, Injection
 from catalog_model.dynamodb.faults.kinds import FAULT_KINDS, FaultKind
+from catalog_model.dynamodb.faults.throughput import Refusal, Throughput
 from catalog_model.dynamodb.strict.client import strict
 from catalog_model.errors import ConfigurationError, TableNotFoundError
 from catalog_model.operations import create_table, delete_table
@@ -36,7 +39,12 @@ __all__ = [
     "FaultInjector",
     "FaultKind",
     "Injection",
+    "Refusal",
+    "Resource",
+    "SimulatedClock",
+    "Throughput",
     "inject_faults",
+    "simulated_time",
     "strict_catalog",
     "without_pauses",
 ]
@@ -80,7 +88,7 @@ def strict_catalog(table: str = DEFAULT_TABLE, **settings: Any) -> Iterator[Cata
 @contextmanager
 def inject_faults(
     catalog: Catalog,
-    faults: Iterable[Fault],
+    faults: Iterable[Fault | Throughput],
     *,
     seed: int = 0,
     sleep: Callable[[float], None] = waits.sleep,
@@ -95,13 +103,14 @@ def inject_faults(
     A ``stale_index`` copies the table for the duration of the block.
 
     Args:
-        faults: The faults to inject.
+        faults: The faults to inject, and at most one `Throughput`, which throttles requests when
+            the table has no units for them.
         seed: Different seeds give different faults.
         sleep: A function that waits for a number of seconds, for a ``slow_answer``.
 
     Raises:
-        InvalidArgumentError: If a fault names an operation that does not exist, or two have
-            different lags.
+        InvalidArgumentError: If a fault names an operation that does not exist, two have
+            different lags, or there are two `Throughput`.
 
     >>> with inject_faults(catalog, [Fault("internal_error", at=[1])]) as injector:
     ...     titles = access_patterns.get_titles(catalog, [TitleKey("movie", 949)])
@@ -130,6 +139,31 @@ def without_pauses() -> Iterator[None]:
     hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
     with patch.object(botocore.endpoint, "time", hurried), waits.without_rests():
         yield
+
+
+@contextmanager
+def simulated_time(request_seconds: float = clock.REQUEST_SECONDS) -> Iterator[SimulatedClock]:
+    """Return a clock that all waits of this package and of botocore advance, without waiting.
+
+    Applies to the whole process for the length of the ``with`` block: pauses before retries, the
+    pace of a load, waits for the state of a table. Modules that are imported for the first time in
+    the block keep the real time, and so do waits of other code, such as `asyncio.sleep`.
+
+    Args:
+        request_seconds: The seconds that a request takes with a `Throughput` on this clock.
+
+    Raises:
+        InvalidArgumentError: If *request_seconds* is not a number, or less than 0.
+
+    >>> with simulated_time() as clock:
+    ...     small = Throughput(write_units=1, burst=0, clock=clock)
+    ...     with inject_faults(catalog, [small]):
+    ...         report = access_patterns.load_titles(catalog, [Movie.from_json(record)])
+    >>> small.refused["TransactWriteItems"] > 0 and clock() > 10
+    True
+    """
+    with clock.simulated_time(SimulatedClock(request_seconds)) as simulated:
+        yield simulated
 
 
 @contextmanager

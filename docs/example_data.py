@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader, Loader
 from moto import mock_aws
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
+from catalog_model.dynamodb.engines.moto_patches import accelerate
 from catalog_model.errors import TableNotFoundError
 from catalog_model.operations import create_table, delete_table
 
@@ -36,12 +39,33 @@ SHOWS = [
     _record(SHOW, "2005-02-06", [16, 35], 1433, "American Dad!", 5399.802, 6.945, 2015),
     _record(SHOW, "1997-07-12", [18, 80], 949, "Oz", 40.1, 8.1, 500),
 ]
+HANDLES = re.compile(r"\b[Cc]atalog\b|\bclient\b|\boperations\b")
+"""Words of the examples that need a table, or make a handle; the others are run without moto."""
+
 ALIEN = _record(MOVIE, [27, 878], 348, 55.5, "1979-05-25", "Alien", 8.1, 13000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """Parse botocore's files once, not for each session; this is most of the time for a client."""
+    load, found = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_once(loader: JSONFileLoader, path: str) -> Any:
+        if not path.startswith(Loader.BUILTIN_DATA_PATH):
+            return load(loader, path)
+        if path not in found:
+            found[path] = load(loader, path)
+        return found[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_once)
+        yield
 
 
 @pytest.fixture
 def catalog() -> Iterator[Catalog]:
     """Return a handle on a table with three movies and two shows."""
+    accelerate()
     with pytest.MonkeyPatch.context() as patch, mock_aws(), TemporaryDirectory() as state:
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -69,8 +93,10 @@ def record() -> dict[str, Any]:
 def docstring_names(request: pytest.FixtureRequest) -> None:
     """Provide the names that the examples in docstrings use."""
     if isinstance(request.node, pytest.DoctestItem):
-        for name in ("catalog", "record"):
-            request.node.dtest.globs[name] = request.getfixturevalue(name)
+        examples = "".join(each.source for each in request.node.dtest.examples)
+        if HANDLES.search(examples):
+            request.node.dtest.globs["catalog"] = request.getfixturevalue("catalog")
+        request.node.dtest.globs["record"] = request.getfixturevalue("record")
         request.node.dtest.globs.update(Movie=Movie, TVShow=TVShow, TitleKey=TitleKey)
         request.node.dtest.globs["access_patterns"] = ap
 

@@ -15,7 +15,7 @@ from typing import Final
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.checks import counted
 from catalog_model.declarations.pattern import AccessPattern, Cost, Role
-from docs import rooms, rows
+from docs import capacity, loads, rooms, rows, scale
 from docs.measure import Figures, measured
 from docs.picture import picture
 
@@ -26,6 +26,7 @@ PAGES: Final = (
     "docs/access-patterns.md",
     "docs/costs.md",
     "docs/data-model.md",
+    "docs/scaling.md",
 )
 
 PICTURE: Final = "docs/images/one-table.svg"
@@ -200,6 +201,10 @@ PARTS: Final[Parts] = {
         f"`{index}`\n\n{markdown(*table)}" for index, table in rows.of_one_genre().items()
     ),
     "rooms": rooms.markdown,
+    "small tables": lambda: markdown(*loads.table()),
+    "page views": lambda: markdown(*capacity.table_of_plans()),
+    "growth": lambda: markdown(*scale.table()),
+    "limits": lambda: markdown(*capacity.table_of_limits()),
     "tallies": lambda: markdown(*rows.of_tallies_and_slots()),
 }
 

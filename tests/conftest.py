@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.loaders import JSONFileLoader, Loader
 from engines import (
     Engine,
     engines_of,
@@ -151,23 +150,6 @@ def moto_afresh() -> None:
         for backend in regions.values():
             backend.backups.clear()
             backend.resource_policies.clear()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _models_read_once() -> Iterator[None]:
-    """Parse botocore's files once, not for each session; this is most of the time for a client."""
-    load, found = JSONFileLoader.load_file, dict[str, Any]()
-
-    def load_once(loader: JSONFileLoader, path: str) -> Any:
-        if not path.startswith(Loader.BUILTIN_DATA_PATH):
-            return load(loader, path)
-        if path not in found:
-            found[path] = load(loader, path)
-        return found[path]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", load_once)
-        yield
 
 
 @pytest.fixture(scope="session")

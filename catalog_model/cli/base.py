@@ -20,6 +20,7 @@ from catalog_model.errors import (
     CatalogError,
     ConfigurationError,
     InvalidArgumentError,
+    SchemaMismatchError,
     TableNotFoundError,
     TitleExistsError,
     TitleNotFoundError,
@@ -194,23 +195,29 @@ def exit_code_of(error: CatalogError) -> int:
             return SERVICE
 
 
+_HINTS: Final = (
+    (TableNotFoundError, "", "`catalog-model create` makes it"),
+    (AccessDeniedError, "", "`catalog-model export iam` prints the policy that allows it"),
+    (SchemaMismatchError, "specified index", "`catalog-model plan` shows what the table lacks"),
+    (SchemaMismatchError, "Invalid index", "`catalog-model plan` shows what the table lacks"),
+    (CatalogError, "specify a region", "pass --region, or set AWS_REGION"),
+    (ConfigurationError, "cannot be used: ", "--port 0 takes a free one"),
+    (
+        CatalogError,
+        "Unable to locate credentials",
+        (
+            "aws configure, AWS_PROFILE or AWS_ACCESS_KEY_ID set them; without an account: "
+            "catalog-model serve"
+        ),
+    ),
+)
+"""What to do about an error: by its class, and words of its message."""
+
+
 def _hint(error: CatalogError) -> str:
-    match error:
-        case TableNotFoundError():
-            return " (`catalog-model create` makes it)"
-        case AccessDeniedError():
-            return " (`catalog-model export iam` prints the policy that allows it)"
-        case _ if "specify a region" in str(error):
-            return " (pass --region, or set AWS_REGION)"
-        case _ if str(error).startswith("port ") and "cannot be used" in str(error):
-            return " (--port 0 takes a free one)"
-        case _ if "Unable to locate credentials" in str(error):
-            return (
-                " (aws configure, AWS_PROFILE or AWS_ACCESS_KEY_ID set them; "
-                "without an account: catalog-model serve)"
-            )
-        case _:
-            return ""
+    text = str(error)
+    hints = (hint for kind, words, hint in _HINTS if isinstance(error, kind) and words in text)
+    return next((f" ({hint})" for hint in hints), "")
 
 
 def confirm(question: str, refusal: str = "nothing was deleted") -> None:

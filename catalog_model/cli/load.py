@@ -66,7 +66,7 @@ def load_command(
     are loaded as they are read and may have any size.
 
     If the table throttles writes, the load continues at the table's pace to its end, and shows its
-    progress. On a provisioned table, the time that it takes at least is shown first. --raise-to
+    progress. On a provisioned table, the time that it takes is shown first. --raise-to
     raises its capacity for the load, and puts it back at the end, also after an error or Ctrl-C;
     after a kill, the command lower does.
     """
@@ -151,7 +151,7 @@ def _status(catalog: Catalog) -> TableStatus | None:
 
 
 def _with_note(titles: Iterable[Any], total: int | None, status: TableStatus) -> Iterator[Any]:
-    """Print how long the load takes at least; return the titles, of which some were read."""
+    """Print how long the load takes; return the titles, of which some were read."""
     every = iter(titles)
     first = list(islice(every, ESTIMATED))
     estimate = estimate_load(first)
@@ -165,7 +165,7 @@ def _with_note(titles: Iterable[Any], total: int | None, status: TableStatus) ->
 
 
 def load_note(estimate: LoadEstimate, status: TableStatus, about: str = "") -> Iterator[str]:
-    """Yield the units and the least time of a load, and how to raise the capacity for it."""
+    """Yield the units and the time of a load, and how to raise the capacity for it."""
     units = estimate.units
     titles = counted(estimate.titles, "new title")
     writes = counted(round(units.total), "write unit")
@@ -175,8 +175,11 @@ def load_note(estimate: LoadEstimate, status: TableStatus, about: str = "") -> I
         if target.part == "write":
             most[target.resource.partition("/index/")[2] or TABLE] = target.max
     reached = "to which it scales" if status.scaling else "of its capacity"
-    least = _time(estimate.seconds(most))
-    yield f"At the {most[TABLE]:,.0f} a second {reached}, this takes at least {least}."
+    about_time = _time(estimate.seconds(most))
+    yield (
+        f"At the {most[TABLE]:,.0f} a second {reached}, this takes about {about_time}, or up to 5 "
+        "minutes less if the table was idle before."
+    )
     yield "`catalog-model load --raise-to 500` raises the capacity for the load."
 
 

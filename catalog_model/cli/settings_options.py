@@ -46,6 +46,9 @@ _OPTIONS: Final = (
     ),
     click.option("--warm-read", type=int, metavar="N", help="Reads a second supported at once."),
     click.option("--warm-write", type=int, metavar="N", help="Writes a second supported at once."),
+    click.option(
+        "--ttl", metavar="ATTRIBUTE", help='Attribute with the time of expiry; "" switches it off.'
+    ),
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the table."),
 )
 
@@ -59,7 +62,7 @@ _PAIRS: Final = {
 }
 """The settings of which each option is a part, for reads and for writes."""
 
-_SIMPLE: Final = ("recovery_days", "protect", "stream", "encryption", "table_class")
+_SIMPLE: Final = ("recovery_days", "protect", "stream", "encryption", "table_class", "ttl")
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:

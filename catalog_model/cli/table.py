@@ -115,6 +115,7 @@ def print_status(status: TableStatus, settings: Settings) -> None:
     rows += [(f"index {name}", state) for name, state in status.indexes.items()]
     rows += _settings_rows(status)
     rows += [("not of this model", difference) for difference in status.differences]
+    rows += [("next step", status.remedy)] if status.remedy else []
     rows += [(operation, reason) for operation, reason in status.unread.items()]
     print_table(("what", "~is"), rows)
 

@@ -33,6 +33,7 @@ NEEDS_REBUILD: Final = (
     "an index cannot be changed in place: create one with a new name, or allow a rebuild, "
     "during which reads of this index fail"
 )
+APPLY: Final = "`catalog-model plan` shows the steps to change it, `catalog-model apply` runs them"
 ONLY_ON_DEMAND: Final = "only a table on demand has limits"
 
 READ_BY: Final = {
@@ -193,12 +194,28 @@ def differences(
         allowed: What may be done to indexes.
     """
     return (
-        *_of_keys(schema, found),
+        *_of_keys(schema, found.description),
         *_of_state(found),
-        *_of_indexes(schema, found, allowed),
+        *_of_indexes(schema, found.description, allowed),
         *_of_settings(settings, found, name),
         *_of_scaling(schema, settings, found, name),
     )
+
+
+def mismatches(schema: TableSchema, description: Mapping[str, Any]) -> tuple[PlanDifference, ...]:
+    """Return the differences in keys and indexes: with any, the table is not of this model."""
+    return (
+        *_of_keys(schema, description),
+        *_of_indexes(schema, description, Allowed()),
+    )
+
+
+def remedy(found: Iterable[PlanDifference]) -> str:
+    """Return the next step for a table with these mismatches; empty for none."""
+    subjects = {each.subject for each in found}
+    if KEYS in subjects:
+        return NEEDS_NEW_TABLE
+    return APPLY if subjects else ""
 
 
 def changing(description: Mapping[str, Any]) -> dict[str, str]:
@@ -210,9 +227,9 @@ def changing(description: Mapping[str, Any]) -> dict[str, str]:
     return {where: state for where, state in states.items() if state != ACTIVE}
 
 
-def _of_keys(schema: TableSchema, found: Deployed) -> Iterator[PlanDifference]:
+def _of_keys(schema: TableSchema, description: Mapping[str, Any]) -> Iterator[PlanDifference]:
     wanted = shapes_of(schema.declaration())[TABLE].keys
-    there = shapes_of(found.description)[TABLE].keys
+    there = shapes_of(description)[TABLE].keys
     if there != wanted:
         text = f"the keys are {_listed(there)}, not {_listed(wanted)}"
         yield PlanDifference(KEYS, TABLE, text, NEEDS_NEW_TABLE)
@@ -223,8 +240,10 @@ def _of_state(found: Deployed) -> Iterator[PlanDifference]:
         yield PlanDifference(STATE, where, f"{place_of(where)} is {state}")
 
 
-def _of_indexes(schema: TableSchema, found: Deployed, allowed: Allowed) -> Iterator[PlanDifference]:
-    drift = index_drift(schema, found.description)
+def _of_indexes(
+    schema: TableSchema, description: Mapping[str, Any], allowed: Allowed
+) -> Iterator[PlanDifference]:
+    drift = index_drift(schema, description)
     for name in drift.missing:
         yield PlanDifference(INDEX, name, f"index {name} is missing")
     for name, text in drift.other.items():

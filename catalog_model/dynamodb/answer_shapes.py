@@ -73,6 +73,9 @@ _CONTENT: Final[Mapping[str, type]] = {
 """The JSON types of an attribute's content, by its DynamoDB type."""
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+is_numeral = _NUMERAL.fullmatch
+"""Return whether a text is a number."""
+
 _ONLY_OBJECTS: Final = frozenset({dict})
 _ONLY_TEXTS: Final = frozenset({str})
 _ONE: Final = frozenset({1})
@@ -105,10 +108,15 @@ def check_answer(
         raise InvalidAnswerError(f"no answer to {operation_model.name} has {_listed(unknown)}")
     if request.get("Select") == "COUNT":
         content = {"Items": [], **content}
-    _check(content, shape, "it")
-    matches = _MATCHES.get(operation_model.name)
-    if matches is not None and not matches(content, request):
+    check_member(content, shape, "it")
+    if not is_answer_to(operation_model.name, content, request):
         raise InvalidAnswerError("it answers another request")
+
+
+def is_answer_to(operation: str, content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    """Return whether an answer of the right shape can belong to this request."""
+    matches = _MATCHES.get(operation)
+    return matches is None or matches(content, request)
 
 
 def check_error(content: object, operation_model: OperationModel) -> None:
@@ -123,10 +131,10 @@ def check_error(content: object, operation_model: OperationModel) -> None:
     service: Any = operation_model.service_model
     shape = service.shape_for_error_code(code.rpartition("#")[2])
     if shape is not None:
-        _check(content, shape, "it")
+        check_member(content, shape, "it")
 
 
-def _check(value: Any, shape: Any, name: str) -> None:
+def check_member(value: Any, shape: Any, name: str) -> None:
     """Check the type of a value against the service's model, and its required members."""
     kind = shape.type_name
     if type(value) not in _TYPES[kind]:
@@ -139,23 +147,28 @@ def _check(value: Any, shape: Any, name: str) -> None:
                 check_item(item)
         else:
             for part in value:
-                _check(part, shape.member, name)
+                check_member(part, shape.member, name)
     elif kind == "map":
         if shape.value.name == _ATTRIBUTE:
             check_item(value)
         else:
             for key, part in value.items():
-                _check(part, shape.value, key)
+                check_member(part, shape.value, key)
+
+
+def needed_in(shape: Any) -> frozenset[str]:
+    """Return the members that are always there in a structure."""
+    return frozenset(_NEEDED.get(shape.name, ()))
 
 
 def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
-    missing = set(_NEEDED.get(shape.name, ())) - value.keys()
+    missing = needed_in(shape) - value.keys()
     if missing:
-        raise InvalidAnswerError(f"{name} has no {_listed(missing)}")
+        raise InvalidAnswerError(f"{name} has no {_listed(set(missing))}")
     for member, part in value.items():
         member_shape = shape.members.get(member)
         if member_shape is not None:
-            _check(part, member_shape, member)
+            check_member(part, member_shape, member)
 
 
 def check_item(item: Any) -> None:
@@ -181,7 +194,7 @@ def check_item(item: Any) -> None:
 def _is_valid(kind: str, content: Any) -> bool:
     """Whether a number is one, and the elements of a set are texts."""
     if kind == "N":
-        return _NUMERAL.fullmatch(content) is not None
+        return is_numeral(content) is not None
     return kind not in {"SS", "NS", "BS"} or _ONLY_TEXTS.issuperset(map(type, content))
 
 
@@ -209,9 +222,16 @@ def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) ->
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
         return False
     names = _returned(keys[0], wanted)
-    found = {_key_in(item, names) for item in items}
+    found = _keys_in(items, names)
     is_once = len(found) == len(items) or len(names) < len(keys[0])
-    return is_once and found <= {_key_in(key, names) for key in keys}
+    return is_once and found <= _keys_in(keys, names)
+
+
+def _keys_in(items: list[Any], names: Names) -> set[Any]:
+    if len(names) == 1:  # often, and then without a call for each item
+        (name,) = names
+        return {item[name].get("S") if name in item else None for item in items}
+    return {_key_in(item, names) for item in items}
 
 
 def _key_in(item: Mapping[str, Any], names: Names) -> tuple[Any, ...]:

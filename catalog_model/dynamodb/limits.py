@@ -41,5 +41,8 @@ MAX_LEVELS: Final = 32
 READ_UNIT_BYTES: Final = 4096
 WRITE_UNIT_BYTES: Final = 1024
 
+BURST_SECONDS: Final = 300.0
+"""Seconds for which a provisioned table or index keeps unused units."""
+
 MAX_INDEXES: Final = 20
 """The default quota of global secondary indexes of a table."""

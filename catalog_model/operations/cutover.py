@@ -137,6 +137,7 @@ def _pointer(catalog: Catalog, pointer: str | None) -> str:
 def _check_usable(catalog: Catalog, table: str) -> None:
     status = table_status(catalog.for_table(table))
     if status.differences:
-        refuse("table", table, f"a table of this model ({'; '.join(status.differences)}),")
+        why = "; ".join((*status.differences, status.remedy))
+        refuse("table", table, f"a table of this model ({why}),")
     if not status.is_ready:
         raise ServiceError(f"table {table!r} is {status.status}", code="NotActive")

@@ -33,7 +33,7 @@ from catalog_model.dynamodb.strict.request import Schema
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import InvalidArgumentError, SchemaMismatchError, TableNotFoundError
 from catalog_model.maintenance.checkpoint import Checkpoint
-from catalog_model.operations.table import create_table, table_status
+from catalog_model.operations.table import check_model, create_table, table_status
 from catalog_model.table import evolution
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.title_items import key_of, name_of
@@ -259,11 +259,7 @@ class _Import:
             if not create:
                 raise
             return False
-        if status.differences:
-            raise SchemaMismatchError(
-                f"table {self._catalog.table!r} is not of this model: "
-                f"{'; '.join(status.differences)}"
-            )
+        check_model(status)
         return True
 
     def _check_empty(self) -> None:

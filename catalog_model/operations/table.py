@@ -22,6 +22,7 @@ from catalog_model.deployment.deployed import (
     units_of,
     warm_of,
 )
+from catalog_model.deployment.drift import mismatches, remedy
 from catalog_model.deployment.matching import departures, in_words, parts_of
 from catalog_model.deployment.settings import (
     MOST_UNITS,
@@ -31,7 +32,6 @@ from catalog_model.deployment.settings import (
 )
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
-from catalog_model.dynamodb.schema import description_of
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError
 from catalog_model.operations.control import check_timeout, control_of
 from catalog_model.table.indexes import SCHEMA
@@ -46,8 +46,9 @@ class TableStatus:
     """The state of a table as reported by the service.
 
     ``status`` is the service's value: ``ACTIVE`` once the table can be used. ``differences`` lists
-    where its keys and indexes differ from this model's table; empty if they do not. ``item_count``
-    and ``size_bytes`` are the service's own figures, updated about every six hours.
+    where its keys and indexes differ from this model's table; empty if they do not. ``remedy`` is
+    the next step if they do. ``item_count`` and ``size_bytes`` are the service's own figures,
+    updated about every six hours.
 
     ``settings`` are those that were read, each explicit; None stands for one that was not read.
     ``capacity``, ``max_units`` and ``warm_throughput`` are the units a second of the table and of
@@ -73,6 +74,7 @@ class TableStatus:
     recovery: Recovery | None = None
     unread: dict[str, str] = field(default_factory=dict)
     departures: tuple[str, ...] = ()
+    remedy: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -130,12 +132,18 @@ def create_table(
     if creation.start(control, SCHEMA, settings):
         settings = replace(settings, tags=None)  # CreateTable took them; reading needs a permission
     status = _wait(catalog, deadline, timeout)
-    if status.differences:
-        raise SchemaMismatchError(
-            f"table {catalog.table!r} is not of this model: {'; '.join(status.differences)}"
-        )
+    check_model(status)
     found = creation.complete(control, settings, deadline)
     return status if found is None else _compared(control, settings, found)
+
+
+def check_model(status: TableStatus) -> None:
+    """Raise SchemaMismatchError if a table is not of this model, with the next step."""
+    if status.differences:
+        raise SchemaMismatchError(
+            f"table {status.table!r} is not of this model: {'; '.join(status.differences)}; "
+            f"{status.remedy}"
+        )
 
 
 def _declared(
@@ -234,6 +242,7 @@ def _status(table: str, found: Deployed) -> TableStatus:
     billing = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     parts = dict(parts_of(description))
     warm = {name: warm_of(part) for name, part in parts.items()}
+    differing = mismatches(SCHEMA, description)
     return TableStatus(
         table=table,
         status=description["TableStatus"],
@@ -244,7 +253,8 @@ def _status(table: str, found: Deployed) -> TableStatus:
             index["IndexName"]: index.get("IndexStatus", ACTIVE)
             for index in description.get("GlobalSecondaryIndexes", [])
         },
-        differences=_differences(description),
+        differences=tuple(each.text for each in differing),
+        remedy=remedy(differing),
         settings=found.settings,
         capacity=_units(parts, units_of) if found.is_provisioned else {},
         max_units={} if found.is_provisioned else _units(parts, limits_of),
@@ -284,26 +294,3 @@ def _pause_until(deadline: float, message: str) -> None:
     if time.monotonic() >= deadline:
         raise ServiceError(message, code="Timeout")
     waits.sleep(POLL_SECONDS)
-
-
-def _differences(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return where a table differs from this model's; other additions are up to its owner."""
-    wanted = description_of(SCHEMA.declaration())
-    found = description_of(description)
-    differences = []
-    if found["keys"] != wanted["keys"]:
-        differences.append(f"its keys are {found['keys']}, not {wanted['keys']}")
-    for name, kind in wanted["types"].items():
-        if found["types"].get(name, kind) != kind:
-            differences.append(f"{name} is of type {found['types'][name]}, not {kind}")
-    for name, index in wanted["indexes"].items():
-        if name not in found["indexes"]:
-            differences.append(f"it has no index {name}")
-        elif not _covers(found["indexes"][name], index):
-            differences.append(f"index {name} is {found['indexes'][name]}, not {index}")
-    return tuple(differences)
-
-
-def _covers(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    projects = found["projection"] == "ALL" or set(wanted["attributes"]) <= set(found["attributes"])
-    return bool(found["keys"] == wanted["keys"] and projects)

@@ -28,7 +28,7 @@ class LoadEstimate:
         return LoadEstimate(ceil(self.titles * count), self.units.times(count))
 
     def seconds(self, capacity: Mapping[str, float]) -> float:
-        """Return the least seconds of the load.
+        """Return about the seconds of the load, on a table that has saved no units before.
 
         Args:
             capacity: The write units a second of the table and of each index, under their names.

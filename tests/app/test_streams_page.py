@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,10 @@ def test_a_failed_batch_resumes_where_it_failed(
 def test_the_commands_connect_the_function(tmp_path: Path) -> None:
     """Unchanged, in order, with `handler.py`; only pip is replaced."""
     (tmp_path / "handler.py").write_text(blocks(PAGE, "python")[0], "utf-8")
-    script = "pip() { mkdir -p function; }\n" + "".join(blocks(PAGE, "sh"))
+    command = tmp_path / "catalog-model"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog_model "$@"\n')
+    command.chmod(0o755)
+    script = 'PATH=".:$PATH"\npip() { mkdir -p function; }\n' + "".join(blocks(PAGE, "sh"))
     with aws_account() as account:
         role = client_of("iam", account).create_role(
             RoleName="tell-of-new-titles", AssumeRolePolicyDocument="{}"

@@ -96,6 +96,7 @@ OTHERS: dict[str, Callable[[Any], object]] = {
     "region": lambda value: Catalog("films", region=value),
     "hook": lambda value: Catalog("films").on_request(value),
     "deadline": lambda value: Catalog("films", deadline=value),
+    "fast": lambda value: Catalog("films", fast=value),
     **{name: getattr(operations, name) for name in OPERATIONS},
     "from_json": Movie.from_json,
     "from_tmdb": TVShow.from_tmdb,
@@ -268,9 +269,13 @@ def test_a_table_of_another_schema_is_an_error_of_the_package(
 @pytest.mark.every_engine
 def test_a_table_of_another_model_is_refused(foreign_catalog: Catalog) -> None:
     """By name, with the differences; it is not changed."""
-    with pytest.raises(errors.SchemaMismatchError, match="is not of this model: its keys are"):
+    with pytest.raises(
+        errors.SchemaMismatchError, match="is not of this model: the keys are"
+    ) as on:
         operations.create_table(foreign_catalog)
     status = operations.table_status(foreign_catalog)
+    assert str(on.value).endswith(status.remedy)
+    assert status.remedy.endswith("this needs a new table")
     assert not status.is_ready
     assert any("by_popularity" in difference for difference in status.differences)
 

@@ -198,9 +198,21 @@ def test_a_table_with_another_schema_is_distinguished(local_engine: Engine) -> N
     result = cli("status")
     assert result.exit_code == 1
     assert "not of this model" in result.stdout
+    assert "this needs a new table" in result.stdout
     result = cli("create")
     assert (result.exit_code, result.stdout) == (254, "")
     assert "is not of this model" in result.stderr
+
+
+def test_a_read_without_its_index_names_the_plan(local_engine: Engine) -> None:
+    """The service only says which index is missing."""
+    cli = CommandLine(local_engine).filled([])
+    removal: list[Any] = [{"Delete": {"IndexName": "by_name"}}]
+    cli.catalog.client.update_table(TableName=cli.table, GlobalSecondaryIndexUpdates=removal)
+    result = cli("find-titles-by-name", "movie", "x")
+    assert result.exit_code == 254
+    assert result.stderr.endswith("(`catalog-model plan` shows what the table lacks)\n")
+    assert "index by_name is missing" in cli("plan").stdout
 
 
 def written(folder: Path, name: str, content: Any) -> str:

@@ -117,6 +117,7 @@ def test_a_provisioned_table_is_filled_at_its_own_pace(provisioned: Catalog) -> 
     items = items_of(300)
     with limited_throughput(provisioned, 10, 10, burst=0.0) as throughput:
         put(provisioned, items)
+    assert throughput.clock
     assert 30 <= throughput.clock() <= 60
     assert 0 < throughput.refused["BatchWriteItem"] < 30
     assert content(provisioned) == as_content(items)
@@ -127,4 +128,5 @@ def test_a_limit_is_kept(provisioned: Catalog) -> None:
     with limited_throughput(provisioned, 10, 10, burst=1.0) as throughput:
         writes = put(provisioned, items_of(100), most=5)
     assert writes.throttled == 0
+    assert throughput.clock
     assert throughput.clock() >= 100 / 5 - 2

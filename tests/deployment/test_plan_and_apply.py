@@ -98,6 +98,23 @@ def test_drift_is_found_and_applied_and_the_plan_is_empty_again(engine: Engine, 
         delete_table(catalog)
 
 
+def test_an_index_that_is_missing_is_no_table_of_the_model_until_it_is_applied(
+    catalog: Catalog,
+) -> None:
+    """`create_table` names the next step; a read that needs the index does on the command line."""
+    deleted("by_name")(control_of(catalog))
+    with pytest.raises(SchemaMismatchError) as found:
+        create_table(catalog)
+    assert str(found.value) == (
+        f"table '{catalog.table}' is not of this model: index by_name is missing; `catalog-model "
+        "plan` shows the steps to change it, `catalog-model apply` runs them"
+    )
+    with without_pauses():
+        apply_plan(catalog)
+    status = create_table(catalog)
+    assert (status.is_ready, status.remedy) == (True, "")
+
+
 def test_what_is_not_declared_is_left_alone(engine: Engine) -> None:
     """Every setting of a table that has them all, applied without settings."""
     catalog = engine.catalog()

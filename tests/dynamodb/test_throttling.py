@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from engines import Engine, has_dynoxide
 from older_tables import grow_old
 from table_dump import Table, Withholding, dump, movie
-from throughput import Clock, cancellation
+from throughput import Clock, cancellation, simulated_time
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
@@ -281,7 +281,7 @@ def test_the_tries_of_an_ordinary_call_keep_the_deadline_together() -> None:
     clock = Clock()
     throttled = ThrottledError("why", code="ThrottlingError")
     for deadline in (0.3, 2, 7):
-        with clock.ruling():
+        with simulated_time(clock):
             tries, began = Retries("TransactWriteItems", "t", deadline), clock()
             lefts: list[float] = []
             with pytest.raises(ThrottledError, match="tried"):
@@ -320,7 +320,7 @@ def test_long_work_waits_a_quarter_of_an_hour_for_any_progress(name: str, engine
     clock = Clock()
     with prepared(engine, name, pauses=True) as catalog:
         with (
-            clock.ruling(),
+            simulated_time(clock),
             refusing(catalog, repeat(FORMS["cancelled: ThrottlingError"])),
             pytest.raises(ThrottledError, match="capacity"),
         ):

@@ -147,9 +147,12 @@ def test_a_verification_that_is_interrupted_asks_for_nothing_more(cli: CommandLi
     def press(_: int) -> None:
         signal.pthread_kill(main, signal.SIGINT)
 
+    with cli.catalog.trace() as whole:
+        verify(cli.catalog, read_units_per_second=1000)
     with pytest.raises(KeyboardInterrupt), cli.catalog.trace() as trace:
-        verify(cli.catalog, read_units_per_second=0.3, on_progress=press)
+        verify(cli.catalog, read_units_per_second=3, on_progress=press)
     asked = len(trace)
+    assert asked < len(whole)
     time.sleep(0.3)
     assert len(trace) == asked
     assert threading.active_count() == len(threading.enumerate())

@@ -34,6 +34,9 @@ from catalog_model.dynamodb.faults.kinds import (
     hold_back,
     mismatch,
 )
+from catalog_model.dynamodb.faults.metering import Meter, Ticket
+from catalog_model.dynamodb.faults.throughput import Throughput
+from catalog_model.dynamodb.lane.handover import is_handed_over
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.dynamodb.strict.request import OPERATIONS
 
@@ -118,7 +121,7 @@ class Injection:
 def inject_faults(
     client: DynamoDBClient,
     table: str,
-    faults: Iterable[Fault],
+    faults: Iterable[Fault | Throughput],
     *,
     seed: int = 0,
     sleep: Callable[[float], None] = waits.sleep,
@@ -128,12 +131,13 @@ def inject_faults(
     `catalog_model.testing.inject_faults` describes the arguments and the errors.
     """
     check_instance(seed, "seed", int)
-    wanted = _checked(client, faults)
+    wanted, throughput = _checked(client, faults)
     lags = {fault.lag for fault in wanted if fault.kind == "stale_index"}
     if len(lags) > 1:
         refuse("lag", lags, "one and the same for all faults of a block")
     copy = LaggingCopy(client, table, lags.pop()) if lags else None
-    injector = FaultInjector(client, wanted, seed, sleep, copy)
+    meter = Meter(client, table, throughput) if throughput else None
+    injector = FaultInjector(client, wanted, seed, sleep, copy, meter)
     with copy.kept() if copy else nullcontext(), injector.listening():
         yield injector
 
@@ -148,6 +152,7 @@ class FaultInjector:
         seed: int,
         sleep: Callable[[float], None],
         copy: LaggingCopy | None,
+        meter: Meter | None = None,
     ) -> None:
         self.injected: list[Injection] = []
         self._client = client
@@ -155,6 +160,7 @@ class FaultInjector:
         self._rng = random.Random(seed)  # noqa: S311  # not security-relevant
         self._sleep = sleep
         self._copy = copy
+        self._meter = meter
         self._numbers: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._thread = _Thread()
@@ -174,7 +180,7 @@ class FaultInjector:
 
     def _prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
         """Select a fault for this attempt, while its body can still be changed."""
-        if self._thread.is_own:
+        if self._thread.is_own or is_handed_over():  # the lane has made this attempt already
             return
         body = json.loads(request.data or "{}")
         attempt, fault = self._decide(operation_name, body)
@@ -185,11 +191,12 @@ class FaultInjector:
             attempt.carried_out = either if fault.carried_out is None else fault.carried_out
         if fault and fault.kind == "unprocessed":
             hold_back(attempt)
-        elif fault and fault.kind == "stale_index" and self._copy:
+        ticket = self._admit(self._meter, attempt) if self._meter else None
+        if fault and fault.kind == "stale_index" and self._copy:
             self._copy.redirect(attempt)
         if attempt.body is not body:
             request.data = json.dumps(attempt.body).encode()
-        self._thread.coming = attempt, fault
+        self._thread.coming = attempt, fault, ticket
 
     def _decide(self, operation: str, body: dict[str, Any]) -> tuple[Attempt, Fault | None]:
         with self._lock:
@@ -214,13 +221,42 @@ class FaultInjector:
         coming, self._thread.coming = self._thread.coming, None
         if coming is None or request.url == _NOWHERE:
             return None
-        attempt, fault = coming
-        if fault is None and not attempt.is_done and self._copy is None:
+        attempt, fault, ticket = coming
+        if fault is None and not attempt.is_done and self._copy is None and ticket is None:
             return None
         deliver = partial(self._deliver, attempt, request, event_name)
-        answer = self._hit(fault, attempt, deliver) if fault else deliver()
+        if self._meter and ticket:
+            deliver = partial(self._meter_it, self._meter, ticket, attempt, deliver)
+        try:
+            answer = self._hit(fault, attempt, deliver) if fault else deliver()
+        finally:
+            if self._meter and ticket:
+                self._meter.finish(ticket)
         request.url = _NOWHERE
         return answer
+
+    def _admit(self, meter: Meter, attempt: Attempt) -> Ticket | None:
+        with self._own_requests():
+            return meter.admit(attempt)
+
+    def _meter_it(
+        self, meter: Meter, ticket: Ticket, attempt: Attempt, deliver: Deliver
+    ) -> AWSResponse:
+        """Carry out an attempt within the throughput of the table."""
+        with self._own_requests():
+            answer = meter.carry_out(attempt, ticket, deliver)
+        if ticket.is_refused:
+            self.injected.append(Injection("throttling", attempt.operation, attempt.number))
+        return answer
+
+    @contextmanager
+    def _own_requests(self) -> Iterator[None]:
+        """Leave requests of the injector itself, made in this block, without faults."""
+        before, self._thread.is_own = self._thread.is_own, True
+        try:
+            yield
+        finally:
+            self._thread.is_own = before
 
     def _hit(self, fault: Fault, attempt: Attempt, deliver: Deliver) -> AWSResponse:
         self.injected.append(Injection(fault.kind, attempt.operation, attempt.number, attempt.form))
@@ -248,11 +284,8 @@ class FaultInjector:
             return answer
 
     def _bring_up(self, copy: LaggingCopy, attempt: Attempt) -> None:
-        self._thread.is_own = True  # the copy's own requests are not affected
-        try:
+        with self._own_requests():
             copy.follow(attempt)
-        finally:
-            self._thread.is_own = False
 
     def _ask(self, attempt: Attempt, request: AWSPreparedRequest, event_name: str) -> AWSResponse:
         token = attempt.body.get("ClientRequestToken")
@@ -261,7 +294,9 @@ class FaultInjector:
             return again if asked == attempt.body else mismatch()
         emitted = self._client.meta.events.emit(event_name, request=request)
         played: AWSResponse | None = first_non_none_response(emitted)
-        answer = played or self._client._endpoint.http_session.send(request)
+        # A request of the fast lane is sent by the lane.
+        send = getattr(request, "deliver", None)
+        answer = played or (send() if send else self._client._endpoint.http_session.send(request))
         if token and answer.status_code == 200:  # noqa: PLR2004  # by the HTTP standard
             # The engine in this process is moto, which ignores tokens. A strict client honours
             # them, but sees only calls, not botocore's retries after a lost answer.
@@ -272,7 +307,7 @@ class FaultInjector:
 class _Thread(threading.local):
     """The attempt that a thread is sending, and whether it is a request of the injector."""
 
-    coming: tuple[Attempt, Fault | None] | None = None
+    coming: tuple[Attempt, Fault | None, Ticket | None] | None = None
     is_own = False
 
 
@@ -285,12 +320,17 @@ def _listed(values: object, name: str) -> Collection[Any]:
     return values
 
 
-def _checked(client: DynamoDBClient, faults: object) -> tuple[Fault, ...]:
-    if isinstance(faults, Fault) or not isinstance(faults, Iterable):
-        refuse("faults", faults, "a list of Fault")
+def _checked(client: DynamoDBClient, faults: object) -> tuple[tuple[Fault, ...], Throughput | None]:
+    if isinstance(faults, (Fault, Throughput)) or not isinstance(faults, Iterable):
+        refuse("faults", faults, "a list of Fault and Throughput")
     known = set(client.meta.service_model.operation_names)
-    for fault in (listed := tuple(faults)):
+    listed = tuple(faults)
+    throughputs = [each for each in listed if isinstance(each, Throughput)]
+    if len(throughputs) > 1:
+        refuse("faults", faults, "a list with at most one Throughput")
+    wanted = tuple(each for each in listed if not isinstance(each, Throughput))
+    for fault in wanted:
         check_instance(fault, "fault", Fault)
         if not known.issuperset(fault.operations or ()):
             refuse("operations", fault.operations, "operations of DynamoDB")
-    return listed
+    return wanted, throughputs[0] if throughputs else None

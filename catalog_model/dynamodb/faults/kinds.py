@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -100,9 +101,14 @@ Effect = Callable[[Attempt, Deliver], AWSResponse]
 
 def make_answer(status: int, content: Mapping[str, Any]) -> AWSResponse:
     """Return an answer in the form of the service."""
-    body = json.dumps(content).encode()
+    body = json.dumps(content, default=_base64).encode()
     named = {"x-amzn-RequestId": f"FAULT-{uuid4()}", "Content-Length": str(len(body))}
     return _response(Garbled(body, status, JSON, named))
+
+
+def _base64(content: bytes) -> str:
+    """Encode a binary value, the only one that JSON lacks, as the service does."""
+    return b64encode(content).decode()
 
 
 def _response(came: Garbled) -> AWSResponse:
@@ -131,20 +137,22 @@ def throttle(attempt: Attempt, _: Deliver) -> AWSResponse:
         ways.append("TransactionCanceledException")
     code = attempt.rng.choice(ways)
     if code == "TransactionCanceledException":
-        return _cancel(attempt, "ThrottlingError", _SLOW_DOWN)
+        return cancel(attempt, "ThrottlingError", _SLOW_DOWN)
     return make_error(code, _SLOW_DOWN)
 
 
 def conflict(attempt: Attempt, _: Deliver) -> AWSResponse:
     """Fail because of a conflict with another transaction."""
     if attempt.operation in TRANSACTIONS:
-        return _cancel(attempt, "TransactionConflict", "Transaction is ongoing for the item")
+        return cancel(attempt, "TransactionConflict", "Transaction is ongoing for the item")
     return make_error("TransactionConflictException", "Transaction is ongoing for the item")
 
 
-def _cancel(attempt: Attempt, code: str, message: str) -> AWSResponse:
+def cancel(attempt: Attempt, code: str, message: str, place: int | None = None) -> AWSResponse:
+    """Cancel a transaction because of one action: that at a place, or a random one."""
     reasons: list[dict[str, str]] = [{"Code": "None"} for _ in attempt.body["TransactItems"]]
-    attempt.rng.choice(reasons).update(Code=code, Message=message)
+    cause = attempt.rng.choice(reasons) if place is None else reasons[place]
+    cause.update(Code=code, Message=message)
     text = f"{_CANCELLED} [{', '.join(reason['Code'] for reason in reasons)}]"
     return make_error("TransactionCanceledException", text, CancellationReasons=reasons)
 
