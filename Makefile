@@ -116,12 +116,12 @@ $(VENV)/.made:
 
 $(VENV)/.app: $(VENV)/.made pyproject.toml
 	@echo "Installing what the application needs ..."
-	@$(SETUP) install --extras cli flask
+	@$(SETUP) install --extras cli fast flask
 	@touch $@
 
 $(VENV)/.local: $(VENV)/.made pyproject.toml
 	@echo "Installing what the application and moto need ..."
-	@$(SETUP) install --extras cli flask local
+	@$(SETUP) install --extras cli fast flask local
 	@touch $(VENV)/.app $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml

@@ -28,6 +28,7 @@ from catalog_model.dynamodb.clients import (
     make_client,
 )
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.lane.choice import check_fast, fast_from_env
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.table.indexes import SCHEMA
@@ -76,11 +77,15 @@ class Catalog:
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
+        fast: Whether requests for items may take the fast lane past botocore, which the extra
+            ``fast`` installs; results and errors are the same. None for a client that the handle
+            makes itself, True also for one that is passed in, False for no request.
 
     Raises:
         InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
             or is empty, or contradicts *client*, or *deadline* is not a number of seconds.
-        ConfigurationError: If *region* or *endpoint_url* is invalid.
+        ConfigurationError: If *region* or *endpoint_url* is invalid, or *fast* is True without the
+            extra.
 
     >>> Catalog("netflix-movie-catalog", region="eu-west-1")
     Catalog('netflix-movie-catalog', region='eu-west-1')
@@ -98,6 +103,7 @@ class Catalog:
         cursor_secret: str | None = None,
         lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
+        fast: bool | None = None,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
@@ -127,6 +133,7 @@ class Catalog:
         self._own_secret = cursor_secret
         self._pointed_lineage: str | None = None
         self.deadline = check_deadline(deadline)
+        self.fast = check_fast(fast)
         self._config = check_config(config)
         self._begin(client)
 
@@ -148,7 +155,8 @@ class Catalog:
 
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
-        CATALOG_DEADLINE (seconds, or ``none``).
+        CATALOG_DEADLINE (seconds, or ``none``), and whether there is a fast lane from CATALOG_FAST
+        (``1`` or ``0``).
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -174,6 +182,8 @@ class Catalog:
         settings.setdefault("lineage", os.environ.get("CATALOG_LINEAGE") or None)
         if "deadline" not in settings:
             settings["deadline"] = deadline_from_env()
+        if "fast" not in settings:
+            settings["fast"] = fast_from_env()
         catalog = cls(**settings)
         if pointer is not None:
             catalog.pointer = check_pointer(pointer)
@@ -320,7 +330,9 @@ class Catalog:
             return self._gateway
 
     def _gateway_with(self, client: DynamoDBClient, observers: Observers | None) -> Gateway:
-        return Gateway(self.table, client, SCHEMA, observers, self.profile, self.deadline)
+        return Gateway(
+            self.table, client, SCHEMA, observers, self.profile, self.deadline, self.fast
+        )
 
     def _make_client(self) -> DynamoDBClient:
         return make_client(

@@ -73,6 +73,9 @@ _CONTENT: Final[Mapping[str, type]] = {
 """The JSON types of an attribute's content, by its DynamoDB type."""
 
 _NUMERAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+is_numeral = _NUMERAL.fullmatch
+"""Return whether a text is a number."""
+
 _ONLY_OBJECTS: Final = frozenset({dict})
 _ONLY_TEXTS: Final = frozenset({str})
 _ONE: Final = frozenset({1})
@@ -105,10 +108,15 @@ def check_answer(
         raise InvalidAnswerError(f"no answer to {operation_model.name} has {_listed(unknown)}")
     if request.get("Select") == "COUNT":
         content = {"Items": [], **content}
-    _check(content, shape, "it")
-    matches = _MATCHES.get(operation_model.name)
-    if matches is not None and not matches(content, request):
+    check_member(content, shape, "it")
+    if not is_answer_to(operation_model.name, content, request):
         raise InvalidAnswerError("it answers another request")
+
+
+def is_answer_to(operation: str, content: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    """Return whether an answer of the right shape can belong to this request."""
+    matches = _MATCHES.get(operation)
+    return matches is None or matches(content, request)
 
 
 def check_error(content: object, operation_model: OperationModel) -> None:
@@ -123,10 +131,10 @@ def check_error(content: object, operation_model: OperationModel) -> None:
     service: Any = operation_model.service_model
     shape = service.shape_for_error_code(code.rpartition("#")[2])
     if shape is not None:
-        _check(content, shape, "it")
+        check_member(content, shape, "it")
 
 
-def _check(value: Any, shape: Any, name: str) -> None:
+def check_member(value: Any, shape: Any, name: str) -> None:
     """Check the type of a value against the service's model, and its required members."""
     kind = shape.type_name
     if type(value) not in _TYPES[kind]:
@@ -139,23 +147,28 @@ def _check(value: Any, shape: Any, name: str) -> None:
                 check_item(item)
         else:
             for part in value:
-                _check(part, shape.member, name)
+                check_member(part, shape.member, name)
     elif kind == "map":
         if shape.value.name == _ATTRIBUTE:
             check_item(value)
         else:
             for key, part in value.items():
-                _check(part, shape.value, key)
+                check_member(part, shape.value, key)
 
 
-def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
+def check_required(value: dict[str, Any], shape: Any, name: str = "it") -> None:
+    """Check that a structure has the members that are always there."""
     missing = set(_NEEDED.get(shape.name, ())) - value.keys()
     if missing:
         raise InvalidAnswerError(f"{name} has no {_listed(missing)}")
+
+
+def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
+    check_required(value, shape, name)
     for member, part in value.items():
         member_shape = shape.members.get(member)
         if member_shape is not None:
-            _check(part, member_shape, member)
+            check_member(part, member_shape, member)
 
 
 def check_item(item: Any) -> None:
@@ -181,7 +194,7 @@ def check_item(item: Any) -> None:
 def _is_valid(kind: str, content: Any) -> bool:
     """Whether a number is one, and the elements of a set are texts."""
     if kind == "N":
-        return _NUMERAL.fullmatch(content) is not None
+        return is_numeral(content) is not None
     return kind not in {"SS", "NS", "BS"} or _ONLY_TEXTS.issuperset(map(type, content))
 
 

@@ -31,7 +31,16 @@ class Call:
         deadline: The configured deadline; *seconds* may be the rest of it.
     """
 
-    __slots__ = ("_deadline", "_ends", "_token", "is_given_up", "operation", "problem", "request")
+    __slots__ = (
+        "_deadline",
+        "_token",
+        "ends",
+        "first_attempt",
+        "is_given_up",
+        "operation",
+        "problem",
+        "request",
+    )
 
     def __init__(
         self,
@@ -46,8 +55,11 @@ class Call:
         """The reason why the last answer is invalid; None if it is valid."""
         self.is_given_up = False
         """Whether there was no time left for a retry."""
+        self.first_attempt: Any = None
+        """What botocore takes as the outcome of its first attempt; None if it sends it itself."""
         self._deadline = deadline
-        self._ends = math.inf if seconds is None else time.monotonic() + seconds
+        self.ends = math.inf if seconds is None else time.monotonic() + seconds
+        """The deadline, on the clock of `time.monotonic`."""
 
     def __enter__(self) -> Self:
         self._token: Token[Call | None] = _current.set(self)
@@ -64,7 +76,7 @@ class Call:
 
     def seconds_left(self) -> float:
         """Return the remaining seconds; 0 or less after the deadline."""
-        return self._ends - time.monotonic()
+        return self.ends - time.monotonic()
 
     def _late(self, error: ServiceError) -> ServiceError:
         text = f"{self.operation} was given up at its deadline of {self._deadline:.3g} s: {error}"

@@ -22,6 +22,7 @@ from catalog_model.checks import check_instance, check_text, refuse, shown
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.deadline import LONGEST
 from catalog_model.dynamodb.failures import client_errors_translated
+from catalog_model.dynamodb.lane.choice import note_own
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
 
@@ -187,6 +188,7 @@ def make_client(
         if client.meta.endpoint_url.startswith("https:"):
             _check_certificates(own.get_config_variable("ca_bundle"), said.client_cert)
         read_with_orjson(client)
+        note_own(client)
     return client
 
 

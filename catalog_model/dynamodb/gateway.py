@@ -17,6 +17,7 @@ from catalog_model.dynamodb.conversation import EVERYTHING, Range, chunks
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.exchange import Attempt, Exchange, Exchanges, Pause, drive
 from catalog_model.dynamodb.failures import translated
+from catalog_model.dynamodb.lane.choice import lane_for
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
 from catalog_model.dynamodb.retries import rest_as_required
 from catalog_model.dynamodb.schema import TableSchema
@@ -51,6 +52,7 @@ class Gateway:
         observers: Observers | None = None,
         profile: str | None = None,
         deadline: float | None = None,
+        fast: bool | None = None,  # noqa: FBT001
     ) -> None:
         self.table_name = table_name
         self._profile = profile
@@ -60,6 +62,7 @@ class Gateway:
         self._deadline = deadline
         check_answers(client)
         keep_deadlines(client)
+        self._lane = lane_for(client, fast)
         self.connection = SharedConnection(client, table_name, schema)
         self.exchanges = Exchanges(self.connection, self._observers, deadline)
 
@@ -174,6 +177,9 @@ class Gateway:
             return self._observers.send(operation, request, send or self._sender(operation))
 
     def _sender(self, operation: str) -> Send:
-        """Return the function that hands a request of this kind to the client."""
+        """Return the function that hands a request of this kind to the lane or the client."""
         method = getattr(self.client, _METHODS[operation])
-        return lambda request: method(**request)
+        if self._lane is None or not self._lane.takes(operation):
+            return lambda request: method(**request)
+        lane = self._lane
+        return lambda request: lane.send(operation, request) or method(**request)

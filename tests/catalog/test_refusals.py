@@ -96,6 +96,7 @@ OTHERS: dict[str, Callable[[Any], object]] = {
     "region": lambda value: Catalog("films", region=value),
     "hook": lambda value: Catalog("films").on_request(value),
     "deadline": lambda value: Catalog("films", deadline=value),
+    "fast": lambda value: Catalog("films", fast=value),
     **{name: getattr(operations, name) for name in OPERATIONS},
     "from_json": Movie.from_json,
     "from_tmdb": TVShow.from_tmdb,

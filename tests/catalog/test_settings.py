@@ -218,6 +218,13 @@ SETTINGS = (
         Way("argument", "deadline", 2.5),
         Way("environment", "CATALOG_DEADLINE", "7", 7.0),
     ),
+    Setting(
+        "fast lane",
+        lambda catalog: str(catalog.fast),
+        "None",
+        Way("argument", "fast", False, "False"),
+        Way("environment", "CATALOG_FAST", "1", "True"),
+    ),
 )
 
 OTHER_PROFILES = "".join(

@@ -2,7 +2,7 @@
 
 moto runs in this process and is lenient; tests put a strict client in front of it. dynoxide is a
 separate program, and strict. If its binary is not available, its tests are skipped with a
-message. Answers of dynoxide are parsed with orjson if that is installed, those of moto never.
+message. With the extra `fast`, requests to dynoxide take the fast lane, those to moto never.
 Tests marked `in_memory` also run on a table in memory.
 """
 
@@ -19,6 +19,7 @@ from unittest.mock import patch
 import boto3
 import moto.core.botocore_stubber
 import pytest
+from lanes import with_lane
 from memory_engine import MemoryClient
 from moto import mock_aws
 from table_dump import movie
@@ -57,7 +58,7 @@ class Engine:
         if name == "moto":
             strict(self.client)
         else:
-            read_with_orjson(self.client)
+            read_with_orjson(with_lane(self.client))
 
     def environment(self) -> dict[str, str]:
         """No variables: programs in this process find moto, and no others."""

@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from engines import Engine
+from lanes import with_lane
 from table_dump import movie
 
 from catalog_model import Catalog, TitleKey, operations
@@ -145,7 +146,7 @@ def handle_on(
     config = CLIENT_DEFAULTS.merge(Config(retries=retries))
     # The default session reads botocore's files only once.
     client = boto3.client("dynamodb", endpoint_url=address, config=config, verify=verify)
-    return Catalog("titles", client=client, deadline=deadline)
+    return Catalog("titles", client=with_lane(client), deadline=deadline)
 
 
 # --- Calls of every access pattern and operation
@@ -230,7 +231,7 @@ def tried_twice(engine: Engine, table: str, *, orjson: bool | None = None) -> Ca
     if engine.name == "moto":
         strict(client)
     if engine.name != "moto" if orjson is None else orjson:
-        read_with_orjson(client)
+        read_with_orjson(with_lane(client))
     return Catalog(table, client=client)
 
 

@@ -36,6 +36,7 @@ from catalog_model.dynamodb.faults.kinds import (
 )
 from catalog_model.dynamodb.faults.metering import Meter, Ticket
 from catalog_model.dynamodb.faults.throughput import Throughput
+from catalog_model.dynamodb.lane.handover import is_handed_over
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.dynamodb.strict.request import OPERATIONS
 
@@ -179,7 +180,7 @@ class FaultInjector:
 
     def _prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
         """Select a fault for this attempt, while its body can still be changed."""
-        if self._thread.is_own:
+        if self._thread.is_own or is_handed_over():  # the lane has made this attempt already
             return
         body = json.loads(request.data or "{}")
         attempt, fault = self._decide(operation_name, body)
@@ -293,7 +294,9 @@ class FaultInjector:
             return again if asked == attempt.body else mismatch()
         emitted = self._client.meta.events.emit(event_name, request=request)
         played: AWSResponse | None = first_non_none_response(emitted)
-        answer = played or self._client._endpoint.http_session.send(request)
+        # A request of the fast lane is sent by the lane.
+        send = getattr(request, "deliver", None)
+        answer = played or (send() if send else self._client._endpoint.http_session.send(request))
         if token and answer.status_code == 200:  # noqa: PLR2004  # by the HTTP standard
             # The engine in this process is moto, which ignores tokens. A strict client honours
             # them, but sees only calls, not botocore's retries after a lost answer.

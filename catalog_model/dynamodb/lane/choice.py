@@ -1,0 +1,90 @@
+"""Whether a client has a fast lane; imports what it needs only then."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary, WeakSet
+
+from botocore.client import BaseClient
+from botocore.endpoint import Endpoint
+from botocore.httpsession import URLLib3Session
+
+from catalog_model.checks import refuse
+from catalog_model.dynamodb.client_type import DynamoDBClient
+from catalog_model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from catalog_model.dynamodb.lane.lane import Lane
+
+_CHOICES: Final = {"1": True, "0": False}
+_log: Final = logging.getLogger(__name__)
+_lanes: Final[WeakKeyDictionary[Any, Lane | None]] = WeakKeyDictionary()
+_own_clients: Final[WeakSet[Any]] = WeakSet()
+
+
+def note_own(client: DynamoDBClient) -> None:
+    """Record that this package made a client, with settings that the lane knows."""
+    _own_clients.add(client)
+
+
+def lane_for(client: DynamoDBClient, fast: bool | None = None) -> Lane | None:  # noqa: FBT001
+    """Return the lane of a client, the same for each handle with this client; None without one.
+
+    Args:
+        client: The client.
+        fast: The setting of the handle. None means: if this package made the client.
+    """
+    is_wanted = client in _own_clients if fast is None else fast
+    if not is_wanted or not _is_of_botocore(client) or not is_fast_installed():
+        return None
+    if client not in _lanes:
+        _lanes[client] = _made(client)
+    return _lanes[client]
+
+
+def is_fast_installed() -> bool:
+    """Return whether the extra ``fast`` is installed, and works."""
+    try:
+        import orjson  # noqa: F401, PLC0415
+        import pycurl  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+def check_fast(fast: object) -> bool | None:
+    """Check for True, False or None; True requires the extra ``fast``."""
+    if fast is not None and not isinstance(fast, bool):
+        refuse("fast", fast, "True, False or None")
+    if fast and not is_fast_installed():
+        raise ConfigurationError("fast=True needs an extra: pip install 'catalog-model[fast]'")
+    return fast
+
+
+def fast_from_env() -> bool | None:
+    """Read CATALOG_FAST: ``1`` or ``0``; None if it is not set."""
+    text = os.environ.get("CATALOG_FAST", "").strip()
+    if text and text not in _CHOICES:
+        raise ConfigurationError(f"CATALOG_FAST must be 1 or 0, not {text!r}")
+    return _CHOICES.get(text)
+
+
+def _made(client: DynamoDBClient) -> Lane | None:
+    from catalog_model.dynamodb.lane.lane import Lane  # noqa: PLC0415  # needs the extra
+
+    try:
+        return Lane(client)
+    except (AttributeError, LookupError):  # the installed botocore is built in another way
+        _log.debug("there is no fast lane for %r", client, exc_info=True)
+        return None
+
+
+def _is_of_botocore(client: Any) -> bool:
+    endpoint = getattr(client, "_endpoint", None)
+    return (
+        isinstance(client, BaseClient)
+        and type(endpoint) is Endpoint
+        and type(endpoint.http_session) is URLLib3Session
+    )

@@ -1,0 +1,259 @@
+"""HTTP for the lane, by libcurl: connections kept open, TLS, proxies, time limits.
+
+Waits happen in Python, so that Ctrl-C and other signals end them. As in botocore, the time to read
+limits the silence between two parts of an answer, and the deadline of a request limits all of it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from weakref import WeakSet
+
+import pycurl
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+from botocore.httpsession import get_cert_path
+
+from catalog_model.checks import counted
+from catalog_model.dynamodb.client_type import DynamoDBClient
+from catalog_model.dynamodb.lane.destinations import Destination
+
+_BUFFER: Final = 128 * 1024
+"""Bytes: a page of titles arrives in one piece."""
+
+
+_MAX_HEADER: Final = 16 * 1024
+_MAX_LINES: Final = 100
+"""Of a header; Python's HTTP client allows no more."""
+
+_CLOSED: Final = (
+    pycurl.E_GOT_NOTHING,
+    pycurl.E_PARTIAL_FILE,
+    pycurl.E_RECV_ERROR,
+    pycurl.E_SEND_ERROR,
+)
+
+
+class NotUnderstoodError(Exception):
+    """libcurl failed in a way that botocore may not, so botocore has to ask itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time limits in seconds, perhaps infinite. ``idle`` is a number of connections."""
+
+    connect: float
+    read: float
+    idle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Certificates. ``authorities`` is False if the server's certificate is not verified."""
+
+    authorities: str | Literal[False]
+    certificate: str | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response: its status, the lines of its header, and its body."""
+
+    status: int
+    header: bytes
+    body: bytes
+
+    def headers(self) -> dict[str, str]:
+        """Return the header's fields."""
+        lines = self.header.decode("latin-1").split("\r\n")[1:]
+        parts = [line.partition(":") for line in lines if line]
+        return {name.strip(): value.strip() for name, _, value in parts}
+
+
+class Transport:
+    """Connections of one client, each used by one thread at a time. Thread-safe.
+
+    As many are kept open as botocore would keep; others are closed after their request. After a
+    fork, the child process makes its own.
+    """
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        session: Any = client._endpoint.http_session  # type: ignore[attr-defined]
+        timeout = session._timeout
+        self._limits = Limits(
+            connect=_seconds(getattr(timeout, "connect_timeout", timeout)),
+            read=_seconds(getattr(timeout, "read_timeout", timeout)),
+            idle=session._max_pool_connections,
+        )
+        self._security = Security(
+            authorities=get_cert_path(session._verify) or False,
+            certificate=session._cert_file,
+            key=session._key_file,
+        )
+        config: Any = client.meta.config
+        self._keeps_alive = bool(config.tcp_keepalive)
+        self._idle: list[_Connection] = []
+        _transports.add(self)
+
+    def post(self, to: Destination, headers: list[str], body: bytes, ends: float) -> Received:
+        """Send a request; *ends* is the time of `time.monotonic` at which to give up.
+
+        Raises:
+            NotUnderstoodError: If libcurl failed for a reason of its own.
+            HTTPClientError: If the network failed; botocore's exception for it.
+        """
+        connection = self._borrow()
+        received = connection.post(to, headers, body, ends)  # after an exception it is not used
+        if len(self._idle) < self._limits.idle:
+            self._idle.append(connection)
+        return received
+
+    def _borrow(self) -> _Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _Connection(self._limits, self._security, keeps_alive=self._keeps_alive)
+
+    def forget(self) -> None:
+        """Make no use of the connections of a parent process, and leave them intact."""
+        for connection in self._idle:
+            connection.cut_loose()
+        self._idle.clear()
+
+
+_transports: Final[WeakSet[Transport]] = WeakSet()
+
+
+def _forget_all() -> None:
+    for transport in list(_transports):
+        transport.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+class _Connection:
+    """One connection of libcurl."""
+
+    def __init__(self, limits: Limits, security: Security, *, keeps_alive: bool) -> None:
+        self._read_limit = limits.read
+        self._url = self._proxy = ""
+        self._lines: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._socket = -1
+        self._multi: Any = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
+        self._easy = easy = pycurl.Curl()
+        easy.setopt(pycurl.NOSIGNAL, 1)
+        easy.setopt(pycurl.BUFFERSIZE, _BUFFER)
+        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        easy.setopt(pycurl.PROXY, "")  # libcurl does not look for one itself
+        easy.setopt(pycurl.NOPROXY, "")
+        easy.setopt(pycurl.TCP_KEEPALIVE, int(keeps_alive))
+        easy.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        easy.setopt(pycurl.WRITEFUNCTION, self._parts.append)
+        if limits.connect < math.inf:
+            easy.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect * 1000)))
+        self._secure(security)
+
+    def _secure(self, security: Security) -> None:
+        easy = self._easy
+        if isinstance(security.authorities, str):
+            easy.setopt(pycurl.CAINFO, security.authorities)
+        else:
+            easy.setopt(pycurl.SSL_VERIFYPEER, 0)
+            easy.setopt(pycurl.SSL_VERIFYHOST, 0)
+        if security.certificate is not None:
+            easy.setopt(pycurl.SSLCERT, security.certificate)
+            easy.setopt(pycurl.SSLKEY, security.key or security.certificate)
+
+    def post(self, to: Destination, headers: list[str], body: bytes, ends: float) -> Received:
+        """Send a request, as `Transport.post` does."""
+        easy, multi = self._easy, self._multi
+        if to.url != self._url or to.proxy != self._proxy:
+            easy.setopt(pycurl.URL, to.url)
+            easy.setopt(pycurl.PROXY, to.proxy)
+            self._url, self._proxy = to.url, to.proxy
+        easy.setopt(pycurl.HTTPHEADER, headers)
+        easy.setopt(pycurl.POSTFIELDS, body)
+        self._lines.clear()
+        self._parts.clear()
+        multi.add_handle(easy)
+        try:
+            while multi.perform()[1]:
+                self._wait(ends)
+            self._socket = easy.getinfo(pycurl.ACTIVESOCKET)
+            _, _, failed = multi.info_read()
+        finally:
+            multi.remove_handle(easy)
+        received = self._received()
+        if failed:
+            self._check(received, *failed[0][1:])
+        return received
+
+    def _wait(self, ends: float) -> None:
+        """Wait for the socket, or for libcurl's own timer."""
+        multi = self._multi
+        reading, writing, _ = multi.fdset()
+        own = multi.timeout()
+        own = math.inf if own < 0 else own / 1000
+        if not reading and not writing:
+            # A name is being resolved, or the numbers of the sockets are too large for `select`.
+            own = min(own, 0.001)
+        left = ends - time.monotonic()
+        if left <= 0:
+            self._time_out()
+        most = min(own, left, self._read_limit)
+        ready = select.select(reading, writing, (), None if most == math.inf else most)
+        if most < own and not any(ready) and (most == left or self._is_connected()):
+            self._time_out()
+
+    def _is_connected(self) -> bool:
+        return bool(self._easy.getinfo(pycurl.PRETRANSFER_TIME) > 0)
+
+    def _time_out(self) -> None:
+        kind = ReadTimeoutError if self._is_connected() else ConnectTimeoutError
+        raise kind(endpoint_url=self._url)
+
+    def _check(self, received: Received, code: int, message: str) -> None:
+        """Raise botocore's exception for an error of the network; nothing if a part has arrived."""
+        if code == pycurl.E_PARTIAL_FILE and b"\r\ncontent-length:" in received.header.lower():
+            return
+        if code in (pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST):
+            raise EndpointConnectionError(endpoint_url=self._url, error=message)
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            raise ConnectTimeoutError(endpoint_url=self._url, error=message)
+        if code in _CLOSED:
+            raise ConnectionClosedError(endpoint_url=self._url, error=message)
+        raise NotUnderstoodError(f"libcurl's error {code}: {message}")
+
+    def _received(self) -> Received:
+        header = b"".join(self._lines)
+        if len(header) > _MAX_HEADER or len(self._lines) > _MAX_LINES:
+            raise NotUnderstoodError(f"a header of {counted(len(header), 'byte')}")
+        if header.count(b"\r\n\r\n") > 1:  # the answers of a proxy, or 100 Continue, come before
+            header = header.split(b"\r\n\r\n")[-2] + b"\r\n\r\n"
+        status = self._easy.getinfo(pycurl.RESPONSE_CODE)
+        return Received(status, header, b"".join(self._parts))
+
+    def cut_loose(self) -> None:
+        """Replace the socket by nothing: closing it properly would end the session in it."""
+        if self._socket >= 0:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, self._socket)
+            os.close(nothing)
+
+
+def _seconds(timeout: Any) -> float:
+    return float(timeout) if isinstance(timeout, (int, float)) else math.inf
