@@ -97,6 +97,7 @@ def _full_table(role: Role) -> str:
         *(("order",) if role == "read" else ()),
         "consistency",
         "budget",
+        "round trips",
         "measured on the real data",
     )
     return markdown(columns, (_full_row(each) for each in _patterns(role)))
@@ -113,6 +114,7 @@ def _full_row(pattern: AccessPattern) -> Iterator[str]:
         yield pattern.order
     yield pattern.consistency
     yield "<br>".join(map(_cost, pattern.costs))
+    yield "<br>".join(_round_trips(pattern.costs))
     yield _measured(pattern.name)
 
 
@@ -121,6 +123,16 @@ def _cost(cost: Cost) -> str:
     units = ((cost.reads, "RCU"), (cost.writes, "WCU"))
     amounts = [f"`{formula}` {unit}" for formula, unit in units if formula != "0"]
     return f"{when}{_requests(cost.requests)}; {', '.join(amounts)}"
+
+
+def _round_trips(costs: Iterable[Cost]) -> Iterator[str]:
+    """Write the maximum round trips of a call; choices of arguments with the same share a line."""
+    choices: dict[str, list[str]] = {}
+    for each in costs:
+        choices.setdefault(each.round_trips, []).append(each.when)
+    for formula, names in choices.items():
+        number = formula if formula.isdecimal() else f"`{formula}`"
+        yield number if len(choices) == 1 else f"with {' or '.join(names)}: {number}"
 
 
 def _requests(formula: str) -> str:
@@ -133,7 +145,8 @@ def _measured(name: str) -> str:
     cases: dict[str, list[str]] = {}
     for each in measured():
         if each.pattern == name:
-            figures = f"{_requests(str(each.requests))}, {_units(each)}"
+            trips = f" in {counted(each.round_trips, 'round trip')}" if each.round_trips else ""
+            figures = f"{_requests(str(each.requests))}{trips}, {_units(each)}"
             cases.setdefault(figures, []).append(each.case)
     return "<br>".join(
         f"{figures} ({', '.join(names)})" if any(names) else figures

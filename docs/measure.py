@@ -54,6 +54,8 @@ class Figures:
     predicted_units: float
     units: float
     mean_units: float
+    declared_round_trips: float = 0
+    round_trips: int = 0
 
 
 def main() -> None:
@@ -136,6 +138,8 @@ def _figures(consumed: Comparison, predicted: Comparison) -> Figures:
         predicted_units=predicted.read_units + predicted.write_units,
         units=consumed.read_units + consumed.write_units,
         mean_units=0,
+        declared_round_trips=consumed.most_round_trips,
+        round_trips=consumed.round_trips,
     )
 
 

@@ -16,7 +16,7 @@ from catalog_model.entities import Title
 
 _PARTS: Final = re.compile(r"<([^<>=]+)>|( \[)|(\])|( beyond )|(.)", re.DOTALL)
 
-Check = Literal["declared", "requests", "units", "items", "filter", "consistency"]
+Check = Literal["declared", "requests", "round trips", "units", "items", "filter", "consistency"]
 
 
 class Departure(NamedTuple):
@@ -33,6 +33,7 @@ class Line:
     step: Step
     requests: tuple[Request, ...]
     most_requests: float
+    most_round_trips: float
     budget: float
     most_items: float | None
 
@@ -51,8 +52,8 @@ class Line:
 class Comparison:
     """One call of an access pattern: its requests, its charges, its declaration.
 
-    ``most_requests`` and the budgets are the declared maximum for such a call, without rare steps
-    that it did not need.
+    ``most_requests``, ``most_round_trips`` and the budgets are the declared maximum for such a
+    call, without rare steps that it did not need.
     """
 
     pattern: AccessPattern
@@ -61,10 +62,16 @@ class Comparison:
     lines: tuple[Line, ...]
     undeclared: tuple[Request, ...]
     most_requests: float
+    most_round_trips: float
     read_budget: float
     write_budget: float
     read_units: float
     write_units: float
+
+    @property
+    def round_trips(self) -> int:
+        """How many times the call waited for answers."""
+        return len({request.round_trip for request in self.requests})
 
     @property
     def departures(self) -> tuple[Departure, ...]:
@@ -103,6 +110,7 @@ def compare(
         tuple(lines),
         tuple(undeclared),
         most_requests=sum(line.most_requests for line in due),
+        most_round_trips=sum(line.most_round_trips for line in due),
         read_budget=sum(line.budget for line in due if not line.step.is_write),
         write_budget=sum(line.budget for line in due if line.step.is_write),
         read_units=sum(line.units for line in lines if not line.step.is_write),
@@ -114,13 +122,23 @@ def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Li
     read = sum(request.items_read for request in requests)
     facts = {**known, "requests": len(requests), "read": read}
     items = step.items(**facts) if step.items else None
-    return Line(step, tuple(requests), step.requests(**facts), step.units(**facts), items)
+    return Line(
+        step,
+        tuple(requests),
+        step.requests(**facts),
+        step.round_trips(**facts),
+        step.units(**facts),
+        items,
+    )
 
 
 def _departures(comparison: Comparison) -> Iterator[Departure]:
     for request in comparison.undeclared:
         asked = f"{request.operation} on {request.index}: {request.key_condition}"
         yield Departure("declared", f"not declared: {asked}")
+    if comparison.round_trips > comparison.most_round_trips:
+        many = counted(comparison.round_trips, "round trip")
+        yield Departure("round trips", f"{many}, not {comparison.most_round_trips:g}")
     for line in comparison.lines:
         where = f"{line.step.operation} on {line.step.index}"
         if len(line.requests) > line.most_requests:

@@ -113,7 +113,8 @@ def _pair(name: str, text: str) -> str:
 def _declared(cost: Cost) -> str:
     units = ((cost.reads, "read unit"), (cost.writes, "write unit"))
     used = [counted(formula, noun) for formula, noun in units if formula != "0"]
-    text = ", ".join([counted(cost.requests, "request"), *used])
+    asked = [counted(cost.requests, "request"), counted(cost.round_trips, "round trip")]
+    text = ", ".join([*asked, *used])
     return f"With {cost.when}: {text}" if cost.when else text
 
 

@@ -15,6 +15,7 @@ from catalog_model.cli.patterns import PatternCommand, pattern_commands
 from catalog_model.dynamodb.trace import SHOWN_KEYS, Request
 
 COLUMNS: Final = (
+    ">trip",
     "operation",
     "index",
     "/key condition",
@@ -93,6 +94,7 @@ def _row(request: Request) -> tuple[object, ...]:
     more = len(request.key_conditions) - SHOWN_KEYS
     units = ", ".join(f"{units:g} {name}" for name, units in request.units.items())
     return (
+        request.round_trip,
         request.operation,
         request.index,
         [*request.key_conditions[:SHOWN_KEYS], *([f"and {more} more"] if more > 0 else [])],
@@ -108,6 +110,7 @@ def _row(request: Request) -> tuple[object, ...]:
 def _totals(comparison: Comparison) -> dict[str, tuple[float, float]]:
     return {
         "requests": (comparison.most_requests, len(comparison.requests)),
+        "round_trips": (comparison.most_round_trips, comparison.round_trips),
         "read_units": (comparison.read_budget, comparison.read_units),
         "write_units": (comparison.write_budget, comparison.write_units),
     }
@@ -127,6 +130,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 def _request(request: Request) -> dict[str, Any]:
     return {
+        "round_trip": request.round_trip,
         "operation": request.operation,
         "index": request.index,
         "key_conditions": request.key_conditions,

@@ -52,4 +52,5 @@ def _when(cost: Cost) -> str:
 def _cost(cost: Cost) -> str:
     units = ((cost.reads, "read unit"), (cost.writes, "write unit"))
     used = [counted(formula, noun) for formula, noun in units if formula != "0"]
-    return "; ".join([counted(cost.requests, "request"), *used])
+    asked = [counted(cost.requests, "request"), counted(cost.round_trips, "round trip")]
+    return "; ".join([*asked, *used])

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
 from catalog_model.declarations.formula import Formula
-from catalog_model.dynamodb.callers import caller
+from catalog_model.dynamodb.callers import Caller, caller
 from catalog_model.dynamodb.conversation import Conversation, hold
 
 _P = ParamSpec("_P")
@@ -38,6 +38,8 @@ class Step:
         requests: The maximum number of requests.
         units: The maximum capacity units of all requests, on the table and the indexes together.
         items: The maximum number of items read by a Query; empty if it is unlimited.
+        round_trips: The maximum number of times that the pattern waits for answers to these
+            requests; requests of one round trip are sent at once.
         strong: Whether the read is strongly consistent, or the argument that decides it.
         when: Argument values to which the step applies; None if it applies to all.
         unless: Argument values to which the step does not apply.
@@ -55,6 +57,7 @@ class Step:
         requests: str = "1",
         units: str,
         items: str = "",
+        round_trips: str = "1",
         strong: bool | str = False,
         when: Mapping[str, object] | None = None,
         unless: Mapping[str, object] | None = None,
@@ -66,6 +69,7 @@ class Step:
         self.requests = Formula(requests)
         self.units = Formula(units)
         self.items = Formula(items) if items else None
+        self.round_trips = Formula(round_trips)
         self.strong = strong
         self.when = when or {}
         self.unless = unless or {}
@@ -102,6 +106,7 @@ class Cost(NamedTuple):
     requests: str
     reads: str
     writes: str
+    round_trips: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +150,14 @@ class AccessPattern:
     @property
     def costs(self) -> tuple[Cost, ...]:
         """The maximum cost of a call, for each choice of arguments that makes a difference."""
-        choices: dict[tuple[str, str, str], list[str]] = {}
+        choices: dict[tuple[str, str, str, str], list[str]] = {}
         always = [step for step in self.usual if not step.choice]
         for choice in dict.fromkeys(step.choice for step in self.usual if step.choice) or [""]:
             chosen = always + [step for step in self.usual if step.choice == choice and choice]
             reads = [step.units for step in chosen if not step.is_write]
             writes = [step.units for step in chosen if step.is_write]
-            cost = _sum(step.requests for step in chosen), _sum(reads), _sum(writes)
+            round_trips = _sum(step.round_trips for step in chosen)
+            cost = _sum(step.requests for step in chosen), _sum(reads), _sum(writes), round_trips
             choices.setdefault(cost, []).append(choice)
         is_one = len(choices) == 1
         return tuple(
@@ -206,7 +212,7 @@ def access_pattern(
             handle: Any = args[0] if args else kwargs[first]
             if caller.get() is not None:
                 return hold(handle, begun)
-            token = caller.set(name)
+            token = caller.set(Caller(name))
             try:
                 return hold(handle, begun)
             finally:
@@ -229,7 +235,7 @@ def bulk_access_pattern(
 
     def declare(function: Callable[_P, _T]) -> Callable[_P, _T]:
         def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            token = caller.set(caller.get() or name)
+            token = caller.set(caller.get() or Caller(name))
             try:
                 return function(*args, **kwargs)
             finally:

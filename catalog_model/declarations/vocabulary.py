@@ -52,6 +52,10 @@ SPLIT_REQUESTS: Final = "9 + (limit + 1) // 9"
 
 SPLIT_ITEMS: Final = "2 * returned + 20 * requests"
 
+MERGED_ROUND_TRIPS: Final = "2 + limit // 40"
+"""All partitions at once, then at once those that may hold more of the page; a long page may need
+more, because each request reads a limited number of items."""
+
 REWRITTEN: Final = "2 * wcu(title) + (1 + genres) * (2 * wcu(copy) + 3 * wcu(entry)) + wcu(entry)"
 """The title and its copies: in a transaction, twice on the table and once in each index.
 
@@ -122,6 +126,7 @@ def rating_step(partition: str) -> Step:
         requests=SPLIT_REQUESTS,
         units=SEVERAL_QUERIES,
         items=SPLIT_ITEMS,
+        round_trips=MERGED_ROUND_TRIPS,
         when={"order": "rating"},
     )
 
@@ -133,8 +138,8 @@ def tallies_step(*, strong: bool) -> Step:
 
 
 def write_step(*actions: str, units: str, requests: str = "1") -> Step:
-    """Declare the transaction that completes a write."""
-    return step(WRITING, *actions, units=units, requests=requests)
+    """Declare the transaction that completes a write, or one such transaction after the other."""
+    return step(WRITING, *actions, units=units, requests=requests, round_trips=requests)
 
 
 def _index_by(order: str) -> tuple[IndexName, tuple[str, str]]:

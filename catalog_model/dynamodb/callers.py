@@ -1,9 +1,18 @@
 """The access pattern in progress, by which traces name requests."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 from typing import Final
 
-caller: Final[ContextVar[str | None]] = ContextVar("catalog_model_caller", default=None)
-"""The name of the outermost access pattern in progress, in this thread or task; None outside."""
+
+class Caller:
+    """A call of an access pattern, and the number of its current round trip, from 1 on."""
+
+    __slots__ = ("name", "round_trip")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.round_trip = 0
+
+
+caller: Final[ContextVar[Caller | None]] = ContextVar("catalog_model_caller", default=None)
+"""The outermost access pattern in progress, in this thread or task; None outside."""

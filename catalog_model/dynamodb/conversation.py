@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from catalog_model.dynamodb.actions import Plan
+from catalog_model.dynamodb.callers import caller
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 
@@ -70,7 +71,7 @@ class Handle(Protocol):
 
     @property
     def gateway(self) -> Any:
-        """The gateway to the table."""
+        """The gateway to the table, whose ``ask`` returns the answers to requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,9 @@ def hold(handle: Handle, conversation: Conversation[_T]) -> _T:
     try:
         requests = next(conversation)
         while True:
+            count_round(requests)
             try:
-                answers = [each.of(handle.gateway) for each in requests]
+                answers = handle.gateway.ask(requests)
             except BaseException as error:  # noqa: BLE001  # the conversation decides
                 requests = conversation.throw(error)
             else:
@@ -168,6 +170,13 @@ def hold(handle: Handle, conversation: Conversation[_T]) -> _T:
     except StopIteration as end:
         result: _T = end.value
         return result
+
+
+def count_round(requests: Sequence[Request]) -> None:
+    """Count a round trip of the access pattern in progress."""
+    current = caller.get()
+    if current is not None and not any(isinstance(each, Rest) for each in requests):
+        current.round_trip += 1
 
 
 def get(key: ItemKey, *, consistent: bool = False) -> Conversation[Item | None]:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from catalog_model.dynamodb.actions import Plan, Update
@@ -13,12 +14,13 @@ from catalog_model.dynamodb.answers import check_answers
 from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.connection import SharedConnection
-from catalog_model.dynamodb.conversation import EVERYTHING, Range, chunks
+from catalog_model.dynamodb.conversation import EVERYTHING, Range, Request, chunks
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.exchange import Attempt, Exchange, Exchanges, Pause, drive
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.lane.choice import lane_for
 from catalog_model.dynamodb.limits import MAX_BATCH_GET
+from catalog_model.dynamodb.parallel import at_once
 from catalog_model.dynamodb.retries import rest_as_required
 from catalog_model.dynamodb.schema import TableSchema
 from catalog_model.dynamodb.trace import Observers, Send
@@ -65,6 +67,18 @@ class Gateway:
         self._lane = lane_for(client, fast)
         self.connection = SharedConnection(client, table_name, schema)
         self.exchanges = Exchanges(self.connection, self._observers, deadline)
+
+    def ask(self, requests: Sequence[Request]) -> Sequence[Any]:
+        """Send requests that do not depend on each other at once; return their answers.
+
+        One request is sent by this thread, several by threads of a small pool as well. An error of
+        one of them is raised.
+        """
+        if len(requests) == 1:
+            return (requests[0].of(self),)
+        return self._observers.telling_in_order(
+            at_once, [partial(each.of, self) for each in requests]
+        )
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
         """Read one item; None if it does not exist."""

@@ -30,6 +30,7 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.capacity import Units
 from catalog_model.dynamodb.client_type import DynamoDBClient
+from catalog_model.dynamodb.conversation import Request
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_BATCH_BYTES, MAX_PAGE_BYTES
 from catalog_model.dynamodb.numbers import normal
@@ -208,6 +209,10 @@ class OfflineGateway(Gateway):
     def __init__(self, table_name: str, table: OfflineClient, observers: Observers) -> None:
         super().__init__(table_name, cast("DynamoDBClient", table), table.schema, observers)
         self._table = table
+
+    def ask(self, requests: Sequence[Request]) -> Sequence[Any]:
+        """Answer requests one after the other, as no answer is waited for."""
+        return [each.of(self) for each in requests]
 
     def transact(self, operations: Plan) -> None:
         """Apply all operations of a plan or none."""

@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from catalog_model.dynamodb.callers import caller
 from catalog_model.dynamodb.failures import answer_in, code_of
@@ -22,6 +23,8 @@ ITEM_OPERATIONS: Final = frozenset(
     ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
 )
 """The operations on items, for which the service reports consumed capacity on request."""
+
+_T = TypeVar("_T")
 
 SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
@@ -39,10 +42,12 @@ class Request:
 
     ``pattern`` is the access pattern that made the request (the outermost one, if patterns call
     each other); None for operations on the whole table. ``asked`` are the parameters as sent,
-    without the token of a transaction. ``units`` are the capacity units charged to the table and to
-    each index. ``items_read`` is the number of items read to find ``items_returned``. ``began`` is
-    in seconds since 1970. A failed request has an ``error``, and as ``error_type`` the service's
-    code or, if the service did not answer, the name of the exception.
+    without the token of a transaction. ``round_trip`` counts the times that the pattern waited for
+    answers, from 1 on; requests with the same number are sent at once. ``units`` are the capacity
+    units charged to the table and to each index. ``items_read`` is the number of items read to find
+    ``items_returned``. ``began`` is in seconds since 1970. A failed request has an ``error``, and
+    as ``error_type`` the service's code or, if the service did not answer, the name of the
+    exception.
     """
 
     pattern: str | None
@@ -57,6 +62,7 @@ class Request:
     milliseconds: float
     error: str = ""
     error_type: str = ""
+    round_trip: int = 0
 
     @property
     def index(self) -> str:
@@ -87,7 +93,10 @@ Hook = Callable[[Request], None]
 
 @dataclass(slots=True)
 class Trace:
-    """The requests made through a handle in a block, in the order of their answers."""
+    """The requests made through a handle in a block, in the order of their answers.
+
+    Requests that are sent at once are in the order in which the access pattern asked for them.
+    """
 
     requests: list[Request] = field(default_factory=list)
 
@@ -109,6 +118,9 @@ class Trace:
     def total_units(self) -> float:
         """The total capacity units charged."""
         return sum(self.units.values())
+
+
+_collected: Final[ContextVar[list[Request] | None]] = ContextVar("collected", default=None)
 
 
 class Observers:
@@ -138,7 +150,7 @@ class Observers:
         if operation in ITEM_OPERATIONS:
             sent["ReturnConsumedCapacity"] = "INDEXES"
         asked = {name: value for name, value in sent.items() if name not in _UNRECORDED}
-        pattern = caller.get()
+        current = caller.get()
         answer: Any = {}
         problem: Exception | None = None
         began, clock = time.time(), time.perf_counter()
@@ -152,9 +164,10 @@ class Observers:
             milliseconds = (time.perf_counter() - clock) * 1000
             metadata = answer.get("ResponseMetadata", {})
             returned = _returned(answer)
-            self._tell(
+            self._note(
                 Request(
-                    pattern=pattern,
+                    pattern=current.name if current else None,
+                    round_trip=current.round_trip if current else 0,
                     operation=operation,
                     asked=asked,
                     items_read=answer.get("ScannedCount", returned),
@@ -169,6 +182,40 @@ class Observers:
                 )
             )
         return answer
+
+    def telling_in_order(
+        self, run: Callable[[list[Callable[[], _T]]], list[_T]], tasks: list[Callable[[], _T]]
+    ) -> list[_T]:
+        """Run tasks in other threads, and notify the listeners afterwards, in this thread.
+
+        They are told of the requests in the order of the tasks.
+        """
+        if not self._hooks:
+            return run(tasks)
+        collected: list[list[Request]] = [[] for _ in tasks]
+
+        def collecting(task: Callable[[], _T], requests: list[Request]) -> _T:
+            token = _collected.set(requests)
+            try:
+                return task()
+            finally:
+                _collected.reset(token)
+
+        pairs = zip(tasks, collected, strict=True)
+        try:
+            return run([partial(collecting, *pair) for pair in pairs])
+        finally:
+            for requests in collected:
+                for request in requests:
+                    self._tell(request)
+
+    def _note(self, request: Request) -> None:
+        """Notify the listeners now, or after the requests that are sent at once."""
+        collected = _collected.get()
+        if collected is None:
+            self._tell(request)
+        else:
+            collected.append(request)
 
     def _tell(self, request: Request) -> None:
         for hook in self._hooks:

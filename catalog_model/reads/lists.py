@@ -8,14 +8,20 @@ from typing import Final, Literal
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_choice, check_flag, check_instance, refuse
 from catalog_model.declarations.pattern import access_pattern, step
-from catalog_model.declarations.vocabulary import SEVERAL_QUERIES, TALLY, page_step, rating_step
+from catalog_model.declarations.vocabulary import (
+    MERGED_ROUND_TRIPS,
+    SEVERAL_QUERIES,
+    TALLY,
+    page_step,
+    rating_step,
+)
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import Reading, Source, read_page
+from catalog_model.reads.merge import read_page
 from catalog_model.reads.orders import (
     GENRE_ORDERS,
     ORDERS,
@@ -27,6 +33,7 @@ from catalog_model.reads.orders import (
     order_by,
     rating_sources,
 )
+from catalog_model.reads.partitions import Reading, Source
 from catalog_model.table import keys
 
 MAX_GENRES_ASKED: Final = 20
@@ -154,6 +161,7 @@ def _list(
         ONE_OF_THE_GENRES,
         index="by_popularity",
         requests="1 + read / min(limit + 1, 500)",
+        round_trips="1 + read / min(limit + 1, 500)",
         units=SEVERAL_QUERIES,
         when={"match": "all"},
     ),
@@ -164,6 +172,7 @@ def _list(
         requests="2 * genre_ids + read / 20",
         units=SEVERAL_QUERIES,
         items="genre_ids * (2 * limit + genre_ids + 22)",
+        round_trips=MERGED_ROUND_TRIPS,
         when={"match": "any"},
     ),
     order="popularity",

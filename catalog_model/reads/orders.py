@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from catalog_model.domain.kinds import Kind
 from catalog_model.entities import AnyTitle
-from catalog_model.reads.merge import Order, Source
+from catalog_model.reads.partitions import Order, Source
 from catalog_model.table import codec, keys
 from catalog_model.table.indexes import IndexName
 from catalog_model.table.keys import (

@@ -10,6 +10,7 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_text, refuse
 from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
+    MERGED_ROUND_TRIPS,
     PAGE_UNITS,
     SEVERAL_QUERIES,
     SPLIT_ITEMS,
@@ -21,8 +22,9 @@ from catalog_model.dynamodb.conversation import EVERYTHING, Conversation, Range
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import Reading, read_page
+from catalog_model.reads.merge import read_page
 from catalog_model.reads.orders import list_source, order_by, rating_sources
+from catalog_model.reads.partitions import Reading
 from catalog_model.table import keys
 from catalog_model.table.folding import fold_name
 from catalog_model.table.keys import MAX_SORT_KEY
@@ -41,6 +43,7 @@ def _top_rated_step(*, of_genre: bool) -> Step:
         requests=f"{SPLIT_REQUESTS} + read / 20",
         units=SEVERAL_QUERIES,
         items=SPLIT_ITEMS,
+        round_trips=f"{MERGED_ROUND_TRIPS} + read / 20",
         when=None if of_genre else _NO_GENRE,
         unless=_NO_GENRE if of_genre else None,
     )

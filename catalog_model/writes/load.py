@@ -24,7 +24,7 @@ from catalog_model.declarations.vocabulary import (
 )
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.rejection import Rejection, Sourced
-from catalog_model.dynamodb.conversation import hold
+from catalog_model.dynamodb.conversation import batch_get, hold, transact
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
     MAX_BATCH_GET,
@@ -70,6 +70,7 @@ class LoadReport:
         "BatchGetItem",
         TITLE,
         requests="ceil(titles / 100)",
+        round_trips="ceil(titles / 100)",
         units="titles * rcu(title)",
         strong=True,
     ),
@@ -78,6 +79,7 @@ class LoadReport:
         TITLE,
         TALLY,
         requests="titles",
+        round_trips="titles",
         units="requests * max(8 * rcu(tally), rcu(title) + rcu(tally))",
         strong=True,
     ),
@@ -188,7 +190,7 @@ class _Loading:
     def _read(self, titles: list[TitleKey]) -> tuple[dict[TitleKey, Stored], dict[TitleKey, str]]:
         """Read the stored titles, and for unreadable ones, which are not replaced, the reason."""
         wanted = {keys.title_key(key): key for key in titles}
-        found = self._catalog.gateway.batch_get(wanted, consistent=True)
+        found = hold(self._catalog, batch_get(wanted, consistent=True))
         stored: dict[TitleKey, Stored] = {}
         unreadable: dict[TitleKey, str] = {}
         for at, item in found.items():
@@ -216,12 +218,12 @@ class _Loading:
 
         Return whether they were written: they may be too many for the table's capacity.
         """
-        gateway = self._catalog.gateway
         self._pace.await_turn(titles)
         shards = hold(self._catalog, read_shards(titles[0].title.kind))
         try:
             with self._pace.refusing_soon():
-                gateway.transact(plan_creations(titles, first_version(), shards))
+                planned = plan_creations(titles, first_version(), shards)
+                hold(self._catalog, transact(planned))
         except LostRaceError:
             for title in titles:
                 self._write(title)

@@ -20,6 +20,7 @@ from table_dump import Table, assert_whole, movie, titles_in
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.offline import offline_catalog
+from catalog_model.dynamodb import conversation
 from catalog_model.dynamodb.actions import Plan, Update, as_sent, key_of, outcome
 from catalog_model.dynamodb.failures import translate
 from catalog_model.dynamodb.gateway import Gateway
@@ -89,6 +90,10 @@ class ReplayedGateway(Gateway):
                 raise answer
             return answer
         raise Pending(request)
+
+    def ask(self, requests: Sequence[conversation.Request]) -> Sequence[Any]:
+        """Answer requests one after the other."""
+        return [each.of(self) for each in requests]
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
         """Read one item."""
