@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
@@ -27,8 +27,8 @@ from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
 from catalog_model.dynamodb.lane.listeners import Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import read
+from catalog_model.dynamodb.lane.received import NotUnderstoodError, Received
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
-from catalog_model.dynamodb.lane.transport import NotUnderstoodError, Received, Transport
 
 OPERATIONS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems"})
 """The operations that the lane sends. Repeating them does no harm: reads, or with a token."""
@@ -47,10 +47,18 @@ class Prepared(NamedTuple):
     body: bytes
 
 
+class Transport(Protocol):
+    """Sends a prepared request over HTTP."""
+
+    def post(self, to: Destination, headers: list[str], body: bytes, ends: float) -> Received:
+        """Send a request; *ends* is the time of `time.monotonic` at which to give up."""
+        ...
+
+
 class Lane:
     """The fast way of a client's requests. Thread-safe."""
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, transport: Transport) -> None:
         self._client: Any = client
         self._models = {
             name: client.meta.service_model.operation_model(name) for name in OPERATIONS
@@ -59,7 +67,7 @@ class Lane:
         self._listeners = Listeners(client)
         self._destinations = Destinations(client)
         self._signer = Signer()
-        self._transport = Transport(client)
+        self._transport = transport
         agent = _user_agent(client)
         self._fixed = [
             f"Content-Type: {CONTENT_TYPE}",

@@ -1,0 +1,24 @@
+"""What a transport of the lane returns: a response, whole or not, or no response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class NotUnderstoodError(Exception):
+    """The transport failed in a way that botocore may not, so botocore has to ask itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response: its status, the lines of its header, and its body."""
+
+    status: int
+    header: bytes
+    body: bytes
+
+    def headers(self) -> dict[str, str]:
+        """Return the header's fields."""
+        lines = self.header.decode("latin-1").split("\r\n")[1:]
+        parts = [line.partition(":") for line in lines if line]
+        return {name.strip(): value.strip() for name, _, value in parts}
