@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple, Protocol
 import orjson
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_recursion_detection_header
 
 from catalog_model.dynamodb.calls import current
@@ -27,7 +26,7 @@ from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
 from catalog_model.dynamodb.lane.listeners import Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import read
-from catalog_model.dynamodb.lane.received import NotUnderstoodError, Received
+from catalog_model.dynamodb.lane.received import NETWORK_ERRORS, NotUnderstoodError, Received
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
 
 OPERATIONS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems"})
@@ -90,8 +89,8 @@ class Lane:
         None means that botocore has to send it, perhaps with what was received as its first
         attempt; see `handover`.
         """
-        watched = self._listeners.of(operation) if operation in OPERATIONS else None
-        if watched is None or current() is None:
+        watched = self.watched(operation)
+        if watched is None:
             return None
         if not watched.prepare:
             prepared = self.prepare(operation, request)
@@ -99,14 +98,20 @@ class Lane:
                 return None
             try:
                 received = self._post(prepared)
-            except HTTPClientError as error:
+            except NETWORK_ERRORS as error:
                 hand_over(error)
                 return None
             except NotUnderstoodError as reason:
                 _log.debug("%s is left to botocore: %s", operation, reason)
                 return None
             return self.read(operation, request, received, watched)
-        return self._send_intercepted(operation, request, watched)
+        return self.send_intercepted(operation, request, watched)
+
+    def watched(self, operation: str) -> Watched | None:
+        """Return the handlers to call for a request; None if it is left to botocore."""
+        if operation not in OPERATIONS or current() is None:
+            return None
+        return self._listeners.of(operation)
 
     def prepare(self, operation: str, request: Mapping[str, Any]) -> Prepared | None:
         """Return a request with its headers; None if it is left to botocore.
@@ -169,7 +174,7 @@ class Lane:
             watched.release_quota(context={}, http_response=_SUCCESS)
         return content
 
-    def _send_intercepted(
+    def send_intercepted(
         self, operation: str, request: dict[str, Any], watched: Watched
     ) -> dict[str, Any] | None:
         """Let a fault injector see the request, change it, and answer in the service's place."""

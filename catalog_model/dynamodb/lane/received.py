@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import HTTPClientError
+
+NETWORK_ERRORS: Final = (NoConnectionError, HTTPClientError)
+"""botocore's exceptions for a failure of the network, after which it retries."""
 
 
 class NotUnderstoodError(Exception):

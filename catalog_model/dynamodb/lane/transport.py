@@ -63,7 +63,7 @@ class Transport:
 
         Raises:
             NotUnderstoodError: If libcurl failed for a reason of its own.
-            HTTPClientError: If the network failed; botocore's exception for it.
+            BotoCoreError: If the network failed; botocore's exception for it.
         """
         connection = self._borrow()
         received = connection.post(to, headers, body, ends)  # after an exception it is not used
