@@ -151,10 +151,13 @@ def test_a_load_reports_its_progress_in_the_event_loop(handle: AsyncCatalog) -> 
         def progress(done: int) -> None:
             told.append((done, asyncio.get_running_loop()))
 
+        def fail(_: int) -> None:
+            raise ZeroDivisionError
+
         report = await ap.load_titles(catalog, [HER, UP], on_progress=progress)
         assert (report.created, told[-1]) == (2, (2, asyncio.get_running_loop()))
         with pytest.raises(ZeroDivisionError):
-            await ap.load_titles(catalog, [HER], on_progress=lambda _: 1 // 0)
+            await ap.load_titles(catalog, [HER], on_progress=fail)
         with pytest.raises(InvalidArgumentError, match="on_progress"):
             await ap.load_titles(catalog, [HER], on_progress=7)  # type: ignore[arg-type]
 
