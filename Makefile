@@ -142,7 +142,7 @@ $(VENV)/.scale: $(VENV)/.dev
 $(BENCH)/.made: pyproject.toml
 	@"$(PYTHON)" -IS deploy/environment.py create $(BENCH)
 	@echo "Installing the clients to compare with ..."
-	@$(BENCH)/bin/python -IS deploy/environment.py install --extras fast flask --groups bench
+	@$(BENCH)/bin/python -IS deploy/environment.py install --extras aio fast flask --groups bench
 	@touch $@
 
 clean:  ## remove everything that was made

@@ -78,6 +78,10 @@ class Call:
         """Return the remaining seconds; 0 or less after the deadline."""
         return self.ends - time.monotonic()
 
+    def abandon(self) -> None:
+        """End the waits of a thread that still makes this request, and let it retry nothing."""
+        self.ends = -math.inf
+
     def _late(self, error: ServiceError) -> ServiceError:
         text = f"{self.operation} was given up at its deadline of {self._deadline:.3g} s: {error}"
         kind = ThrottledError if isinstance(error, ThrottledError) else UnreachableError

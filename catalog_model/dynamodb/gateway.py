@@ -192,8 +192,13 @@ class Gateway:
 
     def _sender(self, operation: str) -> Send:
         """Return the function that hands a request of this kind to the lane or the client."""
-        method = getattr(self.client, _METHODS[operation])
+        by_botocore = self._by_botocore(operation)
         if self._lane is None or not self._lane.takes(operation):
-            return lambda request: method(**request)
+            return by_botocore
         lane = self._lane
-        return lambda request: lane.send(operation, request) or method(**request)
+        return lambda request: lane.send(operation, request) or by_botocore(request)
+
+    def _by_botocore(self, operation: str) -> Send:
+        """Return the function that hands a request of this kind to the client."""
+        method = getattr(self.client, _METHODS[operation])
+        return lambda request: method(**request)

@@ -15,6 +15,7 @@ from catalog_model.dynamodb.capacity import rcu
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import MALFORMED, Item, ItemKey
+from catalog_model.dynamodb.waits import StoppedError
 
 SLOWER: Final = 0.7
 """The factor for the pace after a throttled write."""
@@ -35,10 +36,6 @@ MAX_SEGMENTS: Final = 64
 
 PACED_PAGE: Final = 100
 """The items of a page if the pace is limited: smaller pages spread the load more evenly."""
-
-
-class StoppedError(Exception):
-    """A wait in a thread ended because the work as a whole is ending."""
 
 
 class Pace:

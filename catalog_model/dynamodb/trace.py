@@ -7,8 +7,8 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +32,7 @@ _UNRECORDED: Final = frozenset({"ClientRequestToken"})
 _PLACEHOLDER: Final = re.compile(r"[#:]\w+")
 
 Send = Callable[[dict[str, Any]], Any]
+AsyncSend = Callable[[dict[str, Any]], Awaitable[Any]]
 Guarding = Callable[[str], AbstractContextManager[None]]
 """The context manager around each request, by operation; it may reject the request."""
 
@@ -146,22 +147,38 @@ class Observers:
         """Send a request, and notify the listeners."""
         if not self._hooks:
             return send(request)
+        with self._recorded(operation, request) as record:
+            record.answer = send(record.sent)
+        return record.answer
+
+    async def send_async(self, operation: str, request: dict[str, Any], send: AsyncSend) -> Any:
+        """Send a request, and notify the listeners."""
+        if not self._hooks:
+            return await send(request)
+        with self._recorded(operation, request) as record:
+            record.answer = await send(record.sent)
+        return record.answer
+
+    @contextmanager
+    def _recorded(self, operation: str, request: dict[str, Any]) -> Iterator[_Record]:
+        """Notify the listeners of the request that is sent in this block."""
         sent = {**request}
         if operation in ITEM_OPERATIONS:
             sent["ReturnConsumedCapacity"] = "INDEXES"
         asked = {name: value for name, value in sent.items() if name not in _UNRECORDED}
         current = caller.get()
-        answer: Any = {}
-        problem: Exception | None = None
+        record = _Record(sent)
+        problem: BaseException | None = None
         began, clock = time.time(), time.perf_counter()
         try:
-            answer = send(sent)
-        except Exception as error:
+            yield record
+        except BaseException as error:
             cause = error.__cause__ if isinstance(error, CatalogError) else error
-            problem, answer = error, answer_in(cause) if isinstance(cause, Exception) else {}
+            problem, record.answer = error, answer_in(cause) if isinstance(cause, Exception) else {}
             raise
         finally:
             milliseconds = (time.perf_counter() - clock) * 1000
+            answer = record.answer
             metadata = answer.get("ResponseMetadata", {})
             returned = _returned(answer)
             self._note(
@@ -177,11 +194,10 @@ class Observers:
                     bytes_received=int(metadata.get("HTTPHeaders", {}).get("content-length", 0)),
                     began=began,
                     milliseconds=milliseconds,
-                    error="" if problem is None else str(problem),
-                    error_type="" if problem is None else code_of(problem),
+                    error="" if problem is None else str(problem) or "it was interrupted",
+                    error_type="" if problem is None else _type_of(problem),
                 )
             )
-        return answer
 
     def telling_in_order(
         self, run: Callable[[list[Callable[[], _T]]], list[_T]], tasks: list[Callable[[], _T]]
@@ -209,6 +225,20 @@ class Observers:
                 for request in requests:
                     self._tell(request)
 
+    @contextmanager
+    def collecting(self, parts: int) -> Iterator[list[Callable[[], AbstractContextManager[None]]]]:
+        """Yield for each part of some work the context manager for its requests.
+
+        The listeners are notified at the end of the block, in the order of the parts.
+        """
+        collected: list[list[Request]] = [[] for _ in range(parts)]
+        try:
+            yield [partial(_collecting, requests) for requests in collected]
+        finally:
+            for requests in collected:
+                for request in requests:
+                    self._tell(request)
+
     def _note(self, request: Request) -> None:
         """Notify the listeners now, or after the requests that are sent at once."""
         collected = _collected.get()
@@ -223,6 +253,29 @@ class Observers:
                 hook(request)
             except Exception:  # noqa: BLE001  # the answer has arrived, and a write is complete
                 _log.exception("a hook failed on %s of %s", request.operation, request.pattern)
+
+
+class _Record:
+    """A request that is being sent, and its answer."""
+
+    __slots__ = ("answer", "sent")
+
+    def __init__(self, sent: dict[str, Any]) -> None:
+        self.sent = sent
+        self.answer: Any = {}
+
+
+@contextmanager
+def _collecting(requests: list[Request]) -> Iterator[None]:
+    token = _collected.set(requests)
+    try:
+        yield
+    finally:
+        _collected.reset(token)
+
+
+def _type_of(error: BaseException) -> str:
+    return code_of(error) if isinstance(error, Exception) else type(error).__name__
 
 
 def _returned(answer: Any) -> int:

@@ -1,4 +1,7 @@
-"""All waits: `rest` before a retry, which tests can remove, and `sleep` for a pace or a state."""
+"""All waits: `rest` before a retry, which tests can remove, and `sleep` for a pace or a state.
+
+`rest_async` is the only wait of the asynchronous gateway.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 FIRST_PAUSE: Final = 0.05
@@ -14,6 +18,13 @@ LONGEST_PAUSE: Final = 5.0
 
 _left_out: Final[list[None]] = []
 """One element for each active block of `without_rests`, in any thread."""
+
+
+_stop: Final[ContextVar[threading.Event | None]] = ContextVar("stop", default=None)
+
+
+class StoppedError(Exception):
+    """A wait ended because the work as a whole is ending."""
 
 
 def pause(tries: int) -> float:
@@ -28,12 +39,40 @@ def rest(seconds: float) -> None:
         sleep(seconds)
 
 
+async def rest_async(seconds: float) -> None:
+    """Wait before a retry, without holding up the event loop."""
+    from asyncio import sleep  # noqa: PLC0415  # only programs with an event loop need it
+
+    await sleep(0 if _left_out else seconds)
+
+
 def sleep(seconds: float, stopped: threading.Event | None = None) -> None:
     """Wait for *seconds*, or until *stopped* is set."""
-    if stopped is None:
-        time.sleep(seconds)
-    else:
+    stop = _stop.get()
+    if stopped is not None:
         stopped.wait(seconds)
+    elif stop is not None:
+        stop.wait(seconds)
+        raise_if_stopped()
+    else:
+        time.sleep(seconds)
+
+
+def raise_if_stopped() -> None:
+    """Raise `StoppedError` if the work of this context is to end."""
+    stop = _stop.get()
+    if stop is not None and stop.is_set():
+        raise StoppedError
+
+
+@contextmanager
+def stoppable(stop: threading.Event) -> Iterator[None]:
+    """End the work in this block soon after *stop* is set, by a `StoppedError`."""
+    token = _stop.set(stop)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
 
 
 @contextmanager

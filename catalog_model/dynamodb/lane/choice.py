@@ -38,13 +38,18 @@ def lane_for(client: DynamoDBClient, fast: bool | None = None) -> Lane | None:  
         client: The client.
         fast: The setting of the handle. None means: if this package made the client.
     """
-    is_wanted = client in _own_clients if fast is None else fast
-    if not is_wanted or not _is_of_botocore(client) or not is_fast_installed():
+    if not is_eligible(client, fast) or not is_fast_installed():
         return None
     if _LANE not in vars(client):
         setattr(client, _LANE, _made(client))
     lane: Lane | None = getattr(client, _LANE)
     return lane
+
+
+def is_eligible(client: DynamoDBClient, fast: bool | None) -> bool:  # noqa: FBT001
+    """Return whether a client may have a lane, with the setting *fast* of its handle."""
+    is_wanted = client in _own_clients if fast is None else fast
+    return is_wanted and _is_of_botocore(client)
 
 
 def is_fast_installed() -> bool:
@@ -76,9 +81,10 @@ def fast_from_env() -> bool | None:
 
 def _made(client: DynamoDBClient) -> Lane | None:
     from catalog_model.dynamodb.lane.lane import Lane  # noqa: PLC0415  # needs the extra
+    from catalog_model.dynamodb.lane.transport import Transport  # noqa: PLC0415
 
     try:
-        return Lane(client)
+        return Lane(client, Transport(client))
     except (AttributeError, LookupError):  # the installed botocore is built in another way
         _log.debug("there is no fast lane for %r", client, exc_info=True)
         return None

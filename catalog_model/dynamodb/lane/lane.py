@@ -13,12 +13,11 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_recursion_detection_header
 
 from catalog_model.dynamodb.calls import current
@@ -27,8 +26,8 @@ from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
 from catalog_model.dynamodb.lane.listeners import OPERATIONS, Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import Reader
+from catalog_model.dynamodb.lane.received import NETWORK_ERRORS, NotUnderstoodError, Received
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
-from catalog_model.dynamodb.lane.transport import NotUnderstoodError, Received, Transport
 
 _OK: Final = 200
 _SUCCESS: Final = SimpleNamespace(status_code=_OK)
@@ -44,16 +43,24 @@ class Prepared(NamedTuple):
     body: bytes
 
 
+class Transport(Protocol):
+    """Sends a prepared request over HTTP."""
+
+    def post(self, to: Destination, headers: list[str], body: bytes, ends: float) -> Received:
+        """Send a request; *ends* is the time of `time.monotonic` at which to give up."""
+        ...
+
+
 class Lane:
     """The fast way of a client's requests. Thread-safe."""
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, transport: Transport) -> None:
         self._client: Any = client
         model = client.meta.service_model.operation_model
         self._readers = {name: Reader(model(name)) for name in OPERATIONS}
         self._listeners = Listeners(client)
         self._signer = Signer()
-        self._transport = Transport(client)
+        self._transport = transport
         agent = _user_agent(client)
         fixed = (f"Content-Type: {CONTENT_TYPE}", f"User-Agent: {agent}", "Accept:", "Expect:")
         self._destinations = Destinations(client, fixed)
@@ -72,8 +79,8 @@ class Lane:
         None means that botocore has to send it, perhaps with what was received as its first
         attempt; see `handover`.
         """
-        watched = self._listeners.of(operation) if operation in OPERATIONS else None
-        if watched is None or current() is None:
+        watched = self.watched(operation)
+        if watched is None:
             return None
         if not watched.prepare:
             prepared = self.prepare(operation, request)
@@ -81,14 +88,20 @@ class Lane:
                 return None
             try:
                 received = self._post(prepared)
-            except HTTPClientError as error:
+            except NETWORK_ERRORS as error:
                 hand_over(error)
                 return None
             except NotUnderstoodError as reason:
                 _log.debug("%s is left to botocore: %s", operation, reason)
                 return None
             return self.read(operation, request, received, watched)
-        return self._send_intercepted(operation, request, watched)
+        return self.send_intercepted(operation, request, watched)
+
+    def watched(self, operation: str) -> Watched | None:
+        """Return the handlers to call for a request; None if it is left to botocore."""
+        if operation not in OPERATIONS or current() is None:
+            return None
+        return self._listeners.of(operation)
 
     def prepare(self, operation: str, request: Mapping[str, Any]) -> Prepared | None:
         """Return a request with its headers; None if it is left to botocore.
@@ -148,7 +161,7 @@ class Lane:
             watched.release_quota(context={}, http_response=_SUCCESS)
         return content
 
-    def _send_intercepted(
+    def send_intercepted(
         self, operation: str, request: dict[str, Any], watched: Watched
     ) -> dict[str, Any] | None:
         """Let a fault injector see the request, change it, and answer in the service's place."""

@@ -10,8 +10,7 @@ import math
 import os
 import select
 import time
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 from weakref import WeakSet
 
 import pycurl
@@ -21,11 +20,12 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
-from botocore.httpsession import get_cert_path
 
 from catalog_model.checks import counted
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.lane.destinations import Destination
+from catalog_model.dynamodb.lane.received import NotUnderstoodError, Received
+from catalog_model.dynamodb.lane.settings import Limits, Security, limits_of, security_of
 
 _BUFFER: Final = 128 * 1024
 """Bytes: a page of titles arrives in one piece."""
@@ -47,42 +47,6 @@ _CLOSED: Final = (
 )
 
 
-class NotUnderstoodError(Exception):
-    """libcurl failed in a way that botocore may not, so botocore has to ask itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Time limits in seconds, perhaps infinite. ``idle`` is a number of connections."""
-
-    connect: float
-    read: float
-    idle: int
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """Certificates. ``authorities`` is False if the server's certificate is not verified."""
-
-    authorities: str | Literal[False]
-    certificate: str | None
-    key: str | None
-
-
-class Received(NamedTuple):
-    """A response: its status, the lines of its header, and its body."""
-
-    status: int
-    header: bytes
-    body: bytes
-
-    def headers(self) -> dict[str, str]:
-        """Return the header's fields."""
-        lines = self.header.decode("latin-1").split("\r\n")[1:]
-        parts = [line.partition(":") for line in lines if line]
-        return {name.strip(): value.strip() for name, _, value in parts}
-
-
 class Transport:
     """Connections of one client, each used by one thread at a time. Thread-safe.
 
@@ -91,18 +55,8 @@ class Transport:
     """
 
     def __init__(self, client: DynamoDBClient) -> None:
-        session: Any = client._endpoint.http_session  # type: ignore[attr-defined]
-        timeout = session._timeout
-        self._limits = Limits(
-            connect=_seconds(getattr(timeout, "connect_timeout", timeout)),
-            read=_seconds(getattr(timeout, "read_timeout", timeout)),
-            idle=session._max_pool_connections,
-        )
-        self._security = Security(
-            authorities=get_cert_path(session._verify) or False,
-            certificate=session._cert_file,
-            key=session._key_file,
-        )
+        self._limits = limits_of(client)
+        self._security = security_of(client)
         config: Any = client.meta.config
         self._keeps_alive = bool(config.tcp_keepalive)
         self._idle: list[_Connection] = []
@@ -113,7 +67,7 @@ class Transport:
 
         Raises:
             NotUnderstoodError: If libcurl failed for a reason of its own.
-            HTTPClientError: If the network failed; botocore's exception for it.
+            BotoCoreError: If the network failed; botocore's exception for it.
         """
         try:
             connection = self._borrow()
@@ -284,7 +238,3 @@ class _Connection:
             nothing = os.open(os.devnull, os.O_RDWR)
             os.dup2(nothing, self._socket)
             os.close(nothing)
-
-
-def _seconds(timeout: Any) -> float:
-    return float(timeout) if isinstance(timeout, (int, float)) else math.inf

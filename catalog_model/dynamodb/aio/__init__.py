@@ -1,0 +1,1 @@
+"""Requests to DynamoDB from an event loop, by the same exchanges as from threads."""
