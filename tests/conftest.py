@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 from memory_engine import fill
 from moto.dynamodb.models import dynamodb_backends
 from moto.ssm.models import ssm_backends
+from over_aio import AIO, over_aio
 from repair_laws import FEW
 from strategies import engine_number_size
 
@@ -54,7 +55,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on each of its engines."""
     in_memory = _is_in_memory(metafunc.definition)
     if "engine_kind" in metafunc.fixturenames:
-        metafunc.parametrize("engine_kind", engines_of(in_memory=in_memory), scope="session")
+        kinds = engines_of(in_memory=in_memory) + (AIO,) * _is_over_aio(metafunc.definition)
+        metafunc.parametrize("engine_kind", kinds, scope="session")
     if "server_kind" in metafunc.fixturenames:
         metafunc.parametrize("server_kind", engines_of(in_memory=False), scope="module")
 
@@ -67,10 +69,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         engines_before = _engines_before(item)
-        if engines_before or item.path.is_relative_to(SLOW):
+        if engines_before or item.path.is_relative_to(SLOW) or _kind_of(item) == AIO:
             item.add_marker("slow")
         if engines_before > 1:
             item.add_marker("soak")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Run a test over asyncio if its engine is."""
+    if _kind_of(pyfuncitem) != AIO:
+        return (yield)
+    with over_aio() as handles:
+        result = yield
+        assert handles.calls, "no call of an access pattern"
+        return result
 
 
 def pytest_collection_finish() -> None:
@@ -83,6 +96,16 @@ def _is_in_memory(item: pytest.Item) -> bool:
     """Return whether a test, or else its module, is marked so; `in_memory(False)` takes it back."""
     marker = item.get_closest_marker("in_memory")
     return marker is not None and marker.args != (False,)
+
+
+def _is_over_aio(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("over_aio")
+    return marker is not None and marker.args != (False,)
+
+
+def _kind_of(item: pytest.Item) -> object:
+    callspec = getattr(item, "callspec", None)
+    return callspec and callspec.params.get("engine_kind")
 
 
 def _engines_before(item: pytest.Item) -> int:

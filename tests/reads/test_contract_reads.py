@@ -21,7 +21,7 @@ from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 
-pytestmark = pytest.mark.in_memory
+pytestmark = [pytest.mark.in_memory, pytest.mark.over_aio]
 
 UNKNOWN_GENRES = (1, 99_999, 10**38 - 1)
 BOUNDARIES = (0, 1, 3, 4, 15, 16, 63, 64, 255, 256, 1023, 1024, 4095, 4096, 16_383, 16_384)

@@ -78,9 +78,9 @@ def running_engine(name: str) -> Iterator[Engine]:
             yield Engine(name, None)
     elif name == MEMORY:
         yield Engine(name, None)
-    else:
+    else:  # dynoxide, perhaps over asyncio
         with _unguarded_dynoxide() as endpoint_url:
-            yield Engine(name, endpoint_url)
+            yield Engine("dynoxide", endpoint_url)
 
 
 @contextmanager
