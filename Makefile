@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+BENCH := .venv-bench
 DYNOXIDE_VERSION := 1.2.1
 
 PYTEST := pytest -q -n auto --dist loadfile
@@ -25,7 +26,7 @@ SETUP := $(BIN)/python -IS deploy/environment.py
 GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) \
     $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local,--required)
 
-.PHONY: run test test-all oldest soak check lint types imports docs bench fuzz image pins dist engine clean help
+.PHONY: run test test-all oldest soak check lint types imports docs bench scale fuzz image pins dist engine clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,7 +50,7 @@ test-all: $(VENV)/.dev engine
 oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependencies, in a separate environment
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
-	    -e '.[cli,local,flask,otel,fast]' --group test --group lint --group package
+	    -e '.[cli,local,flask,otel,fast,cache]' --group test --group lint --group package
 	@$(OLDEST)/bin/python -m $(PYTEST) -m "not soak"
 
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
@@ -72,8 +73,12 @@ imports: $(VENV)/.dev  ## check that imports point one way
 docs: $(VENV)/.dev  ## check that generated tables are up to date
 	@$(BIN)/python -m docs.generate --check
 
-bench: $(VENV)/.dev engine  ## compare with a bare client, interleaved
-	@$(BIN)/python bench/reads.py
+bench: $(BENCH)/.made engine  ## compare the CPU with other clients', and write docs/performance.md (SECONDS= a task, DATA=)
+	@$(BENCH)/bin/python -m bench $(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATA),--data "$(DATA)")
+	@$(BENCH)/bin/python -m bench.application $(if $(ORIGINAL),--original "$(ORIGINAL)") $(if $(DATA),--data "$(DATA)")
+
+scale: $(VENV)/.scale engine  ## measure all access patterns on growing catalogues, for docs/scaling.md (SIZES=)
+	@$(BIN)/python -m docs.scale .data/scale $(SIZES)
 
 fuzz: $(VENV)/.local  ## fuzz all parsers, guided by coverage (SECONDS= for each target)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
@@ -94,7 +99,7 @@ dist: $(VENV)/.dev  ## build a release: wheel, source, SBOM and checksums, in di
 	@$(BIN)/twine check --strict "$(DIST)"/*
 	@$(PYTHON) -m venv --without-pip "$(DIST)/users"
 	@$(BIN)/pip --python "$(DIST)/users/bin/python" install --quiet --disable-pip-version-check \
-	    "$$(ls "$(DIST)"/*.whl)[cli,flask,otel,fast]"
+	    "$$(ls "$(DIST)"/*.whl)[cli,flask,otel,fast,cache]"
 	@version=$$(ls "$(DIST)"/*.whl | sed -E 's/.*-([^-]+)-py3-none-any.whl/\1/'); \
 	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > "$(DIST)/pyproject.toml"; \
 	    $(BIN)/cyclonedx-py environment --pyproject "$(DIST)/pyproject.toml" --mc-type library \
@@ -126,8 +131,19 @@ $(VENV)/.local: $(VENV)/.made pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(SETUP) install --extras cli fast flask local otel --groups lint package test
+	@$(SETUP) install --extras cache cli fast flask local otel --groups lint package test
 	@touch $(VENV)/.app $(VENV)/.local $@
 
+$(VENV)/.scale: $(VENV)/.dev
+	@$(SETUP) install --groups scale
+	@touch $@
+
+# Other packages would change botocore's transport or signer, so none but these are installed.
+$(BENCH)/.made: pyproject.toml
+	@"$(PYTHON)" -IS deploy/environment.py create $(BENCH)
+	@echo "Installing the clients to compare with ..."
+	@$(BENCH)/bin/python -IS deploy/environment.py install --extras fast flask --groups bench
+	@touch $@
+
 clean:  ## remove everything that was made
-	@rm -rf $(VENV) $(OLDEST) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) $(OLDEST) $(BENCH) .engine .data .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

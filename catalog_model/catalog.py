@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from catalog_model.checks import refuse
+from catalog_model.cache import PageCache, cache_from_env
+from catalog_model.checks import check_instance, refuse
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.lineage import lineage_of
 from catalog_model.deployment.pointer import Pointed, check_pointer, read_pointer
@@ -77,6 +78,7 @@ class Catalog:
             last byte read, including botocore's retries and pauses. A request that takes longer
             raises `UnreachableError` (`ThrottledError` if the table was throttled). None for no
             limit. An access pattern may make several requests.
+        cache: Keeps recent answers in this process, see `PageCache`; None for no cache.
         fast: Whether requests for items may take the fast lane past botocore, which the extra
             ``fast`` installs; results and errors are the same. None for a client that the handle
             makes itself, True also for one that is passed in, False for no request.
@@ -103,6 +105,7 @@ class Catalog:
         cursor_secret: str | None = None,
         lineage: str | None = None,
         deadline: float | None = DEFAULT_DEADLINE,
+        cache: PageCache | None = None,
         fast: bool | None = None,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
@@ -133,6 +136,10 @@ class Catalog:
         self._own_secret = cursor_secret
         self._pointed_lineage: str | None = None
         self.deadline = check_deadline(deadline)
+        if cache is not None:
+            check_instance(cache, "cache", PageCache)
+        self.cache = cache
+        self.cache_scope = object()
         self.fast = check_fast(fast)
         self._config = check_config(config)
         self._begin(client)
@@ -156,7 +163,7 @@ class Catalog:
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
         CATALOG_DEADLINE (seconds, or ``none``), and whether there is a fast lane from CATALOG_FAST
-        (``1`` or ``0``).
+        (``1`` or ``0``). With CATALOG_CACHE_SECONDS, the handle has a page cache.
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -182,6 +189,8 @@ class Catalog:
         settings.setdefault("lineage", os.environ.get("CATALOG_LINEAGE") or None)
         if "deadline" not in settings:
             settings["deadline"] = deadline_from_env()
+        if "cache" not in settings:
+            settings["cache"] = cache_from_env()
         if "fast" not in settings:
             settings["fast"] = fast_from_env()
         catalog = cls(**settings)

@@ -46,6 +46,7 @@ from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.domain.records import copy_json, plain_record
 from catalog_model.domain.tmdb import record_of
+from catalog_model.domain.usual import Check, compiled_check, usual_copy
 
 _T = TypeVar("_T")
 
@@ -63,12 +64,14 @@ class Title:
     fields: ClassVar[Fields] = MappingProxyType({})
     name_field: ClassVar[str]
     date_field: ClassVar[str]
+    _is_usual: ClassVar[Check]
     _record: dict[str, Any]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         declared = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
         cls.fields = MappingProxyType({**cls.fields, **declared})
+        cls._is_usual = staticmethod(compiled_check(cls.fields))
 
     def __init__(self, /, **fields: Any) -> None:
         object.__setattr__(self, "_record", plain_record(fields, self.kind, self.fields))
@@ -94,7 +97,8 @@ class Title:
         >>> movie.key, movie.display_name, movie.genre_ids
         (TitleKey(kind='movie', id=3), 'Up', (16, 35))
         """
-        return cls._trusted(plain_record(record, cls.kind, cls.fields))
+        usual = usual_copy(record, cls._is_usual)
+        return cls._trusted(plain_record(record, cls.kind, cls.fields) if usual is None else usual)
 
     @classmethod
     def from_tmdb(cls, answer: Mapping[str, Any], *, keep_extras: bool = False) -> Self:

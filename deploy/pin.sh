@@ -13,6 +13,6 @@ python3 -c '
 import pathlib, tomllib
 print(*tomllib.loads(pathlib.Path("../../pyproject.toml").read_text())["build-system"]["requires"], sep="\n")
 ' | pin --output-file build.txt -
-pin --extra flask --extra fast --output-file app.txt ../../pyproject.toml
+pin --extra flask --extra fast --extra cache --output-file app.txt ../../pyproject.toml
 pin --extra cli --output-file tools.txt ../../pyproject.toml
 pin --extra cli --extra local --output-file engine.txt ../../pyproject.toml

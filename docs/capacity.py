@@ -51,17 +51,18 @@ class View:
         """The read units of one call, on average."""
         return units_of(self.pattern, self.case)
 
-    @property
-    def weights(self) -> float:
-        """The sum of the weights of all pages, of which the first has 1."""
-        return sum(count / rank for rank, count in ranks(self.pages))
-
 
 @cache
 def units_of(pattern: str, case: str) -> float:
     """Return the measured units of a call, on average."""
     wanted = pattern, case
     return next(each.mean_units for each in measured() if (each.pattern, each.case) == wanted)
+
+
+@cache
+def weight_of(pages: int) -> float:
+    """Return the sum of the weights of pages, of which the first has 1."""
+    return sum(count / rank for rank, count in ranks(pages))
 
 
 @cache
@@ -119,7 +120,7 @@ class Load:
         A page with *v* views a second in each of *p* processes is read when it has expired, and
         then at the next view: after ``seconds + 1 / v``.
         """
-        views = self.arriving * view.share / rank / view.weights
+        views = self.arriving * view.share / rank / weight_of(view.pages)
         kept = self.seconds if view.is_cached else 0
         return views / (1 + views * kept / self.processes)
 
@@ -188,7 +189,7 @@ def limits(processes: int = PROCESSES, seconds: float = 0) -> list[Limit]:
         Limit(
             f"one list's partition: {partition:,.0f} read units a second",
             reached(lambda views: at(views).hottest[1], partition),
-            "a page cache in each process",
+            "[a page cache](#the-page-cache) in each process",
         ),
         Limit(
             f"a new table on demand: {ON_DEMAND_UNITS['read']:,.0f} read units a second",

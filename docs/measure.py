@@ -92,7 +92,7 @@ def _pairs(
     for each in (catalog, offline):
         random.seed(7)
         ap.load_titles(each, titles)
-    for call in filter(_is_typical, calls):
+    for call in filter(is_typical, calls):
         state = random.getrandbits(32)
         explained = []
         for each in (catalog, offline):
@@ -103,7 +103,8 @@ def _pairs(
         yield from zip(*explained, strict=True)
 
 
-def _is_typical(call: Call) -> bool:
+def is_typical(call: Call) -> bool:
+    """Whether a call has the usual arguments, which are measured."""
     asked = call.arguments
     has_usual = all(asked.get(name, usual) == usual for name, usual in TYPICAL.items())
     has_genres = "match" not in asked or len(asked["genre_ids"]) == GENRES
@@ -130,7 +131,7 @@ def _most_expensive(calls: list[Figures]) -> Figures:
 def _figures(consumed: Comparison, predicted: Comparison) -> Figures:
     return Figures(
         pattern=consumed.pattern.name,
-        case=_case(consumed.arguments),
+        case=case_of(consumed.arguments),
         declared_requests=consumed.most_requests,
         predicted_requests=len(predicted.requests),
         requests=len(consumed.requests),
@@ -143,7 +144,7 @@ def _figures(consumed: Comparison, predicted: Comparison) -> Figures:
     )
 
 
-def _case(arguments: Mapping[str, Any]) -> str:
+def case_of(arguments: Mapping[str, Any]) -> str:
     """Return a description of the arguments that make a call a separate case."""
     named = {"order", "match", "consistent"} & arguments.keys()
     kinds = [f"{name}={arguments[name]}" for name in sorted(named) if arguments[name] is not False]

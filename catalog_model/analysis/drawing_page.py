@@ -160,6 +160,7 @@ def _view(view: View, drawing: Drawing, ids: Ids) -> str:
     return "\n".join(
         [
             f'<section class="view" id="view-{place}" data-place="{place}"',
+            f'data-number="{drawing.views.index(view)}"',
             f'aria-labelledby="name-{place}">',
             f'<div class="view-head"><h2>{name}<small>{count}{up}</small></h2>',
             *(f"<p>{each}</p>" for each in _notes(view)),

@@ -12,6 +12,7 @@ from functools import update_wrapper
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
+from catalog_model.declarations.caching import Cached
 from catalog_model.declarations.formula import Formula
 from catalog_model.dynamodb.callers import Caller, caller
 from catalog_model.dynamodb.conversation import Conversation, hold
@@ -208,6 +209,12 @@ def access_pattern(
 
     def declare(conversation: Callable[_P, Conversation[_T]]) -> Callable[_P, _T]:
         def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            asked: Any = args[0] if args else kwargs.get(first)
+            if getattr(asked, "cache", None) is not None and caller.get() is None:
+                return cached.call(asked, lambda: ask(*args, **kwargs), args, kwargs)
+            return ask(*args, **kwargs)
+
+        def ask(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             begun = conversation(*args, **kwargs)
             handle: Any = args[0] if args else kwargs[first]
             if caller.get() is not None:
@@ -219,6 +226,7 @@ def access_pattern(
                 caller.reset(token)
 
         name, first = conversation.__name__, conversation.__code__.co_varnames[0]
+        cached = Cached(conversation, is_write=any(each.is_write for each in steps))
         public: Callable[_P, _T] = _presented(call, conversation)
         _declared[name] = AccessPattern(
             name, question, steps, order, consistency, public, conversation
@@ -240,8 +248,11 @@ def bulk_access_pattern(
                 return function(*args, **kwargs)
             finally:
                 caller.reset(token)
+                cache = getattr(args[0] if args else kwargs.get(first), "cache", None)
+                if cache is not None:
+                    cache.clear()
 
-        name = function.__name__
+        name, first = function.__name__, function.__code__.co_varnames[0]
         public = update_wrapper(call, function)
         _declared[name] = AccessPattern(name, question, steps, order, consistency, public, None)
         return public

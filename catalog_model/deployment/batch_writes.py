@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.capacity import write_units
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.limits import MAX_BATCH_WRITE
-from catalog_model.dynamodb.pace import AdaptivePace
-from catalog_model.dynamodb.retries import Persistence, Retries, persistent, rest_as_required
+from catalog_model.dynamodb.retries import Retries, rest_as_required
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
-from catalog_model.errors import CatalogError
+from catalog_model.dynamodb.write_pace import Progress, WritePace
 
 WRITE: Final = "BatchWriteItem"
 
 MOST_BYTES: Final = 4 * 2**20
 """Items of a batch. The service takes 16 MB as sent, where texts and bytes are larger."""
 
-ASK_AGAIN: Final = 60.0
-"""Seconds after which the table's capacity, which may have been scaled, is read again."""
 
-SHARE: Final = 0.5
-"""The part of the rate so far at which writing continues if the capacity is unknown."""
-
-
-class BatchPace(Persistence):
+class BatchPace(WritePace):
     """Follows the table's capacity: when throttled, smaller batches and longer pauses.
 
     Args:
@@ -39,12 +29,7 @@ class BatchPace(Persistence):
     """
 
     def __init__(self, gateway: Gateway, most: float | None) -> None:
-        super().__init__()
-        self._gateway = gateway
-        self._pace = AdaptivePace(most, sleep=waits.rest)
-        self._began = time.monotonic()
-        self._asked = -ASK_AGAIN
-        self._capacity: float | None = None
+        super().__init__(gateway, most, WRITE)
         self._written = 0.0
         self._next = 1.0
 
@@ -66,36 +51,11 @@ class BatchPace(Persistence):
     def refused(self) -> None:
         """Record that a part of a batch was left unprocessed."""
         self.refusals += 1
-        self._slow_down()
+        self.slow_down()
 
-    def pause_after(self, operation: str, tries: int) -> float:
-        """Return about the time that the table needs for one item."""
-        if operation != WRITE:
-            return super().pause_after(operation, tries)
-        if tries == 1:
-            self._slow_down()
-        needed = self._pace.seconds_for(min(self._next, 1.0))
-        return max(waits.pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
-
-    def _slow_down(self) -> None:
-        now = time.monotonic()
-        if now - self._asked >= ASK_AGAIN:
-            self._asked = now
-            self._capacity = self._ask_capacity()
-        so_far = self._written / max(now - self._began, 1)
-        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or self._next)
-
-    def _ask_capacity(self) -> float | None:
-        """Read the table's write units a second; None if they are unknown."""
-        try:
-            with persistent(None):
-                described = self._gateway.describe_table()
-        except CatalogError:  # it may not be permitted, and the pace is found without it
-            return None
-        provisioned = described.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
-        on_demand = described.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits", 0)
-        units = max(provisioned, on_demand)
-        return float(units) if units > 0 else None
+    def progress(self) -> Progress:
+        """Return the units of an item, of what was written so far, and of a batch."""
+        return Progress(min(self._next, 1.0), self._written, self._next)
 
 
 class BatchWrites:
@@ -118,7 +78,7 @@ class BatchWrites:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Retry throttled requests in this block until they succeed."""
-        with persistent(self._pace):
+        with self._pace.kept():
             yield
 
     def put_all(self, items: Iterable[Item]) -> Iterator[int]:

@@ -33,6 +33,11 @@ def check_id(value: object, name: str = "title_id") -> int:
 
 def check_key(key: object) -> TitleKey:
     """Check for a `TitleKey`, or a pair of a kind and an id."""
+    if type(key) is TitleKey:
+        kind, title_id = key
+        is_usual = type(kind) is str and type(title_id) is int
+        if is_usual and kind in KINDS and 0 < title_id < END_OF_IDS:
+            return key
     if not isinstance(key, tuple) or len(key) != len(TitleKey._fields):
         refuse("key", key, "a TitleKey")
     return TitleKey(check_kind(key[0]), check_id(key[1]))

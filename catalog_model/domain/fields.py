@@ -89,7 +89,7 @@ class Field(Generic[_Read, _Given]):
         if title is None:
             return self
         value = title._record.get(self.name)
-        return tuple(value) if isinstance(value, list) else value
+        return tuple(value) if type(value) is list else value
 
     def __set__(self, title: object, value: _Given) -> None:
         """Refuse: titles are frozen. The type of *value* is that of the constructor's argument."""

@@ -10,6 +10,9 @@ from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.numbers import number_problem
 from catalog_model.errors import InvalidTitleError
 
+_SHARED: Final = frozenset({str, int, bool, type(None)})
+"""Classes of values that a copy shares with the original."""
+
 MAX_NAME_BYTES: Final = 65_000
 """DynamoDB allows 64 KB for the name of an attribute, and escaping may add to it."""
 
@@ -89,8 +92,15 @@ def _refuse(path: str, value: Any, wanted: str, kind: type | None = None) -> NoR
 
 def copy_json(value: Any) -> Any:
     """Return a deep copy of a JSON value. -0.0 becomes 0.0, because DynamoDB has only one zero."""
-    if isinstance(value, Mapping):
-        return {name: copy_json(element) for name, element in value.items()}
+    kind = type(value)
+    if kind in _SHARED:
+        return value
+    if kind is float:
+        return value + 0.0
     if isinstance(value, list):
-        return [copy_json(element) for element in value]
-    return value + 0.0 if type(value) is float else value
+        return [each if type(each) in _SHARED else copy_json(each) for each in value]
+    if isinstance(value, (dict, Mapping)):  # in this order: a dict is told at once
+        return {
+            name: each if type(each) in _SHARED else copy_json(each) for name, each in value.items()
+        }
+    return value

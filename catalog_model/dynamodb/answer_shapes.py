@@ -156,15 +156,15 @@ def check_member(value: Any, shape: Any, name: str) -> None:
                 check_member(part, shape.value, key)
 
 
-def check_required(value: dict[str, Any], shape: Any, name: str = "it") -> None:
-    """Check that a structure has the members that are always there."""
-    missing = set(_NEEDED.get(shape.name, ())) - value.keys()
-    if missing:
-        raise InvalidAnswerError(f"{name} has no {_listed(missing)}")
+def needed_in(shape: Any) -> frozenset[str]:
+    """Return the members that are always there in a structure."""
+    return frozenset(_NEEDED.get(shape.name, ()))
 
 
 def _check_structure(value: dict[str, Any], shape: Any, name: str) -> None:
-    check_required(value, shape, name)
+    missing = needed_in(shape) - value.keys()
+    if missing:
+        raise InvalidAnswerError(f"{name} has no {_listed(set(missing))}")
     for member, part in value.items():
         member_shape = shape.members.get(member)
         if member_shape is not None:
@@ -222,9 +222,16 @@ def _is_part_of(wanted: Mapping[str, Any], items: list[Any], left: list[Any]) ->
     if len(items) + len(left) > len(keys) or not all(key in keys for key in left):
         return False
     names = _returned(keys[0], wanted)
-    found = {_key_in(item, names) for item in items}
+    found = _keys_in(items, names)
     is_once = len(found) == len(items) or len(names) < len(keys[0])
-    return is_once and found <= {_key_in(key, names) for key in keys}
+    return is_once and found <= _keys_in(keys, names)
+
+
+def _keys_in(items: list[Any], names: Names) -> set[Any]:
+    if len(names) == 1:  # often, and then without a call for each item
+        (name,) = names
+        return {item[name].get("S") if name in item else None for item in items}
+    return {_key_in(item, names) for item in items}
 
 
 def _key_in(item: Mapping[str, Any], names: Names) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ GRACE: Final = 0.2
 take longer; it is abandoned and ends with the process at the latest."""
 
 MAX_HELPERS: Final = 16
-"""Threads of a process for requests that are sent at once, besides the callers' own."""
+"""Threads of a process for requests that are sent at once, in addition to those of the callers."""
 
 IDLE_SECONDS: Final = 60.0
 """Seconds after which such a thread ends if there is nothing to do."""
@@ -152,7 +152,7 @@ class _Helpers:
         """Offers that no thread has taken yet, or is working on."""
 
     def help(self, work: Callable[[], None], wanted: int) -> None:
-        """Have *work* called by up to *wanted* threads besides the caller's."""
+        """Have *work* called by up to *wanted* threads in addition to the caller's."""
         with self._lock:
             self._open += wanted
             missing = min(self._open, MAX_HELPERS) - self._threads

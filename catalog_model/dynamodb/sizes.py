@@ -12,7 +12,7 @@ ELEMENT_BYTES: Final = 1
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     """Return the size of a typed JSON item in bytes: its names and its values."""
-    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+    return sum([byte_length(name) + value_size(value) for name, value in item.items()])
 
 
 def value_size(value: Mapping[str, Any]) -> int:  # one for each type
@@ -40,18 +40,27 @@ def value_size(value: Mapping[str, Any]) -> int:  # one for each type
 
 def byte_length(content: str | bytes) -> int:
     """Return the length of a text in UTF-8, or of binary data."""
-    return len(content.encode() if isinstance(content, str) else content)
+    if isinstance(content, bytes) or content.isascii():
+        return len(content)
+    return len(content.encode())
 
 
 def _number_size(content: str) -> int:
     """Return the size of a number: a byte for every two significant digits, plus one."""
+    if content.isdecimal() and content.isascii() and content[0] != "0":  # most numbers
+        highest, digits = len(content) - 1, content.rstrip("0")
+        return _pairs(highest, len(digits)) + 1
     number = Decimal(content)
     if not number:
         return 1
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    # Pairs of digits start at even powers of 10, so an odd exponent may take an additional half
-    # byte.
-    highest = number.adjusted()
-    lowest = highest - len(digits) + 1
-    pairs = highest // 2 - lowest // 2 + 1
-    return pairs + 1 + (1 if number < 0 else 0)
+    return _pairs(number.adjusted(), len(digits)) + 1 + (1 if number < 0 else 0)
+
+
+def _pairs(highest: int, digits: int) -> int:
+    """Return the number of pairs of digits, from that of the power *highest* of 10.
+
+    Pairs start at even powers, so an odd exponent may take an additional half byte.
+    """
+    lowest = highest - digits + 1
+    return highest // 2 - lowest // 2 + 1

@@ -47,6 +47,7 @@ from catalog_model.errors import (
     UnavailableError,
     UnknownEntityError,
 )
+from catalog_model.flask.records import records_json
 from catalog_model.flask.settings import (
     NUMBERS,
     Settings,
@@ -67,6 +68,7 @@ __all__ = [
     "health",
     "livez",
     "readyz",
+    "records_json",
     "serving",
 ]
 

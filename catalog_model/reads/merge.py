@@ -151,6 +151,7 @@ def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
     """Drop duplicates: a title that moves during the read is found at both places."""
     seen: set[int] = set()
     for title in titles:
-        if title.id not in seen:
-            seen.add(title.id)
+        title_id = title.id
+        if title_id not in seen:
+            seen.add(title_id)
             yield title

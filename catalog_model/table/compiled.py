@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from operator import itemgetter
 from typing import Any, Final
 
 from catalog_model.checks.nesting import MAX_NESTING, parse_json
-from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import Kind
+from catalog_model.domain.usual import compiled
 from catalog_model.dynamodb.typed_json import ALWAYS_HELD, JSON, MALFORMED, Value
-from catalog_model.entities import FIELDS
+from catalog_model.entities import FIELDS, TITLE_CLASSES
 
 try:
     from orjson import loads
@@ -30,9 +29,6 @@ except ImportError:
 
 Record = dict[str, Any]
 
-INEXACT: Final = 2.0**63
-"""orjson converts whole numbers from here on to floats, which lose digits."""
-
 SHORT: Final = 2 * MAX_NESTING
 """Characters. Valid JSON that is not longer than this cannot be nested too deeply."""
 
@@ -43,18 +39,16 @@ class _UnusualError(ValueError):
 
 def record_of_document(kind: Kind, text: str) -> Record | None:
     """Return the record of a title from its JSON text; None if it is not a usual one."""
-    if type(text) is not str or _may_be_deep(text):
+    if type(text) is not str:
+        return None
+    if len(text) > SHORT and text.count("[") + text.count("{") > MAX_NESTING:
         return None
     try:
         record = loads(text)
-        is_usual = type(record) is dict and _check_of(kind)(record)
+        is_usual = type(record) is dict and TITLE_CLASSES[kind]._is_usual(record)
     except MALFORMED:
         return None
     return record if is_usual else None
-
-
-def _may_be_deep(text: str) -> bool:
-    return len(text) > SHORT and text.count("[") + text.count("{") > MAX_NESTING
 
 
 def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:
@@ -64,36 +58,10 @@ def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:
     """
     try:
         record = _decoder_of(kind)(item)
-        is_usual = _check_of(kind)(record)
+        is_usual = TITLE_CLASSES[kind]._is_usual(record)
     except MALFORMED:
         return None
     return record if is_usual else None
-
-
-@cache
-def _check_of(kind: Kind) -> Callable[[Record], bool]:
-    """Compile the check of a record's fields; a missing one is a `KeyError`."""
-    fields = FIELDS[kind]
-    known: dict[str, Any] = {"values_of": itemgetter(*fields), "INEXACT": INEXACT}
-    known.update({f"accepts_{name}": field.rule.accepts for name, field in fields.items()})
-    source = (
-        f"def is_usual(record):\n"
-        f"    {', '.join(f'the_{name}' for name in fields)} = values_of(record)\n"
-        f"    return len(record) == {len(fields)} and "
-        f"{' and '.join(_test(name, field.rule) for name, field in fields.items())}\n"
-    )
-    is_usual: Callable[[Record], bool] = _compiled(source, "is_usual", known)
-    return is_usual
-
-
-def _test(name: str, rule: Rule) -> str:
-    value = f"the_{name}"
-    test = f"accepts_{name}({value})"
-    if rule.is_every:
-        test = f"type({value}) is {rule.kind.__name__}"
-    if rule.is_float:
-        test = f"(-INEXACT < {value} < INEXACT if type({value}) is float else {test})"
-    return f"({value} is None or {test})" if rule.is_nullable else test
 
 
 @cache
@@ -105,15 +73,8 @@ def _decoder_of(kind: Kind) -> Callable[[Mapping[str, Value]], Record]:
     ]
     source = f"def record_of(item):\n    return {{{', '.join(parts)}}}\n"
     known = {each.__name__: each for each in (_plain, *_DECODERS.values())}
-    record_of: Callable[[Mapping[str, Value]], Record] = _compiled(source, "record_of", known)
+    record_of: Callable[[Mapping[str, Value]], Record] = compiled(source, "record_of", known)
     return record_of
-
-
-def _compiled(source: str, name: str, known: Mapping[str, Any]) -> Any:
-    """Compile a function, as `dataclasses` does, from names of fields and nothing else."""
-    namespace = dict(known)
-    exec(source, namespace)  # noqa: S102
-    return namespace[name]
 
 
 def _plain(value: Value) -> Any:

@@ -107,7 +107,7 @@ def load_titles(
 
     The load continues at the table's pace: when writes are throttled, fewer titles make up a
     transaction, down to one, with pauses in between. On a provisioned table, the pace is the
-    table's own write capacity, which is read at the first throttled write.
+    table's own write capacity, which is read when a single title is throttled.
 
     Costs one BatchGetItem for 100 titles (1 read unit each); for new ones one BatchGetItem and one
     transaction of up to 100 items, some 15 titles; for changed ones two requests each.

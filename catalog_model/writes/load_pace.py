@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate, takewhile
@@ -12,41 +10,28 @@ from typing import Final
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
-from catalog_model.dynamodb.pace import AdaptivePace
-from catalog_model.dynamodb.retries import Persistence, persistent
-from catalog_model.errors import CatalogError
+from catalog_model.dynamodb.retries import Persistence
+from catalog_model.dynamodb.write_pace import Progress, WritePace
 from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import Shard, plan_creations
 
-ASK_AGAIN: Final = 60.0
-"""Seconds after which the table's capacity, which may have been scaled, is read again."""
-
 _WRITE: Final = "TransactWriteItems"
 
-SHARE: Final = 0.5
-"""The part of the rate so far at which a load continues if the capacity is unknown."""
 
+class LoadPace(WritePace):
+    """Follows the table's capacity: when throttled, smaller transactions, then longer pauses.
 
-class LoadPace(Persistence):
-    """Follows the table's capacity: when throttled, smaller transactions and longer pauses."""
+    Transactions become smaller first, so that the table's saved units are used up; once a single
+    title is throttled, the pace is that of the capacity.
+    """
 
     def __init__(self, gateway: Gateway, write_units: float | None) -> None:
-        super().__init__()
-        self._gateway = gateway
-        self._pace = AdaptivePace(write_units, sleep=waits.rest)
-        self._began = time.monotonic()
-        self._asked = -ASK_AGAIN
-        self._capacity: float | None = None
+        super().__init__(gateway, write_units, _WRITE)
         self._titles: list[Encoded] = []
+        self._most: int | None = None
         self._written = 0
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Retry throttled requests in this block until they succeed."""
-        with persistent(self):
-            yield
 
     @contextmanager
     def refusing_soon(self) -> Iterator[None]:
@@ -58,7 +43,8 @@ class LoadPace(Persistence):
             self.is_brief = False
 
     def together(self, titles: list[Encoded]) -> list[Encoded]:
-        """Return the first titles, as many as a second allows, at least one."""
+        """Return the first titles, as many as the table may take at once, at least one."""
+        titles = titles[: self._most]
         rate = self._pace.rate
         if rate is None:
             return titles
@@ -74,43 +60,34 @@ class LoadPace(Persistence):
     def wrote(self) -> None:
         """Record that they were written."""
         self._written += len(self._titles)
+        if self._most is not None:
+            self._most += 1
         if self._pace.rate is not None:
             self._pace.taken(_units_of(self._titles))
 
     def refused(self) -> None:
-        """Record that they were throttled, and wait."""
-        self.wait(_WRITE, 1)
+        """Record that they were throttled together, and wait; fewer of them come next."""
+        if self._pace.rate is None:
+            self._most = max(1, len(self._titles) // 2)
+            self.rest(waits.pause(1))
+        else:
+            self.wait(_WRITE, 1)
 
     def pause_after(self, operation: str, tries: int) -> float:
         """Return about the time that the table needs to make up for one title."""
-        if operation != _WRITE:
-            return super().pause_after(operation, tries)
-        units_of_one = _units_of(self._titles) / len(self._titles)
-        if tries == 1:
-            self._slow_down(units_of_one)
-        needed = self._pace.seconds_for(units_of_one)
-        return max(waits.pause(tries), needed * random.uniform(0.5, 1))  # noqa: S311  # no secret
+        if self.is_brief and self._pace.rate is None:
+            return Persistence.pause_after(self, operation, tries)
+        return super().pause_after(operation, tries)
 
-    def _slow_down(self, units_of_one: float) -> None:
+    def slow_down(self) -> None:
         """Continue at the table's own capacity, or slower if that was too fast."""
-        now = time.monotonic()
-        if now - self._asked >= ASK_AGAIN:
-            self._asked = now
-            self._capacity = self._ask_capacity()
-        so_far = units_of_one * self._written / max(now - self._began, 1)
-        self._pace.refused(capacity=self._capacity, guess=SHARE * so_far or units_of_one)
+        self._most = None
+        super().slow_down()
 
-    def _ask_capacity(self) -> float | None:
-        """Read the table's write units a second; None if they are unknown."""
-        try:
-            with persistent(None):
-                described = self._gateway.describe_table()
-        except CatalogError:  # it may not be permitted, and the load finds its pace without it
-            return None
-        provisioned = described.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0)
-        on_demand = described.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits", 0)
-        units = max(provisioned, on_demand)
-        return float(units) if units > 0 else None
+    def progress(self) -> Progress:
+        """Return the units of one title, and of those written so far."""
+        one = _units_of(self._titles) / len(self._titles)
+        return Progress(one, one * self._written, one)
 
 
 def _units_of(titles: list[Encoded]) -> float:

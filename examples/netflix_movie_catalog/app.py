@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
@@ -17,12 +18,13 @@ from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import Map
 
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.checks.nesting import nests_too_deeply
 from catalog_model.errors import ConflictError, InvalidArgumentError, TitleNotFoundError
-from catalog_model.flask import FlaskCatalog, current_catalog, readyz
+from catalog_model.flask import FlaskCatalog, current_catalog, readyz, records_json
 from catalog_model.flask import answer as extension_answer
 
 PAGE: Final = 20
@@ -160,13 +162,17 @@ def is_movie(movie_id: int) -> bool:
 
 def answer(payload: object) -> Response:
     """Write *payload* as JSON, byte for byte as the original application does."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n"
-    return Response(text, mimetype="application/json")
+    return written(json.dumps(payload, sort_keys=True, separators=(",", ":")))
 
 
 def answer_titles(titles: Sequence[Movie | TVShow]) -> Response:
-    """Write the records of *titles*, in their order."""
-    return answer([title.to_json() for title in titles])
+    """Write the records of *titles*, in their order, in the same form."""
+    return written(records_json(titles))
+
+
+def written(text: str) -> Response:
+    """Answer with JSON."""
+    return Response(f"{text}\n", mimetype="application/json")
 
 
 def refuse(message: str) -> Response:
@@ -193,8 +199,13 @@ def measure(app: Flask, registry: CollectorRegistry) -> None:
 
 def path(asked: Request) -> str:
     """Return the label ``path``: one of this application's paths, or one word for all others."""
-    known = {rule.rule for rule in current_app.url_map.iter_rules()}
-    return asked.path if asked.path in known else "(other)"
+    return asked.path if asked.path in paths_of(current_app.url_map) else "(other)"
+
+
+@lru_cache(4)
+def paths_of(url_map: Map) -> frozenset[str]:
+    """Return the paths of an application; it has all of them before its first request."""
+    return frozenset(rule.rule for rule in url_map.iter_rules())
 
 
 def bound_method(response: Response) -> Response:

@@ -6,6 +6,7 @@ from itertools import groupby
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from strategies import titles
 
 from catalog_model import Catalog
@@ -99,7 +100,7 @@ def test_what_an_index_lacks_is_counted(some: list[AnyTitle]) -> None:
             assert bool(share.lacking) == (share.entries < share.items)
 
 
-@settings(max_examples=30)  # each makes a call of every access pattern, three times
+@settings(max_examples=scaled(30))  # each makes a call of every access pattern, three times
 @given(some_titles)
 def test_each_call_is_drawn_as_it_is(some: list[AnyTitle]) -> None:
     """The rows read, the cost and the changes are those of the call on such a table."""

@@ -13,6 +13,7 @@ import pytest
 from html_pages import Parsed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaled import scaled
 from strategies import titles
 
 from catalog_model import Movie, TVShow
@@ -74,7 +75,7 @@ def _named(title: Movie | TVShow, name: str | None) -> Movie | TVShow:
     return title.replace(title=name) if isinstance(title, Movie) else title.replace(name=name)
 
 
-@settings(max_examples=30)  # each makes a call of every access pattern
+@settings(max_examples=scaled(30))  # each makes a call of every access pattern
 @given(hostile_titles())
 def test_no_title_adds_an_element(some: list[Movie | TVShow]) -> None:
     """A name is text: the page has its own elements, style and script only, and no handlers."""

@@ -87,8 +87,14 @@ def ask(url: str, body: Any = None) -> Any:
 
 @each_engine
 def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: str) -> None:
-    """Immediately; the printed examples work; SIGTERM ends everything."""
-    with running(tmp_path, engine, told=signal.SIGTERM) as (url, lines):
+    """Immediately; the printed examples work; SIGTERM ends everything. moto keeps nothing."""
+    folder = tmp_path / "engine"
+    kept = (
+        f"kept in {folder / 'sample'}" if engine == "dynoxide" else "not persistent: all in memory"
+    )
+    with running(folder, engine, told=signal.SIGTERM) as (url, lines):
+        assert lines[0] == f"Engine: {engine}, {kept}\n"
+        assert folder.exists() == (engine == "dynoxide")
         printed = "".join(lines)
         assert "Data: 100 titles created, 0 changed, 0 unchanged, 0 rejected" in printed
         assert f"curl '{url}/discover?genre=28'" in printed
@@ -106,20 +112,8 @@ def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: st
 
 
 @needs_dynoxide
-def test_a_second_run_finds_the_data_and_what_was_updated(tmp_path: Path) -> None:
-    """Nothing is loaded again."""
-    update = {"movieId": "34", "popularity": 5000}
-    with running(tmp_path, "dynoxide") as (url, lines):
-        assert lines[0] == f"Engine: dynoxide, kept in {tmp_path / 'sample'}\n"
-        ask(f"{url}/updatePopularity", update)
-    with running(tmp_path, "auto") as (url, lines):
-        assert lines[1] == "Data: 100 titles unchanged\n"
-        assert ask(f"{url}/discover?genre=27")[0]["popularity"] == 5000.0
-
-
-@needs_dynoxide
 def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
-    """Changed data is loaded again."""
+    """A second run finds the data and what was updated; only changed data is loaded again."""
     data, folder = tmp_path / "data", tmp_path / "engine"
     data.mkdir()
     for name in FILE_NAMES.values():
@@ -139,13 +133,10 @@ def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
         assert lines[1].startswith("Data: 1 title created, 0 changed, 99 unchanged, 0 rejected")
     with running(folder, "dynoxide") as (url, lines):
         assert lines[1].startswith("Data: 100 titles created")
-
-
-def test_moto_is_said_to_keep_nothing(tmp_path: Path) -> None:
-    """In the first line; no folder is created for it."""
-    with running(tmp_path / "engine", "moto") as (_, lines):
-        assert lines[0] == "Engine: moto, not persistent: all in memory\n"
-    assert not (tmp_path / "engine").exists()
+        ask(f"{url}/updatePopularity", {"movieId": "34", "popularity": 5000})
+    with running(folder, "auto") as (url, lines):
+        assert lines[1] == "Data: 100 titles unchanged\n"
+        assert ask(f"{url}/discover?genre=27")[0]["popularity"] == 5000.0
 
 
 def refused(*words: str) -> str:

@@ -120,6 +120,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
         *(made(proxies=value) for value in (5, "http://p.test:1", ["http://p.test:1"])),
         *(made(region_name=value) for value in ("", 5)),
     ),
+    "cache": (5, "cache", {}, True, object()),
     "fast": (0, 1, "1", "yes", 0.5, [True]),
     "client": (5, "client", object(), boto3, boto3.client("s3", region_name="eu-west-1")),
 }

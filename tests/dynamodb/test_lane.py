@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import re
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,8 +33,7 @@ from catalog_model.dynamodb.actions import Absent, Check, Delete, Plan, Put, Upd
 from catalog_model.dynamodb.faults.garbled_answers import Garbled
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.lane.choice import lane_for
-from catalog_model.dynamodb.lane.lane import OPERATIONS
-from catalog_model.dynamodb.lane.listeners import _EVENTS
+from catalog_model.dynamodb.lane.listeners import _EVENTS, OPERATIONS
 from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import CatalogError, ConfigurationError, InvalidArgumentError
 from catalog_model.testing import without_pauses
@@ -290,6 +291,35 @@ def test_where_other_code_wraps_botocore_it_sends(
     assert took_the_lane(server)
 
 
+def test_a_wrapper_that_equals_what_it_wraps_is_seen(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of wrapt do, which these libraries use."""
+
+    class Proxy:
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return original(*args, **kwargs)
+
+        def __get__(self, instance: Any, _: Any) -> Any:
+            return functools.partial(self, instance) if instance is not None else self
+
+        def __eq__(self, _: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return hash(original)
+
+        __class__ = property(lambda _: type(original))
+
+    original = Endpoint.make_request
+    catalog = handle(server.address)
+    catalog.gateway.get(HER)
+    assert took_the_lane(server)
+    monkeypatch.setattr(Endpoint, "make_request", Proxy())
+    catalog.gateway.get(HER)
+    assert not took_the_lane(server)
+
+
 def test_where_a_method_of_the_client_is_replaced_it_is_called(server: Recorder) -> None:
     """As tests of applications do."""
     catalog = handle(server.address)
@@ -534,6 +564,16 @@ def test_a_botocore_that_is_built_otherwise_has_no_lane(monkeypatch: pytest.Monk
     client: Any = client_of("http://127.0.0.1:9")
     monkeypatch.delattr(client._endpoint.http_session, "_timeout")
     assert lane_for(client, fast=True) is None
+
+
+def test_a_client_and_its_lane_are_deleted_together(server: Recorder) -> None:
+    """With their connections."""
+    catalog = handle(server.address)
+    catalog.gateway.get(HER)
+    left = weakref.ref(catalog.client), weakref.ref(lane_for(catalog.client, fast=True) or catalog)
+    del catalog
+    gc.collect()
+    assert [each() for each in left] == [None, None]
 
 
 def test_the_suite_runs_in_the_lane(monkeypatch: pytest.MonkeyPatch, server: Recorder) -> None:

@@ -16,7 +16,7 @@ from catalog_model.dynamodb.answer_shapes import check_answer
 
 pytest.importorskip("pycurl", reason="pycurl, of the extra fast, is not installed")
 
-from catalog_model.dynamodb.lane.quick_answers import read
+from catalog_model.dynamodb.lane.quick_answers import Reader
 
 MODEL = boto3.client("dynamodb", region_name="eu-west-1").meta.service_model
 KEYS = [{"PK": {"S": name}, "SK": {"S": "x"}} for name in ("a", "b", "c")]
@@ -66,6 +66,11 @@ anything = st.recursive(
 )
 
 
+def _as_orjson_has_it(digits: str) -> float:
+    """Convert a whole number: beyond 64 bits to a float, which only a capacity can be."""
+    return int(digits) if -(2**63) <= int(digits) < 2**64 else float(digits)
+
+
 def header_of(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nx-amz-crc32: %d\r\n\r\n" % (
         len(body),
@@ -103,7 +108,7 @@ def test_a_right_answer_is_read(name: str) -> None:
     """Otherwise the law below would hold for a lane that believes nothing."""
     operation, request, answer = CASES[name]
     body = json.dumps(answer).encode()
-    assert read(MODEL.operation_model(operation), request, header_of(body), body) == answer
+    assert Reader(MODEL.operation_model(operation)).read(request, header_of(body), body) == answer
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -122,10 +127,10 @@ def test_what_is_read_is_believed_elsewhere(name: str, data: st.DataObject) -> N
         )
         answer = changed(answer, path, part)
     body = json.dumps(answer).encode()
-    found = read(model, request, header_of(body), body)
+    found = Reader(model).read(request, header_of(body), body)
     if found is not None:
         check_answer(json.loads(body), model, request, {"x-amz-crc32": str(crc32(body))})
-        assert found == json.loads(body)
+        assert found == json.loads(body, parse_int=_as_orjson_has_it)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +148,6 @@ def test_what_is_read_is_believed_elsewhere(name: str, data: st.DataObject) -> N
 )
 def test_a_response_that_is_not_whole_is_not_read(header: bytes, body: bytes) -> None:
     operation, request, _ = CASES["no item"]
-    model = MODEL.operation_model(operation)
-    assert read(model, request, header, body) is None
-    assert read(model, request, header_of(b"{}"), b"{}") == {}
+    reader = Reader(MODEL.operation_model(operation))
+    assert reader.read(request, header, body) is None
+    assert reader.read(request, header_of(b"{}"), b"{}") == {}

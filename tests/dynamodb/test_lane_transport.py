@@ -19,11 +19,12 @@ from botocore.config import Config
 from lanes import with_lane
 from lying_server import make_certificate, real_answer, serving
 from packages import run
-from recording_server import KEY, echo, recording
+from recording_server import KEY, Recorded, checked_answer, echo, recording
 
 from catalog_model import Catalog
 from catalog_model.catalog import CLIENT_DEFAULTS
-from catalog_model.dynamodb.typed_json import ItemKey
+from catalog_model.dynamodb.actions import Put
+from catalog_model.dynamodb.typed_json import ItemKey, key_attributes
 from catalog_model.errors import ServiceError, UnreachableError
 from catalog_model.testing import without_pauses
 
@@ -115,6 +116,19 @@ def test_a_proxy_is_asked_for_the_whole_address() -> None:
         assert proxy.requests[0].is_of_lane
 
 
+@pytest.mark.parametrize("user", ["", "me:secret@", "me%20:a%40b%3A@", "me@"])
+def test_a_proxy_gets_the_credentials_in_its_address(user: str) -> None:
+    """The same as from botocore, which ignores a name without a password."""
+    with recording() as proxy:
+        address = proxy.address.replace("//", f"//{user}")
+        for fast in (True, False):
+            proxied = handle("http://films.invalid", proxies={"http": address})
+            Catalog("films", client=proxied.client, fast=fast).gateway.get(HER)
+        ours, theirs = proxy.requests
+        assert (ours.is_of_lane, theirs.is_of_lane) == (user != "me@", False)
+        assert ours.headers.get("proxy-authorization") == theirs.headers.get("proxy-authorization")
+
+
 def test_a_proxy_connects_to_a_server_with_tls(tmp_path: Path) -> None:
     """The proxy sees an address and nothing else; its own answer is not that of the server."""
     own = make_certificate(tmp_path / "own.pem")
@@ -145,7 +159,7 @@ def test_a_proxy_of_the_environment_is_botocores_to_choose(
 # --- Time limits
 
 
-@pytest.mark.parametrize("setting", [{"read_timeout": 0.1}, {"deadline": 0.15}])
+@pytest.mark.parametrize("setting", [{"read_timeout": 0.1}, {"deadline": 0.5}])
 def test_silence_ends_with_the_time_limit(setting: dict[str, Any]) -> None:
     """It is an attempt; botocore decides about the next one."""
     attempts: list[int] = []
@@ -189,6 +203,34 @@ def test_a_closed_port_and_an_unknown_host_are_unreachable() -> None:
 
 
 # --- Connections
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_large_requests_and_answers_are_whole(tmp_path: Path, *, is_secure: bool) -> None:
+    """Neither fits into a socket at once; on a new connection and on one that is used again."""
+    own = make_certificate(tmp_path / "own.pem")
+    text = "é" * 5_000
+
+    def answer(request: Recorded) -> bytes:
+        if request.operation == "GetItem":
+            return checked_answer({"Item": {**request.content["Key"], "text": {"S": text * 35}}})
+        return echo(request)
+
+    with recording(answer, certificate=own if is_secure else None) as server:
+        catalog = handle(server.address, verify=str(own))
+        for _ in range(2):
+            item = catalog.gateway.get(HER)
+            assert item is not None
+            assert item["text"]["S"] == text * 35
+            catalog.gateway.transact(
+                tuple(
+                    Put({**key_attributes(ItemKey("a", str(number))), "text": {"S": text}}, None)
+                    for number in range(90)
+                )
+            )
+            assert len(server.requests[-1].content["TransactItems"]) == 90
+        assert all(each.is_of_lane for each in server.requests)
+        assert len(set(server.connections)) == 1
 
 
 def test_a_connection_is_used_again() -> None:

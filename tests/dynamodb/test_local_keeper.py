@@ -248,17 +248,21 @@ def processes_that_say(*words: str) -> list[bytes]:
     return found
 
 
-RUN = str(ROOT / "examples" / "netflix_movie_catalog" / "run.py")
+SERVE = ("-m", "catalog_model", "serve")
+RUN = (str(ROOT / "examples/netflix_movie_catalog/run.py"), "--folder", "engine-of-{port}")
 
 
-@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize(
-    "words",
-    [("-m", "catalog_model", "serve"), (RUN, "--folder", "engine-of-{port}")],
-    ids=["serve", "run"],
+    ("words", "name"),
+    [
+        pytest.param(SERVE, "dynoxide", id="serve"),
+        pytest.param(RUN, "moto", id="run"),
+        pytest.param(SERVE, "moto", id="serve-moto", marks=pytest.mark.slow),
+        pytest.param(RUN, "dynoxide", id="run-dynoxide", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_program_leaves_no_engine(
-    name: str, words: tuple[str, ...], tmp_path: Path
+    words: tuple[str, ...], name: str, tmp_path: Path
 ) -> None:
     """Nor an application, with what `make run` runs: ports are free, and no process is left."""
     with running_server(name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -308,7 +309,7 @@ def test_an_empty_catalogue_on_demand_has_the_limits_of_a_new_table(table: Catal
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=scaled(12), suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(8), suppress_health_check=list(HealthCheck))
 def test_all_that_is_acknowledged_is_there_and_charged_and_the_rest_is_not(
     table: Catalog, rng: random.Random
 ) -> None:
@@ -370,6 +371,18 @@ def put_together(table: Catalog, items: list[dict[str, Any]]) -> list[dict[str, 
     actions: Any = [{"Put": {"TableName": table.table, "Item": each}} for each in items]
     table.client.transact_write_items(TransactItems=actions)
     return items
+
+
+def test_threads_share_the_units(table: Catalog) -> None:
+    """Together they write no more than there is, and each write is charged once."""
+    with throttled(table, read_units=100, write_units=5, burst=0.1) as throughput:
+        advance(throughput, 2)
+        with ThreadPoolExecutor(8) as pool:
+            puts = [pool.submit(put, table, item(number)) for number in range(200)]
+            errors = [each.exception() for each in puts]
+    written = errors.count(None)
+    assert len(dump(table)) == written == throughput.units[TABLE, "write"] == 5 * 300 * 0.1 + 10
+    assert throughput.refused["PutItem"] >= 200 - written
 
 
 def test_a_batch_is_read_in_part(table: Catalog) -> None:

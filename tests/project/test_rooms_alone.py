@@ -42,6 +42,7 @@ def test_there_is_no_catalogue_in_it(room: Path) -> None:
     assert run(room, "-c", code.format("catalog_model.table")) == "None\n"
 
 
+@pytest.mark.slow
 def test_it_is_type_checked_alone(room: Path) -> None:
     """In strict mode; an import of the catalogue would not be found."""
     need("mypy")

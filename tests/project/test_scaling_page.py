@@ -89,7 +89,7 @@ def test_small_tables_lose_nothing_and_take_as_long_as_their_units() -> None:
         assert announced - BURST_SECONDS <= each.seconds <= 1.1 * announced
 
 
-@pytest.mark.parametrize("part", ["small tables", "page views", "limits"])
+@pytest.mark.parametrize("part", ["small tables", "page views", "limits", "growth"])
 def test_the_tables_are_up_to_date(part: str) -> None:
     """They are generated from the calculations."""
     assert PARTS[part]() in PAGE

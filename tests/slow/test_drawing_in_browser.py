@@ -10,6 +10,7 @@ from browser import Browser, browser_path, running_browser
 from click.testing import CliRunner
 
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.drawn_rows import PLACES
 from catalog_model.cli.program import program
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="there is no Chromium or Chrome")
@@ -21,6 +22,8 @@ FOCUSED = (
     "document.activeElement.name || document.activeElement.id || document.activeElement.tagName"
 )
 STATUS = "document.getElementById('status').textContent"
+
+LINKED = "[...document.querySelectorAll('#jumps a')].map(each => each.hash.slice(6))"
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,8 @@ def test_no_choice_makes_the_page_wider_than_the_window(
         assert browser.value("document.getElementById('panel').scrollWidth") <= width
         assert set(browser.value(LIT)) == rows_of(choice)
         assert browser.value(STATUS) == choice["summary"]
+        linked = browser.value(LINKED)
+        assert linked == sorted(linked, key=PLACES.index)
         assert browser.value("document.querySelectorAll('.call.chosen').length") == 1
 
 

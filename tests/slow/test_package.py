@@ -33,7 +33,7 @@ from packaging.utils import canonicalize_name
 
 from catalog_model.table.evolution import SCHEMA_VERSION
 
-EXTRAS = {"cli", "local", "flask", "otel", "fast"}
+EXTRAS = {"cli", "local", "flask", "otel", "fast", "cache"}
 CORE = {"boto3", "itsdangerous", "pynamodb"}
 IMAGE_BUILDER = Path("deploy", "build_image.sh")
 ONLY_IN_THE_REPOSITORY = {".git_archival.txt", ".gitattributes"}
@@ -250,7 +250,7 @@ def _brought_in(imports: str) -> set[str]:
 
 
 def test_importing_the_package_brings_in_nothing_of_the_extras() -> None:
-    """Neither click, rich, flask, moto, opentelemetry and orjson, nor their dependencies."""
+    """Neither click, rich, flask, moto, opentelemetry, orjson, cachetools nor what they need."""
     optional = PROJECT["project"]["optional-dependencies"].values()
     extras = {Requirement(text).name for each in optional for text in each}
     imports = "import catalog_model; from catalog_model import access_patterns, errors, operations"

@@ -17,7 +17,10 @@ from scaled import scaled
 
 from catalog_model import Movie, TVShow
 from catalog_model.checks.nesting import MAX_NESTING, parse_json
-from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.domain.arguments import is_date
+from catalog_model.domain.fields import Rule
+from catalog_model.domain.kinds import END_OF_IDS, KINDS, Kind
+from catalog_model.domain.usual import INLINE
 from catalog_model.dynamodb.typed_json import JSON, Item
 from catalog_model.entities import FIELDS, TITLE_CLASSES
 from catalog_model.errors import UnknownEntityError
@@ -218,3 +221,21 @@ def test_a_title_at_a_foreign_key_is_refused(kind: Kind, records: Records) -> No
         with pytest.raises(UnknownEntityError):
             codec.decode_title(foreign)
         assert_same(partial(codec.decode_title, foreign))
+
+
+@pytest.mark.parametrize("rule", INLINE)
+def test_an_inlined_rule_is_the_rule(rule: Rule) -> None:
+    """For all values that JSON has."""
+    known = {"END_OF_IDS": END_OF_IDS, "is_date": is_date}
+    accepts = eval(f"lambda value: {INLINE[rule].format('value')}", known)
+    values = [*(json.loads(each) for each in VALUES if _is_json(each)), END_OF_IDS - 1, END_OF_IDS]
+    for value in values:
+        assert value is None or accepts(value) == rule.accepts(value), value
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -6,6 +6,7 @@
   const rows = [...document.querySelectorAll("tr.row")];
   const rowOf = Object.fromEntries(rows.map((row) => [row.id, row]));
   const isLater = Object.fromEntries(rows.map((row) => [row.id, row.hidden]));
+  const views = [...document.querySelectorAll(".view")].sort((one, other) => one.dataset.number - other.dataset.number);
   const radios = [...document.querySelectorAll("input[name=choice]")];
   const marks = { read: "●", created: "+", changed: "Δ", deleted: "−", own: "◆" };
   const words = { read: "read", created: "created", changed: "changed", deleted: "deleted", own: "of this title" };
@@ -41,7 +42,7 @@
     document.querySelectorAll(".view tbody").forEach((body) => {
       body.hidden = [...body.querySelectorAll("tr.row")].every((row) => row.hidden);
     });
-    const links = [...document.querySelectorAll(".view")].flatMap((view) => {
+    const links = views.flatMap((view) => {
       const count = view.querySelectorAll("tr.lit").length;
       if (!count) return [];
       const link = document.createElement("a");

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 LOOPBACK: Final = "127.0.0.1"
 START_SECONDS: Final = 15.0
-STOP_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 2.0
 MAX_HEAD: Final = 64 * 1024
 MAX_DRAINED: Final = 16 * 1024 * 1024
 _CHUNK: Final = 256 * 1024

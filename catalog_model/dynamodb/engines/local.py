@@ -31,6 +31,7 @@ from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.clients import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import keeper
+from catalog_model.dynamodb.lane.choice import note_own
 from catalog_model.dynamodb.orjson_answers import read_with_orjson
 from catalog_model.errors import ConfigurationError
 
@@ -96,6 +97,7 @@ class Engine:
         )
         client = cast("DynamoDBClient", made)
         read_with_orjson(client)
+        note_own(client)
         return client
 
 

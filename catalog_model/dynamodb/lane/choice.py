@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from botocore.client import BaseClient
 from botocore.endpoint import Endpoint
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _CHOICES: Final = {"1": True, "0": False}
 _log: Final = logging.getLogger(__name__)
-_lanes: Final[WeakKeyDictionary[Any, Lane | None]] = WeakKeyDictionary()
+_LANE: Final = "_catalog_model_lane"
+"""The attribute of a client that holds its lane, so that both are deleted together."""
+
 _own_clients: Final[WeakSet[Any]] = WeakSet()
 
 
@@ -38,9 +40,10 @@ def lane_for(client: DynamoDBClient, fast: bool | None = None) -> Lane | None:  
     """
     if not is_eligible(client, fast) or not is_fast_installed():
         return None
-    if client not in _lanes:
-        _lanes[client] = _made(client)
-    return _lanes[client]
+    if _LANE not in vars(client):
+        setattr(client, _LANE, _made(client))
+    lane: Lane | None = getattr(client, _LANE)
+    return lane
 
 
 def is_eligible(client: DynamoDBClient, fast: bool | None) -> bool:  # noqa: FBT001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,18 +19,23 @@ _MAX_KNOWN: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The URL of a request, its proxy, if any, and the scope of its signature."""
+    """The URL of a request, its proxy, if any, the scope of its signature, and its target."""
 
     url: str
     proxy: str
     scope: Scope
+    target: str
+    headers: tuple[str, ...]
+    """The headers that all such requests have."""
 
 
 class Destinations:
     """The destinations of a client's requests, by what the rules depend on. Thread-safe."""
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, headers: Sequence[str]) -> None:
         self._client: Any = client
+        self._headers = headers
+        self._prefix = client.meta.service_model.metadata["targetPrefix"]
         self._known: dict[tuple[str, str, str | None], Destination | None] = {}
 
     def of(self, operation: str, request: Mapping[str, Any], account: str | None) -> Any:
@@ -38,7 +43,7 @@ class Destinations:
 
         Accounts may have endpoints of their own, and a table's ARN may name another account.
         """
-        table = table_in(operation, request)
+        table = request.get("TableName") or table_in(operation, request)
         if table is None:
             return None
         key = (operation, table, account)
@@ -68,7 +73,9 @@ class Destinations:
         proxies = client._endpoint.http_session._proxy_config
         proxy = proxies.proxy_url_for(url) or ""
         parts = urlsplit(url)
-        if parts.query or parts.fragment or "@" in parts.netloc or not _is_plain(proxy, proxies):
+        if parts.query or parts.fragment or "@" in parts.netloc or not url.isascii():
+            return None
+        if not _is_plain(proxy, proxies):
             return None
         signing = context.get("signing", {})
         path, host = _path_and_host(url)
@@ -78,12 +85,21 @@ class Destinations:
             region=signing.get("region") or signer.region_name,
             service=signing.get("signing_name") or signer.signing_name,
         )
-        return Destination(url, proxy, scope)
+        target = f"{self._prefix}.{operation}"
+        headers = (*self._headers, f"Host: {host}", f"X-Amz-Target: {target}")
+        return Destination(url, proxy, scope, target, headers)
 
 
 def _is_plain(proxy: str, proxies: Any) -> bool:
-    """Whether a proxy, if there is one, needs no TLS and has no settings of its own."""
-    return not proxy or (proxy.startswith("http://") and not proxies.settings)
+    """Whether a proxy, if there is one, needs no TLS, has no settings, and plain credentials."""
+    if not proxy:
+        return True
+    if not proxy.startswith("http://") or not proxy.isascii() or proxies.settings:
+        return False
+    try:
+        return "@" not in proxy or bool(proxies.proxy_headers_for(proxy))
+    except UnicodeEncodeError:
+        return False
 
 
 def _path_and_host(url: str) -> tuple[str, str]:
@@ -95,14 +111,10 @@ def _path_and_host(url: str) -> tuple[str, str]:
 
 
 def table_in(operation: str, request: Mapping[str, Any]) -> str | None:
-    """Return the table of a request; None if there are several."""
-    match operation:
-        case "BatchGetItem":
-            tables = set(request["RequestItems"])
-        case "TransactWriteItems":
-            tables = {
-                action["TableName"] for each in request["TransactItems"] for action in each.values()
-            }
-        case _:
-            return str(request["TableName"])
+    """Return the table of a batch or a transaction; None if there are several."""
+    if operation == "BatchGetItem":
+        tables = set(request["RequestItems"])
+    else:
+        actions = [action for each in request["TransactItems"] for action in each.values()]
+        tables = {action["TableName"] for action in actions}
     return str(tables.pop()) if len(tables) == 1 else None

@@ -24,13 +24,10 @@ from catalog_model.dynamodb.calls import current
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
-from catalog_model.dynamodb.lane.listeners import Listeners, Watched
-from catalog_model.dynamodb.lane.quick_answers import read
+from catalog_model.dynamodb.lane.listeners import OPERATIONS, Listeners, Watched
+from catalog_model.dynamodb.lane.quick_answers import Reader
 from catalog_model.dynamodb.lane.received import NETWORK_ERRORS, NotUnderstoodError, Received
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
-
-OPERATIONS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems"})
-"""The operations that the lane sends. Repeating them does no harm: reads, or with a token."""
 
 _OK: Final = 200
 _SUCCESS: Final = SimpleNamespace(status_code=_OK)
@@ -59,21 +56,14 @@ class Lane:
 
     def __init__(self, client: DynamoDBClient, transport: Transport) -> None:
         self._client: Any = client
-        self._models = {
-            name: client.meta.service_model.operation_model(name) for name in OPERATIONS
-        }
-        self._prefix = client.meta.service_model.metadata["targetPrefix"]
+        model = client.meta.service_model.operation_model
+        self._readers = {name: Reader(model(name)) for name in OPERATIONS}
         self._listeners = Listeners(client)
-        self._destinations = Destinations(client)
         self._signer = Signer()
         self._transport = transport
         agent = _user_agent(client)
-        self._fixed = [
-            f"Content-Type: {CONTENT_TYPE}",
-            f"User-Agent: {agent}",
-            "Accept:",
-            "Expect:",
-        ]
+        fixed = (f"Content-Type: {CONTENT_TYPE}", f"User-Agent: {agent}", "Accept:", "Expect:")
+        self._destinations = Destinations(client, fixed)
         self._is_sendable = _is_plain(agent)
         self._checked: object = None
         self._is_on_lambda = _LAMBDA in os.environ
@@ -134,14 +124,12 @@ class Lane:
         to = self._destinations.of(operation, request, account)
         if to is None:
             return None
-        target = f"{self._prefix}.{operation}"
-        headers = self._signer.headers(to.scope, target, body, credentials)
+        headers = self._signer.headers(to.scope, to.target, body, credentials)
         if credentials != self._checked:
             if not self._is_sendable or not all(map(_is_plain, headers)):
                 return None
             self._checked = credentials
-        headers += self._fixed
-        headers += (f"Host: {to.scope.host}", f"X-Amz-Target: {target}")
+        headers += to.headers
         if self._is_on_lambda:
             headers += _lambda_headers()
         return Prepared(to, headers, body)
@@ -160,13 +148,12 @@ class Lane:
         """Return the answer in a response; None if botocore has to judge it, as it is told."""
         content = None
         if received.status == _OK:
-            content = read(self._models[operation], request, received.header, received.body)
+            content = self._readers[operation].read(request, received.header, received.body)
         if content is None:
             to = self._client.meta.endpoint_url
             hand_over(response_of(to, received.status, received.headers(), received.body))
             return None
         content["ResponseMetadata"] = {
-            "HTTPStatusCode": _OK,
             "HTTPHeaders": {"content-length": str(len(received.body))},
             "RetryAttempts": 0,
         }

@@ -6,7 +6,7 @@ replace functions of botocore. This is looked up again after each change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,11 @@ from botocore.signers import RequestSigner
 
 from catalog_model.dynamodb.client_type import DynamoDBClient
 
+OPERATIONS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems"})
+"""The operations that the lane sends. Repeating them does no harm: reads, or with a token."""
+
+_CLIENT: Final[Any] = BaseClient
+_METHODS: Final = {name: xform_name(name) for name in OPERATIONS}
 _EVENTS: Final = (
     "provide-client-params",
     "before-parameter-build",
@@ -65,15 +70,6 @@ _OWN: Final = frozenset(
 _INTERCEPTORS: Final = "catalog_model.dynamodb.faults.injector"
 _QUOTA: Final = ("botocore.retries.standard", "RetryQuotaChecker.release_retry_quota")
 
-_FUNCTIONS: Final = (
-    (BaseClient, "_make_api_call"),
-    (Endpoint, "make_request"),
-    (Endpoint, "prepare_request"),
-    (RequestSigner, "sign"),
-    (URLLib3Session, "send"),
-)
-"""The functions of botocore that libraries for tracing replace."""
-
 Handler = Callable[..., Any]
 
 
@@ -88,6 +84,18 @@ class Watched(NamedTuple):
     """botocore's, after an answer, in its standard retry mode."""
 
 
+class _Known(NamedTuple):
+    """What the handlers and functions of botocore were when they were looked up."""
+
+    registered: Any
+    call: Any
+    request: Any
+    prepare: Any
+    sign: Any
+    send: Any
+    found: dict[str, Watched | None]
+
+
 class Listeners:
     """The handlers on the events of a client, and the functions of botocore in use."""
 
@@ -95,24 +103,37 @@ class Listeners:
         self._client: Any = client
         events: Any = client.meta.events
         self._emitter = events._emitter
-        self._known: tuple[Any, Any, dict[str, Watched | None]] = (None, None, {})
-        self._methods: dict[str, str] = {}
+        self._known = self._looked_up()
 
     def of(self, operation: str) -> Watched | None:
         """Return the handlers of an operation; None if there are others."""
-        registered, functions, found = self._known
-        now = self._emitter._lookup_cache  # a new one after each change of the handlers
-        in_use = [vars(owner)[name] for owner, name in _FUNCTIONS]
-        if registered is not now or functions != in_use:
-            found = {}
-            self._known = now, in_use, found
-        if operation not in found:
-            self._methods[operation] = xform_name(operation)
-            found[operation] = self._look(operation) if _are_botocores(in_use) else None
+        known = self._known
+        if not (
+            known.registered is self._emitter._lookup_cache  # a new one after each change
+            and known.call is _CLIENT._make_api_call
+            and known.request is Endpoint.make_request
+            and known.prepare is Endpoint.prepare_request
+            and known.sign is RequestSigner.sign
+            and known.send is URLLib3Session.send
+        ):
+            known = self._known = self._looked_up()
         replaced = self._client.__dict__
-        if self._methods[operation] in replaced or "_make_api_call" in replaced:
+        if _METHODS[operation] in replaced or "_make_api_call" in replaced:
             return None
-        return found[operation]
+        return known.found[operation]
+
+    def _looked_up(self) -> _Known:
+        functions: tuple[Any, Any, Any, Any, Any] = (
+            _CLIENT._make_api_call,
+            Endpoint.make_request,
+            Endpoint.prepare_request,
+            RequestSigner.sign,
+            URLLib3Session.send,
+        )
+        registered = self._emitter._lookup_cache
+        are_botocores = all(map(_is_botocores, functions))
+        found = {name: self._look(name) if are_botocores else None for name in OPERATIONS}
+        return _Known(registered, *functions, found)
 
     def _look(self, operation: str) -> Watched | None:
         prepare: list[Handler] = []
@@ -135,13 +156,10 @@ def _name_of(handler: object) -> tuple[str, str]:
     return named.__module__, named.__qualname__
 
 
-def _are_botocores(functions: list[Any]) -> bool:
-    """Whether functions are those of botocore, and no wrappers, which may copy their names."""
-    return all(
-        type(each) is FunctionType and _globals(each)["__name__"].startswith("botocore.")
-        for each in functions
-    )
+def _is_botocores(function: Any) -> bool:
+    """Whether a function is botocore's, and not a wrapper, which may copy name and equality."""
+    return type(function) is FunctionType and _module_of(function).startswith("botocore.")
 
 
-def _globals(function: FunctionType) -> Mapping[str, Any]:
-    return function.__globals__
+def _module_of(function: FunctionType) -> str:
+    return str(function.__globals__["__name__"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
@@ -16,8 +15,7 @@ class NotUnderstoodError(Exception):
     """The transport failed in a way that botocore may not, so botocore has to ask itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A response: its status, the lines of its header, and its body."""
 
     status: int

@@ -14,6 +14,9 @@ from typing import Final, Protocol
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 
+_BLOCK: Final = 64
+"""Bytes that SHA-256 hashes at once."""
+
 _SIGNED: Final = "content-type;host;x-amz-date;x-amz-target"
 _SIGNED_WITH_TOKEN: Final = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"  # noqa: S105  # no secret
 
@@ -64,7 +67,7 @@ class Signer:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._moment = (-1, "")
-        self._derived: tuple[tuple[str, ...], bytes] = ((), b"")
+        self._derived: tuple[tuple[str, ...], _Hmac] = ((), _Hmac(b""))
 
     def headers(
         self, scope: Scope, target: str, body: bytes, credentials: Credentials
@@ -83,7 +86,7 @@ class Signer:
         digest = sha256(canonical.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{moment}\n{within}\n{digest}"
         key = self._key(credentials.secret_key, moment[:8], scope.region, scope.service)
-        signature = hmac.digest(key, text.encode(), "sha256").hex()
+        signature = key.hexdigest(text.encode())
         authorization = (
             f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{within}, "
             f"SignedHeaders={signed}, Signature={signature}"
@@ -101,15 +104,31 @@ class Signer:
             self._moment = moment
         return moment[1]
 
-    def _key(self, *parts: str) -> bytes:
+    def _key(self, *parts: str) -> _Hmac:
         derived = self._derived
         if derived[0] != parts:
             secret, *rest = parts
             key = f"AWS4{secret}".encode()
             for part in (*rest, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            derived = self._derived = parts, key
+            derived = self._derived = parts, _Hmac(key)
         return derived[1]
+
+
+class _Hmac:
+    """HMAC-SHA256 (RFC 2104) with one key, whose two blocks are hashed once."""
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(_BLOCK, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def hexdigest(self, message: bytes) -> str:
+        """Return the code of a message."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 def _canonical(value: str) -> str:
