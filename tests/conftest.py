@@ -80,10 +80,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     """Run a test over asyncio if its engine is."""
     if _kind_of(pyfuncitem) != AIO:
         return (yield)
-    with over_aio() as handles:
-        result = yield
-        assert handles.calls, "no call of an access pattern"
-        return result
+    with over_aio():
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

@@ -62,6 +62,7 @@ def present(call: Callable[..., Any], function: Callable[..., Any]) -> Any:
     first, *others = signature.parameters.values()
     parameters = [first.replace(annotation=AsyncCatalog), *others]
     made: Any = call
+    made.__wrapped__ = function  # `typing.get_type_hints` finds its names there
     made.__name__ = made.__qualname__ = function.__name__
     made.__module__ = "catalog_model.aio.access_patterns"
     made.__doc__ = awaited(function.__doc__ or "", PATTERNS)

@@ -107,6 +107,7 @@ def test_every_pattern_is_among_the_calls() -> None:
         assert set(calls) == {each.name for each in ap.PATTERNS.values() if each.role == role}
 
 
+@pytest.mark.over_aio
 def test_a_read_is_right_after_a_retry_or_an_error(
     sound: Catalog, handles: dict[str, Catalog], form: str
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_read_is_right_after_a_retry_or_an_error(
         fails(handle, call, garbled(form=form, carried_out=carried_out), seed=seed)
 
 
+@pytest.mark.over_aio
 def test_a_write_is_done_once_after_a_retry_or_an_error(
     sound: Catalog, handles: dict[str, Catalog], form: str
 ) -> None:

@@ -49,9 +49,9 @@ class LoopThread:
             except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
                 ended.set_exception(error)
 
+        tasks: list[asyncio.Task[None]] = []  # a loop keeps no task alive
         start = self.loop.create_task
         self.loop.call_soon_threadsafe(lambda: tasks.append(start(run(), context=context)))
-        tasks: list[asyncio.Task[None]] = []
         return ended.result()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Handles:
 
 @contextmanager
 def over_aio() -> Iterator[Handles]:
-    """Run the calls of this block in an event loop; at least one there must be."""
+    """Run the calls of this block in an event loop."""
     handles = Handles()
     twins = {name: _through(handles, getattr(async_ap, name)) for name in ap.PATTERNS}
     with patch.multiple(ap, **twins), patch.object(pattern, "hold", handles.hold):

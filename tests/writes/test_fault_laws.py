@@ -41,6 +41,7 @@ HISTORIES = {"moto": (range(6), 25), "dynoxide": (range(12), 30)}
 HER = movie(1, 18, popularity=1)
 
 
+@pytest.mark.over_aio
 def test_the_laws_hold_under_every_kind_of_fault(engine: Engine) -> None:
     """Acknowledged, rejected, unknown; correct reads or errors; and an intact table.
 
@@ -140,6 +141,7 @@ MERGED: dict[str, Callable[[Catalog], Page[AnyTitle]]] = {
 }
 
 
+@pytest.mark.over_aio
 @pytest.mark.parametrize("name", MERGED)
 def test_a_page_of_several_requests_has_each_title_once(disturbed: Catalog, name: str) -> None:
     """Even one that changes its place during the read: at the place that was read first."""
@@ -199,6 +201,7 @@ def any_faults(catalog: Catalog, seed: int) -> AbstractContextManager[FaultInjec
     return inject_faults(catalog, faults_of(2), seed=seed, sleep=lambda _: None)
 
 
+@pytest.mark.over_aio
 @pytest.mark.parametrize("name", OF_MANY_TITLES)
 def test_a_read_under_faults_is_right_or_an_error(
     engine: Engine, stocked: Catalog, name: str

@@ -34,6 +34,8 @@ some_titles = titles(small_ids)
 
 short_texts = st.text(max_size=3)
 
+pytestmark = pytest.mark.over_aio
+
 CHANGES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "update_popularity": st.fixed_dictionaries({"popularity": floats}),
     "update_votes": st.fixed_dictionaries(
