@@ -133,7 +133,7 @@ class AsyncCatalog:
     async def close(self) -> None:
         """Close the connections of the running event loop.
 
-        Requests under way fail. The handle stays usable: its next request opens others.
+        Requests in progress fail. The handle stays usable: its next request opens others.
         """
         gateway = self._known().pop(asyncio.get_running_loop(), None)
         if gateway is not None:

@@ -24,8 +24,8 @@ _SOON: Final = 0.1
 _NOTE: Final = """
     The load runs in a thread of its own, with requests as `catalog_model.access_patterns` sends
     them. *titles* are read in that thread; *on_progress* is called in the event loop. A
-    cancellation returns at once: the thread begins no further transaction, and one that is under
-    way is applied as a whole or not at all.
+    cancellation returns at once: the thread begins no further transaction, and one that is in
+    progress is applied as a whole or not at all.
 
     Args:"""
 

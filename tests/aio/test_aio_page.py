@@ -1,4 +1,4 @@
-"""The application on docs/aio.md, as it stands there."""
+"""The application on docs/aio.md, run as it is printed."""
 
 from __future__ import annotations
 

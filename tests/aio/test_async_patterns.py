@@ -264,7 +264,7 @@ def test_a_throttled_request_is_retried_as_often_as_by_threads(throttled: AsyncC
 
 
 def test_many_tasks_lose_nothing_and_share_few_connections(table: Catalog) -> None:
-    """200 tasks write and read their own title; the table is in step afterwards."""
+    """200 tasks write and read their own title; the table is consistent afterwards."""
     handle = AsyncCatalog.of(table)
 
     async def work(number: int) -> None:

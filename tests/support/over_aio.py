@@ -63,7 +63,7 @@ class LoopThread:
 
 @dataclass
 class Handles:
-    """The asynchronous handles beside those of a test."""
+    """The asynchronous handles next to those of a test."""
 
     loop: LoopThread = field(default_factory=LoopThread)
     calls: int = 0

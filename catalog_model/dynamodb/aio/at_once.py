@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 _T = TypeVar("_T")
 
 MAX_AT_ONCE: Final = 16
-"""Requests of one call that are under way at the same time."""
+"""Requests of one call in progress at the same time."""
 
 
 async def at_once(tasks: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
