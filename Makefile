@@ -50,7 +50,7 @@ test-all: $(VENV)/.dev engine
 oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependencies, in a separate environment
 	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	@$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
-	    -e '.[cli,local,flask,otel,fast,cache]' --group test --group lint --group package
+	    -e '.[aio,cli,local,flask,otel,fast,cache]' --group test --group lint --group package
 	@$(OLDEST)/bin/python -m $(PYTEST) -m "not soak"
 
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
@@ -99,7 +99,7 @@ dist: $(VENV)/.dev  ## build a release: wheel, source, SBOM and checksums, in di
 	@$(BIN)/twine check --strict "$(DIST)"/*
 	@$(PYTHON) -m venv --without-pip "$(DIST)/users"
 	@$(BIN)/pip --python "$(DIST)/users/bin/python" install --quiet --disable-pip-version-check \
-	    "$$(ls "$(DIST)"/*.whl)[cli,flask,otel,fast,cache]"
+	    "$$(ls "$(DIST)"/*.whl)[aio,cli,flask,otel,fast,cache]"
 	@version=$$(ls "$(DIST)"/*.whl | sed -E 's/.*-([^-]+)-py3-none-any.whl/\1/'); \
 	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > "$(DIST)/pyproject.toml"; \
 	    $(BIN)/cyclonedx-py environment --pyproject "$(DIST)/pyproject.toml" --mc-type library \
@@ -131,7 +131,7 @@ $(VENV)/.local: $(VENV)/.made pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(SETUP) install --extras cache cli fast flask local otel --groups lint package test
+	@$(SETUP) install --extras aio cache cli fast flask local otel --groups lint package test
 	@touch $(VENV)/.app $(VENV)/.local $@
 
 $(VENV)/.scale: $(VENV)/.dev

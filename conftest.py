@@ -12,5 +12,9 @@ __all__ = ["catalog", "docstring_names", "models_read_once", "record"]
 
 pytest_collect_file = collect_examples
 
-collect_ignore = ["examples/netflix_movie_catalog/gunicorn_conf.py"]
-"""It is run by gunicorn alone: it tells prometheus_client to keep its figures in a folder."""
+collect_ignore = [
+    "catalog_model/aio/access_patterns.py",
+    "examples/netflix_movie_catalog/gunicorn_conf.py",
+]
+"""Examples with ``await``, which tests/aio runs; and a file that gunicorn alone runs, because it
+tells prometheus_client to keep its figures in a folder."""

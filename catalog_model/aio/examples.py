@@ -11,15 +11,8 @@ _PROMPT = ">>> "
 def awaited(docstring: str, functions: Collection[str]) -> str:
     """Return a docstring in whose examples each call of one of *functions* is awaited.
 
-    >>> print(awaited('''Count.
-    ...
-    ... >>> count_titles(catalog, "movie"), 1
-    ... (2, 1)
-    ... ''', ["count_titles"]), end="")
-    Count.
-    <BLANKLINE>
-    >>> await count_titles(catalog, "movie"), 1
-    (2, 1)
+    >>> awaited('>>> count_titles(catalog, "movie"), 1', ["count_titles"])
+    '>>> await count_titles(catalog, "movie"), 1'
     """
     return "".join(_awaited(line, functions) for line in docstring.splitlines(keepends=True))
 
