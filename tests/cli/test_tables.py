@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[tuple[str, ...], list[tuple[object, ...]]]] = {
         COLUMNS,
         [
             (
+                1,
                 "Query",
                 "by_popularity",
                 ["_list = 'GENRE#movie#28'"],
@@ -33,8 +34,19 @@ TABLES: dict[str, tuple[tuple[str, ...], list[tuple[object, ...]]]] = {
     "a write": (
         COLUMNS,
         [
-            ("GetItem", "table", KEYS[:1], 1, 1, "1 table", 0, 716, 14.2),
-            ("TransactWriteItems", "table", KEYS, 0, 0, "8 table, 6 by_popularity", 0, 410, 137.5),
+            (1, "GetItem", "table", KEYS[:1], 1, 1, "1 table", 0, 716, 14.2),
+            (
+                2,
+                "TransactWriteItems",
+                "table",
+                KEYS,
+                0,
+                0,
+                "8 table, 6 by_popularity",
+                0,
+                410,
+                137.5,
+            ),
         ],
     ),
     "a cost": (
@@ -102,11 +114,11 @@ def test_a_table_is_not_wider_than_the_terminal(
 def test_a_key_condition_that_does_not_fit_is_below_its_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On the usual terminal."""
-    header, *lines = printed("a read", 80, monkeypatch).splitlines()
+    """On a terminal that is as wide as the other columns."""
+    header, *lines = printed("a read", 90, monkeypatch).splitlines()
     assert "key condition" not in header
     request, *_, condition = lines
-    assert request.split()[:4] == ["Query", "by_popularity", "6", "6"]
+    assert request.split()[:4] == ["1", "Query", "by_popularity", "6"]
     assert condition == "  key condition: _list = 'GENRE#movie#28'"
 
 

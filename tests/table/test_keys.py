@@ -38,7 +38,7 @@ def parse_number(text: str) -> Decimal:
         magnitude = magnitude.removesuffix(AFTER_DIGITS).translate(_NINES_COMPLEMENT)
     exponent, digits = int(magnitude[:3]) - EXPONENT_OFFSET, magnitude[3:]
     number = Decimal(f"{digits[0]}.{digits[1:] or '0'}E{exponent}")
-    return -number if sign == NEGATIVE else number
+    return number.copy_negate() if sign == NEGATIVE else number  # a minus rounds
 
 
 item_names = st.one_of(
