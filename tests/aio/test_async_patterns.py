@@ -17,6 +17,7 @@ from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as sync
 from catalog_model.aio import AsyncCatalog
 from catalog_model.aio import access_patterns as ap
+from catalog_model.cache import PageCache
 from catalog_model.errors import InvalidArgumentError, ThrottledError, TitleNotFoundError
 from catalog_model.testing import Fault, inject_faults
 from docs.example_data import MOVIES, SHOWS
@@ -242,6 +243,22 @@ def test_another_table_and_a_copy(handle: AsyncCatalog) -> None:
         assert not await catalog.follow()
 
     run(handle, main)
+
+
+def test_a_write_empties_the_page_cache_which_reads_do_not_use(table: Catalog) -> None:
+    """Threads with the same handle find the new title; each asynchronous read sends its request."""
+    cached = Catalog(table.table, client=table.client, cache=PageCache())
+
+    async def main(catalog: AsyncCatalog) -> None:
+        await ap.put_title(catalog, HER)
+        assert sync.get_title(cached, "movie", 1) == sync.get_title(cached, "movie", 1)
+        await ap.update_popularity(catalog, "movie", 1, 7)
+        assert sync.get_title(cached, "movie", 1).popularity == 7
+        with catalog.trace() as trace:
+            assert (await ap.get_title(catalog, "movie", 1)).popularity == 7
+        assert len(trace) == 1
+
+    run(AsyncCatalog.of(cached), main)
 
 
 @pytest.fixture
