@@ -54,12 +54,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class DrawnCall:
-    """A call of an access pattern: its requests, one after the other, and the changed rows."""
+    """A call of an access pattern: its requests in order, and the changed rows."""
 
     text: str
     pattern: AccessPattern
     sent: Sequence[Sent]
     changes: Mapping[RowKey, Change]
+
+    @property
+    def round_trips(self) -> int:
+        """How many times the call waits for answers."""
+        return len({each.request.round_trip for each in self.sent})
 
     @property
     def rows_read(self) -> frozenset[RowKey]:

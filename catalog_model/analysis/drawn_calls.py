@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Final
 
 from catalog_model.analysis.drawing import Change, Drawing, DrawnCall, Sent, State
@@ -39,10 +40,7 @@ def call_article(call: DrawnCall, name: str) -> str:
             f'<code class="command">{safe(call.text)}</code>',
             *_figures(call),
             f'<p class="price">{safe(_price(call))}</p>',
-            "<h4>Requests, one after the other</h4>",
-            '<ol class="requests">',
-            *(_request(number, each) for number, each in enumerate(call.sent)),
-            "</ol>",
+            *_requests(call),
             *(_written(call) if call.pattern.role == "write" else ()),
             "<h4>Declared</h4>",
             *_facts(call),
@@ -77,9 +75,23 @@ def title_article(drawing: Drawing, title: AnyTitle, name: str) -> str:
     )
 
 
+def _requests(call: DrawnCall) -> Iterator[str]:
+    """Yield the requests of a call, under a heading for each round trip if there are several."""
+    trips = groupby(enumerate(call.sent), lambda pair: pair[1].request.round_trip)
+    for number, (_, group) in enumerate(trips, start=1):
+        sent = [*group]
+        heading = counted(len(sent), "request")
+        if call.round_trips > 1:
+            heading = f"Round trip {number}: {heading}"
+        yield f"<h4>{heading}{', sent at once' if len(sent) > 1 else ''}</h4>"
+        yield f'<ol class="requests" start="{sent[0][0] + 1}">'
+        yield from (_request(*each) for each in sent)
+        yield "</ol>"
+
+
 def _figures(call: DrawnCall) -> Iterator[str]:
     yield '<dl class="figures">'
-    yield _pair("Round trips", str(len(call.sent)))
+    yield _pair("Round trips", str(call.round_trips))
     yield _pair("Rows read", str(len(call.rows_read)))
     yield _pair("Read units", figure(sum(call.read_units.values())))
     if call.pattern.role == "write":

@@ -78,8 +78,8 @@ def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
     interruption at once.
     """
     batch = _Batch(tasks)
-    _helpers.help(batch.work, len(tasks) - 1)
     try:
+        _helpers.help(batch.work, len(tasks) - 1)
         batch.work()
         batch.raise_interruption()
         batch.await_end()
@@ -116,7 +116,7 @@ class _Batch(Generic[_T]):
 
     def raise_interruption(self) -> None:
         """Raise an interruption of this thread, as other threads have none."""
-        for error in self._errors.values():
+        for error in list(self._errors.values()):  # other threads may add some
             if not isinstance(error, Exception):
                 raise error
 
@@ -155,17 +155,20 @@ class _Helpers:
         """Have *work* called by up to *wanted* threads in addition to the caller's."""
         with self._lock:
             self._open += wanted
-            missing = min(self._open, MAX_HELPERS) - self._threads
-            self._threads += max(0, missing)
-        for _ in range(wanted):
-            self._offers.put(work)
-        for number in range(missing):
-            try:
+            missing = max(0, min(self._open, MAX_HELPERS) - self._threads)
+            self._threads += missing
+        try:
+            for _ in range(wanted):
+                self._offers.put(work)
+            while missing:
                 threading.Thread(target=self._serve, name="catalog-model", daemon=True).start()
-            except RuntimeError:  # no further threads here: the callers do the work themselves
+                missing -= 1
+        except RuntimeError:  # no further threads here: the callers do the work themselves
+            return
+        finally:
+            if missing:
                 with self._lock:
-                    self._threads -= missing - number
-                return
+                    self._threads -= missing
 
     def _serve(self) -> None:
         while True:

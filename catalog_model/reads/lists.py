@@ -192,7 +192,7 @@ def list_titles_in_genres(
     The most popular titles come first, each once; ties, freshness and paging are those of
     `list_titles`.
 
-    With ``match="any"`` the genres' lists are merged, at one or a few Queries for each genre. With
+    With ``match="any"`` the genres' lists are read at once, in one or two round trips. With
     ``match="all"`` one BatchGetItem finds the genre with the fewest titles; its list is read as far
     as the page needs, and filtered after reading. In the worst case that is the whole genre.
 

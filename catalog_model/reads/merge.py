@@ -11,14 +11,12 @@ from dataclasses import replace
 from operator import ge, gt, itemgetter, le, lt
 from typing import Final
 
-from catalog_model.dynamodb.conversation import Conversation, queries, query
+from catalog_model.dynamodb.conversation import Conversation, queries
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.partitions import Order, Reading, Stream
+from catalog_model.reads.partitions import FILTERED_BATCH, Order, Reading, Stream
 from catalog_model.table.keys import SortKey
-
-FILTERED_BATCH: Final = 20
-"""How many items of one request may be dropped by a filter."""
 
 MOST_FILTERED_BATCH: Final = 500
 
@@ -41,31 +39,31 @@ def read_page(
 
 
 def _read_one(stream: Stream, wanted: int) -> Conversation[list[AnyTitle]]:
-    is_growing = stream.source.growing
-    batch = wanted if is_growing or not stream.source.wanted else min(wanted, FILTERED_BATCH)
-    titles: list[AnyTitle] = []
+    items, titles = wanted, list[AnyTitle]()
     while True:
-        items = yield from query(stream.ask(batch))
-        titles += stream.take(items, batch)
+        answers = yield from queries(stream.ask(items))
+        titles += stream.take(answers)
         found = list(_each_once(titles))
         if stream.is_over or len(found) >= wanted:
             return found
-        batch = min(2 * batch, MOST_FILTERED_BATCH) if is_growing else FILTERED_BATCH
+        if stream.source.growing:
+            items = min(2 * items, MOST_FILTERED_BATCH)
+        else:
+            items = stream.items_for(wanted - len(found))
 
 
 def _read_several(
     streams: Sequence[Stream], wanted: int, order: Order
 ) -> Conversation[list[AnyTitle]]:
     share = -(-wanted // len(streams)) + len(streams) - 1
-    asked = [
-        (each, min(share, FILTERED_BATCH) if each.source.wanted else share) for each in streams
-    ]
+    needs = dict.fromkeys(streams, share)
     merge = _Merge(streams, wanted, order)
-    while asked:
-        answers = yield from queries([stream.ask(most) for stream, most in asked])
-        for (stream, most), items in zip(asked, answers, strict=True):
-            merge.add(stream, stream.take(items, most))
-        asked = merge.still_needed()
+    while needs:
+        asked = [(stream, stream.ask(items)) for stream, items in needs.items()]
+        answers = iter((yield from queries([query for _, several in asked for query in several])))
+        for stream, several in asked:
+            merge.add(stream, [next(answers) for _ in several])
+        needs = merge.needs()
     return merge.titles()
 
 
@@ -80,17 +78,18 @@ class _Merge:
         self._ranked: list[tuple[SortKey, AnyTitle, Stream]] = []
         self._requests = 0
 
-    def add(self, stream: Stream, titles: Iterable[AnyTitle]) -> None:
-        """Add the titles of one request."""
+    def add(self, stream: Stream, answers: Sequence[Sequence[Item]]) -> None:
+        """Add the titles of a stream's last requests."""
+        titles = stream.take(answers)
         self._ranked += [(self._order.place(title), title, stream) for title in titles]
-        self._requests += 1
+        self._requests += len(answers)
 
     def titles(self) -> list[AnyTitle]:
         """Return the titles so far in their order, each once."""
         return list(_each_once(title for _, title, _ in self._ranked))
 
-    def still_needed(self) -> list[tuple[Stream, int]]:
-        """Return the partitions that may hold more of the page, and how many items to read."""
+    def needs(self) -> dict[Stream, int]:
+        """Return the streams that may hold more of the page, and how many items to read of each."""
         self._ranked.sort(key=itemgetter(0), reverse=self._order.descending)
         places = self._places()
         end = places[self._wanted - 1] if len(places) >= self._wanted else None
@@ -101,11 +100,10 @@ class _Merge:
             if end is None or self._is_before(place, end)
         }
         if not reached:
-            return []
+            return {}
         first = (max if self._order.descending else min)(reached.values())
         missing = self._wanted - sum(1 for place in places if self._is_until(place, first))
-        needs = {stream: self._need_of(stream, missing, first) for stream in reached}
-        return self._granted(needs)
+        return self._granted({stream: self._need_of(stream, missing, first) for stream in reached})
 
     def _places(self) -> list[SortKey]:
         """Return the places of the titles in their order, each title once, at its first place."""
@@ -119,32 +117,23 @@ class _Merge:
         further = sum(
             1 for place, _, of in self._ranked if of is stream and not self._is_until(place, first)
         )
-        titles = max(1, missing - further)
-        return (
-            titles
-            if not stream.source.wanted
-            else -(-titles * stream.read // max(1, stream.passed))
-        )
+        return stream.items_for(max(1, missing - further))
 
-    def _granted(self, needs: dict[Stream, int]) -> list[tuple[Stream, int]]:
+    def _granted(self, needs: dict[Stream, int]) -> dict[Stream, int]:
         """Return the numbers of items to read: the needs, or their shares of what is allowed."""
-        requests = self._requests + len(needs)
-        allowed = 2 * (self._wanted - 1) + FILTERED_BATCH * requests
+        filtered = {stream: need for stream, need in needs.items() if stream.source.wanted}
+        plain = {stream: need for stream, need in needs.items() if not stream.source.wanted}
+        # Requests with a filter read no more than they allow.
+        allowed = 2 * (self._wanted - 1) + FILTERED_BATCH * (self._requests + len(plain))
         allowed -= sum(stream.read for stream in self._streams)
-        needs = {
-            stream: min(need, FILTERED_BATCH * requests - stream.read)
-            if stream.source.wanted  # all of its items may be dropped
-            else need
-            for stream, need in needs.items()
-        }
-        total = sum(needs.values())
-        if total <= allowed:
-            return list(needs.items())
-        spare = allowed - FILTERED_BATCH * len(needs)
-        return [
-            (stream, min(need, FILTERED_BATCH + spare * need // total))
-            for stream, need in needs.items()
-        ]
+        total = sum(plain.values())
+        if total > allowed:
+            spare = allowed - FILTERED_BATCH * len(plain)
+            plain = {
+                stream: min(need, FILTERED_BATCH + spare * need // total)
+                for stream, need in plain.items()
+            }
+        return filtered | plain
 
 
 def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:

@@ -37,7 +37,8 @@ _ORDERS: Final[Mapping[OrderName, tuple[IndexName, Callable[[AnyTitle], SortKey]
 def order_by(name: OrderName, *, descending: bool = True) -> Order:
     """Return the index to read, and the function that computes a title's place in it."""
     stores = codec.NAME_SK if name == "name" else None  # older versions folded names differently
-    return Order(*_ORDERS[name], descending, stores)
+    value = (lambda title: title.vote_average) if name == "rating" and descending else None
+    return Order(*_ORDERS[name], descending, stores, value)
 
 
 def list_source(kind: Kind, genre_id: int | None = None) -> Source:

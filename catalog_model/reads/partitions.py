@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import Final
 
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.conversation import EVERYTHING, Query, Range
@@ -14,7 +16,19 @@ from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle
 from catalog_model.table import codec
 from catalog_model.table.indexes import IndexName
-from catalog_model.table.keys import MAX_SORT_KEY, ListKey, SortKey, is_place
+from catalog_model.table.keys import MAX_SORT_KEY, ListKey, SortKey, above, is_place
+from catalog_model.table.sortable import sortable_number
+
+FILTERED_BATCH: Final = 20
+"""How many items of one request may be dropped by a filter."""
+
+EXPECTED: Final = 8
+"""Items expected in a part of a range: fewer than it may have, so that parts are complete."""
+
+MOST_PARTS: Final = 16
+
+CAUTION: Final = 2
+"""How many times as many items are read as the filter is expected to need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +45,14 @@ class Order:
     """An index to read, the place of a title in it, and a direction.
 
     *stores* names the attribute with the stored place, if older titles may be at outdated places.
+    *value* is the number that titles are sorted by, if a range of them can be split by it.
     """
 
     index: IndexName
     place: Callable[[AnyTitle], SortKey]
     descending: bool
     stores: str | None = None
+    value: Callable[[AnyTitle], float] | None = None
 
     def beyond(self, place: SortKey, within: Range) -> Range:
         """Narrow a range to the places after *place*; a cursor can never widen it.
@@ -63,10 +79,22 @@ class Reading:
 class Stream:
     """One partition that is read part by part."""
 
-    __slots__ = ("_last", "_reading", "_stored", "is_over", "passed", "read", "source")
+    __slots__ = (
+        "_asked",
+        "_first",
+        "_last",
+        "_reading",
+        "_stored",
+        "is_over",
+        "passed",
+        "read",
+        "source",
+    )
 
     def __init__(self, reading: Reading, source: Source) -> None:
         self._reading = reading
+        self._asked: list[Query] = []
+        self._first: AnyTitle | None = None
         self._last: AnyTitle | None = None
         self._stored: dict[int, str] = {}
         self.source = source
@@ -76,37 +104,87 @@ class Stream:
         """How many of them are wanted."""
         self.is_over = False
 
-    def ask(self, most: int) -> Query:
-        """Return the request for the next part, of at most *most* items."""
-        reading, order = self._reading, self._reading.order
-        within = reading.within
+    def ask(self, items: int) -> list[Query]:
+        """Return the requests for the next items.
+
+        It is one request, unless a filter may drop items: then there are several, of at most
+        `FILTERED_BATCH` each, for adjacent ranges of places.
+        """
+        within, source = self._reading.within, self.source
         if self._last is not None:
-            within = order.beyond(self.place_of(self._last), within)
+            within = self._reading.order.beyond(self.place_of(self._last), within)
+        if source.wanted is None or source.growing:
+            self._asked = [self._query(within, items)]
+        else:
+            self._asked = [
+                self._query(each, FILTERED_BATCH) for each in self._ranges(within, items)
+            ]
+        return self._asked
+
+    def _query(self, within: Range, limit: int) -> Query:
+        order = self._reading.order
         return Query(
             self.source.list_key,
             within,
             order.index,
             order.descending,
-            limit=most,
+            limit=limit,
             only=codec.DOC,
             with_place=order.stores is not None,
         )
 
-    def take(self, items: Sequence[Item], most: int) -> list[AnyTitle]:
-        """Record a part, and return its wanted titles; a part that is not full is the last one."""
-        kind, wanted, stores = self._reading.kind, self.source.wanted, self._reading.order.stores
-        titles = [codec.decode_copy(kind, item) for item in items]
-        if stores:
-            for title, item in zip(titles, items, strict=True):
-                self._stored.setdefault(title.id, item[stores]["S"])
-        self.read += len(titles)
-        self.is_over = len(titles) < most
+    def _ranges(self, within: Range, items: int) -> list[Range]:
+        """Split a descending range so that about `EXPECTED` items are in each part but the last."""
+        value = self._reading.order.value
+        if value is None or self._first is None or self._last is None:
+            return [within]
+        last = value(self._last)
+        width = (value(self._first) - last) / self.read * EXPECTED
+        ranges: list[Range] = []
+        upper, lowest = within.upper, within.lower or ""
+        for number in range(1, min(-(-items // EXPECTED), MOST_PARTS) if width > 0 else 1):
+            bound = above(sortable_number(round(last - number * width, 6)))
+            if bound <= lowest:
+                break
+            ranges.append(Range(bound, upper))
+            upper = bound
+        return [*ranges, Range(within.lower, upper)]
+
+    def take(self, answers: Sequence[Sequence[Item]]) -> list[AnyTitle]:
+        """Record the answers to the last requests, and return the wanted titles.
+
+        A part that is full may not be complete: what follows it is left out, and read again.
+        """
+        kind, wanted = self._reading.kind, self.source.wanted
+        self.read += sum(map(len, answers))
+        titles: list[AnyTitle] = []
+        self.is_over = True
+        for query, items in zip(self._asked, answers, strict=True):
+            found = [codec.decode_copy(kind, item) for item in items]
+            self._note_places(found, items)
+            titles += found
+            if len(found) == query.limit:
+                self.is_over = False
+                break
         if titles:
+            self._first = self._first or titles[0]
             self._last = titles[-1]
         if wanted:
             titles = list(filter(wanted, titles))
         self.passed += len(titles)
         return titles
+
+    def _note_places(self, titles: Sequence[AnyTitle], items: Sequence[Item]) -> None:
+        stores = self._reading.order.stores
+        if stores:
+            for title, item in zip(titles, items, strict=True):
+                self._stored.setdefault(title.id, item[stores]["S"])
+
+    def items_for(self, titles: int) -> int:
+        """Return how many items to read for that many titles, more if a filter drops some."""
+        if self.source.wanted is None:
+            return titles
+        return ceil(CAUTION * titles * self.read / max(1, self.passed))
 
     def place_of(self, title: AnyTitle) -> SortKey:
         """Return the place of a title: as stored in the index, or computed from the title."""

@@ -65,8 +65,8 @@ def get_title(
 def get_titles(catalog: Catalog, keys: Iterable[TitleKey]) -> Conversation[list[AnyTitle | None]]:
     """Get many titles: a list as long as *keys*, in their order, with None for missing titles.
 
-    Costs one BatchGetItem for each 100 different keys, half a read unit for each key. The result is
-    not a snapshot: titles may be read at slightly different moments.
+    Costs one BatchGetItem for each 100 different keys, half a read unit for each key; all are sent
+    at once. The result is not a snapshot: titles may be read at slightly different moments.
 
     Without keys it returns an empty list and sends no request.
 

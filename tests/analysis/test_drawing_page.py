@@ -20,6 +20,7 @@ from catalog_model import Movie, TVShow
 from catalog_model.analysis.chosen_titles import choose_titles, example_arguments
 from catalog_model.analysis.drawing import Drawing, draw
 from catalog_model.analysis.drawing_page import drawing_page
+from catalog_model.analysis.drawn_calls import call_article
 from catalog_model.analysis.html_text import visible
 from catalog_model.cli.examples import example_calls
 from catalog_model.entities import AnyTitle, Title
@@ -162,6 +163,17 @@ def test_every_row_and_every_call_is_on_the_page() -> None:
         for sent in call.sent:
             assert sent.request.key_conditions[0] in text
             assert f"{sent.request.total_units:g} " in text
+
+
+def test_requests_that_are_sent_at_once_are_under_one_heading() -> None:
+    """With their number; several round trips are numbered."""
+    found = {
+        call.pattern.name: re.findall(r"<h4>([^<]*request[^<]*)</h4>", call_article(call, "call"))
+        for call in sample_drawing().calls
+    }
+    assert found["get_title"] == ["1 request"]
+    assert found["list_top_rated"][0].endswith("requests, sent at once")
+    assert found["put_title"] == ["Round trip 1: 1 request", "Round trip 2: 1 request"]
 
 
 def test_the_marks_are_those_of_the_drawing() -> None:
