@@ -6,6 +6,7 @@ import ast
 import asyncio
 import doctest
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, get_type_hints
 
@@ -300,6 +301,23 @@ def test_many_tasks_lose_nothing_and_share_few_connections(table: Catalog) -> No
     assert asyncio.run(main()) <= config.max_pool_connections
     there = assert_in_step(table)
     assert {each.popularity - each.id for each in there.values()} == {0.5}
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "orjson"])
+def test_without_the_extra_requests_are_sent_by_threads(
+    handle: AsyncCatalog, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """And are as many, with the same answers."""
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    async def main(catalog: AsyncCatalog) -> None:
+        await asyncio.gather(*(ap.put_title(catalog, title) for title in (HER, UP)))
+        with catalog.trace() as trace:
+            assert await ap.get_titles(catalog, [HER.key, UP.key]) == [HER, UP]
+        assert len(trace) == 1
+        assert _connections(catalog) == 0
+
+    run(handle, main)
 
 
 def _connections(handle: AsyncCatalog) -> int:
