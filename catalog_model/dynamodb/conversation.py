@@ -175,7 +175,7 @@ def hold(handle: Handle, conversation: Conversation[_T]) -> _T:
 def count_round(requests: Sequence[Request]) -> None:
     """Count a round trip of the access pattern in progress."""
     current = caller.get()
-    if current is not None and not any(isinstance(each, Rest) for each in requests):
+    if current is not None and requests and not isinstance(requests[0], Rest):
         current.round_trip += 1
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 from catalog_model.domain.kinds import Kind
@@ -22,10 +22,10 @@ from catalog_model.table.sortable import sortable_number
 FILTERED_BATCH: Final = 20
 """How many items of one request may be dropped by a filter."""
 
-EXPECTED: Final = 8
+EXPECTED: Final = 10
 """Items expected in a part of a range: fewer than it may have, so that parts are complete."""
 
-MOST_PARTS: Final = 16
+MOST_PARTS: Final = 24
 
 CAUTION: Final = 2
 """How many times as many items are read as the filter is expected to need."""
@@ -81,9 +81,9 @@ class Stream:
 
     __slots__ = (
         "_asked",
-        "_first",
         "_last",
         "_reading",
+        "_spacing",
         "_stored",
         "is_over",
         "passed",
@@ -94,8 +94,8 @@ class Stream:
     def __init__(self, reading: Reading, source: Source) -> None:
         self._reading = reading
         self._asked: list[Query] = []
-        self._first: AnyTitle | None = None
         self._last: AnyTitle | None = None
+        self._spacing = 0.0
         self._stored: dict[int, str] = {}
         self.source = source
         self.read = 0
@@ -135,19 +135,17 @@ class Stream:
 
     def _ranges(self, within: Range, items: int) -> list[Range]:
         """Split a descending range so that about `EXPECTED` items are in each part but the last."""
-        value = self._reading.order.value
-        if value is None or self._first is None or self._last is None:
+        value, parts = self._reading.order.value, min(-(-items // EXPECTED), MOST_PARTS)
+        if value is None or self._last is None or not 0 < self._spacing < inf:
             return [within]
-        last = value(self._last)
-        width = (value(self._first) - last) / self.read * EXPECTED
+        last, width = value(self._last), self._spacing * EXPECTED
         ranges: list[Range] = []
-        upper, lowest = within.upper, within.lower or ""
-        for number in range(1, min(-(-items // EXPECTED), MOST_PARTS) if width > 0 else 1):
+        upper, lowest = within.upper or MAX_SORT_KEY, within.lower or ""
+        for number in range(1, parts):
             bound = above(sortable_number(round(last - number * width, 6)))
-            if bound <= lowest:
-                break
-            ranges.append(Range(bound, upper))
-            upper = bound
+            if lowest < bound < upper:
+                ranges.append(Range(bound, upper))
+                upper = bound
         return [*ranges, Range(within.lower, upper)]
 
     def take(self, answers: Sequence[Sequence[Item]]) -> list[AnyTitle]:
@@ -167,12 +165,23 @@ class Stream:
                 self.is_over = False
                 break
         if titles:
-            self._first = self._first or titles[0]
             self._last = titles[-1]
+            self._spacing = self._spacing_of(titles)
         if wanted:
             titles = list(filter(wanted, titles))
         self.passed += len(titles)
         return titles
+
+    def _spacing_of(self, titles: Sequence[AnyTitle]) -> float:
+        """Return the distance from one title to the next: of the later half, if it has any.
+
+        Titles with the highest ratings are far apart, and those that follow are closer.
+        """
+        value, middle = self._reading.order.value, len(titles) // 2
+        if value is None:
+            return 0.0
+        first, half, last = value(titles[0]), value(titles[middle]), value(titles[-1])
+        return (half - last) / (len(titles) - middle) or (first - last) / len(titles)
 
     def _note_places(self, titles: Sequence[AnyTitle], items: Sequence[Item]) -> None:
         stores = self._reading.order.stores

@@ -40,7 +40,7 @@ def _top_rated_step(*, of_genre: bool) -> Step:
         f"{partition} AND _rating >= <min_rating and more>",
         f"{partition} AND _rating BETWEEN <min_rating and more> AND <a place>",
         index="by_rating",
-        requests=f"{SPLIT_REQUESTS} + 15 + read",
+        requests=f"{SPLIT_REQUESTS} + 23 + read",
         units=SEVERAL_QUERIES,
         items=SPLIT_ITEMS,
         round_trips=f"{MERGED_ROUND_TRIPS} + read / 20",
@@ -90,8 +90,9 @@ def list_top_rated(
     A key condition supports one range, so the rating index is split by the magnitude of the number
     of votes (0, 1-3, 4-15, 16-63, ... 16,384 and more). The partitions above *min_votes* are read
     and merged; only titles of the lowest one are filtered after reading. Costs one Query for each
-    of these 1 to 9 partitions, all at once, then at once those that the page still needs: items
-    read <= 2 x titles returned + 20 x requests. Freshness is that of `list_titles`.
+    of these 1 to 9 partitions, all at once, then at once those that the page still needs, and up to
+    24 small ones where titles are filtered: items read <= 2 x titles returned + 20 x requests.
+    Freshness is that of `list_titles`.
 
     Returns an empty page if no title matches.
 

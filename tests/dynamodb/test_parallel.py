@@ -47,11 +47,6 @@ def ended(thread: threading.Thread) -> bool:
     return not thread.is_alive()
 
 
-def helpers() -> list[threading.Thread]:
-    """Return the threads of the pool."""
-    return [each for each in threading.enumerate() if each.name == "catalog-model"]
-
-
 def meeting(parties: int) -> Callable[[], int]:
     """Return a task that ends only if *parties* of its kind are done at the same time."""
     barrier = threading.Barrier(parties)
@@ -133,12 +128,15 @@ def test_after_an_error_the_tasks_that_wait_are_left_out(free: threading.Event) 
 def test_ctrl_c_in_a_task_does_not_wait_for_other_tasks(free: threading.Event) -> None:
     """Those in progress are abandoned, and none begins later."""
     main, begun, numbers = threading.get_ident(), threading.Semaphore(0), count()
+    helpers: list[threading.Thread] = []
 
     def work() -> None:
         next(numbers)
         if threading.get_ident() == main:
             assert begun.acquire(timeout=LONG)
             signal.pthread_kill(main, signal.SIGINT)
+        else:
+            helpers.append(threading.current_thread())
         begun.release()
         free.wait(LONG)
 
@@ -146,19 +144,21 @@ def test_ctrl_c_in_a_task_does_not_wait_for_other_tasks(free: threading.Event) -
         at_once([work] * 100)
     assert not free.is_set()
     free.set()
-    assert all(map(ended, helpers()))
+    assert all(map(ended, helpers))
     assert next(numbers) <= MAX_HELPERS + 1
 
 
 def test_ctrl_c_ends_the_wait_for_other_tasks(free: threading.Event) -> None:
     """The caller has done its own task, and the other one is abandoned."""
     main, begun, left = threading.get_ident(), threading.Event(), threading.Event()
+    helpers: list[threading.Thread] = []
 
     def work() -> None:
         if threading.get_ident() == main:
             assert begun.wait(LONG)
             left.set()
         else:
+            helpers.append(threading.current_thread())
             begun.set()
             assert left.wait(LONG)
             signal.pthread_kill(main, signal.SIGINT)
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_the_wait_for_other_tasks(free: threading.Event) -> None:
         at_once([work] * 2)
     assert not free.is_set()
     free.set()
-    assert all(map(ended, helpers()))
+    assert all(map(ended, helpers))
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # about forks with threads

@@ -301,7 +301,7 @@ MOST = 25
 
 def fill(catalog: Catalog, titles: Iterable[Movie | TVShow]) -> None:
     """Put titles with all items derived from them into an empty table."""
-    items = _items_of(tuple(titles))
+    items = items_of(tuple(titles))
     client: Any = catalog.client
     for start in range(0, len(items), MOST):
         requests = [{"PutRequest": {"Item": item}} for item in items[start : start + MOST]]
@@ -310,7 +310,7 @@ def fill(catalog: Catalog, titles: Iterable[Movie | TVShow]) -> None:
 
 
 @lru_cache(8)
-def _items_of(titles: tuple[Movie | TVShow, ...]) -> list[Item]:
+def items_of(titles: tuple[Movie | TVShow, ...]) -> list[Item]:
     """Load titles into an in-memory table, and return its items."""
     client: Any = MemoryClient()
     catalog = Catalog("filled", client=client)
