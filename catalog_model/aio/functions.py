@@ -11,6 +11,7 @@ from catalog_model.aio.catalog import AsyncCatalog
 from catalog_model.aio.examples import awaited
 from catalog_model.catalog import Catalog
 from catalog_model.checks import refuse
+from catalog_model.declarations.caching import Cached
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.dynamodb.callers import Caller, caller
 
@@ -27,6 +28,8 @@ def asynchronous(
     """
     pattern = PATTERNS[function.__name__]
     conversation: Any = pattern.conversation
+    writes = pattern.role == "write"
+    cached = Cached(conversation, is_write=writes)
 
     async def call(*args: Any, **kwargs: Any) -> _T:
         handle, args, kwargs = with_sync_handle(pattern, args, kwargs)
@@ -36,6 +39,8 @@ def asynchronous(
             return await handle.hold(begun)
         finally:
             caller.reset(token)
+            if writes and handle.sync.cache is not None:
+                cached.forget(handle.sync, args, kwargs)
 
     presented: Any = present(call, function)
     return presented  # type: ignore[no-any-return]

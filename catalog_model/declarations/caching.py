@@ -52,7 +52,7 @@ class Cached:
             try:
                 return ask()
             finally:  # also after an error: the write may have been applied
-                self._forget(cache, handle, args, kwargs)
+                self.forget(handle, args, kwargs)
         if self._name not in KEPT:
             return ask()
         arguments = self._bound(args, kwargs)
@@ -66,10 +66,9 @@ class Cached:
         tag = (scope, arguments["kind"], *_ids(arguments))
         return cache.answer((scope, self._name, key), [tag], ask, _titles_in)
 
-    def _forget(
-        self, cache: PageCache, handle: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
-        """Forget what may have changed: the lists of a kind and a title, or everything."""
+    def forget(self, handle: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Forget what a write may have changed: a kind's lists and a title, or everything."""
+        cache: PageCache = handle.cache
         arguments = self._bound(args, kwargs) or {}
         title = arguments.get("title")
         kind = getattr(title, "kind", arguments.get("kind"))

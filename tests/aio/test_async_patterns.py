@@ -6,6 +6,7 @@ import ast
 import asyncio
 import doctest
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, get_type_hints
 
@@ -17,6 +18,7 @@ from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as sync
 from catalog_model.aio import AsyncCatalog
 from catalog_model.aio import access_patterns as ap
+from catalog_model.cache import PageCache
 from catalog_model.errors import InvalidArgumentError, ThrottledError, TitleNotFoundError
 from catalog_model.testing import Fault, inject_faults
 from docs.example_data import MOVIES, SHOWS
@@ -244,6 +246,22 @@ def test_another_table_and_a_copy(handle: AsyncCatalog) -> None:
     run(handle, main)
 
 
+def test_a_write_empties_the_page_cache_which_reads_do_not_use(table: Catalog) -> None:
+    """Threads with the same handle find the new title; each asynchronous read sends its request."""
+    cached = Catalog(table.table, client=table.client, cache=PageCache())
+
+    async def main(catalog: AsyncCatalog) -> None:
+        await ap.put_title(catalog, HER)
+        assert sync.get_title(cached, "movie", 1) == sync.get_title(cached, "movie", 1)
+        await ap.update_popularity(catalog, "movie", 1, 7)
+        assert sync.get_title(cached, "movie", 1).popularity == 7
+        with catalog.trace() as trace:
+            assert (await ap.get_title(catalog, "movie", 1)).popularity == 7
+        assert len(trace) == 1
+
+    run(AsyncCatalog.of(cached), main)
+
+
 @pytest.fixture
 def throttled(handle: AsyncCatalog) -> Iterator[AsyncCatalog]:
     with inject_faults(handle.sync, [Fault("throttling")]):
@@ -283,6 +301,23 @@ def test_many_tasks_lose_nothing_and_share_few_connections(table: Catalog) -> No
     assert asyncio.run(main()) <= config.max_pool_connections
     there = assert_in_step(table)
     assert {each.popularity - each.id for each in there.values()} == {0.5}
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "orjson"])
+def test_without_the_extra_requests_are_sent_by_threads(
+    handle: AsyncCatalog, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """And are as many, with the same answers."""
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    async def main(catalog: AsyncCatalog) -> None:
+        await asyncio.gather(*(ap.put_title(catalog, title) for title in (HER, UP)))
+        with catalog.trace() as trace:
+            assert await ap.get_titles(catalog, [HER.key, UP.key]) == [HER, UP]
+        assert len(trace) == 1
+        assert _connections(catalog) == 0
+
+    run(handle, main)
 
 
 def _connections(handle: AsyncCatalog) -> int:

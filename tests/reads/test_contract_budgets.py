@@ -19,8 +19,6 @@ from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS
 from catalog_model.table.keys import SHARDS
 
-pytestmark = pytest.mark.over_aio
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _charged(engine: Engine) -> None:

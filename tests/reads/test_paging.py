@@ -23,7 +23,7 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 from catalog_model.table.sortable import NAME_BYTES
 
-pytestmark = [pytest.mark.in_memory, pytest.mark.over_aio]
+pytestmark = pytest.mark.in_memory
 
 URL_SAFE = string.ascii_letters + string.digits + "-_.~"
 SECRET = "a secret of these tests"

@@ -316,7 +316,7 @@ def _checked(consumer: Path, *command: str) -> str:
 
 def test_nothing_is_found_in_strict_mode(consumer: Path) -> None:
     """Correct uses are accepted, and mistakes detected; pyright infers more than mypy."""
-    assert "Success: no issues found in 7 source files" in _mypy(consumer)
+    assert "Success: no issues found in 8 source files" in _mypy(consumer)
     assert "0 errors, 0 warnings" in _pyright(consumer)
 
 
