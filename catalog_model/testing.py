@@ -97,7 +97,8 @@ def inject_faults(
 
     Every request through the client is subject to faults: those of this package, boto3 and
     PynamoDB. Each attempt has at most one fault, the first of *faults* that applies. The same
-    requests in the same order meet the same faults. Thread-safe.
+    requests in the same order meet the same faults; the requests of one round trip of a pattern are
+    sent in order for that, not at once. Thread-safe.
 
     botocore retries throttled, failed and interrupted requests, with pauses: see `without_pauses`.
     A ``stale_index`` copies the table for the duration of the block.

@@ -7,8 +7,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
 
@@ -77,6 +78,8 @@ def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
     no further task begins; the error of the earliest task is raised once all have ended, an
     interruption at once.
     """
+    if _in_order.get():
+        return [task() for task in tasks]
     batch = _Batch(tasks)
     try:
         _helpers.help(batch.work, len(tasks) - 1)
@@ -87,6 +90,19 @@ def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
         batch.skip_the_rest()
         raise
     return batch.results()
+
+
+_in_order: ContextVar[bool] = ContextVar("catalog_model_in_order", default=False)
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """Have `at_once` call its tasks one after the other, so that a run can be repeated exactly."""
+    token = _in_order.set(True)
+    try:
+        yield
+    finally:
+        _in_order.reset(token)
 
 
 class _Batch(Generic[_T]):

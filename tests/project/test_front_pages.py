@@ -33,6 +33,7 @@ RUN_BY = {
     "CONTRIBUTING.md": "test_contributing.py",
     "README.md": "test_front_pages.py",
     "docs/adopt.md": "test_adopt_page.py",
+    "docs/aio.md": "test_aio_page.py",
     "docs/command-line.md": "test_cli.py",
     "docs/costs.md": "test_cli_cost.py",
     "docs/data-model.md": "test_front_pages.py",

@@ -38,6 +38,7 @@ from catalog_model.dynamodb.faults.metering import Meter, Ticket
 from catalog_model.dynamodb.faults.throughput import Throughput
 from catalog_model.dynamodb.lane.handover import is_handed_over
 from catalog_model.dynamodb.numbers import check_count, check_number
+from catalog_model.dynamodb.parallel import in_order
 from catalog_model.dynamodb.strict.request import OPERATIONS
 
 _CREATED: Final = "request-created.dynamodb"  # before it is signed
@@ -138,7 +139,7 @@ def inject_faults(
     copy = LaggingCopy(client, table, lags.pop()) if lags else None
     meter = Meter(client, table, throughput) if throughput else None
     injector = FaultInjector(client, wanted, seed, sleep, copy, meter)
-    with copy.kept() if copy else nullcontext(), injector.listening():
+    with in_order(), copy.kept() if copy else nullcontext(), injector.listening():
         yield injector
 
 
