@@ -24,6 +24,7 @@ PACKAGE = Path(catalog_model.__file__).parent
 ALLOWED = {
     ("dynamodb/waits.py", "time.sleep"): "the one place",
     ("dynamodb/waits.py", "stopped.wait"): "the one place",
+    ("dynamodb/waits.py", "stop.wait"): "the one place",
     ("dynamodb/engines/keeper.py", "time.sleep"): "a script without this package; for a program",
     ("dynamodb/engines/keeper.py", "program.wait"): "for the end of a program",
     ("dynamodb/engines/keeper.py", "ended.wait"): "for the end of a program",

@@ -122,7 +122,7 @@ def engine_number_size(content: str) -> int:
     by one byte if zeros end in the middle of a pair; the guide says "approximately".
     """
     number = Decimal(content)
-    whole, _, part = f"{abs(number):f}".partition(".")
+    whole, _, part = f"{number.copy_abs():f}".partition(".")  # abs() rounds
     whole, part = whole.lstrip("0"), part.rstrip("0")
     whole, part = (whole, part) if part else (whole.rstrip("0"), part)
     part = part if whole else part.lstrip("0")
