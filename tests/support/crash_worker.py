@@ -168,6 +168,9 @@ def arm(catalog: Catalog, orders: Orders) -> None:
         strike()
         return respond(*args, **kwargs)
 
+    def botocore_sends(**_: Any) -> None:
+        """Make the lane step aside, which does not receive answers by the patched function."""
+
     def transact_in_two(gateway: Gateway, operations: Plan) -> None:
         half = len(operations) // 2
         transact(gateway, operations[:half])
@@ -182,6 +185,7 @@ def arm(catalog: Catalog, orders: Orders) -> None:
         case "answered":
             events.register("after-call.dynamodb", strike)
         case "sent":
+            events.register("before-send.dynamodb", botocore_sends)
             patch.object(AWSHTTPConnection, "getresponse", strike_and_respond).start()
 
 
