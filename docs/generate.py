@@ -15,7 +15,7 @@ from typing import Final
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.checks import counted
 from catalog_model.declarations.pattern import AccessPattern, Cost, Role
-from docs import capacity, loads, rooms, rows, scale
+from docs import capacity, paced_loads, rooms, rows, scale
 from docs.measure import Figures, measured
 from docs.picture import picture
 
@@ -201,7 +201,7 @@ PARTS: Final[Parts] = {
         f"`{index}`\n\n{markdown(*table)}" for index, table in rows.of_one_genre().items()
     ),
     "rooms": rooms.markdown,
-    "small tables": lambda: markdown(*loads.table()),
+    "small tables": lambda: markdown(*paced_loads.table()),
     "page views": lambda: markdown(*capacity.table_of_plans()),
     "growth": lambda: markdown(*scale.table()),
     "limits": lambda: markdown(*capacity.table_of_limits()),

@@ -13,7 +13,7 @@ from scaled import scaled
 
 from catalog_model.dynamodb.faults.buckets import PARTITION_UNITS
 from catalog_model.dynamodb.limits import BURST_SECONDS
-from docs import capacity, loads
+from docs import capacity, paced_loads
 from docs.capacity import MIX, Load, limits, reached
 from docs.generate import PARTS, ROOT
 
@@ -79,7 +79,7 @@ def test_what_the_page_says_of_the_views_follows_from_the_calculation() -> None:
 
 def test_small_tables_lose_nothing_and_take_as_long_as_their_units() -> None:
     """At each capacity of the course's table."""
-    found = loads.measured()
+    found = paced_loads.measured()
     assert [each.units for each in found] == list(range(1, 11))
     for each in found:
         least = each.write_units / each.units - BURST_SECONDS

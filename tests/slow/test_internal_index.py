@@ -31,7 +31,7 @@ from catalog_model.dynamodb.engines.local import EngineName, find_dynoxide
 from catalog_model.local import start_engine
 
 ATTACK = "9.9.9"
-IN_THE_SBOM = ("cli", "flask", "otel", "fast", "cache")
+IN_THE_SBOM = ("aio", "cli", "flask", "otel", "fast", "cache")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Measures loads of the application's files into small provisioned tables, in simulated time.
 
-``python -m docs.loads FOLDER`` writes `docs/loads.json`, which `docs.generate` puts into a page; it
+``python -m docs.paced_loads FOLDER`` writes `docs/loads.json`, for `docs.generate`; it
 needs dynoxide. Chance is seeded.
 """
 
@@ -26,7 +26,9 @@ from catalog_model.table.indexes import INDEXES
 from catalog_model.testing import Throughput, inject_faults, simulated_time
 from catalog_model.writes.load_estimate import estimate_load
 
-USAGE: Final = "Usage: python -m docs.loads FOLDER, with data_movies.json and data_tv.json in it."
+USAGE: Final = (
+    "Usage: python -m docs.paced_loads FOLDER, with data_movies.json and data_tv.json in it."
+)
 FIGURES: Final = Path(__file__).with_name("loads.json")
 
 UNITS: Final = range(1, 11)
