@@ -128,7 +128,9 @@ def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
         histories = run_threads(catalog, seed=3, **way, mix=WRITES, meanwhile=disturbed())
     assert assert_one_order(histories, catalog).outcomes["unknown"] > 0
     met, planned = {each.kind for each in injected}, {each.kind for each in faults}
-    assert met == planned if engine.name == "dynoxide" else met <= planned  # moto: few operations
+    assert met <= planned
+    if engine.name == "dynoxide":  # on moto there are few operations
+        assert {each.kind for each in many} <= met
 
 
 def test_a_write_without_conditions_is_found(
