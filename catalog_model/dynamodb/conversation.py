@@ -6,7 +6,7 @@ All requests of one `yield` are independent of each other, so one `yield` is one
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ from catalog_model.dynamodb.limits import MAX_BATCH_GET
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 
 _T = TypeVar("_T")
+_Step = TypeVar("_Step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +158,25 @@ def hold(handle: Handle, conversation: Conversation[_T]) -> _T:
 
     An error of a request is raised in the conversation, at its ``yield``.
     """
+
+    def ask(requests: Sequence[Request]) -> Sequence[Any]:
+        count_round(requests)
+        return handle.gateway.ask(requests)  # type: ignore[no-any-return]
+
+    return drive(conversation, ask)
+
+
+def drive(steps: Generator[_Step, Any, _T], perform: Callable[[_Step], Any]) -> _T:
+    """Run a generator to its end; *perform* does what it yields, and its errors are raised in it."""
     try:
-        requests = next(conversation)
+        step = next(steps)
         while True:
-            count_round(requests)
             try:
-                answers = handle.gateway.ask(requests)
-            except BaseException as error:  # noqa: BLE001  # the conversation decides
-                requests = conversation.throw(error)
+                answer = perform(step)
+            except BaseException as error:  # noqa: BLE001  # the generator decides
+                step = steps.throw(error)
             else:
-                requests = conversation.send(answers)
+                step = steps.send(answer)
     except StopIteration as end:
         result: _T = end.value
         return result

@@ -6,7 +6,7 @@ an `Attempt` or a `Pause`, and is sent the answer. So all gateways share one set
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -44,22 +44,6 @@ class Pause(NamedTuple):
 
 
 Exchange: TypeAlias = Generator[Attempt | Pause, Any, _T]
-
-
-def drive(exchange: Exchange[_T], perform: Callable[[Attempt | Pause], Any]) -> _T:
-    """Run an exchange to its end; *perform* does what it yields."""
-    try:
-        step = next(exchange)
-        while True:
-            try:
-                answer = perform(step)
-            except BaseException as error:  # noqa: BLE001  # the exchange decides
-                step = exchange.throw(error)
-            else:
-                step = exchange.send(answer)
-    except StopIteration as end:
-        result: _T = end.value
-        return result
 
 
 class Exchanges:

@@ -14,9 +14,9 @@ from catalog_model.dynamodb.answers import check_answers
 from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.connection import SharedConnection
-from catalog_model.dynamodb.conversation import EVERYTHING, Range, Request, chunks
+from catalog_model.dynamodb.conversation import EVERYTHING, Range, Request, chunks, drive
 from catalog_model.dynamodb.deadline import keep_deadlines
-from catalog_model.dynamodb.exchange import Attempt, Exchange, Exchanges, Pause, drive
+from catalog_model.dynamodb.exchange import Attempt, Exchange, Exchanges, Pause
 from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.lane.choice import lane_for
 from catalog_model.dynamodb.limits import MAX_BATCH_GET

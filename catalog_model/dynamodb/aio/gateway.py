@@ -6,7 +6,7 @@ It decides nothing that `exchange` decides: pages, leftovers, retries and pauses
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.dynamodb.waits import rest_async
 
 _T = TypeVar("_T")
+_Step = TypeVar("_Step")
 
 
 class AsyncGateway:
@@ -34,19 +35,12 @@ class AsyncGateway:
 
     async def hold(self, conversation: Conversation[_T]) -> _T:
         """Hold a conversation, and return its result, as `conversation.hold` does."""
-        try:
-            requests = next(conversation)
-            while True:
-                count_round(requests)
-                try:
-                    answers = await self.ask(requests)
-                except BaseException as error:  # noqa: BLE001  # the conversation decides
-                    requests = conversation.throw(error)
-                else:
-                    requests = conversation.send(answers)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
+
+        async def ask(requests: Sequence[Request]) -> Sequence[Any]:
+            count_round(requests)
+            return await self.ask(requests)
+
+        return await _drive(conversation, ask)
 
     async def ask(self, requests: Sequence[Request]) -> Sequence[Any]:
         """Send requests that do not depend on each other at once; return their answers."""
@@ -106,18 +100,18 @@ class AsyncGateway:
 
 
 async def _drive(
-    exchange: Exchange[_T], perform: Callable[[Attempt | Pause], Awaitable[Any]]
+    steps: Generator[_Step, Any, _T], perform: Callable[[_Step], Awaitable[Any]]
 ) -> _T:
-    """Run an exchange to its end, as `exchange.drive` does; *perform* does what it yields."""
+    """Run a generator to its end, as `conversation.drive` does; what it yields is awaited."""
     try:
-        step = next(exchange)
+        step = next(steps)
         while True:
             try:
                 answer = await perform(step)
-            except BaseException as error:  # noqa: BLE001  # the exchange decides
-                step = exchange.throw(error)
+            except BaseException as error:  # noqa: BLE001  # the generator decides
+                step = steps.throw(error)
             else:
-                step = exchange.send(answer)
+                step = steps.send(answer)
     except StopIteration as end:
         result: _T = end.value
         return result
