@@ -167,7 +167,7 @@ def hold(handle: Handle, conversation: Conversation[_T]) -> _T:
 
 
 def drive(steps: Generator[_Step, Any, _T], perform: Callable[[_Step], Any]) -> _T:
-    """Run a generator to its end; *perform* does what it yields, and its errors are raised in it."""
+    """Run a generator to its end; *perform* does what it yields, its errors are raised in it."""
     try:
         step = next(steps)
         while True:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -76,9 +77,15 @@ class Gateway:
         """
         if len(requests) == 1:
             return (requests[0].of(self),)
-        return self._observers.telling_in_order(
-            at_once, [partial(each.of, self) for each in requests]
-        )
+        with self._observers.collecting(len(requests)) as blocks:
+            pairs = zip(requests, blocks, strict=True)
+            return at_once([partial(self._ask_within, *pair) for pair in pairs])
+
+    def _ask_within(
+        self, request: Request, block: Callable[[], AbstractContextManager[None]]
+    ) -> Any:
+        with block():
+            return request.of(self)
 
     def get(self, key: ItemKey, *, consistent: bool = False) -> Item | None:
         """Read one item; None if it does not exist."""

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from catalog_model.dynamodb.callers import caller
 from catalog_model.dynamodb.failures import answer_in, code_of
@@ -23,8 +23,6 @@ ITEM_OPERATIONS: Final = frozenset(
     ("BatchGetItem", "GetItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
 )
 """The operations on items, for which the service reports consumed capacity on request."""
-
-_T = TypeVar("_T")
 
 SHOWN_KEYS: Final = 3
 _log: Final = logging.getLogger(__name__)
@@ -199,38 +197,15 @@ class Observers:
                 )
             )
 
-    def telling_in_order(
-        self, run: Callable[[list[Callable[[], _T]]], list[_T]], tasks: list[Callable[[], _T]]
-    ) -> list[_T]:
-        """Run tasks in other threads, and notify the listeners afterwards, in this thread.
-
-        They are told of the requests in the order of the tasks.
-        """
-        if not self._hooks:
-            return run(tasks)
-        collected: list[list[Request]] = [[] for _ in tasks]
-
-        def collecting(task: Callable[[], _T], requests: list[Request]) -> _T:
-            token = _collected.set(requests)
-            try:
-                return task()
-            finally:
-                _collected.reset(token)
-
-        pairs = zip(tasks, collected, strict=True)
-        try:
-            return run([partial(collecting, *pair) for pair in pairs])
-        finally:
-            for requests in collected:
-                for request in requests:
-                    self._tell(request)
-
     @contextmanager
     def collecting(self, parts: int) -> Iterator[list[Callable[[], AbstractContextManager[None]]]]:
         """Yield for each part of some work the context manager for its requests.
 
-        The listeners are notified at the end of the block, in the order of the parts.
+        The listeners are notified at the end of the block, by its thread, part by part.
         """
+        if not self._hooks:
+            yield [nullcontext] * parts
+            return
         collected: list[list[Request]] = [[] for _ in range(parts)]
         try:
             yield [partial(_collecting, requests) for requests in collected]
