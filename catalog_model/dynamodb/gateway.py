@@ -95,18 +95,17 @@ class Gateway:
         self, keys: Iterable[ItemKey], *, consistent: bool = False
     ) -> dict[ItemKey, Item]:
         """Read many items, 100 per request; keys without an item are missing from the result."""
-        found = self.batch_get_parts(keys, (), consistent=consistent)
-        return {primary_key(item): item for item in found}
+        return {
+            primary_key(item): item
+            for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET)
+            for item in self.batch_get_parts(chunk, (), consistent=consistent)
+        }
 
     def batch_get_parts(
         self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
     ) -> list[Item]:
-        """Read some attributes of many items, unordered; () for whole items."""
-        return [
-            item
-            for chunk in chunks(dict.fromkeys(keys), MAX_BATCH_GET)
-            for item in self._run(self.exchanges.batch_get(chunk, only, consistent=consistent))
-        ]
+        """Read some attributes of up to 100 items, unordered; () for whole items."""
+        return self._run(self.exchanges.batch_get(keys, only, consistent=consistent))
 
     def query(
         self,
