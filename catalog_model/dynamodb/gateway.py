@@ -198,10 +198,9 @@ class Gateway:
 
     def _sender(self, operation: str) -> Send:
         """Return the function that hands a request of this kind to the lane or the client."""
-        by_botocore = self._by_botocore(operation)
-        if self._lane is None or not self._lane.takes(operation):
+        by_botocore, lane = self._by_botocore(operation), self._lane
+        if lane is None:
             return by_botocore
-        lane = self._lane
         return lambda request: lane.send(operation, request) or by_botocore(request)
 
     def _by_botocore(self, operation: str) -> Send:

@@ -6,23 +6,19 @@ Needs the extra ``aio``. docs/decisions/0016-lane.md lists what is left to botoc
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from catalog_model.dynamodb.aio.transport import AsyncTransport
 from catalog_model.dynamodb.calls import current
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.lane.destinations import Destination
-from catalog_model.dynamodb.lane.handover import hand_over
-from catalog_model.dynamodb.lane.lane import Lane
-from catalog_model.dynamodb.lane.received import NETWORK_ERRORS, NotUnderstoodError, Received
+from catalog_model.dynamodb.lane.lane import Lane, leave_to_botocore
+from catalog_model.dynamodb.lane.received import FAILURES, Received
 
 InThread = Callable[..., Awaitable[Any]]
 """Calls a function in a thread with the context of the task."""
-
-_log: Final = logging.getLogger(__name__)
 
 
 class AsyncLane:
@@ -32,10 +28,6 @@ class AsyncLane:
         self.transport = AsyncTransport(client)
         self._lane = Lane(client, _Bridge(self.transport))
         self._credentials: Any = client._request_signer._credentials  # type: ignore[attr-defined]
-
-    def takes(self, operation: str) -> bool:
-        """Return whether the lane may send requests of an operation."""
-        return self._lane.takes(operation)
 
     async def send(
         self, operation: str, request: dict[str, Any], in_thread: InThread
@@ -57,11 +49,8 @@ class AsyncLane:
         ends = math.inf if call is None else call.ends
         try:
             received = await self.transport.post(*prepared, ends)
-        except NETWORK_ERRORS as error:
-            hand_over(error)
-            return None
-        except NotUnderstoodError as reason:
-            _log.debug("%s is left to botocore: %s", operation, reason)
+        except FAILURES as error:
+            leave_to_botocore(operation, error)
             return None
         return lane.read(operation, request, received, watched)
 

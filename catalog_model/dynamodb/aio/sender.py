@@ -36,7 +36,7 @@ class Sender:
     async def send(self, gateway: Gateway, operation: str, request: dict[str, Any]) -> Any:
         """Send a request, and return its answer."""
         lane = self._lane
-        if lane is None or not lane.takes(operation):
+        if lane is None:
             return await self.in_thread(gateway._sender(operation), request)
         answer = await lane.send(operation, request, self.in_thread)
         if answer is None:

@@ -26,7 +26,7 @@ from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
 from catalog_model.dynamodb.lane.listeners import OPERATIONS, Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import Reader
-from catalog_model.dynamodb.lane.received import NETWORK_ERRORS, NotUnderstoodError, Received
+from catalog_model.dynamodb.lane.received import FAILURES, NotUnderstoodError, Received
 from catalog_model.dynamodb.lane.signer import CONTENT_TYPE, Signer
 
 _OK: Final = 200
@@ -69,10 +69,6 @@ class Lane:
         self._is_on_lambda = _LAMBDA in os.environ
         take_over(client)
 
-    def takes(self, operation: str) -> bool:
-        """Return whether the lane may send requests of an operation."""
-        return operation in OPERATIONS
-
     def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
         """Send a request and return its answer, in the form of botocore's results.
 
@@ -88,11 +84,8 @@ class Lane:
                 return None
             try:
                 received = self._post(prepared)
-            except NETWORK_ERRORS as error:
-                hand_over(error)
-                return None
-            except NotUnderstoodError as reason:
-                _log.debug("%s is left to botocore: %s", operation, reason)
+            except FAILURES as error:
+                leave_to_botocore(operation, error)
                 return None
             return self.read(operation, request, received, watched)
         return self.send_intercepted(operation, request, watched)
@@ -181,7 +174,7 @@ class Lane:
             answer = next((each for each in answers if each is not None), None)
             received = self._post(prepared) if answer is None else _received(answer)
         except Exception as error:  # noqa: BLE001  # botocore takes any, too
-            hand_over(error)
+            leave_to_botocore(operation, error)
             return None
         return self.read(operation, request, received, watched)
 
@@ -197,6 +190,14 @@ class InterceptedRequest(AWSPreparedRequest):
         """Send the request."""
         received = self._deliver()
         return response_of(self.url, received.status, received.headers(), received.body)
+
+
+def leave_to_botocore(operation: str, error: Exception) -> None:
+    """Make a failure botocore's first attempt, unless botocore may not have it: then it asks."""
+    if isinstance(error, NotUnderstoodError):
+        _log.debug("%s is left to botocore: %s", operation, error)
+    else:
+        hand_over(error)
 
 
 def _received(answer: AWSResponse) -> Received:

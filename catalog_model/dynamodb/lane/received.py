@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
 
-NETWORK_ERRORS: Final = (NoConnectionError, HTTPClientError)
-"""botocore's exceptions for a failure of the network, after which it retries."""
-
 
 class NotUnderstoodError(Exception):
     """The transport failed in a way that botocore may not, so botocore has to ask itself."""
+
+
+FAILURES: Final = (NoConnectionError, HTTPClientError, NotUnderstoodError)
+"""What transports raise: botocore's exceptions for a failure of the network, and our own."""
 
 
 class Received(NamedTuple):
