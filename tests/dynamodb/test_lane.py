@@ -9,6 +9,7 @@ import re
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ from catalog_model.dynamodb.faults.garbled_answers import Garbled
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.lane.choice import lane_for
 from catalog_model.dynamodb.lane.listeners import _EVENTS, OPERATIONS
+from catalog_model.dynamodb.lane.received import NotUnderstoodError, Received
 from catalog_model.dynamodb.typed_json import ItemKey
 from catalog_model.errors import CatalogError, ConfigurationError, InvalidArgumentError
-from catalog_model.testing import without_pauses
+from catalog_model.testing import Fault, inject_faults, without_pauses
 
 pytest.importorskip("pycurl", reason="pycurl, of the extra fast, is not installed")
 
@@ -328,6 +330,23 @@ def test_where_a_method_of_the_client_is_replaced_it_is_called(server: Recorder)
     assert not server.requests
     catalog.gateway.query("a", EVERYTHING)
     assert took_the_lane(server)
+
+
+@pytest.mark.parametrize("injecting", [False, True])
+def test_where_the_lane_alone_fails_botocore_asks(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, injecting: bool
+) -> None:
+    """As libcurl does where its TLS differs; also while faults are injected."""
+
+    def fail(*_: Any) -> Received:
+        raise NotUnderstoodError("libcurl failed")
+
+    catalog = handle(server.address)
+    monkeypatch.setattr("catalog_model.dynamodb.lane.transport.Transport.post", fail)
+    with inject_faults(catalog, [Fault("throttling", 0.0)]) if injecting else nullcontext():
+        assert catalog.gateway.get(HER) == ITEM
+    assert not took_the_lane(server)
+    assert len(server.requests) == 1
 
 
 def test_a_stubbed_client_is_asked_for_its_answers(server: Recorder) -> None:
