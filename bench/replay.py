@@ -74,7 +74,7 @@ def _of_pydynox(operation: str, parameters: dict[str, Any]) -> tuple[str, dict[s
     if operation == "TransactWriteItems":
         actions = [_action(*each) for item in parameters["TransactItems"] for each in item.items()]
         return "sync_transact_write", {"operations": actions}
-    raise NotImplementedError(operation)
+    raise NotImplementedError(f"no write that is compared sends {operation}")
 
 
 def _action(kind: str, parameters: dict[str, Any]) -> dict[str, Any]:

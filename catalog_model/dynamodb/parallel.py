@@ -78,7 +78,7 @@ def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
     no further task begins; the error of the earliest task is raised once all have ended, an
     interruption at once.
     """
-    if _in_order.get():
+    if is_in_order():
         return [task() for task in tasks]
     batch = _Batch(tasks)
     try:
@@ -95,9 +95,16 @@ def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
 _in_order: ContextVar[bool] = ContextVar("catalog_model_in_order", default=False)
 
 
+is_in_order = _in_order.get
+"""Return whether tasks that could run at once run one after the other."""
+
+
 @contextmanager
 def in_order() -> Iterator[None]:
-    """Have `at_once` call its tasks one after the other, so that a run can be repeated exactly."""
+    """Have tasks run one after the other in this block, so that it can be repeated exactly.
+
+    It holds for threads and for event loops.
+    """
     token = _in_order.set(True)
     try:
         yield

@@ -19,6 +19,7 @@ from catalog_model import access_patterns as sync
 from catalog_model.aio import AsyncCatalog
 from catalog_model.aio import access_patterns as ap
 from catalog_model.cache import PageCache
+from catalog_model.dynamodb.aio.sender import Sender
 from catalog_model.errors import InvalidArgumentError, ThrottledError, TitleNotFoundError
 from catalog_model.testing import Fault, inject_faults
 from docs.example_data import MOVIES, SHOWS
@@ -279,6 +280,29 @@ def test_a_throttled_request_is_retried_as_often_as_by_threads(throttled: AsyncC
             call()
         counted.append([each.operation for each in trace])
     assert counted[0] == counted[1]
+
+
+def test_requests_are_sent_in_order_while_faults_are_injected(
+    handle: AsyncCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise at once; in order, the same seed gives the same faults."""
+    send, under_way, most = Sender.send, [0], [0]
+
+    async def counted(*args: Any) -> Any:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        try:
+            return await send(*args)
+        finally:
+            under_way[0] -= 1
+
+    monkeypatch.setattr(Sender, "send", counted)
+    run(handle, lambda c: ap.list_titles(c, "movie", order="rating"))
+    assert most[0] > 1
+    most[0] = 0
+    with inject_faults(handle.sync, [Fault("throttling", 0.0)]):
+        run(handle, lambda c: ap.list_titles(c, "movie", order="rating"))
+    assert most[0] == 1
 
 
 def test_many_tasks_lose_nothing_and_share_few_connections(table: Catalog) -> None:

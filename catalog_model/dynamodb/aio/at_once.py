@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
+from catalog_model.dynamodb.parallel import is_in_order
+
 _T = TypeVar("_T")
 
 MAX_AT_ONCE: Final = 16
@@ -33,7 +35,7 @@ async def at_once(tasks: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
                 waiting.clear()
 
     async with TaskGroup() as group:
-        for _ in range(min(len(tasks), MAX_AT_ONCE)):
+        for _ in range(1 if is_in_order() else min(len(tasks), MAX_AT_ONCE)):
             group.create_task(work())
     if errors:
         raise errors[min(errors)]
