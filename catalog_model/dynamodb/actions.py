@@ -10,9 +10,11 @@ from catalog_model.dynamodb.typed_json import (
     ItemKey,
     key_attributes,
     number,
+    numbers_value,
     own_value,
     primary_key,
     read_int,
+    read_numbers,
 )
 from catalog_model.errors import ConflictError
 
@@ -37,13 +39,36 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """True if the item's *attribute* is a set of numbers with this one."""
+
+    attribute: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """True if the item's *attribute* is no set with this number, or does not exist."""
+
+    attribute: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """True if all of several *conditions* are."""
+
+    conditions: tuple[Absent | Equals | Contains | Lacks, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NotNewer:
     """True if *condition* is, and no newer version wrote the item, which was not read before."""
 
-    condition: Absent | Equals | None = None
+    condition: Absent | Equals | Every | None = None
 
 
-Condition = Absent | Equals | NotNewer | None
+Condition = Absent | Equals | Contains | Lacks | Every | NotNewer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +89,18 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Sets attributes of an item and adds to others; creates the item if it does not exist."""
+    """Sets attributes of an item and adds to others; creates the item if it does not exist.
+
+    ``includes`` adds numbers to sets, ``excludes`` removes them; no set may be in both.
+    """
 
     key: ItemKey
     sets: tuple[tuple[str, int | str], ...]
     adds: tuple[tuple[str, int], ...]
     condition: Condition = None
     removes: tuple[str, ...] = ()
+    includes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    excludes: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +153,11 @@ def outcome(operation: Operation, before: Item | None) -> Item | None:
             item.update({name: own_value(value) for name, value in sets})
             for name, value in adds:
                 item[name] = number(read_int(item, name) + value)
+            for name, numbers in operation.includes:
+                item[name] = numbers_value(read_numbers(item, name).union(numbers))
+            for name, numbers in operation.excludes:
+                left = read_numbers(item, name).difference(numbers)
+                item.pop(name, None)  # no set is empty
+                item |= {name: numbers_value(left)} if left else {}
             return item
     return before

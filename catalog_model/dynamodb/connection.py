@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import Any, Final
 
 from pynamodb.connection import Connection
@@ -14,8 +16,11 @@ from catalog_model.dynamodb.actions import (
     Absent,
     Check,
     Condition,
+    Contains,
     Delete,
     Equals,
+    Every,
+    Lacks,
     NotNewer,
     Operation,
     Plan,
@@ -26,7 +31,7 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.dynamodb.schema import TableSchema, Versions
-from catalog_model.dynamodb.typed_json import number, own_value, primary_key
+from catalog_model.dynamodb.typed_json import number, numbers_value, own_value, primary_key
 
 _ACTIONS: Final[dict[type[Operation], str]] = {
     Check: "ConditionCheck",
@@ -72,6 +77,8 @@ class SharedConnection(Connection):
                 changes: list[Action] = [Path(name).set(own_value(value)) for name, value in sets]
                 changes += [Path(name).add(own_value(value)) for name, value in adds]
                 changes += [Path(name).remove() for name in operation.removes]
+                changes += [Path(n).add(numbers_value(some)) for n, some in operation.includes]
+                changes += [Path(n).delete(numbers_value(some)) for n, some in operation.excludes]
                 extra = {"actions": changes}
             case Delete(key) | Check(key):
                 extra = {}
@@ -98,7 +105,9 @@ def _meta_table(table_name: str, schema: TableSchema) -> MetaTable:
     )
 
 
-def _condition(condition: Condition, versions: Versions) -> PynamoCondition | None:
+def _condition(  # one for each type
+    condition: Condition, versions: Versions
+) -> PynamoCondition | None:
     match condition:
         case None:
             return None
@@ -108,6 +117,12 @@ def _condition(condition: Condition, versions: Versions) -> PynamoCondition | No
             equals: PynamoCondition = Path(attribute) == own_value(value)
             holds = (Path(attribute).does_not_exist() | equals) if or_absent else equals
             return (Path("PK").exists() & holds) if must_exist else holds
+        case Contains(attribute, member) | Lacks(attribute, member):
+            contains: PynamoCondition = Path(attribute).contains(number(member))
+            return contains if isinstance(condition, Contains) else ~contains
+        case Every(conditions):
+            listed = [_condition(each, versions) for each in conditions]
+            return reduce(and_, (each for each in listed if each is not None))
         case NotNewer(also):
             version = Path(versions.attribute)
             known: PynamoCondition = version.does_not_exist() | (version <= number(versions.newest))

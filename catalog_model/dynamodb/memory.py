@@ -20,7 +20,10 @@ from catalog_model.dynamodb import capacity
 from catalog_model.dynamodb.actions import (
     Absent,
     Condition,
+    Contains,
     Equals,
+    Every,
+    Lacks,
     NotNewer,
     Operation,
     Plan,
@@ -278,7 +281,9 @@ def _holds(operation: Operation, item: Item | None, versions: Versions) -> bool:
     return _is_met(operation.condition, item, versions)
 
 
-def _is_met(condition: Condition, item: Item | None, versions: Versions) -> bool:
+def _is_met(  # noqa: PLR0911  # one for each type
+    condition: Condition, item: Item | None, versions: Versions
+) -> bool:
     match condition:
         case Absent():
             return item is None
@@ -289,6 +294,11 @@ def _is_met(condition: Condition, item: Item | None, versions: Versions) -> bool
                 return or_absent and not (must_exist and item is None)
             found: Value = item[attribute]
             return found == {"N": str(value)}
+        case Contains(attribute, member) | Lacks(attribute, member):
+            is_in = str(member) in (item or {}).get(attribute, {}).get("NS", ())
+            return is_in is isinstance(condition, Contains)
+        case Every(conditions):
+            return all(_is_met(each, item, versions) for each in conditions)
     return True
 
 

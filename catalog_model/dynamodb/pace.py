@@ -180,8 +180,9 @@ class PacedReads:
 
     def batch_get(self, keys: Iterable[ItemKey]) -> dict[ItemKey, Item]:
         """Read many items; keys without an item are missing from the result."""
-        found = self._gateway.batch_get(keys, consistent=True)
-        self._paid(list(found.values()))
+        asked = list(dict.fromkeys(keys))
+        found = self._gateway.batch_get(asked, consistent=True)
+        self._pace.spend(sum(rcu(_size_of(found.get(key, {}))) for key in asked))
         return found
 
     def get(self, key: ItemKey) -> Item | None:

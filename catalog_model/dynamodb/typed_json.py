@@ -9,7 +9,7 @@ the stored value; the form only affects its representation.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -162,6 +162,11 @@ def own_value(value: str | int) -> Value:
     return text(value) if isinstance(value, str) else number(value)
 
 
+def numbers_value(numbers: Iterable[int]) -> Value:
+    """Encode a set of whole numbers, which must not be empty."""
+    return {"NS": [str(each) for each in sorted(numbers)]}
+
+
 def key_attributes(key: ItemKey) -> Item:
     """Encode the primary key of an item."""
     return {"PK": text(key.PK), "SK": text(key.SK)}
@@ -181,6 +186,18 @@ def read_int(item: Mapping[str, Any], name: str, default: int = 0) -> int:
     except MALFORMED as error:
         raise UnknownEntityError(
             f"{name} is not a whole number but {shown(item[name])}: {place_of(item)}"
+        ) from error
+
+
+def read_numbers(item: Mapping[str, Any], name: str) -> frozenset[int]:
+    """Return a set of whole numbers written by this package; a missing one is empty."""
+    if name not in item:
+        return frozenset()
+    try:
+        return frozenset(map(whole, item[name]["NS"]))
+    except MALFORMED as error:
+        raise UnknownEntityError(
+            f"{name} is not a set of whole numbers but {shown(item[name])}: {place_of(item)}"
         ) from error
 
 
