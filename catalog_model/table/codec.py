@@ -2,7 +2,8 @@
 
 A title's item holds its record as native attributes. DynamoDB does not keep the order of a record's
 keys, nor whether a whole number was written ``7`` or ``7.0``. If a record differs in either from
-the application's files, the attribute ``_form`` describes it. Copies hold the record as JSON text.
+the application's files, the attribute ``_form`` describes it. Copies hold the record as JSON text,
+``_doc``, and so does the title's item itself, unless that would make it cost more to read.
 
 The package's own attributes begin with ``_``. A record's key that begins so (or that is ``PK``,
 ``SK`` or empty) is stored with the prefix ``__``, so a record cannot set them.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from math import isfinite
 from typing import Any, Final
@@ -26,7 +28,8 @@ from catalog_model.checks.nesting import parse_json
 from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import END_OF_IDS, Kind, TitleKey
 from catalog_model.domain.records import check_record
-from catalog_model.dynamodb.limits import MAX_DIGITS
+from catalog_model.dynamodb.limits import MAX_DIGITS, READ_UNIT_BYTES
+from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import (
     AS_IT_READS,
     ESCAPE,
@@ -45,6 +48,7 @@ from catalog_model.dynamodb.typed_json import (
     place_of,
     primary_key,
     read_int,
+    read_numbers,
     text,
     whole,
 )
@@ -61,8 +65,11 @@ SCHEMA: Final = evolution.SCHEMA
 SLOT: Final = "_slot"
 TYPE: Final = evolution.TYPE
 VERSION: Final = evolution.VERSION
-TOTAL: Final = "total"
 TITLE_ID: Final = "title_id"
+
+TOTAL: Final = "total"
+SLOTS: Final = "_slots"
+FREE: Final = "_free"
 
 LIST_PK: Final = "_list"
 POPULARITY_SK: Final = "_popularity"
@@ -74,6 +81,9 @@ RATING_SK: Final = "_rating"
 END_OF_COUNTS: Final = 2**59
 """The bound of versions, slots and counts: the sum of all shards' is still a valid index."""
 
+LARGEST: Final = END_OF_COUNTS - 1
+"""The largest version and the largest slot."""
+
 
 def own_item(name: keys.ItemName, **attributes: Value) -> Item:
     """Return an item with its key, its type, the schema version, and *attributes*."""
@@ -81,7 +91,9 @@ def own_item(name: keys.ItemName, **attributes: Value) -> Item:
     return {**key_attributes(keys.item_key(name)), **own, **attributes}
 
 
-def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
+def encode_title(
+    title: Movie | TVShow, *, version: int, slot: int, text_of_record: str | None = None
+) -> Item:
     """Encode the title's own item."""
     record = title.to_json()
     own = {VERSION: number(version), SLOT: number(slot)}
@@ -90,16 +102,49 @@ def encode_title(title: Movie | TVShow, *, version: int, slot: int) -> Item:
     form = form_of(record)
     if list(form.items()) != list(_usual_form(title.kind).items()):  # in another order, too
         item[FORM] = text(json.dumps(form, ensure_ascii=False, separators=(",", ":")))
-    return item
+    doc = text(title.to_json_text() if text_of_record is None else text_of_record)
+    return {**item, DOC: doc} if has_room_for({**item, DOC: doc}) else item
 
 
-def encode_copies(title: Movie | TVShow, text_of_record: str | None = None) -> list[Item]:
-    """Encode the copies: one for all titles of the kind, and one for each genre."""
+def has_room_for(item: Item) -> bool:
+    """Whether a title's item can be read for one unit, with any version and any slot."""
+    largest = {VERSION: number(LARGEST), SLOT: number(LARGEST)}
+    return item_size({**item, **largest}) <= READ_UNIT_BYTES
+
+
+def encode_copies(
+    title: Movie | TVShow, slot: int, text_of_record: str | None = None
+) -> list[Item]:
+    """Encode the copies: the listing, in its slot, and a membership for each genre."""
     shared = _shared_attributes(title, text_of_record)
-    listing = own_item(keys.ListingItem(title.key), **_list_attributes(title, None), **shared)
-    listing[NAME_SK] = text(keys.name_sort_key(title.display_name, title.id))
     genres = unique_genres(title)
-    return [listing, *(_encode_membership(title, genre_id, shared) for genre_id in genres)]
+    memberships = (_encode_membership(title, genre_id, shared) for genre_id in genres)
+    return [_encode_listing(title, slot, shared), *memberships]
+
+
+def encode_listing(title: Movie | TVShow, slot: int) -> Item:
+    """Encode the copy for the lists of the title's kind, in its slot."""
+    return _encode_listing(title, slot, _shared_attributes(title))
+
+
+def _encode_listing(title: Movie | TVShow, slot: int, shared: Mapping[str, Value]) -> Item:
+    name = keys.SlotItem(title.kind, keys.shard_of(title.key), slot)
+    place = text(keys.name_sort_key(title.display_name, title.id))
+    own = {TITLE_ID: number(title.id), **_list_attributes(title, None), NAME_SK: place}
+    return own_item(name, **own, **shared)
+
+
+def encode_former_listing(title: Movie | TVShow) -> Item:
+    """Encode the listing of a title of the former form, with the current version."""
+    listing = encode_listing(title, 0)
+    del listing[TITLE_ID]
+    return {**listing, **key_attributes(keys.former_listing_key(title.key))}
+
+
+def encode_former_slot(key: TitleKey, slot: int) -> Item:
+    """Encode the slot of a title of the former form, with the current version."""
+    name = keys.SlotItem(key.kind, keys.shard_of(key), slot)
+    return own_item(name, **{TITLE_ID: number(key.id)})
 
 
 def encode_membership(title: Movie | TVShow, genre_id: int) -> Item:
@@ -135,12 +180,6 @@ def _shared_attributes(
         RELEASE_SK: text(keys.date_sort_key(title.released, title.id)),
         DOC: text(title.to_json_text() if text_of_record is None else text_of_record),
     }
-
-
-def encode_slot(key: TitleKey, slot: int) -> Item:
-    """Encode a slot, by which the sampler finds the title."""
-    name = keys.SlotItem(key.kind, keys.shard_of(key), slot)
-    return own_item(name, **{TITLE_ID: number(key.id)})
 
 
 def decode_slot(kind: Kind, item: Mapping[str, Any]) -> TitleKey:
@@ -332,10 +371,27 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
         return None
 
 
+def read_free(item: Mapping[str, Any]) -> frozenset[int]:
+    """Decode the free slots of a shard."""
+    free = read_numbers(item, FREE)
+    if any(not 0 <= each < END_OF_COUNTS for each in free):
+        raise UnknownEntityError(f"{FREE} has numbers that are no slots: {place_of(item)}")
+    return free
+
+
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
     """Decode the number of titles in each genre of one shard, without zeros."""
     counts = {name: read_count(item, name) for name in item if is_count(name) and name != TOTAL}
     return {int(name.removeprefix("g")): count for name, count in counts.items() if count}
+
+
+def readable_counts(item: Mapping[str, Any]) -> dict[str, int]:
+    """Return the counts of a tally by the names of their attributes, without invalid ones."""
+    found: dict[str, int] = {}
+    for name in filter(is_count, item):
+        with suppress(UnknownEntityError):
+            found[name] = read_count(item, name)
+    return found
 
 
 def is_count(name: str) -> bool:
@@ -389,4 +445,4 @@ def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _usual_names(kind: Kind) -> frozenset[str]:
-    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, *FIELDS[kind]))
+    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, DOC, *FIELDS[kind]))

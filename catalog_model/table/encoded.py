@@ -9,19 +9,16 @@ from typing import Final
 from catalog_model.checks import counted
 from catalog_model.dynamodb.limits import MAX_ITEM_BYTES, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import Item, number
+from catalog_model.dynamodb.typed_json import Item, number, text
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
-from catalog_model.table import codec
+from catalog_model.table import codec, keys
 
 VERSION_BITS: Final = 48
 """The number of bits of the random version with which a title begins."""
 
 TYPICAL_VERSION: Final = 2**VERSION_BITS - 1
 """The largest of these versions; most have as many digits."""
-
-LARGEST: Final = codec.END_OF_COUNTS - 1
-"""The largest version and the largest slot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +32,14 @@ class Encoded:
         """The record as JSON text, as the copies hold it."""
         return self.title.to_json_text()
 
-    @cached_property
-    def copies(self) -> tuple[Item, ...]:
-        """The copies for the lists."""
-        return tuple(codec.encode_copies(self.title, self.text))
+    @property
+    def memberships(self) -> tuple[Item, ...]:
+        """The copies for the lists of its genres."""
+        return self._copies[1:]
+
+    def listing(self, slot: int) -> Item:
+        """Return the copy for the lists of its kind, in this slot."""
+        return {**self._copies[0], "SK": text(keys.listing_key(self.title.key, slot).SK)}
 
     def own(self, *, version: int, slot: int) -> Item:
         """Return the title's own item with this version and this slot."""
@@ -46,8 +47,8 @@ class Encoded:
 
     @cached_property
     def size(self) -> int:
-        """The most bytes of all items that a creation puts: the title, its slot and its copies."""
-        return item_size(codec.encode_slot(self.title.key, LARGEST)) + sum(self._sizes)
+        """The most bytes of all items that a creation puts: the title and its copies."""
+        return sum(self._sizes)
 
     def check_size(self) -> None:
         """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies.
@@ -61,7 +62,7 @@ class Encoded:
                 f"DynamoDB holds {MAX_ITEM_BYTES:,}"
             )
         if self.size > MAX_TRANSACTION_BYTES:
-            genres = counted(len(self.copies) - 1, "genre")
+            genres = counted(len(self.memberships), "genre")
             raise InvalidTitleError(
                 f"{self.title!r} makes a transaction of {self.size:,} bytes with its copies for "
                 f"{genres}; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
@@ -69,8 +70,14 @@ class Encoded:
 
     @cached_property
     def _own(self) -> Item:
-        return codec.encode_title(self.title, version=LARGEST, slot=LARGEST)
+        return codec.encode_title(
+            self.title, version=codec.LARGEST, slot=codec.LARGEST, text_of_record=self.text
+        )
+
+    @cached_property
+    def _copies(self) -> tuple[Item, ...]:
+        return tuple(codec.encode_copies(self.title, codec.LARGEST, self.text))
 
     @cached_property
     def _sizes(self) -> tuple[int, ...]:
-        return tuple(map(item_size, (self._own, *self.copies)))
+        return tuple(map(item_size, (self._own, *self._copies)))

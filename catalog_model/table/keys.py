@@ -4,18 +4,19 @@
 item                    PK                         SK
 ======================  =========================  ==============================
 title                   ``TITLE#movie#996154``     ``TITLE#movie#996154``
-its listing             ``TITLE#movie#996154``     ``ALL``
 its membership          ``TITLE#movie#996154``     ``GENRE#28``
-tally of a kind         ``GENRE#movie#2``          ``TALLY``
-slot of the sampler     ``SLOT#movie#2``           ``SLOT#0241``
+its listing, in a slot  ``SLOT#movie#2``           ``SLOT#0241``
+tally of a kind         ``GENRE#movie``            ``TALLY#2``
 ======================  =========================  ==============================
 
+Tallies and slots are spread over shards by title id. Before version 4, a listing was next to its
+title, under ``ALL``, and a tally under ``GENRE#movie#2`` and ``TALLY``; both are *former* items.
 ``ALL`` < ``GENRE#`` < ``TITLE#``, so one key condition selects a title with its memberships,
-without the listing. Tallies and slots are spread over shards by title id.
+without a former listing.
 
 Listings and memberships have the keys of the indexes. A *list* is all titles of a kind
-(``ALL#movie``) or of one of its genres (``GENRE#movie#28``). A sort key is the sortable text of a
-value, ``#`` and the id, so no two titles have the same one.
+(``ALL#movie``) or of one of its genres (``GENRE#movie#28``); no item has the key of a list. A sort
+key is the sortable text of a value, ``#`` and the id, so no two titles have the same one.
 """
 
 from __future__ import annotations
@@ -48,21 +49,14 @@ MAX_SORT_KEY: Final = "\U0010fffd"
 
 _PLACE: Final = re.compile(r"[^#\ud800-\udfff]*#(\d{2})([1-9]\d*)", re.ASCII)
 
-ALL_SK: Final = "ALL"
+FORMER_LISTING_SK: Final = "ALL"
+FORMER_TALLY_SK: Final = "TALLY"
 FIRST_MEMBERSHIP: Final = "GENRE#"
-TALLY_SK: Final = "TALLY"
 
 
 @dataclass(frozen=True, slots=True)
 class TitleItem:
     """The name of the item that stores a title."""
-
-    key: TitleKey
-
-
-@dataclass(frozen=True, slots=True)
-class ListingItem:
-    """The name of a title's copy in the lists of its kind."""
 
     key: TitleKey
 
@@ -85,14 +79,29 @@ class TallyItem:
 
 @dataclass(frozen=True, slots=True)
 class SlotItem:
-    """The name of one slot of the sampler."""
+    """The name of a slot: a title's copy for the lists of its kind, where the sampler finds it."""
 
     kind: Kind
     shard: int
     number: int
 
 
-ItemName = TitleItem | ListingItem | MembershipItem | TallyItem | SlotItem
+@dataclass(frozen=True, slots=True)
+class FormerListing:
+    """The name of a title's copy in the lists of its kind, before version 4."""
+
+    key: TitleKey
+
+
+@dataclass(frozen=True, slots=True)
+class FormerTally:
+    """The name of one shard of the counts of a kind, before version 4."""
+
+    kind: Kind
+    shard: int
+
+
+ItemName = TitleItem | MembershipItem | TallyItem | SlotItem | FormerListing | FormerTally
 
 
 def shard_of(key: TitleKey) -> int:
@@ -110,14 +119,15 @@ def kind_of(pk: str) -> Kind:
     return _KIND[pk.split("#")[1]]
 
 
+def title_of(pk: str) -> TitleKey:
+    """Return the title whose item collection has this partition key."""
+    _, kind, title_id = pk.split("#")
+    return TitleKey(_KIND[kind], int(title_id))
+
+
 def title_key(key: TitleKey) -> ItemKey:
     """Return the key of the item that stores the title."""
     return ItemKey(title_pk(key), title_pk(key))
-
-
-def listing_key(key: TitleKey) -> ItemKey:
-    """Return the key of the title's copy in the lists of its kind."""
-    return ItemKey(title_pk(key), ALL_SK)
 
 
 def membership_key(key: TitleKey, genre_id: int) -> ItemKey:
@@ -125,14 +135,34 @@ def membership_key(key: TitleKey, genre_id: int) -> ItemKey:
     return ItemKey(title_pk(key), f"GENRE#{genre_id}")
 
 
+def tallies_pk(kind: Kind) -> str:
+    """Return the partition key of all counts of *kind*."""
+    return f"GENRE#{kind}"
+
+
 def tally_key(kind: Kind, shard: int) -> ItemKey:
     """Return the key of one shard of the counts of *kind*."""
-    return ItemKey(f"GENRE#{kind}#{shard}", TALLY_SK)
+    return ItemKey(tallies_pk(kind), f"TALLY#{shard}")
 
 
 def slot_key(kind: Kind, shard: int, number: int) -> ItemKey:
-    """Return the key of one slot of the sampler; the slots of a shard are numbered from 0."""
+    """Return the key of one slot, with its title's listing; slots are numbered from 0."""
     return ItemKey(f"SLOT#{kind}#{shard}", f"SLOT#{sortable_id(number)}")
+
+
+def listing_key(key: TitleKey, slot: int) -> ItemKey:
+    """Return the key of the title's copy for the lists of its kind: its *slot*."""
+    return slot_key(key.kind, shard_of(key), slot)
+
+
+def former_listing_key(key: TitleKey) -> ItemKey:
+    """Return the key of the title's copy for the lists of its kind, before version 4."""
+    return ItemKey(title_pk(key), FORMER_LISTING_SK)
+
+
+def former_tally_key(kind: Kind, shard: int) -> ItemKey:
+    """Return the key of one shard of the counts of *kind*, before version 4."""
+    return ItemKey(f"GENRE#{kind}#{shard}", FORMER_TALLY_SK)
 
 
 def parse_key(pk: str, sk: str) -> ItemName:
@@ -146,13 +176,23 @@ def parse_key(pk: str, sk: str) -> ItemName:
     return name
 
 
+def parse_slot(pk: str, sk: str) -> SlotItem:
+    """Return the name of the slot with this primary key."""
+    name = parse_key(pk, sk)
+    if not isinstance(name, SlotItem):
+        raise UnknownEntityError(f"PK={pk!r}, SK={sk!r} is no slot")
+    return name
+
+
 def _parse(pk: list[str], sk: list[str]) -> ItemName:
     match pk, sk:
         case ["TITLE", kind, number], [*rest]:
             title_id = _within(int(number), 1, END_OF_IDS)
             return _parse_collection(TitleKey(_KIND[kind], title_id), rest)
-        case ["GENRE", kind, shard], ["TALLY"]:
+        case ["GENRE", kind], ["TALLY", shard]:
             return TallyItem(_KIND[kind], _within(int(shard), 0, SHARDS))
+        case ["GENRE", kind, shard], ["TALLY"]:
+            return FormerTally(_KIND[kind], _within(int(shard), 0, SHARDS))
         case ["SLOT", kind, shard], ["SLOT", slot]:
             at = _within(int(shard), 0, SHARDS)
             return SlotItem(_KIND[kind], at, _within(parse_id(slot), 0, END_OF_IDS))
@@ -164,7 +204,7 @@ def _parse_collection(key: TitleKey, sk: list[str]) -> ItemName:
         case ["TITLE", _, _]:
             return TitleItem(key)
         case ["ALL"]:
-            return ListingItem(key)
+            return FormerListing(key)
         case ["GENRE", genre_id]:
             return MembershipItem(key, _within(int(genre_id), 1, END_OF_IDS))
     raise ValueError(sk)
@@ -184,14 +224,16 @@ def item_key(name: ItemName) -> ItemKey:
     match name:
         case TitleItem(key):
             return title_key(key)
-        case ListingItem(key):
-            return listing_key(key)
         case MembershipItem(key, genre_id):
             return membership_key(key, genre_id)
         case TallyItem(kind, shard):
             return tally_key(kind, shard)
         case SlotItem(kind, shard, number):
             return slot_key(kind, shard, number)
+        case FormerListing(key):
+            return former_listing_key(key)
+        case FormerTally(kind, shard):
+            return former_tally_key(kind, shard)
 
 
 def list_key(kind: Kind, genre_id: int | None = None) -> ListKey:

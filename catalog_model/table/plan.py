@@ -4,13 +4,12 @@ Pure: nothing is read or sent here. One plan is one transaction, so the title, i
 counts and the sampler change together or not at all. Whatever may have changed since it was read is
 a condition on an operation; if one fails, the writer reads again and makes a new plan.
 
-The sampler's slots of a shard are numbered 0, 1, 2 ... without gaps: a new title takes the slot
-whose number is the shard's total, and the owner of the last slot moves into a deleted title's.
+A condition compares a version, which never repeats, or states what the plan requires of an item:
+that a slot is free, or that its listing is the title's. Creations and deletions of other titles in
+a shard do not change what a plan requires, unless they take the same slot.
 
-A condition compares a version, which never repeats, or states what the plan requires of an item.
-The version of a shard's tally changes with every creation and deletion: as long as it is as read,
-so are the total and the slots. A total would not do: it returns to the same value when one title is
-deleted and another created.
+A title of the *former* form, before version 4, has a listing next to it, which every plan of a
+change or a deletion replaces or deletes. Its slot, which only named it, becomes the listing.
 """
 
 from __future__ import annotations
@@ -25,17 +24,19 @@ from catalog_model.dynamodb.actions import (
     Absent,
     Delete,
     Equals,
+    Every,
     NotNewer,
     Operation,
     Plan,
     Put,
     Update,
 )
-from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
+from catalog_model.dynamodb.typed_json import Item, number, primary_key, read_int
 from catalog_model.entities import Movie, TVShow
-from catalog_model.errors import ConflictError, UnknownEntityError
+from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.encoded import Encoded
+from catalog_model.table.slots import Shard, Taken, freed, take
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ class Stored:
     """A title in the table.
 
     A title put by another program has no version, which reads as 0, and no slot: it is in no count
-    and in no sample until a write enrols it.
+    and in no sample until a write enrols it. One of an older version is in the *former* form.
     """
 
     title: Movie | TVShow
     version: int
     slot: int | None
+    is_former: bool = False
 
     def holds(self, title: Encoded) -> bool:
         """Whether this title equals another one."""
@@ -59,38 +61,28 @@ class Stored:
         return self.title.to_json_text()
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The part of a shard of the sampler that creations and deletions depend on.
-
-    ``total`` is the number of its titles, ``version`` that of the tally, ``last`` the owner of its
-    last slot, for deletions only: read after the tally, it is right as long as the version is.
-    """
-
-    total: int
-    last: TitleKey | None = None
-    version: int = 0
-
-
 def plan_creation(title: Encoded, version: int, shard: Shard) -> Plan:
-    """Plan a title that does not exist yet; its versions count from *version*."""
+    """Plan a title that does not exist yet.
+
+    Its versions count from *version*, a random number, which also decides on its slot.
+    """
     return plan_creations([title], version, (shard,) * keys.SHARDS)
 
 
 def plan_creations(titles: Iterable[Encoded], version: int, shards: Sequence[Shard]) -> Plan:
     """Plan several titles of one kind that do not exist yet, in their *shards*."""
-    slots = [shard.total for shard in shards]
-    arrivals: list[Operation] = []
-    counts: dict[tuple[Kind, int], Counter[str]] = defaultdict(Counter)
+    groups: dict[int, list[Encoded]] = defaultdict(list)
     for title in titles:
-        shard = keys.shard_of(title.title.key)
-        arrivals += _plan_arrival(title, version, slots[shard], Absent())
-        counts[title.title.kind, shard].update(_counts(None, title.title))
-        slots[shard] += 1
-    tallies = [
-        _tally_shard(kind, shard, counts[kind, shard], shards[shard])
-        for kind, shard in sorted(counts)
-    ]
+        groups[keys.shard_of(title.title.key)].append(title)
+    arrivals: list[Operation] = []
+    tallies: list[Operation] = []
+    for number_, group in sorted(groups.items()):
+        taken = take(shards[number_], len(group), version)
+        counts: Counter[str] = Counter()
+        for title, slot in zip(group, taken.slots, strict=True):
+            arrivals += _plan_arrival(title, version, slot, Absent())
+            counts.update(_counts(None, title.title))
+        tallies.append(_tally(group[0].title.key, counts, taken))
     return (*arrivals, *tallies)
 
 
@@ -99,10 +91,12 @@ def plan_enrolment(before: Stored, after: Encoded, version: int, shard: Shard) -
 
     Its versions count from *version*, so that later writes of that program are noticed.
     """
+    taken = take(shard, 1, version)
     return (
-        *_plan_arrival(after, version, shard.total, title_as_read(before.version)),
+        *_plan_arrival(after, version, taken.slots[0], title_as_read(before.version)),
+        Delete(keys.former_listing_key(after.title.key)),
         *_plan_leaving(before.title, after.title),
-        _tally(after.title.key, _counts(None, after.title), shard),
+        _tally(after.title.key, _counts(None, after.title), taken),
     )
 
 
@@ -111,8 +105,8 @@ def _plan_arrival(title: Encoded, version: int, slot: int, condition: Absent | E
     title.check_size()
     return (
         Put(title.own(version=version, slot=slot), condition),
-        Put(codec.encode_slot(title.title.key, slot), Absent()),
-        *map(Put, title.copies),
+        Put(title.listing(slot), Absent()),
+        *map(Put, title.memberships),
     )
 
 
@@ -131,8 +125,14 @@ def plan_change(before: Stored, after: Encoded) -> Plan:
 def plan_rewriting(before: Stored, title: Encoded) -> Plan:
     """Plan the items of a title of the same genres, as the current version has them."""
     title.check_size()
-    own = title.own(version=before.version + 1, slot=_slot_of(before))
-    return (Put(own, title_as_read(before.version)), *map(Put, title.copies))
+    slot, key = _slot_of(before), title.title.key
+    own = title.own(version=before.version + 1, slot=slot)
+    return (
+        Put(own, title_as_read(before.version)),
+        Put(title.listing(slot), NotNewer(Equals(codec.TITLE_ID, key.id, or_absent=True))),
+        *([Delete(keys.former_listing_key(key))] if before.is_former else []),
+        *map(Put, title.memberships),
+    )
 
 
 def _plan_leaving(before: Movie | TVShow, after: Movie | TVShow) -> Iterator[Delete]:
@@ -141,17 +141,45 @@ def _plan_leaving(before: Movie | TVShow, after: Movie | TVShow) -> Iterator[Del
     return (Delete(keys.membership_key(after.key, genre_id)) for genre_id in sorted(gone))
 
 
-def plan_upgrade(item: Item) -> Update:
-    """Plan the upgrade of an older tally or slot, on the condition that it is still older.
+def plan_move(kind: Kind, former: Sequence[Item]) -> Plan:
+    """Plan the tallies of a kind, from those that it had before version 4.
 
-    Adds 0 to a tally's version so that it exists. Concurrent changes are not overwritten.
+    Slots were numbered without gaps then, so all below the total are taken. The *former* tallies
+    stay, with the current schema version, so that no writer of an older version counts on.
+    """
+    return tuple(
+        operation for shard, item in enumerate(former) for operation in _moved(kind, shard, item)
+    )
+
+
+def _moved(kind: Kind, shard: int, former: Item) -> Plan:
+    end = Update(
+        keys.former_tally_key(kind, shard),
+        sets=own_sets(keys.FormerTally(kind, shard)),
+        adds=((codec.VERSION, 1),),
+        condition=NotNewer(as_read(codec.read_version(former))),
+    )
+    return Put(moved_tally(kind, shard, former), Absent()), end
+
+
+def moved_tally(kind: Kind, shard: int, former: Item) -> Item:
+    """Return the tally that follows from a *former* one, which is empty if it is missing."""
+    counts = {name: number(count) for name, count in codec.readable_counts(former).items()}
+    slots = {codec.SLOTS: counts.get(codec.TOTAL, number(0))}
+    version = {codec.VERSION: number(codec.read_version(former))}
+    return codec.own_item(keys.TallyItem(kind, shard), **counts, **slots, **version)
+
+
+def plan_upgrade(item: Item) -> Update:
+    """Plan the upgrade of an older tally, on the condition that it is still older.
+
+    Concurrent changes are not overwritten.
     """
     key = primary_key(item)
-    name = keys.parse_key(*key)
     return Update(
         key,
-        sets=own_sets(name),
-        adds=((codec.VERSION, 0),) if isinstance(name, keys.TallyItem) else (),
+        sets=own_sets(keys.parse_key(*key)),
+        adds=(),
         condition=Equals(codec.SCHEMA, read_int(item, codec.SCHEMA)),
     )
 
@@ -178,36 +206,21 @@ def own_sets(name: keys.ItemName) -> tuple[tuple[str, int | str], ...]:
     return ((codec.TYPE, evolution.type_of(name)), (codec.SCHEMA, codec.SCHEMA_VERSION))
 
 
-def plan_deletion(before: Stored, shard: Shard) -> Plan:
-    """Plan the deletion of a title and of everything derived from it, if the readings fit."""
-    if before.slot is None:
-        return _plan_end(before)
-    if not fits(before, shard):
-        raise ConflictError(f"{before.title!r} and the last slot of its shard do not fit together")
-    return (
-        *_plan_end(before),
-        *_plan_departure(before.title.key, before.slot, shard),
-        _tally(before.title.key, _counts(before.title, None), shard),
-    )
+def plan_deletion(before: Stored, shard: Shard, *, owns_slot: bool = True) -> Plan:
+    """Plan the deletion of a title and of everything derived from it.
 
-
-def fits(before: Stored, shard: Shard) -> bool:
-    """Whether a title has the last slot of its shard, or another title has it and can move."""
-    last_slot, last = shard.total - 1, shard.last
-    if before.slot is None or before.slot == last_slot:
-        return True
-    return before.slot < last_slot and last is not None and last != before.title.key
-
-
-def plan_removal(before: Stored, shard: Shard, *, owns_slot: bool) -> Plan:
-    """Plan a deletion in a shard with damaged slots; a repair then renumbers the slots."""
-    key = before.title.key
-    slot = keys.slot_key(key.kind, keys.shard_of(key), _slot_of(before))
+    In a damaged shard, its slot may be another title's, and the counts may be too low.
+    """
+    key, slot = before.title.key, before.slot
+    if slot is None:
+        return (*_plan_end(before), Delete(keys.former_listing_key(key)))
     counts = _counts(before.title, None) if shard.total > 0 else {}
+    is_own = NotNewer(Equals(codec.TITLE_ID, key.id))
     return (
         *_plan_end(before),
-        *([Delete(slot, NotNewer(Equals(codec.TITLE_ID, key.id)))] if owns_slot else []),
-        _tally(key, counts, shard),
+        *([Delete(keys.former_listing_key(key))] if before.is_former else []),
+        *([Delete(keys.listing_key(key, slot), is_own)] if owns_slot else []),
+        _tally(key, counts, frees=freed(shard, slot) if owns_slot else ()),
     )
 
 
@@ -216,26 +229,7 @@ def _plan_end(before: Stored) -> Plan:
     genres = codec.unique_genres(before.title)
     return (
         Delete(keys.title_key(key), title_as_read(before.version)),
-        Delete(keys.listing_key(key)),
         *(Delete(keys.membership_key(key, genre_id)) for genre_id in genres),
-    )
-
-
-def _plan_departure(key: TitleKey, slot: int, shard: Shard) -> Plan:
-    """Move the owner of the last slot into that of a deleted title, to leave no gap."""
-    at, last_slot = keys.shard_of(key), shard.total - 1
-    leaving, end = (keys.slot_key(key.kind, at, number) for number in (slot, last_slot))
-    if slot == last_slot or shard.last is None:
-        return (Delete(leaving, NotNewer(Equals(codec.TITLE_ID, key.id))),)
-    return (
-        Put(codec.encode_slot(shard.last, slot), NotNewer(Equals(codec.TITLE_ID, key.id))),
-        Delete(end, NotNewer(Equals(codec.TITLE_ID, shard.last.id))),
-        Update(
-            keys.title_key(shard.last),
-            sets=((codec.SLOT, slot),),
-            adds=((codec.VERSION, 1),),
-            condition=NotNewer(Equals(codec.SLOT, last_slot)),
-        ),
     )
 
 
@@ -245,18 +239,24 @@ def _counts(before: Movie | TVShow | None, after: Movie | TVShow | None) -> dict
     return dict.fromkeys(old - new, -1) | dict.fromkeys(new - old, +1)
 
 
-def _tally(key: TitleKey, counts: Mapping[str, int], shard: Shard | None = None) -> Update:
-    return _tally_shard(key.kind, keys.shard_of(key), counts, shard)
+_NONE = Taken((), ())
 
 
-def _tally_shard(
-    kind: Kind, number: int, counts: Mapping[str, int], shard: Shard | None = None
+def _tally(
+    key: TitleKey,
+    counts: Mapping[str, int],
+    taken: Taken = _NONE,
+    frees: tuple[int, ...] = (),
 ) -> Update:
-    """Plan a change of the counts and their version; with *shard*, if they are as read."""
-    unchanged = None if shard is None else as_read(shard.version)
+    """Plan a change of the counts of a title's shard, and of its slots."""
+    name = keys.TallyItem(key.kind, keys.shard_of(key))
+    end = () if taken.end is None else ((codec.SLOTS, taken.end),)
+    opened = taken.opened or frees
     return Update(
-        keys.tally_key(kind, number),
-        sets=own_sets(keys.TallyItem(kind, number)),
+        keys.item_key(name),
+        sets=(*own_sets(name), *end),
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
-        condition=NotNewer(unchanged),
+        condition=NotNewer(Every(taken.conditions) if taken.conditions else None),
+        includes=((codec.FREE, opened),) if opened else (),
+        excludes=((codec.FREE, taken.closed),) if taken.closed else (),
     )

@@ -1,4 +1,7 @@
-"""The items of one title, read together, and what can be decoded of them. Pure."""
+"""The items of one title, read together, and what can be decoded of them. Pure.
+
+Its listing is in another partition than its other items, so it may be read with them, or not.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,16 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TitleItems:
-    """All items of one title; ``record`` is None if its own item is missing or unreadable."""
+    """The items of one title; ``record`` is None if its own item is missing or unreadable.
+
+    ``copies`` are its memberships, and its former listing, if any; with its slot's item, if read.
+    """
 
     by_key: Mapping[ItemKey, Item]
     own: Item | None
     record: Stored | None
     copies: Mapping[ItemKey, Item]
+    slot: Item | None = None
 
     @property
     def is_unreadable(self) -> bool:
@@ -40,6 +47,11 @@ class TitleItems:
     def key(self) -> TitleKey:
         """The title's key."""
         return _title_of(next(iter(self.by_key)))
+
+    def slot_key(self) -> ItemKey | None:
+        """Return the key of its slot; None without a valid one."""
+        slot = codec.read_slot(self.own) if self.own is not None else None
+        return None if slot is None else keys.listing_key(self.key, slot)
 
     def share(self) -> Share | None:
         """Return the title's part of its shard; None without a title.
@@ -57,20 +69,23 @@ class TitleItems:
         return Share(self.key, tuple(counted), codec.read_slot(self.own))
 
 
-def read_items(items: Iterable[Item]) -> TitleItems:
-    """Decode the items of one title; other items of its partition are only kept."""
+def read_items(items: Iterable[Item], slot: Item | None = None) -> TitleItems:
+    """Decode the items of one title, and of its *slot*, if read; others are only kept."""
     by_key = {key_of(item): item for item in items}
     names = {key: name_of(key) for key in by_key}
     own = [by_key[key] for key, name in names.items() if isinstance(name, keys.TitleItem)]
     copies = {key: by_key[key] for key, name in names.items() if is_copy(name)}
-    return TitleItems(by_key, own[0] if own else None, read_title(own[0]) if own else None, copies)
+    first = own[0] if own else None
+    return TitleItems(by_key, first, read_title(first) if first else None, copies, slot)
 
 
 def read_title(item: Item) -> Stored | None:
     """Decode a title's own item, without a slot if that is invalid; None if it is unreadable."""
+    is_former = evolution.is_former(item)
     try:
         item = evolution.upgraded(item)
-        return Stored(codec.decode_current(item), codec.read_version(item), codec.read_slot(item))
+        version = codec.read_version(item)
+        return Stored(codec.decode_current(item), version, codec.read_slot(item), is_former)
     except UnknownEntityError:
         return None
 
@@ -83,12 +98,31 @@ def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
     if item is None:
         return None
     evolution.check_not_newer(item)
+    is_former = evolution.is_former(item)
     item = evolution.upgraded(item)
     title = codec.decode_current(item)
     if title.key != key:
         raise UnknownEntityError(f"the item of {key.kind} {key.id} holds {title!r}")
     slot = codec.read_count(item, codec.SLOT) if codec.SLOT in item else None
-    return Stored(title, codec.read_version(item), slot)
+    return Stored(title, codec.read_version(item), slot, is_former)
+
+
+def expected_copies(record: Stored) -> dict[ItemKey, Item]:
+    """Return the copies that belong next to a title, in the current version's form."""
+    title = record.title
+    copies = [codec.encode_membership(title, genre) for genre in codec.unique_genres(title)]
+    if record.is_former:
+        copies.append(codec.encode_former_listing(title))
+    return {key_of(copy): copy for copy in copies}
+
+
+def expected_slot(record: Stored) -> Item | None:
+    """Return the item that belongs in a title's slot; None for a title without one."""
+    if record.slot is None:
+        return None
+    if record.is_former:
+        return codec.encode_former_slot(record.title.key, record.slot)
+    return codec.encode_listing(record.title, record.slot)
 
 
 def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
@@ -97,11 +131,6 @@ def slot_owner(kind: Kind, item: Item) -> TitleKey | None:
         return codec.decode_slot(kind, item)
     except UnknownEntityError:
         return None
-
-
-def slot_key(title: TitleKey, slot: int) -> ItemKey:
-    """Return the key of a title's slot."""
-    return keys.slot_key(title.kind, keys.shard_of(title), slot)
 
 
 def key_of(item: Mapping[str, Any]) -> ItemKey:
@@ -123,19 +152,13 @@ def item_name(item: Mapping[str, Any]) -> ItemName | None:
 
 
 def is_of_a_title(item: Mapping[str, Any]) -> bool:
-    """Whether this is a title's own item, or a copy."""
-    return isinstance(item_name(item), keys.TitleItem | keys.ListingItem | keys.MembershipItem)
-
-
-def slots_in(items: Iterable[Item]) -> dict[int, Item]:
-    """Return the slots among the items of a shard, by number."""
-    named = ((item_name(item), item) for item in items)
-    return {name.number: item for name, item in named if isinstance(name, keys.SlotItem)}
+    """Whether this is a title's own item, or a copy next to it."""
+    return isinstance(item_name(item), keys.TitleItem | keys.FormerListing | keys.MembershipItem)
 
 
 def is_copy(name: ItemName | None) -> bool:
-    """Whether this is a copy of a title for the lists."""
-    return isinstance(name, keys.ListingItem | keys.MembershipItem)
+    """Whether this is a copy of a title next to its own item."""
+    return isinstance(name, keys.FormerListing | keys.MembershipItem)
 
 
 def _title_of(key: ItemKey) -> TitleKey:
