@@ -45,6 +45,7 @@ class Step:
         when: Argument values to which the step applies; None if it applies to all.
         unless: Argument values to which the step does not apply.
         rarely: The unusual case in which the step is taken; the pattern's costs exclude it.
+        needed: Whether a policy for the pattern allows the step although it is rare.
 
     >>> step("GetItem", "PK = <a> AND SK = <b>", units="0.5 * rcu(title)").requests
     Formula('1')
@@ -63,6 +64,7 @@ class Step:
         when: Mapping[str, object] | None = None,
         unless: Mapping[str, object] | None = None,
         rarely: str = "",
+        needed: bool = False,
     ) -> None:
         self.operation = operation
         self.key_conditions = key_conditions
@@ -75,6 +77,7 @@ class Step:
         self.when = when or {}
         self.unless = unless or {}
         self.rarely = rarely
+        self.is_allowed = needed or not rarely
 
     @property
     def choice(self) -> str:

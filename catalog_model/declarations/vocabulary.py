@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -10,16 +11,19 @@ from catalog_model.table.indexes import INDEX_KEYS, IndexName
 
 TITLE: Final = "PK = TITLE#<kind>#<title_id> AND SK = TITLE#<kind>#<title_id>"
 ANY_TITLE: Final = "PK = TITLE#<kind>#<an id> AND SK = TITLE#<kind>#<an id>"
-LISTING: Final = "PK = TITLE#<kind>#<title_id> AND SK = ALL"
-ANY_LISTING: Final = "PK = TITLE#<kind>#<an id> AND SK = ALL"
+LISTING: Final = "PK = SLOT#<kind>#<a shard> AND SK = SLOT#<a number>"
+LISTINGS: Final = "PK = SLOT#<kind>#<a shard>"
 MEMBERSHIP: Final = "PK = TITLE#<kind>#<title_id> AND SK = GENRE#<a genre>"
-TALLY: Final = "PK = GENRE#<kind>#<a shard> AND SK = TALLY"
-SLOT: Final = "PK = SLOT#<kind>#<a shard> AND SK = SLOT#<a number>"
+TALLY: Final = "PK = GENRE#<kind> AND SK = TALLY#<a shard>"
+TALLIES: Final = "PK = GENRE#<kind>"
+FORMER_LISTING: Final = "PK = TITLE#<kind>#<title_id> AND SK = ALL"
+FORMER_TALLY: Final = "PK = GENRE#<kind>#<a shard> AND SK = TALLY"
 
 NEW: Final = "IF attribute_not_exists (PK)"
 AS_READ: Final = "IF _version = <as read>"
 KNOWN: Final = "IF <no newer version>"
-TALLY_AS_READ: Final = "IF (<version as read> AND <no newer version>)"
+OWN: Final = "IF (<of this title> AND <no newer version>)"
+SLOTS_AS_READ: Final = "IF (<slots as read> AND <no newer version>)"
 
 
 def _action(verb: str, key: str, condition: str = "") -> str:
@@ -28,15 +32,15 @@ def _action(verb: str, key: str, condition: str = "") -> str:
 
 put, update, delete = (partial(_action, verb) for verb in ("Put", "Update", "Delete"))
 
-COPIES: Final = (put(LISTING), put(MEMBERSHIP))
+COPIES: Final = (put(LISTING, OWN), put(MEMBERSHIP))
 
 CREATION: Final = (
     put(TITLE, NEW),
+    put(LISTING, NEW),
     put(TITLE, AS_READ),
     *COPIES,
     delete(MEMBERSHIP),
-    put(SLOT, NEW),
-    update(TALLY, TALLY_AS_READ),
+    update(TALLY, SLOTS_AS_READ),
     update(TALLY, KNOWN),
 )
 """The items written when a title is created or replaced."""
@@ -70,6 +74,9 @@ REPLACED: Final = "2 * (wcu(title) + (1 + genres) * (wcu(copy) + 3 * wcu(entry))
 
 
 OF_ANOTHER_PROGRAM: Final = "a title that another program put"
+OF_AN_OLDER_VERSION: Final = "a title of an older version"
+WITHOUT_A_DOCUMENT: Final = "titles over 2 KB, of an older version, or of another program"
+WITHOUT_TALLIES: Final = "the first titles of a kind, or tallies of an older version"
 THERE_AS_READ: Final = "IF (<there> AND <version as read>)"
 
 READ_TO_ENROL: Final = step(
@@ -84,10 +91,11 @@ ENROLMENT: Final = step(
     WRITING,
     put(TITLE, AS_READ),
     put(TITLE, THERE_AS_READ),
-    *COPIES,
+    put(LISTING, NEW),
+    put(MEMBERSHIP),
+    delete(FORMER_LISTING),
     delete(MEMBERSHIP),
-    put(SLOT, NEW),
-    update(TALLY, TALLY_AS_READ),
+    update(TALLY, SLOTS_AS_READ),
     units=f"{REPLACED} + 2 + 2 * wcu(tally)",
     rarely=OF_ANOTHER_PROGRAM,
 )
@@ -97,11 +105,72 @@ UNCOUNTED_DELETION: Final = step(
     WRITING,
     delete(TITLE, AS_READ),
     delete(TITLE, THERE_AS_READ),
-    delete(LISTING),
+    delete(FORMER_LISTING),
     delete(MEMBERSHIP),
     units=REWRITTEN,
     rarely=OF_ANOTHER_PROGRAM,
 )
+
+_FORMER_UNITS = f"2 * ({REPLACED}) + 2 * wcu(tally)"
+
+
+def former_change(*counted: str) -> Step:
+    """Declare a change that also gives a title the form of the current version."""
+    actions = (put(TITLE, AS_READ), *COPIES, delete(FORMER_LISTING), *counted)
+    return step(WRITING, *actions, units=_FORMER_UNITS, rarely=OF_AN_OLDER_VERSION)
+
+
+COUNTED: Final = (delete(MEMBERSHIP), update(TALLY, KNOWN))
+"""The additional actions of a change of genres."""
+
+FORMER_CHANGE: Final = former_change(*COUNTED)
+
+FORMER_DELETION: Final = step(
+    WRITING,
+    delete(TITLE, AS_READ),
+    delete(FORMER_LISTING),
+    delete(LISTING, OWN),
+    delete(MEMBERSHIP),
+    update(TALLY, KNOWN),
+    units=_FORMER_UNITS,
+    rarely=OF_AN_OLDER_VERSION,
+)
+
+_former_tallies = partial(
+    step,
+    "BatchGetItem",
+    FORMER_TALLY,
+    TALLY,
+    requests="8",
+    round_trips="8",
+    units="requests * 16 * rcu(tally)",
+    strong=True,
+    rarely=WITHOUT_TALLIES,
+)
+SEARCH_OF_TALLIES: Final = _former_tallies(needed=True)
+"""The read with which the first title of a shard makes sure that it has no older tally."""
+
+MOVE_OF_TALLIES: Final = (
+    _former_tallies(),
+    step(
+        WRITING,
+        put(TALLY, NEW),
+        update(FORMER_TALLY, "IF (<as read> AND <no newer version>)"),
+        units="32 * wcu(tally)",
+        rarely=WITHOUT_TALLIES,
+    ),
+)
+"""The writes of the first change that finds the tallies of an older version."""
+
+SEARCH_OF_SLOTS: Final = step(
+    "BatchGetItem",
+    LISTING,
+    requests="8",
+    round_trips="8",
+    units="0.5 * requests * 64 * rcu(copy)",
+    rarely="many titles were deleted before",
+)
+"""The search for slots that no tally lists as free."""
 
 
 def page_step(order: str, partition: str) -> Step:
@@ -131,10 +200,28 @@ def rating_step(partition: str) -> Step:
     )
 
 
-def tallies_step(*, strong: bool) -> Step:
+def tallies_steps(*, strong: bool, when: Mapping[str, object] | None = None) -> tuple[Step, Step]:
     """Declare the read of all tallies of a kind."""
-    units = "8 * rcu(tally)" if strong else "0.5 * 8 * rcu(tally)"
-    return step("BatchGetItem", TALLY, units=units, strong=strong)
+    factor = "" if strong else "0.5 * "
+    return (
+        step(
+            "Query",
+            TALLIES,
+            units=f"{factor}rcu(8 * tally)",
+            items="8",
+            strong=strong,
+            when=when,
+        ),
+        step(
+            "BatchGetItem",
+            FORMER_TALLY,
+            units=f"{factor}8 * rcu(tally)",
+            strong=strong,
+            when=when,
+            rarely="a kind without titles, or tallies of an older version",
+            needed=True,
+        ),
+    )
 
 
 def write_step(*actions: str, units: str, requests: str = "1") -> Step:

@@ -7,20 +7,21 @@ from collections import Counter
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
 from catalog_model.declarations.pattern import access_pattern
-from catalog_model.declarations.vocabulary import tallies_step
+from catalog_model.declarations.vocabulary import tallies_steps
 from catalog_model.domain.arguments import check_id, check_kind
 from catalog_model.domain.genres import genre_name
 from catalog_model.domain.kinds import Kind
-from catalog_model.dynamodb.conversation import Conversation, batch_get
-from catalog_model.dynamodb.typed_json import Item
+from catalog_model.dynamodb.conversation import Conversation, Query, batch_get, query
+from catalog_model.dynamodb.typed_json import Item, primary_key
 from catalog_model.entities import Genre
-from catalog_model.table import codec, evolution, keys
+from catalog_model.table import codec, keys
 from catalog_model.table.keys import SHARDS
+from catalog_model.table.plan import moved_tally
 
 
 @access_pattern(
     "The genres of a kind, each with the number of its titles",
-    tallies_step(strong=True),
+    *tallies_steps(strong=True),
     order="id",
     consistency="strong",
 )
@@ -28,7 +29,7 @@ def list_genres(catalog: Catalog, kind: Kind) -> Conversation[list[Genre]]:
     """List every genre of *kind* that has titles, with its exact count, by id.
 
     Writes update the counts, 8 items for each kind, in their transactions, and this reads them with
-    strong consistency: they include every acknowledged write. Costs one BatchGetItem, 8 read units.
+    strong consistency: they include every acknowledged write. Costs one Query, 1 or 2 read units.
 
     Returns an empty list if there are no titles of the kind.
 
@@ -49,14 +50,14 @@ def list_genres(catalog: Catalog, kind: Kind) -> Conversation[list[Genre]]:
 
 @access_pattern(
     "The number of titles of a kind, or of one genre",
-    tallies_step(strong=True),
+    *tallies_steps(strong=True),
     consistency="strong",
 )
 def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> Conversation[int]:
     """Count the titles of *kind*, or of one of its genres, exactly.
 
-    Includes every acknowledged write. Costs one BatchGetItem, 8 read units. Returns 0 if there are
-    no titles.
+    Includes every acknowledged write. Costs one Query, 1 or 2 read units. Returns 0 if there are no
+    titles.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
@@ -72,23 +73,30 @@ def count_titles(catalog: Catalog, kind: Kind, genre_id: int | None = None) -> C
     kind = check_kind(kind)
     if genre_id is not None:
         genre_id = check_id(genre_id, "genre_id")
-    totals, counts = yield from read_counts(kind, consistent=True)
-    return sum(totals) if genre_id is None else counts.get(genre_id, 0)
+    total, counts = yield from read_counts(kind, consistent=True)
+    return total if genre_id is None else counts.get(genre_id, 0)
 
 
-def read_counts(
-    kind: Kind, *, consistent: bool = False
-) -> Conversation[tuple[list[int], Counter[int]]]:
-    """Return the number of titles in each shard, and in each genre: one BatchGetItem."""
+def read_counts(kind: Kind, *, consistent: bool = False) -> Conversation[tuple[int, Counter[int]]]:
+    """Return the number of titles, and of those in each genre: one Query."""
     tallies = yield from read_tallies(kind, consistent=consistent)
     counts: Counter[int] = Counter()
     for tally in tallies:
         counts.update(codec.tally_counts(tally))
-    return [codec.read_count(tally, codec.TOTAL) for tally in tallies], counts
+    return sum(codec.read_count(tally, codec.TOTAL) for tally in tallies), counts
 
 
 def read_tallies(kind: Kind, *, consistent: bool) -> Conversation[list[Item]]:
-    """Return the tally of each shard of a kind, empty if it is missing: one BatchGetItem."""
-    tallies = [keys.tally_key(kind, shard) for shard in range(SHARDS)]
-    found = yield from batch_get(tallies, consistent=consistent)
-    return [evolution.upgraded(found.get(key, {})) for key in tallies]
+    """Return the tally of each shard of a kind, empty if it is missing: one Query.
+
+    Tallies of an older version are returned as they will be after their move.
+    """
+    items = yield from query(Query(keys.tallies_pk(kind), consistent=consistent))
+    if items:
+        found = {primary_key(item): item for item in items}
+        return [found.get(keys.tally_key(kind, shard), {}) for shard in range(SHARDS)]
+    former = yield from batch_get(
+        (keys.former_tally_key(kind, shard) for shard in range(SHARDS)), consistent=consistent
+    )
+    at = [keys.former_tally_key(kind, shard) for shard in range(SHARDS)]
+    return [moved_tally(kind, n, former[key]) if key in former else {} for n, key in enumerate(at)]

@@ -11,9 +11,9 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     MERGED_ROUND_TRIPS,
     SEVERAL_QUERIES,
-    TALLY,
     page_step,
     rating_step,
+    tallies_steps,
 )
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
@@ -155,7 +155,7 @@ def _list(
 
 @access_pattern(
     "The titles that are in all of several genres, or in any of them",
-    step("BatchGetItem", TALLY, units="0.5 * 8 * rcu(tally)", when={"match": "all"}),
+    *tallies_steps(strong=False, when={"match": "all"}),
     step(
         "Query",
         ONE_OF_THE_GENRES,

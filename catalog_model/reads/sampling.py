@@ -1,8 +1,13 @@
 """The access pattern that picks titles at random, with every subset equally likely.
 
-Each title owns a slot. The slots of a shard are numbered from 0 without gaps, so the totals of the
-shards determine the existing slots. Picking distinct slots means picking distinct titles, each with
-the same probability, whatever was written or deleted before.
+Each title owns one slot, which holds its listing. The tallies say which slots are taken: all that
+were opened, except the free ones. Picking distinct taken slots means picking distinct titles, each
+with the same probability, whatever was written or deleted before.
+
+A drawn slot may be empty: its title was deleted since the tallies were written, or more titles were
+deleted than a tally lists free slots. Another one is drawn in its place; drawing until enough
+titles are found leaves them equally likely. If empty slots are to be expected, more are drawn at
+once. If nearly all are empty, reading every listing costs less.
 """
 
 from __future__ import annotations
@@ -11,31 +16,59 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from math import ceil, sqrt
 from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
 from catalog_model.declarations.pattern import access_pattern, step
-from catalog_model.declarations.vocabulary import ANY_LISTING, SLOT, tallies_step
+from catalog_model.declarations.vocabulary import (
+    ANY_TITLE,
+    LISTING,
+    LISTINGS,
+    tallies_steps,
+)
 from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb.conversation import Conversation, batch_get_parts
+from catalog_model.dynamodb.conversation import Conversation, Query, batch_get_parts, queries
 from catalog_model.dynamodb.numbers import check_count
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle
-from catalog_model.reads.counts import read_counts
+from catalog_model.reads.counts import read_tallies
 from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
+from catalog_model.table.slots import Shard, shard_of
 
 ROUNDS: Final = 5
-"""How many times slots that changed their owner during the read are replaced by others."""
+"""How many times empty slots are replaced by others."""
+
+CONFIDENCE: Final = 2.33
+"""Standard deviations: with them, the slots drawn are enough in 99 of 100 samples."""
+
+SPARSE: Final = 4
+"""If there are more than this number of slots for each title, the listings may be read instead."""
+
+LISTINGS_FOR_A_SLOT: Final = 3
+"""How many listings a Query reads for the units of one slot in a BatchGetItem, at least."""
 
 
 @access_pattern(
     "Some titles of a kind, picked at random",
-    tallies_step(strong=False),
-    step("BatchGetItem", SLOT, requests="ceil(count / 100)", units="0.5 * count"),
+    *tallies_steps(strong=False),
+    step("BatchGetItem", LISTING, requests="ceil(count / 100)", units="0.5 * count * rcu(copy)"),
     step(
-        "BatchGetItem", ANY_LISTING, requests="ceil(count / 100)", units="0.5 * count * rcu(copy)"
+        "BatchGetItem",
+        ANY_TITLE,
+        requests="ceil(count / 100)",
+        units="0.5 * count * rcu(title)",
+        rarely="titles of an older version",
+    ),
+    step(
+        "Query",
+        LISTINGS,
+        requests="8",
+        units="0.5 * (8 + rcu(read * copy))",
+        rarely="nearly all titles were deleted",
     ),
     order="random",
     consistency="eventual",
@@ -47,10 +80,11 @@ def sample_titles(
 
     Every subset of that size is equally likely, and so is each of its orders.
 
-    Costs three BatchGetItem (the totals, the slots, the titles) and 4 + *count* read units, at any
-    size of the catalogue; two more requests for each further 100 titles. A title that is deleted
-    during the call is replaced by another, with two more requests. The latest titles may not be
-    included yet.
+    Costs a Query (the tallies) and a BatchGetItem (the titles), and 1 + *count* / 2 read units, at
+    any size of the catalogue; one more request for each further 100 titles. A title that is deleted
+    during the call is replaced by another, with one more request. If many titles were deleted, more
+    than a thousand of a kind, and none created since, it costs more, in proportion, until a
+    `repair`. The latest titles may not be included yet.
 
     Returns an empty list if there are no titles of the kind.
 
@@ -70,44 +104,92 @@ def sample_titles(
     count = check_count(count, "count")
     if rng is not None:
         check_instance(rng, "rng", random.Random)
-    totals, _ = yield from read_counts(kind)
+    tallies = yield from read_tallies(kind, consistent=False)
     rng = rng or random.SystemRandom()
-    lottery = _Lottery(totals, rng)
+    lottery = _Lottery([shard_of(tally) for tally in tallies], rng)
     picked: dict[TitleKey, AnyTitle] = {}
-    for _ in range(ROUNDS):
-        slots = lottery.draw(count - len(picked))
-        if not slots:
-            break
-        picked.update((yield from _titles_in(kind, slots)))
+    if lottery.is_dearer_than_all(count):
+        picked = yield from _all_titles(kind)
+    else:
+        for _ in range(ROUNDS):
+            slots = lottery.draw(count - len(picked))
+            if not slots:
+                break
+            picked |= yield from _titles_in(kind, slots)
     titles = [picked[key] for key in sorted(picked)]
-    rng.shuffle(titles)
-    return titles
+    return rng.sample(titles, min(count, len(titles)))
 
 
 class _Lottery:
-    def __init__(self, totals: Sequence[int], rng: random.Random) -> None:
-        self._ends = list(accumulate(totals))
+    """The taken slots of all shards, each a number from 0."""
+
+    def __init__(self, shards: Sequence[Shard], rng: random.Random) -> None:
+        self._free = [sorted(n for n in shard.free if n < shard.slots) for shard in shards]
+        taken = (each.slots - len(free) for each, free in zip(shards, self._free, strict=True))
+        self._ends = list(accumulate(taken))
+        self._titles = min(sum(shard.total for shard in shards), self._ends[-1])
         self._rng = rng
         self._drawn: set[int] = set()
 
+    def is_dearer_than_all(self, count: int) -> bool:
+        """Whether drawing costs more than reading the listings of all titles."""
+        is_sparse = self._ends[-1] > SPARSE * self._titles
+        return is_sparse and self._titles < LISTINGS_FOR_A_SLOT * self._needed(count)
+
     def draw(self, count: int) -> list[tuple[int, int]]:
-        """Draw slots, each as shard and number; fewer if none are left."""
+        """Draw slots with *count* titles, each as shard and number; fewer if none are left."""
         slots = self._ends[-1]
-        wanted = min(count, slots - len(self._drawn))
+        wanted = min(self._needed(count), slots - len(self._drawn))
         tickets = self._rng.sample(range(slots), wanted + len(self._drawn))
         fresh = [ticket for ticket in tickets if ticket not in self._drawn][:wanted]
         self._drawn.update(fresh)
         return [self._slot(ticket) for ticket in fresh]
 
+    def _needed(self, count: int) -> int:
+        """Return how many slots to draw for *count* titles, as some slots are empty."""
+        if count <= 0 or not self._titles:
+            return 0
+        share = self._titles / self._ends[-1]
+        spread = CONFIDENCE * sqrt(1 - share)
+        root = (spread + sqrt(spread**2 + 4 * count)) / 2
+        return ceil(root**2 / share - 1e-9)
+
     def _slot(self, ticket: int) -> tuple[int, int]:
         shard = bisect_right(self._ends, ticket)
-        return shard, ticket - (self._ends[shard - 1] if shard else 0)
+        number = ticket - (self._ends[shard - 1] if shard else 0)
+        for free in self._free[shard]:
+            if free > number:
+                break
+            number += 1
+        return shard, number
 
 
 def _titles_in(
     kind: Kind, slots: Iterable[tuple[int, int]]
 ) -> Conversation[dict[TitleKey, AnyTitle]]:
-    """Read the owners of the slots, then those titles, unordered."""
+    """Read the titles in slots, unordered."""
     asked = [keys.slot_key(kind, shard, number) for shard, number in slots]
-    found = yield from batch_get_parts(asked, (codec.TITLE_ID,))
-    return (yield from read_titles([codec.decode_slot(kind, item) for item in found]))
+    found = yield from batch_get_parts(asked, (codec.TITLE_ID, codec.DOC))
+    return (yield from _titles_of(kind, found))
+
+
+def _all_titles(kind: Kind) -> Conversation[dict[TitleKey, AnyTitle]]:
+    """Read all titles of a kind from their listings."""
+    pks = [keys.slot_key(kind, shard, 0).PK for shard in range(keys.SHARDS)]
+    pages = yield from queries([Query(pk) for pk in pks])
+    return (yield from _titles_of(kind, [item for page in pages for item in page]))
+
+
+def _titles_of(kind: Kind, found: Iterable[Item]) -> Conversation[dict[TitleKey, AnyTitle]]:
+    """Decode listings; read the titles of slots without one, which an older version wrote."""
+    titles: dict[TitleKey, AnyTitle] = {}
+    named: list[TitleKey] = []
+    for item in found:
+        if codec.DOC in item:
+            title = codec.decode_copy(kind, item)
+            titles[title.key] = title
+        else:
+            named.append(codec.decode_slot(kind, item))
+    if named:
+        titles |= yield from read_titles(named)
+    return titles

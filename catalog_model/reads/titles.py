@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_many
 from catalog_model.declarations.pattern import access_pattern, step
-from catalog_model.declarations.vocabulary import ANY_LISTING, TITLE
+from catalog_model.declarations.vocabulary import ANY_TITLE, TITLE, WITHOUT_A_DOCUMENT
 from catalog_model.domain.arguments import check_id, check_key, check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.conversation import (
     Conversation,
     Query,
     Range,
+    batch_get,
     batch_get_parts,
     get,
     query,
@@ -58,7 +59,14 @@ def get_title(
 
 @access_pattern(
     "Many titles by their keys",
-    step("BatchGetItem", ANY_LISTING, requests="ceil(keys / 100)", units="0.5 * keys * rcu(copy)"),
+    step("BatchGetItem", ANY_TITLE, requests="ceil(keys / 100)", units="0.5 * keys * rcu(title)"),
+    step(
+        "BatchGetItem",
+        ANY_TITLE,
+        requests="ceil(keys / 100)",
+        units="0.5 * keys * rcu(title)",
+        rarely=WITHOUT_A_DOCUMENT,
+    ),
     order="as asked",
     consistency="eventual",
 )
@@ -131,18 +139,25 @@ def get_title_with_genres(
 
 
 def read_titles(wanted: Iterable[TitleKey]) -> Conversation[dict[TitleKey, AnyTitle]]:
-    """Read titles from their copies, which decode faster; missing titles are omitted."""
-    asked = dict.fromkeys(wanted)
-    copies = [keys.listing_key(key) for key in asked]
-    kinds = {key.kind for key in asked}
-    if len(kinds) == 1:
-        (kind,) = kinds
-        found = yield from batch_get_parts(copies, (codec.DOC,))
-        titles = [codec.decode_copy(kind, item) for item in found]
-    else:  # the kind is in the key, not in the record
-        found = yield from batch_get_parts(copies, ("PK", codec.DOC))
-        titles = [codec.decode_copy(keys.kind_of(item["PK"]["S"]), item) for item in found]
-    return {title.key: title for title in titles}
+    """Read titles from their documents, which decode faster; missing titles are omitted.
+
+    A title without a document, because it is large, of an older version or of another program, is
+    read again as a whole.
+    """
+    asked = {keys.title_key(key): key for key in wanted}
+    found = yield from batch_get_parts(asked, ("PK", codec.DOC))
+    titles: dict[TitleKey, AnyTitle] = {}
+    without: list[TitleKey] = []
+    for item in found:
+        key = keys.title_of(item["PK"]["S"])
+        if codec.DOC in item:
+            titles[key] = codec.decode_copy(key.kind, item)
+        else:
+            without.append(key)
+    if without:
+        whole = yield from batch_get(map(keys.title_key, without))
+        titles |= {asked[at]: codec.decode_title(item) for at, item in whole.items()}
+    return titles
 
 
 def not_found(catalog: Catalog, key: TitleKey) -> TitleNotFoundError:

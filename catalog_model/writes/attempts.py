@@ -7,8 +7,10 @@ table contradicts itself there. The second reading shows that, and the error nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import random
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from catalog_model.domain.kinds import Kind, TitleKey
@@ -16,16 +18,18 @@ from catalog_model.dynamodb.actions import Plan, as_sent, key_of
 from catalog_model.dynamodb.conversation import (
     Conversation,
     batch_get,
+    batch_get_parts,
     get,
     transact,
 )
 from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
 from catalog_model.dynamodb.retries import MAX_RACES, racing
-from catalog_model.dynamodb.typed_json import Item, ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
 from catalog_model.errors import ConflictError, UnknownEntityError
-from catalog_model.reads.counts import read_tallies
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.plan import Shard, Stored
+from catalog_model.table.encoded import VERSION_BITS
+from catalog_model.table.plan import Stored, plan_move
+from catalog_model.table.slots import Shard, shard_of
 from catalog_model.table.title_items import read_stored
 
 _T = TypeVar("_T")
@@ -39,8 +43,10 @@ class Snapshot:
     """The readings of a write: the title, its shard, and, if read, whether its slot names it."""
 
     stored: Stored | None
-    shard: Shard = field(default_factory=lambda: Shard(0))
-    owns_slot: bool | None = None
+    shard: Shard = field(default_factory=Shard)
+    owns_slot: bool = True
+    has_tally: bool = True
+    """Whether its shard has a tally, or none was read."""
 
     @property
     def is_enrolled(self) -> bool:
@@ -56,26 +62,71 @@ class Planned(NamedTuple, Generic[_T]):
 
 
 def read_snapshot(key: TitleKey, *, with_shard: bool) -> Conversation[Snapshot]:
-    """Read a title consistently; *with_shard* with the number of titles in its shard."""
+    """Read a title consistently; *with_shard* with the tally of its shard."""
     at = keys.title_key(key)
     if not with_shard:
         item = yield from get(at, consistent=True)
         return Snapshot(read_stored(key, item))
-    tally = keys.tally_key(key.kind, keys.shard_of(key))
+    number = keys.shard_of(key)
+    tally = keys.tally_key(key.kind, number)
     found = yield from batch_get((at, tally), consistent=True)
-    return Snapshot(read_stored(key, found.get(at)), _shard_in(found.get(tally, {})))
+    shard = _shard_in(found.get(tally, {}))
+    snapshot = Snapshot(read_stored(key, found.get(at)), shard, has_tally=tally in found)
+    if snapshot.is_enrolled:
+        return snapshot
+    (shard,) = yield from _with_unlisted(key.kind, {number: snapshot.shard})
+    return replace(snapshot, shard=shard)
 
 
 def read_shards(kind: Kind) -> Conversation[list[Shard]]:
-    """Read the total of each shard, and the versions of the tallies: one BatchGetItem."""
-    tallies = yield from read_tallies(kind, consistent=True)
-    return list(map(_shard_in, tallies))
+    """Read the tallies of all shards: one BatchGetItem."""
+    at = [keys.tally_key(kind, number) for number in range(keys.SHARDS)]
+    found = yield from batch_get(at, consistent=True)
+    if len(found) < keys.SHARDS and (yield from move_tallies(kind)) > found.keys():
+        found = yield from batch_get(at, consistent=True)
+    shards = {number: _shard_in(found.get(key, {})) for number, key in enumerate(at)}
+    return (yield from _with_unlisted(kind, shards))
+
+
+def move_tallies(kind: Kind) -> Conversation[AbstractSet[ItemKey]]:
+    """Move the tallies of a kind, if an older version wrote them; return the keys of those there.
+
+    The tallies move together, in one transaction. A kind without titles has none.
+    """
+    former = [keys.former_tally_key(kind, number) for number in range(keys.SHARDS)]
+    current = [keys.tally_key(kind, number) for number in range(keys.SHARDS)]
+    found = yield from batch_get((*former, *current), consistent=True)
+    there = found.keys() & set(current)
+    items = [found.get(key, {}) for key in former]
+    if there or not any(map(evolution.is_outdated, items)):
+        return there
+    yield from transact(plan_move(kind, items))
+    return set(current)
+
+
+def _with_unlisted(kind: Kind, shards: Mapping[int, Shard]) -> Conversation[list[Shard]]:
+    """Look for unlisted slots in shards that have few free ones and many of these."""
+    draw = first_version()
+    places = {
+        keys.slot_key(kind, number, slot): (number, slot)
+        for number, shard in shards.items()
+        for slot in shard.places_to_look(draw)
+    }
+    taken = yield from batch_get_parts(places, ("PK", "SK"))
+    empty: dict[int, list[int]] = {number: [] for number in shards}
+    for number, slot in (places[at] for at in places.keys() - set(map(primary_key, taken))):
+        empty[number].append(slot)
+    return [replace(s, unlisted=tuple(sorted(empty[number]))) for number, s in shards.items()]
 
 
 def _shard_in(tally: Item) -> Shard:
-    counts = evolution.upgraded(tally)
-    evolution.check_not_newer(counts)
-    return Shard(codec.read_count(counts, codec.TOTAL), version=codec.read_version(counts))
+    evolution.check_not_newer(tally)
+    return shard_of(tally)
+
+
+def first_version() -> int:
+    """Return a random version, so a title that is deleted and put again never has the old one."""
+    return random.getrandbits(VERSION_BITS)
 
 
 def read_owner(key: TitleKey, number: int) -> Conversation[TitleKey | None]:
@@ -93,13 +144,13 @@ def read_owner(key: TitleKey, number: int) -> Conversation[TitleKey | None]:
 class Attempts(Generic[_T]):
     """One write: its readings, and the plan that follows from them.
 
-    ``plan`` returns None if the readings do not fit together. ``read_damage`` reads what the plan
-    needs in a shard that contradicts itself; without it, such a write is refused.
+    ``read_damage`` reads what the plan needs in a shard that contradicts itself; without it, such a
+    write is refused.
     """
 
     key: TitleKey
     read: Callable[[], Conversation[Snapshot]]
-    plan: Callable[[Snapshot], Planned[_T] | None]
+    plan: Callable[[Snapshot], Planned[_T]]
     read_damage: Callable[[Snapshot], Conversation[Snapshot]] | None = None
     _before: Snapshot | None = None
     _around: Snapshot | None = None
@@ -120,9 +171,10 @@ class Attempts(Generic[_T]):
     def _attempt(self, _: int) -> Conversation[_T]:
         snapshot = yield from self._read()
         planned = self.plan(snapshot)
-        if planned is None:
-            self._refused = (_last_slot(self.key, snapshot.shard),)
-            raise LostRaceError("the readings do not fit together")
+        if planned.operations and not snapshot.has_tally:
+            tally = keys.tally_key(self.key.kind, keys.shard_of(self.key))
+            if tally in (yield from move_tallies(self.key.kind)):
+                planned = self.plan((yield from self._read()))
         if planned.operations:
             try:
                 yield from transact(planned.operations)
@@ -165,7 +217,3 @@ def refused_items(error: LostRaceError, planned: Plan) -> tuple[ItemKey, ...]:
         return ()
     pairs = zip(as_sent(planned), codes, strict=False)
     return tuple(key_of(operation) for operation, code in pairs if code in REFUSED)
-
-
-def _last_slot(key: TitleKey, shard: Shard) -> ItemKey:
-    return keys.slot_key(key.kind, keys.shard_of(key), max(0, shard.total - 1))

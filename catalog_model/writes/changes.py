@@ -14,18 +14,17 @@ from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
     COPIES,
+    COUNTED,
     ENROLMENT,
-    KNOWN,
-    MEMBERSHIP,
+    MOVE_OF_TALLIES,
     MOVED_ONCE,
     READ_TO_ENROL,
     REPLACED,
     REWRITTEN,
-    TALLY,
+    SEARCH_OF_SLOTS,
     TITLE,
-    delete,
+    former_change,
     put,
-    update,
     write_step,
 )
 from catalog_model.domain.arguments import check_genre_ids, check_id, check_kind
@@ -40,10 +39,6 @@ from catalog_model.writes.storing import change_title
 _NO_VOTES: Final = {"popularity": 0.0, "vote_average": 0.0, "vote_count": 0}
 
 
-COUNTED: Final = (delete(MEMBERSHIP), update(TALLY, KNOWN))
-"""The additional actions of a change of genres."""
-
-
 def _change(*written: str, units: str) -> tuple[Step, ...]:
     """Declare a change with these actions, and those on the title and its copies."""
     return (
@@ -51,6 +46,9 @@ def _change(*written: str, units: str) -> tuple[Step, ...]:
         write_step(put(TITLE, AS_READ), *COPIES, *written, units=units),
         READ_TO_ENROL,
         ENROLMENT,
+        former_change(*written),
+        *MOVE_OF_TALLIES,
+        SEARCH_OF_SLOTS,
     )
 
 

@@ -17,7 +17,11 @@ from catalog_model.declarations.pattern import bulk_access_pattern, step
 from catalog_model.declarations.vocabulary import (
     CREATION,
     ENROLMENT,
+    FORMER_CHANGE,
+    MOVE_OF_TALLIES,
     REPLACED,
+    SEARCH_OF_SLOTS,
+    SEARCH_OF_TALLIES,
     TALLY,
     TITLE,
     write_step,
@@ -39,9 +43,9 @@ from catalog_model.table.encoded import Encoded
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import Stored, plan_creations
 from catalog_model.table.title_items import read_stored
-from catalog_model.writes.attempts import read_shards
+from catalog_model.writes.attempts import first_version, read_shards
 from catalog_model.writes.load_pace import LoadPace
-from catalog_model.writes.storing import first_version, write_title
+from catalog_model.writes.storing import write_title
 
 Loadable = AnyTitle | Sourced[AnyTitle] | Rejection
 """The input of a load: a title, alone or with its place in a file, or a rejected record."""
@@ -86,9 +90,13 @@ class LoadReport:
     write_step(
         *CREATION,
         requests="titles",
-        units=f"titles * ({REPLACED} + 2) + requests * 8 * 2 * wcu(tally)",
+        units=f"titles * ({REPLACED}) + requests * 8 * 2 * wcu(tally)",
     ),
     ENROLMENT,
+    FORMER_CHANGE,
+    SEARCH_OF_TALLIES,
+    MOVE_OF_TALLIES[1],
+    SEARCH_OF_SLOTS,
     consistency="atomic for each title",
 )
 def load_titles(
@@ -219,8 +227,8 @@ class _Loading:
         Return whether they were written: they may be too many for the table's capacity.
         """
         self._pace.await_turn(titles)
-        shards = hold(self._catalog, read_shards(titles[0].title.kind))
         try:
+            shards = hold(self._catalog, read_shards(titles[0].title.kind))
             with self._pace.refusing_soon():
                 planned = plan_creations(titles, first_version(), shards)
                 hold(self._catalog, transact(planned))
@@ -299,7 +307,7 @@ def transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
         group: list[Encoded] = []
         actions, size = SHARDS, 0
         for title in of_kind:
-            of_title = 2 + len(title.copies)  # its own item and its slot
+            of_title = 2 + len(title.memberships)  # its own item and its listing
             is_full = actions + of_title > MAX_TRANSACTION_ACTIONS
             if group and (is_full or size + title.size > MAX_TRANSACTION_BYTES):
                 yield group

@@ -12,7 +12,8 @@ from catalog_model.dynamodb.schema import TABLE
 from catalog_model.table.encoded import TYPICAL_VERSION
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import Shard, plan_creations
+from catalog_model.table.plan import plan_creations
+from catalog_model.table.slots import Shard
 from catalog_model.writes.load import Loadable, batches, judged, transactions
 
 
@@ -55,6 +56,6 @@ def estimate_load(titles: Iterable[Loadable]) -> LoadEstimate:
     for batch in batches(accepted):
         count += len(batch)
         for group in transactions([each.title for each in batch]):
-            plan = plan_creations(group, TYPICAL_VERSION, (Shard(0),) * SHARDS)
+            plan = plan_creations(group, TYPICAL_VERSION, (Shard(),) * SHARDS)
             planned.append(predict_plan(SCHEMA, plan, {}))
     return LoadEstimate(count, sum(planned, NOTHING))

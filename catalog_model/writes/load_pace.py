@@ -15,7 +15,8 @@ from catalog_model.dynamodb.write_pace import Progress, WritePace
 from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.keys import SHARDS
-from catalog_model.table.plan import Shard, plan_creations
+from catalog_model.table.plan import plan_creations
+from catalog_model.table.slots import Shard
 
 _WRITE: Final = "TransactWriteItems"
 
@@ -92,6 +93,6 @@ class LoadPace(WritePace):
 
 def _units_of(titles: list[Encoded]) -> float:
     """Predict the write units of new titles, on the table or the index that uses the most."""
-    planned = plan_creations(titles, TYPICAL_VERSION, (Shard(0),) * SHARDS)
+    planned = plan_creations(titles, TYPICAL_VERSION, (Shard(),) * SHARDS)
     units = predict_plan(SCHEMA, planned, {})
     return max(units.table, *units.indexes.values())

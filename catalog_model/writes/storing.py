@@ -6,7 +6,6 @@ between. After a lost race it starts again with new readings.
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,21 +13,24 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, refuse
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
-    ANY_TITLE,
     AS_READ,
     CREATION,
     ENROLMENT,
+    FORMER_CHANGE,
+    FORMER_DELETION,
+    KNOWN,
     LISTING,
     MEMBERSHIP,
+    MOVE_OF_TALLIES,
+    OWN,
     REPLACED,
     REWRITTEN,
-    SLOT,
+    SEARCH_OF_SLOTS,
+    SEARCH_OF_TALLIES,
     TALLY,
-    TALLY_AS_READ,
     TITLE,
     UNCOUNTED_DELETION,
     delete,
-    put,
     update,
     write_step,
 )
@@ -39,18 +41,23 @@ from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.entities import AnyTitle, Movie, TVShow, check_title
 from catalog_model.errors import ConflictError, TitleExistsError
 from catalog_model.reads.titles import not_found
-from catalog_model.table.encoded import VERSION_BITS, Encoded
+from catalog_model.table.encoded import Encoded
 from catalog_model.table.plan import (
-    Shard,
     Stored,
-    fits,
     plan_change,
     plan_creation,
     plan_deletion,
     plan_enrolment,
-    plan_removal,
 )
-from catalog_model.writes.attempts import Attempts, Planned, Snapshot, read_owner, read_snapshot
+from catalog_model.table.slots import Shard
+from catalog_model.writes.attempts import (
+    Attempts,
+    Planned,
+    Snapshot,
+    first_version,
+    read_owner,
+    read_snapshot,
+)
 
 READ_WITH_SHARD: Final = step(
     "BatchGetItem", TITLE, TALLY, units="rcu(title) + rcu(tally)", strong=True
@@ -60,8 +67,12 @@ READ_WITH_SHARD: Final = step(
 @access_pattern(
     "Create a title, or replace it",
     READ_WITH_SHARD,
-    write_step(*CREATION, units=f"{REPLACED} + 2 + 2 * wcu(tally)"),
+    write_step(*CREATION, units=f"{REPLACED} + 2 * wcu(tally)"),
     ENROLMENT,
+    FORMER_CHANGE,
+    SEARCH_OF_TALLIES,
+    MOVE_OF_TALLIES[1],
+    SEARCH_OF_SLOTS,
     consistency="atomic",
 )
 def put_title(
@@ -138,6 +149,11 @@ def write_title(
     def read() -> Conversation[Snapshot]:
         return read_snapshot(key, with_shard=True)
 
+    def read_damage(snapshot: Snapshot) -> Conversation[Snapshot]:
+        """Use none of the free slots: a title may be in one of them."""
+        yield from ()
+        return replace(snapshot, shard=replace(snapshot.shard, free=frozenset()))
+
     def plan(snapshot: Snapshot) -> Planned[Stored | None]:
         stored = snapshot.stored
         if expected is not None and not (stored and stored.holds(expected)):
@@ -149,31 +165,28 @@ def write_title(
             raise TitleExistsError(f"{stored.title!r} is in {catalog.table!r} already")
         return Planned(_plan_change(stored, title, snapshot.shard), stored)
 
-    return (yield from Attempts(key, read, plan).run())
+    return (yield from Attempts(key, read, plan, read_damage).run())
 
 
 @access_pattern(
     "Delete a title",
     READ_WITH_SHARD,
-    step("GetItem", SLOT, units="1", strong=True),
     write_step(
         delete(TITLE, AS_READ),
-        delete(LISTING),
+        delete(LISTING, OWN),
         delete(MEMBERSHIP),
-        put(SLOT, "IF (title_id = <as read> AND <no newer version>)"),
-        delete(SLOT, "IF (title_id = <as read> AND <no newer version>)"),
-        update(ANY_TITLE, "IF (_slot = <the last> AND <no newer version>)"),
-        update(TALLY, TALLY_AS_READ),
-        units=f"{REWRITTEN} + 4 + 2 * wcu(other) + 2 * wcu(tally)",
+        update(TALLY, KNOWN),
+        units=f"{REWRITTEN} + 2 * wcu(tally)",
     ),
     UNCOUNTED_DELETION,
+    FORMER_DELETION,
+    *MOVE_OF_TALLIES,
     consistency="atomic",
 )
 def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> Conversation[AnyTitle]:
     """Delete a title and everything derived from it.
 
-    The owner of the last slot in the sampler's shard moves into its slot. Costs one BatchGetItem
-    and one GetItem (3 read units), and one TransactWriteItems.
+    Costs one BatchGetItem (2 read units) and one TransactWriteItems.
 
     Args:
         kind: ``"movie"`` or ``"tv"``.
@@ -194,12 +207,7 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> Conversation[An
     key = TitleKey(check_kind(kind), check_id(title_id))
 
     def read() -> Conversation[Snapshot]:
-        snapshot = yield from read_snapshot(key, with_shard=True)
-        shard = snapshot.shard
-        if not snapshot.is_enrolled or not shard.total:
-            return snapshot
-        last = yield from read_owner(key, shard.total - 1)
-        return replace(snapshot, shard=replace(shard, last=last))
+        return read_snapshot(key, with_shard=True)
 
     def read_damage(snapshot: Snapshot) -> Conversation[Snapshot]:
         slot = _existing(catalog, key, snapshot).slot
@@ -208,13 +216,10 @@ def delete_title(catalog: Catalog, kind: Kind, title_id: int) -> Conversation[An
         owner = yield from read_owner(key, slot)
         return replace(snapshot, owns_slot=owner == key)
 
-    def plan(snapshot: Snapshot) -> Planned[AnyTitle] | None:
-        stored, shard = _existing(catalog, key, snapshot), snapshot.shard
-        if snapshot.owns_slot is not None:
-            removal = plan_removal(stored, shard, owns_slot=snapshot.owns_slot)
-            return Planned(removal, stored.title)
-        is_one = fits(stored, shard)
-        return Planned(plan_deletion(stored, shard), stored.title) if is_one else None
+    def plan(snapshot: Snapshot) -> Planned[AnyTitle]:
+        stored = _existing(catalog, key, snapshot)
+        planned = plan_deletion(stored, snapshot.shard, owns_slot=snapshot.owns_slot)
+        return Planned(planned, stored.title)
 
     return (yield from Attempts(key, read, plan, read_damage).run())
 
@@ -228,7 +233,7 @@ def change_title(
 
     def read() -> Conversation[Snapshot]:
         snapshot = yield from read_snapshot(key, with_shard=False)
-        if snapshot.stored is None or snapshot.is_enrolled:
+        if snapshot.stored is None or (snapshot.is_enrolled and not snapshot.stored.is_former):
             return snapshot
         return (yield from read_snapshot(key, with_shard=True))
 
@@ -251,8 +256,3 @@ def _plan_change(before: Stored, after: Encoded, shard: Shard) -> Plan:
     if before.slot is None:
         return plan_enrolment(before, after, first_version(), shard)
     return plan_change(before, after)
-
-
-def first_version() -> int:
-    """Return a random version, so a title that is deleted and put again never has the old one."""
-    return random.getrandbits(VERSION_BITS)
