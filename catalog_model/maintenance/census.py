@@ -1,14 +1,15 @@
 """Sums over the table for comparisons across items: the counts, and the slots as checksums.
 
-Each shard has the sum of a hash of every title with its slot, and the sum of a hash of every slot
-with its title. They are equal if titles and slots name each other, else with probability 2**-128.
-An unreadable title is counted only if its slot names it, with the genres of its memberships.
+Each shard has the sum of a hash of every title with its slot and the listing that belongs there,
+and the sum of a hash of every slot with its title and the listing found. They are equal if all of
+them match, else with probability 2**-128. An unreadable title is counted only if its slot names it,
+with the genres of its memberships.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -16,7 +17,8 @@ from typing import Final
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.maintenance.findings import Finding, Problem
-from catalog_model.table import codec, evolution, keys
+from catalog_model.table import evolution, keys
+from catalog_model.table.slots import Shard as TallyOfShard
 from catalog_model.table.title_items import Share, item_name
 
 Shard = tuple[Kind, int]
@@ -38,7 +40,8 @@ class Slots:
     title_sum: int = 0
     slots: int = 0
     slot_sum: int = 0
-    last: int = -1
+    misfits: int = 0
+    """Slots with a title that the tally does not count as taken."""
 
     def add(self, other: Slots) -> None:
         """Add the sums of another part of the table."""
@@ -46,12 +49,11 @@ class Slots:
         self.slots += other.slots
         self.title_sum = (self.title_sum + other.title_sum) % 2**_BITS
         self.slot_sum = (self.slot_sum + other.slot_sum) % 2**_BITS
-        self.last = max(self.last, other.last)
+        self.misfits += other.misfits
 
     def agree(self) -> bool:
-        """Return whether each title has its own slot and the slot numbers have no gaps."""
-        is_dense = self.slots == self.titles == self.last + 1
-        return is_dense and self.title_sum == self.slot_sum
+        """Return whether each title has its own slot, with its listing, and no other is taken."""
+        return self.slots == self.titles and self.title_sum == self.slot_sum and not self.misfits
 
 
 @dataclass(slots=True)
@@ -92,27 +94,29 @@ class Census:
             else:
                 self.more[finding.problem] += 1
 
-    def count(self, item: Item) -> None:
-        """Count one item; `enrol` adds the title's share."""
+    def count(self, item: Item, shards: Mapping[Shard, TallyOfShard]) -> None:
+        """Count one item, with the tallies of all *shards*; `enrol` adds a title's share."""
         self.items += 1
         name = item_name(item)
         self.outdated += name is not None and evolution.is_outdated(item)
         if isinstance(name, keys.SlotItem):
-            slots = self.slots[name.kind, name.shard]
-            slots.slots += 1
-            slots.last = max(slots.last, name.number)
-            owner = item.get(codec.TITLE_ID, {}).get("N", "")
-            slots.slot_sum = (slots.slot_sum + _hash(name.number, owner)) % 2**_BITS
+            sums = self.slots[name.kind, name.shard]
+            sums.slots += 1
+            tally = shards.get((name.kind, name.shard))
+            sums.misfits += tally is not None and not tally.is_taken(name.number)
+            sums.slot_sum = (sums.slot_sum + _hash(name.number, item)) % 2**_BITS
 
-    def enrol(self, share: Share) -> None:
-        """Add a title's share to its shard."""
+    def enrol(self, share: Share, slot: Item | None) -> None:
+        """Add a title's share to its shard, with the item that belongs in its slot."""
         shard = share.key.kind, keys.shard_of(share.key)
         self.counts[shard].update(share.counts)
-        slots = self.slots[shard]
-        slots.titles += 1
-        slots.title_sum = (slots.title_sum + _hash(share.slot, share.key.id)) % 2**_BITS
+        sums = self.slots[shard]
+        sums.titles += 1
+        sums.title_sum = (sums.title_sum + _hash(share.slot, slot)) % 2**_BITS
 
 
-def _hash(slot: object, title_id: object) -> int:
-    digest = blake2b(f"{slot}#{title_id}".encode(), digest_size=_BITS // 8).digest()
+def _hash(slot: int | None, item: Item | None) -> int:
+    """Return a hash of a slot and its item, with its version as of today."""
+    content = sorted(evolution.upgraded(item).items()) if item else None
+    digest = blake2b(f"{slot}{content!r}".encode(), digest_size=_BITS // 8).digest()
     return int.from_bytes(digest, "big")

@@ -9,13 +9,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from catalog_model.checks import counted
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb.typed_json import Item, ItemKey, number, read_int, text
-from catalog_model.entities import Movie, TVShow
+from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, number, read_int, text
 from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.indexes import INDEX_KEYS
-from catalog_model.table.title_items import TitleItems, is_copy, key_of, name_of, read_items
+from catalog_model.table.plan import Stored
+from catalog_model.table.slots import Shard, are_sparse
+from catalog_model.table.title_items import (
+    TitleItems,
+    expected_copies,
+    expected_slot,
+    is_copy,
+    item_name,
+    key_of,
+    name_of,
+    read_items,
+    slot_owner,
+)
 
 Problem = Literal[
     "membership missing",
@@ -28,13 +40,24 @@ Problem = Literal[
     "slot missing",
     "slot doubled",
     "slot dangling",
+    "slot free",
+    "slots sparse",
     "unknown entity",
     "unreadable item",
     "wrong schema version",
 ]
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
-SHARD_PROBLEMS: Final = frozenset({"count wrong", "slot missing", "slot doubled", "slot dangling"})
+SHARD_PROBLEMS: Final[frozenset[Problem]] = frozenset(
+    {
+        "count wrong",
+        "slot missing",
+        "slot doubled",
+        "slot dangling",
+        "slot free",
+        "slots sparse",
+    }
+)
 """Problems that show only across the titles, slots and counts of a shard, and are repaired there.
 """
 
@@ -66,14 +89,20 @@ def check_item(item: Item) -> Iterator[Finding]:
     if name is None:
         yield Finding("unknown entity", key, None, "a key of this model", _shown(item))
         return
-    title = getattr(name, "key", None)
+    if isinstance(name, keys.FormerTally):
+        return
+    if isinstance(name, keys.SlotItem):
+        title = slot_owner(name.kind, item)
+    else:
+        title = getattr(name, "key", None)
     yield from _check_own(item, key, title)
     if isinstance(name, keys.TallyItem):
         try:
             codec.read_version(item)
         except UnknownEntityError as error:
             yield Finding("unreadable item", key, None, "a tally with a version", str(error))
-    stray = {} if is_copy(name) else {n: item[n] for n in sorted(item.keys() & INDEX_ATTRIBUTES)}
+    in_lists = is_copy(name) or isinstance(name, keys.SlotItem)
+    stray = {} if in_lists else {n: item[n] for n in sorted(item.keys() & INDEX_ATTRIBUTES)}
     if stray:
         yield Finding("index key wrong", key, title, "an item that is in no list", _shown(stray))
 
@@ -102,12 +131,13 @@ def check_collection(items: Iterable[Item]) -> list[Finding]:
 
 
 def check_title_items(of_title: TitleItems) -> list[Finding]:
-    """Check all items of one title together."""
+    """Check all items of one title together, except its slot."""
     unreadable = of_title.own if of_title.is_unreadable else None
     judged = [i for i in of_title.by_key.values() if i is not unreadable or evolution.is_newer(i)]
     findings = [finding for item in judged for finding in check_item(item)]
-    if of_title.record is not None:
-        return findings + list(_check_copies(of_title.record.title, of_title.copies))
+    if of_title.record is not None and of_title.own is not None:
+        findings += _check_document(of_title.record, of_title.own)
+        return findings + list(_check_copies(of_title.record, of_title.copies))
     if of_title.own is None:
         none = "no copy of a missing title"
         return findings + [_surplus(key, none) for key in of_title.copies]
@@ -116,8 +146,23 @@ def check_title_items(of_title: TitleItems) -> list[Finding]:
     return [*findings, Finding("unreadable item", key, of_title.key, wanted, reason)]
 
 
-def _check_copies(title: Movie | TVShow, copies: Mapping[ItemKey, Item]) -> Iterator[Finding]:
-    expected = {key_of(copy): copy for copy in codec.encode_copies(title)}
+def expected_document(record: Stored) -> Value | None:
+    """Return the JSON text that belongs in a title's own item, if it has room."""
+    item = codec.encode_title(record.title, version=record.version, slot=record.slot or 0)
+    return item.get(codec.DOC)
+
+
+def _check_document(record: Stored, own: Item) -> Iterator[Finding]:
+    if not evolution.is_current(own):  # it is written with the rest
+        return
+    expected, found = expected_document(record), own.get(codec.DOC)
+    if expected != found:
+        key = key_of(own)
+        yield Finding("copy stale", key, record.title.key, _shown(expected), _shown(found))
+
+
+def _check_copies(record: Stored, copies: Mapping[ItemKey, Item]) -> Iterator[Finding]:
+    title, expected = record.title, expected_copies(record)
     for key, copy in expected.items():
         if key not in copies:
             yield Finding(_of_kind(key, "missing"), key, title.key, _shown(copy), "nothing")
@@ -147,14 +192,70 @@ def _surplus(key: ItemKey, expected: str) -> Finding:
 
 
 def _of_kind(key: ItemKey, what: Literal["missing", "surplus"]) -> Problem:
-    if key.SK == keys.ALL_SK:
+    if key.SK == keys.FORMER_LISTING_SK:
         return "listing missing" if what == "missing" else "listing surplus"
     return "membership missing" if what == "missing" else "membership surplus"
 
 
-def slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:
-    """Return the finding for a title and a slot that do not name each other."""
+def check_slot(of_title: TitleItems) -> list[Finding]:
+    """Check the slot of a title against its own item."""
+    record, slot, key = of_title.record, of_title.slot, of_title.slot_key()
+    if record is None:
+        return []
+    owner = None if slot is None else slot_owner(record.title.kind, slot)
+    expected = expected_slot(record)
+    if slot is None or key is None or expected is None or owner != record.title.key:
+        found = "nothing" if slot is None else str(owner)
+        where = key or keys.title_key(record.title.key)
+        return [_slot_finding("slot missing", where, record.title.key, found)]
+    found_item = evolution.upgraded(slot)
+    return list(_check_copy(owner, key, expected, found_item)) if found_item != expected else []
+
+
+def check_listed(slot: Item, own: Item | None, shard: Shard) -> list[Finding]:
+    """Check that a slot's item names a title that owns it, and is not among the free ones."""
+    key, name = key_of(slot), item_name(slot)
+    if not isinstance(name, keys.SlotItem):
+        return []
+    owner = slot_owner(name.kind, slot)
+    if owner is None:
+        return [_slot_finding("slot dangling", key, None, "an invalid id")]
+    if own is None:
+        return [_slot_finding("slot dangling", key, owner, "no such title")]
+    if (keys.shard_of(owner), codec.read_slot(own)) != (name.shard, name.number):
+        found = f"its slot is {own.get(codec.SLOT, 'missing')}"
+        return [_slot_finding("slot doubled", key, owner, found)]
+    if shard.is_taken(name.number):
+        return []
+    found = "it is free" if name.number in shard.free else f"only {shard.slots} are open"
+    return [Finding("slot free", key, owner, "a slot that the tally counts as taken", found)]
+
+
+def _slot_finding(problem: Problem, key: ItemKey, title: TitleKey | None, found: str) -> Finding:
     return Finding(problem, key, title, "a title and its slot that name each other", found)
+
+
+def check_tally(kind: Kind, number: int, tally: Item) -> tuple[Shard, list[Finding]]:
+    """Decode the slots of a shard; if they are invalid, with the reason as a finding."""
+    key = keys.tally_key(kind, number)
+    try:
+        shard = Shard(slots=codec.read_count(tally, codec.SLOTS), free=codec.read_free(tally))
+    except UnknownEntityError as error:
+        return Shard(), [Finding("slot free", key, None, "the slots of a shard", str(error))]
+    beyond = sorted(each for each in shard.free if each >= shard.slots)
+    if beyond:
+        expected, found = f"free slots below {shard.slots}", _shown(beyond)
+        return shard, [Finding("slot free", key, None, expected, found)]
+    return shard, []
+
+
+def check_sparse(kind: Kind, number: int, shard: Shard, titles: int) -> Iterator[Finding]:
+    """Report a shard with more unlisted slots than titles, which makes samples dear."""
+    free = len(shard.free)
+    if are_sparse(shard.slots, free, titles):
+        key = keys.tally_key(kind, number)
+        found = f"{shard.slots - free - titles:,} unlisted ones"
+        yield Finding("slots sparse", key, None, f"slots for {counted(titles, 'title')}", found)
 
 
 def count_finding(

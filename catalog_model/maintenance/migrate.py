@@ -7,36 +7,44 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_path, check_progress
-from catalog_model.domain.kinds import TitleKey
-from catalog_model.dynamodb.actions import Put
-from catalog_model.dynamodb.capacity import (
-    TRANSACTION_FACTOR,
-    TRANSACTION_INDEX_FACTOR,
-    write_units,
-)
+from catalog_model.domain.kinds import KINDS, Kind, TitleKey
+from catalog_model.dynamodb.actions import Plan
+from catalog_model.dynamodb.actions import key_of as key_of_action
+from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
-from catalog_model.dynamodb.typed_json import Item, ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, number
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.checkpoint import Checkpoint
+from catalog_model.maintenance.tallies import read_tallies
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.plan import Stored, plan_rewriting, plan_upgrade
-from catalog_model.table.title_items import item_name, key_of, read_stored
+from catalog_model.table.title_items import (
+    expected_copies,
+    item_name,
+    key_of,
+    read_items,
+    read_stored,
+    slot_owner,
+)
 
 PAGE: Final = 100
 """How many items are read, upgraded and recorded in the checkpoint at a time."""
+
+_NEXT_TO_A_TITLE: Final = keys.TitleItem | keys.FormerListing | keys.MembershipItem
 
 NO_VERSION: Final = 0
 """The version under which items without a version are counted."""
@@ -81,15 +89,18 @@ def migrate(
 ) -> MigrationReport:
     """Upgrade every item of an older version to the current one.
 
-    A title and its copies are written in one transaction, on the condition that the title has not
-    changed; a tally or a slot by an update that sets the new attributes, on the condition that it
-    still has the older version. Concurrent writes are never overwritten. A second run writes
-    nothing. An interrupted migration is resumed by running it again; with a checkpoint it continues
-    where it stopped.
+    First the tallies of each kind are moved to their keys of version 4, in one transaction. Then
+    each title is written with its slot and its copies in one transaction, on the condition that it
+    has not changed. Concurrent writes are never overwritten, and every write of this version does
+    the same for the title that it changes. A second run writes nothing. An interrupted migration is
+    resumed by running it again; with a checkpoint it continues where it stopped.
 
-    Costs a read unit for each 4 KB of the table, and for upgraded items 2 write units for each KB
-    of a title and its copies, 1 for a tally or a slot. An index is not charged if its entry stays
-    the same; a title that moves in the index by name costs two writes of its entry there.
+    From its first write on, processes of an older version can only change titles that were not
+    upgraded yet; all other writes of theirs are refused.
+
+    Costs a read unit for each 4 KB of the table, and for a title that is upgraded 2 write units for
+    each KB of its items, and two writes of its listing's entry in each index, because the listing
+    moves into its slot.
 
     Args:
         dry_run: Whether to only read the whole table; a checkpoint is neither read nor written.
@@ -109,7 +120,7 @@ def migrate(
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded
-    ({3: 30}, 0)
+    ({4: 30}, 0)
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
@@ -151,6 +162,7 @@ class _Migration:
     def run(self) -> None:
         """Process all segments in parallel; an error in one ends all."""
         with persistent(Persistence(self._pace.rest)):
+            self._move_tallies()
             in_parallel(self._walk, self._checkpoint.segments, self._pace.stop)
 
     def _walk(self, segment: int) -> None:
@@ -182,61 +194,105 @@ class _Migration:
     def _bring_up(self, items: list[Item]) -> None:
         """Upgrade the older items of a page; items of one title are adjacent."""
         older = [item for item in items if evolution.is_outdated(item) and item_name(item)]
-        if self._is_dry:
-            for item in older:
-                self._wrote(1, _units_of(evolution.upgraded(item), item))
-            return
+        self._judge_slots([i for i in older if isinstance(item_name(i), keys.SlotItem)])
         for title, group in groupby(older, key=_title_of):
-            if title is None:
-                for item in group:
-                    self._part(item)
-            else:
-                own = next((i for i in items if key_of(i) == keys.title_key(title)), None)
-                self._title(title, own, list(group))
+            if title is not None:
+                self._title(title, list(group), items)
+                continue
+            for item in group:
+                if isinstance(item_name(item), keys.TallyItem | keys.FormerTally):
+                    self._tally(item)
 
-    def _part(self, item: Item) -> None:
-        """Upgrade a tally or a slot as long as it is older, except one with an invalid version."""
+    def _tally(self, item: Item) -> None:
+        """Upgrade a tally in its place, as long as it is older."""
 
         def upgrade(tried: int) -> None:
             now = self._reads.get(key_of(item)) if tried else item
             if now is not None and evolution.is_outdated(now):
-                self._gateway.update(plan_upgrade(now))
-                self._wrote(1, _units_of(evolution.upgraded(now), now))
+                self._write((plan_upgrade(now),), {key_of(now): now})
+
+        if self._is_dry and evolution.is_former(item):
+            return  # it is moved, and was counted
+        retry_races(upgrade)
+
+    def _judge_slots(self, slots: list[Item]) -> None:
+        """Leave slots that will not be upgraded with the title that they name."""
+        owners = {key_of(slot): slot_owner(_kind_of(slot), slot) for slot in slots}
+        found = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
+        for slot in slots:
+            owner = owners[key_of(slot)]
+            own = found.get(keys.title_key(owner)) if owner else None
+            if own is None or read_items([own]).slot_key() != key_of(slot):
+                self._leave([slot], "its title does not name it")
+
+    def _move_tallies(self) -> None:
+        """Move the tallies of all kinds to the keys of this version, each kind's together."""
+        for kind in KINDS:
+            retry_races(partial(self._move_tallies_of, kind))
+
+    def _move_tallies_of(self, kind: Kind, _: int) -> None:
+        planned = read_tallies(self._reads, kind).move
+        former = self._reads.batch_get(key_of_action(each) for each in planned)
+        if planned:
+            self._write(planned, former)
+
+    def _title(self, title: TitleKey, older: list[Item], page: list[Item]) -> None:
+        """Write a title, its slot and its copies again, as some of them are older."""
+        at = keys.title_key(title)
+        own = next((item for item in older if key_of(item) == at), None)
+
+        def rewrite(tried: int) -> Stored | None:
+            now = own if own and not tried else self._reads.get(at)
+            stored = read_stored(title, now)
+            if now and stored and self._is_due(now, stored, older):
+                self._rewrite(stored, self._items_before(title, page))
+            return stored
 
         try:
-            codec.read_version(item)
-        except UnknownEntityError as error:
-            self._leave([item], str(error))
-        else:
-            retry_races(upgrade)
-
-    def _title(self, title: TitleKey, own: Item | None, older: list[Item]) -> None:
-        """Write a title and its copies again, because some of them are older."""
-
-        def rewrite(tried: int) -> set[ItemKey]:
-            now = None if tried else own
-            stored = read_stored(title, now or self._reads.get(keys.title_key(title)))
-            return self._rewrite(stored, older)
-
-        try:
-            written = retry_races(rewrite)
+            stored = retry_races(rewrite)
         except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
             self._leave(older, str(error))
         else:
-            surplus = [item for item in older if key_of(item) not in written]
+            known = {at, *(expected_copies(stored) if stored else ())}
+            known |= {keys.former_listing_key(title)} if stored else set()
+            surplus = [item for item in older if key_of(item) not in known]
             self._leave(surplus, "it does not match its title")
 
-    def _rewrite(self, stored: Stored | None, older: list[Item]) -> set[ItemKey]:
-        """Write a title and its copies, some of which are *older*; return the keys written."""
-        if stored is None:
-            return set()
+    def _is_due(self, own: Item, stored: Stored, older: list[Item]) -> bool:
+        """Whether to write a title now: with its own item's page, or if only copies are older."""
+        if evolution.is_outdated(own):
+            return any(key_of(item) == key_of(own) for item in older)
+        copies = expected_copies(stored)
+        found = self._reads.batch_get(key_of(i) for i in older if key_of(i) in copies)
+        return any(map(evolution.is_outdated, found.values()))
+
+    def _items_before(self, title: TitleKey, page: list[Item]) -> dict[ItemKey, Item]:
+        """Return the items of a title, which are on the page unless that begins with them."""
+        pk = keys.title_pk(title)
+        items = [item for item in page if pk == key_of(item).PK]
+        if pk == key_of(page[0]).PK:
+            items = self._reads.collection(pk)
+        return {key_of(item): item for item in items}
+
+    def _rewrite(self, stored: Stored, before: dict[ItemKey, Item]) -> None:
+        """Write a title in the form of this version."""
         planned = plan_rewriting(stored, Encoded(stored.title))
-        self._gateway.transact(planned)
-        written = [each.item for each in planned if isinstance(each, Put)]
-        before = {key_of(item): item for item in older}
-        units = sum(_units_of(item, before.get(key_of(item))) for item in written)
-        self._wrote(len(written), units)
-        return set(map(key_of, written))
+        if stored.slot is not None and stored.is_former:
+            slot = codec.encode_former_slot(stored.title.key, stored.slot)
+            before[key_of(slot)] = {**slot, codec.SCHEMA: number(evolution.OLDEST_VERSION)}
+        self._write(planned, before)
+
+    def _write(self, planned: Plan, before: Mapping[ItemKey, Item]) -> None:
+        """Write a plan, except in a dry run, and count the older items among those *before*."""
+        if not self._is_dry:
+            self._gateway.transact(planned)
+        units = predict_plan(SCHEMA, planned, before).total
+        items = [before.get(key_of_action(each), {}) for each in planned]
+        with self._lock:
+            self.report.upgraded += sum(map(evolution.is_outdated, items))
+            self.report.units += units
+        if not self._is_dry:
+            self._pace.spend(units)
 
     def _leave(self, older: list[Item], reason: str) -> None:
         """Record older items that still exist, with the reason; `repair` handles them."""
@@ -246,24 +302,12 @@ class _Migration:
                 with self._lock:
                     self.report.left.append((key_of(item), reason))
 
-    def _wrote(self, items: int, units: float) -> None:
-        with self._lock:
-            self.report.upgraded += items
-            self.report.units += units
-        if not self._is_dry:
-            self._pace.spend(units)
-
 
 def _title_of(item: Item) -> TitleKey | None:
-    """Return the title of an item; None for tallies and slots."""
+    """Return the title of an item next to a title; None for tallies and slots."""
     name = item_name(item)
-    return None if isinstance(name, keys.TallyItem | keys.SlotItem | None) else name.key
+    return name.key if isinstance(name, _NEXT_TO_A_TITLE) else None
 
 
-def _units_of(item: Item, before: Item | None) -> float:
-    """Predict the cost of writing an item; without *before*, the index entries stay the same."""
-    units = write_units(SCHEMA, before or item, item)
-    if _title_of(item) is None:
-        return units.total
-    on_indexes = TRANSACTION_INDEX_FACTOR * sum(units.indexes.values())
-    return TRANSACTION_FACTOR * units.table + on_indexes
+def _kind_of(slot: Item) -> Kind:
+    return keys.parse_slot(*key_of(slot)).kind

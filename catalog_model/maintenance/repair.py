@@ -25,16 +25,20 @@ from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.errors import SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.census import MOST_FINDINGS, Shard
-from catalog_model.maintenance.findings import SHARD_PROBLEMS, Finding, Problem, check_title_items
-from catalog_model.maintenance.repair_plans import (
-    ShardState,
-    described,
-    plan_collection,
-    plans_for_shard,
-    resident,
+from catalog_model.maintenance.findings import (
+    SHARD_PROBLEMS,
+    Finding,
+    Problem,
+    check_item,
+    check_slot,
+    check_title_items,
 )
+from catalog_model.maintenance.repair_plans import described, plan_collection
+from catalog_model.maintenance.shard_plans import Resident, ShardState, plans_for_shard
+from catalog_model.maintenance.tallies import read_tallies
 from catalog_model.maintenance.verify import SHARDS_OF_ALL, Report, side_by_side, verify
 from catalog_model.table import codec, evolution, keys
+from catalog_model.table.plan import Stored
 from catalog_model.table.title_items import (
     TitleItems,
     is_of_a_title,
@@ -42,9 +46,12 @@ from catalog_model.table.title_items import (
     key_of,
     name_of,
     read_items,
+    read_title,
     slot_owner,
-    slots_in,
 )
+
+_OF_A_SLOT: Final = ("PK", "SK", codec.SCHEMA, codec.TITLE_ID)
+"""The attributes of a slot that the repair of a shard needs."""
 
 MOST_PLANS: Final = 1_000
 """The maximum number of plans for a title: each changes up to 99 of its items."""
@@ -165,7 +172,7 @@ class _Repairing:
         def write(tried: int) -> bool:
             nonlocal items, planned
             items = self._items(title) if tried else items
-            before, planned = planned, plan_collection(items)
+            before, planned = planned, plan_collection(_together(items))
             if not planned:
                 return False
             self._write(planned)
@@ -178,12 +185,18 @@ class _Repairing:
             for _ in range(MOST_PLANS):
                 if not retry_races(write, TRIES):
                     break
-        of_title = read_items(items)
-        for finding in check_title_items(of_title):
+        of_title = _together(items)
+        listed = chain(check_item(of_title.slot) if of_title.slot else (), check_slot(of_title))
+        in_its_slot = [f for f in listed if f.problem not in SHARD_PROBLEMS and f.title == title]
+        for finding in (*check_title_items(of_title), *in_its_slot):
             self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
 
     def _items(self, title: TitleKey) -> list[Item]:
-        return list(filter(is_of_a_title, self._reads.collection(keys.title_pk(title))))
+        """Read the items of a title, with that in its slot."""
+        items = list(filter(is_of_a_title, self._reads.collection(keys.title_pk(title))))
+        at = read_items(items).slot_key() if items else None
+        slot = self._reads.get(at) if at else None
+        return [*items, slot] if slot else items
 
     def _leave(self, finding: Finding, reason: str) -> None:
         if self._left[finding.problem] < MOST_FINDINGS:
@@ -208,7 +221,7 @@ class _Repairing:
         """Repair shards, each if no title is created or deleted; drop those that are done."""
         for state in self._states(list(by_shard)) if by_shard else ():
             try:
-                for planned in plans_for_shard(state):
+                for planned in plans_for_shard(state, self._read_titles):
                     self._write(planned)
             except LostRaceError:
                 continue
@@ -216,50 +229,88 @@ class _Repairing:
                 for finding in by_shard.pop((state.kind, state.shard)):
                     self._leave(finding, str(error))
             else:
-                self._leave_newer(state, by_shard.pop((state.kind, state.shard)))
+                self._leave_rest(state, by_shard.pop((state.kind, state.shard)))
         if by_shard:
             raise LostRaceError("titles were created or deleted")
 
-    def _leave_newer(self, state: ShardState, findings: list[Finding]) -> None:
+    def _leave_rest(self, state: ShardState, findings: list[Finding]) -> None:
+        """Leave the findings on slots of a newer version, and on titles too large for one."""
         newer = {key_of(i) for i in state.slots.values() if evolution.is_newer(i)}
+        large = {key for key, each in state.titles.items() if each.is_too_large}
         for finding in findings:
             if finding.key in newer:
                 self._leave(finding, "a newer version of this package wrote it")
+            elif finding.title in large:
+                self._leave(finding, f"its listing is too large: DynamoDB holds {MAX_ITEM_BYTES:,}")
 
     def _states(self, shards: list[Shard]) -> Iterable[ShardState]:
         states = {each: ShardState(*each) for each in shards}
-        for each, state in states.items():
-            state.tally = self._reads.get(state.key) or {}
-            state.slots = slots_in(self._reads.collection(keys.slot_key(*each, 0).PK))
-            state.owners = {n: slot_owner(state.kind, item) for n, item in state.slots.items()}
+        for kind in {state.kind for state in states.values()}:
+            tallies = read_tallies(self._reads, kind)
+            self._write(tallies.move)
+            for state in states.values():
+                if state.kind == kind:
+                    state.tally = tallies.of_shards[state.shard]
+        unreadable: list[TitleItems] = []
         for item in chain.from_iterable(self._reads.every_page()):
-            if not isinstance(item_name(item), keys.TitleItem):
-                continue
-            of_title = read_items([item])
-            shard = of_title.key.kind, keys.shard_of(of_title.key)
-            if shard in states:
-                self._settle(states[shard], of_title)
+            match item_name(item):
+                case keys.SlotItem(kind, shard, number) if (kind, shard) in states:
+                    state = states[kind, shard]
+                    state.slots[number] = {n: item[n] for n in _OF_A_SLOT if n in item}
+                    state.owners[number] = slot_owner(kind, item)
+                case keys.TitleItem(key) if (key.kind, keys.shard_of(key)) in states:
+                    of_title = read_items([item])
+                    if of_title.record is not None:
+                        _settle(states[key.kind, keys.shard_of(key)], of_title)
+                    else:
+                        unreadable.append(of_title)
+        for of_title in unreadable:
+            self._settle_unreadable(states, of_title)
         return states.values()
 
-    def _settle(self, state: ShardState, of_title: TitleItems) -> None:
-        """Record a title of a shard; an unreadable one only if its slot names it."""
-        own, record, share = of_title.own, of_title.record, of_title.share()
-        if own is not None and record is not None and share:
-            state.titles[of_title.key] = resident(own, share, record.version)
-        elif share and share.slot is not None and state.owners.get(share.slot) == of_title.key:
-            again = read_items(self._items(of_title.key)).share()
+    def _settle_unreadable(self, states: dict[Shard, ShardState], of_title: TitleItems) -> None:
+        """Record an unreadable title of a shard, if its slot names it."""
+        key, share = of_title.key, of_title.share()
+        state = states[key.kind, keys.shard_of(key)]
+        if share and share.slot is not None and state.owners.get(share.slot) == key:
+            again = read_items(filter(is_of_a_title, self._items(key))).share()
             if again is None or again.slot != share.slot:
-                raise LostRaceError(f"{of_title.key.kind} {of_title.key.id} was changed meanwhile")
-            state.unreadable[of_title.key] = again
+                raise LostRaceError(f"{key.kind} {key.id} was changed meanwhile")
+            state.unreadable[key] = again
+
+    def _read_titles(self, titles: list[TitleKey]) -> dict[TitleKey, tuple[Item, Stored]]:
+        found = self._reads.batch_get(map(keys.title_key, titles))
+        records = {
+            key: (found[at], read_title(found[at]))
+            for key in titles
+            if (at := keys.title_key(key)) in found
+        }
+        return {key: (own, record) for key, (own, record) in records.items() if record}
 
     def _write(self, planned: Plan) -> None:
         """Write a plan, except in a dry run, and report its actions."""
-        if not self._is_dry:
+        if planned and not self._is_dry:
             self._gateway.transact(planned)
         actions = [described(each) for each in planned if not isinstance(each, Check)]
         room = MOST_ACTIONS - len(self.report.actions)
         self.report.actions += actions[:room]
         self.report.more_actions += len(actions[room:])
+
+
+def _settle(state: ShardState, of_title: TitleItems) -> None:
+    """Record a title of a shard."""
+    own, record, share = of_title.own, of_title.record, of_title.share()
+    if own is not None and record is not None and share:
+        is_large = item_size(own) > MAX_ITEM_BYTES // 2  # nearly no title is
+        listing = codec.encode_listing(record.title, codec.LARGEST) if is_large else {}
+        is_too_large = item_size(listing) > MAX_ITEM_BYTES
+        state.titles[of_title.key] = Resident(share, evolution.is_newer(own), is_too_large)
+
+
+def _together(items: list[Item]) -> TitleItems:
+    """Decode the items of a title, of which one may be in its slot."""
+    slot = next((each for each in items if isinstance(item_name(each), keys.SlotItem)), None)
+    return read_items(filter(is_of_a_title, items), slot)
 
 
 def _outcome(items: list[Item], planned: Plan) -> list[Item]:
@@ -274,13 +325,15 @@ def _outcome(items: list[Item], planned: Plan) -> list[Item]:
 
 
 def _why_left(finding: Finding, of_title: TitleItems) -> str:
-    for item in (of_title.by_key.get(finding.key), of_title.own):
+    slot = of_title.slot if of_title.slot_key() == finding.key else None
+    for item in (of_title.by_key.get(finding.key), slot, of_title.own):
         if item is not None and evolution.is_newer(item):
             return f"a newer version of this package wrote {' | '.join(key_of(item))}"
     if of_title.is_unreadable:
         return f"its own item cannot be read: {codec.why_unreadable(of_title.own or {})}"
     if of_title.record is not None:
-        sizes = {key_of(c): item_size(c) for c in codec.encode_copies(of_title.record.title)}
+        copies = codec.encode_copies(of_title.record.title, of_title.record.slot or 0)
+        sizes = {key_of(copy): item_size(copy) for copy in copies}
         size = sizes.get(finding.key, 0)
         if size > MAX_ITEM_BYTES:
             return f"it would have {size:,} bytes, and DynamoDB holds {MAX_ITEM_BYTES:,}"
@@ -290,7 +343,8 @@ def _why_left(finding: Finding, of_title: TitleItems) -> str:
 def _shard_of(finding: Finding) -> Shard | None:
     """Return the shard to repair for a finding, that of a slot itself; None if it is a title."""
     name = name_of(finding.key)
-    if isinstance(name, keys.TallyItem | keys.SlotItem):
+    is_of_a_shard = finding.problem in SHARD_PROBLEMS or finding.title is None
+    if isinstance(name, keys.TallyItem) or (is_of_a_shard and isinstance(name, keys.SlotItem)):
         return name.kind, name.shard
     if finding.problem in SHARD_PROBLEMS and finding.title:
         return finding.title.kind, keys.shard_of(finding.title)

@@ -1,19 +1,17 @@
-"""Plans that repair derived data. Pure: the current state in, plans out.
+"""Plans that repair what is derived from one title. Pure: the current state in, plans out.
 
-Each plan is valid only as long as its source has not changed: it checks the version of the title,
-or of the tally. Of a title's own item only the package's own attributes are written.
+Each plan is valid only as long as its source has not changed: it checks the version of the title.
+Of a title's own item only the package's own attributes are written.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import Final
 
-from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.checks import counted
 from catalog_model.dynamodb.actions import (
     Absent,
     Check,
@@ -33,28 +31,34 @@ from catalog_model.dynamodb.limits import (
 )
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
-from catalog_model.errors import SchemaMismatchError
-from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, counts_in, is_valid_item
+from catalog_model.maintenance.findings import (
+    INDEX_ATTRIBUTES,
+    expected_document,
+    is_valid_item,
+)
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.plan import Stored, as_read, own_sets, title_as_read
-from catalog_model.table.title_items import Share, TitleItems, key_of, read_items
+from catalog_model.table.plan import Stored, own_sets, title_as_read
+from catalog_model.table.title_items import (
+    TitleItems,
+    expected_copies,
+    expected_slot,
+    key_of,
+    slot_owner,
+)
 
-SLOTS_AT_ONCE: Final = 30
-"""How many slots one transaction assigns: two actions each, plus the checks."""
-
-COUNTS_AT_ONCE: Final = 100
-"""How many counts one update sets: an expression has at most 4 KB."""
+MOST_SHOWN: Final = 60
+LISTED: Final = 8
 
 
-def plan_collection(items: Iterable[Item]) -> Plan:
+def plan_collection(of_title: TitleItems) -> Plan:
     """Plan the copies of one title from its own item; without that item, their deletion.
 
-    Missing package attributes of its own item are planned as well. The plan is empty if nothing has
-    to be done, or nothing can be: the item is unreadable or of a newer version. Older copies are
-    left as they are. A plan of more than one transaction has the first changes only.
+    Missing package attributes of its own item are planned as well, and its listing, if that is in
+    its slot. The plan is empty if nothing has to be done, or nothing can be: the item is unreadable
+    or of a newer version. Older copies are left as they are. A plan of more than one transaction
+    has the first changes only.
     """
-    of_title = read_items(items)
-    if not of_title.copies and of_title.own is None:
+    if not of_title.by_key:
         return ()
     title = keys.title_key(of_title.key)
     if of_title.own is None:
@@ -63,17 +67,28 @@ def plan_collection(items: Iterable[Item]) -> Plan:
         return ()
     changes = _due_copies(of_title, of_title.record)
     as_it_was = title_as_read(of_title.record.version)
-    if is_valid_item(of_title.own):
+    stamp = _stamp(of_title.own, of_title.record, as_it_was)
+    if stamp is None:
         return _guarded(Check(title, as_it_was), changes)
-    return (_stamp(of_title.own, as_it_was), *_as_many_as_fit(changes))
+    return (stamp, *_as_many_as_fit(changes))
 
 
 def _due_copies(of_title: TitleItems, record: Stored) -> Iterator[Operation]:
-    expected = {key_of(copy): copy for copy in codec.encode_copies(record.title)}
+    expected = expected_copies(record)
     for key, copy in expected.items():
         if _is_due(of_title.copies.get(key, {}), copy) and item_size(copy) <= MAX_ITEM_BYTES:
             yield Put(copy)
+    yield from _due_listing(of_title, record)
     yield from _deletions({k: i for k, i in of_title.copies.items() if k not in expected})
+
+
+def _due_listing(of_title: TitleItems, record: Stored) -> Iterator[Put]:
+    """Yield the listing in the title's slot, if another one of the title is there."""
+    slot, expected, title = of_title.slot, expected_slot(record), record.title.key
+    if slot is None or expected is None or slot_owner(title.kind, slot) != title:
+        return
+    if _is_due(slot, expected) and item_size(expected) <= MAX_ITEM_BYTES:
+        yield Put(expected, known(slot, Equals(codec.TITLE_ID, title.id)))
 
 
 def _deletions(copies: Mapping[ItemKey, Item]) -> Iterator[Operation]:
@@ -99,163 +114,30 @@ def _is_due(found: Item, expected: Item) -> bool:
     return evolution.upgraded(found) != expected and not evolution.is_newer(found)
 
 
-def _stamp(item: Item, condition: Condition) -> Update:
+def _stamp(item: Item, record: Stored, condition: Condition) -> Update | None:
     """Plan an item's own attributes, except the version of an older one, and no index keys."""
+    is_older = evolution.is_outdated(item)
+    document = None if is_older else expected_document(record)
+    is_stale = not is_older and item.get(codec.DOC) != document
+    if is_valid_item(item) and not is_stale:
+        return None
     key = key_of(item)
+    doc = ((codec.DOC, document["S"]),) if document and is_stale else ()
+    surplus = {codec.DOC} if is_stale and not document else set()
     return Update(
         key,
-        sets=() if evolution.is_outdated(item) else own_sets(keys.parse_key(*key)),
+        sets=() if is_older else (*own_sets(keys.parse_key(*key)), *doc),
         adds=((codec.VERSION, 1),),
         condition=condition,
-        removes=tuple(sorted(item.keys() & INDEX_ATTRIBUTES)),
+        removes=tuple(sorted(item.keys() & (INDEX_ATTRIBUTES | surplus))),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """A title of a shard: its share, and the condition under which its slot may be written."""
-
-    share: Share
-    condition: Condition
-    is_newer: bool
-
-
-def resident(own: Item, share: Share, version: int) -> Resident:
-    """Return the resident for a title that was read from its *own* item."""
-    condition = _known(own, title_as_read(version))
-    return Resident(share, condition, evolution.is_newer(own))
-
-
-def _known(item: Item, condition: Equals | None = None) -> Condition:
+def known(item: Item, condition: Equals | None = None) -> Condition:
     """Return the condition that no newer version wrote the item, if its version is valid."""
     says = item.get(codec.SCHEMA, number(codec.SCHEMA_VERSION)).get("N")
     is_asked = says is not None and Decimal(says) <= codec.SCHEMA_VERSION
     return NotNewer(condition) if is_asked else condition
-
-
-@dataclass(slots=True)
-class ShardState:
-    """The contents of a shard: its titles, its slots and its tally."""
-
-    kind: Kind
-    shard: int
-    tally: Item = field(default_factory=dict)
-    titles: dict[TitleKey, Resident] = field(default_factory=dict)
-    unreadable: dict[TitleKey, Share] = field(default_factory=dict)
-    """Unreadable titles whose slots name them: they keep their slots."""
-    slots: dict[int, Item] = field(default_factory=dict)
-    owners: dict[int, TitleKey | None] = field(default_factory=dict)
-    """The title named by each slot; None if that is unreadable."""
-
-    @property
-    def version(self) -> int:
-        """The version of the tally, which changes with every creation and deletion."""
-        return codec.read_version(self.tally)
-
-    @property
-    def key(self) -> ItemKey:
-        """The key of the tally."""
-        return keys.tally_key(self.kind, self.shard)
-
-    def close_gaps(self) -> None:
-        """Drop slots of unreadable titles that would lie beyond the end without gaps."""
-        while True:
-            count = len(self.titles) + len(self.unreadable)
-            beyond = [k for k, share in self.unreadable.items() if (share.slot or 0) >= count]
-            if not beyond:
-                return
-            for key in beyond:
-                del self.unreadable[key]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The counts that the tally should have, by attribute name."""
-        shares = [*(each.share for each in self.titles.values()), *self.unreadable.values()]
-        return dict(Counter(name for share in shares for name in share.counts))
-
-
-def plans_for_shard(state: ShardState) -> Iterator[Plan]:
-    """Plan the repair of a shard's counts and slots, each plan for the state after the last.
-
-    All plans are valid only while no title of the shard is created or deleted.
-    """
-    evolution.check_not_newer(state.tally)
-    state.close_gaps()
-    version = state.version
-    for update in _plan_tally(state):
-        yield (update,)
-        version += 1
-    guard = Check(state.key, as_read(version))
-    changes = list(_slot_changes(state))
-    for at in range(0, len(changes), SLOTS_AT_ONCE):
-        some = changes[at : at + SLOTS_AT_ONCE]
-        yield (guard, *(operation for change in some for operation in change))
-
-
-def _plan_tally(state: ShardState) -> Iterator[Update]:
-    """Set the wrong counts, and the tally's own attributes."""
-    expected, found = state.counts, counts_in(state.tally)
-    names = expected.keys() | found.keys()
-    wrong = sorted(name for name in names if expected.get(name) != found.get(name))
-    is_valid = not state.tally or is_valid_item(state.tally)
-    if is_valid and not wrong:
-        return
-    own: dict[str, int | str] = dict(own_sets(keys.TallyItem(state.kind, state.shard)))
-    for part, at in enumerate(range(0, max(len(wrong), 1), COUNTS_AT_ONCE)):
-        counts = {name: expected.get(name, 0) for name in wrong[at : at + COUNTS_AT_ONCE]}
-        before = {} if part else state.tally
-        yield Update(
-            state.key,
-            sets=tuple(sorted({**own, **counts}.items())),
-            adds=((codec.VERSION, 1),),
-            condition=_known(before, as_read(state.version + part)),
-            removes=tuple(sorted(before.keys() & INDEX_ATTRIBUTES)),
-        )
-
-
-def _slot_changes(state: ShardState) -> Iterator[Plan]:
-    """Assign free slots to titles without their own slot, and delete slots beyond the end."""
-    count = len(state.titles) + len(state.unreadable)
-    kept = {
-        number: owner
-        for number, owner in state.owners.items()
-        if number < count and owner is not None and _slot_named_by(state, owner) == number
-    }
-    settled = set(kept.values())
-    homeless = [each for key, each in state.titles.items() if key not in settled]
-    holes = (number for number in range(count) if number not in kept)
-    for each, slot in zip(homeless, holes, strict=True):
-        if each.is_newer:
-            raise SchemaMismatchError(
-                f"a newer version of this package wrote {each.share.key.kind} {each.share.key.id}, "
-                "which has no slot of its own: update catalog-model"
-            )
-        yield _moved(each, slot, state.slots.get(slot, {}))
-    for slot, item in sorted(state.slots.items()):
-        evolution.check_not_newer(item if slot not in kept else {})
-        if slot >= count:
-            yield (Delete(key_of(item), _known(item)),)
-        elif slot in kept and not is_valid_item(item) and not evolution.is_newer(item):
-            yield (Put(codec.encode_slot(kept[slot], slot), _known(item)),)
-
-
-def _slot_named_by(state: ShardState, title: TitleKey) -> int | None:
-    if title in state.unreadable:
-        return state.unreadable[title].slot
-    return state.titles[title].share.slot if title in state.titles else None
-
-
-def _moved(title: Resident, slot: int, before: Item) -> Plan:
-    evolution.check_not_newer(before)
-    return (
-        Put(codec.encode_slot(title.share.key, slot), _known(before)),
-        Update(
-            keys.title_key(title.share.key),
-            sets=((codec.SLOT, slot),),
-            adds=((codec.VERSION, 1),),
-            condition=title.condition,
-        ),
-    )
 
 
 def described(operation: Operation) -> str:
@@ -268,7 +150,19 @@ def described(operation: Operation) -> str:
         case Update(key, sets):
             own = (codec.SCHEMA, codec.TYPE)
             shown = [each for each in sets if each[0] not in own] or sets
-            changes = [f"{name}={value}" for name, value in shown]
+            changes = [f"{name}={_shown(value)}" for name, value in shown]
             changes += [f"no {name}" for name in operation.removes]
+            changes += [f"{name} with {_listed(some)}" for name, some in operation.includes]
+            changes += [f"{name} without {_listed(some)}" for name, some in operation.excludes]
             return f"set {', '.join(changes or [codec.VERSION])} in {' | '.join(key)}"
     return f"check {' | '.join(operation.key)}"
+
+
+def _shown(value: str | int) -> str:
+    """Return an attribute's value for a line: a document is long."""
+    return str(value) if len(str(value)) <= MOST_SHOWN else "(its record)"
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    """Return the numbers of slots, or their count."""
+    return ", ".join(map(str, numbers)) if len(numbers) <= LISTED else counted(len(numbers), "slot")

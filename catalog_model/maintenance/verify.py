@@ -8,38 +8,43 @@ counts and checksums, and only a shard whose sums disagree is examined item by i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from catalog_model.catalog import Catalog
-from catalog_model.checks import check_instance, check_progress, counted
-from catalog_model.domain.kinds import KINDS, Kind
+from catalog_model.checks import check_instance, check_progress
+from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.pace import SEGMENTS, Pace, PacedReads, check_rate, check_segments
 from catalog_model.dynamodb.parallel import in_parallel
 from catalog_model.dynamodb.retries import Persistence, persistent
-from catalog_model.dynamodb.typed_json import Item
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.maintenance.census import Census, Shard
 from catalog_model.maintenance.findings import (
     Finding,
     Problem,
     check_collection,
     check_item,
+    check_listed,
+    check_slot,
+    check_sparse,
+    check_tally,
     check_title_items,
     count_finding,
     counts_in,
-    slot_finding,
 )
-from catalog_model.table import codec, evolution, keys
+from catalog_model.maintenance.tallies import read_tallies
+from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS
+from catalog_model.table.slots import Shard as TallyOfShard
 from catalog_model.table.title_items import (
-    Share,
+    TitleItems,
+    expected_slot,
     is_of_a_title,
+    item_name,
+    key_of,
     read_items,
-    read_title,
-    slot_key,
     slot_owner,
-    slots_in,
 )
 
 SECOND_LOOK: Final = 0.1
@@ -116,19 +121,21 @@ class _Verification:
         self._segments = segments
         self._on_progress = on_progress
         self._seen = 0
+        self._shards: dict[Shard, TallyOfShard] = {}
 
     def report(self) -> Report:
         before = self._tallies()
+        self._shards = {each: check_tally(*each, tally)[0] for each, tally in before.items()}
         census = Census()
         for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
             census.add(part)
         after = self._tallies()
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
         decided = [each for each in SHARDS_OF_ALL if each not in undecided]
-        census.note(_check_counts(census, decided, after))
-        suspects = [each for each in decided if not census.slots[each].agree()]
+        census.note(_check_tallies(census, decided, after))
+        suspects = {each for each in decided if not census.slots[each].agree()}
         if suspects:
-            census.note(self._check_slots({each: census.slots[each].titles for each in suspects}))
+            census.note(self._check_slots(suspects))
         return Report(
             findings=tuple(census.findings),
             more_findings=census.more.total(),
@@ -140,12 +147,15 @@ class _Verification:
         )
 
     def _tallies(self) -> dict[Shard, Item]:
-        wanted = {keys.tally_key(*each): each for each in SHARDS_OF_ALL}
-        found = self._reads.batch_get(wanted)
-        return {wanted[key]: evolution.upgraded(item) for key, item in found.items()}
+        return {
+            (kind, shard): tally
+            for kind in KINDS
+            for shard, tally in enumerate(read_tallies(self._reads, kind).of_shards)
+            if tally
+        }
 
     def _look_at_segment(self, segment: int) -> Census:
-        look = _Look(self._reads)
+        look = _Look(self._reads, self._shards)
         for items in side_by_side(self._items(segment)):
             look.at(items)
         look.again()
@@ -157,70 +167,97 @@ class _Verification:
             self._on_progress(self._seen)
             yield from items
 
-    def _check_slots(self, suspects: Mapping[Shard, int]) -> Iterator[Finding]:
-        for shard, titles in suspects.items():
-            yield from self._check_owners(*shard, titles)
+    def _check_slots(self, suspects: Collection[Shard]) -> Iterator[Finding]:
+        """Check the titles and the slots of these shards one by one, in another walk."""
+        pairs = _Pairs(self._reads)
         for items in self._reads.every_page():
-            yield from self._check_owned(items, suspects)
-
-    def _check_owners(self, kind: Kind, shard: int, titles: int) -> Iterator[Finding]:
-        """Find slots whose title does not name them, and slots beyond a gap."""
-        slots = slots_in(self._reads.collection(keys.slot_key(kind, shard, 0).PK))
-        owners = {number: slot_owner(kind, item) for number, item in slots.items()}
-        owned = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
-        for number, owner in owners.items():
-            key = keys.slot_key(kind, shard, number)
-            record = owned.get(keys.title_key(owner)) if owner else None
-            if owner is None:
-                yield slot_finding("slot dangling", key, None, "an invalid id")
-            elif record is None:
-                yield slot_finding("slot dangling", key, owner, "no such title")
-            elif (keys.shard_of(owner), codec.read_slot(record)) != (shard, number):
-                found = record.get(codec.SLOT, "missing")
-                yield slot_finding("slot doubled", key, owner, f"its slot is {found}")
-            elif number >= titles:
-                yield slot_finding("slot dangling", key, owner, f"only {counted(titles, 'title')}")
-
-    def _check_owned(self, items: list[Item], suspects: Collection[Shard]) -> Iterator[Finding]:
-        """Find titles of these shards whose slot does not name them."""
-        records = [read_title(item) for item in items if item.get("PK") == item.get("SK")]
-        titles = {
-            record.title.key: record.slot
-            for record in records
-            if record and (record.title.kind, keys.shard_of(record.title.key)) in suspects
-        }
-        wanted = {key: slot_key(key, slot) for key, slot in titles.items() if slot is not None}
-        found = self._reads.batch_get(wanted.values())
-        for key in titles:
-            at = wanted.get(key)
-            item = found.get(at) if at else None
-            owner = slot_owner(key.kind, item) if item else None
-            if owner != key:
-                where = at or keys.title_key(key)
-                yield slot_finding("slot missing", where, key, f"{owner or 'no such slot'}")
+            pairs.note(items, suspects)
+            if pairs.are_many():
+                yield from pairs.believed()
+        yield from pairs.believed()
 
 
-def _check_counts(
+def _check_tallies(
     census: Census, shards: Iterable[Shard], tallies: dict[Shard, Item]
 ) -> Iterator[Finding]:
     for each in shards:
-        expected, found = dict(census.counts[each]), counts_in(tallies.get(each, {}))
+        tally = tallies.get(each, {})
+        expected, found = dict(census.counts[each]), counts_in(tally)
         if expected != found:
             yield count_finding(*each, expected, found)
+        shard, wrong = check_tally(*each, tally)
+        yield from wrong
+        yield from check_sparse(*each, shard, census.slots[each].titles)
+
+
+class _Pairs:
+    """Titles and slots that may not match. They are read twice before they are reported."""
+
+    def __init__(self, reads: PacedReads) -> None:
+        self._reads = reads
+        self._titles: list[TitleKey] = []
+        self._slots: list[ItemKey] = []
+
+    def note(self, items: Iterable[Item], shards: Collection[Shard]) -> None:
+        """Note the titles and slots of these shards among *items*."""
+        for item in items:
+            match item_name(item):
+                case keys.TitleItem(key) if (key.kind, keys.shard_of(key)) in shards:
+                    self._titles.append(key)
+                case keys.SlotItem(kind, shard) if (kind, shard) in shards:
+                    self._slots.append(key_of(item))
+
+    def are_many(self) -> bool:
+        """Whether there are enough to read them together."""
+        return len(self._titles) + len(self._slots) >= LOOKS_AT_ONCE
+
+    def believed(self) -> Iterator[Finding]:
+        """Yield what is wrong at both looks, and forget them."""
+        once = self._look()
+        if once:
+            waits.sleep(SECOND_LOOK)
+            again = self._look()
+            yield from (finding for finding in once if finding in again)
+        self._titles, self._slots = [], []
+
+    def _look(self) -> list[Finding]:
+        return [*self._look_at_titles(), *self._look_at_slots()]
+
+    def _look_at_titles(self) -> Iterator[Finding]:
+        own = self._reads.batch_get(map(keys.title_key, self._titles))
+        of_titles = [read_items([item]) for item in own.values()]
+        places = {each.slot_key() for each in of_titles} - {None}
+        slots = self._reads.batch_get(place for place in places if place)
+        for each in of_titles:
+            at = each.slot_key()
+            yield from check_slot(replace(each, slot=slots.get(at) if at else None))
+
+    def _look_at_slots(self) -> Iterator[Finding]:
+        found = self._reads.batch_get(self._slots)
+        names = {at: keys.parse_slot(*at) for at in found}
+        owners = {at: slot_owner(names[at].kind, item) for at, item in found.items()}
+        titles = {at: keys.title_key(owner) for at, owner in owners.items() if owner}
+        own = self._reads.batch_get(titles.values())
+        tallies = {kind: read_tallies(self._reads, kind).of_shards for kind in KINDS}
+        for at, item in found.items():
+            kind, number = names[at].kind, names[at].shard
+            shard, _ = check_tally(kind, number, tallies[kind][number])
+            yield from check_listed(item, own.get(titles[at]) if at in titles else None, shard)
 
 
 class _Look:
     """The state of one walk over a part of the table, with items to check again."""
 
-    def __init__(self, reads: PacedReads) -> None:
+    def __init__(self, reads: PacedReads, shards: Mapping[Shard, TallyOfShard]) -> None:
         self.census = Census()
         self._reads = reads
+        self._shards = shards
         self._suspects: list[str] = []
-        self._unreadable: list[Share] = []
+        self._unreadable: list[TitleItems] = []
 
     def at(self, items: list[Item]) -> None:
         for item in items:
-            self.census.count(item)
+            self.census.count(item, self._shards)
         if not is_of_a_title(items[0]):
             self.census.note(check_item(items[0]))
             return
@@ -228,9 +265,9 @@ class _Look:
         share = of_title.share()
         if of_title.record is not None and share:
             self.census.titles += 1
-            self.census.enrol(share)
+            self.census.enrol(share, expected_slot(of_title.record))
         elif share:
-            self._unreadable.append(share)
+            self._unreadable.append(of_title)
         if check_title_items(of_title):
             self._suspects.append(items[0]["PK"]["S"])
         if len(self._suspects) >= LOOKS_AT_ONCE:
@@ -240,11 +277,12 @@ class _Look:
         """Check suspicious titles twice more before reporting them."""
         self.census.note(self._believed())
         self._suspects = []
-        wanted = {s: slot_key(s.key, s.slot) for s in self._unreadable if s.slot is not None}
-        found = self._reads.batch_get(wanted.values()) if wanted else {}
-        for share, key in wanted.items():  # only titles whose slot names them
-            if key in found and slot_owner(share.key.kind, found[key]) == share.key:
-                self.census.enrol(share)
+        wanted = {each.slot_key(): each.share() for each in self._unreadable}
+        found = self._reads.batch_get(at for at in wanted if at) if wanted else {}
+        for at, item in found.items():  # only titles whose slot names them
+            share = wanted[at]
+            if share and slot_owner(share.key.kind, item) == share.key:
+                self.census.enrol(share, item)
         self._unreadable = []
 
     def _believed(self) -> Iterator[Finding]:

@@ -1,0 +1,36 @@
+"""The tallies of a kind, which writers of version 4 move to other keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog_model.domain.kinds import Kind
+from catalog_model.dynamodb.actions import Plan
+from catalog_model.dynamodb.pace import PacedReads
+from catalog_model.dynamodb.typed_json import Item
+from catalog_model.table import keys
+from catalog_model.table.plan import moved_tally, plan_move
+from catalog_model.table.title_items import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """The tallies of a kind by shard, empty where one is missing, and the plan to move them."""
+
+    of_shards: list[Item]
+    move: Plan = ()
+
+
+def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:
+    """Read the tallies of a kind, those of an older version as they will be after their move."""
+    shards = range(keys.SHARDS)
+    found = {key_of(item): item for item in reads.collection(keys.tallies_pk(kind))}
+    tallies = [found.get(keys.tally_key(kind, shard), {}) for shard in shards]
+    if found:
+        return Tallies(tallies)
+    former = reads.batch_get(keys.former_tally_key(kind, shard) for shard in shards)
+    if not former:
+        return Tallies(tallies)
+    items = [former.get(keys.former_tally_key(kind, shard), {}) for shard in shards]
+    moved = [moved_tally(kind, *each) for each in enumerate(items)]
+    return Tallies(moved, plan_move(kind, items))
