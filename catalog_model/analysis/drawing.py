@@ -25,7 +25,7 @@ from catalog_model.table.indexes import SCHEMA
 
 State = Literal["created", "changed", "deleted"]
 
-_ITEM_TYPES: Final = ("title", "listing", "membership", "tally", "slot")
+_ITEM_TYPES: Final = ("title", "membership", "listing", "tally")
 _SHOWN: Final = 48
 """The number of characters shown of a changed value."""
 
@@ -120,7 +120,7 @@ class Drawing:
     calls: Sequence[DrawnCall]
 
     def rows_of(self, key: TitleKey) -> list[RowKey]:
-        """Return the rows of a title in all views: its items, its copies, and its slot."""
+        """Return the rows of a title in all views: its items and its copies."""
         return [row.key for view in self.views for row in view.rows if row.owner == key]
 
     def created(self, place: str) -> list[Row]:

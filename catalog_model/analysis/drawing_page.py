@@ -70,7 +70,7 @@ def drawing_page(drawing: Drawing, *, source: str) -> str:
 
 _FOOTER: Final = (
     "Rows, requests and units are those of calls on a table in memory that holds only the titles "
-    "of this page and charges like DynamoDB. Tallies and slots count these titles only. Each call "
+    "of this page and charges like DynamoDB. Tallies count these titles only. Each call "
     "starts from the table as shown."
 )
 
@@ -234,7 +234,7 @@ def _partitions(view: View, created: Iterable[Row], ids: Ids) -> Iterator[str]:
 
 def _named(partition: str, rows: Sequence[Row]) -> str:
     first = rows[0]
-    is_collection = first.key.place == TABLE and first.type not in ("tally", "slot")
+    is_collection = first.key.place == TABLE and first.type not in ("tally", "listing")
     return code(partition) + (f"<span>{name_of(first.name)}</span>" if is_collection else "")
 
 
@@ -249,7 +249,7 @@ def _row(row: Row, name: str, *, is_later: bool) -> str:
 def _holding(row: Row) -> Iterator[str]:
     if row.key.place == TABLE:
         yield f"<span>{safe(row.type)}</span>"
-    if row.key.place != TABLE or row.type == "slot":
+    if row.key.place != TABLE or row.type == "listing":
         yield name_of(row.name)
     if row.content:
         yield f'<span class="quiet">{safe(row.content)}</span>'

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from catalog_model.checks import counted
 from catalog_model.domain.genres import genre_name
-from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.domain.kinds import KINDS, Kind, TitleKey
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, primary_key, read_int
@@ -58,9 +58,13 @@ def rows_of(items: Iterable[Item]) -> dict[RowKey, Row]:
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """Sort rows of one place: within a partition by the sort key, as DynamoDB does.
 
-    DynamoDB has no order of partitions. Here, titles come first, then tallies and slots.
+    DynamoDB has no order of partitions. Here, titles come first, then tallies and listings.
     """
-    return sorted(rows, key=lambda row: (_GROUPS.get(row.type, 0), _place_in_order(row.key)))
+    return sorted(rows, key=lambda row: (_group(row), _place_in_order(row.key)))
+
+
+def _group(row: Row) -> int:
+    return _GROUPS.get(row.type, 0) if row.key.place == TABLE else 0
 
 
 def _place_in_order(key: RowKey) -> tuple[object, ...]:
@@ -70,7 +74,7 @@ def _place_in_order(key: RowKey) -> tuple[object, ...]:
     return parts, key.partition, key.sort, key.pk, key.sk
 
 
-_GROUPS: Final[Mapping[str, int]] = {"tally": 1, "slot": 2}
+_GROUPS: Final[Mapping[str, int]] = {"tally": 1, "listing": 2}
 
 
 def _rows_of_item(item: Item, names: Mapping[TitleKey, str]) -> Iterator[Row]:
@@ -85,7 +89,7 @@ def _rows_of_item(item: Item, names: Mapping[TitleKey, str]) -> Iterator[Row]:
             key = RowKey(index, partition, sort, pk, sk)
             record = json.loads(entry[codec.DOC]["S"])
             content = _votes(record) if index == "by_rating" else ""
-            value = _value(record, keys.kind_of(pk), index)
+            value = _value(record, _kind_of(item), index)
             yield Row(key, kind, owner, name, content, value, entry)
 
 
@@ -93,17 +97,22 @@ def _owner(item: Item) -> TitleKey | None:
     match keys.parse_key(*primary_key(item)):
         case keys.SlotItem(kind):
             return TitleKey(kind, read_int(item, codec.TITLE_ID))
-        case keys.TallyItem():
+        case keys.TallyItem() | keys.FormerTally():
             return None
         case other:
             return other.key
+
+
+def _kind_of(item: Item) -> Kind:
+    owner = _owner(item)
+    return owner.kind if owner else KINDS[0]
 
 
 def _name(item: Item) -> str:
     """Return the title's name, if the item is a title."""
     if item[codec.TYPE]["S"] != "title":
         return ""
-    name: str = item[TITLE_CLASSES[keys.kind_of(item["PK"]["S"])].name_field]["S"]
+    name: str = item[TITLE_CLASSES[_kind_of(item)].name_field]["S"]
     return name
 
 
@@ -115,13 +124,13 @@ def _content(item: Item) -> str:
     match keys.parse_key(*primary_key(item)):
         case keys.TitleItem():
             return counted(len(item), "attribute")
-        case keys.ListingItem(key):
-            return f"all {_PLURALS[key.kind]}"
         case keys.MembershipItem(key, genre_id):
             return genre_name(key.kind, genre_id)
         case keys.SlotItem(kind):
-            return f"{kind} {read_int(item, codec.TITLE_ID)}"
-        case keys.TallyItem(kind):
+            return f"{kind} {read_int(item, codec.TITLE_ID)}, all {_PLURALS[kind]}"
+        case keys.FormerListing(key):
+            return f"all {_PLURALS[key.kind]}"
+        case keys.TallyItem(kind) | keys.FormerTally(kind):
             return _counts(item, kind)
 
 

@@ -195,9 +195,10 @@ def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
     A declared write begins with its verb, every key condition then with the partition key.
 
     >>> list(_needs(access_patterns.PATTERNS["list_genres"]))
-    [('BatchGetItem', 'table', 'GENRE#movie#*'), ('BatchGetItem', 'table', 'GENRE#tv#*')]
+    [('Query', 'table', 'GENRE#movie'), ('Query', 'table', 'GENRE#tv'),
+     ('BatchGetItem', 'table', 'GENRE#movie#*'), ('BatchGetItem', 'table', 'GENRE#tv#*')]
     """
-    for step in pattern.usual:
+    for step in (each for each in pattern.steps if each.is_allowed):
         for condition in step.key_conditions:
             found = _PARTITION.match(condition)
             if found is None:

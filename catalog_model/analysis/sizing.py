@@ -16,8 +16,8 @@ from catalog_model.entities import Movie, TVShow
 from catalog_model.table import codec
 from catalog_model.table.encoded import TYPICAL_VERSION
 
-LONGEST: Final = {"version": TYPICAL_VERSION, "slot": 10**6}
-"""A version, and a slot number, as long as in a catalogue of millions."""
+LONGEST_SLOT: Final = 10**6
+"""A slot number as long as in a catalogue of millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sizes:
     The defaults are at least those of 99 of 100 titles of the application.
     """
 
-    title: float = 1300
+    title: float = 2600
     """The title's own item."""
     copy: float = 1450
     """A listing or a membership."""
@@ -37,10 +37,8 @@ class Sizes:
     """The same, averaged over a page."""
     genres: float = 5
     """The number of the title's genres; for a change, those before or after it."""
-    tally: float = 600
-    """The counts of one shard."""
-    other: float = 2200
-    """The item of the title that takes over the slot of a deleted one: the largest possible."""
+    tally: float = 1000
+    """The counts of one shard, and its free slots."""
 
     @classmethod
     def of(cls, titles: Iterable[Movie | TVShow]) -> Sizes:
@@ -52,10 +50,10 @@ class Sizes:
         measured = list(titles)
         if not measured:
             return APPLICATION
-        copies = [codec.encode_copies(title) for title in measured]
+        copies = [codec.encode_copies(title, LONGEST_SLOT) for title in measured]
         entries = [_largest_entry(listing) for listing, *_ in copies]
         return cls(
-            title=max(item_size(codec.encode_title(each, **LONGEST)) for each in measured),
+            title=max(item_size(_own_item(each)) for each in measured),
             copy=max(item_size(copy) for each in copies for copy in each),
             entry=max(entries),
             mean_entry=max(APPLICATION.mean_entry, mean(entries)),
@@ -68,6 +66,10 @@ class Sizes:
 
 
 APPLICATION: Final = Sizes()
+
+
+def _own_item(title: Movie | TVShow) -> Item:
+    return codec.encode_title(title, version=TYPICAL_VERSION, slot=LONGEST_SLOT)
 
 
 def _genres(titles: Iterable[Movie | TVShow]) -> Mapping[TitleKey, set[int]]:

@@ -30,10 +30,9 @@ _TIME: Final = "%b %d, %Y, %I:%M %p"
 
 KEY_FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "title": ("TITLE#kind#id", "TITLE#kind#id"),
-    "listing": ("TITLE#kind#id", "ALL"),
     "membership": ("TITLE#kind#id", "GENRE#genre_id"),
-    "tally": ("GENRE#kind#shard", "TALLY"),
-    "slot": ("SLOT#kind#shard", "SLOT#number"),
+    "listing": ("SLOT#kind#shard", "SLOT#number"),
+    "tally": ("GENRE#kind", "TALLY#shard"),
 }
 """The forms of the keys of each type of item, as `table.keys` makes them."""
 
@@ -59,7 +58,7 @@ def workbench(
     >>> title = Movie.from_json(record)
     >>> model = workbench([title], table="films", settings=TableSettings())
     >>> [facet["FacetName"] for facet in model["DataModel"][0]["TableFacets"]]
-    ['title', 'listing', 'membership', 'tally', 'slot']
+    ['title', 'membership', 'listing', 'tally']
     """
     catalog = OfflineCatalog(table)
     with reproducible():
