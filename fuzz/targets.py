@@ -82,7 +82,7 @@ def _round_trip(record: dict[str, Any], kind: Kind) -> None:
     item = codec.encode_title(title, version=1, slot=0)
     assert codec.decode_title(item).to_json_text() == text
     assert codec.decode_title(cast("dict[str, Any]", json.loads(json.dumps(item)))) == title
-    for copy in codec.encode_copies(title):
+    for copy in codec.encode_copies(title, 0):
         assert codec.decode_copy(kind, copy).to_json_text() == text
 
 
@@ -163,8 +163,8 @@ def _codec_seeds(kind: Kind, records: dict[str, Any]) -> Iterator[bytes]:
     odd = {"extra": {"PK": [1.0, -2, True, None, {"_doc": ""}], "": 1e100, "_x": 10**30}}
     for number, record in enumerate(records.values()):
         title = TITLE_CLASSES[kind].from_json(record | odd if number % 3 == 0 else record)
-        items = [codec.encode_title(title, version=1, slot=number), *codec.encode_copies(title)]
-        for each in (title.to_json(), *items, codec.encode_slot(title.key, number)):
+        items = [codec.encode_title(title, version=1, slot=number), *codec.encode_copies(title, 0)]
+        for each in (title.to_json(), *items, codec.encode_former_slot(title.key, number)):
             yield json.dumps(each).encode()
         put = {name: value for name, value in items[0].items() if not name.startswith("_")}
         yield json.dumps({**put, "genre_ids": {"NS": ["35", "28"]}, "new": {"SS": ["b"]}}).encode()

@@ -3,7 +3,7 @@
 This shows that the proof in test_declarations can fail, and what each of its checks detects.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -19,7 +19,7 @@ from catalog_model.analysis.sizing import APPLICATION
 from catalog_model.dynamodb import connection, conversation, exchange
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
-from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key, text
+from catalog_model.dynamodb.typed_json import Item, primary_key, text
 from catalog_model.operations import create_table, delete_table
 from catalog_model.reads import lists, orders
 from catalog_model.reads.sampling import _Lottery
@@ -99,11 +99,11 @@ def filters_besides(made: Method, *args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 @shown_by(ap.count_titles, "declared", kind="movie")
-@instead_of(Gateway, "batch_get_parts")
-def scans(_: Method, door: Gateway, keys: Sequence[ItemKey], *__: Any, **___: Any) -> list[Item]:
+@instead_of(Gateway, "query")
+def scans(_: Method, door: Gateway, partition: str, *__: Any, **___: Any) -> list[Item]:
     """Counting by scanning the table."""
     found = door._send("Scan", {"TableName": door.table_name})["Items"]
-    return [item for item in found if primary_key(item) in keys]
+    return [item for item in found if partition == primary_key(item).PK]
 
 
 @shown_by(ap.list_titles, "items", "units", kind="movie")
@@ -148,7 +148,9 @@ def touches_what_is_not_its_own(planned: Method, before: Stored, after: Encoded)
 
 @shown_by(ap.update_popularity, "units", popularity=6.5)
 @instead_of(codec, "encode_copies")
-def moves_in_every_index(copies: Method, title: AnyTitle, _: str | None = None) -> list[Item]:
+def moves_in_every_index(
+    copies: Method, title: AnyTitle, slot: int, _: str | None = None
+) -> list[Item]:
     """Sort keys change with each write, so every entry is deleted and inserted again."""
     return [
         {
@@ -157,7 +159,7 @@ def moves_in_every_index(copies: Method, title: AnyTitle, _: str | None = None) 
             else value
             for name, value in copy.items()
         }
-        for copy in copies(title)
+        for copy in copies(title, slot)
     ]
 
 

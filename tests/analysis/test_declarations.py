@@ -64,12 +64,12 @@ def test_a_read_asks_for_what_it_declares(
 ) -> None:
     """Operation, index, key condition and consistency; the maximum of requests, items and units.
 
-    Every declared request is made by some call.
+    Every declared request is made by some call, except those of unusual cases.
     """
     asked = [call for call in calls.reads(many_titles) if call.pattern == name]
     explained = [each for call in asked for each in call.explained(filled)]
     assert departures(explained, engine) == []
-    assert steps_made(explained) == {id(step) for step in ap.PATTERNS[name].steps}
+    assert steps_made(explained) == {id(step) for step in ap.PATTERNS[name].usual}
 
 
 def test_a_write_asks_for_what_it_declares(
@@ -83,7 +83,7 @@ def test_a_write_asks_for_what_it_declares(
     assert departures(explained, engine) == []
     assert {each.comparison.pattern.name for each in explained} == set(calls.WRITES)
     every = {id(step) for name in calls.WRITES for step in ap.PATTERNS[name].usual}
-    assert steps_made(explained) == every
+    assert steps_made(explained) >= every
     assert [each.error for each in explained if each.error] == []
 
 

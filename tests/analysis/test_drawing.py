@@ -165,7 +165,7 @@ def test_a_title_is_found_in_every_view_that_has_it(some: list[AnyTitle]) -> Non
         genres = len(set(title.genre_ids))
         numbers = {place: len(list(found)) for place, found in groupby(row.place for row in rows)}
         lists: dict[str, int] = dict.fromkeys(INDEXES, 1 + genres)
-        assert numbers == {TABLE: 3 + genres} | lists | {"by_name": 1}
+        assert numbers == {TABLE: 2 + genres} | lists | {"by_name": 1}
 
 
 @given(st.lists(st.sampled_from(SAMPLE), unique=True), st.integers(0, 12))

@@ -29,16 +29,16 @@ from catalog_model.errors import InvalidArgumentError
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import INDEX_KEYS, INDEXES, SCHEMA, IndexName
+from catalog_model.table.slots import Shard
 
 
 @given(titles())
 def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle) -> None:
-    """Titles, slots and tallies have no entries, memberships none by name, listings in all."""
-    listing, *memberships = codec.encode_copies(title)
+    """Titles and tallies have no entries, memberships none by name, listings in all."""
+    listing, *memberships = codec.encode_copies(title, 0)
     for index in INDEXES:
         assert index_entry(listing, index)
         assert index_entry(codec.encode_title(title, version=1, slot=0), index) is None
-        assert index_entry(codec.encode_slot(title.key, 0), index) is None
         for membership in memberships:
             assert (index_entry(membership, index) is None) == (index == "by_name")
 
@@ -46,7 +46,7 @@ def test_an_item_without_the_key_of_an_index_has_no_entry_there(title: AnyTitle)
 @given(titles(), st.integers(0, 3000))
 def test_an_entry_that_stays_costs_its_index_nothing(title: AnyTitle, length: int) -> None:
     """Attributes that an index does not project affect only the table."""
-    for item in codec.encode_copies(title):
+    for item in codec.encode_copies(title, 0):
         other = {**item, "note": {"S": "x" * length}}
         assert write_units(item, item).indexes == {}
         assert write_units(item, other).indexes == {}
@@ -58,7 +58,7 @@ def test_an_entry_that_moves_costs_what_its_deletion_and_its_insertion_cost(
     title: AnyTitle, doc: str, index: IndexName
 ) -> None:
     """An index key cannot change in place."""
-    before = codec.encode_copies(title)[0]
+    before = codec.encode_copies(title, 0)[0]
     in_place = {**before, codec.DOC: {"S": doc}}
     moved = {**in_place, INDEX_KEYS[index][1]: {"S": "elsewhere"}}
     gone = write_units(before, None).indexes[index]
@@ -74,10 +74,10 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
     """Reads, writes and whole transactions grow with the size, on the table and each index."""
     short, long = (title.replace(overview="x" * length) for length in sorted((one, other)))
     pairs = [
-        [predict_creation(each, 0) for each in (short, long)],
-        [predict_deletion(plan.Stored(each, 1, 0), 1) for each in (short, long)],
+        [predict_creation(each) for each in (short, long)],
+        [predict_deletion(plan.Stored(each, 1, 0)) for each in (short, long)],
         [predict_page([each] * 9, "by_name") for each in (short, long)],
-        [capacity.batch_get_units(codec.encode_copies(each)) for each in (short, long)],
+        [capacity.batch_get_units(codec.encode_copies(each, 0)) for each in (short, long)],
     ]
     for less, more in pairs:
         assert less.table <= more.table
@@ -87,7 +87,7 @@ def test_what_is_longer_never_costs_less(title: AnyTitle, one: int, other: int) 
 @given(titles())
 def test_a_transaction_doubles_the_table_and_not_the_indexes(title: AnyTitle) -> None:
     """The same items in a batch cost half on the table, and the same on each index."""
-    planned = plan.plan_creation(Encoded(title), 1, plan.Shard(0))
+    planned = plan.plan_creation(Encoded(title), 1, Shard())
     alone = [write_units(None, outcome(each, None)) for each in planned]
     batch = sum(alone, capacity.NOTHING)
     assert capacity.predict_plan(SCHEMA, planned, {}) == Units(2 * batch.table, batch.indexes)
@@ -110,7 +110,7 @@ def test_what_is_stored_is_billed_with_its_index_entries() -> None:
     title = Movie(id=1, title="Up", genre_ids=[16], popularity=1, vote_average=1, vote_count=1)
     items = list(items_of(plan.Stored(title, 1, 0)).values())
     entries = [entry for item in items for i in INDEXES if (entry := index_entry(item, i))]
-    assert (len(items), len(entries)) == (4, 4 + 3)
+    assert (len(items), len(entries)) == (3, 4 + 3)
     expected = sum(sizes.item_size(each) + 100 for each in (*items, *entries))
     assert stored_bytes(items) == expected
 

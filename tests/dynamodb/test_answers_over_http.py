@@ -149,7 +149,7 @@ def assert_invalid(call: Call, words: str, *sent: bytes) -> None:
 
 OTHER = codec.encode_title(movie(2, 18), version=7, slot=0)
 DELETING = {"Table": {"TableName": "other", "TableStatus": "DELETING"}}
-COPY = {name: codec.encode_copies(HER)[0][name] for name in ("PK", codec.DOC)}
+COPY = {name: codec.encode_copies(HER, 0)[0][name] for name in ("PK", codec.DOC)}
 TALLY = codec.own_item(keys.TallyItem("movie", 1))
 
 

@@ -31,7 +31,7 @@ from catalog_model.table.keys import SHARDS
 from catalog_model.writes.load import LoadReport
 
 pytestmark = pytest.mark.usefixtures("in_no_time")
-each_type = pytest.mark.parametrize("what", ["title", "listing", "membership", "slot", "tally"])
+each_type = pytest.mark.parametrize("what", ["title", "listing", "membership", "tally"])
 
 
 @each_type

@@ -46,7 +46,11 @@ def targets() -> list[ItemKey]:
         *(
             key
             for each in (NEXT, NEIGHBOUR, NOBODY, SHOW)
-            for key in (keys.title_key(each), keys.listing_key(each), keys.membership_key(each, 28))
+            for key in (
+                keys.title_key(each),
+                keys.former_listing_key(each),
+                keys.membership_key(each, 28),
+            )
         ),
         keys.membership_key(HEAT, 99),
         *(keys.slot_key("movie", shard, number) for number in (0, 2, 4711)),
@@ -61,14 +65,13 @@ def sources(table: Table) -> dict[str, Item]:
     slot = read_int(table[keys.title_key(HEAT)], codec.SLOT)
     return {
         "title": table[keys.title_key(HEAT)],
-        "listing": table[keys.listing_key(HEAT)],
+        "listing": table[keys.slot_key("movie", 5, slot)],
         "membership": table[keys.membership_key(HEAT, 80)],
-        "slot": table[keys.slot_key("movie", 5, slot)],
         "tally": table[keys.tally_key("movie", 5)],
     }
 
 
-SOURCES: Final = ("title", "listing", "membership", "slot", "tally")
+SOURCES: Final = ("title", "listing", "membership", "tally")
 
 
 def damaged(source: str) -> Iterator[tuple[ItemKey, MemoryCatalog]]:

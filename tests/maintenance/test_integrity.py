@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from older_tables import grow_old
 from planted_damage import (
     Vandal,
     _shard,
@@ -26,7 +27,14 @@ from table_dump import Table, assert_in_step, dump
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import TitleKey
-from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, number
+from catalog_model.dynamodb.typed_json import (
+    Item,
+    ItemKey,
+    key_attributes,
+    number,
+    numbers_value,
+    read_int,
+)
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import UnknownEntityError
 from catalog_model.maintenance.findings import PROBLEMS, Problem
@@ -46,7 +54,7 @@ def copy_stands_at_an_old_place(vandal: Vandal) -> None:
 
 
 def copy_left_an_index(vandal: Vandal) -> None:
-    item = vandal.get(keys.listing_key(vandal.victim.key))
+    item = vandal.get(vandal.slot_of(vandal.victim))
     vandal.put({name: value for name, value in item.items() if name != codec.NAME_SK})
 
 
@@ -64,26 +72,48 @@ def two_titles_with_one_slot(vandal: Vandal) -> None:
     vandal.change(keys.title_key(other.key), _slot=number)
 
 
-def slots_with_a_gap(vandal: Vandal) -> None:
+def slot_beyond_the_last(vandal: Vandal) -> None:
     title = vandal.neighbours[0]
     vandal.delete(vandal.slot_of(title))
     vandal.change(keys.title_key(title.key), _slot=number(4711))
-    vandal.put(codec.encode_slot(title.key, 4711))
+    vandal.put(codec.encode_listing(title, 4711))
+
+
+def free_slot_is_taken(vandal: Vandal) -> None:
+    number_ = read_int(vandal.get(keys.title_key(vandal.victim.key)), codec.SLOT)
+    free = codec.read_free(vandal.get(vandal.tally))
+    vandal.change(vandal.tally, _free=numbers_value(free | {number_}))
+
+
+def own_document_is_old(vandal: Vandal) -> None:
+    old = vandal.victim.replace(overview="As it was before")
+    vandal.change(keys.title_key(vandal.victim.key), _doc=_text(old.to_json_text()))
+
+
+def own_document_is_gone(vandal: Vandal) -> None:
+    key = keys.title_key(vandal.victim.key)
+    vandal.put({name: value for name, value in vandal.get(key).items() if name != codec.DOC})
 
 
 DAMAGES: dict[str, tuple[Damage, set[Problem]]] = {
     "membership is gone": (membership_is_gone, {"membership missing"}),
-    "listing is gone": (listing_is_gone, {"listing missing"}),
+    "listing is gone": (listing_is_gone, {"slot missing"}),
+    "listing of an older version is left": (
+        lambda v: v.put(codec.encode_former_listing(v.victim)),
+        {"listing surplus"},
+    ),
+    "title shows an old record": (own_document_is_old, {"copy stale"}),
+    "title lost its record": (own_document_is_gone, {"copy stale"}),
     "membership of another genre": (membership_of_another_genre, {"membership surplus"}),
     "memberships without a title": (memberships_without_a_title, {"membership surplus"}),
     "listing without a title": (
-        lambda v: v.put(codec.encode_copies(v.victim.replace(id=77_777_777))[0]),
+        lambda v: v.put(codec.encode_former_listing(v.victim.replace(id=77_777_777))),
         {"listing surplus"},
     ),
     "copy shows an old record": (copy_shows_an_old_record, {"copy stale"}),
     "copy at an old place": (copy_stands_at_an_old_place, {"index key wrong"}),
     "copy is in another list": (
-        lambda v: v.change(keys.listing_key(v.victim.key), _list=_text("ALL#nobody")),
+        lambda v: v.change(v.slot_of(v.victim), _list=_text("ALL#nobody")),
         {"index key wrong"},
     ),
     "copy left an index": (copy_left_an_index, {"index key wrong"}),
@@ -109,7 +139,24 @@ DAMAGES: dict[str, tuple[Damage, set[Problem]]] = {
         {"slot doubled", "slot missing"},
     ),
     "slot of a missing title": (slot_of_nobody, {"slot dangling"}),
-    "slots with a gap": (slots_with_a_gap, {"slot dangling"}),
+    "slot beyond the last": (slot_beyond_the_last, {"slot free"}),
+    "free slot is taken": (free_slot_is_taken, {"slot free"}),
+    "free slots in words": (
+        lambda v: v.change(v.tally, _free=_text("seven")),
+        {"slot free"},
+    ),
+    "free slot beyond the last": (
+        lambda v: v.change(v.tally, _free=numbers_value([5000])),
+        {"slot free"},
+    ),
+    "many slots without a title": (
+        lambda v: v.change(v.tally, _slots=number(5000)),
+        {"slots sparse"},
+    ),
+    "tally lost its slots": (
+        lambda v: v.put({n: x for n, x in v.get(v.tally).items() if n[:2] not in ("_s", "_f")}),
+        {"slot free", "wrong schema version"},
+    ),
     "copy of an older schema": (
         lambda v: v.change(v.membership, _schema=number(0)),
         {"wrong schema version"},
@@ -156,7 +203,7 @@ def problems(report: Report) -> set[Problem]:
 
 def own_records(table: Table) -> dict[ItemKey, Item]:
     """Return the records of all titles, which no repair may change."""
-    ours = {codec.VERSION, codec.SLOT}
+    ours = {codec.VERSION, codec.SLOT, codec.DOC}
     return {
         key: {name: value for name, value in item.items() if name not in ours}
         for key, item in table.items()
@@ -225,7 +272,18 @@ def test_a_foreign_item_among_slots_hides_no_defect(some: Catalog) -> None:
 def test_every_kind_of_finding_is_planted_here() -> None:
     """Each kind can be found, and is tested."""
     planted = {problem for _, found in (DAMAGES | BEYOND_REPAIR).values() for problem in found}
-    assert planted == set(PROBLEMS)
+    assert planted | {"listing missing"} == set(PROBLEMS), "only in older versions"
+
+
+def test_a_listing_of_an_older_version_is_repaired(some: Catalog) -> None:
+    """In its place there: what belongs to a title depends on the version of its own item."""
+    grow_old(some, "version 3")
+    victim = next(key for key in dump(some) if key.SK == "ALL")
+    Vandal(some).delete(victim)
+    assert problems(verify(some)) == {"listing missing"}
+    assert len(repair(some).actions) == 1
+    assert verify(some).is_clean
+    assert len(assert_in_step(some)) == 24
 
 
 def test_all_defects_at_once_are_found_and_repaired(some: Catalog) -> None:

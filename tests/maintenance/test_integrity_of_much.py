@@ -43,13 +43,13 @@ def test_what_many_plans_take_is_done_in_one_repair() -> None:
 def test_a_copy_that_dynamodb_cannot_hold_is_left_for_this_reason() -> None:
     """A title may fill its item, and its copy would be too large: the other copies are written."""
     item = codec.encode_title(movie(8, 18, overview=""), version=1, slot=0)
-    for name in ("_schema", "_type", "_version", "_slot", "_form"):
+    for name in ("_schema", "_type", "_version", "_slot", "_form", "_doc"):
         item.pop(name, None)
     item["overview"] = {"S": "x" * (MAX_ITEM_BYTES - item_size(item) - 100)}
     catalog = MemoryCatalog([item])
     report = repair(catalog)
     assert {finding.problem for finding, _ in report.left} == {
-        "listing missing",
+        "slot missing",
         "membership missing",
     }
     assert all("DynamoDB holds 409,600" in reason for _, reason in report.left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from any_item_laws import cases_of_all, check
 from repair_laws import FEW, MANY, check_bounds, check_rivals
 
-from catalog_model.dynamodb.typed_json import Item, read_int
+from catalog_model.dynamodb.typed_json import read_int
 from catalog_model.maintenance import repair, repair_plans
 from catalog_model.maintenance.census import Census
 from catalog_model.maintenance.findings import Finding
 from catalog_model.table import codec
 from catalog_model.table.plan import as_read
+from catalog_model.table.title_items import TitleItems
 
 Law = Callable[[], object]
 
@@ -66,11 +68,8 @@ def takes_an_unreadable_title_for_none(patch: pytest.MonkeyPatch) -> None:
     """So its copies have no title."""
     made = repair_plans.plan_collection
 
-    def is_damaged(item: Item) -> bool:
-        return item["PK"] == item["SK"] and bool(codec.why_unreadable(item))
-
-    def hasty(items: list[Item]) -> Any:
-        return made([item for item in items if "SK" in item and not is_damaged(item)])
+    def hasty(of_title: TitleItems) -> Any:
+        return made(replace(of_title, own=None) if of_title.is_unreadable else of_title)
 
     patch.setattr(repair, "plan_collection", hasty)
 

@@ -25,7 +25,7 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.iam import DUMP_ACTIONS, TABLE_ACTIONS
 from catalog_model.deployment.manifest import Manifest
-from catalog_model.dynamodb.typed_json import Item
+from catalog_model.dynamodb.typed_json import Item, key_attributes
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import (
     InvalidArgumentError,
@@ -310,7 +310,7 @@ def test_a_dump_interrupted_at_any_request_leaves_nothing(
         return dump_table(filled, whole, segments=2, read_units=100_000, overwrite=True)
 
     requests = len(requests_of(work).operations)
-    assert requests > 8
+    assert requests > 5
     folder = tmp_path / "folder"
     folder.mkdir()
     for number in range(1, requests + 1):
@@ -422,7 +422,8 @@ def test_into_a_table_with_items_the_dump_wins(filled: Catalog, tmp_path: Path) 
     dump_table(filled, path)
     before = content(filled)
     ap.update_popularity(filled, "movie", 7, 7.5)
-    newer = {"PK": {"S": "TITLE#movie#8"}, "SK": {"S": "ALL"}, "_schema": {"N": "999"}}
+    listing = next(key for key in dump(filled) if key.PK.startswith("SLOT#"))
+    newer = {**key_attributes(listing), "_schema": {"N": "999"}}
     filled.client.put_item(TableName=filled.table, Item=newer)
     extra = {"PK": {"S": "other#2"}, "SK": {"S": "a"}}
     filled.client.put_item(TableName=filled.table, Item=extra)

@@ -79,8 +79,9 @@ def test_a_page_by_rating_asks_for_all_partitions_at_once() -> None:
 
 def test_a_write_reads_and_then_asks_to_apply_its_plan() -> None:
     """Two round trips: what it depends on, and one transaction."""
+    tally = codec.own_item(keys.TallyItem("movie", keys.shard_of(HEAT.key)))
     asked, rounds = hold_by_hand(
-        "put_title", lambda request: [] if isinstance(request, BatchGet) else None, HEAT
+        "put_title", lambda request: [tally] if isinstance(request, BatchGet) else None, HEAT
     )
     assert asked is not None
     ((read,), (write,)) = rounds

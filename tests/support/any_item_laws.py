@@ -21,12 +21,13 @@ from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key, read_int
 from catalog_model.entities import FIELDS, TITLE_CLASSES, AnyTitle
-from catalog_model.errors import CatalogError
+from catalog_model.errors import CatalogError, UnknownEntityError
 from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, Finding
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.keys import SHARDS, ItemName
+from catalog_model.table.slots import are_sparse, shard_of
 
 Typed = dict[str, Any]
 Accepts = Callable[[Typed], bool]
@@ -158,10 +159,9 @@ ACCEPTED: Final[Mapping[str, Accepts]] = {
 _IN_A_LIST: Final = sorted(INDEX_ATTRIBUTES)
 EXTRA: Final = "note"
 MORE: Final[Mapping[type[ItemName], tuple[str, ...]]] = {
-    keys.TitleItem: ("_form", "_doc", EXTRA, *_IN_A_LIST),
-    keys.ListingItem: (EXTRA,),
+    keys.TitleItem: ("_form", EXTRA, *_IN_A_LIST),
     keys.MembershipItem: (EXTRA, "_name"),
-    keys.SlotItem: (EXTRA, *_IN_A_LIST),
+    keys.SlotItem: (EXTRA,),
     keys.TallyItem: ("g99", "gx", EXTRA, *_IN_A_LIST),
 }
 """Attributes that are added to an item of this type."""
@@ -181,16 +181,33 @@ def is_readable(mutant: Mutant) -> bool:
 def must_be_found(mutant: Mutant) -> bool:
     """Whether a verification must detect the change."""
     if mutant.attribute == "_schema":
-        return not evolution.is_outdated(mutant.item)
+        is_title = isinstance(mutant.name, keys.TitleItem)
+        return is_title or not evolution.is_outdated(mutant.item)
     if mutant.attribute == "_version":
         is_title = isinstance(mutant.name, keys.TitleItem)
         return is_title if mutant.value is None else not ACCEPTED["_version"](mutant.value)
+    if isinstance(mutant.name, keys.TallyItem) and mutant.attribute in ("_slots", "_free"):
+        return not _are_right_slots(mutant.name, mutant.item)
     if mutant.attribute in (EXTRA, "_doc"):
-        return not isinstance(mutant.name, keys.SlotItem | keys.TallyItem) and (
-            mutant.attribute == EXTRA or not isinstance(mutant.name, keys.TitleItem)
-        )
+        return not isinstance(mutant.name, keys.TallyItem)
     no_count = isinstance(mutant.name, keys.TallyItem) and mutant.value == {"N": "0"}
     return mutant.attribute != "gx" and not (no_count and mutant.attribute == "g99")
+
+
+def _are_right_slots(name: keys.TallyItem, tally: Item) -> bool:
+    """Whether a tally counts its titles' slots as taken, and lists free ones below the end."""
+    try:
+        shard = shard_of(tally)
+    except UnknownEntityError:
+        return False
+    named = (keys.parse_key(*key) for key in base(name.kind))
+    taken = [n.number for n in named if isinstance(n, keys.SlotItem) and n.shard == name.shard]
+    is_sparse = are_sparse(shard.slots, len(shard.free), len(taken))
+    return (
+        all(map(shard.is_taken, taken))
+        and max(shard.free, default=-1) < shard.slots
+        and not (is_sparse)
+    )
 
 
 # --- Laws
@@ -216,20 +233,19 @@ def base(kind: Kind) -> dict[ItemKey, Item]:
     """Return an intact table with a title to damage and a witness in each shard."""
     catalog = MemoryCatalog()
     early, late = WITNESSES[: SHARDS // 2], WITNESSES[SHARDS // 2 :]
-    for ids in (early, DAMAGED_IDS, late):  # half of the damaged titles get slot 0
+    for ids in (early, DAMAGED_IDS, late):
         ap.load_titles(catalog, [title_of(kind, title_id) for title_id in ids])
     return dump(catalog)
 
 
 def own_keys(key: TitleKey, table: Table) -> dict[str, ItemKey]:
-    """Return the keys of a title's items, slot and tally, by type."""
+    """Return the keys of a title's items and its tally, by type."""
     shard = keys.shard_of(key)
     slot = read_int(table[keys.title_key(key)], codec.SLOT)
     return {
         "title": keys.title_key(key),
-        "listing": keys.listing_key(key),
+        "listing": keys.listing_key(key, slot),
         "membership": keys.membership_key(key, GENRES[0]),
-        "slot": keys.slot_key(key.kind, shard, slot),
         "tally": keys.tally_key(key.kind, shard),
     }
 
@@ -259,7 +275,7 @@ def _by_change(key: TitleKey, what: str) -> dict[str, Case]:
 
 
 def region(key: TitleKey, table: Table) -> Table:
-    """Return all items that depend on one title, including its slot and tally."""
+    """Return all items that depend on one title, including its listing and tally."""
     shared = set(own_keys(key, base(key.kind)).values())
     return of_partition(keys.title_pk(key), table) | {k: table[k] for k in shared if k in table}
 
@@ -269,9 +285,10 @@ def of_partition(partition: str, table: Table) -> Table:
 
 
 def concerns(finding: Finding, key: TitleKey) -> bool:
-    """Whether a finding is about a title, its slot or its tally."""
+    """Whether a finding is about a title, its listing or its tally."""
     shared = own_keys(key, base(key.kind)).values()
-    return finding.title == key or finding.key in shared
+    is_free = finding.problem == "slot free" and _shard_of(finding.key)[1] == keys.shard_of(key)
+    return finding.title == key or finding.key in shared or is_free
 
 
 class Damaged:
@@ -356,7 +373,7 @@ def without_shards(left: set[ItemKey], table: Table) -> Table:
 
 def _shard_of(key: ItemKey) -> tuple[Kind, int]:
     name = keys.parse_key(*key)
-    if isinstance(name, keys.TallyItem | keys.SlotItem):
+    if isinstance(name, keys.TallyItem | keys.SlotItem | keys.FormerTally):
         return name.kind, name.shard
     return name.key.kind, keys.shard_of(name.key)
 

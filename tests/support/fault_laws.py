@@ -42,7 +42,7 @@ from fault_histories import (
     text_of,
     title_of,
 )
-from table_dump import assert_in_step, hooked
+from table_dump import assert_in_step, assert_no_slot_is_lost, dump, hooked
 
 from catalog_model import Catalog, TitleKey
 from catalog_model import access_patterns as ap
@@ -343,6 +343,7 @@ class Trial:
         there = {key: title for key, title in now.items() if title}
         try:
             found = assert_in_step(self.fresh)
+            assert_no_slot_is_lost(dump(self.fresh))
         except AssertionError as error:
             raise Violation(IN_STEP, str(error)) from error
         if found != there:

@@ -9,13 +9,14 @@ reached in several ways is explored once, and every way is counted.
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-from table_dump import Table, assert_whole, movie, titles_in
+from table_dump import Table, assert_no_slot_is_lost, assert_whole, movie, titles_in
 
 from catalog_model import Catalog, Movie, TitleKey
 from catalog_model import access_patterns as ap
@@ -105,8 +106,8 @@ class ReplayedGateway(Gateway):
         self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
     ) -> list[Item]:
         """Read many items, each at a different moment."""
-        assert not only, "writes read whole items"
-        found = [self.get(key, consistent=consistent) for key in dict.fromkeys(keys)]
+        assert consistent or only == ("PK", "SK"), "only unlisted slots are searched otherwise"
+        found = [self.get(key, consistent=True) for key in dict.fromkeys(keys)]
         return [item for item in found if item is not None]
 
     def query(self, partition: str, *_: Any, **__: Any) -> list[Item]:
@@ -177,6 +178,7 @@ class World:
         with (
             patch("catalog_model.writes.storing.first_version", lambda: next(self._versions)),
             patch("catalog_model.writes.load.first_version", lambda: next(self._versions)),
+            patch("catalog_model.writes.attempts.first_version", lambda: 0),
         ):
             self.seen.ways = self._go(self._start, histories)
         self.seen.states, self.seen.ends = len(self._ways), len(self.ends)
@@ -277,7 +279,23 @@ NOT_FOUND: Final = "TitleNotFoundError"
 EIGHT, SIXTEEN, TWENTY_FOUR = (movie(number, 18, 28, popularity=1.0) for number in (8, 16, 24))
 
 THERE: Final = (EIGHT, SIXTEEN, TWENTY_FOUR)
-"""Titles of one shard, with the slots 0, 1 and 2."""
+"""Titles of one shard."""
+
+
+@contextmanager
+def small_shards(*, block: int = 4, most_free: int = 2) -> Iterator[None]:
+    """Open few slots at once, and list few free ones, so that all cases occur with few titles.
+
+    There is only one shard, because each tally is a request of its own.
+    """
+    with (
+        patch("catalog_model.table.keys.SHARDS", 1),
+        patch("catalog_model.table.slots.BLOCK", block),
+        patch("catalog_model.table.slots.FEW", 1),
+        patch("catalog_model.table.slots.MOST_FREE", most_free),
+        patch("table_dump.MOST_FREE", most_free),
+    ):
+        yield
 
 
 def key(number: int) -> TitleKey:
@@ -359,6 +377,7 @@ def explored(start: Table, *writers: Writer) -> Explored:
     for table, results, _ in world.ends.values():
         try:
             there = assert_whole(table)
+            assert_no_slot_is_lost(table)
         except AssertionError as error:
             seen.problems.append(f"inconsistent: {error}")
             continue
@@ -384,7 +403,7 @@ def _texts(titles: Titles) -> dict[TitleKey, str]:
 def put_by_another_program(title: Movie) -> Table:
     """Return a title's item as written by `aws dynamodb put-item`, without other attributes."""
     item = codec.encode_title(title, version=1, slot=0)
-    ours = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE}
+    ours = {codec.VERSION, codec.SLOT, codec.SCHEMA, codec.TYPE, codec.DOC}
     return {keys.title_key(title.key): {n: v for n, v in item.items() if n not in ours}}
 
 

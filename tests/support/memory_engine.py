@@ -219,6 +219,12 @@ def _outcome(verb: str, before: Item | None, request: Mapping[str, Any]) -> Item
         match each.verb:
             case "SET":
                 after[name] = values[each.value]
+            case "ADD" if "NS" in values[each.value]:
+                after[name] = _numbers(_set_in(after, name) | _set_in(values, each.value))
+            case "DELETE":
+                left = _set_in(after, name) - _set_in(values, each.value)
+                after.pop(name, None)
+                after |= {name: _numbers(left)} if left else {}
             case "ADD":
                 added = Decimal(values[each.value]["N"])
                 after[name] = {"N": str(Decimal(after.get(name, {"N": "0"})["N"]) + added)}
@@ -227,6 +233,15 @@ def _outcome(verb: str, before: Item | None, request: Mapping[str, Any]) -> Item
             case verb:
                 raise failed("ValidationException", f"{verb} is not known here")
     return after
+
+
+def _set_in(attributes: Mapping[str, Any], name: str) -> set[int]:
+    """Return a set of numbers among attributes or values."""
+    return set(map(int, attributes.get(name, {"NS": []})["NS"]))
+
+
+def _numbers(numbers: set[int]) -> dict[str, list[str]]:
+    return {"NS": [str(each) for each in sorted(numbers)]}
 
 
 def _is_met(request: Mapping[str, Any], item: Item, kind: str = "FilterExpression") -> bool:
@@ -273,6 +288,13 @@ def _one(tokens: list[str]) -> Holds:
             del tokens[:4]
             is_wanted = function == "attribute_exists"
             return lambda item, names, _: (names.get(name, name) in item) is is_wanted
+        case ["NOT", *_]:
+            tokens.pop(0)
+            denied = _one(tokens)
+            return lambda *asked: not denied(*asked)
+        case ["contains", "(", name, ",", value, ")", *_]:
+            del tokens[:6]
+            return _containing(name, value)
         case ["begins_with" as verb, "(", name, ",", value, ")", *_]:
             del tokens[:6]
         case [name, verb, value, *_]:
@@ -289,6 +311,14 @@ def _comparison(name: str, is_so: Sought, value: str) -> Holds:
         if kind == "N":
             return is_so(Decimal(found[kind]), Decimal(wanted))
         return is_so(found[kind], wanted)
+
+    return holds
+
+
+def _containing(name: str, value: str) -> Holds:
+    def holds(item: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+        found = item.get(names.get(name, name), {}).get("NS", ())
+        return values[value]["N"] in found
 
     return holds
 

@@ -6,7 +6,6 @@ from typing import Any
 from table_dump import dump
 
 from catalog_model import Catalog
-from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.typed_json import Item, ItemKey, Value, key_attributes, number, read_int
 from catalog_model.entities import AnyTitle
 from catalog_model.maintenance.census import Shard
@@ -66,7 +65,7 @@ def membership_is_gone(vandal: Vandal) -> None:
 
 
 def listing_is_gone(vandal: Vandal) -> None:
-    vandal.delete(keys.listing_key(vandal.victim.key))
+    vandal.delete(vandal.slot_of(vandal.victim))
 
 
 def membership_of_another_genre(vandal: Vandal) -> None:
@@ -75,7 +74,7 @@ def membership_of_another_genre(vandal: Vandal) -> None:
 
 def memberships_without_a_title(vandal: Vandal) -> None:
     stranger = vandal.victim.replace(id=77_777_777)
-    for copy in codec.encode_copies(stranger)[1:]:
+    for copy in codec.encode_copies(stranger, 0)[1:]:
         vandal.put(copy)
 
 
@@ -103,5 +102,5 @@ def two_slots_for_one_title(vandal: Vandal) -> None:
 
 
 def slot_of_nobody(vandal: Vandal) -> None:
-    kind, shard = _shard(vandal.victim)
-    vandal.put(codec.encode_slot(TitleKey(kind, 800_000_000 + shard), 999))
+    stranger = vandal.victim.replace(id=800_000_000 + keys.shard_of(vandal.victim.key))
+    vandal.put(codec.encode_listing(stranger, 999))

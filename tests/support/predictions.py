@@ -1,7 +1,6 @@
 """Predicted capacity units of this table's reads and writes, from titles, items and plans alone."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 
 from catalog_model.dynamodb import capacity
@@ -11,6 +10,7 @@ from catalog_model.entities import AnyTitle
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import TYPICAL_VERSION, Encoded
 from catalog_model.table.indexes import SCHEMA, IndexName
+from catalog_model.table.slots import shard_of
 
 write_units = partial(capacity.write_units, SCHEMA)
 
@@ -20,7 +20,7 @@ def predict_page(
 ) -> Units:
     """Predict the Query for a page of a list that reads *titles*; with *genre_id* of that genre."""
     copies = (
-        codec.encode_copies(each)[0]
+        codec.encode_listing(each, 0)
         if genre_id is None
         else codec.encode_membership(each, genre_id)
         for each in titles
@@ -29,10 +29,10 @@ def predict_page(
 
 
 def predict_creation(
-    title: AnyTitle, total: int, tally: Item | None = None, version: int = TYPICAL_VERSION
+    title: AnyTitle, tally: Item | None = None, version: int = TYPICAL_VERSION
 ) -> Units:
-    """Predict the transaction that creates a title in a shard with *total* titles."""
-    planned = plan.plan_creation(Encoded(title), version, plan.Shard(total))
+    """Predict the transaction that creates a title in a shard with this tally."""
+    planned = plan.plan_creation(Encoded(title), version, shard_of(tally or {}))
     return capacity.predict_plan(SCHEMA, planned, _by_key(tally))
 
 
@@ -42,26 +42,17 @@ def predict_change(before: plan.Stored, after: AnyTitle, tally: Item | None = No
     return capacity.predict_plan(SCHEMA, planned, items_of(before) | _by_key(tally))
 
 
-def predict_deletion(
-    before: plan.Stored, total: int, last: plan.Stored | None = None, tally: Item | None = None
-) -> Units:
-    """Predict the transaction that deletes a title of a shard with *total* titles.
-
-    *last* is the title in the shard's last slot; None where the title has that one itself.
-    """
-    if last is None:
-        before = replace(before, slot=total - 1)
-    planned = plan.plan_deletion(before, plan.Shard(total, last.title.key if last else None))
-    there = items_of(before) | (items_of(last) if last else {}) | _by_key(tally)
-    return capacity.predict_plan(SCHEMA, planned, there)
+def predict_deletion(before: plan.Stored, tally: Item | None = None) -> Units:
+    """Predict the transaction that deletes a title of a shard with this tally."""
+    planned = plan.plan_deletion(before, shard_of(tally or {}))
+    return capacity.predict_plan(SCHEMA, planned, items_of(before) | _by_key(tally))
 
 
 def items_of(stored: plan.Stored) -> dict[ItemKey, Item]:
-    """Return every item of a title: its own, its copies and its slot."""
-    number = stored.slot or 0
-    title = codec.encode_title(stored.title, version=stored.version, slot=number)
-    slot = codec.encode_slot(stored.title.key, number)
-    return _by_key(title, *codec.encode_copies(stored.title), slot)
+    """Return every item of a title: its own, and its copies."""
+    slot = stored.slot or 0
+    title = codec.encode_title(stored.title, version=stored.version, slot=slot)
+    return _by_key(title, *codec.encode_copies(stored.title, slot))
 
 
 def _by_key(*items: Item | None) -> dict[ItemKey, Item]:

@@ -12,7 +12,7 @@ from table_dump import assert_complete, assert_in_step, dump, movie
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import TitleKey
 from catalog_model.dynamodb.actions import Plan
-from catalog_model.dynamodb.typed_json import Item, key_attributes
+from catalog_model.dynamodb.typed_json import Item, key_attributes, read_int
 from catalog_model.maintenance.findings import Problem
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import Report, verify
@@ -35,7 +35,8 @@ def damaged(*, foreign_items: int, titles: int) -> MemoryCatalog:
     for number in range(1, titles + 1):
         key = TitleKey("movie", 8 * number)
         membership = key_attributes(keys.membership_key(key, 28))
-        slot = key_attributes(keys.slot_key("movie", 0, number - 1))
+        own = dump(catalog)[keys.title_key(key)]
+        slot = key_attributes(keys.slot_key("movie", 0, read_int(own, codec.SLOT)))
         for each in (membership, slot):
             raw(catalog).delete_item(TableName="t", Key=each)
     return catalog
@@ -77,7 +78,7 @@ def check_bounds(*, foreign_items: int, titles: int) -> None:
 
 KEY: Final = TitleKey("movie", 24)
 AT: Final = key_attributes(keys.title_key(KEY))
-OWN: Final = ("_schema", "_type", "_version", "_slot", "_form")
+OWN: Final = ("_schema", "_type", "_version", "_slot", "_form", "_doc")
 STEPS: Final = 3
 """The repair's transactions: the title with its copies, the counts, the slot."""
 

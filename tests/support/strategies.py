@@ -100,7 +100,7 @@ few_ids = st.integers(1, 24)
 
 def _measures(title: AnyTitle) -> tuple[int, ...]:
     """Return the sizes of the title item, of a membership or listing, and of an index entry."""
-    listing, *memberships = codec.encode_copies(title)
+    listing, *memberships = codec.encode_copies(title, 0)
     entry = index_entry(listing, "by_popularity") or {}
     item = codec.encode_title(title, version=2**47 + 1, slot=0)
     return tuple(sizes.item_size(each) for each in (item, (memberships or [listing])[-1], entry))

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,36 +19,54 @@ from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.typed_json import ItemKey, primary_key, read_int
 from catalog_model.entities import AnyTitle
 from catalog_model.errors import ConflictError, TitleNotFoundError
-from catalog_model.table import codec, keys
+from catalog_model.table import codec, evolution, keys
+from catalog_model.table.plan import moved_tally
+from catalog_model.table.slots import MOST_FREE, Shard, shard_of
+from catalog_model.table.title_items import expected_copies, expected_slot, read_stored
 from catalog_model.writes.load import LoadReport
 
 Table = dict[ItemKey, dict[str, Any]]
 
-OF_THE_ORDER_OF_WRITES = {codec.VERSION, codec.SLOT, codec.TITLE_ID}
+OF_THE_ORDER_OF_WRITES = {"SK", codec.VERSION, codec.SLOT, codec.SLOTS, codec.FREE}
 
 
 def dump(catalog: Catalog) -> Table:
-    """Read every item of the table with strong consistency."""
+    """Read every item of the table with strong consistency; free slots are sorted."""
     pages = catalog.client.get_paginator("scan").paginate(
         TableName=catalog.table, ConsistentRead=True
     )
-    return {primary_key(item): item for page in pages for item in page["Items"]}
+    return {primary_key(item): _sorted(item) for page in pages for item in page["Items"]}
 
 
-def comparable(table: Table) -> Table:
-    """Leave out what depends on the order of writes: versions, owners of slots, zeros."""
+def _sorted(item: dict[str, Any]) -> dict[str, Any]:
+    free = item.get(codec.FREE, {}).get("NS")  # a set has no order
+    return {**item, codec.FREE: {"NS": sorted(free, key=int)}} if free else item
+
+
+def comparable(table: Table) -> dict[object, dict[str, Any]]:
+    """Leave out what depends on the order of writes: versions, slots, zeros, empty tallies."""
     return {
-        key: {
+        _known_as(key, item): {
             name: value
             for name, value in item.items()
             if name not in OF_THE_ORDER_OF_WRITES and (not is_tally(key) or value != {"N": "0"})
         }
         for key, item in table.items()
+        if not is_former_tally(key) and not (is_tally(key) and not read_int(item, codec.TOTAL))
     }
 
 
+def _known_as(key: ItemKey, item: dict[str, Any]) -> object:
+    name = keys.parse_key(*key)
+    return codec.decode_slot(name.kind, item) if isinstance(name, keys.SlotItem) else key
+
+
 def is_tally(key: ItemKey) -> bool:
-    return key.SK == keys.TALLY_SK
+    return isinstance(keys.parse_key(*key), keys.TallyItem)
+
+
+def is_former_tally(key: ItemKey) -> bool:
+    return isinstance(keys.parse_key(*key), keys.FormerTally)
 
 
 def titles_in(table: Table) -> dict[TitleKey, AnyTitle]:
@@ -57,11 +75,24 @@ def titles_in(table: Table) -> dict[TitleKey, AnyTitle]:
 
 
 def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
-    """Check that each title has its copies and slot, without gaps, and that tallies are exact."""
+    """Check that each title has its copies and its own slot, and that tallies are exact.
+
+    Titles of an older version have their former listings, and slots that only name them.
+    """
     there = titles_in(table)
-    encoded = (copy for title in there.values() for copy in codec.encode_copies(title))
-    copies = {primary_key(copy): copy for copy in encoded}
-    assert {key: table.get(key) for key in copies} == copies
+    copies: Table = {}
+    for key, title in there.items():
+        own = table[keys.title_key(key)]
+        stored = read_stored(key, own)
+        assert stored is not None
+        slot = expected_slot(stored)
+        assert slot is not None, f"{key} has no slot"
+        copies |= {**expected_copies(stored), primary_key(slot): slot}
+        if not stored.is_former:
+            doc = codec.encode_title(title, version=1, slot=0).get(codec.DOC)
+            assert own.get(codec.DOC) == doc
+    found = {key: evolution.upgraded(table.get(key, {})) for key in copies}
+    assert found == copies
     _assert_slots(table, there)
     _assert_tallies(table, there)
     return there
@@ -70,8 +101,10 @@ def assert_complete(table: Table) -> dict[TitleKey, AnyTitle]:
 def assert_whole(table: Table) -> dict[TitleKey, AnyTitle]:
     """Check that the table is complete, and has no other items."""
     there = assert_complete(table)
-    tallies = sum(map(is_tally, table))
-    assert len(table) == tallies + sum(3 + len(set(each.genre_ids)) for each in there.values())
+    tallies = sum(is_tally(key) or is_former_tally(key) for key in table)
+    former = sum(evolution.is_outdated(table[keys.title_key(key)]) for key in there)
+    items = sum(2 + len(set(title.genre_ids)) for title in there.values())
+    assert len(table) == tallies + former + items
     return there
 
 
@@ -100,7 +133,7 @@ def assert_counts_are_of_what_can_be_got(catalog: Catalog, some: list[AnyTitle])
 
 
 def assert_a_repetition_completes(
-    catalog: Catalog, some: list[AnyTitle], undisturbed: Table
+    catalog: Catalog, some: list[AnyTitle], undisturbed: dict[object, dict[str, Any]]
 ) -> None:
     """Check that a second run adds what is missing, and leaves no trace of the first."""
     before = len(titles_in(dump(catalog)))
@@ -203,27 +236,42 @@ class Withholding:
 
 
 def _assert_slots(table: Table, there: dict[TitleKey, AnyTitle]) -> None:
-    """Check that each title owns its slot, and that each shard's slots have no gap."""
+    """Check that each title owns its slot, no other is listed, and none of them is free."""
     owners: dict[ItemKey, TitleKey] = {}
-    numbers = defaultdict(list)
     for key, item in table.items():
         name = keys.parse_key(*key)
         if isinstance(name, keys.SlotItem):
             owners[key] = codec.decode_slot(name.kind, item)
-            numbers[name.kind, name.shard].append(name.number)
+            tally = shard_of(tally_in(table, name.kind, name.shard))
+            assert tally.is_taken(name.number), f"{key} is counted as free"
     slots = {key: read_int(table[keys.title_key(key)], codec.SLOT) for key in there}
-    assert owners == {keys.slot_key(k.kind, keys.shard_of(k), slots[k]): k for k in there}
-    for taken in numbers.values():
-        assert sorted(taken) == list(range(len(taken)))
+    assert owners == {keys.listing_key(key, slots[key]): key for key in there}
+
+
+def tally_in(table: Table, kind: Kind, shard: int) -> dict[str, Any]:
+    """Return the tally of a shard, as moved if none of the kind has been moved; {} if missing."""
+    if any(keys.tally_key(kind, each) in table for each in range(keys.SHARDS)):
+        return table.get(keys.tally_key(kind, shard), {})
+    former = table.get(keys.former_tally_key(kind, shard))
+    return moved_tally(kind, shard, former) if former else {}
 
 
 def _assert_tallies(table: Table, there: dict[TitleKey, AnyTitle]) -> None:
     for kind in KINDS:
         for shard in range(keys.SHARDS):
             own = [t for k, t in there.items() if (k.kind, keys.shard_of(k)) == (kind, shard)]
-            tally = table.get(keys.tally_key(kind, shard), {})
+            tally = tally_in(table, kind, shard)
             assert read_int(tally, codec.TOTAL) == len(own)
             assert codec.tally_counts(tally) == _genre_counts(own)
+            counted = shard_of(tally)
+            assert all(each < counted.slots for each in counted.free)
+
+
+def assert_no_slot_is_lost(table: Table) -> None:
+    """Check that each opened slot is taken or listed as free, where there is room for all."""
+    for key, item in table.items():
+        shard = shard_of(item) if is_tally(key) else Shard()
+        assert shard.gaps == 0 or shard.slots > MOST_FREE, f"slots are lost: {item}"
 
 
 def _genre_counts(titles: list[AnyTitle]) -> Counter[int]:

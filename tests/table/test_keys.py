@@ -43,7 +43,8 @@ def parse_number(text: str) -> Decimal:
 
 item_names = st.one_of(
     st.builds(keys.TitleItem, title_keys),
-    st.builds(keys.ListingItem, title_keys),
+    st.builds(keys.FormerListing, title_keys),
+    st.builds(keys.FormerTally, kinds, st.integers(0, keys.SHARDS - 1)),
     st.builds(keys.MembershipItem, title_keys, ids),
     st.builds(keys.TallyItem, kinds, st.integers(0, keys.SHARDS - 1)),
     st.builds(keys.SlotItem, kinds, st.integers(0, keys.SHARDS - 1), st.integers(0, 10**9)),
@@ -64,9 +65,23 @@ def test_different_items_have_different_keys(one: keys.ItemName, other: keys.Ite
 
 @given(item_names)
 def test_partition_keys_begin_as_the_contract_says(name: keys.ItemName) -> None:
-    """TITLE# for a title and its memberships, GENRE# for genres, SLOT# for the sampler."""
-    prefix = {keys.TallyItem: "GENRE#", keys.SlotItem: "SLOT#"}.get(type(name), "TITLE#")
-    assert keys.item_key(name).PK.startswith(prefix)
+    """TITLE# for a title and its memberships, GENRE# for counts, SLOT# for listings."""
+    others: dict[type[keys.ItemName], str] = {
+        keys.SlotItem: "SLOT#",
+        keys.TallyItem: "GENRE#",
+        keys.FormerTally: "GENRE#",
+    }
+    assert keys.item_key(name).PK.startswith(others.get(type(name), "TITLE#"))
+
+
+@given(item_names, kinds, st.none() | ids, st.integers(0, keys.TOP_MAGNITUDE))
+def test_no_item_of_this_version_has_the_key_of_a_list(
+    name: keys.ItemName, kind: Kind, genre: int | None, magnitude: int
+) -> None:
+    """The table and the indexes share no partition key; before version 4, tallies had such keys."""
+    if not isinstance(name, keys.FormerTally):
+        lists = {keys.list_key(kind, genre), keys.rating_list_key(kind, genre, magnitude)}
+        assert keys.item_key(name).PK not in lists
 
 
 MADE_BY_NO_MAKER = {
@@ -79,7 +94,7 @@ MADE_BY_NO_MAKER = {
     f"TITLE#movie#{10**38}": "ALL",
     f"TITLE#movie#{'9' * 1000}": "ALL",
     "GENRE#movie#1": "ALL",
-    "GENRE#movie": "TALLY",
+    "GENRE#movie": "TALLY TALLY#8 TALLY#-1 TALLY#01 TALLY#",
     "GENRE#movie#8": "TALLY",
     "GENRE#movie#-1": "TALLY",
     "SLOT#movie#1": f"SLOT#1 SLOT#0312 SLOT#02-1 SLOT#39{10**38}",
@@ -100,7 +115,7 @@ def test_a_key_that_no_maker_made_is_refused_by_name(pk: str, sk: str) -> None:
 @given(title_keys, ids)
 def test_one_range_takes_title_and_memberships_but_not_the_copy(key: TitleKey, genre: int) -> None:
     """ALL < GENRE# < TITLE#"""
-    copy, membership = keys.listing_key(key).SK, keys.membership_key(key, genre).SK
+    copy, membership = keys.former_listing_key(key).SK, keys.membership_key(key, genre).SK
     assert copy < keys.FIRST_MEMBERSHIP <= membership < keys.title_key(key).SK
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -26,14 +27,16 @@ from catalog_model.dynamodb.typed_json import (
     Value,
     key_attributes,
     number,
+    numbers_value,
     primary_key,
     read_int,
     text,
 )
-from catalog_model.errors import ConflictError, UnknownEntityError
+from catalog_model.errors import ConflictError, TitleExistsError, UnknownEntityError
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.table import codec, keys
+from catalog_model.table.slots import shard_of
 from catalog_model.testing import without_pauses
 from catalog_model.writes.attempts import refused_items
 
@@ -45,7 +48,7 @@ slot = partial(keys.slot_key, "movie", 0)
 
 
 def fill(catalog: Catalog, *ids: int) -> None:
-    """Put movies of one shard; the first has slot 0."""
+    """Put movies of one shard."""
     for title_id in ids:
         ap.put_title(catalog, movie(title_id, 18))
 
@@ -55,38 +58,50 @@ def erase(catalog: Catalog, key: ItemKey) -> None:
     client.delete_item(TableName=catalog.table, Key=key_attributes(key))
 
 
-def alter(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:
-    """Change an item without the model."""
-    put(catalog, {**key_attributes(key), **dump(catalog).get(key, {}), **attributes})
+def alter(catalog: Catalog, key: ItemKey, **attributes: Value | None) -> None:
+    """Change an item without the model; None removes an attribute."""
+    changed = {**key_attributes(key), **dump(catalog).get(key, {}), **attributes}
+    put(catalog, {name: value for name, value in changed.items() if value is not None})
 
 
-def gap(catalog: Catalog) -> None:
-    """Slot 0 is empty, and the last slot is beyond the total, as after the old deletion."""
-    table = dump(catalog)
-    for key in [slot(0), *(at for at in table if keys.title_pk(TitleKey("movie", 8)) == at.PK)]:
-        erase(catalog, key)
-    two: Any = {"N": "2"}
-    alter(catalog, TALLY, total=two, g18=two)
+def slot_of(catalog: Catalog, title_id: int) -> int:
+    return read_int(dump(catalog)[keys.title_key(TitleKey("movie", title_id))], codec.SLOT)
 
 
-def beyond(catalog: Catalog) -> None:
-    """A slot after the last one, where the next title would be placed."""
-    alter(catalog, slot(3), **codec.encode_slot(TitleKey("movie", 32), 3))
+def listing_of(catalog: Catalog, title_id: int) -> ItemKey:
+    return slot(slot_of(catalog, title_id))
+
+
+def stray(catalog: Catalog) -> None:
+    """The only free slot, and the next one to be opened, have titles that do not exist."""
+    shard = shard_of(dump(catalog)[TALLY])
+    free = min(shard.free)
+    for number_ in (free, shard.slots):
+        put(catalog, codec.encode_listing(movie(32, 18), number_))
+    alter(catalog, TALLY, _free=numbers_value([free]))
+
+
+def free_and_taken(catalog: Catalog) -> None:
+    """The only free slot is a title's."""
+    alter(catalog, TALLY, _free=numbers_value([slot_of(catalog, 16)]))
 
 
 DAMAGES: dict[str, Callable[[Catalog], None]] = {
-    "a gap": gap,
-    "the last slot is missing": lambda c: erase(c, slot(2)),
-    "the last slot names no title": lambda c: alter(c, slot(2), title_id=text("twenty-four")),
-    "a title's slot names another one": lambda c: alter(c, slot(0), title_id=number(24)),
-    "the last slot names a title with another slot": (
-        lambda c: alter(c, slot(2), title_id=number(8))
+    "a listing is missing": lambda c: erase(c, listing_of(c, 8)),
+    "a listing names no title": lambda c: alter(c, listing_of(c, 24), title_id=text("movie")),
+    "a title's listing names another one": (
+        lambda c: alter(c, listing_of(c, 8), title_id=number(24))
     ),
-    "the owner of the last slot has another number": (
-        lambda c: alter(c, keys.title_key(TitleKey("movie", 24)), _slot=number(7))
+    "a title has another number": (
+        lambda c: alter(c, keys.title_key(TitleKey("movie", 24)), _slot=number(7000))
+    ),
+    "two titles have one slot": (
+        lambda c: alter(c, keys.title_key(TitleKey("movie", 24)), _slot=number(slot_of(c, 8)))
     ),
     "the counts are missing": lambda c: erase(c, TALLY),
-    "a slot after the last one": beyond,
+    "the slots are missing": lambda c: alter(c, TALLY, _slots=None, _free=None),
+    "the only free slot is taken": free_and_taken,
+    "the free slots have listings": stray,
 }
 """Damages of a shard with the movies 8, 16 and 24."""
 
@@ -109,7 +124,8 @@ def test_a_title_of_a_damaged_shard_is_deleted_all_the_same(damaged: Catalog) ->
         assert ap.delete_title(damaged, "movie", title_id).id == title_id
         assert time.monotonic() - began < 5
         assert TitleKey("movie", title_id) not in _titles(dump(damaged))
-        assert _broken(damaged) <= before + 1  # a gap if there was nothing to move into it
+        assert _broken(damaged) <= before
+    repair(damaged)
     assert not repair(damaged).left
     assert {key.id for key in assert_in_step(damaged)} == {ids[-1]}
 
@@ -131,14 +147,39 @@ def _broken(catalog: Catalog) -> int:
 
 
 NEW = movie(40, 18)
+
+
+def _create(catalog: Catalog) -> object:
+    with suppress(TitleExistsError):
+        return ap.put_title(catalog, NEW, if_absent=True)
+    return ap.get_title(catalog, *NEW.key)
+
+
 WRITES: dict[str, Callable[[Catalog], object]] = {
     "put": lambda c: ap.put_title(c, NEW),
-    "create": lambda c: ap.put_title(c, NEW, if_absent=True),
+    "create": _create,
     "load": lambda c: ap.load_titles(c, [NEW]),
 }
 
 
-@pytest.mark.parametrize("damage", ["a gap", "the counts are missing", "a slot after the last one"])
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if "free slots" not in name])
+@pytest.mark.parametrize("way", WRITES)
+def test_a_title_is_created_in_a_damaged_shard_or_the_error_names_the_damage(
+    damaged: Catalog, way: str
+) -> None:
+    """It takes no slot that has a listing, and changes no other title; a repair resolves all."""
+    before = dump(damaged)
+    with suppress(ConflictError):
+        WRITES[way](damaged)
+    after = dump(damaged)
+    assert all(after[at] == item for at, item in before.items() if at != TALLY)
+    repair(damaged)
+    WRITES[way](damaged)
+    assert verify(damaged).is_clean
+    assert {key.id for key in assert_in_step(damaged)} == {8, 16, 24, 40}
+
+
+@pytest.mark.parametrize("damage", ["the free slots have listings"])
 @pytest.mark.parametrize("way", WRITES)
 def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
     damaged: Catalog, way: str
@@ -157,6 +198,40 @@ def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
     assert verify(damaged).is_clean
 
 
+@pytest.mark.parametrize("damage", ["the only free slot is taken"])
+@pytest.mark.parametrize("way", WRITES)
+def test_a_free_slot_that_is_taken_is_left_alone(damaged: Catalog, way: str) -> None:
+    """A new title opens a block instead."""
+    WRITES[way](damaged)
+    assert slot_of(damaged, 40) not in {slot_of(damaged, title_id) for title_id in (8, 16, 24)}
+    assert {finding.problem for finding in verify(damaged).findings} == {"slot free"}
+    assert repair(damaged).actions
+    assert len(assert_in_step(damaged)) == 4
+
+
+CHANGES: dict[str, Callable[[Catalog], object]] = {
+    "popularity": lambda c: ap.update_popularity(c, "movie", 24, 9.5),
+    "genres": lambda c: ap.set_genres(c, "movie", 24, [35]),
+    "put": lambda c: ap.put_title(c, movie(24, 35)),
+}
+
+
+@pytest.mark.parametrize("damage", ["two titles have one slot", "a listing is missing"])
+@pytest.mark.parametrize("way", CHANGES)
+def test_a_change_never_overwrites_the_listing_of_another_title(damaged: Catalog, way: str) -> None:
+    """The error names the slot, immediately, and the other title stays in its lists."""
+    before = dump(damaged)
+    if slot_of(damaged, 24) == slot_of(damaged, 8):
+        with pytest.raises(ConflictError, match=re.escape("damaged at SLOT#movie#0 | SLOT#")):
+            CHANGES[way](damaged)
+        assert dump(damaged) == before
+    else:
+        CHANGES[way](damaged)
+    repair(damaged)
+    CHANGES[way](damaged)
+    assert len(assert_in_step(damaged)) == 3
+
+
 @pytest.fixture
 def precise(engine: Engine, catalog: Catalog) -> Catalog:
     """A handle on a table whose engine names the action that an attribute does not fit."""
@@ -165,16 +240,11 @@ def precise(engine: Engine, catalog: Catalog) -> Catalog:
     return catalog
 
 
-@pytest.mark.parametrize("repaired", [False, True])
-def test_a_title_is_deleted_beside_one_whose_version_is_no_number(
-    precise: Catalog, *, repaired: bool
-) -> None:
-    """It owns the last slot and cannot be moved: verify names it, and it stays as it is."""
+def test_a_title_is_deleted_beside_one_whose_version_is_no_number(precise: Catalog) -> None:
+    """Verify names it, and it stays as it is."""
     fill(precise, 8, 16, 24)
     other = keys.title_key(TitleKey("movie", 24))
     alter(precise, other, _version=text("x"))
-    if repaired:
-        assert [finding.key for finding, _ in repair(precise).left] == [other]
     before = dump(precise)[other]
     assert ap.delete_title(precise, "movie", 8).id == 8
     assert [finding.key for finding, _ in repair(precise).left] == [other]
@@ -191,7 +261,7 @@ OF_A_TALLY: dict[str, Callable[[Catalog], object]] = {
 }
 
 
-@pytest.mark.parametrize("attribute", ["g18", "total", "_version"])
+@pytest.mark.parametrize("attribute", ["g18", "total", "_version", "_slots", "_free"])
 @pytest.mark.parametrize("way", OF_A_TALLY)
 def test_an_attribute_of_a_tally_that_is_no_number_is_named(
     precise: Catalog, way: str, attribute: str
@@ -201,7 +271,7 @@ def test_an_attribute_of_a_tally_that_is_no_number_is_named(
     alter(precise, TALLY, **{attribute: text("x")})
     before = dump(precise)
     began = time.monotonic()
-    if (way, attribute) == ("set genres", "total"):  # it is not concerned
+    if way == "set genres" and attribute in ("total", "_slots", "_free"):  # not concerned
         OF_A_TALLY[way](precise)
     else:
         named = re.escape(" | ".join(TALLY))

@@ -12,7 +12,6 @@ from engines import Engine, has_dynoxide
 from request_log import logged_requests
 from table_dump import (
     Killed,
-    Table,
     Withholding,
     assert_a_repetition_completes,
     assert_complete,
@@ -79,7 +78,7 @@ def fresh(engine: Engine) -> Iterator[Fresh]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(engine: Engine, some: list[AnyTitle]) -> Table:
+def undisturbed(engine: Engine, some: list[AnyTitle]) -> dict[object, dict[str, Any]]:
     """The table after a load of some titles without interruption."""
     catalog = engine.catalog()
     create_table(catalog)
@@ -119,7 +118,11 @@ def numbers(count: int, engine: Engine) -> range:
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
-    moment: str, engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    moment: str,
+    engine: Engine,
+    fresh: Fresh,
+    some: list[AnyTitle],
+    undisturbed: dict[object, dict[str, Any]],
 ) -> None:
     """Before each request in turn, or after it, with its answer lost."""
     with logged_requests(catalog := fresh()) as log:
@@ -133,7 +136,7 @@ def test_a_load_killed_at_any_request_is_completed_by_repeating_it(
 
 
 def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
-    engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    engine: Engine, fresh: Fresh, some: list[AnyTitle], undisturbed: dict[object, dict[str, Any]]
 ) -> None:
     """The callback's exception is raised; reported titles are loaded."""
     seen: list[int] = []
@@ -155,7 +158,7 @@ def test_a_load_ended_by_its_progress_is_completed_by_repeating_it(
 @pytest.mark.usefixtures("in_no_time")
 @pytest.mark.parametrize("seed", range(8))
 def test_what_a_batch_leaves_undone_is_asked_again(
-    seed: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    seed: int, fresh: Fresh, some: list[AnyTitle], undisturbed: dict[object, dict[str, Any]]
 ) -> None:
     """UnprocessedKeys of any part, sometimes all: nothing is mistaken for missing."""
     catalog, rng = fresh(), random.Random(seed)
@@ -171,7 +174,7 @@ def test_what_a_batch_leaves_undone_is_asked_again(
 @pytest.mark.usefixtures("in_no_time")
 @pytest.mark.parametrize("served", [0, 40, 71, 100])
 def test_a_batch_that_is_never_done_counts_as_throttled(
-    served: int, fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    served: int, fresh: Fresh, some: list[AnyTitle], undisturbed: dict[object, dict[str, Any]]
 ) -> None:
     """After some attempts without progress; titles are complete, and a repeat adds the rest."""
     catalog, left = fresh(), iter(range(served))
@@ -315,7 +318,7 @@ def test_titles_are_read_as_they_are_needed_and_progress_tells_how_many_are_done
 
 
 def test_an_error_of_the_source_comes_through_and_a_repetition_completes(
-    fresh: Fresh, some: list[AnyTitle], undisturbed: Table
+    fresh: Fresh, some: list[AnyTitle], undisturbed: dict[object, dict[str, Any]]
 ) -> None:
     """Complete batches before it are loaded; the rest is left for the next run."""
 

@@ -19,6 +19,7 @@ from catalog_model.analysis.offline import OfflineCatalog, offline_catalog
 from catalog_model.dynamodb.actions import Delete, Plan
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.typed_json import primary_key, read_int
 from catalog_model.entities import AnyTitle, Title
 from catalog_model.table import codec, keys
 from catalog_model.writes.attempts import Attempts, Snapshot
@@ -182,6 +183,7 @@ def test_a_deletion_in_a_damaged_shard_reads_before_it_plans(
     stocked: OfflineCatalog, planning_is_pure: list[Snapshot]
 ) -> None:
     """Whether the slot is the title's own is a part of the second reading."""
-    stocked.gateway.transact((Delete(keys.slot_key("movie", keys.shard_of(HEAT.key), 1)),))
+    (own,) = (item for item in stocked.items() if primary_key(item) == keys.title_key(HEAT.key))
+    stocked.gateway.transact((Delete(keys.listing_key(HEAT.key, read_int(own, codec.SLOT))),))
     ap.delete_title(stocked, *HEAT.key)
-    assert [snapshot.owns_slot for snapshot in planning_is_pure] == [None, True]
+    assert [snapshot.owns_slot for snapshot in planning_is_pure] == [True, False]

@@ -48,7 +48,7 @@ PUT: Final[Item] = {
 AS_A_SET: Final[Item] = {**PUT, "genre_ids": {"NS": ["80", "28", "53"]}}
 FORMS: Final = {"list": ([80, 28, 53], PUT), "set": ([28, 53, 80], AS_A_SET)}
 MISSING: Final = {
-    *("wrong schema version", "listing missing", "membership missing"),
+    *("wrong schema version", "membership missing"),
     *("count wrong", "slot missing"),
 }
 
@@ -102,7 +102,7 @@ def test_a_title_put_by_hand_is_read_and_gets_all_that_it_lacks(
     assert repair(stocked).left == []
     own = dump(stocked)[keys.title_key(HEAT)]
     assert {name: own[name] for name in item} == {**item, "genre_ids": own["genre_ids"]}
-    assert set(own) - set(item) == {"_schema", "_type", "_version", "_slot"}
+    assert set(own) - set(item) == {"_schema", "_type", "_version", "_slot", "_doc"}
     assert verify(stocked).is_clean
     assert repair(stocked).actions == []
     assert isinstance(title, Movie)
