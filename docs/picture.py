@@ -49,11 +49,11 @@ def picture() -> str:
     lists = Card(541, 1, 438, (16, 158, 292), *_index("by_popularity"))
     names = Card(541, 152, 438, (16, 106, 292), *_index("by_name"))
     shapes = [*table.drawn(), *lists.drawn(), *names.drawn()]
-    for sort_key, card in ((f"GENRE#{GENRE}", lists), ("ALL", names)):
-        row = next(at for at, (_, key, _) in enumerate(table.rows) if key == sort_key)
+    for beginning, card in ((f"GENRE#{GENRE}", lists), ("SLOT#", names)):
+        row = next(at for at, (_, key, _) in enumerate(table.rows) if key.startswith(beginning))
         shapes += _arrow(table.right, table.middle_of(row), card.x, card.middle_of(1))
     view = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-    label = "One table of titles, copies, slots and counts, and two of its four indexes"
+    label = "One table of titles, copies and counts, and two of its four indexes"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {view} role="img" aria-label="{label}">'
     return "\n".join([head, f"<style>{STYLE}</style>", *shapes, "</svg>", ""])
 
@@ -94,12 +94,16 @@ class Card:
                 yield _text(self.x + at, self.middle_of(row) + 4, cell, kind)
 
 
+_END_OF_HEAD: Final = f"#{sortable_id(HEAD.id)}"
+
+
 def _is_of_head(cells: Row) -> bool:
-    return cells[0] == keys.title_pk(HEAD) or cells[1].endswith(f"#{sortable_id(HEAD.id)}")
+    is_listing = cells[0].startswith("SLOT#")  # only that of the title is shown
+    return cells[0] == keys.title_pk(HEAD) or is_listing or cells[1].endswith(_END_OF_HEAD)
 
 
 def _table() -> list[Row]:
-    """Return a title's collection, its slot, and the counts of its shard."""
+    """Return a title's collection, its listing, and the counts of its shard."""
     found = items()
     own = [item for item in found if item["PK"]["S"] == keys.title_pk(HEAD)]
     title = next(item for item in own if item["PK"] == item["SK"])
@@ -114,8 +118,6 @@ def _content(item: Item) -> str:
     match item[codec.TYPE]["S"]:
         case "title":
             return "the record, typed"
-        case "slot":
-            return f"whose it is: {item[codec.TITLE_ID]['N']}"
         case "tally":
             return f"{item[codec.TOTAL]['N']} titles, {item[f'g{GENRE}']['N']} of genre {GENRE}"
         case "listing":
@@ -127,7 +129,7 @@ def _index(index: IndexName) -> tuple[str, Row, list[Row]]:
     """Return the name, keys and three rows of an index: the title's row and its neighbours."""
     pk, sk = INDEX_KEYS[index]
     listed = entries(index)
-    at = next(n for n, each in enumerate(listed) if each["PK"]["S"] == keys.title_pk(HEAD))
+    at = next(n for n, each in enumerate(listed) if each[sk]["S"].endswith(_END_OF_HEAD))
     shown = listed[at - 1 : at + 2]
     rows = [(str(each[pk]["S"]), str(each[sk]["S"]), _title(each)) for each in shown]
     return index, (pk, sk, codec.DOC), rows

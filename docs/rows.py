@@ -48,9 +48,9 @@ def of_one_title() -> Table:
 
 
 def of_tallies_and_slots() -> Table:
-    """Return the first tally and the first slots of a kind."""
+    """Return the first tally and the first listings of a kind, in their slots."""
     found = items()
-    tally = next(item for item in found if item["SK"] == text("TALLY"))
+    tally = next(item for item in found if item["SK"] == text("TALLY#0"))
     slots = [item for item in found if item["PK"]["S"].startswith("SLOT#")]
     return ("PK", "SK", "attributes"), [_row(item) for item in (tally, *slots[: ROWS - 1])]
 
