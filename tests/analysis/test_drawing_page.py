@@ -173,7 +173,7 @@ def test_requests_that_are_sent_at_once_are_under_one_heading() -> None:
     }
     assert found["get_title"] == ["1 request"]
     assert found["list_top_rated"][0].endswith("requests, sent at once")
-    assert found["put_title"] == ["Round trip 1: 1 request", "Round trip 2: 1 request"]
+    assert found["set_genres"] == ["Round trip 1: 1 request", "Round trip 2: 1 request"]
 
 
 def test_the_marks_are_those_of_the_drawing() -> None:
