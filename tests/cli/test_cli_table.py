@@ -172,8 +172,8 @@ def test_a_load_on_a_provisioned_table_shows_its_least_time(cli: CommandLine) ->
     created = cli("create", "--provisioned", "--min", "1", "--max", "10")
     assert "1,000 new titles: " in created.stderr
     noted = cli("load", "--tv", SHOWS).stderr
-    assert "40 new titles: 855 write units, 446 of them on the table." in noted
-    assert "At the 10 a second to which it scales, this takes about 45 seconds" in noted
+    assert "40 new titles: 765 write units, 356 of them on the table." in noted
+    assert "At the 10 a second to which it scales, this takes about 36 seconds" in noted
     assert "--raise-to 500" in noted
 
 
