@@ -5,8 +5,6 @@ machine and a moment; the ratios are comparable between runs, to about the sprea
 the difference between the two runs of the baseline.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import gc

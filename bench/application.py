@@ -5,8 +5,6 @@ clients keep their connections and send the next request after an answer. Rounds
 shuffled; CPU is that of the worker, divided by the number of its answers.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import json

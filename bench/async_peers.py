@@ -1,7 +1,5 @@
 """Clients for asyncio, as their documentation advises: aiodynamo and dynamoxy."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any

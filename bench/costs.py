@@ -5,8 +5,6 @@ keys, then a BatchGetItem of the titles. Run it as ``python bench/costs.py FOLDE
 application's files; it needs dynoxide, whose capacity figures follow DynamoDB's rules.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

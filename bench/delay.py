@@ -3,8 +3,6 @@
 ``python -m bench.delay PORT MILLISECONDS`` prints its own port and runs until it is killed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

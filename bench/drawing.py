@@ -1,7 +1,5 @@
 """Draws the CPU of each client: one panel for each task, the cheapest client on top."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ patterns. CPU of the process, less that of Python alone; everything is compiled 
 installer does it. ``python bench/imports.py``.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import resource

@@ -4,8 +4,6 @@
 views do what those of the original do for a request, so they cost what those cost.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

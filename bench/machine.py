@@ -1,7 +1,5 @@
 """The machine: one core for the engine and one for the clients, and its description."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterator

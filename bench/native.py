@@ -1,7 +1,5 @@
 """The table of the other clients: movies as native attributes, a copy in each of their genres."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

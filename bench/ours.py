@@ -1,7 +1,5 @@
 """Reads by this package: with the lane, without it, asynchronous, and in pure Python."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import json

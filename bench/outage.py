@@ -5,8 +5,6 @@ to /discover by status with median and 95th percentile, those of concurrent requ
 the memory of the workers. Run it as ``python bench/outage.py [LOAD ...]``.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Writes the figures into a page of the documentation, between its marks, and draws them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

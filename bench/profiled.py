@@ -1,7 +1,5 @@
 """A profile of the application's requests: the CPU of each package that takes part."""
 
-from __future__ import annotations
-
 import cProfile
 import pstats
 import sys

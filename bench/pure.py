@@ -4,8 +4,6 @@ It reads lines of JSON from standard input, a pattern and a number of calls, and
 seconds of CPU and of the clock; for 0 calls it answers with the records of one call.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """Reads: a page, one title and 100 by key, by this package and by the other clients."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

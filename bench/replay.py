@@ -1,7 +1,5 @@
 """The requests that this package makes, recorded once and sent again by other clients."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from typing import Any

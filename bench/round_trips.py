@@ -1,7 +1,5 @@
 """The time of a page by rating where each round trip takes `MILLISECONDS` more."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import boto3

@@ -5,8 +5,6 @@ round each contender runs its calls once, and its time is divided by that of the
 same round; the median of these ratios is reported, with its quartiles.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import statistics

@@ -1,7 +1,5 @@
 """An application under gunicorn with one worker, and what that worker uses. Linux only."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import subprocess

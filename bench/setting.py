@@ -1,7 +1,5 @@
 """What the tasks share: the engine, an event loop, the records, and what has to be closed."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Synchronous clients, as their documentation advises: boto3, PynamoDB and pydynox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The movies that the benchmarks store: the application's, or generated ones of the same shape."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ This package's requests are recorded once. The other clients send the recorded o
 their own, which hold the same, so they have nothing to plan or to encode.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import count, islice
 from typing import Any

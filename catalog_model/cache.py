@@ -3,8 +3,6 @@
 Needs the extra ``cache``. See docs/scaling.md for when it helps, and what it costs in freshness.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

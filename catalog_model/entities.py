@@ -5,8 +5,6 @@ of keys and types of values. Its class declares the fields of the model, which a
 and the arguments of its constructor. All other keys are kept in `extra`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Needs the extra ``local``, and pytest for the fixture. `inject_faults` works on any engine.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Calls of every access pattern on a catalogue: the tests run them and the pages measure them."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

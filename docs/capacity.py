@@ -3,8 +3,6 @@
 The units of a call are those measured on the application's files; prices are the package's table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property

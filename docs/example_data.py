@@ -1,7 +1,5 @@
 """The data for the examples in docstrings, README and docs: a small catalogue, and one record."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

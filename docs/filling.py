@@ -4,8 +4,6 @@
 everything else, so they are those of any load. dynoxide imports them as DynamoDB's export.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import subprocess

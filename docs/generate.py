@@ -5,8 +5,6 @@ and fails if there are any. Figures come from `docs/measured.json`, see `docs.me
 tables from the sample data.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path

@@ -5,8 +5,6 @@ pages; it needs dynoxide, whose capacity figures follow DynamoDB's rules. Chance
 same files give the same figures.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import statistics

@@ -4,8 +4,6 @@
 needs dynoxide. Chance is seeded.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import sys

@@ -4,8 +4,6 @@ Its items are compressed, and its indexes are sorted once, after all items are i
 `catalog_model.analysis.offline` does, and predicts the same units.
 """
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Iterable, Iterator, MutableMapping

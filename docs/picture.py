@@ -1,7 +1,5 @@
 """Draws the picture of the front page: one table, and two of its indexes, in real rows."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

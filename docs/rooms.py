@@ -3,8 +3,6 @@
 The layers are those that `lint-imports` enforces, so a package is in the list exactly if it exists.
 """
 
-from __future__ import annotations
-
 import ast
 import tomllib
 from pathlib import Path

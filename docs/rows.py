@@ -3,8 +3,6 @@
 They come from the sample data that the package brings, through the same plans as every write.
 """
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping

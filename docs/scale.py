@@ -6,8 +6,6 @@ on, the table is in the memory of this process, 8 GB for a million, and the time
 not measured. A size that is not measured again keeps its figures.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import statistics

@@ -1,7 +1,5 @@
 """Docstrings of access patterns for asyncio: their examples await each call of one."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Collection, Iterator
 

@@ -1,7 +1,5 @@
 """Makes a coroutine function of an access pattern, from the conversation behind it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar

@@ -1,7 +1,5 @@
 """`load_titles` for asyncio: in a thread, as a load follows the table's pace for minutes."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine

@@ -1,7 +1,5 @@
 """The requests that a call actually makes, next to those that its access pattern declares."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The command that moves a catalogue from another layout into the table."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path

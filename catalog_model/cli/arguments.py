@@ -3,8 +3,6 @@
 Parameters without a default become arguments, all others options of the same name and default.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import random

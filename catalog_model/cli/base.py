@@ -1,7 +1,5 @@
 """Shared parts of all commands: the options, exit codes, and safe output."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """The commands by name. The module of a command is imported when the command is used."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Final

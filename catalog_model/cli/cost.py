@@ -3,8 +3,6 @@
 Each pattern is run once on a table in memory, which charges like DynamoDB. No requests are sent.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict

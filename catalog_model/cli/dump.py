@@ -1,7 +1,5 @@
 """Commands that dump the table into files, and import a dump."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A call of every access pattern, with the example arguments of its command."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final

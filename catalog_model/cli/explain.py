@@ -1,7 +1,5 @@
 """The command that compares the requests of an access pattern with its declaration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

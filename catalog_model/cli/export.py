@@ -1,7 +1,5 @@
 """Commands that export declarations for other tools."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

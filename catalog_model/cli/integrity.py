@@ -1,7 +1,5 @@
 """Commands that verify the table, and repair it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The commands that load titles, and that put back the capacity after an interrupted load."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict

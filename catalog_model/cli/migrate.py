@@ -1,7 +1,5 @@
 """The command that upgrades a table to the current schema version."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """The command that lists the access patterns."""
 
-from __future__ import annotations
-
 import click
 
 from catalog_model import access_patterns as ap

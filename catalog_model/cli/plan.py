@@ -1,7 +1,5 @@
 """The commands that compare the deployed table with the declared one, and change it."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The command line: ``catalog-model COMMAND``. `docs/command-line.md` describes it."""
 
-from __future__ import annotations
-
 import click
 
 from catalog_model._version import __version__

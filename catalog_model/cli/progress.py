@@ -1,7 +1,5 @@
 """The progress of long commands and the remaining time: a bar on a terminal, lines elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

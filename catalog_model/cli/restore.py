@@ -1,7 +1,5 @@
 """Commands that back up and restore the table, compare two, and move applications to another."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The command that serves a local engine with the sample data."""
 
-from __future__ import annotations
-
 import shlex
 import signal
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The options for the settings of a table, which several commands share."""
 
-from __future__ import annotations
-
 import functools
 import json
 import tomllib

@@ -3,8 +3,6 @@
 A closed stream becomes ``/dev/null``; otherwise the next connection would get its number.
 """
 
-from __future__ import annotations
-
 import errno
 import io
 import os

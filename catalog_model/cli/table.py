@@ -1,7 +1,5 @@
 """The commands that create, describe and delete the table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Which access patterns use the page cache of their handle, and how."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Hashable, Mapping
 from datetime import date

@@ -4,8 +4,6 @@ A formula is a line of arithmetic over named quantities. ``rcu(bytes)`` and ``wc
 units that DynamoDB charges for reading (strongly consistent) or writing this many bytes at once.
 """
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Callable, Mapping

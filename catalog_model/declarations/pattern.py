@@ -3,8 +3,6 @@
 `catalog_model.analysis.explain` compares these with the requests that a call makes.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The terms that declarations of access patterns share: keys, key conditions and their costs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Final

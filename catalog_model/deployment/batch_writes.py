@@ -1,7 +1,5 @@
 """Puts many items by BatchWriteItem, at the table's pace, until each of them is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final

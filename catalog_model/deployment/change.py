@@ -1,7 +1,5 @@
 """A change of a table: what is declared, what was found, and its steps with their requests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final

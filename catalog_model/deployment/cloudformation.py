@@ -3,8 +3,6 @@
 Pure; no requests are sent. A setting that is not declared is left to CloudFormation's default.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 

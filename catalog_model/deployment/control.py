@@ -1,7 +1,5 @@
 """`Control`: the requests about one table itself, to DynamoDB and to the services around it."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator

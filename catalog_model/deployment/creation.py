@@ -1,7 +1,5 @@
 """Creates a table with its settings, and completes a creation that was interrupted."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, Final

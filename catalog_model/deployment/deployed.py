@@ -1,7 +1,5 @@
 """`read_deployed`: everything that a deployed table has, as one value."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The table in the form of an answer of DescribeTable, which other engines and tools read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from catalog_model.deployment.deployed import ACTIVE

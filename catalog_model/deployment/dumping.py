@@ -4,8 +4,6 @@ Segments of the table are read in parallel into temporary files, and then writte
 other. So two dumps of an unchanged table have the same bytes, whichever segment was quicker.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Every write puts a whole item, so a repeated write changes nothing: an import th
 the beginning ends in the same table. A checkpoint only saves the writes that were done.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final, Protocol
 

@@ -1,7 +1,5 @@
 """Small files that are replaced as a whole: the journal of a restore, the pointer to a table."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

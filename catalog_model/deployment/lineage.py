@@ -4,8 +4,6 @@ A restored table is named after its source and the moment that was restored, suc
 ``films--restored-20261128T114500Z``. Without that suffix, both have the same name: their lineage.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Final

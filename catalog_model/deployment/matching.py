@@ -1,7 +1,5 @@
 """Where a deployed table departs from the declared settings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final

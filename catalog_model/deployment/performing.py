@@ -1,7 +1,5 @@
 """Performs steps: waits for the table before and after each change, and for other changes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final

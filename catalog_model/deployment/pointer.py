@@ -4,8 +4,6 @@ It is an SSM parameter (``ssm:/films/table``) or a file (``file:/etc/films/table
 table, the one before it, and their lineage as JSON. A plain name of a table is read, too.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

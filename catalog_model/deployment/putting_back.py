@@ -3,8 +3,6 @@
 Each part is compared first, so it can be repeated, and sends nothing for a table that has all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Settings in the service's terms, for creating a table and for exporting it. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -4,8 +4,6 @@ A step is recorded after it, and can be repeated: an interrupted restore continu
 step that is not recorded, and looks what of it was done.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

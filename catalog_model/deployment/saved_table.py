@@ -4,8 +4,6 @@ DynamoDB restores items, keys, indexes, capacity and encryption. Everything else
 TTL, stream, recovery, protection, class, limits, the resource policy, scaling and alarms.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -4,8 +4,6 @@ What the service accepts and DynamoDB cannot use (the wrong metric, a target of 
 table that does not exist) is excluded here: all names come from `deployed`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 A value is checked when it is made, so what is declared can be sent.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass

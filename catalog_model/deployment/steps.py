@@ -4,8 +4,6 @@ Each step is one change with its requests, made from values that were read; noth
 interruption between any two requests leaves a table whose own plan leads to the same end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Steps that change the indexes, the billing, and the units: those that depend on each other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 

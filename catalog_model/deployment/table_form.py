@@ -1,7 +1,5 @@
 """The keys and indexes of a table, in the form of DescribeTable's answer. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final

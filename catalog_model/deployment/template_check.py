@@ -3,8 +3,6 @@
 They are found by DynamoDB or Application Auto Scaling when the stack is created, or never.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 Pure; no requests are sent. A setting that is not declared is left to the provider's default.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

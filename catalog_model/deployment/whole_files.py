@@ -1,7 +1,5 @@
 """Files that appear under their names only when they are complete, and errors that name them."""
 
-from __future__ import annotations
-
 import os
 import stat
 import tempfile

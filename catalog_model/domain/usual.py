@@ -5,8 +5,6 @@ these functions accept is valid. Everything else is checked in full, by
 `catalog_model.domain.records`, so neither results nor errors depend on which of the two did it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Final

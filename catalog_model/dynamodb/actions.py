@@ -1,7 +1,5 @@
 """The actions of a write, each with its condition. A plan is the actions of one transaction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

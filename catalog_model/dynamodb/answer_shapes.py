@@ -3,8 +3,6 @@
 Types and names come from botocore's model, which does not declare required members.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final

@@ -5,8 +5,6 @@ status 200. Such a request is retried, as after a broken connection, and finally
 `UnreachableError`. Only requests of this package are validated, by botocore's events.
 """
 
-from __future__ import annotations
-
 from binascii import crc32
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 `pybreaker` holds its lock during a request; `purgatory` and `circuitbreaker` do not limit probes.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 import time

@@ -3,8 +3,6 @@
 `answers` and `deadline` run inside botocore, which does not pass them the handle or its request.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import time

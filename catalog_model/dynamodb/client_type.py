@@ -1,7 +1,5 @@
 """The type of boto3's client, whose stubs only type checkers need."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -3,8 +3,6 @@
 docs/settings.md lists the precedence of each setting.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import ssl

@@ -1,7 +1,5 @@
 """The writes that DynamoDB is asked for, as PynamoDB's connection builds them."""
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import and_
 from typing import Any, Final

@@ -4,8 +4,6 @@ A conversation performs no input or output. A driver sends its requests: `hold` 
 All requests of one `yield` are independent of each other, so one `yield` is one round trip.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -6,8 +6,6 @@ prevents retries whose pause would exceed it. If the installed botocore lacks th
 here, a deadline only ends the waits between attempts; a test detects this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from http.client import HTTPResponse

@@ -4,8 +4,6 @@ Like a conversation, an exchange is a generator without input and output: it yie
 an `Attempt` or a `Pause`, and is sent the answer. So all gateways share one set of retries.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """Translates errors of other libraries: `foreign_errors` has the classes, this the messages."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ It depends on the closest listed base class, on the service's error code, and on
 was raised: while botocore looks for credentials, or while it parses an answer.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import ssl

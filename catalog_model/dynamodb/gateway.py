@@ -3,8 +3,6 @@
 `Exchanges` decides what to send and when to retry; this module sends it, and waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial

@@ -1,7 +1,5 @@
 """The guard in front of each request of a handle: sends it, or rejects it if it would get stuck."""
 
-from __future__ import annotations
-
 import math
 import threading
 import time

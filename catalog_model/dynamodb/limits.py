@@ -1,7 +1,5 @@
 """The limits of DynamoDB. Source: developer guide, "Quotas" and "Constraints"."""
 
-from __future__ import annotations
-
 from typing import Final
 
 MAX_DIGITS: Final = 38

@@ -1,7 +1,5 @@
 """An in-memory table that answers a gateway like boto3's client."""
 
-from __future__ import annotations
-
 import re
 import threading
 from bisect import bisect_left, bisect_right, insort

@@ -1,7 +1,5 @@
 """Checks of numbers against DynamoDB's limits."""
 
-from __future__ import annotations
-
 import math
 import re
 from decimal import Context, Decimal

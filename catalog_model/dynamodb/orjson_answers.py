@@ -4,8 +4,6 @@ Except for binary attributes, these answers mean the same in JSON and in Python.
 docs/decisions/0010-fast.md describes the gain and the limits.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from botocore.model import OperationModel

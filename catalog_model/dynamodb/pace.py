@@ -1,7 +1,5 @@
 """Work on the whole table at a pace that leaves capacity for other readers and writers."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator

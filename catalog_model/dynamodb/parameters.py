@@ -1,7 +1,5 @@
 """The parameters of reads."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from catalog_model.dynamodb.conversation import Range

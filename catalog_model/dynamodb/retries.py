@@ -4,8 +4,6 @@ An ordinary call gives up after a few seconds; work in a block of `persistent` c
 table's pace, and gives up only if no request succeeds for a quarter of an hour.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

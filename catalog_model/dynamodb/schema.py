@@ -1,7 +1,5 @@
 """The schema of a single table: string keys ``PK`` and ``SK``, indexes, item versions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

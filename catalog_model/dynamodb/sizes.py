@@ -1,7 +1,5 @@
 """The size of items: AWS developer guide, "DynamoDB item sizes and formats"."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final

@@ -6,8 +6,6 @@ list of forms, or, for all other values, whether the value is a float. The conte
 the stored value; the form only affects its representation.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -3,8 +3,6 @@
 `rest_async` is the only wait of the asynchronous gateway.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 import time

@@ -1,7 +1,5 @@
 """The pace of long writing: it follows the capacity of the table."""
 
-from __future__ import annotations
-
 import random
 import time
 from abc import abstractmethod

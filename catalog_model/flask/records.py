@@ -5,8 +5,6 @@ are left to `json`: those with floats that have an exponent, with whole numbers 
 unknown attributes, or with some characters beyond ASCII.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from functools import partial

@@ -1,7 +1,5 @@
 """The progress of a walk over a table, kept in a file so that another process can resume it."""
 
-from __future__ import annotations
-
 import json
 import stat
 import threading

@@ -1,7 +1,5 @@
 """Compares the titles of two tables: those that were added, removed and changed."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections import Counter

@@ -3,8 +3,6 @@
 It is never urgent: an older item is read as a current one, and the next change upgrades it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 Titles are repaired one by one, then shards. If not all findings are listed, the table is scanned.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress

@@ -4,8 +4,6 @@ Each plan is valid only as long as its source has not changed: it checks the ver
 Of a title's own item only the package's own attributes are written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice

@@ -5,8 +5,6 @@ its tally shows. A title keeps a slot that names it. Other titles get empty ones
 their listings. In a shard with many unlisted slots, the titles in the highest ones move down.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

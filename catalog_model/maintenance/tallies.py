@@ -1,7 +1,5 @@
 """The tallies of a kind, which writers of version 4 move to other keys."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from catalog_model.domain.kinds import Kind

@@ -5,8 +5,6 @@ is not reported as a defect. Memory does not grow with the table: counts and slo
 counts and checksums, and only a shard whose sums disagree is examined item by item.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final

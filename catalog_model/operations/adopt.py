@@ -4,8 +4,6 @@ Items are read from tables and files, converted by `catalog_model.files.layouts`
 `load_titles`: an adoption can be repeated at any time, and an interrupted one is completed so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final

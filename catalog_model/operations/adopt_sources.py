@@ -1,7 +1,5 @@
 """The sources of an adoption: tables in other layouts, and files of items in typed JSON."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """On-demand backups of the table: made, and listed."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping

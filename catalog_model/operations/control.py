@@ -1,7 +1,5 @@
 """The control plane of a handle's table."""
 
-from __future__ import annotations
-
 from catalog_model.catalog import Catalog
 from catalog_model.checks import refuse
 from catalog_model.deployment.control import Control

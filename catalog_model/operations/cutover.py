@@ -1,7 +1,5 @@
 """Moves the pointer from which applications read the name of their table."""
 
-from __future__ import annotations
-
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance, refuse
 from catalog_model.deployment.control import Control

@@ -1,7 +1,5 @@
 """Dumps of a whole table: to a file in DynamoDB's export form, and back into any table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A load on a provisioned table: its write units, and more capacity while it runs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Restores the table to an earlier moment, into a new table that has everything the table has."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

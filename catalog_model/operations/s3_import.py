@@ -1,7 +1,5 @@
 """Imports of a dump from S3, by DynamoDB itself."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final

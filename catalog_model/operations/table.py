@@ -1,7 +1,5 @@
 """Create, describe and delete the table."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

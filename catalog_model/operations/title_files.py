@@ -5,8 +5,6 @@ id, the higher first. This is also the order of `list_titles`. So the order of t
 be stored; `docs/decisions/0013-order-of-files.md` has the alternatives.
 """
 
-from __future__ import annotations
-
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Access patterns that count titles: of a kind, and of each genre."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from catalog_model.catalog import Catalog

@@ -5,8 +5,6 @@ arguments alone, so even a forged cursor could not read anything else; the signa
 wrong cursor is rejected instead of silently showing a wrong page.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from functools import lru_cache

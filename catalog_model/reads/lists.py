@@ -1,7 +1,5 @@
 """Access patterns that list titles, page by page: by kind and by genres."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final, Literal
 

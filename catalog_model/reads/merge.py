@@ -4,8 +4,6 @@ Several partitions are read at the same time: each for its share of the page, th
 hold more of it for what is missing. Items read <= 2 x titles returned + 20 x requests.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import ge, gt, itemgetter, le, lt

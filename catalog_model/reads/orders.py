@@ -1,7 +1,5 @@
 """The sort orders of lists, and the partitions of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 

@@ -3,8 +3,6 @@
 Every place in a list is unique, so each partition is read beyond the place of the last title.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf

@@ -1,7 +1,5 @@
 """Access patterns that list titles within a range: of ratings and votes, of days, or of names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 from typing import Final

@@ -10,8 +10,6 @@ titles are found leaves them equally likely. If empty slots are to be expected, 
 once. If nearly all are empty, reading every listing costs less.
 """
 
-from __future__ import annotations
-
 import random
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

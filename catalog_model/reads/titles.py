@@ -1,7 +1,5 @@
 """Access patterns that get titles by their keys."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from catalog_model.catalog import Catalog

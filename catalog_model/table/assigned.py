@@ -4,8 +4,6 @@ Stored data must not depend on the Unicode version of Python, so all versions ig
 the oldest one does not have. Nothing is ignored in planes 2 and 3, which hold ideographs only.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from itertools import accumulate
 from typing import Final

@@ -14,8 +14,6 @@ name. The record is checked against the fields of the model and against the item
 fails, the item is unreadable, and the error has the reason.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -6,8 +6,6 @@ loop. For everything else these functions return None, and `catalog_model.table.
 full: neither results nor errors depend on which of the two did it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final

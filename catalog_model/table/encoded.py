@@ -1,7 +1,5 @@
 """A title on its way into the table: encoded once, for every check and every plan of a write."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final

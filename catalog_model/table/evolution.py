@@ -16,8 +16,6 @@ version  its changes
 =======  ================================================================
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 

@@ -25,8 +25,6 @@ is a prefix of the folded name. In this order:
 The Unicode version is 14.0, independent of Python's (`catalog_model.table.assigned`).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

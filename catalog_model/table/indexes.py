@@ -1,7 +1,5 @@
 """The indexes, declared in one place: their names, their keys, and their projections."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, get_args

@@ -19,8 +19,6 @@ Listings and memberships have the keys of the indexes. A *list* is all titles of
 key is the sortable text of a value, ``#`` and the id, so no two titles have the same one.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from decimal import Decimal

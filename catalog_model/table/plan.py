@@ -12,8 +12,6 @@ A title of the *former* form, before version 4, has a listing next to it, which 
 change or a deletion replaces or deletes. Its slot, which only named it, becomes the listing.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ title's slot becomes free, except when ``_free`` is full: then it is *unlisted*,
 finds it empty. Unlisted slots are searched at random, and taken, where there are many of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final

@@ -14,8 +14,6 @@ name      folded (`catalog_model.table.folding`)   ``Ápe vs. Ape`` -> ``ape-vs-
 None of them can contain ``#``, so a value never extends beyond its part of a key.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import NewType
 

@@ -3,8 +3,6 @@
 Its listing is in another partition than its other items, so it may be read with them, or not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ the counts of its shard are still as they were read, no concurrent change can be
 table contradicts itself there. The second reading shows that, and the error names the item.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet

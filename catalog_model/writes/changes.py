@@ -3,8 +3,6 @@
 Only these attributes are written: concurrent changes of others are kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Final, Unpack
 

@@ -5,8 +5,6 @@ at a time, as many as fit into one transaction: with their copies, their slots a
 interrupted load leaves only whole titles, and the next one completes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby

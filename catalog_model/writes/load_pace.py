@@ -1,7 +1,5 @@
 """The pace of a load: the number of titles in a transaction, and the pauses in between."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate, takewhile

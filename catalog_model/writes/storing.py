@@ -4,8 +4,6 @@ Each reads, plans, and writes in one transaction, on the condition that nothing 
 between. After a lost race it starts again with new readings.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The application on docs/aio.md, run as it is printed."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from pathlib import Path

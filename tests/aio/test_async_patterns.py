@@ -1,7 +1,5 @@
 """`catalog_model.aio`: the access patterns as coroutine functions."""
 
-from __future__ import annotations
-
 import ast
 import asyncio
 import doctest

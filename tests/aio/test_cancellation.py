@@ -1,7 +1,5 @@
 """A cancelled call leaves no half-read connection, and a cancelled write is whole or not there."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine

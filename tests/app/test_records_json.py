@@ -1,7 +1,5 @@
 """The records of titles as JSON: byte for byte what `json.dumps` and Flask's ``jsonify`` write."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

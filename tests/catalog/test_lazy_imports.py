@@ -1,7 +1,5 @@
 """What is imported when: a worker and a command load only what they use."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

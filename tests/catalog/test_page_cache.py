@@ -1,7 +1,5 @@
 """A page cache: what it answers is recent, own writes are seen, and threads ask once."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 import json

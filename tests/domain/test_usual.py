@@ -1,7 +1,5 @@
 """Records that are checked fast, and in full: the same titles, and the same errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal

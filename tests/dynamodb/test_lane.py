@@ -1,7 +1,5 @@
 """The fast lane: the same requests, answers and errors as by botocore, and what is left to it."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import json

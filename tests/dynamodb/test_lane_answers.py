@@ -1,7 +1,5 @@
 """The lane believes no answer that botocore's path would not believe."""
 
-from __future__ import annotations
-
 import json
 from binascii import crc32
 from typing import Any

@@ -1,7 +1,5 @@
 """The lane signs every request as botocore does."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The lane's connections: TLS, proxies, time limits, threads, forks, signals."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import sys

@@ -1,7 +1,5 @@
 """A simulated throughput admits its units and no more, names what lacks them, loses nothing."""
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

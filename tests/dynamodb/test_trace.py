@@ -1,7 +1,5 @@
 """A trace contains what was sent, answered and charged."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 

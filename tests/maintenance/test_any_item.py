@@ -1,7 +1,5 @@
 """Any content of one item: verify reports it, repair repairs or leaves it, all else works."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -5,8 +5,6 @@ or the same one, of an existing item or a missing one. The result is found, repa
 other titles stay, and nothing is written twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Final

@@ -1,7 +1,5 @@
 """Defects planted in the table: each is found, named and repaired, and nothing else is."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

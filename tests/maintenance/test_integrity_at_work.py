@@ -1,7 +1,5 @@
 """Verification and repair during concurrent writes: no false findings, and no lost writes."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import pytest

@@ -1,7 +1,5 @@
 """Many problems of one kind do not hide others: limits, many plans, large items."""
 
-from __future__ import annotations
-
 import pytest
 from memory_engine import MemoryCatalog, raw
 from repair_laws import MANY, check_bounds

@@ -1,7 +1,5 @@
 """The migration of a whole table: complete, concurrent with writers, resumable."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The table is created once, described and deleted; other tables are never touched."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Bugs planted in the code that reads, verifies and repairs items: each violates its law."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial

@@ -5,8 +5,6 @@ rival's write is kept, no item without a title is created, and another repair, i
 leaves the table intact.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

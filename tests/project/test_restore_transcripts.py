@@ -1,7 +1,5 @@
 """docs/restore-transcripts.md: both transcripts are played, and print what the page shows."""
 
-from __future__ import annotations
-
 from restored import settings_of, wanted_of
 from table_dump import Table, dump
 from transcripts import DYNOXIDE, MOTO, Played, on_dynoxide, on_moto, played, steady

@@ -1,7 +1,5 @@
 """Generated catalogues are realistic and repeatable, and the calls on them cost what is shown."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from itertools import islice

@@ -1,7 +1,5 @@
 """The figures of the page on scaling are those of its calculations, and they add up."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import inf
 from typing import Final

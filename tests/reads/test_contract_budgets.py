@@ -3,8 +3,6 @@
 On dynoxide only, which charges like DynamoDB's documentation. ``-s`` shows the tables.
 """
 
-from __future__ import annotations
-
 import sys
 from math import ceil
 

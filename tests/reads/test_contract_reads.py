@@ -1,7 +1,5 @@
 """Every read compared with the plain-Python reference, over the whole catalogue, on every page."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Hostile cursors: forged, foreign, huge or compressed ones give access to nothing else."""
 
-from __future__ import annotations
-
 import json
 import tracemalloc
 import zlib

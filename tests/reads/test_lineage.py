@@ -1,7 +1,5 @@
 """Cursors belong to a lineage: a page that was opened before a cut-over continues after it."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Cursors: valid for one question only, and correct for any page size and concurrent changes."""
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Callable, Iterator

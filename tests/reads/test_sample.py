@@ -1,7 +1,5 @@
 """The sampler: each set of titles is equally likely, after any writes and deletions."""
 
-from __future__ import annotations
-
 import random
 from bisect import bisect_right
 from collections import Counter

@@ -1,7 +1,5 @@
 """`make bench`: one round of everything, with the clients that are installed."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -3,8 +3,6 @@
 moto answers in this process, below botocore, so its clients never have a lane.
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any, Final, TypeVar
 

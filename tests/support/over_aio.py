@@ -4,8 +4,6 @@ In the block of `over_aio`, functions of `catalog_model.access_patterns` call th
 twins, and references that tests took before hold their conversations through an `AsyncCatalog`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator

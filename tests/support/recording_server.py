@@ -1,7 +1,5 @@
 """A server that records requests as they arrive, headers included, and answers as a test says."""
 
-from __future__ import annotations
-
 import json
 import select
 import socket

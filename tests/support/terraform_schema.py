@@ -5,8 +5,6 @@ the provider, read from the classes that CDKTF generates from the provider's own
 them again, unpack the wheel of cdktf-cdktf-provider-aws and run this file with its folder.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

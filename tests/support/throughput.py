@@ -1,7 +1,5 @@
 """Throughput in simulated time, in the form that most tests need: `limited_throughput`."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@
 now into the page.
 """
 
-from __future__ import annotations
-
 import filecmp
 import os
 import re

@@ -1,7 +1,5 @@
 """The fast decoders and the full ones agree, on every document and every item."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

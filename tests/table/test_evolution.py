@@ -1,7 +1,5 @@
 """Items of other versions: older ones are read and written, newer ones are never overwritten."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

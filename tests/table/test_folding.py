@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001 # similar letters are the subject of folding
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import re

@@ -1,7 +1,5 @@
 """Laws of keys, and of the text in them that sorts in the order of the values it represents."""
 
-from __future__ import annotations
-
 import unicodedata
 from decimal import Decimal
 

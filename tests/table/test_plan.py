@@ -1,7 +1,5 @@
 """Write plans, without a database: applying a plan leads from one state to the other."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -3,8 +3,6 @@
 The cause of such damage was removed: `test_interleavings` has all interleavings of its writers.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 `make soak` runs many more. Reads of many titles have a law of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from itertools import islice

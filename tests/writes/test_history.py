@@ -1,7 +1,5 @@
 """The checker of histories accepts the possible ones and rejects the impossible ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, combinations, permutations

@@ -5,8 +5,6 @@ everything is consistent with the titles, and titles and answers are those of so
 of the writers. Bugs planted in the writes show that these laws can fail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial

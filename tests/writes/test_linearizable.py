@@ -4,8 +4,6 @@ No reader sees an incomplete write, and the table is intact at the end. Delibera
 show that these tests can fail; `test_history` tests the checker.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Bulk loads: interrupted, throttled, concurrent with others, and repeated until complete."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A state machine: random writes compared with a dict; after each step all reads agree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

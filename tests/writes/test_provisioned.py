@@ -1,7 +1,5 @@
 """A table with few provisioned units: work on many titles continues at its pace, to the end."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

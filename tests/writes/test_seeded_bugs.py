@@ -7,8 +7,6 @@ another caller: a title that it created "exists", one that it deleted "does not 
 counts created titles as unchanged. Retries of writes that only set values are harmless.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A write encodes a title once, and makes its JSON text once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Titles written by other programs are read unchanged, found, and completed."""
 
-from __future__ import annotations
-
 import json
 import sys
 from decimal import Decimal

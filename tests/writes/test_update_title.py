@@ -1,7 +1,5 @@
 """The lost update, and its prevention: `update_title`, and `put_title` with ``if_unchanged``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

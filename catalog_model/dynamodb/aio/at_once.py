@@ -1,7 +1,5 @@
 """Short tasks of one event loop at the same time, which end together."""
 
-from __future__ import annotations
-
 from asyncio import TaskGroup
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence

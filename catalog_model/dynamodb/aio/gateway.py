@@ -3,8 +3,6 @@
 It decides nothing that `exchange` decides: pages, leftovers, retries and pauses are the same.
 """
 
-from __future__ import annotations
-
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager

@@ -3,8 +3,6 @@
 Needs the extra ``aio``. docs/decisions/0016-lane.md lists what is left to botocore.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import Awaitable, Callable

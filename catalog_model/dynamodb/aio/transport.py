@@ -4,8 +4,6 @@ As in botocore, the time to read limits the silence between two parts of an answ
 of a request limits all of it. A connection whose answer was not read to its end is closed.
 """
 
-from __future__ import annotations
-
 import math
 import socket
 import ssl

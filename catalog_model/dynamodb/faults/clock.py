@@ -1,7 +1,5 @@
 """Simulated time: waits return at once and advance a clock, so hours pass in seconds."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

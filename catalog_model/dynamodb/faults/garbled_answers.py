@@ -1,7 +1,5 @@
 """Responses of proxies, portals and other programs, none of which is a valid answer."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import random

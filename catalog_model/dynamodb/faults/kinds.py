@@ -1,7 +1,5 @@
 """The effect of each kind of fault on one attempt; errors are byte for byte the service's."""
 
-from __future__ import annotations
-
 import json
 import random
 import threading

@@ -1,7 +1,5 @@
 """Meters the requests of a client by a `Throughput`: admits, charges or throttles each attempt."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The errors of throttled requests, which name the resource that lacks units."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from botocore.awsrequest import AWSResponse

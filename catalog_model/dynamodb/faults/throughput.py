@@ -1,7 +1,5 @@
 """The throughput of a table: throttles requests like DynamoDB, by the units that they take."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

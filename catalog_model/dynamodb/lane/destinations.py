@@ -1,7 +1,5 @@
 """Where a request goes and how it is signed, as botocore's endpoint rules have it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

@@ -4,8 +4,6 @@ botocore then reports it or retries as if it had sent the request itself: the nu
 the same, a refused request is not sent twice, and a throttled table gets no retry without a pause.
 """
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any, Final
 

@@ -5,8 +5,6 @@ time limits, proxies, certificates. Everything else that happens to a request is
 docs/decisions/0016-lane.md has the list.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os

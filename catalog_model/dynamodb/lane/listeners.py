@@ -4,8 +4,6 @@ Tracing libraries, X-Ray, moto and botocore's Stubber register handlers on a cli
 replace functions of botocore. This is looked up again after each change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final, NamedTuple

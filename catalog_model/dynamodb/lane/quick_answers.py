@@ -3,8 +3,6 @@
 Whatever a `Reader` accepts, `answer_shapes.check_answer` accepts: a test compares them.
 """
 
-from __future__ import annotations
-
 from binascii import crc32
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """What a transport of the lane returns: a response, whole or not, or no response."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from botocore.exceptions import ConnectionError as NoConnectionError

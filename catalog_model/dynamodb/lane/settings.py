@@ -1,7 +1,5 @@
 """What a client of botocore says about its connections, for transports of the lane."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
