@@ -84,8 +84,8 @@ def command(request: Request) -> str:
 
     >>> with catalog.trace() as trace:
     ...     count = access_patterns.count_titles(catalog, "movie")
-    >>> command(trace.requests[0])[:43]
-    'aws dynamodb batch-get-item --request-items'
+    >>> command(trace.requests[0])[:31]
+    'aws dynamodb query --table-name'
     """
     words = ["aws", "dynamodb", _dashed(request.operation), *_options(request.asked)]
     return shlex.join(words)

@@ -152,7 +152,7 @@ def draw(titles: Sequence[AnyTitle], asked: Sequence[Asked], *, table: str) -> D
     >>> from catalog_model.analysis.drawing import draw
     >>> drawing = draw([Movie.from_json(record)], [], table="films")
     >>> [(view.place, len(view.rows)) for view in drawing.views][:2]
-    [('table', 6), ('by_popularity', 3)]
+    [('table', 5), ('by_popularity', 3)]
     """
     if not titles:
         raise InvalidArgumentError("a drawing needs at least one title")

@@ -141,7 +141,7 @@ def policy(
     >>> arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/netflix-movie-catalog"
     >>> document = policy([access_patterns.PATTERNS["list_genres"]], table_arn=arn)
     >>> [(each["Sid"], each["Action"]) for each in document["Statement"]]
-    [('BatchGetItem', 'dynamodb:BatchGetItem')]
+    [('BatchGetItem', 'dynamodb:BatchGetItem'), ('Query', 'dynamodb:Query')]
     """
     if not isinstance(table_arn, str) or not _ARN.fullmatch(table_arn):
         wanted = "an ARN as arn:aws:dynamodb:eu-west-1:123456789012:table/NAME"
@@ -194,9 +194,12 @@ def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
 
     A declared write begins with its verb, every key condition then with the partition key.
 
-    >>> list(_needs(access_patterns.PATTERNS["list_genres"]))
-    [('Query', 'table', 'GENRE#movie'), ('Query', 'table', 'GENRE#tv'),
-     ('BatchGetItem', 'table', 'GENRE#movie#*'), ('BatchGetItem', 'table', 'GENRE#tv#*')]
+    >>> for need in _needs(access_patterns.PATTERNS["list_genres"]):
+    ...     print(*need)
+    Query table GENRE#movie
+    Query table GENRE#tv
+    BatchGetItem table GENRE#movie#*
+    BatchGetItem table GENRE#tv#*
     """
     for step in (each for each in pattern.steps if each.is_allowed):
         for condition in step.key_conditions:

@@ -44,7 +44,7 @@ class OfflineCatalog(Catalog):
 
         >>> from catalog_model.analysis.offline import offline_catalog
         >>> len(offline_catalog([Movie.from_json(record)]).items())
-        6
+        5
         """
         return self._table.items()
 

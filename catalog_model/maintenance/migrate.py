@@ -118,7 +118,7 @@ def migrate(
 
     >>> report = migrate(catalog)
     >>> report.versions, report.upgraded
-    ({4: 30}, 0)
+    ({4: 25}, 0)
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")

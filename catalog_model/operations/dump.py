@@ -108,7 +108,7 @@ def dump_table(
     >>> from io import BytesIO
     >>> report = dump_table(catalog, BytesIO())
     >>> report.items, report.manifest.types["title"]
-    (30, 5)
+    (25, 5)
     """
     check_instance(catalog, "catalog", Catalog)
     overwrite = check_flag(overwrite, "overwrite")
@@ -199,7 +199,7 @@ def import_table(
     >>> report = dump_table(catalog, stream)
     >>> copy = Catalog("copy")
     >>> import_table(copy, BytesIO(stream.getvalue()), create=True).written
-    30
+    25
     """
     check_instance(catalog, "catalog", Catalog)
     create, into_existing = check_flag(create, "create"), check_flag(into_existing, "into_existing")

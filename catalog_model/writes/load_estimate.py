@@ -49,7 +49,7 @@ def estimate_load(titles: Iterable[Loadable]) -> LoadEstimate:
     out.
 
     >>> estimate_load([Movie.from_json(record)]).units.table
-    12
+    10
     """
     accepted = (each for each in map(judged, titles) if not isinstance(each, Rejection))
     count, planned = 0, list[Units]()
