@@ -134,31 +134,26 @@ FORMER_DELETION: Final = step(
     rarely=OF_AN_OLDER_VERSION,
 )
 
-_former_tallies = partial(
-    step,
-    "BatchGetItem",
-    FORMER_TALLY,
-    TALLY,
-    requests="8",
-    round_trips="8",
-    units="requests * 16 * rcu(tally)",
-    strong=True,
+def _search_of_tallies(*, needed: bool) -> tuple[Step, Step]:
+    several = partial(step, requests="8", round_trips="8", strong=True, rarely=WITHOUT_TALLIES)
+    return (
+        several("Query", TALLIES, units="requests * rcu(8 * tally)", needed=needed),
+        several("BatchGetItem", FORMER_TALLY, units="requests * 8 * rcu(tally)", needed=needed),
+    )
+
+
+_MOVE: Final = step(
+    WRITING,
+    put(TALLY, NEW),
+    update(FORMER_TALLY, "IF (<as read> AND <no newer version>)"),
+    units="32 * wcu(tally)",
     rarely=WITHOUT_TALLIES,
 )
-SEARCH_OF_TALLIES: Final = _former_tallies(needed=True)
-"""The read with which the first title of a shard makes sure that it has no older tally."""
+MOVE_OF_TALLIES: Final = (*_search_of_tallies(needed=False), _MOVE)
+"""The first change that finds the tallies of an older version."""
 
-MOVE_OF_TALLIES: Final = (
-    _former_tallies(),
-    step(
-        WRITING,
-        put(TALLY, NEW),
-        update(FORMER_TALLY, "IF (<as read> AND <no newer version>)"),
-        units="32 * wcu(tally)",
-        rarely=WITHOUT_TALLIES,
-    ),
-)
-"""The writes of the first change that finds the tallies of an older version."""
+CREATION_WITHOUT_TALLIES: Final = (*_search_of_tallies(needed=True), _MOVE)
+"""The same for a creation: the first title of a shard makes sure that there is no older tally."""
 
 SEARCH_OF_SLOTS: Final = step(
     "BatchGetItem",

@@ -15,9 +15,11 @@ from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import Plan, as_sent, key_of
 from catalog_model.dynamodb.conversation import (
     Conversation,
+    Query,
     batch_get,
     batch_get_parts,
     get,
+    query,
     transact,
 )
 from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
@@ -91,15 +93,18 @@ def move_tallies(kind: Kind) -> Conversation[AbstractSet[ItemKey]]:
 
     The tallies move together, in one transaction. A kind without titles has none.
     """
-    former = [keys.former_tally_key(kind, number) for number in range(keys.SHARDS)]
-    current = [keys.tally_key(kind, number) for number in range(keys.SHARDS)]
-    found = yield from batch_get((*former, *current), consistent=True)
-    there = found.keys() & set(current)
-    items = [found.get(key, {}) for key in former]
-    if there or not any(map(evolution.is_outdated, items)):
-        return there
-    yield from transact(plan_move(kind, items))
-    return set(current)
+    found = yield from query(Query(keys.tallies_pk(kind), consistent=True))
+    if found:
+        return set(map(primary_key, found))
+    at = [keys.former_tally_key(kind, number) for number in range(keys.SHARDS)]
+    former = yield from batch_get(at, consistent=True)
+    items = [former.get(key, {}) for key in at]
+    if not any(items):
+        return set()
+    if any(map(evolution.is_outdated, items)):
+        yield from transact(plan_move(kind, items))
+    # Otherwise another writer moved them after the first read.
+    return {keys.tally_key(kind, number) for number in range(keys.SHARDS)}
 
 
 def _with_unlisted(kind: Kind, shards: Mapping[int, Shard]) -> Conversation[list[Shard]]:

@@ -14,12 +14,11 @@ from catalog_model.checks import check_instance, check_many, check_progress, ref
 from catalog_model.declarations.pattern import bulk_access_pattern, step
 from catalog_model.declarations.vocabulary import (
     CREATION,
+    CREATION_WITHOUT_TALLIES,
     ENROLMENT,
     FORMER_CHANGE,
-    MOVE_OF_TALLIES,
     REPLACED,
     SEARCH_OF_SLOTS,
-    SEARCH_OF_TALLIES,
     TALLY,
     TITLE,
     write_step,
@@ -92,8 +91,7 @@ class LoadReport:
     ),
     ENROLMENT,
     FORMER_CHANGE,
-    SEARCH_OF_TALLIES,
-    MOVE_OF_TALLIES[1],
+    *CREATION_WITHOUT_TALLIES,
     SEARCH_OF_SLOTS,
     consistency="atomic for each title",
 )

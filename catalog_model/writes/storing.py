@@ -13,6 +13,7 @@ from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     AS_READ,
     CREATION,
+    CREATION_WITHOUT_TALLIES,
     ENROLMENT,
     FORMER_CHANGE,
     FORMER_DELETION,
@@ -24,7 +25,6 @@ from catalog_model.declarations.vocabulary import (
     REPLACED,
     REWRITTEN,
     SEARCH_OF_SLOTS,
-    SEARCH_OF_TALLIES,
     TALLY,
     TITLE,
     UNCOUNTED_DELETION,
@@ -68,8 +68,7 @@ READ_WITH_SHARD: Final = step(
     write_step(*CREATION, units=f"{REPLACED} + 2 * wcu(tally)"),
     ENROLMENT,
     FORMER_CHANGE,
-    SEARCH_OF_TALLIES,
-    MOVE_OF_TALLIES[1],
+    *CREATION_WITHOUT_TALLIES,
     SEARCH_OF_SLOTS,
     consistency="atomic",
 )

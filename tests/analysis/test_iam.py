@@ -53,7 +53,11 @@ def traced(engine: Engine, titles: list[Movie | TVShow]) -> dict[str, list[Need]
         calls.Call("put_title", {"title": next(each for each in some if each.kind == kind)})
         for kind in KINDS
     ]
-    requests = _made(catalog, [*counted, *put, calls.Call("load_titles", {"titles": some})])
+    load = calls.Call("load_titles", {"titles": some})
+    requests = _made(catalog, [*counted, load])
+    operations.delete_table(catalog)
+    operations.create_table(catalog)
+    requests += _made(catalog, [*put, load])
     for title in some:
         ap.delete_title(catalog, *title.key)
     fewer_genres = {"titles": [each.replace(genre_ids=[]) for each in some]}
