@@ -1,5 +1,6 @@
-"""The lane's connections: TLS, proxies, time limits, threads, forks, signals."""
+"""The connections of both lanes: TLS, proxies, time limits, threads, forks, signals."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -20,8 +21,10 @@ from packages import run
 from recording_server import KEY, Recorded, checked_answer, echo, recording
 
 from catalog_model import Catalog
+from catalog_model.aio import AsyncCatalog
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.actions import Put
+from catalog_model.dynamodb.conversation import get
 from catalog_model.dynamodb.typed_json import ItemKey, key_attributes
 from catalog_model.errors import ServiceError, UnreachableError
 from catalog_model.testing import without_pauses
@@ -29,6 +32,8 @@ from catalog_model.testing import without_pauses
 pytest.importorskip("pycurl", reason="pycurl, of the extra fast, is not installed")
 
 HER = ItemKey("TITLE#movie#1", "TITLE#movie#1")
+
+Read = Callable[[Catalog], Any]
 
 
 def handle(
@@ -47,14 +52,29 @@ def _quick() -> Iterator[None]:
         yield
 
 
-def read(catalog: Catalog) -> Any:
-    return catalog.gateway.get(HER)
+@pytest.fixture(params=["pycurl", "aiohttp"])
+def read(request: pytest.FixtureRequest) -> Iterator[Read]:
+    """Reads an item, by a thread or in an event loop."""
+    if request.param == "pycurl":
+        yield lambda catalog: catalog.gateway.get(HER)
+        return
+    pytest.importorskip("aiohttp", reason="aiohttp, of the extra aio, is not installed")
+    handles: dict[Catalog, AsyncCatalog] = {}
+    with asyncio.Runner() as runner:
+
+        def read_async(catalog: Catalog) -> Any:
+            handle = handles.setdefault(catalog, AsyncCatalog.of(catalog))
+            return runner.run(handle.hold(get(HER)))
+
+        yield read_async
+        for each in handles.values():
+            runner.run(each.close())
 
 
 # --- TLS
 
 
-def test_tls_is_verified_by_the_clients_authorities(tmp_path: Path) -> None:
+def test_tls_is_verified_by_the_clients_authorities(tmp_path: Path, read: Read) -> None:
     """A server whose certificate is signed by the given authority is asked."""
     own = make_certificate(tmp_path / "own.pem")
     with recording(certificate=own) as server:
@@ -63,7 +83,7 @@ def test_tls_is_verified_by_the_clients_authorities(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verify", ["other", None])
-def test_a_wrong_authority_is_refused(tmp_path: Path, verify: str | None) -> None:
+def test_a_wrong_authority_is_refused(tmp_path: Path, verify: str | None, read: Read) -> None:
     """A server with another certificate is sent nothing, neither by the lane nor by botocore."""
     own = make_certificate(tmp_path / "own.pem")
     other = make_certificate(tmp_path / "other.pem")
@@ -74,7 +94,7 @@ def test_a_wrong_authority_is_refused(tmp_path: Path, verify: str | None) -> Non
         assert not server.requests
 
 
-def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_for_another_host_is_refused(tmp_path: Path, read: Read) -> None:
     own = make_certificate(tmp_path / "own.pem")
     with recording(certificate=own) as server:
         elsewhere = server.address.replace("127.0.0.1", "localhost")
@@ -83,7 +103,7 @@ def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None:
         assert not server.requests
 
 
-def test_without_verification_any_certificate_will_do(tmp_path: Path) -> None:
+def test_without_verification_any_certificate_will_do(tmp_path: Path, read: Read) -> None:
     """As botocore has it with ``verify=False``."""
     with recording(certificate=make_certificate(tmp_path / "own.pem")) as server:
         assert read(handle(server.address, verify=False))
@@ -91,7 +111,9 @@ def test_without_verification_any_certificate_will_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [str, lambda path: (str(path), str(path))])
-def test_the_clients_certificate_is_shown(tmp_path: Path, form: Callable[[Path], Any]) -> None:
+def test_the_clients_certificate_is_shown(
+    tmp_path: Path, form: Callable[[Path], Any], read: Read
+) -> None:
     """A server that requires one is asked with it, and is not asked without."""
     own, client = make_certificate(tmp_path / "own.pem"), make_certificate(tmp_path / "client.pem")
     with recording(certificate=own, clients=client) as server:
@@ -105,7 +127,7 @@ def test_the_clients_certificate_is_shown(tmp_path: Path, form: Callable[[Path],
 # --- Proxies
 
 
-def test_a_proxy_is_asked_for_the_whole_address() -> None:
+def test_a_proxy_is_asked_for_the_whole_address(read: Read) -> None:
     """The name of the endpoint is the proxy's to resolve."""
     with recording() as proxy:
         proxied = handle("http://films.invalid", proxies={"http": proxy.address})
@@ -115,19 +137,19 @@ def test_a_proxy_is_asked_for_the_whole_address() -> None:
 
 
 @pytest.mark.parametrize("user", ["", "me:secret@", "me%20:a%40b%3A@", "me@"])
-def test_a_proxy_gets_the_credentials_in_its_address(user: str) -> None:
+def test_a_proxy_gets_the_credentials_in_its_address(user: str, read: Read) -> None:
     """The same as from botocore, which ignores a name without a password."""
     with recording() as proxy:
         address = proxy.address.replace("//", f"//{user}")
         for fast in (True, False):
             proxied = handle("http://films.invalid", proxies={"http": address})
-            Catalog("films", client=proxied.client, fast=fast).gateway.get(HER)
+            read(Catalog("films", client=proxied.client, fast=fast))
         ours, theirs = proxy.requests
         assert (ours.is_of_lane, theirs.is_of_lane) == (user != "me@", False)
         assert ours.headers.get("proxy-authorization") == theirs.headers.get("proxy-authorization")
 
 
-def test_a_proxy_connects_to_a_server_with_tls(tmp_path: Path) -> None:
+def test_a_proxy_connects_to_a_server_with_tls(tmp_path: Path, read: Read) -> None:
     """The proxy sees an address and nothing else; its own answer is not that of the server."""
     own = make_certificate(tmp_path / "own.pem")
     with recording(certificate=own) as server, recording() as proxy:
@@ -138,7 +160,7 @@ def test_a_proxy_connects_to_a_server_with_tls(tmp_path: Path) -> None:
 
 
 def test_a_proxy_of_the_environment_is_botocores_to_choose(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, read: Read
 ) -> None:
     """libcurl reads the variables as well; here, only botocore decides."""
     with recording() as server, recording() as proxy:
@@ -158,7 +180,7 @@ def test_a_proxy_of_the_environment_is_botocores_to_choose(
 
 
 @pytest.mark.parametrize("setting", [{"read_timeout": 0.1}, {"deadline": 0.5}])
-def test_silence_ends_with_the_time_limit(setting: dict[str, Any]) -> None:
+def test_silence_ends_with_the_time_limit(setting: dict[str, Any], read: Read) -> None:
     """It is an attempt; botocore decides about the next one."""
     attempts: list[int] = []
     with serving(lambda _, number: attempts.append(number)) as address:
@@ -167,7 +189,7 @@ def test_silence_ends_with_the_time_limit(setting: dict[str, Any]) -> None:
         assert attempts == ([1, 2] if "read_timeout" in setting else [1])
 
 
-def test_a_slow_answer_within_the_limits_arrives() -> None:
+def test_a_slow_answer_within_the_limits_arrives(read: Read) -> None:
     """The time to read limits each silence, and not the whole answer."""
     answer = real_answer({"Item": KEY})
     half = len(answer) // 2
@@ -181,7 +203,7 @@ def test_a_slow_answer_within_the_limits_arrives() -> None:
         assert read(handle(address, read_timeout=0.2)) == KEY
 
 
-def test_an_address_that_does_not_answer_is_given_up() -> None:
+def test_an_address_that_does_not_answer_is_given_up(read: Read) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
@@ -194,7 +216,7 @@ def test_an_address_that_does_not_answer_is_given_up() -> None:
             each.close()
 
 
-def test_a_closed_port_and_an_unknown_host_are_unreachable() -> None:
+def test_a_closed_port_and_an_unknown_host_are_unreachable(read: Read) -> None:
     for address in ("http://127.0.0.1:1", "http://films.invalid"):
         with pytest.raises(UnreachableError, match="Could not connect to the endpoint"):
             read(handle(address))
@@ -231,7 +253,7 @@ def test_large_requests_and_answers_are_whole(tmp_path: Path, *, is_secure: bool
         assert len(set(server.connections)) == 1
 
 
-def test_a_connection_is_used_again() -> None:
+def test_a_connection_is_used_again(read: Read) -> None:
     with recording() as server:
         catalog = handle(server.address)
         for _ in range(5):
@@ -239,7 +261,7 @@ def test_a_connection_is_used_again() -> None:
         assert len(set(server.connections)) == 1
 
 
-def test_a_connection_that_the_server_closed_is_no_error() -> None:
+def test_a_connection_that_the_server_closed_is_no_error(read: Read) -> None:
     """A server closes what is idle for too long, and callers do not see it."""
     with recording(lambda request: _closing(echo(request))) as server:
         catalog = handle(server.address)
@@ -255,7 +277,7 @@ def _closing(answer: bytes) -> bytes:
     return answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
-def test_a_connection_that_is_cut_while_idle_is_no_error() -> None:
+def test_a_connection_that_is_cut_while_idle_is_no_error(read: Read) -> None:
     """The same without an announcement."""
     answer = real_answer({"Item": KEY}).replace(b"Connection: close\r\n", b"")
 
@@ -292,9 +314,11 @@ def test_each_thread_gets_its_own_answers() -> None:
         assert 1 <= len(lane._transport._idle) <= 3
 
 
-IN_A_FORK = """
-import os, sys
+FORKING = """
+import asyncio, gc, os, sys
 from catalog_model import Catalog
+from catalog_model.aio import AsyncCatalog
+from catalog_model.dynamodb.conversation import get
 from catalog_model.dynamodb.typed_json import ItemKey
 address, authority = sys.argv[1:]
 os.environ.update(AWS_CA_BUNDLE=authority, AWS_DEFAULT_REGION="eu-west-1")
@@ -303,6 +327,9 @@ import boto3
 client = boto3.client("dynamodb", endpoint_url=address)
 catalog = Catalog("films", client=client, fast=True)
 key = ItemKey("a", "b")
+"""
+
+WITH_THREADS = """
 assert catalog.gateway.get(key)
 for number in range(3):
     child = os.fork()
@@ -314,13 +341,30 @@ for number in range(3):
     assert catalog.gateway.get(key)
 """
 
+WITH_AN_EVENT_LOOP = """
+handle = AsyncCatalog.of(catalog)
+loop = asyncio.new_event_loop()
+assert loop.run_until_complete(handle.hold(get(key)))
+for number in range(3):
+    child = os.fork()
+    if not child:
+        if number:
+            assert asyncio.run(handle.hold(get(key)))
+        gc.collect()
+        os._exit(0)  # an inherited loop that closes would disturb the parent's
+    assert os.waitpid(child, 0)[1] == 0
+    assert loop.run_until_complete(handle.hold(get(key)))
+loop.run_until_complete(handle.close())
+"""
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-def test_a_child_process_shares_no_connection_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [WITH_THREADS, WITH_AN_EVENT_LOOP])
+def test_a_child_process_shares_no_connection_with_its_parent(tmp_path: Path, program: str) -> None:
     """Nor does it end the parent's session in TLS, whether it used the table or not."""
     own = make_certificate(tmp_path / "own.pem")
     with recording(certificate=own) as server:
-        run(sys.executable, "-c", IN_A_FORK, server.address, str(own))
+        run(sys.executable, "-c", FORKING + program, server.address, str(own))
         assert all(each.is_of_lane for each in server.requests)
         parents, *others = server.connections
         assert others == [parents, others[1], parents, others[3], parents]
@@ -358,9 +402,9 @@ def test_a_signal_ends_a_request(kind: type[BaseException]) -> None:
     with recording(answer) as server:
         catalog = handle(server.address, read_timeout=None)
         with alarm(interrupt), pytest.raises(kind):
-            read(catalog)
+            catalog.gateway.get(HER)
         silent[0] = False
-        assert read(catalog)
+        assert catalog.gateway.get(HER)
         assert len(set(server.connections)) == 2
 
 
@@ -374,5 +418,5 @@ def test_other_signals_do_not_disturb_a_request() -> None:
         return echo(request)
 
     with recording(answer) as server, alarm(lambda *_: rung.set()):
-        assert read(handle(server.address, read_timeout=None))
+        assert handle(server.address, read_timeout=None).gateway.get(HER)
         assert server.requests[0].is_of_lane
