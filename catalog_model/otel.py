@@ -112,6 +112,7 @@ def _attributes(request: Request, catalog: Catalog, *, keys: bool) -> dict[str, 
     }
     if request.pattern:
         attributes["catalog_model.pattern"] = request.pattern
+        attributes["catalog_model.round_trip"] = request.round_trip
     items = _items_asked(request.asked)
     if items > 1:  # a single item is not a batch
         attributes["db.operation.batch.size"] = items

@@ -113,6 +113,7 @@ def test_a_query_has_the_attributes_of_the_conventions(catalog: Catalog, spans: 
         "aws.dynamodb.count": 1,
         "aws.dynamodb.scanned_count": 1,
         "catalog_model.pattern": "list_titles_in_genre",
+        "catalog_model.round_trip": 1,
         "catalog_model.units": units,
     }
 
@@ -151,6 +152,20 @@ def test_every_operation_has_a_span_of_the_conventions(catalog: Catalog, spans: 
         assert attributes_of(span).keys() - ours <= CONVENTIONS
         assert span.status.status_code == otel.StatusCode.UNSET
         assert attributes_of(span)["db.collection.name"] == catalog.table
+
+
+def test_requests_that_are_sent_at_once_have_the_same_round_trip(
+    catalog: Catalog, spans: Spans
+) -> None:
+    """The numbers are those of a trace: waits for answers, counted from 1."""
+    ap.put_title(catalog, UP)
+    trace_requests(catalog, spans.provider)
+    ap.list_titles(catalog, "movie", order="rating")
+    ap.sample_titles(catalog, "movie")
+    trips = [attributes_of(span)["catalog_model.round_trip"] for span in spans]
+    assert trips[-2:] == [1, 2]
+    assert set(trips[:-2]) == {1}
+    assert len(trips) > 3
 
 
 def test_a_batch_says_how_many_items_it_names(catalog: Catalog, spans: Spans) -> None:
@@ -206,7 +221,7 @@ def test_no_value_of_a_key_is_in_a_span_unless_asked_for(catalog: Catalog, spans
     ap.put_title(catalog, secret)
     ap.find_titles_by_name(catalog, "movie", "Cosmos")
     ap.list_titles_in_genre(catalog, "movie", 31_337)
-    assert len(spans.names) == 5
+    assert len(spans.names) == 6
     assert "find_titles_by_name" in everything_in(spans)
     assert not re.search("424242|(?i:cosmos)|31337", everything_in(spans))
     stop()
