@@ -6,7 +6,7 @@ from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.pace import PacedReads
 from catalog_model.dynamodb.typed_json import Item
-from catalog_model.table import keys
+from catalog_model.table import evolution, keys
 from catalog_model.table.plan import moved_tally, plan_move
 from catalog_model.table.title_items import key_of
 
@@ -21,14 +21,19 @@ class Tallies:
 
 def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:
     """Read the tallies of a kind, those of an older version as they will be after their move."""
-    shards = range(keys.SHARDS)
+    tallies = _current(reads, kind)
+    if any(tallies):
+        return Tallies(tallies)
+    at = [keys.former_tally_key(kind, shard) for shard in range(keys.SHARDS)]
+    former = reads.batch_get(at)
+    if any(map(evolution.is_former, former.values())):
+        items = [former.get(key, {}) for key in at]
+        return Tallies(
+            [moved_tally(kind, *each) for each in enumerate(items)], plan_move(kind, items)
+        )
+    return Tallies(_current(reads, kind) if former else tallies)  # moved meanwhile, or lost
+
+
+def _current(reads: PacedReads, kind: Kind) -> list[Item]:
     found = {key_of(item): item for item in reads.collection(keys.tallies_pk(kind))}
-    tallies = [found.get(keys.tally_key(kind, shard), {}) for shard in shards]
-    if found:
-        return Tallies(tallies)
-    former = reads.batch_get(keys.former_tally_key(kind, shard) for shard in shards)
-    if not former:
-        return Tallies(tallies)
-    items = [former.get(keys.former_tally_key(kind, shard), {}) for shard in shards]
-    moved = [moved_tally(kind, *each) for each in enumerate(items)]
-    return Tallies(moved, plan_move(kind, items))
+    return [found.get(keys.tally_key(kind, shard), {}) for shard in range(keys.SHARDS)]

@@ -90,9 +90,10 @@ def read_tallies(kind: Kind, *, consistent: bool) -> Conversation[list[Item]]:
     Tallies of an older version are returned as they will be after their move.
     """
     items = yield from query(Query(keys.tallies_pk(kind), consistent=consistent))
-    if items:
-        found = {primary_key(item): item for item in items}
-        return [found.get(keys.tally_key(kind, shard), {}) for shard in range(SHARDS)]
+    found = {primary_key(item): item for item in items}
+    tallies = [found.get(keys.tally_key(kind, shard), {}) for shard in range(SHARDS)]
+    if any(tallies):
+        return tallies
     former = yield from batch_get(
         (keys.former_tally_key(kind, shard) for shard in range(SHARDS)), consistent=consistent
     )

@@ -93,18 +93,20 @@ def move_tallies(kind: Kind) -> Conversation[AbstractSet[ItemKey]]:
 
     The tallies move together, in one transaction. A kind without titles has none.
     """
+    current = {keys.tally_key(kind, number) for number in range(keys.SHARDS)}
     found = yield from query(Query(keys.tallies_pk(kind), consistent=True))
-    if found:
-        return set(map(primary_key, found))
+    there = current & set(map(primary_key, found))
+    if there:
+        return there
     at = [keys.former_tally_key(kind, number) for number in range(keys.SHARDS)]
     former = yield from batch_get(at, consistent=True)
     items = [former.get(key, {}) for key in at]
     if not any(items):
         return set()
-    if any(map(evolution.is_outdated, items)):
+    if any(map(evolution.is_former, items)):
         yield from transact(plan_move(kind, items))
     # Otherwise another writer moved them after the first read.
-    return {keys.tally_key(kind, number) for number in range(keys.SHARDS)}
+    return current
 
 
 def _with_unlisted(kind: Kind, shards: Mapping[int, Shard]) -> Conversation[list[Shard]]:
