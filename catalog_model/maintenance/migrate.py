@@ -202,7 +202,10 @@ class _Migration:
                     self._tally(item)
 
     def _tally(self, item: Item) -> None:
-        """Upgrade a tally in its place, as long as it is older."""
+        """Upgrade a tally in its place, as long as it is older.
+
+        A former one that is new since the tallies were moved is moved with all of its kind.
+        """
 
         def upgrade(tried: int) -> None:
             now = self._reads.get(key_of(item)) if tried else item
@@ -211,6 +214,9 @@ class _Migration:
 
         if self._is_dry and evolution.is_former(item):
             return  # it is moved, and was counted
+        name = item_name(item)
+        if isinstance(name, keys.FormerTally):
+            retry_races(partial(self._move_tallies_of, name.kind))
         retry_races(upgrade)
 
     def _judge_slots(self, slots: list[Item]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from older_tables import delete, grow_old, put
-from table_dump import assert_in_step, dump, movie
+from table_dump import assert_in_step, dump, hooked, movie, once
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
@@ -63,5 +63,24 @@ def test_tallies_that_were_lost_after_their_move_are_counted_anew(former: Catalo
     assert {finding.problem for finding in verify(former).findings} == {"count wrong"}
     repair(former)
     assert_counted(former)
+    ap.put_title(former, movie(24, 18))
+    assert len(assert_in_step(former)) == len(SOME) + 1
+
+
+def test_titles_that_an_older_process_creates_during_a_migration_are_counted(
+    former: Catalog,
+) -> None:
+    """Those of a kind that had none, and so no tallies to move, when the migration began."""
+    there = dump(former)
+    for key in there:
+        delete(former, key)
+
+    def create() -> None:
+        for item in there.values():
+            put(former, item)
+
+    with hooked(former, "before-call.dynamodb.Scan", once(create)):
+        migrate(former)
+    assert verify(former).is_clean
     ap.put_title(former, movie(24, 18))
     assert len(assert_in_step(former)) == len(SOME) + 1
