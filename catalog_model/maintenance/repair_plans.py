@@ -122,9 +122,10 @@ def _stamp(item: Item, record: Stored, condition: Condition) -> Update | None:
     key = key_of(item)
     doc = ((codec.DOC, document["S"]),) if document and is_stale else ()
     surplus = {codec.DOC} if is_stale and not document else set()
+    own = own_sets(keys.parse_key(*key))
     return Update(
         key,
-        sets=() if is_older else (*own_sets(keys.parse_key(*key)), *doc),
+        sets=tuple(each for each in own if each[0] == codec.TYPE) if is_older else (*own, *doc),
         adds=((codec.VERSION, 1),),
         condition=condition,
         removes=tuple(sorted(item.keys() & (INDEX_ATTRIBUTES | surplus))),

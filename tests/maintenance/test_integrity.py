@@ -284,6 +284,23 @@ def test_a_listing_of_an_older_version_is_repaired(some: Catalog) -> None:
     assert len(assert_in_step(some)) == 24
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_title_of_an_older_version_gets_its_type(some: Catalog, version: int) -> None:
+    """It keeps its version: the rest of its items are of that one."""
+    grow_old(some, "version 3")
+    vandal = Vandal(some)
+    key = keys.title_key(vandal.victim.key)
+    own = vandal.get(key)
+    untyped = {name: value for name, value in own.items() if name != codec.TYPE}
+    vandal.put({**untyped, codec.SCHEMA: number(version)})
+    assert problems(verify(some)) == {"wrong schema version"}
+    assert len(repair(some).actions) == 1
+    assert verify(some).is_clean
+    after = vandal.get(key)
+    assert (after[codec.TYPE], after[codec.SCHEMA]) == (own[codec.TYPE], number(version))
+    assert len(assert_in_step(some)) == 24
+
+
 def test_all_defects_at_once_are_found_and_repaired(some: Catalog) -> None:
     """Even if they hide each other."""
     vandal = Vandal(some)
