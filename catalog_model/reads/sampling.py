@@ -28,12 +28,17 @@ from catalog_model.declarations.vocabulary import (
 )
 from catalog_model.domain.arguments import check_kind
 from catalog_model.domain.kinds import Kind, TitleKey
-from catalog_model.dynamodb.conversation import Conversation, Query, batch_get_parts, queries
+from catalog_model.dynamodb.conversation import (
+    Conversation,
+    Query,
+    batch_get,
+    batch_get_parts,
+    queries,
+)
 from catalog_model.dynamodb.numbers import check_count
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle
 from catalog_model.reads.counts import read_tallies
-from catalog_model.reads.titles import read_titles
 from catalog_model.table import codec, keys
 from catalog_model.table.slots import Shard, shard_of
 
@@ -189,5 +194,7 @@ def _titles_of(kind: Kind, found: Iterable[Item]) -> Conversation[dict[TitleKey,
         else:
             named.append(codec.decode_slot(kind, item))
     if named:
-        titles |= yield from read_titles(named)
+        own = yield from batch_get(map(keys.title_key, named))
+        former = map(codec.decode_title, own.values())
+        titles |= {title.key: title for title in former}
     return titles

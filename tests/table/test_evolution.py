@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from engines import Engine
 from hypothesis import given
 from hypothesis import strategies as st
 from older_tables import (
@@ -22,6 +23,7 @@ from table_dump import changed_at_random, dump, movie, titles_in, walk
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.explain import explain
 from catalog_model.analysis.offline import offline_catalog
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.typed_json import ItemKey, key_attributes, number, primary_key, text
@@ -133,6 +135,19 @@ def test_every_read_returns_the_same_for_all_versions(
     before = grow_old(filled, age)
     assert answers(filled, some) == expected
     assert dump(filled) == before
+
+
+@pytest.mark.parametrize("age", AGES)
+@pytest.mark.parametrize("count", [1, 20, 1000])
+def test_a_sample_costs_what_is_declared_for_every_version(
+    filled: Catalog, engine: Engine, age: Age, count: int
+) -> None:
+    """One more request for the tallies of an older version, and one for its titles."""
+    grow_old(filled, age)
+    explained = explain(filled, ap.sample_titles, "movie", count)
+    departures = {each.check for each in explained.comparison.departures}
+    assert not departures - ({"units"} if engine.name == "moto" else set())
+    assert len(explained.answer) == min(count, 10)
 
 
 @pytest.mark.parametrize("age", AGES)
