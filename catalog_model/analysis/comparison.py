@@ -94,13 +94,15 @@ def compare(
     steps = pattern.steps_for(arguments)
     named = named_values(arguments)
     declared = [[_expression(each, named) for each in step.key_conditions] for step in steps]
+    known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
     made: list[list[Request]] = [[] for _ in steps]
     undeclared: list[Request] = []
     for request in requests:
         fits = (_fits(request, *pair) for pair in zip(steps, declared, strict=True))
-        at = next((at for at, is_it in enumerate(fits) if is_it), None)
+        fitting = [at for at, is_it in enumerate(fits) if is_it]
+        open_ = (at for at in fitting if not _is_complete(steps[at], made[at], known))
+        at = next(open_, next(iter(fitting), None))
         (undeclared if at is None else made[at]).append(request)
-    known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
     lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
     due = [line for line in lines if line.requests or not line.step.rarely]
     return Comparison(
@@ -116,6 +118,11 @@ def compare(
         read_units=sum(line.units for line in lines if not line.step.is_write),
         write_units=sum(line.units for line in lines if line.step.is_write),
     )
+
+
+def _is_complete(step: Step, made: list[Request], known: Mapping[str, float]) -> bool:
+    """Whether further requests belong to another step, if one fits as well."""
+    return len(made) >= _line(step, made, known).most_requests
 
 
 def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Line:

@@ -53,6 +53,16 @@ def test_an_argument_that_is_refused_is_the_error_of_the_call(catalog: Catalog, 
         assert explained.comparison.requests == ()
 
 
+def test_a_request_that_only_some_titles_need_is_declared_for_these(catalog: Catalog) -> None:
+    """It has the same operation and keys as the first one, but only occurs for large titles."""
+    large = UP.replace(id=9, overview="A house. " * 1000)
+    ap.load_titles(catalog, [UP, large])
+    for keys, requests in ([UP.key], 1), ([UP.key, large.key], 2):
+        comparison = explain(catalog, ap.get_titles, keys).comparison
+        assert {each.check for each in comparison.departures} <= {"units"}, "moto has no figures"
+        assert len(comparison.requests) == comparison.most_requests == requests
+
+
 def test_what_can_be_read_only_once_is_counted_and_handed_on(catalog: Catalog) -> None:
     """A generator of keys."""
     ap.put_title(catalog, UP)
