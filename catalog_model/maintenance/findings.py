@@ -205,11 +205,15 @@ def check_slot(of_title: TitleItems) -> list[Finding]:
     owner = None if slot is None else slot_owner(record.title.kind, slot)
     expected = expected_slot(record)
     if slot is None or key is None or expected is None or owner != record.title.key:
-        found = "nothing" if slot is None else str(owner)
+        found = "nothing" if slot is None else _named(owner)
         where = key or keys.title_key(record.title.key)
         return [_slot_finding("slot missing", where, record.title.key, found)]
     found_item = evolution.upgraded(slot)
     return list(_check_copy(owner, key, expected, found_item)) if found_item != expected else []
+
+
+def _named(owner: TitleKey | None) -> str:
+    return f"{owner.kind} {owner.id}" if owner else "an invalid id"
 
 
 def check_listed(slot: Item, own: Item | None, shard: Shard) -> list[Finding]:
@@ -219,7 +223,7 @@ def check_listed(slot: Item, own: Item | None, shard: Shard) -> list[Finding]:
         return []
     owner = slot_owner(name.kind, slot)
     if owner is None:
-        return [_slot_finding("slot dangling", key, None, "an invalid id")]
+        return [_slot_finding("slot dangling", key, None, _named(owner))]
     if own is None:
         return [_slot_finding("slot dangling", key, owner, "no such title")]
     if (keys.shard_of(owner), codec.read_slot(own)) != (name.shard, name.number):

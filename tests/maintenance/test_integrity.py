@@ -325,3 +325,21 @@ def test_each_finding_names_title_item_and_what_was_expected(some: Catalog) -> N
     assert str(finding).startswith(f"membership missing of {vandal.victim.kind} ")
     assert "'GENRE#" in finding.expected
     assert finding.found == "nothing"
+
+
+def test_a_finding_on_a_slot_says_what_is_there(some: Catalog) -> None:
+    """Nothing, another title, or an item that names none."""
+    vandal = Vandal(some)
+    one, other = vandal.neighbours
+    at = vandal.slot_of(one)
+    empty = codec.own_item(keys.parse_key(*at))
+    for item, found in (
+        (None, "nothing"),
+        (codec.encode_listing(other, 0) | key_attributes(at), f"{other.kind} {other.id}"),
+        (empty, "an invalid id"),
+    ):
+        vandal.delete(at)
+        if item:
+            vandal.put(item)
+        (missing,) = (f for f in verify(some).findings if f.problem == "slot missing")
+        assert (missing.title, missing.key, missing.found) == (one.key, at, found)
