@@ -18,7 +18,10 @@ from catalog_model.dynamodb.actions import Contains, Equals, Lacks
 from catalog_model.table import codec
 
 MOST_FREE: Final = 128
-"""The number of free slots that a tally lists: with them it stays below 1 KB."""
+"""The number of free slots that a tally lists: with them it stays below 1 KB.
+
+Deletions at the same moment may list a few more, each without knowing of the others.
+"""
 
 BLOCK: Final = 64
 """The number of slots opened at once."""
