@@ -191,13 +191,23 @@ class Attempts(Generic[_T]):
     def _read(self) -> Conversation[Snapshot]:
         """Read what the plan needs; after a refusal that no concurrent change explains, more."""
         snapshot = yield from self.read()
-        if not self._refused or snapshot != self._before:
+        if not self._refused or not self._is_as(self._before, snapshot):
             self._before = snapshot
             return snapshot
-        if self.read_damage is None or snapshot == self._around:
+        if self.read_damage is None or self._is_as(self._around, snapshot):
             raise self._damaged() from self._race
         self._around = snapshot
         return (yield from self.read_damage(snapshot))
+
+    def _is_as(self, before: Snapshot | None, now: Snapshot) -> bool:
+        """Whether nothing has changed that explains the refusal.
+
+        Other titles of the shard do not explain one by the title's own slot.
+        """
+        if before is None or before.stored is None or before.stored.slot is None:
+            return before == now
+        is_by_slot = self._refused == (keys.listing_key(self.key, before.stored.slot),)
+        return before.stored == now.stored if is_by_slot else before == now
 
     def _damaged(self) -> ConflictError:
         where = ", ".join(" | ".join(key) for key in self._refused)

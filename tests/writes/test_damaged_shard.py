@@ -128,6 +128,24 @@ def test_a_title_of_a_damaged_shard_is_deleted_all_the_same(damaged: Catalog) ->
     assert {key.id for key in assert_in_step(damaged)} == {ids[-1]}
 
 
+@pytest.mark.parametrize("damage", ["a listing is missing"])
+def test_a_title_without_its_listing_is_deleted_from_a_busy_shard(damaged: Catalog) -> None:
+    """Other titles, created before each attempt, do not explain the refusal: they have no part."""
+    others = iter(range(32, 2000, 8))
+    busy: list[int] = []
+
+    def create(**_: Any) -> None:
+        if not busy:
+            busy.append(next(others))
+            ap.put_title(damaged, movie(busy[0], 28))
+            busy.clear()
+
+    with hooked(damaged, "before-call.dynamodb.TransactWriteItems", create), without_pauses():
+        assert ap.delete_title(damaged, "movie", 8).id == 8
+    assert next(others) == 32 + 2 * 8, "two attempts"
+    assert verify(damaged).is_clean
+
+
 def _titles(table: Table) -> list[TitleKey]:
     named = (keys.parse_key(*key) for key in table)
     return [name.key for name in named if isinstance(name, keys.TitleItem)]
