@@ -249,6 +249,8 @@ class _Migration:
             now = own if own and not tried else self._reads.get(at)
             stored = read_stored(title, now)
             if now and stored and self._is_due(now, stored, older):
+                if tried:
+                    self._check_slot(stored)
                 self._rewrite(stored, self._items_before(title, page))
             return stored
 
@@ -261,6 +263,16 @@ class _Migration:
             known |= {keys.former_listing_key(title)} if stored else set()
             surplus = [item for item in older if key_of(item) not in known]
             self._leave(surplus, "it does not match its title")
+
+    def _check_slot(self, stored: Stored) -> None:
+        """Refuse a title whose slot has another one: no concurrent change is in the way."""
+        title = stored.title
+        at = None if stored.slot is None else keys.listing_key(title.key, stored.slot)
+        slot = self._reads.get(at) if at else None
+        if at and slot and slot_owner(title.kind, slot) != title.key:
+            raise UnknownEntityError(
+                f"its slot, {' | '.join(at)}, is not its own: `catalog-model repair` assigns one"
+            )
 
     def _is_due(self, own: Item, stored: Stored, older: list[Item]) -> bool:
         """Whether to write a title now: with its own item's page, or if only copies are older."""

@@ -48,7 +48,7 @@ from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError, SchemaMismatchError
 from catalog_model.local import start_engine
 from catalog_model.maintenance import migrate
-from catalog_model.operations import verify
+from catalog_model.operations import repair, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES
 from catalog_model.table.plan import as_read
@@ -425,6 +425,26 @@ def test_what_cannot_be_brought_up_is_left_with_the_reason(catalog: Catalog) -> 
     assert after[primary_key(foreign)] == foreign
     assert after[primary_key(stray)] == stray
     assert dict(migrate.migrate(catalog).left) == reasons
+
+
+def test_a_title_whose_slot_has_another_title_is_left(filled: Catalog) -> None:
+    """It does not keep the others from being upgraded; after a repair, it is upgraded, too."""
+    new = comparable(dump(filled))
+    one, other = movie(8_000_000), movie(8_000_008)
+    ap.load_titles(filled, [one, other])
+    grow_old(filled, "version 3")
+    at = keys.title_key(one.key)
+    slot = keys.listing_key(one.key, codec.read_count(dump(filled)[at], codec.SLOT))
+    change(filled, slot, title_id=number(other.id))
+    report = migrate.migrate(filled)
+    assert {key.PK for key, _ in report.left} == {slot.PK, at.PK}
+    reason = f"its slot, {' | '.join(slot)}, is not its own: `catalog-model repair` assigns one"
+    assert dict(report.left)[at] == reason
+    assert not new.keys() - comparable(dump(filled)).keys()
+    repair(filled)
+    assert migrate.migrate(filled).left == []
+    assert_migrated(filled)
+    assert {one.key, other.key} <= assert_in_step(filled).keys()
 
 
 @pytest.mark.in_memory(False)
