@@ -134,6 +134,7 @@ FORMER_DELETION: Final = step(
     rarely=OF_AN_OLDER_VERSION,
 )
 
+
 def _search_of_tallies(*, needed: bool) -> tuple[Step, Step]:
     several = partial(step, requests="8", round_trips="8", strong=True, rarely=WITHOUT_TALLIES)
     return (
