@@ -75,7 +75,7 @@ is_numeral = _NUMERAL.fullmatch
 """Return whether a text is a number."""
 
 _ONLY_OBJECTS: Final = frozenset({dict})
-_ONLY_TEXTS: Final = frozenset({str})
+ONLY_TEXTS: Final = frozenset({str})
 _ONE: Final = frozenset({1})
 
 
@@ -193,7 +193,7 @@ def _is_valid(kind: str, content: Any) -> bool:
     """Whether a number is one, and the elements of a set are texts."""
     if kind == "N":
         return is_numeral(content) is not None
-    return kind not in {"SS", "NS", "BS"} or _ONLY_TEXTS.issuperset(map(type, content))
+    return kind not in {"SS", "NS", "BS"} or ONLY_TEXTS.issuperset(map(type, content))
 
 
 def _is_item_asked_for(content: dict[str, Any], request: Mapping[str, Any]) -> bool:

@@ -16,8 +16,6 @@ CONTENT: Final = "catalog_model.content"
 """Where `parse_answer` stores the parsed content for later handlers."""
 
 _OK: Final = 200
-_BINARY: Final = (b'"B"', b'"BS"')
-"""The marks of binary attributes, which are base64 in JSON and `bytes` in botocore's results."""
 
 
 def read_with_orjson(client: DynamoDBClient) -> bool:
@@ -55,8 +53,11 @@ def parse_answer(
 
 
 def has_binary(body: bytes) -> bool:
-    """Return whether an answer may contain binary attributes, which only botocore decodes."""
-    return any(mark in body for mark in _BINARY)
+    """Return whether an answer may contain binary attributes, which only botocore decodes.
+
+    They are base64 in JSON, and `bytes` in botocore's results.
+    """
+    return b'"B"' in body or b'"BS"' in body
 
 
 def pass_on(

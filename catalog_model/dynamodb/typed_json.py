@@ -141,10 +141,23 @@ def _float(content: str, decimal: Decimal) -> float:
 
 def whole(content: str) -> int:
     """Parse a whole number in any notation; anything else raises one of `MALFORMED`."""
+    if type(content) is str and len(content) <= ALWAYS_HELD and _is_digits(content):
+        return int(content)
     decimal = _decimal(content)
     if decimal != decimal.to_integral_value():
         raise ValueError(f"not a whole number: {content[:80]}")
     return int(decimal)
+
+
+def _wholes(contents: list[str]) -> Iterable[int]:
+    """Parse whole numbers, as `whole` does; mostly they are many short ones."""
+    are_usual = {str}.issuperset(map(type, contents)) and _is_digits("".join(contents))
+    is_short = are_usual and max(map(len, contents)) <= ALWAYS_HELD
+    return map(int if is_short else whole, contents)
+
+
+def _is_digits(content: str) -> bool:
+    return content.isascii() and content.isdecimal()
 
 
 def _decimal(content: str) -> Decimal:
@@ -192,7 +205,7 @@ def read_numbers(item: Mapping[str, Any], name: str) -> frozenset[int]:
     if name not in item:
         return frozenset()
     try:
-        return frozenset(map(whole, item[name]["NS"]))
+        return frozenset(_wholes(item[name]["NS"]))
     except MALFORMED as error:
         raise UnknownEntityError(
             f"{name} is not a set of whole numbers but {shown(item[name])}: {place_of(item)}"

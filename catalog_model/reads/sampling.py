@@ -108,7 +108,7 @@ def sample_titles(
     if rng is not None:
         check_instance(rng, "rng", random.Random)
     tallies = yield from read_tallies(kind, consistent=False)
-    rng = rng or random.SystemRandom()
+    rng = rng or random.Random()  # noqa: S311  # no secret; seeded by the system, for this call
     lottery = _Lottery([shard_of(tally) for tally in tallies], rng)
     picked: dict[TitleKey, AnyTitle] = {}
     if lottery.is_dearer_than_all(count):
@@ -127,8 +127,10 @@ class _Lottery:
     """The taken slots of all shards, each a number from 0."""
 
     def __init__(self, shards: Sequence[Shard], rng: random.Random) -> None:
-        self._free = [sorted(n for n in shard.free if n < shard.slots) for shard in shards]
-        taken = (each.slots - len(free) for each, free in zip(shards, self._free, strict=True))
+        listed = [sorted(n for n in shard.free if n < shard.slots) for shard in shards]
+        self._taken_before = [[n - at for at, n in enumerate(free)] for free in listed]
+        """For each free slot of a shard, in order, the number of taken slots before it."""
+        taken = (each.slots - len(free) for each, free in zip(shards, listed, strict=True))
         self._ends = list(accumulate(taken))
         self._titles = min(sum(shard.total for shard in shards), self._ends[-1])
         self._rng = rng
@@ -160,11 +162,7 @@ class _Lottery:
     def _slot(self, ticket: int) -> tuple[int, int]:
         shard = bisect_right(self._ends, ticket)
         number = ticket - (self._ends[shard - 1] if shard else 0)
-        for free in self._free[shard]:
-            if free > number:
-                break
-            number += 1
-        return shard, number
+        return shard, number + bisect_right(self._taken_before[shard], number)
 
 
 def _titles_in(

@@ -372,7 +372,7 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
 def read_free(item: Mapping[str, Any]) -> frozenset[int]:
     """Decode the free slots of a shard."""
     free = read_numbers(item, FREE)
-    if any(not 0 <= each < END_OF_COUNTS for each in free):
+    if free and not 0 <= min(free) <= max(free) < END_OF_COUNTS:
         raise UnknownEntityError(f"{FREE} has numbers that are no slots: {place_of(item)}")
     return free
 

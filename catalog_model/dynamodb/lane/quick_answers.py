@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from botocore.model import OperationModel
 
+    ONLY_TEXTS,
 from catalog_model.dynamodb.answer_shapes import (
     InvalidAnswerError,
     check_item,
@@ -89,7 +90,7 @@ def _check_items(items: Any, body: bytes) -> None:
 
 
 def _check_one(item: Any, body: bytes) -> None:
-    """Check an item; its values are mostly texts, numbers, flags and lists of numbers."""
+    """Check an item; its values are mostly texts, numbers, flags, and lists or sets of numbers."""
     for value in item.values():
         ((kind, content),) = value.items()
         if type(content) is str:
@@ -100,12 +101,19 @@ def _check_one(item: Any, body: bytes) -> None:
         elif type(content) is bool:
             if kind in _FLAGS:
                 continue
-        elif kind == "L" and type(content) is list and _are_plain_numbers(content):
+        elif type(content) is list and _is_plain(kind, content):
             continue
         if has_binary(body):
             raise InvalidAnswerError("it may have binary attributes")
         check_item(item)
         return
+
+
+def _is_plain(kind: str, content: list[Any]) -> bool:
+    """Whether it is a set of numbers, or a list of plain ones."""
+    if kind == "NS":
+        return ONLY_TEXTS.issuperset(map(type, content))
+    return kind == "L" and _are_plain_numbers(content)
 
 
 def _are_plain_numbers(values: list[Any]) -> bool:
