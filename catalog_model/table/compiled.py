@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from catalog_model.checks.nesting import MAX_NESTING, parse_json
+from catalog_model.checks.nesting import MAX_NESTING, nests_too_deeply
+from catalog_model.domain.fields import Rule
 from catalog_model.domain.kinds import Kind
 from catalog_model.domain.usual import compiled
 from catalog_model.dynamodb.typed_json import ALWAYS_HELD, JSON, MALFORMED, Value
@@ -21,11 +22,18 @@ try:
 except ImportError:
 
     def loads(text: str) -> Any:  # type: ignore[misc]  # orjson's may also be of bytes
-        """Parse JSON as the full decoder does."""
-        return parse_json(text, JSON)
+        """Parse JSON as the full decoder does; text around a value raises `ValueError`."""
+        if nests_too_deeply(text):
+            raise ValueError("it is nested too deeply")
+        value, end = JSON.raw_decode(text)
+        if end < len(text):
+            raise ValueError("there is text after its value")
+        return value
 
 
 Record = dict[str, Any]
+
+_IS_USUAL: Final = {kind: title_class._is_usual for kind, title_class in TITLE_CLASSES.items()}
 
 SHORT: Final = 2 * MAX_NESTING
 """Characters. Valid JSON that is not longer than this cannot be nested too deeply."""
@@ -43,10 +51,9 @@ def record_of_document(kind: Kind, text: str) -> Record | None:
         return None
     try:
         record = loads(text)
-        is_usual = type(record) is dict and TITLE_CLASSES[kind]._is_usual(record)
+        return record if type(record) is dict and _IS_USUAL[kind](record) else None
     except MALFORMED:
         return None
-    return record if is_usual else None
 
 
 def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:
@@ -56,23 +63,28 @@ def record_of_item(kind: Kind, item: Mapping[str, Any]) -> Record | None:
     """
     try:
         record = _decoder_of(kind)(item)
-        is_usual = TITLE_CLASSES[kind]._is_usual(record)
+        return record if _IS_USUAL[kind](record) else None
     except MALFORMED:
         return None
-    return record if is_usual else None
 
 
 @cache
 def _decoder_of(kind: Kind) -> Callable[[Mapping[str, Value]], Record]:
     """Compile the decoder of an item's attributes to its record; a missing one is a `KeyError`."""
-    parts = [
-        f"{name!r}: {_DECODERS.get(field.rule.kind, _plain).__name__}(item[{name!r}])"
-        for name, field in FIELDS[kind].items()
-    ]
+    parts = [f"{name!r}: {_decoded(name, field.rule)}" for name, field in FIELDS[kind].items()]
     source = f"def record_of(item):\n    return {{{', '.join(parts)}}}\n"
     known = {each.__name__: each for each in (_plain, *_DECODERS.values())}
     record_of: Callable[[Mapping[str, Value]], Record] = compiled(source, "record_of", known)
     return record_of
+
+
+def _decoded(name: str, rule: Rule) -> str:
+    """Return the expression that decodes an attribute; of a text, without a call of a function."""
+    if rule.kind in _DECODERS:
+        return f"{_DECODERS[rule.kind].__name__}(item[{name!r}])"
+    mark = "BOOL" if rule.kind is bool else "S"
+    value = f"value := item[{name!r}]"
+    return f"value[{mark!r}] if {mark!r} in ({value}) and len(value) == 1 else _plain(value)"
 
 
 def _plain(value: Value) -> Any:

@@ -21,7 +21,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.endpoint import Endpoint
 from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
-from lanes import with_lane, without_moto
+from lanes import hide_extra, with_lane, without_moto
 from lying_server import response
 from packages import run
 from recording_server import KEY, Recorder, checked_answer, echo, recording
@@ -69,10 +69,13 @@ def handle(address: str, *, fast: bool = True, **settings: Any) -> Catalog:
     return Catalog("films", client=client_of(address, **settings), fast=fast)
 
 
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
+@pytest.fixture(autouse=True, params=["with the extra", "without it"])
+def extra(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run each test by libcurl and orjson, and by urllib3 and `json`."""
+    if request.param == "without it":
+        hide_extra(monkeypatch)
     with without_pauses():
-        yield
+        yield request.param
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def took_the_lane(server: Recorder) -> bool:
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_a_request_is_that_of_botocore(server: Recorder, operation: str) -> None:
+def test_a_request_is_that_of_botocore(server: Recorder, operation: str, extra: str) -> None:
     """The same content to the same place; only headers that DynamoDB does not need are missing."""
     for fast in (True, False):
         CALLS[operation](handle(server.address, fast=fast).gateway)
@@ -101,8 +104,9 @@ def test_a_request_is_that_of_botocore(server: Recorder, operation: str) -> None
     if operation == "TransactWriteItems":
         assert len(first.pop("ClientRequestToken")) == len(second.pop("ClientRequestToken")) == 36
     assert first == second
-    extra = {"amz-sdk-invocation-id", "amz-sdk-request", "accept-encoding"}
-    assert theirs.headers.keys() - ours.headers.keys() == extra
+    missing = {"amz-sdk-invocation-id", "amz-sdk-request"}
+    missing |= {"accept-encoding"} if extra == "with the extra" else set()  # urllib3 adds it
+    assert theirs.headers.keys() - ours.headers.keys() == missing
     assert not ours.headers.keys() - theirs.headers.keys()
     for name in ("content-type", "host", "user-agent", "x-amz-target"):
         assert ours.headers[name] == theirs.headers[name]
@@ -340,7 +344,8 @@ def test_where_the_lane_alone_fails_botocore_asks(
         raise NotUnderstoodError("libcurl failed")
 
     catalog = handle(server.address)
-    monkeypatch.setattr("catalog_model.dynamodb.lane.transport.Transport.post", fail)
+    lane: Any = catalog.gateway._lane
+    monkeypatch.setattr(type(lane._transport), "post", fail)
     with inject_faults(catalog, [Fault("throttling", 0.0)]) if injecting else nullcontext():
         assert catalog.gateway.get(HER) == ITEM
     assert not took_the_lane(server)
@@ -389,11 +394,20 @@ def test_an_endpoint_with_a_path_is_reached(server: Recorder, path: str) -> None
 
 
 @pytest.mark.parametrize("text", ["\ud800", 10**30, b"bytes", {1, 2}])
-def test_a_request_that_orjson_writes_otherwise_is_botocores(server: Recorder, text: Any) -> None:
-    """A lone surrogate, a huge number, bytes, and types that JSON lacks."""
+def test_a_request_that_orjson_writes_otherwise_is_botocores(
+    server: Recorder, text: Any, extra: str
+) -> None:
+    """A lone surrogate, a huge number, bytes, and types that JSON lacks.
+
+    Python's `json` writes the first two as botocore does, because botocore uses it.
+    """
     lane: Any = handle(server.address).gateway._lane
     request = {"TableName": "films", "Key": KEY, "Other": text}
-    assert lane.prepare("GetItem", request) is None
+    prepared = lane.prepare("GetItem", request)
+    if extra == "without it" and isinstance(text, (int, str)):
+        assert json.loads(prepared.body) == request
+    else:
+        assert prepared is None
     assert lane.prepare("GetItem", {"TableName": "films", "Key": KEY}) is not None
 
 
@@ -545,19 +559,30 @@ def test_another_value_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("missing", ["orjson", "pycurl"])
-def test_without_the_extra_everything_works_without_the_lane(missing: str) -> None:
-    """And a handle that insists on it is refused."""
+def test_without_the_extra_the_lane_does_without_it(server: Recorder, missing: str) -> None:
+    """Where a part of it is missing, urllib3 or `json` take its place; ``fast=True`` is refused."""
     code = (
         f"import sys; sys.modules[{missing!r}] = None\n"
         "from catalog_model import Catalog\n"
+        "from catalog_model.dynamodb.typed_json import ItemKey\n"
         "assert Catalog('films', fast=False).gateway._lane is None\n"
-        "assert Catalog('films').gateway._lane is None\n"
+        "gateway = Catalog('films', endpoint_url=sys.argv[1]).gateway\n"
+        "print(type(gateway._lane._transport).__name__, gateway.get(ItemKey('a', 'b')))\n"
         "try:\n    Catalog('films', fast=True)\n"
         "except Exception as error:\n    print(type(error).__name__, error)"
     )
-    said = run(sys.executable, "-c", code, AWS_DEFAULT_REGION="eu-west-1")
-    assert said == (
-        "ConfigurationError fast=True needs an extra: pip install 'catalog-model[fast]'\n"
+    said = run(
+        *(sys.executable, "-c", code, server.address),
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION="eu-west-1",
+    )
+    transport, refusal = said.splitlines()
+    item = {"PK": {"S": "a"}, "SK": {"S": "b"}, "note": {"S": "ok"}}
+    assert transport == f"{'Urllib3' * (missing == 'pycurl')}Transport {item}"
+    assert took_the_lane(server)
+    assert refusal == (
+        "ConfigurationError fast=True needs an extra: pip install 'catalog-model[fast]'"
     )
 
 
@@ -579,8 +604,17 @@ def test_a_client_of_another_kind_has_no_lane() -> None:
 def test_a_botocore_that_is_built_otherwise_has_no_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attributes that the lane takes from it are not public."""
     client: Any = client_of("http://127.0.0.1:9")
-    monkeypatch.delattr(client._endpoint.http_session, "_timeout")
+    monkeypatch.delattr(client, "_user_agent_creator")
     assert lane_for(client, fast=True) is None
+
+
+def test_libcurl_is_not_used_without_the_time_limits_of_botocore(
+    monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    """They are not public, either; urllib3's connections have them anyway."""
+    client: Any = client_of("http://127.0.0.1:9")
+    monkeypatch.delattr(client._endpoint.http_session, "_timeout")
+    assert (lane_for(client, fast=True) is None) == (extra == "with the extra")
 
 
 def test_a_client_and_its_lane_are_deleted_together(server: Recorder) -> None:

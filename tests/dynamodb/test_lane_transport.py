@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from lanes import with_lane
+from lanes import hide_extra, with_lane
 from lying_server import make_certificate, real_answer, serving
 from packages import run
 from recording_server import KEY, Recorded, checked_answer, echo, recording
@@ -52,10 +52,20 @@ def _quick() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["pycurl", "aiohttp"])
-def read(request: pytest.FixtureRequest) -> Iterator[Read]:
+@pytest.fixture(params=["pycurl", "urllib3"])
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the lane sends by: with the extra ``fast``, or without it."""
+    if request.param == "urllib3":
+        hide_extra(monkeypatch)
+    return str(request.param)
+
+
+@pytest.fixture(params=["pycurl", "urllib3", "aiohttp"])
+def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
     """Reads an item, by a thread or in an event loop."""
-    if request.param == "pycurl":
+    if request.param == "urllib3":
+        hide_extra(monkeypatch)
+    if request.param != "aiohttp":
         yield lambda catalog: catalog.gateway.get(HER)
         return
     pytest.importorskip("aiohttp", reason="aiohttp, of the extra aio, is not installed")
@@ -103,6 +113,7 @@ def test_a_certificate_for_another_host_is_refused(tmp_path: Path, read: Read) -
         assert not server.requests
 
 
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_without_verification_any_certificate_will_do(tmp_path: Path, read: Read) -> None:
     """As botocore has it with ``verify=False``."""
     with recording(certificate=make_certificate(tmp_path / "own.pem")) as server:
@@ -226,6 +237,7 @@ def test_a_closed_port_and_an_unknown_host_are_unreachable(read: Read) -> None:
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
+@pytest.mark.usefixtures("by")
 def test_large_requests_and_answers_are_whole(tmp_path: Path, *, is_secure: bool) -> None:
     """Neither fits into a socket at once; on a new connection and on one that is used again."""
     own = make_certificate(tmp_path / "own.pem")
@@ -293,7 +305,7 @@ def test_a_connection_that_is_cut_while_idle_is_no_error(read: Read) -> None:
             assert [request.retries for request in trace] == [0]
 
 
-def test_each_thread_gets_its_own_answers() -> None:
+def test_each_thread_gets_its_own_answers(by: str) -> None:
     """And a connection of its own while it waits; as many are kept open as botocore would keep."""
     with recording() as server:
         catalog = handle(server.address, max_pool_connections=3)
@@ -311,7 +323,8 @@ def test_each_thread_gets_its_own_answers() -> None:
             list(pool.map(ask, range(8)))
         assert all(each.is_of_lane for each in server.requests)
         lane: Any = catalog.gateway._lane
-        assert 1 <= len(lane._transport._idle) <= 3
+        if by == "pycurl":  # otherwise, the pool is urllib3's
+            assert 1 <= len(lane._transport._idle) <= 3
 
 
 FORKING = """
@@ -387,6 +400,7 @@ def alarm(handler: Callable[..., Any], seconds: float = 0.1) -> Iterator[None]:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no SIGALRM")
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.usefixtures("by")
 def test_a_signal_ends_a_request(kind: type[BaseException]) -> None:
     """Ctrl-C is not kept until the answer arrives; the next request has a new connection."""
     silent = [True]
@@ -409,6 +423,7 @@ def test_a_signal_ends_a_request(kind: type[BaseException]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no SIGALRM")
+@pytest.mark.usefixtures("by")
 def test_other_signals_do_not_disturb_a_request() -> None:
     """Their handlers run while it waits."""
     rung = threading.Event()

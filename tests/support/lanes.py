@@ -4,10 +4,13 @@ moto answers in this process, below botocore, so its clients never have a lane.
 """
 
 import os
+import sys
 from typing import Any, Final, TypeVar
 
+import pytest
 from moto.core.models import botocore_stubber
 
+from catalog_model.dynamodb.lane import json_text, lane, quick_answers
 from catalog_model.dynamodb.lane.choice import note_own
 
 _Client = TypeVar("_Client")
@@ -21,6 +24,13 @@ def with_lane(client: _Client) -> _Client:
         without_moto(client)
         note_own(client)  # type: ignore[arg-type]
     return client
+
+
+def hide_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have new lanes do without orjson and pycurl, as where the extra ``fast`` is not installed."""
+    monkeypatch.setitem(sys.modules, "catalog_model.dynamodb.lane.transport", None)
+    monkeypatch.setattr(lane, "dumps", json_text.plain_dumps)
+    monkeypatch.setattr(quick_answers, "loads", json_text.plain_loads)
 
 
 def without_moto(client: Any) -> None:

@@ -16,7 +16,7 @@ from catalog_model.dynamodb.client_type import DynamoDBClient
 from catalog_model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from catalog_model.dynamodb.lane.lane import Lane
+    from catalog_model.dynamodb.lane.lane import Lane, Transport
 
 _CHOICES: Final = {"1": True, "0": False}
 _log: Final = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def lane_for(client: DynamoDBClient, fast: bool | None = None) -> Lane | None:  
         client: The client.
         fast: The setting of the handle. None means: if this package made the client.
     """
-    if not is_eligible(client, fast) or not is_fast_installed():
+    if not is_eligible(client, fast):
         return None
     if _LANE not in vars(client):
         setattr(client, _LANE, _made(client))
@@ -80,14 +80,26 @@ def fast_from_env() -> bool | None:
 
 
 def _made(client: DynamoDBClient) -> Lane | None:
-    from catalog_model.dynamodb.lane.lane import Lane  # noqa: PLC0415  # needs the extra
-    from catalog_model.dynamodb.lane.transport import Transport  # noqa: PLC0415
+    from catalog_model.dynamodb.lane.lane import Lane  # noqa: PLC0415  # where it is used
 
     try:
-        return Lane(client, Transport(client))
+        return Lane(client, _transport_of(client))
     except (AttributeError, LookupError):  # the installed botocore is built in another way
         _log.debug("there is no fast lane for %r", client, exc_info=True)
         return None
+
+
+def _transport_of(client: DynamoDBClient) -> Transport:
+    """Return libcurl's connections, or those of botocore where pycurl is not installed."""
+    try:
+        from catalog_model.dynamodb.lane.transport import (  # noqa: PLC0415  # needs the extra
+            Transport as ByLibcurl,
+        )
+    except ImportError:
+        from catalog_model.dynamodb.lane.by_urllib3 import Urllib3Transport  # noqa: PLC0415
+
+        return Urllib3Transport(client)
+    return ByLibcurl(client)
 
 
 def _is_of_botocore(client: Any) -> bool:

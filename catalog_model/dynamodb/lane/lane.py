@@ -13,15 +13,16 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, Protocol
 
-import orjson
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.handlers import add_recursion_detection_header
 
 from catalog_model.dynamodb.calls import current
 from catalog_model.dynamodb.client_type import DynamoDBClient
+from catalog_model.dynamodb.lane.by_urllib3 import as_received
 from catalog_model.dynamodb.lane.destinations import Destination, Destinations
 from catalog_model.dynamodb.lane.handover import hand_over, response_of, take_over
+from catalog_model.dynamodb.lane.json_text import dumps
 from catalog_model.dynamodb.lane.listeners import OPERATIONS, Listeners, Watched
 from catalog_model.dynamodb.lane.quick_answers import Reader
 from catalog_model.dynamodb.lane.received import FAILURES, NotUnderstoodError, Received
@@ -101,7 +102,7 @@ class Lane:
             BotoCoreError: If credentials cannot be obtained.
         """
         try:
-            body = orjson.dumps(request)
+            body = dumps(request)
         except TypeError:  # a lone surrogate, or a type that only botocore converts
             return None
         return self._signed(operation, request, body)
@@ -158,7 +159,7 @@ class Lane:
         """Let a fault injector see the request, change it, and answer in the service's place."""
         if self.prepare(operation, request) is None:
             return None
-        unsigned = AWSRequest("POST", self._client.meta.endpoint_url, data=orjson.dumps(request))
+        unsigned = AWSRequest("POST", self._client.meta.endpoint_url, data=dumps(request))
         for prepare in watched.prepare:
             prepare(request=unsigned, operation_name=operation)
         body: Any = unsigned.data
@@ -170,7 +171,9 @@ class Lane:
             event = f"before-send.dynamodb.{operation}"
             answers = [send(request=sent, event_name=event) for send in watched.send]
             answer = next((each for each in answers if each is not None), None)
-            received = self._post(prepared) if answer is None else _received(answer)
+            received = (
+                self._post(prepared) if answer is None else as_received(answer, answer.headers)
+            )
         except Exception as error:  # noqa: BLE001  # botocore takes any, too
             leave_to_botocore(operation, error)
             return None
@@ -196,12 +199,6 @@ def leave_to_botocore(operation: str, error: Exception) -> None:
         _log.debug("%s is left to botocore: %s", operation, error)
     else:
         hand_over(error)
-
-
-def _received(answer: AWSResponse) -> Received:
-    lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
-    header = f"HTTP/1.1 {answer.status_code}\r\n{''.join(lines)}\r\n".encode("latin-1")
-    return Received(answer.status_code, header, answer.content)
 
 
 def _no_headers() -> Any:

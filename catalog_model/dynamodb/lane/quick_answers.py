@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import orjson
 from botocore.model import OperationModel
 
-    ONLY_TEXTS,
 from catalog_model.dynamodb.answer_shapes import (
+    ONLY_TEXTS,
     InvalidAnswerError,
     check_item,
     check_member,
@@ -20,6 +19,7 @@ from catalog_model.dynamodb.answer_shapes import (
     is_numeral,
     needed_in,
 )
+from catalog_model.dynamodb.lane.json_text import loads
 from catalog_model.dynamodb.orjson_answers import has_binary
 
 _CHECKSUM: Final = b"\r\nx-amz-crc32:"
@@ -53,7 +53,7 @@ class Reader:
         elif not _is_whole(header.lower(), body):
             return None
         try:
-            content = orjson.loads(body)
+            content = loads(body)
             if type(content) is not dict or not self._needed <= content.keys():
                 return None
             for name, part in content.items():
