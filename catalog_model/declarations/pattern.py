@@ -210,10 +210,11 @@ def access_pattern(
 
     def declare(conversation: Callable[_P, Conversation[_T]]) -> Callable[_P, _T]:
         def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            asked: Any = args[0] if args else kwargs.get(first)
+            arguments: Any = (_itself(args[0]), *args[1:]) if args else ()
+            asked: Any = arguments[0] if args else kwargs.get(first)
             if getattr(asked, "cache", None) is not None and caller.get() is None:
-                return cached.call(asked, lambda: ask(*args, **kwargs), args, kwargs)
-            return ask(*args, **kwargs)
+                return cached.call(asked, lambda: ask(*arguments, **kwargs), arguments, kwargs)
+            return ask(*arguments, **kwargs)
 
         def ask(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             begun = conversation(*args, **kwargs)
@@ -235,6 +236,12 @@ def access_pattern(
         return public
 
     return declare
+
+
+def _itself(handle: Any) -> Any:
+    """Return what a proxy such as Flask's stands for, because each use of one looks for it."""
+    found = getattr(handle, "_get_current_object", None)
+    return handle if found is None else found()
 
 
 def bulk_access_pattern(

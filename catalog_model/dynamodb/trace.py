@@ -262,13 +262,14 @@ def _returned(answer: Any) -> int:
 
 def _units(answer: Any) -> dict[str, float]:
     consumed = answer.get("ConsumedCapacity", [])
-    units: Counter[str] = Counter()
+    units: dict[str, float] = {TABLE: 0}
     for part in consumed if isinstance(consumed, list) else [consumed]:
         indexes = part.get("GlobalSecondaryIndexes", {})
-        for name, share in indexes.items():
-            units[name] += share["CapacityUnits"]
-        whole = part["CapacityUnits"] - sum(share["CapacityUnits"] for share in indexes.values())
-        units[TABLE] += part.get("Table", {}).get("CapacityUnits", whole)
+        shares = {name: share["CapacityUnits"] for name, share in indexes.items()}
+        whole = part["CapacityUnits"] - sum(shares.values())
+        shares[TABLE] = part.get("Table", {}).get("CapacityUnits", whole)
+        for name, share in shares.items():
+            units[name] = units.get(name, 0) + share
     table_first = sorted(units, key=lambda name: (name != TABLE, name))
     return {name: units[name] for name in table_first if units[name]}
 

@@ -428,9 +428,10 @@ def serving() -> Serving:
     Raises:
         RuntimeError: If there is no such application, or it has no catalogue.
     """
-    if KEY not in current_app.extensions:
+    found: Serving | None = current_app.extensions.get(KEY)
+    if found is None:
         raise RuntimeError("this application has no catalogue: call FlaskCatalog().init_app(app)")
-    return cast(Serving, current_app.extensions[KEY])
+    return found
 
 
 current_catalog: Final = cast(Catalog, LocalProxy(lambda: serving().catalog))
