@@ -97,21 +97,29 @@ _EMPTY: Final = ("''", '""', "()", "empty")
 """How errors show the value of a variable that is set but empty."""
 
 
-@contextmanager
-def translated(
-    table_name: str, profile: str | None = None, versions: Versions | None = None
-) -> Iterator[None]:
-    """Raise errors of this package in place of those of other libraries, which become their cause.
+class Translation:
+    """Raises errors of this package in place of those of other libraries, which become their cause.
 
-    With *versions*, an item written by a newer version is distinguished from a lost race.
+    With *versions*, an item written by a newer version is distinguished from a lost race. A context
+    manager without a state of its own, so one serves all requests to a table.
     """
-    try:
-        yield
-    except (CatalogError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001  # every exception is translated
+
+    def __init__(
+        self, table_name: str, profile: str | None = None, versions: Versions | None = None
+    ) -> None:
+        self._known = table_name, profile, versions
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, (CatalogError, MemoryError)):
+            return
         cause = _botocore_error(error)
-        raise translate(cause, table_name, profile, versions) from cause
+        raise translate(cause, *self._known) from cause
+
+
+translated: Final = Translation
 
 
 @contextmanager

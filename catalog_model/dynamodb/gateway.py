@@ -61,6 +61,7 @@ class Gateway:
         self.schema = schema
         self._observers = observers or Observers()
         self._deadline = deadline
+        self._translation = translated(table_name, profile, schema.versions)
         check_answers(client)
         keep_deadlines(client)
         self._lane = lane_for(client, fast)
@@ -188,18 +189,17 @@ class Gateway:
         if isinstance(step, Pause):
             return self.rest(step.seconds)
         operation, request, seconds, send = step
-        with (
-            Call(operation, request, seconds, self._deadline),
-            translated(self.table_name, self._profile, self.schema.versions),
-        ):
+        with Call(operation, request, seconds, self._deadline), self._translation:
             return self._observers.send(operation, request, send or self._sender(operation))
 
     def _sender(self, operation: str) -> Send:
         """Return the function that hands a request of this kind to the lane or the client."""
-        by_botocore, lane = self._by_botocore(operation), self._lane
+        lane = self._lane
         if lane is None:
-            return by_botocore
-        return lambda request: lane.send(operation, request) or by_botocore(request)
+            return self._by_botocore(operation)
+        return lambda request: (
+            lane.send(operation, request) or self._by_botocore(operation)(request)
+        )
 
     def _by_botocore(self, operation: str) -> Send:
         """Return the function that hands a request of this kind to the client."""

@@ -180,7 +180,8 @@ def numbers_value(numbers: Iterable[int]) -> Value:
 
 def key_attributes(key: ItemKey) -> Item:
     """Encode the primary key of an item."""
-    return {"PK": text(key.PK), "SK": text(key.SK)}
+    pk, sk = key
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
 
 
 def primary_key(item: Mapping[str, Any]) -> ItemKey:

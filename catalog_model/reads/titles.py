@@ -143,11 +143,12 @@ def read_titles(wanted: Iterable[TitleKey]) -> Conversation[dict[TitleKey, AnyTi
     read again as a whole.
     """
     asked = {keys.title_key(key): key for key in wanted}
+    named = {at.PK: key for at, key in asked.items()}
     found = yield from batch_get_parts(asked, ("PK", codec.DOC))
     titles: dict[TitleKey, AnyTitle] = {}
     without: list[TitleKey] = []
     for item in found:
-        key = keys.title_of(item["PK"]["S"])
+        key = named[item["PK"]["S"]]
         if codec.DOC in item:
             titles[key] = codec.decode_copy(key.kind, item)
         else:

@@ -125,7 +125,8 @@ def title_of(pk: str) -> TitleKey:
 
 def title_key(key: TitleKey) -> ItemKey:
     """Return the key of the item that stores the title."""
-    return ItemKey(title_pk(key), title_pk(key))
+    pk = title_pk(key)
+    return ItemKey(pk, pk)
 
 
 def membership_key(key: TitleKey, genre_id: int) -> ItemKey:

@@ -15,6 +15,7 @@ None of them can contain ``#``, so a value never extends beyond its part of a ke
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import NewType
 
 from catalog_model.table.folding import fold_name
@@ -49,6 +50,7 @@ def parse_id(text: str) -> int:
     return int(text[2:])
 
 
+@lru_cache(4096)  # ratings are often the same
 def sortable_number(value: float | Decimal) -> SortableNumber:
     """Return the text of a number in DynamoDB's range.
 
