@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 CONTAINER_BYTES: Final = 3
@@ -43,6 +44,7 @@ def byte_length(content: str | bytes) -> int:
     return len(content.encode())
 
 
+@lru_cache(4096)  # titles have many of their numbers in common
 def _number_size(content: str) -> int:
     """Return the size of a number: a byte for every two significant digits, plus one."""
     if content.isdecimal() and content.isascii() and content[0] != "0":  # most numbers

@@ -9,6 +9,7 @@ the stored value; the form only affects its representation.
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from catalog_model.checks import shown
@@ -149,11 +150,12 @@ def whole(content: str) -> int:
     return int(decimal)
 
 
-def _wholes(contents: list[str]) -> Iterable[int]:
+@lru_cache(64)  # each sample reads the same tallies, which seldom change
+def _wholes(contents: tuple[str, ...]) -> frozenset[int]:
     """Parse whole numbers, as `whole` does; mostly they are many short ones."""
     are_usual = {str}.issuperset(map(type, contents)) and _is_digits("".join(contents))
     is_short = are_usual and max(map(len, contents)) <= ALWAYS_HELD
-    return map(int if is_short else whole, contents)
+    return frozenset(map(int if is_short else whole, contents))
 
 
 def _is_digits(content: str) -> bool:
@@ -206,7 +208,7 @@ def read_numbers(item: Mapping[str, Any], name: str) -> frozenset[int]:
     if name not in item:
         return frozenset()
     try:
-        return frozenset(_wholes(item[name]["NS"]))
+        return _wholes(tuple(item[name]["NS"]))
     except MALFORMED as error:
         raise UnknownEntityError(
             f"{name} is not a set of whole numbers but {shown(item[name])}: {place_of(item)}"

@@ -4,7 +4,7 @@ Several partitions are read at the same time: each for its share of the page, th
 hold more of it for what is missing. Items read <= 2 x titles returned + 20 x requests.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import ge, gt, itemgetter, le, lt
 from typing import Final
@@ -41,7 +41,7 @@ def _read_one(stream: Stream, wanted: int) -> Conversation[list[AnyTitle]]:
     while True:
         answers = yield from queries(stream.ask(items))
         titles += stream.take(answers)
-        found = list(_each_once(titles))
+        found = _each_once(titles)
         if stream.is_over or len(found) >= wanted:
             return found
         if stream.source.growing:
@@ -84,7 +84,7 @@ class _Merge:
 
     def titles(self) -> list[AnyTitle]:
         """Return the titles so far in their order, each once."""
-        return list(_each_once(title for _, title, _ in self._ranked))
+        return _each_once(title for _, title, _ in self._ranked)
 
     def needs(self) -> dict[Stream, int]:
         """Return the streams that may hold more of the page, and how many items to read of each."""
@@ -134,11 +134,9 @@ class _Merge:
         return filtered | plain
 
 
-def _each_once(titles: Iterable[AnyTitle]) -> Iterator[AnyTitle]:
+def _each_once(titles: Iterable[AnyTitle]) -> list[AnyTitle]:
     """Drop duplicates: a title that moves during the read is found at both places."""
-    seen: set[int] = set()
+    first: dict[int, AnyTitle] = {}
     for title in titles:
-        title_id = title.id
-        if title_id not in seen:
-            seen.add(title_id)
-            yield title
+        first.setdefault(title.id, title)
+    return list(first.values())

@@ -13,6 +13,7 @@ once. If nearly all are empty, reading every listing costs less.
 import random
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from math import ceil, sqrt
 from typing import Final
@@ -127,10 +128,9 @@ class _Lottery:
     """The taken slots of all shards, each a number from 0."""
 
     def __init__(self, shards: Sequence[Shard], rng: random.Random) -> None:
-        listed = [sorted(n for n in shard.free if n < shard.slots) for shard in shards]
-        self._taken_before = [[n - at for at, n in enumerate(free)] for free in listed]
-        """For each free slot of a shard, in order, the number of taken slots before it."""
-        taken = (each.slots - len(free) for each, free in zip(shards, listed, strict=True))
+        self._taken_before = [_taken_before(shard.free, shard.slots) for shard in shards]
+        free = map(len, self._taken_before)
+        taken = (each.slots - few for each, few in zip(shards, free, strict=True))
         self._ends = list(accumulate(taken))
         self._titles = min(sum(shard.total for shard in shards), self._ends[-1])
         self._rng = rng
@@ -163,6 +163,12 @@ class _Lottery:
         shard = bisect_right(self._ends, ticket)
         number = ticket - (self._ends[shard - 1] if shard else 0)
         return shard, number + bisect_right(self._taken_before[shard], number)
+
+
+@lru_cache(64)
+def _taken_before(free: frozenset[int], slots: int) -> tuple[int, ...]:
+    """Return for each free slot of a shard, in order, the number of taken slots before it."""
+    return tuple(n - at for at, n in enumerate(sorted(n for n in free if n < slots)))
 
 
 def _titles_in(

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from example_app import NOT_EVEN_A_PORT, movie, serving_of
 from flask import Flask, Response
 from packages import ROOT, run_in
+from werkzeug.local import LocalProxy
 
 from catalog_model import Catalog, errors, operations
 from catalog_model import access_patterns as ap
@@ -156,6 +157,19 @@ def test_every_access_pattern_takes_the_catalogue_of_the_request(catalog: Catalo
         assert ap.list_titles(current_catalog, "movie", limit=1).items[0].id == 1
         assert operations.table_status(current_catalog).is_ready
         assert ap.load_titles(current_catalog, [FILM.replace(id=2)]).created == 1
+
+
+def test_an_access_pattern_looks_for_the_catalogue_of_the_request_once(catalog: Catalog) -> None:
+    """Each use of a proxy looks for it again, which takes longer than using the handle."""
+    looked: list[Catalog] = []
+
+    def look() -> Catalog:
+        looked.append(catalog)
+        return catalog
+
+    proxy: Any = LocalProxy(look)
+    assert ap.list_titles(proxy, "movie") == ap.list_titles(catalog, "movie")
+    assert len(looked) == 1
 
 
 def test_without_an_application_there_is_no_catalogue() -> None:

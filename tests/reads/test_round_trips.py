@@ -54,7 +54,7 @@ def genres_of(titles: list[Movie | TVShow], kind: Kind) -> list[int]:
     return sorted({genre for each in titles if each.kind == kind for genre in each.genre_ids})
 
 
-@pytest.mark.parametrize("name", [name for name in READS if name != "sample_titles"])
+@pytest.mark.parametrize("name", READS)
 def test_a_read_waits_at_most_twice(
     stored: OfflineCatalog, titles: list[Movie | TVShow], name: str
 ) -> None:
