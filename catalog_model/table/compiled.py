@@ -23,7 +23,7 @@ except ImportError:
 
     def loads(text: str) -> Any:  # type: ignore[misc]  # orjson's may also be of bytes
         """Parse JSON as the full decoder does; text around a value raises `ValueError`."""
-        if nests_too_deeply(text):
+        if len(text) > MAX_NESTING and nests_too_deeply(text):
             raise ValueError("it is nested too deeply")
         value, end = JSON.raw_decode(text)
         if end < len(text):
