@@ -326,7 +326,7 @@ def test_nothing_is_left_registered_after_the_block(table: Catalog) -> None:
 
 def test_requests_that_are_not_hit_pass_as_they_are(table: Catalog, client: Any) -> None:
     """Only what is named is affected, and only the requested share."""
-    only = [Fault("internal_error", operations=["Query"]), Fault("throttling", 0.0)]
+    only = [Fault("internal_error", operations=["GetItem"]), Fault("throttling", 0.0)]
     with inject_faults(table, only) as injector:
         ap.put_title(table, movie(1))
         assert client.describe_table(TableName=table.table)["Table"]

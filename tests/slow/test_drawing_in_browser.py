@@ -145,14 +145,14 @@ def test_one_request_can_be_singled_out(browser: Browser, page: Path) -> None:
 
 
 def test_only_marked_rows_can_be_shown(browser: Browser, page: Path) -> None:
-    """Of a write: what it creates appears in its place, and nothing else."""
+    """Of a write: what it reads, and what it creates, in its place; nothing else."""
     browser.open(page, width=1280)
     name = next(each for each in data_of(browser) if each.endswith("put_title"))
     choose(browser, name)
     browser.value("document.getElementById('only').click()")
     seen = "[...document.querySelectorAll('tr.row')].filter(r => r.getClientRects().length)"
-    assert set(browser.value(f"{seen}.map(r => r.id)")) == set(data_of(browser)[name]["changes"])
-    assert set(browser.value(f"{seen}.map(r => r.className)")) == {"row lit created"}
+    assert set(browser.value(f"{seen}.map(r => r.id)")) == rows_of(data_of(browser)[name])
+    assert set(browser.value(f"{seen}.map(r => r.className)")) == {"row lit created", "row lit read"}
 
 
 def test_colours_follow_the_system_until_they_are_chosen(browser: Browser, page: Path) -> None:
