@@ -93,6 +93,27 @@ def test_an_item_comes_back_as_it_does_from_moto(item: dict[str, Any]) -> None:
             assert quick == ask(operation, **request)
 
 
+@pytest.mark.usefixtures("_table")
+@given(st.dictionaries(names, attributes, max_size=4), st.data())
+def test_a_projection_has_the_attributes_that_it_names(
+    item: dict[str, Any], data: st.DataObject
+) -> None:
+    """As they are in the whole item, numbers with all their digits; those without one are absent."""
+    item |= {**KEY, "large": {"N": f"1{'0' * 125}"}}
+    ask("PutItem", Item=item)
+    chosen = data.draw(st.lists(st.sampled_from([*item, "no such"]), min_size=1, unique=True))
+    placeholders = {f"#n{number}": name for number, name in enumerate(chosen)}
+    shown = {
+        "ProjectionExpression": ", ".join(placeholders),
+        "ExpressionAttributeNames": placeholders,
+    }
+    (found,) = ask("BatchGetItem", RequestItems={"answers": {"Keys": [KEY], **shown}})["Responses"][
+        "answers"
+    ]
+    whole = ask("GetItem", Key=KEY)["Item"]
+    assert found == {name: whole[name] for name in chosen if name in whole}
+
+
 MOVIES = [movie(n, 18, *[28] * (n % 2), popularity=n % 5, vote_count=4**n) for n in range(1, 8)]
 PARTITIONS = ("ALL#movie", "ALL#tv", "GENRE#movie#18", "GENRE#movie#28", "GENRE#movie#1")
 RANGES: tuple[tuple[str, dict[str, str]], ...] = (
