@@ -26,6 +26,9 @@ SETUP := $(BIN)/python -IS deploy/environment.py
 GET_ENGINE = $(SETUP) engine $(DYNOXIDE_VERSION) \
     $(if $(filter auto,$(ENGINE)),--unless $(VENV)/.local,--required)
 
+# Each worker and program of the tests would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-all oldest soak check lint types imports docs bench scale fuzz image pins dist engine clean help
 
 help:  ## list the targets

@@ -1,8 +1,7 @@
 """Checks the prose of the project: docstrings, comments, messages and pages.
 
 ``python -m docs.prose`` compares them with the list of substitutions in `docs/prose.toml` and fails
-where a phrase on it is used; ``python -m docs.prose FOLDER`` does so for a folder that is still on
-the list of pending ones. The style guide is in CONTRIBUTING.md.
+where a phrase on it is used. The style guide is in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import re
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,6 +40,9 @@ FILES: Final = (
 )
 WITH_COMMENTS: Final = (".sh", ".toml", ".yaml", ".yml", "")
 """Files of which only the comments are prose; the last are those without a suffix."""
+
+PLANTING: Final = ROOT / "tests" / "project" / "test_prose.py"
+"""The test of this check, which plants what it has to find."""
 
 CODE: Final = "\0"
 """Replaces all characters between two pieces of prose, so that a phrase cannot span them."""
@@ -84,10 +86,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The list: substitutions, folders that are not revised yet, and exceptions."""
+    """The list: substitutions and exceptions."""
 
     substitutions: tuple[Substitution, ...]
-    pending: Mapping[str, str]
     exceptions: tuple[Mapping[str, str], ...]
 
     @classmethod
@@ -96,13 +97,8 @@ class Rules:
         listed = tomllib.loads(path.read_text("utf-8"))
         return cls(
             tuple(_substitutions(listed["substitutions"])),
-            listed.get("pending", {}),
             tuple(listed.get("exceptions", ())),
         )
-
-    def is_pending(self, path: str) -> bool:
-        """Whether a file has not been revised yet."""
-        return any(path == each or path.startswith(f"{each}/") for each in self.pending)
 
     def findings(self, path: str, prose: str) -> Iterator[Finding]:
         """Find the listed phrases in the prose of a file, without regard to exceptions."""
@@ -147,8 +143,6 @@ def check(root: Path = ROOT, rules: Rules | None = None) -> list[str]:
     used: list[Mapping[str, str]] = []
     for path in files(root):
         name = path.relative_to(root).as_posix()
-        if rules.is_pending(name):
-            continue
         for finding in rules.findings(name, prose_of(path)):
             exception = rules.excepted(finding)
             if exception is None:
@@ -157,8 +151,6 @@ def check(root: Path = ROOT, rules: Rules | None = None) -> list[str]:
                 used.append(exception)
     unused = (each for each in rules.exceptions if each not in used)
     problems += [f"{LIST.name}: no longer needed: {dict(each)}" for each in unused]
-    gone = (each for each in rules.pending if not (root / each).exists())
-    problems += [f"{LIST.name}: pending, but does not exist: {each}" for each in gone]
     return problems
 
 
@@ -167,7 +159,7 @@ def files(root: Path) -> Iterator[Path]:
     yield from (root / each for each in FILES if (root / each).exists())
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".py", ".md", ".sh", ".yaml") and "__pycache__" not in path.parts:
+            if path.suffix in (".py", ".md", ".sh", ".yaml") and path != PLANTING:
                 yield path
 
 
@@ -222,18 +214,13 @@ def _in_token(token: tokenize.TokenInfo) -> str:
     return _blanked(_NOT_PROSE, text)
 
 
-def main(folders: Sequence[str] = ()) -> int:
-    """Print the phrases to replace, in all revised files or in *folders*; return the exit code."""
-    rules = Rules.read()
-    if folders:
-        found = check(rules=replace(rules, pending={}))
-        problems = [each for each in found if each.startswith(tuple(folders))]
-    else:
-        problems = check(rules=rules)
+def main() -> int:
+    """Print the phrases to replace; return the exit code."""
+    problems = check()
     for problem in problems:
         print(problem)  # noqa: T201  # its output
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """Fixtures: engines, tables on them, and the catalogue's records."""
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -24,7 +25,6 @@ from generated import Records, generated_records
 from hypothesis import HealthCheck, settings
 from memory_engine import fill
 from moto.dynamodb.models import dynamodb_backends
-from moto.ssm.models import ssm_backends
 from over_aio import AIO, over_aio
 from repair_laws import FEW
 from strategies import engine_number_size
@@ -166,7 +166,7 @@ def moto_afresh() -> None:
 
     A block of moto's may be open for the whole session, with what other tests left there.
     """
-    ssm_backends.reset()
+    importlib.import_module("moto.ssm.models").ssm_backends.reset()  # it loads much of moto
     for regions in dynamodb_backends.values():
         for backend in regions.values():
             backend.backups.clear()

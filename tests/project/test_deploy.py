@@ -3,6 +3,7 @@
 They permit no more than they must, and agree with the code and with each other.
 """
 
+import importlib
 import json
 import re
 import shutil
@@ -11,11 +12,9 @@ from itertools import chain
 from typing import Any
 
 import botocore.session
-import kubernetes_validate
 import pytest
 import yaml
 from botocore.validate import ParamValidator
-from check_jsonschema.builtin_schemas import get_builtin_schema
 from deployed import (
     EXAMPLE,
     KUBERNETES,
@@ -30,7 +29,6 @@ from deployed import (
     stages,
     variables_read,
 )
-from jsonschema import Draft7Validator
 from packages import PROJECT, run
 from packaging.requirements import Requirement
 
@@ -165,8 +163,10 @@ def test_the_ports_and_paths_are_the_applications() -> None:
 
 def test_compose_is_what_its_schema_allows() -> None:
     """The published schema, which is part of check-jsonschema."""
-    schema = get_builtin_schema("vendor.compose-spec")
-    errors = [error.message for error in Draft7Validator(schema).iter_errors(compose())]
+    schemas = importlib.import_module("check_jsonschema.builtin_schemas")
+    validator = importlib.import_module("jsonschema").Draft7Validator
+    checked = validator(schemas.get_builtin_schema("vendor.compose-spec"))
+    errors = [error.message for error in checked.iter_errors(compose())]
     assert errors == []
 
 
@@ -273,8 +273,8 @@ def test_the_task_is_what_ecs_takes() -> None:
 @pytest.mark.parametrize("name", FOUND)
 def test_a_manifest_is_what_kubernetes_takes(name: str) -> None:
     """By Kubernetes' own schemas, without unknown fields."""
-    version = kubernetes_validate.latest_version()
-    kubernetes_validate.validate(FOUND[name], version, strict=True)
+    kubernetes = importlib.import_module("kubernetes_validate")  # takes a second
+    kubernetes.validate(FOUND[name], kubernetes.latest_version(), strict=True)
 
 
 def test_the_folders_put_together_all_of_them() -> None:

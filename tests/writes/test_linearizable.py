@@ -16,6 +16,7 @@ from concurrent_worker import HOT, HOT_MIX, observe
 from engines import Engine, has_dynoxide
 from fault_histories import faults_of
 from history import Histories, Verdict, check, is_linearizable
+from scaled import scaled
 from table_dump import assert_in_step, hooked, movie, once
 
 from catalog_model import Catalog, TitleKey
@@ -92,7 +93,7 @@ HOT_WAY: dict[str, Any] = {"operations": 100_000, "mix": HOT_MIX, "contested": H
 @pytest.mark.parametrize("threads", [2, 3, 6, 16, 32])
 def test_threads_that_meet_on_one_shard_leave_it_in_step(in_file: Catalog, threads: int) -> None:
     """Histories are linearizable, too, of as few threads as the search can take."""
-    seconds = 3.0 if threads <= 8 else 1.0
+    seconds = scaled(300 if threads <= 8 else 100) / 100
     histories = run_threads(in_file, seed=threads, threads=threads, seconds=seconds, **HOT_WAY)
     if threads <= 8:
         assert_one_order(histories, in_file)
@@ -105,7 +106,7 @@ def test_processes_that_meet_on_one_shard_leave_it_in_step(
     dynoxide: LocalEngine, in_file: Catalog
 ) -> None:
     """Each with its own client."""
-    way: dict[str, Any] = {"seed": 1, "processes": 4, "seconds": 3.0, **HOT_WAY}
+    way: dict[str, Any] = {"seed": 1, "processes": 4, "seconds": scaled(300) / 100, **HOT_WAY}
     assert_one_order(run_processes(dynoxide, in_file.table, **way), in_file)
 
 
