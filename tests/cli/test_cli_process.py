@@ -223,22 +223,36 @@ def exported(lines: list[str]) -> dict[str, str]:
     return dict(line.split("=", 1) for line in exports)
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_serve_leads_other_programs_to_the_sample_data(told: signal.Signals) -> None:
-    """With the printed settings; it ends cleanly when it is told to."""
-    if signal.getsignal(told) == signal.SIG_IGN:
-        pytest.skip(f"{told.name} is ignored here, as under nohup, and serve keeps to that")
+def ended(process: subprocess.Popen[str], told: signal.Signals) -> tuple[int, str]:
+    """Tell `serve` to end; return its exit code and its last words."""
+    process.send_signal(told)
+    _, error = process.communicate(timeout=PATIENCE)
+    return process.returncode, error
+
+
+STOPPED = (0, "Stopped.\n")
+
+
+def test_serve_leads_other_programs_to_the_sample_data() -> None:
+    """With the printed settings; Ctrl-C ends it."""
     with serving(CATALOG_TABLE="my-table") as process:
         lines = read_until(process, "Ctrl-C stops it")
         commands = [line.split()[1:] for line in lines if line.startswith("    catalog-model ")]
         assert len(commands) == 3
-        for words in commands[:1] if told is not signal.SIGINT else commands:
+        for words in commands:
             done = run(exported(lines), *words)
             assert done.returncode == 0, done.stderr
             assert len(done.stdout.splitlines()) > 1
-        process.send_signal(told)
-        assert process.communicate(timeout=PATIENCE) == ("", "Stopped.\n")
-    assert process.returncode == 0
+        assert ended(process, signal.SIGINT) == STOPPED
+
+
+def test_serve_ends_with_its_terminal() -> None:
+    """Unless the signal is ignored, as under nohup."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        pytest.skip("SIGHUP is ignored here, and serve keeps to that")
+    with serving("--empty") as process:
+        read_until(process, "Ctrl-C stops it")
+        assert ended(process, signal.SIGHUP) == STOPPED
 
 
 def test_serve_tells_programs_all_of_it_as_json() -> None:
@@ -249,9 +263,7 @@ def test_serve_tells_programs_all_of_it_as_json() -> None:
         assert (told["engine"], told["table"], told["titles"]) == ("moto", "some-table", 100)
         assert told["environment"]["AWS_ENDPOINT_URL_DYNAMODB"] == told["endpoint_url"]
         assert told["environment"]["CATALOG_TABLE"] == "some-table"
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
+        assert ended(process, signal.SIGINT) == STOPPED
 
 
 def test_serve_can_be_empty_and_exposed_as_a_container_of_its_own_wants_it() -> None:
@@ -263,9 +275,7 @@ def test_serve_can_be_empty_and_exposed_as_a_container_of_its_own_wants_it() -> 
         for word, code in (("status", 254), ("create", 0), ("status", 0)):
             done = run(exported(lines), word)
             assert done.returncode == code, done.stderr
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
+        assert ended(process, signal.SIGTERM) == STOPPED
 
 
 def test_serve_says_when_its_port_is_taken() -> None:

@@ -129,28 +129,29 @@ def test_an_interrupted_restore_is_resumed_or_abandoned(films: Catalog) -> None:
     assert "no interrupted restore" in on_films("restore --abandon").stdout
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("restore", "give one of"),
-        ("restore --at noon", "--at must be"),
-        ("restore --at 2026-11-28T11:45:00", "time zone"),
-        ("restore --minutes-ago 0", "cannot be restored"),
-        ("cut-over", "NAME or --back"),
-        ("cut-over noon --back", "NAME or --back"),
-        ("cut-over noon --yes", "no pointer"),
-        ("cut-over noon --pointer films", "ssm:NAME"),
-        ("backup a b", "unexpected extra"),
-        ("backup a --list", "--list takes no NAME"),
-        ("backup a", "3 to 255"),
-        ("compare", "Missing"),
-    ],
-)
-def test_mistakes_are_one_line_and_exit_with_2(films: Catalog, line: str, message: str) -> None:
+MISTAKES = {
+    "restore": "give one of",
+    "restore --at noon": "--at must be",
+    "restore --at 2026-11-28T11:45:00": "time zone",
+    "restore --minutes-ago 0": "cannot be restored",
+    "cut-over": "NAME or --back",
+    "cut-over noon --back": "NAME or --back",
+    "cut-over noon --yes": "no pointer",
+    "cut-over noon --pointer films": "ssm:NAME",
+    "backup a b": "unexpected extra",
+    "backup a --list": "--list takes no NAME",
+    "backup a": "3 to 255",
+    "compare": "Missing",
+}
+
+
+def test_mistakes_are_one_line_and_exit_with_2(films: Catalog, subtests: pytest.Subtests) -> None:
     """Nothing is made."""
-    result = on_films(line)
-    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
-    assert films.client.list_tables()["TableNames"] == ["films"]
+    for line, message in MISTAKES.items():
+        with subtests.test(line):
+            result = on_films(line)
+            assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+            assert films.client.list_tables()["TableNames"] == ["films"]
 
 
 def test_a_comparison_is_an_exit_code(films: Catalog) -> None:

@@ -34,6 +34,12 @@ def assert_refused(words: str, name: EngineName, **settings: Any) -> None:
         pytest.fail("it has started")
 
 
+def answers(engine: Engine, address: str = "127.0.0.1") -> bool:
+    """Whether connections to the port of an engine are accepted at an address of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex((address, int(engine.endpoint_url.rpartition(":")[2]))) == 0
+
+
 def program(folder: Path, text: str = "#!/bin/sh\n") -> Path:
     path = folder / "dynoxide"
     path.write_text(text)
@@ -53,31 +59,23 @@ def test_an_engine_answers_while_the_block_lasts(name: EngineName) -> None:
         assert ap.list_titles_in_genre(catalog, "movie", 28).items == (MOVIE,)
         with pytest.raises(TableNotFoundError):
             table_status(other.catalog("some-table"))
+        assert answers(engine)
+        assert not answers(engine, "127.0.0.2"), "it is reachable from this machine only"
     assert not engine.is_running
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", int(engine.endpoint_url.rpartition(":")[2])))
+    assert not answers(engine)
 
 
 @each_engine
 def test_the_engine_takes_the_wanted_port(name: EngineName) -> None:
-    """If the port is in use, the message is one line."""
+    """If the port is in use, the message is one line. If exposed, it answers at all addresses."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert_refused(f"port {port} cannot be used: Address already", name, port=port)
-    with start_engine(name, port=port) as engine:
+    with start_engine(name, port=port, exposed=True) as engine:
         assert engine.endpoint_url == f"http://127.0.0.1:{port}"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is this machine on Linux only")
-@each_engine
-@pytest.mark.parametrize("exposed", [False, True])
-def test_only_an_exposed_engine_answers_at_other_addresses(name: EngineName, exposed: bool) -> None:
-    """By default it is reachable from this machine only."""
-    with start_engine(name, exposed=exposed) as engine, socket.socket() as elsewhere:
-        port = int(engine.endpoint_url.rpartition(":")[2])
-        assert (elsewhere.connect_ex(("127.0.0.2", port)) == 0) is exposed
+        assert sys.platform != "linux" or answers(engine, "127.0.0.2"), "it is exposed"
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
@@ -112,10 +110,12 @@ def test_an_argument_of_another_type_is_refused(argument: str, value: Any) -> No
 
 @needs_dynoxide
 @pytest.mark.parametrize("folder", ["a\0b", "a\ud800", "x" * 300, os.devnull])
-def test_a_folder_that_cannot_be_made_is_refused(folder: str) -> None:
-    """By its path, which may be a text."""
+def test_a_folder_that_cannot_be_made_is_refused(folder: str, tmp_path: Path) -> None:
+    """By its path, which may be a text; a file may have its name."""
     for given in (folder, Path(folder)):
         assert_refused("is no path|cannot be made", "dynoxide", folder=given)
+    (tmp_path / "file").touch()
+    assert_refused("cannot be made: File exists", "dynoxide", folder=tmp_path / "file")
 
 
 @needs_dynoxide
@@ -128,20 +128,6 @@ def test_dynoxide_keeps_its_tables_in_a_folder(tmp_path: Path) -> None:
         ap.put_title(engine.catalog(), MOVIE)
     with start_engine("dynoxide", folder=folder) as engine:
         assert ap.get_title(engine.catalog(), "movie", 5) == MOVIE
-
-
-def test_moto_is_never_persistent(tmp_path: Path) -> None:
-    """With any folder; nothing is written there."""
-    with start_engine("moto", folder=tmp_path / "folder") as engine:
-        assert not engine.is_persistent
-    assert not list(tmp_path.iterdir())
-
-
-@needs_dynoxide
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    """Because a file of that name exists."""
-    (tmp_path / "file").touch()
-    assert_refused("cannot be made: File exists", "dynoxide", folder=tmp_path / "file")
 
 
 @each_engine
@@ -159,13 +145,17 @@ def test_the_configuration_of_the_machine_plays_no_part(
         assert catalog.client.meta.region_name == "us-east-1"
 
 
-def test_the_environment_leads_another_process_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client with only these variables finds the engine."""
-    with start_engine("moto") as engine:
+def test_the_environment_leads_another_process_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client with only these variables finds the engine. moto keeps nothing in any folder."""
+    with start_engine("moto", folder=tmp_path / "folder") as engine:
+        assert not engine.is_persistent
         for variable, value in engine.environment().items():
             monkeypatch.setenv(variable, value)
         create_table(engine.catalog("here"))
         assert table_status(Catalog("here")).is_ready
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_environment_passes_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ JSON: Final = "application/x-amz-json-1.0"
 HTML: Final = "text/html"
 _OK: Final = 200
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
-_DEPTH: Final = 100_000
+_DEPTH: Final = 20_000
 _TEMPORARY: Final = (429, 500, 502, 503, 504)
 _FINAL: Final = (400, 401, 403, 404, 405, 407, 410, 413, 421, 451)
 
