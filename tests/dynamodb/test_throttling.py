@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from engines import Engine, has_dynoxide
+from memory_engine import fill
 from older_tables import grow_old
 from table_dump import Withholding, comparable, dump, movie
 from throughput import Clock, cancellation, simulated_time
@@ -121,7 +122,7 @@ def prepared(engine: Engine, name: str, *, pauses: bool = False) -> Iterator[Cat
     """A table for a write; an older or damaged one if the write needs it."""
     catalog = engine.catalog()
     create_table(catalog)
-    ap.load_titles(catalog, HERE)
+    fill(catalog, HERE)
     if name == "migrate":
         grow_old(catalog, "old")
     if name == "repair":

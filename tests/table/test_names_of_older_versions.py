@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from memory_engine import fill
 from older_tables import AGES, Age, as_version_2, fold_name_of_version_2, grow_old, put, versions
 from table_dump import comparable, dump, movie
 
@@ -17,6 +18,8 @@ from catalog_model.entities import AnyTitle
 from catalog_model.operations import migrate, repair, verify
 from catalog_model.table import codec, evolution
 from catalog_model.table.folding import fold_name
+
+pytestmark = pytest.mark.in_memory
 
 NAMES = (
     "❤️ Love Actually Not",
@@ -46,7 +49,7 @@ TITLES = [titled(kind, at, name) for kind in KINDS for at, name in enumerate(NAM
 @pytest.fixture
 def filled(catalog: Catalog) -> Catalog:
     """A handle on a table with movies and shows of these names."""
-    ap.load_titles(catalog, TITLES)
+    fill(catalog, TITLES)
     return catalog
 
 

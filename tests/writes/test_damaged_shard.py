@@ -38,6 +38,8 @@ from catalog_model.table.slots import shard_of
 from catalog_model.testing import without_pauses
 from catalog_model.writes.attempts import refused_items
 
+pytestmark = pytest.mark.in_memory
+
 TALLY = keys.tally_key("movie", 0)
 
 
@@ -277,6 +279,7 @@ OF_A_TALLY: dict[str, Callable[[Catalog], object]] = {
 }
 
 
+@pytest.mark.in_memory(False)  # it cannot add to what is not a number
 @pytest.mark.parametrize("attribute", ["g18", "total", "_version", "_slots", "_free"])
 @pytest.mark.parametrize("way", OF_A_TALLY)
 def test_an_attribute_of_a_tally_that_is_no_number_is_named(
