@@ -4,6 +4,7 @@ import tracemalloc
 
 import pytest
 from engines import Engine
+from memory_engine import fill
 from planted_damage import (
     Vandal,
     copy_shows_an_old_record,
@@ -17,7 +18,6 @@ from planted_damage import (
 from table_dump import assert_in_step, dump, writers
 
 from catalog_model import Catalog
-from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.pace import Pace
 from catalog_model.entities import AnyTitle
 from catalog_model.maintenance.repair import repair
@@ -27,7 +27,7 @@ from catalog_model.maintenance.verify import verify
 @pytest.fixture
 def some(catalog: Catalog, titles: list[AnyTitle]) -> Catalog:
     """A handle on a table with 40 titles."""
-    ap.load_titles(catalog, titles[:40])
+    fill(catalog, titles[:40])
     return catalog
 
 
@@ -69,25 +69,25 @@ def test_a_repair_loses_no_write(some: Catalog, titles: list[AnyTitle]) -> None:
 
 
 def test_what_is_held_in_memory_does_not_grow_with_the_table(
-    some: Catalog, engine: Engine, titles: list[AnyTitle]
+    catalog: Catalog, table_for_few: Catalog, engine: Engine, titles: list[AnyTitle]
 ) -> None:
     """Four times the titles need about the same memory."""
     if not engine.measures:
         pytest.skip("moto holds its tables in this process")
 
-    def peak(catalog: Catalog) -> int:
+    def peak(some: Catalog) -> int:
         tracemalloc.start()
-        assert verify(catalog, segments=1, read_units_per_second=1e9).is_clean
+        assert verify(some, segments=1, read_units_per_second=1e9).is_clean
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
-    ap.load_titles(some, titles[:150])
-    peak(some)  # objects created at first use
-    small = peak(some)
-    ap.load_titles(some, titles[:600])
-    assert len(dump(some)) > 3 * 600
-    assert peak(some) < 1.2 * small
+    fill(catalog, titles[:150])
+    fill(table_for_few, titles[:600])
+    peak(catalog)  # objects created at first use
+    small = peak(catalog)
+    assert len(dump(table_for_few)) > 3 * 600
+    assert peak(table_for_few) < 1.2 * small
 
 
 def test_a_pace_is_kept_by_all_threads_together() -> None:

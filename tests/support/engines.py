@@ -20,12 +20,11 @@ import boto3
 import moto.core.botocore_stubber
 import pytest
 from lanes import with_lane
-from memory_engine import MemoryClient
+from memory_engine import MemoryClient, fill
 from moto import mock_aws
 from table_dump import movie
 
 from catalog_model import Catalog
-from catalog_model import access_patterns as ap
 from catalog_model.catalog import CLIENT_DEFAULTS
 from catalog_model.dynamodb.engines import local
 from catalog_model.dynamodb.engines.local import EngineChoice
@@ -173,12 +172,7 @@ def stock(catalog: Catalog) -> None:
         )
         for number in range(1, 121)
     ]
-    ap.load_titles(catalog, some)
-
-
-def other_handle(engine: Engine, catalog: Catalog) -> Catalog:
-    """Return a handle on the same table, without faults."""
-    return Catalog(catalog.table, client=engine.client)
+    fill(catalog, some)
 
 
 def kinds_of(injector: FaultInjector) -> list[FaultKind]:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from engines import Engine
 from lanes import with_lane
+from memory_engine import fill
 from table_dump import movie
 
 from catalog_model import Catalog, TitleKey, operations
@@ -240,6 +241,6 @@ def stocked(engine: Engine) -> Iterator[Catalog]:
     """Yield a handle on a table with a few titles."""
     catalog = engine.catalog()
     operations.create_table(catalog)
-    ap.load_titles(catalog, STOCK)
+    fill(catalog, STOCK)
     yield catalog
     operations.delete_table(catalog)

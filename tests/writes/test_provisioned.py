@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 from command_line import CommandLine
 from engines import Engine, running_server
+from memory_engine import fill
 from older_tables import grow_old
 from table_dump import assert_in_step, by_key, movie
 from throughput import Clock, Throughput, limited_throughput
@@ -135,7 +136,7 @@ def test_repair_and_migration_and_verification_go_on_at_the_tables_pace(
     """On a table that is throttling from the beginning."""
     some: list[AnyTitle] = [movie(number, 28, 12, 18, 35) for number in range(1, 31)]
     catalog = provisioned(units)
-    ap.load_titles(catalog, some)
+    fill(catalog, some)
     grow_old(catalog, "old")
     with limited_throughput(catalog, units, units, burst=0.0) as throughput:
         assert migrate(catalog, segments=2).left == []

@@ -9,7 +9,7 @@ import pytest
 from command_line import CommandLine
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_engine import MemoryCatalog
+from memory_engine import MemoryCatalog, fill
 from older_tables import put
 from packages import run
 from table_dump import assert_in_step, dump, movie
@@ -82,7 +82,7 @@ def found_everywhere(catalog: Catalog, title: Movie) -> None:
 @pytest.fixture
 def stocked(catalog: Catalog) -> Catalog:
     """A table with a few titles."""
-    ap.load_titles(catalog, OTHERS)
+    fill(catalog, OTHERS)
     return catalog
 
 
