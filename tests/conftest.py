@@ -11,14 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from engines import (
-    Engine,
-    engines_of,
-    fresh_table,
-    running_engine,
-    running_server,
-    stock,
-)
+from engines import Engine, engines_of, fresh_table, running_engine, running_server, stock
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from flask import Flask
 from generated import Records, generated_records

@@ -38,11 +38,7 @@ KEY_FORMS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def workbench(
-    titles: Sequence[AnyTitle],
-    *,
-    table: str,
-    settings: TableSettings,
-    made: datetime | None = None,
+    titles: Sequence[AnyTitle], *, table: str, settings: TableSettings, made: datetime | None = None
 ) -> dict[str, Any]:
     """Return a model of NoSQL Workbench, with the items of *titles* as sample rows.
 
@@ -94,10 +90,7 @@ def _table(table: str, items: Sequence[Item], settings: TableSettings) -> dict[s
             {
                 "IndexName": index,
                 "KeyAttributes": _keys(names),
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": list(INCLUDED),
-                },
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INCLUDED)},
             }
             for index, names in INDEX_KEYS.items()
         ],

@@ -19,10 +19,7 @@ WRITTEN: Final = {
     "cut-over": ("restore:cut_over_command", "Let applications use another table."),
     "delete": ("table:delete_command", "Delete the table with everything in it."),
     "dump": ("dump:dump_command", "Write all items, or all titles, into files."),
-    "explain": (
-        "explain:explain_group",
-        "Show every request of an access pattern, and its cost.",
-    ),
+    "explain": ("explain:explain_group", "Show every request of an access pattern, and its cost."),
     "export": ("export:export_group", "Export for other tools."),
     "import": ("dump:import_command", "Write the items of a dump into the table."),
     "load": ("load:load_command", "Load the application's JSON files."),

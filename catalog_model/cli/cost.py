@@ -67,10 +67,7 @@ def amount(text: str) -> float:
     return value
 
 
-@click.command(
-    cls=Command,
-    params=file_options(),
-)
+@click.command(cls=Command, params=file_options())
 @click.option(
     "--pattern",
     "texts",

@@ -37,11 +37,7 @@ EACH: Final = 6
 _ACCOUNT = re.compile(r"\d{12}|\*", re.ASCII)
 
 
-@click.group(
-    "export",
-    context_settings=CONTEXT,
-    params=shared_options(hidden=True),
-)
+@click.group("export", context_settings=CONTEXT, params=shared_options(hidden=True))
 def export_group() -> None:
     """Export declarations of the table for other tools, offline."""
 

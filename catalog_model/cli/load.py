@@ -13,13 +13,7 @@ from catalog_model import access_patterns as ap
 from catalog_model import operations
 from catalog_model.catalog import Catalog
 from catalog_model.checks import counted
-from catalog_model.cli.base import (
-    EXIT_CHECK_FAILED,
-    Command,
-    Settings,
-    printable,
-    wait_note,
-)
+from catalog_model.cli.base import EXIT_CHECK_FAILED, Command, Settings, printable, wait_note
 from catalog_model.cli.output import print_json
 from catalog_model.cli.patterns import DASH, file_options, files_in, write_units_option
 from catalog_model.cli.progress import loading
@@ -42,11 +36,7 @@ def raise_option() -> click.Parameter:
     return click.Option(["--raise-to"], type=int, metavar="N", help=words)
 
 
-@click.command(
-    "load",
-    cls=Command,
-    params=[*file_options(), write_units_option(), raise_option()],
-)
+@click.command("load", cls=Command, params=[*file_options(), write_units_option(), raise_option()])
 @click.pass_context
 def load_command(
     ctx: click.Context,

@@ -38,11 +38,7 @@ class Cached:
         self._signature: inspect.Signature | None = None
 
     def call(
-        self,
-        handle: Any,
-        ask: Callable[[], _T],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        self, handle: Any, ask: Callable[[], _T], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> _T:
         """Return the result of a call, which is a kept answer or that of *ask*."""
         cache: PageCache = handle.cache

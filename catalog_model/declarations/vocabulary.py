@@ -199,12 +199,7 @@ def tallies_steps(*, strong: bool, when: Mapping[str, object] | None = None) -> 
     factor = "" if strong else "0.5 * "
     return (
         step(
-            "Query",
-            TALLIES,
-            units=f"{factor}rcu(8 * tally)",
-            items="8",
-            strong=strong,
-            when=when,
+            "Query", TALLIES, units=f"{factor}rcu(8 * tally)", items="8", strong=strong, when=when
         ),
         step(
             "BatchGetItem",

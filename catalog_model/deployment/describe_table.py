@@ -66,9 +66,7 @@ def describe_table(
             **own,
             "GlobalSecondaryIndexes": indexes,
             "DeletionProtectionEnabled": bool(settings.protection),
-            "TableClassSummary": {
-                "TableClass": TABLE_CLASSES[settings.table_class or "standard"],
-            },
+            "TableClassSummary": {"TableClass": TABLE_CLASSES[settings.table_class or "standard"]},
             **_present(
                 "StreamSpecification",
                 {"StreamEnabled": True, "StreamViewType": view} if view else {},

@@ -178,11 +178,7 @@ def surplus_notes(schema: TableSchema, description: Mapping[str, Any]) -> tuple[
 
 
 def differences(
-    schema: TableSchema,
-    settings: TableSettings,
-    found: Deployed,
-    name: str,
-    allowed: Allowed,
+    schema: TableSchema, settings: TableSettings, found: Deployed, name: str, allowed: Allowed
 ) -> tuple[PlanDifference, ...]:
     """Return all differences, in the order of keys, state, indexes and settings.
 
@@ -204,10 +200,7 @@ def differences(
 
 def mismatches(schema: TableSchema, description: Mapping[str, Any]) -> tuple[PlanDifference, ...]:
     """Return the differences in keys and indexes: with any, the table is not of this model."""
-    return (
-        *_of_keys(schema, description),
-        *_of_indexes(schema, description, Allowed()),
-    )
+    return (*_of_keys(schema, description), *_of_indexes(schema, description, Allowed()))
 
 
 def remedy(found: Iterable[PlanDifference]) -> str:
@@ -372,9 +365,7 @@ def _keys(
 
 
 def _shape(
-    key_schema: Iterable[Mapping[str, str]],
-    projection: Mapping[str, Any],
-    types: Mapping[str, str],
+    key_schema: Iterable[Mapping[str, str]], projection: Mapping[str, Any], types: Mapping[str, str]
 ) -> Shape:
     is_all = projection.get("ProjectionType") == "ALL"
     return Shape(

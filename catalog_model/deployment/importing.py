@@ -28,10 +28,7 @@ SAVED_EVERY: Final = 1000
 
 
 def import_items(
-    source: Source,
-    writes: BatchWrites,
-    place: Place,
-    on_progress: Callable[[int], None],
+    source: Source, writes: BatchWrites, place: Place, on_progress: Callable[[int], None]
 ) -> int:
     """Write the items of a dump from where the checkpoint is; return how many were written."""
     begin = done = saved = place.written()

@@ -17,13 +17,7 @@ from catalog_model.deployment.journal import Journal
 from catalog_model.deployment.lineage import restored_name
 from catalog_model.deployment.putting_back import described_differences, put_back, set_policy
 from catalog_model.deployment.raising import await_active, pause_until
-from catalog_model.deployment.saved_table import (
-    Saved,
-    identity_of,
-    moved,
-    read_saved,
-    with_freeze,
-)
+from catalog_model.deployment.saved_table import Saved, identity_of, moved, read_saved, with_freeze
 from catalog_model.dynamodb.clients import check_table
 from catalog_model.errors import (
     ConfigurationError,

@@ -31,15 +31,7 @@ Saved = dict[str, Any]
 CLOUDWATCH: Final = "cloudwatch"
 LAMBDA: Final = "lambda"
 
-PLAIN: Final = (
-    "protection",
-    "table_class",
-    "stream",
-    "encryption",
-    "tags",
-    "ttl",
-    "recovery_days",
-)
+PLAIN: Final = ("protection", "table_class", "stream", "encryption", "tags", "ttl", "recovery_days")
 """The settings of the table as a whole, as `TableSettings` has them."""
 
 COMPARED: Final = (*PLAIN, "billing", "units", "max_units", "policy", "scaling", "alarms")
@@ -239,20 +231,14 @@ def _scaling(found: Deployed, name: str) -> list[dict[str, Any]] | None:
 
 def _policy(found: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("PolicyName", "PolicyType")
-    configurations = (
-        "TargetTrackingScalingPolicyConfiguration",
-        "StepScalingPolicyConfiguration",
-    )
+    configurations = ("TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration")
     return {name: found[name] for name in (*kept, *configurations) if name in found}
 
 
 def _moved_target(target: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     resource = target["resource"].replace(f"table/{old}", f"table/{new}", 1)
     policies = [
-        {
-            **policy,
-            "PolicyName": policy["PolicyName"].replace(target["resource"], resource),
-        }
+        {**policy, "PolicyName": policy["PolicyName"].replace(target["resource"], resource)}
         for policy in target["policies"]
     ]
     return {**target, "resource": resource, "policies": policies}

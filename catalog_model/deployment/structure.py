@@ -5,13 +5,7 @@ from typing import Any
 
 from catalog_model.checks import counted
 from catalog_model.deployment import scaling
-from catalog_model.deployment.change import (
-    INDEXES,
-    Change,
-    Parameters,
-    PlanStep,
-    Request,
-)
+from catalog_model.deployment.change import INDEXES, Change, Parameters, PlanStep, Request
 from catalog_model.deployment.control import AUTOSCALING
 from catalog_model.deployment.creation import create_parameters
 from catalog_model.deployment.deployed import (

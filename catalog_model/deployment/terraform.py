@@ -72,10 +72,7 @@ def terraform(schema: TableSchema, table: str, settings: TableSettings) -> str:
     """
     blocks = [
         _block("terraform", {"required_version": ">= 1.5", "required_providers": _providers()}),
-        _block(
-            'variable "table_name"',
-            {"type": Reference("string"), "default": table},
-        ),
+        _block('variable "table_name"', {"type": Reference("string"), "default": table}),
         _block(f'resource "aws_dynamodb_table" "{LABEL}"', _table(schema, settings)),
         *_scaled(schema, settings.scaling),
         *_outputs(settings),

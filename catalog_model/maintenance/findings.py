@@ -49,14 +49,7 @@ Problem = Literal[
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
 SHARD_PROBLEMS: Final[frozenset[Problem]] = frozenset(
-    {
-        "count wrong",
-        "slot missing",
-        "slot doubled",
-        "slot dangling",
-        "slot free",
-        "slots sparse",
-    }
+    {"count wrong", "slot missing", "slot doubled", "slot dangling", "slot free", "slots sparse"}
 )
 """Problems that show only across the titles, slots and counts of a shard, and are repaired there.
 """

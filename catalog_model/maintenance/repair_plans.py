@@ -29,11 +29,7 @@ from catalog_model.dynamodb.limits import (
 )
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
-from catalog_model.maintenance.findings import (
-    INDEX_ATTRIBUTES,
-    expected_document,
-    is_valid_item,
-)
+from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, expected_document, is_valid_item
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored, own_sets, title_as_read
 from catalog_model.table.title_items import (

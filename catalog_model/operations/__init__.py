@@ -38,12 +38,7 @@ if TYPE_CHECKING:
         unfinished_restore,
     )
     from catalog_model.operations.s3_import import S3ImportReport, import_from_s3
-    from catalog_model.operations.table import (
-        TableStatus,
-        create_table,
-        delete_table,
-        table_status,
-    )
+    from catalog_model.operations.table import TableStatus, create_table, delete_table, table_status
     from catalog_model.operations.title_files import TitleFilesReport, dump_titles
     from catalog_model.writes.load_estimate import LoadEstimate, estimate_load
 

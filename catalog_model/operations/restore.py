@@ -222,11 +222,7 @@ class _Run:
     """The steps of one restore."""
 
     def __init__(
-        self,
-        catalog: Catalog,
-        work: Restoration,
-        deadline: float,
-        on_step: Callable[[str], None],
+        self, catalog: Catalog, work: Restoration, deadline: float, on_step: Callable[[str], None]
     ) -> None:
         self._catalog = catalog
         self._work = work

@@ -40,11 +40,7 @@ class S3ImportReport:
 
 
 def import_from_s3(
-    catalog: Catalog,
-    url: str,
-    *,
-    manifest: str | Path | None = None,
-    timeout: float = TIMEOUT,
+    catalog: Catalog, url: str, *, manifest: str | Path | None = None, timeout: float = TIMEOUT
 ) -> S3ImportReport:
     """Let DynamoDB import a dump from S3 into a new table, and wait until it can be used.
 

@@ -22,12 +22,7 @@ from catalog_model.deployment.deployed import (
 )
 from catalog_model.deployment.drift import mismatches, remedy
 from catalog_model.deployment.matching import departures, in_words, parts_of
-from catalog_model.deployment.settings import (
-    MOST_UNITS,
-    TableSettings,
-    UnitsPerSecond,
-    check_tags,
-)
+from catalog_model.deployment.settings import MOST_UNITS, TableSettings, UnitsPerSecond, check_tags
 from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.clients import check_table
 from catalog_model.errors import SchemaMismatchError, ServiceError, TableNotFoundError

@@ -85,9 +85,7 @@ class LoadReport:
         strong=True,
     ),
     write_step(
-        *CREATION,
-        requests="titles",
-        units=f"titles * ({REPLACED}) + requests * 8 * 2 * wcu(tally)",
+        *CREATION, requests="titles", units=f"titles * ({REPLACED}) + requests * 8 * 2 * wcu(tally)"
     ),
     ENROLMENT,
     FORMER_CHANGE,
@@ -318,9 +316,4 @@ def _kind(title: Encoded) -> Kind:
     return title.title.kind
 
 
-__all__ = [
-    "LoadReport",
-    "Loadable",
-    "Rejection",
-    "load_titles",
-]
+__all__ = ["LoadReport", "Loadable", "Rejection", "load_titles"]

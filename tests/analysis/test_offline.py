@@ -15,14 +15,7 @@ from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scaled import scaled, some_of
-from strategies import (
-    edgy_titles,
-    floats,
-    genre_lists,
-    small_ids,
-    title_keys,
-    titles,
-)
+from strategies import edgy_titles, floats, genre_lists, small_ids, title_keys, titles
 from table_dump import assert_complete, by_key, dump, movie
 
 from catalog_model import Catalog, Page, TitleKey
@@ -38,12 +31,7 @@ from catalog_model.dynamodb.parameters import query_parameters
 from catalog_model.dynamodb.trace import Request, Trace
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes, primary_key
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import (
-    CatalogError,
-    InvalidArgumentError,
-    InvalidTitleError,
-    ServiceError,
-)
+from catalog_model.errors import CatalogError, InvalidArgumentError, InvalidTitleError, ServiceError
 from catalog_model.operations import create_table, delete_table, table_status
 from catalog_model.table import codec, plan
 from catalog_model.table.encoded import Encoded

@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from predictions import (
-    items_of,
-    predict_creation,
-    predict_deletion,
-    predict_page,
-    write_units,
-)
+from predictions import items_of, predict_creation, predict_deletion, predict_page, write_units
 from strategies import decimals, engine_number_size, titles
 
 from catalog_model import Movie

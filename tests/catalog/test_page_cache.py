@@ -32,13 +32,7 @@ from catalog_model.errors import (
     TitleNotFoundError,
 )
 from catalog_model.operations import create_table, delete_table
-from catalog_model.testing import (
-    Fault,
-    Throughput,
-    inject_faults,
-    simulated_time,
-    without_pauses,
-)
+from catalog_model.testing import Fault, Throughput, inject_faults, simulated_time, without_pauses
 
 SECONDS: Final = 10.0
 GENRES: Final = (12, 28)
@@ -303,10 +297,7 @@ def test_threads_that_ask_the_same_send_one_request(
     """They share its answer."""
     ours = cached(table)
     count = 8
-    with (
-        ThreadPoolExecutor(count) as pool,
-        gate(ours, monkeypatch) as (arrived, opened, asked),
-    ):
+    with ThreadPoolExecutor(count) as pool, gate(ours, monkeypatch) as (arrived, opened, asked):
         answers = [pool.submit(ap.list_titles, ours, "movie") for _ in range(count)]
         assert arrived.wait(20)
         while statistics(ours).joined < count - 1:
@@ -320,10 +311,7 @@ def test_an_error_is_shared_but_not_kept(table: Catalog, monkeypatch: pytest.Mon
     """Threads that waited for it get it; the next call asks again."""
     ours = cached(table)
     count = 4
-    with (
-        ThreadPoolExecutor(count) as pool,
-        gate(ours, monkeypatch) as (arrived, opened, _),
-    ):
+    with ThreadPoolExecutor(count) as pool, gate(ours, monkeypatch) as (arrived, opened, _):
         wrong = partial(ap.get_title_with_genres, ours, "movie", 999)
         answers = [pool.submit(wrong) for _ in range(count)]
         assert arrived.wait(20)
@@ -522,9 +510,7 @@ def test_what_is_no_cache_is_refused() -> None:
         Catalog("films", cache={})  # type: ignore[arg-type]
 
 
-def test_without_cachetools_the_error_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_cachetools_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra."""
     monkeypatch.setitem(__import__("sys").modules, "cachetools", None)
     with pytest.raises(ConfigurationError, match=r"catalog-model\[cache\]"):

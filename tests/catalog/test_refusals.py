@@ -128,9 +128,7 @@ def test_an_argument_other_than_a_catalog_is_refused(name: str, catalog: Any) ->
     check_refusal(caught, Bad(catalog, repr(catalog)))
 
 
-def test_what_is_no_title_is_reported_by_a_load_and_nothing_is_sent(
-    silent: Catalog,
-) -> None:
+def test_what_is_no_title_is_reported_by_a_load_and_nothing_is_sent(silent: Catalog) -> None:
     """A load continues; its report lists the rejected titles with the reason."""
     too_large = movie(overview="x" * 400 * 1024)
     report = ap.load_titles(silent, [None, {}, too_large])  # type: ignore[list-item]

@@ -285,10 +285,7 @@ def handle(
 
 @pytest.mark.parametrize(("setting", "chosen"), CASES, ids=range(len(CASES)))
 def test_the_nearest_way_counts(
-    setting: Setting,
-    chosen: tuple[Way, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    setting: Setting, chosen: tuple[Way, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every setting, in every combination of its ways: the first one is effective.
 

@@ -77,10 +77,7 @@ def test_apply_asks_and_ends_with_an_empty_plan(lacking: CommandLine) -> None:
     assert result.exit_code == 0, result.output
     assert f"Apply 1 step to table '{lacking.table}'" in result.stderr
     assert "Step 1 of 1: create index by_name and wait for its backfill.\n" in result.stderr
-    assert result.stdout.splitlines() == [
-        "1 step done.",
-        f"Table {lacking.table} is as declared.",
-    ]
+    assert result.stdout.splitlines() == ["1 step done.", f"Table {lacking.table} is as declared."]
     nothing: dict[str, Any] = {"differences": [], "steps": [], "surplus": [], "is_empty": True}
     assert lacking.json("plan") == {"table": lacking.table, **nothing}
 

@@ -34,10 +34,7 @@ OPTIONS: tuple[tuple[str, TableSettings], ...] = (
     ("", TableSettings()),
     ("--provisioned --min 1 --max 10", TableSettings(scaling=Scaling(1, 10))),
     ("--provisioned --min 2 --max 9 --target 50", TableSettings(scaling=Scaling(2, 9, 50))),
-    (
-        "--read-capacity 3 --write-capacity 2",
-        TableSettings(capacity=UnitsPerSecond(3, 2)),
-    ),
+    ("--read-capacity 3 --write-capacity 2", TableSettings(capacity=UnitsPerSecond(3, 2))),
     (
         "--provisioned --read-capacity 3 --write-capacity 2",
         TableSettings(capacity=UnitsPerSecond(3, 2)),

@@ -242,11 +242,7 @@ def test_damage_of_an_export_is_found(exported: Path) -> None:
     [
         ("manifest-summary.json", "{", "it is not JSON"),
         ("manifest-summary.json", "[]", "must be a JSON object"),
-        (
-            "manifest-summary.json",
-            '{"outputFormat": "ION"}',
-            "outputFormat must be DYNAMODB_JSON",
-        ),
+        ("manifest-summary.json", '{"outputFormat": "ION"}', "outputFormat must be DYNAMODB_JSON"),
         ("manifest-files.json", "{}", "line 1"),
         ("manifest-files.json", '{"dataFileS3Key": 7}', "line 1"),
     ],

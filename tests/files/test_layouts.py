@@ -15,13 +15,7 @@ from catalog_model import Movie, TVShow
 from catalog_model.checks.plain import plain_float
 from catalog_model.entities import FIELDS, AnyTitle
 from catalog_model.errors import InvalidTitleError
-from catalog_model.files.layouts import (
-    FoundMembership,
-    FoundTitle,
-    id_in,
-    label_of,
-    read_item,
-)
+from catalog_model.files.layouts import FoundMembership, FoundTitle, id_in, label_of, read_item
 from catalog_model.files.typed_values import number_in
 
 MOVIE = {

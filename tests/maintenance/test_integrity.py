@@ -139,10 +139,7 @@ DAMAGES: dict[str, tuple[Damage, set[Problem]]] = {
     "slot of a missing title": (slot_of_nobody, {"slot dangling"}),
     "slot beyond the last": (slot_beyond_the_last, {"slot free"}),
     "free slot is taken": (free_slot_is_taken, {"slot free"}),
-    "free slots in words": (
-        lambda v: v.change(v.tally, _free=_text("seven")),
-        {"slot free"},
-    ),
+    "free slots in words": (lambda v: v.change(v.tally, _free=_text("seven")), {"slot free"}),
     "free slot beyond the last": (
         lambda v: v.change(v.tally, _free=numbers_value([5000])),
         {"slot free"},

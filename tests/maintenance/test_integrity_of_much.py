@@ -46,10 +46,7 @@ def test_a_copy_that_dynamodb_cannot_hold_is_left_for_this_reason() -> None:
     item["overview"] = {"S": "x" * (MAX_ITEM_BYTES - item_size(item) - 100)}
     catalog = MemoryCatalog([item])
     report = repair(catalog)
-    assert {finding.problem for finding, _ in report.left} == {
-        "slot missing",
-        "membership missing",
-    }
+    assert {finding.problem for finding, _ in report.left} == {"slot missing", "membership missing"}
     assert all("DynamoDB holds 409,600" in reason for _, reason in report.left)
     assert (ap.count_titles(catalog, "movie"), repair(catalog).actions) == (1, [])
 

@@ -10,16 +10,7 @@ from typing import Any, Final
 import pytest
 from command_line import CommandLine
 from engines import Engine, has_dynoxide
-from older_tables import (
-    AGES,
-    Age,
-    as_version_1,
-    change,
-    grow_old,
-    put,
-    types,
-    versions,
-)
+from older_tables import AGES, Age, as_version_1, change, grow_old, put, types, versions
 from table_dump import (
     Killed,
     assert_complete,
@@ -349,10 +340,7 @@ NO_PLACES: list[dict[str, Any]] = [
     ids=repr,
 )
 def test_a_checkpoint_of_something_else_is_refused(
-    catalog: Catalog,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    content: str | dict[str, Any],
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | dict[str, Any]
 ) -> None:
     """By name, before anything is read; the file, which may be another, is not changed."""
     monkeypatch.chdir(tmp_path)  # a long path would be truncated

@@ -6,11 +6,7 @@ import pytest
 from engines import Engine
 
 from catalog_model import Catalog, operations
-from catalog_model.errors import (
-    InvalidArgumentError,
-    ServiceError,
-    TableNotFoundError,
-)
+from catalog_model.errors import InvalidArgumentError, ServiceError, TableNotFoundError
 from catalog_model.table.indexes import INDEX_KEYS, SCHEMA
 
 pytestmark = pytest.mark.every_engine
@@ -22,9 +18,7 @@ def no_table(engine: Engine) -> Catalog:
     return engine.catalog()
 
 
-def test_creation_waits_for_the_table_and_deletion_until_it_is_gone(
-    no_table: Catalog,
-) -> None:
+def test_creation_waits_for_the_table_and_deletion_until_it_is_gone(no_table: Catalog) -> None:
     """A table that does not exist has no status, and cannot be deleted."""
     status = operations.create_table(no_table)
     assert status.is_ready

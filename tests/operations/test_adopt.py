@@ -28,16 +28,7 @@ from other_layouts import (
     wrapped,
 )
 from scaled import is_quick
-from table_dump import (
-    assert_complete,
-    by_key,
-    comparable,
-    dump,
-    hooked,
-    killed_at,
-    once,
-    titles_in,
-)
+from table_dump import assert_complete, by_key, comparable, dump, hooked, killed_at, once, titles_in
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap

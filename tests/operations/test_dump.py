@@ -27,11 +27,7 @@ from catalog_model.analysis.iam import DUMP_ACTIONS, TABLE_ACTIONS
 from catalog_model.deployment.manifest import Manifest
 from catalog_model.dynamodb.typed_json import Item, key_attributes
 from catalog_model.entities import AnyTitle
-from catalog_model.errors import (
-    InvalidArgumentError,
-    SchemaMismatchError,
-    TableNotFoundError,
-)
+from catalog_model.errors import InvalidArgumentError, SchemaMismatchError, TableNotFoundError
 from catalog_model.operations import (
     create_table,
     delete_table,
@@ -164,10 +160,7 @@ def test_an_empty_table_has_an_empty_dump(
 @pytest.mark.in_memory
 @pytest.mark.parametrize("seed", range(scaled(6)))
 def test_a_dump_under_writers_holds_whole_titles(
-    catalog: Catalog,
-    new_table: Callable[[], Catalog],
-    seed: int,
-    monkeypatch: pytest.MonkeyPatch,
+    catalog: Catalog, new_table: Callable[[], Catalog], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each in one of its versions; after a repair, the copy is consistent."""
     monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 4)

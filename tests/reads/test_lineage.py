@@ -60,8 +60,7 @@ def test_a_restored_table_accepts_the_cursors_of_its_source(table: str, other: s
 
 
 @pytest.mark.parametrize(
-    "other",
-    ["films2", "films--restored", "films--restored-", f"{RESTORED}-2", "series", "2films"],
+    "other", ["films2", "films--restored", "films--restored-", f"{RESTORED}-2", "series", "2films"]
 )
 def test_cursors_of_another_table_are_refused(other: str) -> None:
     """A name that is only similar is another lineage, also with one secret for both."""

@@ -18,10 +18,7 @@ from catalog_model.maintenance.verify import verify
 
 HEAT = movie(949, 80, 18)
 RENAMED = HEAT.replace(popularity=7.5)
-CHANGING = {
-    "begun": 1,
-    "write": as_entry(Write("popularity", HEAT.key, {"popularity": 7.5})),
-}
+CHANGING = {"begun": 1, "write": as_entry(Write("popularity", HEAT.key, {"popularity": 7.5}))}
 DELETING = {"begun": 1, "write": as_entry(Write("delete", HEAT.key))}
 NOTHING = {"done": 1, "answer": NOT_FOUND}
 DOWN, UP = {"engine": "down"}, {"engine": "up"}

@@ -347,10 +347,7 @@ def check_findings(damaged: Damaged, findings: Iterable[Finding]) -> None:
 
 
 def check_repaired(
-    damaged: Damaged,
-    table: Table,
-    found: Iterable[Finding],
-    left: Iterable[tuple[Finding, str]],
+    damaged: Damaged, table: Table, found: Iterable[Finding], left: Iterable[tuple[Finding, str]]
 ) -> None:
     """Left items are still found, with valid reasons; all others are complete."""
     assert {(f.problem, f.key) for f, _ in left} == {(f.problem, f.key) for f in found}

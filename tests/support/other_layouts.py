@@ -79,18 +79,10 @@ def as_csv(record: Record) -> Item:
 def wrapped(record: Record) -> Item:
     """An item with the whole record in one attribute, and its kind in another."""
     kind = "movie" if "title" in record else "tv"
-    return {
-        "movie_id": typed(record["id"]),
-        "type": {"S": kind},
-        "data": typed(record),
-    }
+    return {"movie_id": typed(record["id"]), "type": {"S": kind}, "data": typed(record)}
 
 
-LOSSLESS: Mapping[str, Form] = {
-    "lists": as_lists,
-    "texts": as_texts,
-    "wrapped": wrapped,
-}
+LOSSLESS: Mapping[str, Form] = {"lists": as_lists, "texts": as_texts, "wrapped": wrapped}
 
 
 def memberships(records: Iterable[Record]) -> list[Item]:

@@ -126,8 +126,7 @@ def recovery(**specification: Any) -> Plant:
 def ttl(attribute: str, *, is_on: bool) -> Plant:
     """Return a plant of TTL."""
     return lambda control: control.on_table(
-        "UpdateTimeToLive",
-        TimeToLiveSpecification={"Enabled": is_on, "AttributeName": attribute},
+        "UpdateTimeToLive", TimeToLiveSpecification={"Enabled": is_on, "AttributeName": attribute}
     )
 
 
@@ -233,10 +232,7 @@ KINDS: dict[str, Drift] = {
         SCALED, policy(_WRITE, 30, "second"), [("scaling", "table")], engines=_MOTO
     ),
     "an index without units and scaling": Drift(
-        SCALED,
-        deleted("by_name"),
-        [("index", "by_name")],
-        engines=_MOTO,
+        SCALED, deleted("by_name"), [("index", "by_name")], engines=_MOTO
     ),
     "no recovery": Drift(
         TableSettings(recovery_days=7),

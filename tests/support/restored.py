@@ -15,12 +15,7 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
 from catalog_model import Catalog
 from catalog_model.deployment.saved_table import COMPARED, Saved, moved, read_saved
-from catalog_model.operations import (
-    Scaling,
-    TableSettings,
-    UnitsPerSecond,
-    create_table,
-)
+from catalog_model.operations import Scaling, TableSettings, UnitsPerSecond, create_table
 from catalog_model.operations.control import control_of
 
 REGION = "eu-west-1"

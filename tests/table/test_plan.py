@@ -24,25 +24,11 @@ from catalog_model.dynamodb.actions import (
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import (
-    Item,
-    key_attributes,
-    number,
-    primary_key,
-)
+from catalog_model.dynamodb.typed_json import Item, key_attributes, number, primary_key
 from catalog_model.errors import ConflictError, InvalidTitleError
 from catalog_model.table import codec, keys, plan
 from catalog_model.table.encoded import VERSION_BITS, Encoded
-from catalog_model.table.slots import (
-    BLOCK,
-    FEW,
-    LOOKS,
-    MOST_FREE,
-    Shard,
-    freed,
-    shard_of,
-    take,
-)
+from catalog_model.table.slots import BLOCK, FEW, LOOKS, MOST_FREE, Shard, freed, shard_of, take
 from catalog_model.table.title_items import read_stored
 
 

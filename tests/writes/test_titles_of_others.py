@@ -45,10 +45,7 @@ PUT: Final[Item] = {
 
 AS_A_SET: Final[Item] = {**PUT, "genre_ids": {"NS": ["80", "28", "53"]}}
 FORMS: Final = {"list": ([80, 28, 53], PUT), "set": ([28, 53, 80], AS_A_SET)}
-MISSING: Final = {
-    *("wrong schema version", "membership missing"),
-    *("count wrong", "slot missing"),
-}
+MISSING: Final = {*("wrong schema version", "membership missing"), *("count wrong", "slot missing")}
 
 
 def expected(genre_ids: list[int]) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from catalog_model.dynamodb.schema import TABLE
 
 Direction = Literal["read", "write"]
 Limit = Literal[
-    "ProvisionedThroughputExceeded",
-    "MaxOnDemandThroughputExceeded",
-    "KeyRangeThroughputExceeded",
+    "ProvisionedThroughputExceeded", "MaxOnDemandThroughputExceeded", "KeyRangeThroughputExceeded"
 ]
 """Why a request is throttled, as in the service's throttling reasons."""
 
