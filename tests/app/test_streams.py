@@ -190,8 +190,7 @@ def test_what_changes_no_record_is_no_change(streaming: Streaming) -> None:
     assert [each.key.id for each in changes(stream.event())] == [8]
     ap.put_title(catalog, some[1])
     grow_old(catalog, "old")
-    client: Any = catalog.client
-    client.delete_item(
+    catalog.client.delete_item(
         TableName=catalog.table, Key={"PK": {"S": "TITLE#movie#16"}, "SK": {"S": "GENRE#28"}}
     )
     migrate(catalog)

@@ -73,17 +73,16 @@ def pair(engine: Engine) -> Iterator[tuple[Catalog, Catalog]]:
 
 def outcome(catalog: Catalog, before: dict[str, Any] | None, act: Callable[[], None]) -> Any:
     """Put an item, act, and return the error, if any, and the resulting item."""
-    client: Any = catalog.client
     for key in (KEY, OTHER):
-        client.delete_item(TableName=catalog.table, Key=key_attributes(key))
+        catalog.client.delete_item(TableName=catalog.table, Key=key_attributes(key))
     if before is not None:
-        client.put_item(TableName=catalog.table, Item={**key_attributes(KEY), **before})
+        catalog.client.put_item(TableName=catalog.table, Item={**key_attributes(KEY), **before})
     error = ""
     try:
         act()
     except CatalogError as refused:
         error = type(refused).__name__
-    found: list[Item] = client.scan(TableName=catalog.table)["Items"]
+    found: list[Item] = catalog.client.scan(TableName=catalog.table)["Items"]
     return error, sorted(found, key=lambda item: str(item["PK"]))
 
 

@@ -156,11 +156,10 @@ def questions(catalog: Catalog) -> Iterator[dict[str, Any]]:
 
 
 def pages(catalog: Catalog, question: dict[str, Any], **more: Any) -> list[Any]:
-    client: Any = catalog.client
     found: list[Any] = []
     start: dict[str, Any] = {}
     while True:
-        answer = client.query(**question, **more, **start)
+        answer = catalog.client.query(**question, **more, **start)
         found.append([answer[name] for name in ("Items", "Count", "ScannedCount")])
         if "LastEvaluatedKey" not in answer:
             return found

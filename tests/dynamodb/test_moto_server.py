@@ -67,9 +67,8 @@ def test_a_stream_of_moto_tells_what_changed(moto: Any) -> None:
     """At the same address as the table."""
     catalog = moto.catalog("streaming")
     create_table(catalog)
-    client: Any = catalog.client
     specification = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    client.update_table(TableName="streaming", StreamSpecification=specification)
+    catalog.client.update_table(TableName="streaming", StreamSpecification=specification)
     ap.put_title(catalog, MOVIE)
     session = boto3.Session("local", "local", region_name="us-east-1")
     config = Config(account_id_endpoint_mode="disabled", proxies={})
@@ -98,10 +97,9 @@ def test_a_failed_transaction_leaves_the_table_as_it_was(moto: Any) -> None:
     """Puts, updates and deletes of existing and new items are rolled back."""
     catalog = moto.catalog("table")
     create_table(catalog)
-    client: Any = catalog.client
     keys = {name: {"PK": {"S": name}, "SK": {"S": name}} for name in ("a", "b", "c", "d", "new")}
     for name in "abcd":
-        client.put_item(TableName="table", Item={**keys[name], "n": {"N": "1"}})
+        catalog.client.put_item(TableName="table", Item={**keys[name], "n": {"N": "1"}})
     update = {
         "Key": keys["c"],
         "UpdateExpression": "SET n = n + :one",
@@ -118,13 +116,13 @@ def test_a_failed_transaction_leaves_the_table_as_it_was(moto: Any) -> None:
         next(iter(action.values()))["TableName"] = "table"
 
     def numbers() -> dict[str, Any]:
-        found = client.scan(TableName="table")["Items"]
+        found = catalog.client.scan(TableName="table")["Items"]
         return {item["PK"]["S"]: item.get("n", {}).get("N") for item in found}
 
-    with pytest.raises(client.exceptions.TransactionCanceledException):
-        client.transact_write_items(TransactItems=actions)
+    with pytest.raises(catalog.client.exceptions.TransactionCanceledException):
+        catalog.client.transact_write_items(TransactItems=actions)
     assert numbers() == dict.fromkeys("abcd", "1")
-    client.transact_write_items(TransactItems=actions[:-1])
+    catalog.client.transact_write_items(TransactItems=actions[:-1])
     assert numbers() == {"a": "2", "c": "2", "d": "1", "new": None}
 
 

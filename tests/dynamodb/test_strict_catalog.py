@@ -45,14 +45,13 @@ def test_every_pattern_works_through_a_strict_client(titles: list[Movie | TVShow
 def test_a_breach_is_this_packages_error() -> None:
     """Errors of the strict client are translated, also for a table with other keys."""
     with strict_catalog() as catalog:
-        client: Any = catalog.client
-        other = Catalog("other-keys", client=client)
-        client.create_table(**OTHER_KEYS)
+        other = Catalog("other-keys", client=catalog.client)
+        catalog.client.create_table(**OTHER_KEYS)
         with pytest.raises(SchemaMismatchError, match="match the schema"):
             ap.get_title(other, "movie", 1)
         too_large = {**ITEM, "d": {"S": "x" * 500_000}}
         with pytest.raises(ServiceError, match="exceeded the maximum"), translated(catalog.table):
-            client.put_item(TableName=catalog.table, Item=too_large)
+            catalog.client.put_item(TableName=catalog.table, Item=too_large)
 
 
 @pytest.mark.slow

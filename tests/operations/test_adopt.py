@@ -105,16 +105,15 @@ def test_the_courses_tables_lose_the_shows_and_the_order(
     With the original files, nothing is lost at all. All records are adopted on the strict engine.
     """
     chosen = records if engine.is_quick and not is_quick() else some
-    client: Any = catalog.client
     titles = titles_of(chosen)
     own = by_key(titles)
     with (
-        other_table(client, "id", "title") as films,
-        other_table(client, "genre_id", "movie_id") as by_genre,
+        other_table(catalog.client, "id", "title") as films,
+        other_table(catalog.client, "genre_id", "movie_id") as by_genre,
     ):
-        put_all(client, films, list(map(as_the_course, movies_in(chosen))))
-        refused = put_each(client, films, map(as_the_course, shows_in(chosen)))
-        put_all(client, by_genre, memberships(movies_in(chosen)))
+        put_all(catalog.client, films, list(map(as_the_course, movies_in(chosen))))
+        refused = put_each(catalog.client, films, map(as_the_course, shows_in(chosen)))
+        put_all(catalog.client, by_genre, memberships(movies_in(chosen)))
         sources = [f"table:{films}", f"table:{by_genre}"]
         report = adopt_titles(catalog, sources)
         movies = {key: title for key, title in own.items() if key.kind == "movie"}
@@ -139,18 +138,17 @@ def test_a_key_without_the_kind_loses_the_movies_whose_ids_shows_share(
     catalog: Catalog, some: Records
 ) -> None:
     """Each of them is listed, and restored from the original files; all numbers were texts."""
-    client: Any = catalog.client
     titles = titles_of(some)
     own = by_key(titles)
     shared = {TitleKey("movie", id_) for kind, id_ in own if kind == "tv"} & own.keys()
     assert {key.id for key in shared} == set(SHARED_IDS)
     with (
-        other_table(client, "id", text_id=True) as films,
-        other_table(client, "genre_id", "movie_id") as by_genre,
+        other_table(catalog.client, "id", text_id=True) as films,
+        other_table(catalog.client, "genre_id", "movie_id") as by_genre,
     ):
-        put_all(client, films, list(map(as_texts, movies_in(some))))
-        put_all(client, films, list(map(as_texts, shows_in(some))))
-        put_all(client, by_genre, memberships([*movies_in(some), *shows_in(some)]))
+        put_all(catalog.client, films, list(map(as_texts, movies_in(some))))
+        put_all(catalog.client, films, list(map(as_texts, shows_in(some))))
+        put_all(catalog.client, by_genre, memberships([*movies_in(some), *shows_in(some)]))
         report = adopt_titles(catalog, [f"table:{films}"])
         left = {key: title for key, title in own.items() if key not in shared}
         assert titles_in(dump(catalog)) == left
@@ -356,10 +354,9 @@ def test_an_adoption_ends_the_same_wherever_it_was_interrupted(
     engine: Engine, catalog: Catalog, some: Records, moment: str
 ) -> None:
     """At each of its requests, before it is sent and after its answer."""
-    client: Any = catalog.client
     titles = [*movies_in(some)[:FEW], *shows_in(some)[:FEW]]
-    with other_table(client, "id", "title") as films:
-        put_all(client, films, list(map(with_a_title, titles)))
+    with other_table(catalog.client, "id", "title") as films:
+        put_all(catalog.client, films, list(map(with_a_title, titles)))
         with catalog.trace() as trace:
             adopt_titles(catalog, [f"table:{films}"])
         assert len(trace) >= 5, len(trace)
@@ -412,7 +409,6 @@ def test_after_the_writers_end_another_run_completes_the_move(
     catalog: Catalog, some: Records, source: str
 ) -> None:
     """As the page describes: writers change the source at any time, end, and adopt runs again."""
-    client: Any = catalog.client
     rng, stopped = random.Random(5), threading.Event()
     records = movies_in(some) + shows_in(some)
 
@@ -422,9 +418,9 @@ def test_after_the_writers_end_another_run_completes_the_move(
             item = {**with_a_title(record), "vote_count": {"N": str(rng.randint(0, 10**6))}}
             if rng.random() < 0.2:
                 key = {name: item[name] for name in ("id", "title")}
-                client.delete_item(TableName=source, Key=key)
+                catalog.client.delete_item(TableName=source, Key=key)
             else:
-                client.put_item(TableName=source, Item=item)
+                catalog.client.put_item(TableName=source, Item=item)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -439,7 +435,7 @@ def test_after_the_writers_end_another_run_completes_the_move(
     assert report.comparison.holds_all
     left = {
         found.title.key: found.title
-        for item in client.scan(TableName=source, ConsistentRead=True)["Items"]
+        for item in catalog.client.scan(TableName=source, ConsistentRead=True)["Items"]
         if isinstance(found := read_item(item), FoundTitle)
     }
     there = assert_complete(dump(catalog))
@@ -451,13 +447,12 @@ def test_a_source_that_never_rests_ends_the_passes(
     catalog: Catalog, some: Records, source: str
 ) -> None:
     """After the maximum number; the report says so, and the comparison names what differs."""
-    client: Any = catalog.client
     record = movies_in(some)[0]
     popularity = iter(range(100, 200))
 
     def change(**_: Any) -> None:
         item = {**with_a_title(record), "popularity": {"N": str(next(popularity))}}
-        client.put_item(TableName=source, Item=item)
+        catalog.client.put_item(TableName=source, Item=item)
 
     with hooked(catalog, "after-call.dynamodb.Scan", change):
         report = adopt_titles(catalog, [f"table:{source}"], follow=True, max_passes=3)
@@ -487,18 +482,17 @@ def test_a_title_is_not_deleted_because_its_item_became_invalid(
     catalog: Catalog, some: Records, source: str
 ) -> None:
     """Or because the table has changed it since; then it is named."""
-    client: Any = catalog.client
     first, second = movies_in(some)[:2]
 
     def change() -> None:
         item = {**with_a_title(first), "popularity": {"S": "much"}}
-        client.put_item(TableName=source, Item=item)
+        catalog.client.put_item(TableName=source, Item=item)
 
     def change_later() -> None:
         change()
         ap.update_popularity(catalog, "movie", second["id"], 0.25)
         key = {name: with_a_title(second)[name] for name in ("id", "title")}
-        client.delete_item(TableName=source, Key=key)
+        catalog.client.delete_item(TableName=source, Key=key)
 
     scans = iter([None, change_later])
 
@@ -524,13 +518,12 @@ def test_a_writer_that_may_scan_the_sources_may_follow_them(
     catalog: Catalog, some: Records, source: str
 ) -> None:
     """Nothing else is asked of either, unless the table has titles that the sources do not have."""
-    client: Any = catalog.client
     record = with_a_title(movies_in(some)[0])
     policy = iam.policy(iam.patterns_of("writer"), table_arn=ARN)
 
     def delete() -> None:
         key = {name: record[name] for name in ("id", "title")}
-        client.delete_item(TableName=source, Key=key)
+        catalog.client.delete_item(TableName=source, Key=key)
 
     with catalog.trace() as trace, hooked(catalog, "after-call.dynamodb.Scan", once(delete)):
         report = adopt_titles(catalog, [f"table:{source}"], follow=True)

@@ -38,6 +38,8 @@ from catalog_model.operations import (
 )
 from catalog_model.table.evolution import SCHEMA_VERSION
 
+New = Callable[[], Catalog]
+
 FOREIGN: Item = {
     "PK": {"S": "other#1"},
     "SK": {"S": "ünïcode"},
@@ -51,7 +53,7 @@ FOREIGN: Item = {
 
 
 @pytest.fixture
-def new_table(engine: Engine) -> Iterator[Callable[[], Catalog]]:
+def new_table(engine: Engine) -> Iterator[New]:
     """Makes handles on tables that do not exist, and deletes the tables at the end."""
     made: list[Catalog] = []
 
@@ -79,6 +81,13 @@ def filled(catalog: Catalog) -> Catalog:
     return catalog
 
 
+@pytest.fixture
+def path(filled: Catalog, tmp_path: Path) -> Path:
+    """A dump of that table."""
+    dump_table(filled, tmp_path / "a.json.gz")
+    return tmp_path / "a.json.gz"
+
+
 def content(catalog: Catalog) -> dict[Any, Any]:
     """Return all items, so that equal ones compare equal."""
     return {key: same(item) for key, item in dump(catalog).items()}
@@ -92,7 +101,7 @@ def lines(path: Path) -> list[Any]:
 
 
 def test_what_was_dumped_is_imported_exactly(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
+    filled: Catalog, new_table: New, tmp_path: Path
 ) -> None:
     """Also items of other applications; the copy is a working table, and dumps the same bytes."""
     path = tmp_path / "a.json.gz"
@@ -108,7 +117,7 @@ def test_what_was_dumped_is_imported_exactly(
 
 
 def test_a_table_comes_back_as_it_was_before_a_change(
-    catalog: Catalog, new_table: Callable[[], Catalog], tmp_path: Path, titles: list[AnyTitle]
+    catalog: Catalog, new_table: New, tmp_path: Path, titles: list[AnyTitle]
 ) -> None:
     """Load, dump, change titles, import into a new table: the earlier state, item for item."""
     fill(catalog, titles[::36])
@@ -145,9 +154,7 @@ def test_any_items_come_back(engine: Engine, table: list[Item]) -> None:
     assert found == {(i["PK"]["S"], i["SK"]["S"]): same(i) for i in table}
 
 
-def test_an_empty_table_has_an_empty_dump(
-    catalog: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_an_empty_table_has_an_empty_dump(catalog: Catalog, new_table: New, tmp_path: Path) -> None:
     """Which is imported like any other."""
     path = tmp_path / "empty.json.gz"
     assert dump_table(catalog, path).items == 0
@@ -160,7 +167,7 @@ def test_an_empty_table_has_an_empty_dump(
 @pytest.mark.in_memory
 @pytest.mark.parametrize("seed", range(scaled(6)))
 def test_a_dump_under_writers_holds_whole_titles(
-    catalog: Catalog, new_table: Callable[[], Catalog], seed: int, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, new_table: New, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each in one of its versions; after a repair, the copy is consistent."""
     monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 4)
@@ -207,10 +214,8 @@ def test_a_dump_keeps_to_a_limit(
 # --- the file
 
 
-def test_the_manifest_says_what_the_file_holds(filled: Catalog, tmp_path: Path) -> None:
+def test_the_manifest_says_what_the_file_holds(filled: Catalog, tmp_path: Path, path: Path) -> None:
     """Counts by type and version, the checksum, keys and indexes, times, and how consistent."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     manifest = Manifest.parse((tmp_path / "a.json.gz.manifest").read_bytes())
     assert manifest.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert manifest.size == path.stat().st_size
@@ -253,11 +258,9 @@ def test_a_dump_is_not_overwritten_by_mistake(filled: Catalog, tmp_path: Path) -
 
 
 def test_a_full_disk_leaves_no_file(
-    filled: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Catalog, tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error names the path, and an earlier dump is still there."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     before = path.read_bytes()
 
     def full(_: int) -> None:
@@ -321,12 +324,7 @@ def test_a_dump_interrupted_at_any_request_leaves_nothing(
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("with_checkpoint", [False, True])
 def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
-    filled: Catalog,
-    new_table: Callable[[], Catalog],
-    tmp_path: Path,
-    moment: Moment,
-    *,
-    with_checkpoint: bool,
+    filled: Catalog, new_table: New, tmp_path: Path, moment: Moment, *, with_checkpoint: bool
 ) -> None:
     """With a checkpoint it continues; without one it writes everything again."""
     path, place = tmp_path / "a.json.gz", tmp_path / "place.json"
@@ -349,7 +347,7 @@ def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
 
 @pytest.mark.in_memory
 def test_a_checkpoint_saves_the_writes_that_were_done(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
+    filled: Catalog, new_table: New, tmp_path: Path
 ) -> None:
     """Each run stops after one request; all runs together write each item once."""
     path, place = tmp_path / "a.json.gz", tmp_path / "place.json"
@@ -377,7 +375,7 @@ def test_a_checkpoint_saves_the_writes_that_were_done(
 
 
 def test_a_checkpoint_is_for_one_dump_and_one_table(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
+    filled: Catalog, new_table: New, tmp_path: Path
 ) -> None:
     """Another dump, or a new table of the same name, would miss what was written before."""
     path, other, place = tmp_path / "a.json.gz", tmp_path / "b.json.gz", tmp_path / "place.json"
@@ -398,10 +396,8 @@ def test_a_checkpoint_is_for_one_dump_and_one_table(
 # --- what is refused
 
 
-def test_an_import_goes_into_an_empty_table(filled: Catalog, tmp_path: Path) -> None:
+def test_an_import_goes_into_an_empty_table(filled: Catalog, path: Path) -> None:
     """Refused before the dump is read, and nothing is written."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     before = content(filled)
     with filled.trace() as trace, pytest.raises(InvalidArgumentError, match="has items"):
         import_table(filled, path)
@@ -409,10 +405,8 @@ def test_an_import_goes_into_an_empty_table(filled: Catalog, tmp_path: Path) -> 
     assert content(filled) == before
 
 
-def test_into_a_table_with_items_the_dump_wins(filled: Catalog, tmp_path: Path) -> None:
+def test_into_a_table_with_items_the_dump_wins(filled: Catalog, path: Path) -> None:
     """Items of the same key are replaced, whatever their version; all others stay."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     before = content(filled)
     ap.update_popularity(filled, "movie", 7, 7.5)
     listing = next(key for key in dump(filled) if key.PK.startswith("SLOT#"))
@@ -424,12 +418,8 @@ def test_into_a_table_with_items_the_dump_wins(filled: Catalog, tmp_path: Path) 
     assert content(filled) == {**before, ("other#2", "a"): same(extra)}
 
 
-def test_a_table_that_is_missing_is_created_only_on_demand(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_a_table_that_is_missing_is_created_only_on_demand(new_table: New, path: Path) -> None:
     """And only after the dump was checked."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     copy = new_table()
     with pytest.raises(TableNotFoundError):
         import_table(copy, path)
@@ -440,25 +430,17 @@ def test_a_table_that_is_missing_is_created_only_on_demand(
         verify(copy)
 
 
-def test_a_table_of_another_model_is_refused(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_a_table_of_another_model_is_refused(new_table: New, path: Path) -> None:
     """With the differences."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     other = new_table()
     create_of_another_model(other)
     with pytest.raises(SchemaMismatchError, match="the keys are"):
         import_table(other, path)
 
 
-def test_a_dump_of_a_newer_version_is_refused(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_a_dump_of_a_newer_version_is_refused(new_table: New, path: Path) -> None:
     """Its items might need indexes that this version does not know."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
-    beside = tmp_path / "a.json.gz.manifest"
+    beside = path.with_name("a.json.gz.manifest")
     newer = json.loads(beside.read_text()) | {"schemaVersion": SCHEMA_VERSION + 1}
     beside.write_text(json.dumps(newer))
     with pytest.raises(SchemaMismatchError, match="update catalog-model"):
@@ -466,11 +448,9 @@ def test_a_dump_of_a_newer_version_is_refused(
 
 
 def test_lists_of_the_copy_are_those_of_the_table(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
+    filled: Catalog, new_table: New, path: Path
 ) -> None:
     """Index keys are attributes like others, so every index is complete."""
-    path = tmp_path / "a.json.gz"
-    dump_table(filled, path)
     copy = new_table()
     import_table(copy, path, create=True)
     for order in ("popularity", "rating", "release", "name"):
@@ -479,9 +459,7 @@ def test_lists_of_the_copy_are_those_of_the_table(
         assert len(page) == 12
 
 
-def test_a_dump_of_a_missing_table_writes_nothing(
-    new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_a_dump_of_a_missing_table_writes_nothing(new_table: New, tmp_path: Path) -> None:
     """The table's name is in the error."""
     missing = new_table()
     with pytest.raises(TableNotFoundError, match=missing.table):
@@ -489,9 +467,7 @@ def test_a_dump_of_a_missing_table_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_operator_may_send_the_requests(
-    filled: Catalog, new_table: Callable[[], Catalog], tmp_path: Path
-) -> None:
+def test_an_operator_may_send_the_requests(filled: Catalog, new_table: New, tmp_path: Path) -> None:
     """Those of `export iam --role operator --dump`, and no action of it is superfluous."""
     path = tmp_path / "a.json.gz"
     with filled.trace() as dumping:

@@ -184,13 +184,12 @@ def test_an_unreadable_title_is_reported(catalog: Catalog, tmp_path: Path) -> No
 def test_a_title_of_another_program_is_a_title(catalog: Catalog, tmp_path: Path) -> None:
     """Although it is in no list yet."""
     title = movie(7, 28)
-    client: Any = catalog.client
     item = {
         "PK": {"S": "TITLE#movie#7"},
         "SK": {"S": "TITLE#movie#7"},
         **{n: _typed(v) for n, v in title.to_json().items()},
     }
-    client.put_item(TableName=catalog.table, Item=item)
+    catalog.client.put_item(TableName=catalog.table, Item=item)
     dump_titles(catalog, tmp_path)
     assert json.loads((tmp_path / FILE_NAMES["movie"]).read_bytes()) == {"7": title.to_json()}
 

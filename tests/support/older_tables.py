@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from table_dump import Table, dump, titles_in
 
@@ -93,8 +93,7 @@ def as_version_1(item: Item) -> Item:
 
 def put(catalog: Catalog, item: Item) -> None:
     """Write an item without the model."""
-    client: Any = catalog.client
-    client.put_item(TableName=catalog.table, Item=item)
+    catalog.client.put_item(TableName=catalog.table, Item=item)
 
 
 def grow_old(catalog: Catalog, age: Age, seed: int = 3) -> Table:
@@ -134,8 +133,7 @@ def upgrade_some(catalog: Catalog, titles: Iterable[TitleKey]) -> None:
 
 def delete(catalog: Catalog, key: ItemKey) -> None:
     """Delete an item without the model."""
-    client: Any = catalog.client
-    client.delete_item(TableName=catalog.table, Key=key_attributes(key))
+    catalog.client.delete_item(TableName=catalog.table, Key=key_attributes(key))
 
 
 def change(catalog: Catalog, key: ItemKey, **attributes: Value) -> None:

@@ -54,8 +54,7 @@ def fill(catalog: Catalog, *ids: int) -> None:
 
 
 def erase(catalog: Catalog, key: ItemKey) -> None:
-    client: Any = catalog.client
-    client.delete_item(TableName=catalog.table, Key=key_attributes(key))
+    catalog.client.delete_item(TableName=catalog.table, Key=key_attributes(key))
 
 
 def alter(catalog: Catalog, key: ItemKey, **attributes: Value | None) -> None:
