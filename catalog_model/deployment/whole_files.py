@@ -56,63 +56,6 @@ def check_new(path: Path, *, overwrite: bool) -> None:
         raise InvalidArgumentError(f"{path}: exists already, and is not overwritten (--force does)")
 
 
-class NewFile:
-    """A file under a temporary name, which `keep` renames; without it, nothing is left.
-
-    Args:
-        path: The final path.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.size = 0
-        self._sum = sha256()
-        self._temporary = path.with_name(f".{path.name}-{token_hex(4)}.part")
-        with named_errors(path):
-            self._file = self._temporary.open("xb")
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of what was written, in hexadecimal."""
-        return self._sum.hexdigest()
-
-    def write(self, data: Any, /) -> int:
-        """Append bytes."""
-        with named_errors(self.path):
-            self._file.write(data)
-        self._sum.update(data)
-        self.size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: `keep` writes everything to the disk."""
-
-    def keep(self) -> None:
-        """Rename the complete file, in the place of an older one."""
-        with named_errors(self.path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self.path)
-
-    def drop(self) -> None:
-        """Remove the file, unless it was kept; failures of a full disk are ignored."""
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[NewFile]:
-    """Write a file in this block, which calls `keep` at its end; otherwise nothing is left."""
-    file = NewFile(path)
-    try:
-        yield file
-    finally:
-        file.drop()
-
-
 class Stream:
     """A stream of the caller's, with the sums of a file; its errors are the caller's."""
 
@@ -136,6 +79,53 @@ class Stream:
     def flush(self) -> None:
         """Flush the stream."""
         self._stream.flush()
+
+
+class NewFile(Stream):
+    """A file under a temporary name, which `keep` renames; without it, nothing is left.
+
+    Args:
+        path: The final path.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._temporary = path.with_name(f".{path.name}-{token_hex(4)}.part")
+        with named_errors(path):
+            super().__init__(self._temporary.open("xb"))
+
+    def write(self, data: Any, /) -> int:
+        """Append bytes."""
+        with named_errors(self.path):
+            return super().write(data)
+
+    def flush(self) -> None:
+        """Do nothing: `keep` writes everything to the disk."""
+
+    def keep(self) -> None:
+        """Rename the complete file, in the place of an older one."""
+        with named_errors(self.path):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._temporary.replace(self.path)
+
+    def drop(self) -> None:
+        """Remove the file, unless it was kept; failures of a full disk are ignored."""
+        with suppress(OSError):
+            self._stream.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[NewFile]:
+    """Write a file in this block, which calls `keep` at its end; otherwise nothing is left."""
+    file = NewFile(path)
+    try:
+        yield file
+    finally:
+        file.drop()
 
 
 class Sink(Protocol):
