@@ -90,9 +90,7 @@ def test_what_a_title_will_cost_follows_from_titles_alone(
         assert units == predict_deletion(stored(before, gone.key), before[tally])
 
 
-def test_what_a_page_costs_follows_from_its_titles(
-    metered: Catalog, titles: list[AnyTitle]
-) -> None:
+def test_a_pages_cost_follows_from_its_titles(metered: Catalog, titles: list[AnyTitle]) -> None:
     """And from the one after them, which is read, too."""
     ap.load_titles(metered, random.Random(3).sample(titles, 180))
     with logged_requests(metered) as log:

@@ -37,9 +37,7 @@ def formulas(draw: st.DrawFn, depth: int = 3) -> str:
 
 
 @given(formulas(), numbers, numbers, numbers)
-def test_a_formula_is_worth_what_python_says(
-    text: str, limit: float, title: float, read: float
-) -> None:
+def test_a_formula_is_what_python_says(text: str, limit: float, title: float, read: float) -> None:
     """The documented text is evaluated, by Python's own rules."""
     known = {"limit": limit, "title": title, "read": read}
     functions = {"ceil": math.ceil, "max": max, "min": min, "rcu": rcu, "wcu": wcu}

@@ -162,7 +162,7 @@ def test_a_policy_allows_what_its_pattern_asks_and_nothing_that_only_others_ask(
     assert superfluous(policy, traced[name]) == []
 
 
-def test_a_writer_may_what_a_reader_may_and_a_reader_no_write(
+def test_a_writer_may_read_and_a_reader_may_not_write(
     traced: dict[str, list[Need]],
 ) -> None:
     """Nor any action on the table itself."""

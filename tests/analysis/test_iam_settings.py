@@ -50,7 +50,7 @@ def test_each_action_on_the_table_is_needed_and_allowed(asked: dict[str, set[str
     assert statement["Resource"] == ARN
 
 
-def test_scaling_needs_the_other_service_and_is_limited_to_dynamodb(
+def test_scaling_needs_another_service_for_dynamodb_alone(
     asked: dict[str, set[str]],
 ) -> None:
     """Its changes have a condition on the service that is scaled."""

@@ -70,9 +70,7 @@ def check_message(error: CatalogError) -> None:
 @pytest.mark.parametrize("name", READS)
 @settings(max_examples=scaled(30))
 @given(data=st.data())
-def test_any_argument_is_answered_or_refused(
-    attacked: Catalog, name: str, data: st.DataObject
-) -> None:
+def test_any_value_is_taken_or_refused(attacked: Catalog, name: str, data: st.DataObject) -> None:
     """One argument is arbitrary, the others are valid: a result or an error of this package."""
     function = ap.PATTERNS[name].function
     arguments = [each for each in signature(function).parameters if each in RIGHT]

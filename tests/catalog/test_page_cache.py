@@ -154,9 +154,7 @@ def write_something(catalog: Catalog, rng: random.Random) -> int:
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_read_is_answered_from_the_cache_until_its_time_is_over(
-    name: str, table: Catalog
-) -> None:
+def test_a_read_is_answered_from_the_cache_until_its_time_ends(name: str, table: Catalog) -> None:
     """Equal to the first answer, without a request; then it is read again."""
     read = READS[name]
     with simulated_time() as clock:
@@ -244,9 +242,7 @@ def test_what_was_read_shortly_after_an_own_write_is_kept_shortly(table: Catalog
         assert (statistics(ours).misses, statistics(ours).hits) == (2, 1)
 
 
-def test_a_hot_list_is_read_more_often_than_its_partition_allows(
-    engine: Engine, table: Catalog
-) -> None:
+def test_a_hot_list_is_read_more_than_its_partition_allows(engine: Engine, table: Catalog) -> None:
     """In one second: its partition has 3,000 read units, a kept page needs none."""
     if not engine.measures:
         pytest.skip("this engine reports no units")
@@ -291,9 +287,7 @@ def gate(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[An
         opened.set()
 
 
-def test_threads_that_ask_the_same_send_one_request(
-    table: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_equal_reads_send_once(table: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """They share its answer."""
     ours = cached(table)
     count = 8
@@ -371,9 +365,7 @@ def test_an_interrupted_thread_leaves_no_other_waiting(table: Catalog) -> None:
 
 @given(st.randoms(use_true_random=False), st.integers(1, 30))
 @settings(max_examples=scaled(10), suppress_health_check=list(HealthCheck), deadline=None)
-def test_it_never_keeps_more_titles_than_it_may(
-    table: Catalog, rng: random.Random, most: int
-) -> None:
+def test_it_keeps_no_more_titles_than_it_may(table: Catalog, rng: random.Random, most: int) -> None:
     """Answers with more titles are not kept."""
     ours = cached(table, titles=most)
     for _ in range(20):
@@ -386,9 +378,7 @@ def test_it_never_keeps_more_titles_than_it_may(
 
 
 @pytest.mark.parametrize("value", [True, 20.5, "20", 0, None])
-def test_an_invalid_argument_is_refused_also_when_an_equal_one_is_kept(
-    value: Any, table: Catalog
-) -> None:
+def test_an_invalid_argument_equal_to_a_kept_one_is_refused(value: Any, table: Catalog) -> None:
     """``True`` equals 1 and hashes like it."""
     ours = cached(table)
     for limit in (1, 20):
@@ -409,9 +399,7 @@ def test_pages_are_kept_apart_by_all_of_their_arguments(table: Catalog) -> None:
     assert ap.list_titles(catalog=ours, kind="movie", limit=2) is first
 
 
-def test_there_is_no_cache_unless_it_is_asked_for(
-    table: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_no_cache_by_default(table: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """By an argument, or by a variable."""
     monkeypatch.delenv("CATALOG_CACHE_SECONDS", raising=False)
     assert table.cache is None

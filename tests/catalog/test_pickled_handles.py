@@ -72,9 +72,7 @@ def _put(catalog: Catalog) -> str:
     return repr(catalog)
 
 
-def test_a_process_that_was_spawned_uses_it(
-    local_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_spawned_process_uses_it(local_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `multiprocessing` does everywhere from Python 3.14 on."""
     for name, value in local_engine.environment().items():
         monkeypatch.setenv(name, value)

@@ -94,9 +94,7 @@ def test_a_lineage_goes_along_with_a_pointer(moto: Engine, pointer: str) -> None
     assert handle.cursor_secret == "catalog-model/films"
 
 
-def test_a_first_pointer_has_the_table_before_it_if_there_is_one(
-    moto: Engine, tmp_path: Path
-) -> None:
+def test_a_first_pointer_has_the_table_before_it_if_any(moto: Engine, tmp_path: Path) -> None:
     """A handle on a table that does not exist says nothing about a lineage."""
     made = cut_over(moto.catalog(DEFAULT_TABLE), "films", pointer=f"file:{tmp_path}/a")
     assert (made.previous, made.lineage) == (None, "films")

@@ -190,9 +190,7 @@ def test_the_policy_of_an_operator_includes_dumps_on_demand(cli: CommandLine) ->
     assert (result.exit_code, "--dump is for --role operator" in result.stderr) == (2, True)
 
 
-def test_a_stream_has_the_bytes_of_the_file(
-    cli: CommandLine, copy: CommandLine, tmp_path: Path
-) -> None:
+def test_a_stream_has_the_files_bytes(cli: CommandLine, copy: CommandLine, tmp_path: Path) -> None:
     """On stdout, with everything else on stderr; and it is read from stdin."""
     path, beside = tmp_path / "a.json.gz", tmp_path / "m.json"
     cli.done("dump", str(path))

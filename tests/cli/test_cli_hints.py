@@ -42,9 +42,7 @@ def test_loading_no_records_is_an_error(
 
 
 @pytest.mark.parametrize("before", [[], ["explain"]])
-def test_an_unknown_attribute_is_stored_with_a_line_on_stderr(
-    cli: CommandLine, before: list[str]
-) -> None:
+def test_an_unknown_attribute_is_stored_with_a_hint(cli: CommandLine, before: list[str]) -> None:
     """Once, while it is new; known names, and names that the title has, are stored silently."""
     typo = [*before, "update-title", "movie", "34", "popularty=5", "popularity=6"]
     line = "popularty is not an attribute of the model; it is stored as a new one of movie 34"

@@ -85,9 +85,7 @@ def test_the_sample_needs_no_table(tmp_path: Path, number: int) -> None:
     assert path.read_text("utf-8").splitlines() == result.stdout.splitlines()
 
 
-def test_without_a_table_or_titles_the_sample_is_suggested(
-    local_engine: Engine, tmp_path: Path
-) -> None:
+def test_without_titles_the_sample_is_suggested(local_engine: Engine, tmp_path: Path) -> None:
     """In one line, and no page is written."""
     cli, path = CommandLine(local_engine), tmp_path / "table.html"
     missing = cli("show", "--html", str(path))

@@ -87,9 +87,7 @@ def test_a_lost_answer_does_not_matter(table: Catalog) -> None:
     assert content(table) == as_content(items_of(60))
 
 
-def test_a_table_that_takes_nothing_ends_the_work(
-    table: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusing_table_ends_the_work(table: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a quarter of an hour without progress, with advice."""
     monkeypatch.setattr("catalog_model.dynamodb.retries.MAX_STALLED_WORK_RETRIES", 20)
     with (

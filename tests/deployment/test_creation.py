@@ -53,9 +53,7 @@ def changes(control: Control) -> set[str]:
 
 @examples(max_examples=scaled(40))
 @given(declared=table_settings(on_moto=True))
-def test_a_table_is_created_with_the_declared_settings(
-    moto: Engine, declared: TableSettings
-) -> None:
+def test_a_table_is_created_with_declared_settings(moto: Engine, declared: TableSettings) -> None:
     """What is declared, created and read is equal; what is not declared is the service's choice."""
     control = small_control(moto)
     found = created(control, declared)

@@ -265,9 +265,7 @@ def test_a_configuration_has_the_arguments_of_the_provider(name: str) -> None:
         ('variable "table_name"', 'variable "table"', "var.table_name is not declared"),
     ],
 )
-def test_each_planted_mistake_of_a_configuration_is_found(
-    right: str, wrong: str, found: str
-) -> None:
+def test_each_mistake_of_a_configuration_is_found(right: str, wrong: str, found: str) -> None:
     """One is enough: the comparison with the provider's schema can fail."""
     configuration = terraform(SCHEMA, "films", SETTINGS["scaled, all"])
     assert right in configuration

@@ -74,7 +74,7 @@ def test_a_table_as_declared_has_an_empty_plan(catalog: Catalog) -> None:
 def test_drift_is_found_and_applied_and_the_plan_is_empty_again(engine: Engine, kind: str) -> None:
     """Each kind, on the engines that know it: exactly the planted differences, and no others."""
     drift = KINDS[kind]
-    allowed = dict.fromkeys(drift.allowed, True)
+    allowed: Any = dict.fromkeys(drift.allowed, True)
     found = {(each.split()[0], each.split()[1]) for each in drift.found.split(", ")}
     if engine.name not in drift.engines:
         pytest.skip(f"{engine.name} does not show this setting, or does not change it")
@@ -100,7 +100,7 @@ def test_drift_is_found_and_applied_and_the_plan_is_empty_again(engine: Engine, 
         delete_table(catalog)
 
 
-def test_an_index_that_is_missing_is_no_table_of_the_model_until_it_is_applied(
+def test_without_an_index_it_is_no_table_of_the_model_until_applied(
     catalog: Catalog,
 ) -> None:
     """`create_table` names the next step; a read that needs the index does on the command line."""
@@ -348,9 +348,7 @@ def test_a_step_that_needs_a_rejected_one_is_not_tried(catalog: Catalog) -> None
 
 
 @pytest.mark.usefixtures("in_no_time")
-def test_a_table_that_stays_in_use_is_reported(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_kept_in_use_is_reported(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although nothing of it is changing; the other steps are done."""
     monkeypatch.setattr(performing, "USE_AFTER_REST", 0.0)
     declared = TableSettings(protection=False, stream="new", tags={"team": "films"})

@@ -85,9 +85,7 @@ def test_capacity_and_scaling_are_raised_during_the_block_only(
     assert not is_raised(provisioned, folder=tmp_path)
 
 
-def test_a_kill_at_any_request_is_put_back_by_the_next_process(
-    moto: Engine, tmp_path: Path
-) -> None:
+def test_a_kill_at_any_request_is_undone_by_the_next_process(moto: Engine, tmp_path: Path) -> None:
     """While raising, and while putting back: then everything is as before."""
     control = small(moto)
     before = shape(control)
@@ -121,9 +119,7 @@ def test_a_second_raise_keeps_what_was_before_the_first(moto: Engine, tmp_path: 
     assert not put_back(control, journal, deadline)
 
 
-def test_a_table_of_the_same_name_that_came_later_is_left_alone(
-    moto: Engine, tmp_path: Path
-) -> None:
+def test_a_later_table_of_the_same_name_is_left_alone(moto: Engine, tmp_path: Path) -> None:
     """The file is of another table, and is removed."""
     control = small(moto, FIXED)
     journal = RaisedJournal(control, tmp_path)
@@ -148,9 +144,7 @@ def test_a_table_on_demand_is_refused(catalog: Catalog, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("provisioned", [FIXED], indirect=True)
-def test_nothing_is_raised_if_it_cannot_be_written_down(
-    provisioned: Catalog, tmp_path: Path
-) -> None:
+def test_nothing_is_raised_if_it_cannot_be_recorded(provisioned: Catalog, tmp_path: Path) -> None:
     """A process that is killed could not put it back."""
     before = shape(control_of(provisioned))
     obstacle = tmp_path / "file"

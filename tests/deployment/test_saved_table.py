@@ -74,9 +74,7 @@ def test_only_the_name_of_the_table_is_moved(complete: Catalog) -> None:
     assert moved(found, "films", ARN)["policy"] == saved["policy"]
 
 
-def test_what_may_not_be_read_is_left_out(
-    complete: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_denied_is_left_out(complete: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """And named, with the reason; it is no difference."""
     send = Control._sent
 

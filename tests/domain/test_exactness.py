@@ -103,9 +103,7 @@ def _all_of(catalog: Catalog, kind: Kind) -> Iterator[Movie | TVShow]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_record_of_a_file_survives(
-    full_catalog: Catalog, records: Records, kind: Kind
-) -> None:
+def test_each_record_survives(full_catalog: Catalog, records: Records, kind: Kind) -> None:
     """In every read of a title: alone, with genres, in a batch, in a list, in a sample."""
     expected = {record["id"]: json.dumps(record) for record in records[kind].values()}
 

@@ -154,9 +154,7 @@ def stored(catalog: Catalog) -> object:
     return ap.get_titles(catalog, [HER])[0]
 
 
-def test_a_table_is_made_and_deleted_once_after_a_retry_or_an_error(
-    engine: Engine, form: str
-) -> None:
+def test_a_table_is_made_and_deleted_once_after_a_retry_or_error(engine: Engine, form: str) -> None:
     """Even if the first attempt succeeded, and its answer was invalid."""
     sound = engine.catalog()
     handle = tried_twice(engine, sound.table)

@@ -97,9 +97,7 @@ def test_an_injected_error_looks_like_the_services(table: Catalog, client: Any) 
     assert (ours.value.code, ours.value.request_id[:6]) == ("InternalServerError", "FAULT-")
 
 
-def test_throttling_comes_in_all_of_the_services_ways(
-    engine: Engine, table: Catalog, client: Any
-) -> None:
+def test_throttling_comes_in_every_form(engine: Engine, table: Catalog, client: Any) -> None:
     """Two errors; for a transaction a third, with its reason at one action. Nothing is applied."""
     plain, codes = set(), set()
     update = partial(client.update_item, **add_one(table))
@@ -180,9 +178,7 @@ def test_a_transaction_whose_answer_is_lost_is_applied_once(
     assert counted(engine, table) == 1
 
 
-def test_a_token_is_valid_even_if_there_was_no_answer(
-    engine: Engine, table: Catalog, client: Any
-) -> None:
+def test_a_token_is_valid_without_an_answer(engine: Engine, table: Catalog, client: Any) -> None:
     """The caller may send it again: it is not applied twice; a different request is rejected."""
     request: Any = {"TransactItems": [{"Update": add_one(table)}], "ClientRequestToken": "mine"}
     with inject_faults(table, [Fault("lost_answer", at=range(1, TRIES + 1))]):
@@ -207,9 +203,7 @@ def test_a_transaction_carried_out_is_not_cancelled_after_that(table: Catalog) -
         assert [each.kind for each in writes] == ["lost_answer", "throttling"]
 
 
-def test_parts_of_a_batch_are_left_out_and_not_asked_of_the_engine(
-    table: Catalog, client: Any
-) -> None:
+def test_parts_of_a_batch_are_left_out_and_not_sent(table: Catalog, client: Any) -> None:
     """At least one, sometimes all; they are returned in the form of the request."""
     keys: Any = [{"PK": {"S": "P"}, "SK": {"S": str(number)}} for number in range(5)]
     for key in keys:
@@ -291,9 +285,7 @@ def test_a_stale_index_is_charged_as_the_table_it_belongs_to(table: Catalog, cli
     assert not [name for name in client.list_tables()["TableNames"] if "behind" in name]
 
 
-def test_what_the_injector_asks_itself_is_neither_hit_nor_counted(
-    table: Catalog, client: Any
-) -> None:
+def test_what_an_injector_asks_is_neither_hit_nor_counted(table: Catalog, client: Any) -> None:
     """It reads and writes to maintain its copy; faults are for the user's requests only."""
     faults = [Fault("stale_index"), Fault("unprocessed", at=[1]), Fault("throttling", at=[1])]
     with inject_faults(table, faults) as injector:

@@ -190,9 +190,7 @@ def test_every_class_of_botocore_is_placed_on_purpose() -> None:
 
 
 @pytest.mark.parametrize("kind", [MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_is_no_error_of_a_request_passes_through(
-    kind: type[BaseException], raising: Raises
-) -> None:
+def test_other_errors_pass_through(kind: type[BaseException], raising: Raises) -> None:
     """The exceptions of the tree would not help the caller."""
     problem = kind()
     assert raising.caught(lambda: ap.get_title(raising.catalog, "movie", 1), problem) is problem

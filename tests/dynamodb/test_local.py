@@ -145,9 +145,7 @@ def test_the_configuration_of_the_machine_plays_no_part(
         assert catalog.client.meta.region_name == "us-east-1"
 
 
-def test_the_environment_leads_another_process_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_leads_others_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client with only these variables finds the engine. moto keeps nothing in any folder."""
     with start_engine("moto", folder=tmp_path / "folder") as engine:
         assert not engine.is_persistent
@@ -227,9 +225,7 @@ def test_auto_takes_dynoxide_where_it_runs() -> None:
         assert engine.name == "dynoxide"
 
 
-def test_dynoxide_is_looked_for_in_three_places(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dynoxide_may_be_in_three_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DYNOXIDE, the PATH, the project's .engine, in this order."""
     monkeypatch.delenv("DYNOXIDE", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -262,9 +258,7 @@ def test_no_program_of_the_current_folder_is_run(
     assert find_dynoxide() is None
 
 
-def test_no_module_of_the_current_folder_is_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_module_of_this_folder_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """moto and its imports are modules; it starts even next to modules of the same names."""
     for module in ("copy", "moto", "werkzeug", "threading", "catalog_model"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit('the current folder was run')")

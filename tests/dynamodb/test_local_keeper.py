@@ -261,9 +261,7 @@ RUN = (str(ROOT / "examples/netflix_movie_catalog/run.py"), "--folder", "engine-
         pytest.param(RUN, "dynoxide", id="run-dynoxide", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_program_leaves_no_engine(
-    words: tuple[str, ...], name: str, tmp_path: Path
-) -> None:
+def test_a_dead_program_leaves_no_engine(words: tuple[str, ...], name: str, tmp_path: Path) -> None:
     """Nor an application, with what `make run` runs: ports are free, and no process is left."""
     with running_server(name):
         pass  # skips without dynoxide
@@ -277,7 +275,7 @@ def test_a_killed_program_leaves_no_engine(
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
-def test_a_supervised_program_ends_on_request_and_with_its_parent(
+def test_a_kept_program_ends_on_request_and_with_its_parent(
     way: signal.Signals | None,
 ) -> None:
     """In both cases it ends; one that ignores the signal is killed."""

@@ -105,9 +105,7 @@ def test_a_write_is_applied_where_its_conditions_hold(
 
 
 @pytest.mark.parametrize("page", [None, 1, 2, 7, 8, 9])
-def test_a_scan_in_pages_finds_each_item_once(
-    pair: tuple[Catalog, Catalog], page: int | None
-) -> None:
+def test_a_paged_scan_finds_each_item_once(pair: tuple[Catalog, Catalog], page: int | None) -> None:
     """In the requested number of segments, on pages of any size."""
     names = [f"p{number:02}" for number in range(8)]
     for catalog in pair:

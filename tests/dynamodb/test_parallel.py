@@ -214,9 +214,7 @@ def test_the_pool_is_bounded_and_every_caller_gets_on(free: threading.Event) -> 
 
 
 @pytest.mark.parametrize("helpers", [0, 1, MAX_HELPERS])
-def test_tasks_within_tasks_cannot_block_each_other(
-    monkeypatch: pytest.MonkeyPatch, helpers: int
-) -> None:
+def test_nested_tasks_never_block_each_other(monkeypatch: pytest.MonkeyPatch, helpers: int) -> None:
     """However deep: a caller waits only after it has done all that no thread took."""
     monkeypatch.setattr(parallel, "MAX_HELPERS", helpers)
 
@@ -228,7 +226,7 @@ def test_tasks_within_tasks_cannot_block_each_other(
     assert found == [6**4]
 
 
-def test_where_no_thread_can_be_started_the_caller_does_all(
+def test_where_no_thread_can_start_the_caller_does_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As at the end of a program, or at the limit of the machine."""

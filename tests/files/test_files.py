@@ -294,9 +294,7 @@ def test_a_file_may_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert str(refused.value) == message
 
 
-def test_too_many_bad_records_are_one_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_bad_records_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below this number, each one is listed."""
     path = written(tmp_path, {str(number): number for number in range(4)})
     monkeypatch.setattr(reader, "MAX_REJECTED", 4)

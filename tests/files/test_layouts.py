@@ -54,9 +54,7 @@ def in_model_order(title: AnyTitle) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("layout", LOSSLESS)
-def test_the_catalogue_is_read_exactly(
-    records: Records, titles: list[AnyTitle], layout: str
-) -> None:
+def test_a_catalogue_is_read_exactly(records: Records, titles: list[AnyTitle], layout: str) -> None:
     """From each layout that keeps everything: the same keys in the same order, floats as floats."""
     items = [LOSSLESS[layout](each) for kind in records for each in records[kind].values()]
     read = [found(item) for item in items]
@@ -74,9 +72,7 @@ def test_of_a_set_only_the_order_is_lost(records: Records, titles: list[AnyTitle
             assert read.unordered == (("genre_ids",) if len(title.genre_ids) > 1 else ())
 
 
-def test_an_import_of_csv_is_read_as_far_as_it_goes(
-    records: Records, titles: list[AnyTitle]
-) -> None:
+def test_a_csv_import_is_read_as_far_as_it_goes(records: Records, titles: list[AnyTitle]) -> None:
     """A text for each value, and none for null."""
     items = [as_csv(each) for kind in records for each in records[kind].values()]
     for item, title in zip(items, titles, strict=True):

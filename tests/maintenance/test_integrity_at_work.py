@@ -31,9 +31,7 @@ def some(catalog: Catalog, titles: list[AnyTitle]) -> Catalog:
     return catalog
 
 
-def test_a_change_under_way_is_not_taken_for_a_defect(
-    some: Catalog, titles: list[AnyTitle]
-) -> None:
+def test_a_change_under_way_is_no_defect(some: Catalog, titles: list[AnyTitle]) -> None:
     """For many verifications while titles change, are created and deleted."""
     with writers(some, titles[:40]):
         found = [verify(some, segments=2) for _ in range(6)]

@@ -256,9 +256,7 @@ def _stop(_: int) -> None:
 
 @pytest.mark.usefixtures("_small_pages")
 @pytest.mark.parametrize("segments", [1, 2])
-def test_a_migration_killed_at_every_page_gets_there(
-    filled: Catalog, tmp_path: Path, segments: int
-) -> None:
+def test_a_killed_migration_gets_there(filled: Catalog, tmp_path: Path, segments: int) -> None:
     """Each run resumes after the last one's checkpoint; at the end the file is removed."""
     new = comparable(dump(filled))
     items = len(grow_old(filled, "old"))

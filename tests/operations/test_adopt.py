@@ -210,9 +210,7 @@ TYPED: dict[str, Callable[[list[Item]], str]] = {
 
 
 @pytest.mark.parametrize("form", TYPED)
-def test_typed_json_loses_nothing(
-    catalog: Catalog, some: Records, tmp_path: Path, form: str
-) -> None:
+def test_typed_json_is_lossless(catalog: Catalog, some: Records, tmp_path: Path, form: str) -> None:
     """In each form of the AWS command line: both kinds in one file, in any order."""
     items = [wrapped(each) for each in shows_in(some)] + list(map(as_lists, movies_in(some)))
     path = tmp_path / "films.json"
@@ -251,9 +249,7 @@ def test_of_several_items_of_one_title_the_first_is_taken(
     assert ap.get_title(catalog, "movie", int(first["id"]["N"])).display_name != "Another"
 
 
-def test_what_is_no_title_is_listed_with_its_place(
-    catalog: Catalog, some: Records, tmp_path: Path
-) -> None:
+def test_what_is_no_title_is_reported(catalog: Catalog, some: Records, tmp_path: Path) -> None:
     """File, line, key and reason; the others are taken."""
     good = as_lists(movies_in(some)[0])
     lines = [
@@ -278,9 +274,7 @@ def test_what_is_no_title_is_listed_with_its_place(
     assert not report.is_lossless
 
 
-def test_genres_may_be_in_the_second_table_alone(
-    catalog: Catalog, some: Records, tmp_path: Path
-) -> None:
+def test_genres_may_be_in_a_second_table(catalog: Catalog, some: Records, tmp_path: Path) -> None:
     """They are taken from there, in ascending order; wherever that table is read."""
     records = movies_in(some)
     items = [{n: v for n, v in as_lists(each).items() if n != "genre_ids"} for each in records]
@@ -375,9 +369,7 @@ def test_an_adoption_ends_the_same_wherever_it_was_interrupted(
 # --- live
 
 
-def test_changes_during_the_copy_are_caught_up(
-    catalog: Catalog, some: Records, source: str
-) -> None:
+def test_changes_during_a_copy_are_caught_up(catalog: Catalog, some: Records, source: str) -> None:
     """Created, changed and deleted after the page was read: the next passes find them."""
     client: Any = catalog.client
     first, second = movies_in(some)[:2]
@@ -443,9 +435,7 @@ def test_after_the_writers_end_another_run_completes_the_move(
     assert set(report.comparison.extra) == there.keys() - left.keys()
 
 
-def test_a_source_that_never_rests_ends_the_passes(
-    catalog: Catalog, some: Records, source: str
-) -> None:
+def test_a_restless_source_ends_the_passes(catalog: Catalog, some: Records, source: str) -> None:
     """After the maximum number; the report says so, and the comparison names what differs."""
     record = movies_in(some)[0]
     popularity = iter(range(100, 200))

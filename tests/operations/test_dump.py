@@ -198,9 +198,7 @@ def test_a_dump_under_writers_holds_whole_titles(
         assert found in versions[key.id]
 
 
-def test_a_dump_keeps_to_a_limit(
-    filled: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_dump_is_paced(filled: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each page is paid for before the next request."""
     monkeypatch.setattr("catalog_model.dynamodb.pace.PACED_PAGE", 5)
     clock = Clock()
@@ -459,7 +457,7 @@ def test_lists_of_the_copy_are_those_of_the_table(
         assert len(page) == 12
 
 
-def test_a_dump_of_a_missing_table_writes_nothing(new_table: New, tmp_path: Path) -> None:
+def test_a_missing_table_is_not_dumped(new_table: New, tmp_path: Path) -> None:
     """The table's name is in the error."""
     missing = new_table()
     with pytest.raises(TableNotFoundError, match=missing.table):

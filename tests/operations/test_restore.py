@@ -273,9 +273,7 @@ def raw_policy(catalog: Catalog) -> str | None:
 
 
 @pytest.mark.parametrize("table", ["source", "complete"])
-def test_writers_are_stopped_during_a_restore_alone(
-    table: str, request: pytest.FixtureRequest
-) -> None:
+def test_writers_stop_during_a_restore_alone(table: str, request: pytest.FixtureRequest) -> None:
     """An earlier policy is kept meanwhile, and put back; the new table is never frozen."""
     catalog: Catalog = request.getfixturevalue(table)
     before, during = raw_policy(catalog), []
@@ -493,9 +491,7 @@ def test_an_endpoint_without_restores_is_refused_clearly() -> None:
         delete_table(catalog)
 
 
-def test_a_new_table_may_appear_after_a_moment(
-    source: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_table_may_appear_late(source: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """DescribeTable is eventually consistent: a restore that has just begun is waited for."""
     describe, missed = Control.describe, list[str]()
 

@@ -105,9 +105,7 @@ def test_the_imported_table_is_the_dumped_one(restored: Catalog) -> None:
     assert verify(restored).is_clean
 
 
-def test_the_request_is_one_that_dynamodb_takes(
-    restored: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_request_is_valid(restored: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checked against the service's model; with keys and indexes, on demand, as gzip."""
     upload(restored)
     with restored.trace() as trace:

@@ -67,9 +67,7 @@ def some(records: Records) -> Records:
 
 
 @pytest.mark.skipif("CATALOG_DATA" not in os.environ, reason="CATALOG_DATA names the real files")
-def test_the_applications_files_come_back_byte_for_byte(
-    full_catalog: Catalog, tmp_path: Path
-) -> None:
+def test_the_original_files_come_back_byte_for_byte(full_catalog: Catalog, tmp_path: Path) -> None:
     """The real ones."""
     dump_titles(full_catalog, tmp_path / "out")
     data = Path(os.environ["CATALOG_DATA"])

@@ -214,9 +214,7 @@ def test_progress_shows_what_lasts(capsys: pytest.CaptureFixture[str]) -> None:
     assert not [line for line in lines if "uninstalled" in line or "WARNING" in line]
 
 
-def test_an_engine_that_is_asked_for_is_required(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_named_engine_is_required(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No other takes its place; the message says which one works."""
     with pytest.raises(StepError, match=r"there is no npm .* ENGINE=moto works without it"):
         environment.engine("1.2.3", None, required=True)

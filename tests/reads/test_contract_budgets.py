@@ -44,9 +44,7 @@ def test_every_read_was_measured(reads: list[Row]) -> None:
     assert measured == {name for name, each in ap.PATTERNS.items() if each.role == "read"}
 
 
-def test_every_write_is_a_read_and_one_transaction(
-    catalog: Catalog, titles: list[Movie | TVShow]
-) -> None:
+def test_every_write_reads_and_transacts(catalog: Catalog, titles: list[Movie | TVShow]) -> None:
     """The requests are those in the docstrings; a write that changes nothing sends no write."""
     ap.load_titles(catalog, titles[:20])
     rows = measure_writes(catalog)

@@ -250,9 +250,7 @@ def test_counts_are_exact(asking: Asking, kind: Kind) -> None:
 
 @pytest.mark.skipif(not os.environ.get("CATALOG_DATA"), reason="figures of the real data only")
 @pytest.mark.parametrize(("kind", "how_many"), [("movie", 466), ("tv", 371)])
-def test_the_real_catalogue_has_so_many_good_titles(
-    asking: Asking, kind: Kind, how_many: int
-) -> None:
+def test_the_real_data_has_so_many_good_titles(asking: Asking, kind: Kind, how_many: int) -> None:
     """More than 100 votes and better than 6, page by page."""
     bounds: dict[str, Any] = {"min_votes": 100, "min_rating": 6}
     expected = asking.reference.top_rated(kind, **bounds)

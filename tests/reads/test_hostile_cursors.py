@@ -87,9 +87,7 @@ PLACES: tuple[Any, ...] = (
 
 
 @lists
-def test_a_forged_cursor_leads_to_nothing_that_was_not_asked_for(
-    attacked: Catalog, name: str
-) -> None:
+def test_a_forged_cursor_leads_only_to_what_was_asked_for(attacked: Catalog, name: str) -> None:
     """An attacker who knows the secret, such as the public default, gains nothing.
 
     The partitions, and therefore the table, are those of the arguments, as with real cursors; every

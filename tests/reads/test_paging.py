@@ -182,9 +182,7 @@ def _ids(catalog: Catalog, question: Question, after: str | None) -> list[int]:
 
 
 @moving
-def test_paging_continues_after_changes_next_to_the_cursor(
-    catalog: Catalog, question: Question
-) -> None:
+def test_paging_continues_after_changes_at_the_cursor(catalog: Catalog, question: Question) -> None:
     """A cursor is a place in the order, not a title: those at it and before it may be deleted.
 
     New titles before the cursor are not seen, those after it are seen once.

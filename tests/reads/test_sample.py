@@ -239,9 +239,7 @@ def test_any_counts_of_a_tally_are_added_up_or_refused() -> None:
 
 
 @pytest.mark.in_memory
-def test_a_sample_may_be_larger_than_a_batch(
-    full_catalog: Catalog, titles: list[Movie | TVShow]
-) -> None:
+def test_a_sample_may_exceed_a_batch(full_catalog: Catalog, titles: list[Movie | TVShow]) -> None:
     """BatchGetItem is limited to 100 keys; a sample is not."""
     movies = {each.key: each for each in titles if each.kind == "movie"}
     for size in (100, 101, 250, len(movies), 10_000, 10**37):
@@ -293,9 +291,7 @@ def _sampled(catalog: Catalog, calls: int, units: float) -> list[TitleKey]:
     return drawn
 
 
-def test_a_sample_takes_two_requests_after_any_usual_history(
-    engine: Engine, catalog: Catalog
-) -> None:
+def test_a_sample_is_two_requests_after_any_usual_history(engine: Engine, catalog: Catalog) -> None:
     """Loaded, put, deleted and put again; the contract allows 24 units."""
     if engine.name != "dynoxide":
         pytest.skip("moto does not charge as the service does")

@@ -115,9 +115,7 @@ def documents(draw: st.DrawFn, records: Records) -> tuple[Kind, str]:
 @settings(max_examples=scaled(600))
 @given(data=st.data())
 @pytest.mark.parametrize("parser", ["orjson", "json"])
-def test_every_document_reads_as_in_full(
-    parser: str, data: st.DataObject, records: Records
-) -> None:
+def test_each_document_reads_as_in_full(parser: str, data: st.DataObject, records: Records) -> None:
     """The same records down to the types of numbers, and the same errors; with orjson or without.
 
     orjson turns whole numbers beyond 64 bits into floats and refuses lone surrogates; it also has

@@ -54,9 +54,7 @@ def filled(catalog: Catalog, some: list[AnyTitle]) -> Catalog:
 
 
 @given(any_titles(), st.integers(0, 9))
-def test_every_item_says_what_it_is_and_an_older_one_is_read_as_the_new(
-    title: AnyTitle, slot: int
-) -> None:
+def test_every_item_says_what_it_is_and_older_ones_read_as_new(title: AnyTitle, slot: int) -> None:
     """Upgrading an older item gives the current form; upgrading twice changes nothing."""
     for item in (
         codec.encode_title(title, version=7, slot=slot),
@@ -291,9 +289,7 @@ def newer_tally(filled: Catalog, some: list[AnyTitle]) -> Catalog:
 @pytest.mark.parametrize(
     "name", [n for n in WRITES if n not in ("update_popularity", "update_votes")]
 )
-def test_no_write_goes_over_a_newer_tally(
-    newer_tally: Catalog, some: list[AnyTitle], name: str
-) -> None:
+def test_newer_tallies_are_kept(newer_tally: Catalog, some: list[AnyTitle], name: str) -> None:
     """Even if the title itself is older, and the tally is not read first."""
     assert_refused(newer_tally, WRITES[name], some[0])
 

@@ -65,7 +65,7 @@ def test_what_unicode_calls_the_same_folds_alike(folded: dict[str, str], form: s
     assert [(c, o) for c, o in differing if all(map(is_assigned, c + o))] == []
 
 
-def test_compatible_forms_fold_alike_unless_they_are_symbols_or_punctuation(
+def test_compatible_forms_fold_alike_except_symbols_and_punctuation(
     folded: dict[str, str],
 ) -> None:
     """A superscript or full-width letter is that letter; a trade mark is nothing, and not "tm".

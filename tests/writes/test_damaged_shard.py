@@ -198,9 +198,7 @@ def test_a_title_is_created_in_a_damaged_shard_or_the_error_names_the_damage(
 
 @pytest.mark.parametrize("damage", ["the free slots have listings"])
 @pytest.mark.parametrize("way", WRITES)
-def test_a_title_that_cannot_be_created_says_which_item_is_damaged(
-    damaged: Catalog, way: str
-) -> None:
+def test_a_title_that_cannot_be_created_names_the_damaged_item(damaged: Catalog, way: str) -> None:
     """The error names the damage instead of a conflict, and is immediate; a repair resolves it."""
     before = dump(damaged)
     began = time.monotonic()
@@ -325,7 +323,7 @@ def test_a_race_that_is_lost_every_time_is_called_one(catalog: Catalog) -> None:
     assert tries == MAX_RACES
 
 
-def test_a_title_that_cannot_be_read_is_rejected_by_a_load_and_the_rest_is_loaded(
+def test_a_load_rejects_a_title_that_cannot_be_read_and_loads_the_rest(
     catalog: Catalog,
 ) -> None:
     """It is not overwritten; its author must decide what it is."""

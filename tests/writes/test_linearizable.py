@@ -102,9 +102,7 @@ def test_threads_that_meet_on_one_shard_leave_it_in_step(in_file: Catalog, threa
         assert_in_step(in_file)
 
 
-def test_processes_that_meet_on_one_shard_leave_it_in_step(
-    dynoxide: LocalEngine, in_file: Catalog
-) -> None:
+def test_processes_on_one_shard_leave_it_in_step(dynoxide: LocalEngine, in_file: Catalog) -> None:
     """Each with its own client."""
     way: dict[str, Any] = {"seed": 1, "processes": 4, "seconds": scaled(300) / 100, **HOT_WAY}
     assert_one_order(run_processes(dynoxide, in_file.table, **way), in_file)
@@ -132,9 +130,7 @@ def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
         assert {each.kind for each in many} <= met
 
 
-def test_a_write_without_conditions_is_found(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unconditional_writes_are_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writers that both read first: the checker detects the lost update."""
 
     def forget(*_: object) -> None:
@@ -146,9 +142,7 @@ def test_a_write_without_conditions_is_found(
     assert any("no order explains" in problem for problem in found.violations)
 
 
-def test_a_write_in_two_transactions_is_found(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_in_two_parts_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The title first, its memberships later: a reader in between sees an inconsistent pair."""
     whole = Gateway.transact
 

@@ -87,9 +87,7 @@ def undisturbed(engine: Engine, some: list[AnyTitle]) -> dict[object, dict[str, 
     return found
 
 
-def test_a_load_of_what_is_there_sends_no_write(
-    full_catalog: Catalog, titles: list[AnyTitle]
-) -> None:
+def test_a_repeated_load_sends_no_write(full_catalog: Catalog, titles: list[AnyTitle]) -> None:
     """One BatchGetItem for 100 titles and nothing else, in any order."""
     shuffled = random.Random(1).sample(titles, len(titles))
     for again in (titles, shuffled):
@@ -265,9 +263,7 @@ ACTS: dict[str, tuple[Callable[[Catalog], Any], tuple[int, int, int]]] = {
     "moment", ["after-call.dynamodb.BatchGetItem", "before-call.dynamodb.TransactWriteItems"]
 )
 @pytest.mark.parametrize("name", ACTS)
-def test_who_meets_a_load_leaves_everything_in_step(
-    name: str, moment: str, catalog: Catalog
-) -> None:
+def test_who_meets_a_load_leaves_all_in_step(name: str, moment: str, catalog: Catalog) -> None:
     """Another writer acts between the reads of a load and its transaction; the load wins."""
     act, figures = ACTS[name]
     ap.put_title(catalog, NEIGHBOUR)

@@ -84,9 +84,7 @@ def stocked(catalog: Catalog) -> Catalog:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_title_put_by_hand_is_read_and_gets_all_that_it_lacks(
-    stocked: Catalog, form: str
-) -> None:
+def test_a_title_put_by_hand_is_read_and_gets_what_it_lacks(stocked: Catalog, form: str) -> None:
     """Read at once, found by verify, completed by repair with its record, then like any other."""
     genre_ids, item = FORMS[form]
     put(stocked, item)

@@ -192,9 +192,7 @@ def test_a_title_that_another_program_put_is_enrolled_by_its_first_change(
     assert (HEAT.key in assert_in_step(catalog)) == (name != "delete_title")
 
 
-def test_the_command_replaces_a_title_only_as_it_was_read(
-    local_engine: LocalEngine, tmp_path: Path
-) -> None:
+def test_the_command_replaces_only_what_was_read(local_engine: LocalEngine, tmp_path: Path) -> None:
     """`--if-unchanged` accepts the record as it was printed before."""
     cli = CommandLine(local_engine).filled([HEAT])
     before, after = tmp_path / "before.json", tmp_path / "after.json"
