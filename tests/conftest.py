@@ -14,7 +14,7 @@ import pytest
 from engines import Engine, engines_of, fresh_table, running_engine, running_server, stock
 from example_app import FEW_TITLES, NOT_EVEN_A_PORT, own_handle
 from flask import Flask
-from generated import Records, generated_records
+from generated import Records, generated_records, titles_of
 from hypothesis import HealthCheck, settings
 from memory_engine import fill
 from moto.dynamodb.models import dynamodb_backends
@@ -25,7 +25,6 @@ from strategies import engine_number_size
 from catalog_model import Catalog, Movie, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb import sizes
-from catalog_model.entities import TITLE_CLASSES
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.operations import create_table, delete_table
 from examples.netflix_movie_catalog.app import create_app
@@ -179,11 +178,7 @@ def records() -> Records:
 @pytest.fixture(scope="session")
 def titles(records: Records) -> list[Movie | TVShow]:
     """All of the catalogue's titles."""
-    return [
-        TITLE_CLASSES[kind].from_json(record)
-        for kind in TITLE_CLASSES
-        for record in records[kind].values()
-    ]
+    return titles_of(records)
 
 
 @pytest.fixture(scope="session")
@@ -236,13 +231,8 @@ def attacked(engine: Engine) -> Iterator[Catalog]:
     """A handle on a table with some titles and the default cursor secret, which is public."""
     catalog = engine.catalog()
     create_table(catalog)
-    generated = generated_records()
-    some = [
-        TITLE_CLASSES[kind].from_json(record)
-        for kind in TITLE_CLASSES
-        for record in list(generated[kind].values())[:40]
-    ]
-    fill(catalog, some)
+    titles = titles_of(generated_records())
+    fill(catalog, [*titles[:40], *titles[-40:]])
     yield catalog
     delete_table(catalog)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from generated import SHARED_IDS, Records
+from generated import SHARED_IDS, Records, titles_of
 from iam_evaluator import ARN, allows, needs
 from other_layouts import (
     Item,
@@ -36,7 +36,7 @@ from catalog_model.analysis import iam
 from catalog_model.domain.genres import MOVIE_GENRES, TV_GENRES
 from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb import waits
-from catalog_model.entities import TITLE_CLASSES, AnyTitle
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError, TableNotFoundError
 from catalog_model.files.layouts import FoundTitle, read_item
 from catalog_model.operations import AdoptReport, adopt_titles, create_table, delete_table, verify
@@ -63,13 +63,6 @@ def source(catalog: Catalog, some: Records) -> Iterator[str]:
     with other_table(client, "id", "title") as films:
         put_all(client, films, [with_a_title(each) for k in some for each in some[k].values()])
         yield films
-
-
-def titles_of(records: Records) -> list[AnyTitle]:
-    """The titles of records."""
-    return [
-        TITLE_CLASSES[kind].from_json(each) for kind in KINDS for each in records[kind].values()
-    ]
 
 
 def sorted_genres(title: AnyTitle) -> AnyTitle:

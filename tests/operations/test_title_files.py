@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from generated import Records
+from generated import Records, titles_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kills import MOMENTS, Moment, kill, requests_of
@@ -22,7 +22,7 @@ from table_dump import movie
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
-from catalog_model.entities import TITLE_CLASSES, AnyTitle
+from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.operations import create_table, delete_table, dump_titles
@@ -53,10 +53,6 @@ def in_file_order(records: Records) -> Records:
         kind: dict(sorted(records[kind].items(), key=lambda r: (-r[1]["popularity"], -r[1]["id"])))
         for kind in records
     }
-
-
-def titles_of(records: Records) -> list[AnyTitle]:
-    return [TITLE_CLASSES[kind].from_json(r) for kind in KINDS for r in records[kind].values()]
 
 
 @pytest.fixture

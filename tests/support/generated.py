@@ -7,6 +7,8 @@ unsorted genres, whole numbers stored as floats, empty texts, names that differ 
 import random
 from typing import Any
 
+from catalog_model.entities import TITLE_CLASSES, AnyTitle
+
 SIZE = 580
 SHARED_IDS = (105, 106, 121, 141, 155, 607, 655, 954, 1705, 1930, 210479)
 MOVIE_GENRES = (28, 18, 12, 53, 878, 35, 27, 14, 80, 9648, 10751, 10749, 16, 10752, 36, 10402, 37)
@@ -28,6 +30,12 @@ def generated_records() -> Records:
         "movie": _by_popularity(_movie(rng, id_) for id_ in _ids(rng)),
         "tv": _by_popularity(_show(rng, id_) for id_ in _ids(rng)),
     }
+
+
+def titles_of(records: Records) -> list[AnyTitle]:
+    """Return the titles of records of both kinds."""
+    kinds = [(TITLE_CLASSES[kind], records[kind].values()) for kind in TITLE_CLASSES]
+    return [of_kind.from_json(record) for of_kind, those in kinds for record in those]
 
 
 def _by_popularity(records: Any) -> dict[str, Record]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from engines import Engine
-from older_tables import put
+from older_tables import delete, put
 from table_dump import Table, assert_in_step, dump, hooked, movie
 
 from catalog_model import Catalog, TitleKey
@@ -53,10 +53,6 @@ def fill(catalog: Catalog, *ids: int) -> None:
         ap.put_title(catalog, movie(title_id, 18))
 
 
-def erase(catalog: Catalog, key: ItemKey) -> None:
-    catalog.client.delete_item(TableName=catalog.table, Key=key_attributes(key))
-
-
 def alter(catalog: Catalog, key: ItemKey, **attributes: Value | None) -> None:
     """Change an item without the model; None removes an attribute."""
     changed = {**key_attributes(key), **dump(catalog).get(key, {}), **attributes}
@@ -86,7 +82,7 @@ def free_and_taken(catalog: Catalog) -> None:
 
 
 DAMAGES: dict[str, Callable[[Catalog], None]] = {
-    "a listing is missing": lambda c: erase(c, listing_of(c, 8)),
+    "a listing is missing": lambda c: delete(c, listing_of(c, 8)),
     "a listing names no title": lambda c: alter(c, listing_of(c, 24), title_id=text("movie")),
     "a title's listing names another one": (
         lambda c: alter(c, listing_of(c, 8), title_id=number(24))
@@ -97,7 +93,7 @@ DAMAGES: dict[str, Callable[[Catalog], None]] = {
     "two titles have one slot": (
         lambda c: alter(c, keys.title_key(TitleKey("movie", 24)), _slot=number(slot_of(c, 8)))
     ),
-    "the counts are missing": lambda c: erase(c, TALLY),
+    "the counts are missing": lambda c: delete(c, TALLY),
     "the slots are missing": lambda c: alter(c, TALLY, _slots=None, _free=None),
     "the only free slot is taken": free_and_taken,
     "the free slots have listings": stray,
