@@ -162,9 +162,7 @@ def test_a_policy_allows_what_its_pattern_asks_and_nothing_that_only_others_ask(
     assert superfluous(policy, traced[name]) == []
 
 
-def test_a_writer_may_read_and_a_reader_may_not_write(
-    traced: dict[str, list[Need]],
-) -> None:
+def test_a_writer_may_read_and_a_reader_may_not_write(traced: dict[str, list[Need]]) -> None:
     """Nor any action on the table itself."""
     reader, writer = policy_of(*READS), policy_of(*iam.patterns_of("writer"))
     assert all(allows(writer, need) for need in needed_by(traced, READS))

@@ -50,9 +50,7 @@ def test_each_action_on_the_table_is_needed_and_allowed(asked: dict[str, set[str
     assert statement["Resource"] == ARN
 
 
-def test_scaling_needs_another_service_for_dynamodb_alone(
-    asked: dict[str, set[str]],
-) -> None:
+def test_scaling_needs_another_service_for_dynamodb_alone(asked: dict[str, set[str]]) -> None:
     """Its changes have a condition on the service that is scaled."""
     statements = iam.policy((), table_arn=ARN, scaling=True)["Statement"]
     allowed = {action for each in statements for action in each["Action"]}

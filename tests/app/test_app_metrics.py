@@ -220,9 +220,7 @@ def test_one_registry_takes_one_handle(catalog: Catalog) -> None:
         measure_requests(own_handle(catalog), registry)
 
 
-def test_a_second_application_on_a_registry_is_refused_as_a_whole(
-    catalog: Catalog,
-) -> None:
+def test_a_second_application_on_a_registry_is_refused_as_a_whole(catalog: Catalog) -> None:
     """Whichever of the metrics already exists."""
     registry, own, other = CollectorRegistry(), own_handle(catalog), Flask("other")
     Gauge("catalog_breaker_open", "Of something else", registry=registry)

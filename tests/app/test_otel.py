@@ -154,9 +154,7 @@ def test_every_operation_has_a_span_of_the_conventions(catalog: Catalog, spans: 
         assert attributes_of(span)["db.collection.name"] == catalog.table
 
 
-def test_requests_that_are_sent_at_once_have_the_same_round_trip(
-    catalog: Catalog, spans: Spans
-) -> None:
+def test_requests_sent_at_once_have_the_same_round_trip(catalog: Catalog, spans: Spans) -> None:
     """The numbers are those of a trace: waits for answers, counted from 1."""
     ap.put_title(catalog, UP)
     trace_requests(catalog, spans.provider)

@@ -108,9 +108,7 @@ def outcome(read: Callable[[Catalog], Any], catalog: Catalog) -> Any:
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=scaled(20), suppress_health_check=list(HealthCheck), deadline=None)
-def test_an_answer_is_as_of_a_moment_not_longer_ago_than_its_time(
-    table: Catalog, rng: random.Random
-) -> None:
+def test_an_answer_is_never_older_than_its_time(table: Catalog, rng: random.Random) -> None:
     """And not before the last own write of what it reads. Others write, and time passes."""
     name = rng.choice(sorted(READS))
     read = READS[name]

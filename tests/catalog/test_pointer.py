@@ -151,9 +151,7 @@ def test_a_pointer_that_does_not_exist_is_named(moto: Engine, pointer: str) -> N
         cut_over_back(moto.catalog("films"), pointer=pointer)
 
 
-def test_a_table_and_a_pointer_are_not_both_accepted(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_table_excludes_a_pointer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One of the two would have no effect. A table that is an argument wins over variables."""
     (tmp_path / "a").write_text("films")
     monkeypatch.setenv("CATALOG_TABLE_POINTER", f"file:{tmp_path}/a")

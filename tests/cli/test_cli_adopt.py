@@ -67,9 +67,7 @@ def test_losses_are_listed_and_the_exit_code_is_1(cli: CommandLine, films: str) 
     assert f"{films} has movies and TV shows, and no id twice" in result.stderr
 
 
-def test_the_original_files_restore_what_was_lost(
-    cli: CommandLine, films: str, originals: list[str]
-) -> None:
+def test_original_files_restore_losses(cli: CommandLine, films: str, originals: list[str]) -> None:
     """The exit code is 0 then."""
     told = cli.done("adopt", f"table:{films}", *originals)
     assert "order (restored): movie 34, tv 73: genre_ids" in told

@@ -122,7 +122,7 @@ def test_a_wrong_value_is_refused_before_anything_is_sent(
     assert cli("status").exit_code == 254
 
 
-def test_the_commands_of_the_page_work(
+def test_the_pages_commands_work(
     moto: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`docs/table-life.md`: each creation is of a new table, and the rest follows it."""

@@ -111,9 +111,7 @@ def test_a_table_is_not_wider_than_the_terminal(
     assert max(map(len, printed(name, width, monkeypatch).splitlines())) <= width
 
 
-def test_a_long_key_condition_is_below_its_request(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_long_key_condition_is_below_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal that is as wide as the other columns."""
     header, *lines = printed("a read", 90, monkeypatch).splitlines()
     assert "key condition" not in header

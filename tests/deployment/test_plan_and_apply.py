@@ -100,9 +100,7 @@ def test_drift_is_found_and_applied_and_the_plan_is_empty_again(engine: Engine, 
         delete_table(catalog)
 
 
-def test_without_an_index_it_is_no_table_of_the_model_until_applied(
-    catalog: Catalog,
-) -> None:
+def test_without_an_index_it_is_no_table_of_the_model_until_applied(catalog: Catalog) -> None:
     """`create_table` names the next step; a read that needs the index does on the command line."""
     deleted("by_name")(control_of(catalog))
     with pytest.raises(SchemaMismatchError) as found:

@@ -209,9 +209,7 @@ def test_a_program_that_does_not_run_is_reported(
     assert_refused(words, "dynoxide")
 
 
-def test_auto_takes_moto_where_dynoxide_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_dynoxide_auto_takes_moto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or is missing."""
     monkeypatch.setenv("DYNOXIDE", str(program(tmp_path, FOREIGN)))
     with start_engine() as engine:

@@ -275,9 +275,7 @@ def test_a_dead_program_leaves_no_engine(words: tuple[str, ...], name: str, tmp_
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
-def test_a_kept_program_ends_on_request_and_with_its_parent(
-    way: signal.Signals | None,
-) -> None:
+def test_a_kept_program_ends_on_request_and_with_its_parent(way: signal.Signals | None) -> None:
     """In both cases it ends; one that ignores the signal is killed."""
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); "
     for code, patience in (("print(1, flush=True); ", 2.0), (deaf, 10.0)):

@@ -226,9 +226,7 @@ def test_nested_tasks_never_block_each_other(monkeypatch: pytest.MonkeyPatch, he
     assert found == [6**4]
 
 
-def test_where_no_thread_can_start_the_caller_does_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_no_thread_can_start_the_caller_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at the end of a program, or at the limit of the machine."""
 
     def refuse(_: threading.Thread) -> None:

@@ -285,7 +285,7 @@ def test_genres_may_be_in_a_second_table(catalog: Catalog, some: Records, tmp_pa
     assert adopt_titles(catalog, names[::-1]).losses == report.losses
 
 
-def test_disagreement_with_the_second_table_is_listed(
+def test_disagreement_of_the_tables_is_listed(
     catalog: Catalog, some: Records, tmp_path: Path
 ) -> None:
     """Memberships without a title, without its genre, and missing ones; own genres are kept."""

@@ -100,9 +100,7 @@ def lines(path: Path) -> list[Any]:
 # --- to a file and back
 
 
-def test_what_was_dumped_is_imported_exactly(
-    filled: Catalog, new_table: New, tmp_path: Path
-) -> None:
+def test_a_dump_is_imported_exactly(filled: Catalog, new_table: New, tmp_path: Path) -> None:
     """Also items of other applications; the copy is a working table, and dumps the same bytes."""
     path = tmp_path / "a.json.gz"
     dumped = dump_table(filled, path)
@@ -344,7 +342,7 @@ def test_an_import_interrupted_at_any_request_is_resumed_to_the_same_end(
 
 
 @pytest.mark.in_memory
-def test_a_checkpoint_saves_the_writes_that_were_done(
+def test_a_checkpoint_saves_finished_writes(
     filled: Catalog, new_table: New, tmp_path: Path
 ) -> None:
     """Each run stops after one request; all runs together write each item once."""
@@ -372,7 +370,7 @@ def test_a_checkpoint_saves_the_writes_that_were_done(
     assert not place.exists()
 
 
-def test_a_checkpoint_is_for_one_dump_and_one_table(
+def test_a_checkpoint_is_for_one_dump_and_table(
     filled: Catalog, new_table: New, tmp_path: Path
 ) -> None:
     """Another dump, or a new table of the same name, would miss what was written before."""
@@ -445,7 +443,7 @@ def test_a_dump_of_a_newer_version_is_refused(new_table: New, path: Path) -> Non
         import_table(new_table(), path, create=True)
 
 
-def test_lists_of_the_copy_are_those_of_the_table(
+def test_lists_of_a_copy_are_those_of_its_table(
     filled: Catalog, new_table: New, path: Path
 ) -> None:
     """Index keys are attributes like others, so every index is complete."""

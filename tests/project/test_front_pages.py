@@ -106,9 +106,7 @@ def test_installing_and_loading_lead_to_titles(
     assert ap.count_titles(cli.catalog, "movie") > 0
 
 
-def test_commands_in_the_text_of_the_front_page_can_be_pasted(
-    local_engine: LocalEngine,
-) -> None:
+def test_commands_in_the_text_of_the_front_page_can_be_pasted(local_engine: LocalEngine) -> None:
     """With the options that they need, and in a shell that finds them."""
     text = README.read_text()
     assert "activate" in text[: text.index("```console")]

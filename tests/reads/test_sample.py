@@ -98,9 +98,7 @@ def history(engine: Engine) -> History:
 
 
 @pytest.mark.in_memory
-def test_each_title_is_equally_likely_in_the_samples_that_are_given(
-    engine: Engine, history: History
-) -> None:
+def test_each_title_is_equally_likely_in_samples(engine: Engine, history: History) -> None:
     """After inserts and deletions: in the sample as a whole, and at its first place."""
     if not engine.is_quick:
         pytest.skip("a thousand samples of moto take long, and its slots are the same")

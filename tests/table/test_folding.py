@@ -65,9 +65,7 @@ def test_what_unicode_calls_the_same_folds_alike(folded: dict[str, str], form: s
     assert [(c, o) for c, o in differing if all(map(is_assigned, c + o))] == []
 
 
-def test_compatible_forms_fold_alike_except_symbols_and_punctuation(
-    folded: dict[str, str],
-) -> None:
+def test_compatible_forms_fold_alike_but_symbols_and_punctuation(folded: dict[str, str]) -> None:
     """A superscript or full-width letter is that letter; a trade mark is nothing, and not "tm".
 
     Of what the folding's version of Unicode has; this Python's may have more.

@@ -113,9 +113,7 @@ def _owners(table: Table) -> dict[TitleKey, int]:
 
 
 @given(st.lists(titles(st.integers(1, 60)), min_size=1, max_size=20, unique_by=lambda t: t.id))
-def test_creating_titles_together_is_creating_them_one_by_one(
-    some: list[Movie],
-) -> None:
+def test_creating_titles_together_is_creating_them_one_by_one(some: list[Movie]) -> None:
     """A bulk load leads to the same table as single writes."""
     some = [title for title in some if title.kind == some[0].kind]
     one_by_one: Table = {}
@@ -329,9 +327,7 @@ def test_a_full_tally_lists_no_more_free_slots() -> None:
 
 
 @given(st.lists(titles(st.integers(1, 40)), min_size=1, max_size=8, unique_by=lambda t: t.key))
-def test_an_older_title_gets_the_current_form_with_its_first_change(
-    some: list[Movie],
-) -> None:
+def test_an_older_title_gets_the_current_form_with_its_first_change(some: list[Movie]) -> None:
     """Rewriting each title leads from any older version to the table of the current one."""
     fresh: Table = {}
     for title in some:

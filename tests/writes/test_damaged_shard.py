@@ -319,9 +319,7 @@ def test_a_race_that_is_lost_every_time_is_called_one(catalog: Catalog) -> None:
     assert tries == MAX_RACES
 
 
-def test_a_load_rejects_a_title_that_cannot_be_read_and_loads_the_rest(
-    catalog: Catalog,
-) -> None:
+def test_a_load_rejects_a_title_that_cannot_be_read_and_loads_the_rest(catalog: Catalog) -> None:
     """It is not overwritten; its author must decide what it is."""
     fill(catalog, 8)
     at = keys.title_key(TitleKey("movie", 8))

@@ -130,9 +130,7 @@ def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
 
 
 @pytest.mark.parametrize("units", [1, 10])
-def test_repair_and_migration_and_verification_go_on_at_the_tables_pace(
-    units: int, provisioned: Any
-) -> None:
+def test_maintenance_continues_at_the_tables_pace(units: int, provisioned: Any) -> None:
     """On a table that is throttling from the beginning."""
     some: list[AnyTitle] = [movie(number, 28, 12, 18, 35) for number in range(1, 31)]
     catalog = provisioned(units)
