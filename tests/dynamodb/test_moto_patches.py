@@ -98,7 +98,7 @@ def test_an_item_comes_back_as_it_does_from_moto(item: dict[str, Any]) -> None:
 def test_a_projection_has_the_attributes_that_it_names(
     item: dict[str, Any], data: st.DataObject
 ) -> None:
-    """As they are in the whole item, numbers with all their digits; those without one are absent."""
+    """As in the whole item, numbers with all their digits; those without one are absent."""
     item |= {**KEY, "large": {"N": f"1{'0' * 125}"}}
     ask("PutItem", Item=item)
     chosen = data.draw(st.lists(st.sampled_from([*item, "no such"]), min_size=1, unique=True))

@@ -152,7 +152,10 @@ def test_only_marked_rows_can_be_shown(browser: Browser, page: Path) -> None:
     browser.value("document.getElementById('only').click()")
     seen = "[...document.querySelectorAll('tr.row')].filter(r => r.getClientRects().length)"
     assert set(browser.value(f"{seen}.map(r => r.id)")) == rows_of(data_of(browser)[name])
-    assert set(browser.value(f"{seen}.map(r => r.className)")) == {"row lit created", "row lit read"}
+    assert set(browser.value(f"{seen}.map(r => r.className)")) == {
+        "row lit created",
+        "row lit read",
+    }
 
 
 def test_colours_follow_the_system_until_they_are_chosen(browser: Browser, page: Path) -> None:
