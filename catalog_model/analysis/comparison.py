@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from catalog_model.analysis.sizing import Sizes
 from catalog_model.checks import counted
-from catalog_model.declarations.pattern import AccessPattern, Step, quantities
+from catalog_model.declarations.pattern import WRITING, AccessPattern, Step, quantities
 from catalog_model.dynamodb.trace import Request
 from catalog_model.entities import Title
 
@@ -99,10 +99,10 @@ def compare(
     undeclared: list[Request] = []
     for request in requests:
         fits = (_fits(request, *pair) for pair in zip(steps, declared, strict=True))
-        fitting = [at for at, is_it in enumerate(fits) if is_it]
-        open_ = (at for at in fitting if not _is_complete(steps[at], made[at], known))
-        at = next(open_, next(iter(fitting), None))
-        (undeclared if at is None else made[at]).append(request)
+        fitting = [made[at] for at, is_it in enumerate(fits) if is_it]
+        # A second read of the same keys is that of a later step, if one has it, too.
+        new = (each for each in fitting if not _repeats(request, each))
+        next(new, next(iter(fitting), undeclared)).append(request)
     lines = [_line(step, asked, known) for step, asked in zip(steps, made, strict=True)]
     due = [line for line in lines if line.requests or not line.step.rarely]
     return Comparison(
@@ -120,9 +120,10 @@ def compare(
     )
 
 
-def _is_complete(step: Step, made: list[Request], known: Mapping[str, float]) -> bool:
-    """Whether further requests belong to another step, if one fits as well."""
-    return len(made) >= _line(step, made, known).most_requests
+def _repeats(request: Request, before: list[Request]) -> bool:
+    """Whether a read asks only for keys that were read before."""
+    read = {key for each in before for key in each.key_conditions}
+    return request.operation != WRITING and read.issuperset(request.key_conditions)
 
 
 def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Line:
