@@ -74,6 +74,8 @@ def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
         def read_async(catalog: Catalog) -> Any:
             handle = handles.setdefault(catalog, AsyncCatalog.of(catalog))
+            for _ in range(3):  # a loop that ran meanwhile would know what was closed
+                runner.run(asyncio.sleep(0))
             return runner.run(handle.hold(get(HER)))
 
         yield read_async
@@ -293,9 +295,12 @@ def test_a_connection_that_is_cut_while_idle_is_no_error(read: Read) -> None:
     """The same without an announcement."""
     answer = real_answer({"Item": KEY}).replace(b"Connection: close\r\n", b"")
 
+    is_cut = threading.Event()
+
     def act(connection: socket.socket, _: int) -> None:
         connection.sendall(answer)
         connection.shutdown(socket.SHUT_RDWR)
+        is_cut.set()
 
     with serving(act) as address:
         catalog = handle(address)
@@ -303,6 +308,8 @@ def test_a_connection_that_is_cut_while_idle_is_no_error(read: Read) -> None:
             with catalog.trace() as trace:
                 assert read(catalog) == KEY
             assert [request.retries for request in trace] == [0]
+            assert is_cut.wait(5)
+            is_cut.clear()
 
 
 def test_each_thread_gets_its_own_answers(by: str) -> None:
