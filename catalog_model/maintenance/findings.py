@@ -17,6 +17,7 @@ from catalog_model.table import codec, evolution, keys
 from catalog_model.table.indexes import INDEX_KEYS
 from catalog_model.table.plan import Stored
 from catalog_model.table.slots import Shard, are_sparse
+from catalog_model.table.spread import Spread
 from catalog_model.table.title_items import (
     TitleItems,
     expected_copies,
@@ -142,7 +143,7 @@ def check_title_items(of_title: TitleItems) -> list[Finding]:
 def expected_document(record: Stored) -> Value | None:
     """Return the JSON text that belongs in a title's own item, if it has room."""
     item = codec.encode_title(record.title, version=record.version, slot=record.slot or 0)
-    return item.get(codec.DOC)
+    return codec.with_lists(item, record.lists).get(codec.DOC)
 
 
 def _check_document(record: Stored, own: Item) -> Iterator[Finding]:
@@ -244,6 +245,29 @@ def check_tally(kind: Kind, number: int, tally: Item) -> tuple[Shard, list[Findi
         expected, found = f"free slots below {shard.slots}", _shown(beyond)
         return shard, [Finding("slot free", key, None, expected, found)]
     return shard, []
+
+
+def check_spread(kind: Kind, shard: int, tally: Item, spread: Spread) -> Iterator[Finding]:
+    """Check that a tally states the same about lists as the others."""
+    names = (codec.LISTS, codec.LISTS_ALSO)
+    found = {name: tally[name] for name in names if name in tally}
+    expected = {name: number(value) for name, value in spread.attributes().items()}
+    if found != expected:
+        key = keys.tally_key(kind, shard)
+        yield Finding("count wrong", key, None, _shown(expected), _shown(found))
+
+
+def is_astray(of_title: TitleItems, spread: Spread) -> bool:
+    """Whether a title's copies are in lists that are not read, by what its own item states."""
+    return of_title.record is not None and of_title.record.lists not in spread.counts
+
+
+def check_lists(of_title: TitleItems, spread: Spread) -> Iterator[Finding]:
+    """Check that the copies of a title are in lists that are read."""
+    if of_title.record is not None and is_astray(of_title, spread):
+        title, lists = of_title.record.title.key, Spread(of_title.record.lists)
+        where = keys.title_key(title)
+        yield Finding("index key wrong", where, title, f"a title in {spread}", str(lists))
 
 
 def check_sparse(kind: Kind, number: int, shard: Shard, titles: int) -> Iterator[Finding]:

@@ -6,13 +6,13 @@ Titles are repaired one by one, then shards. If not all findings are listed, the
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance
-from catalog_model.domain.kinds import TitleKey
+from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb.actions import Check, Plan, Put, outcome
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.gateway import Gateway
@@ -30,15 +30,18 @@ from catalog_model.maintenance.findings import (
     check_item,
     check_slot,
     check_title_items,
+    is_astray,
 )
-from catalog_model.maintenance.repair_plans import described, plan_collection
+from catalog_model.maintenance.repair_plans import described, plan_collection, plan_lists_again
 from catalog_model.maintenance.shard_plans import Resident, ShardState, plans_for_shard
-from catalog_model.maintenance.tallies import read_tallies
+from catalog_model.maintenance.tallies import agreed_spread, read_tallies
 from catalog_model.maintenance.verify import SHARDS_OF_ALL, Report, side_by_side, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored
+from catalog_model.table.spread import NOT_SPREAD, Spread
 from catalog_model.table.title_items import (
     TitleItems,
+    expected_slot,
     is_of_a_title,
     item_name,
     key_of,
@@ -135,8 +138,11 @@ class _Repairing:
         self._reads = PacedReads(gateway, pace)
         self._is_dry = is_dry
         self._left: Counter[Problem] = Counter()
+        self._spread = NOT_SPREAD
 
     def run(self, found: Report) -> None:
+        if not found.is_clean:
+            self._spread = self._read_spread()
         self.report.undecided = found.undecided
         of_titles: dict[TitleKey, None] = {}
         by_shard: dict[Shard, list[Finding]] = defaultdict(list)
@@ -159,7 +165,7 @@ class _Repairing:
         for items in side_by_side(chain.from_iterable(self._reads.every_page())):
             if is_of_a_title(items[0]):
                 of_title = read_items(items)
-                if check_title_items(of_title):
+                if check_title_items(of_title) or is_astray(of_title, self._spread):
                     yield of_title.key
 
     def _title(self, title: TitleKey) -> None:
@@ -169,8 +175,10 @@ class _Repairing:
 
         def write(tried: int) -> bool:
             nonlocal items, planned
-            items = self._items(title) if tried else items
-            before, planned = planned, plan_collection(_together(items))
+            if tried:
+                items, self._spread = self._items(title), self._read_spread()
+            before, of_title = planned, _together(items)
+            planned = plan_lists_again(of_title, self._spread) or plan_collection(of_title)
             if not planned:
                 return False
             self._write(planned)
@@ -188,6 +196,11 @@ class _Repairing:
         in_its_slot = [f for f in listed if f.problem not in SHARD_PROBLEMS and f.title == title]
         for finding in (*check_title_items(of_title), *in_its_slot):
             self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
+
+    def _read_spread(self) -> Spread:
+        return agreed_spread(
+            tally for kind in KINDS for tally in read_tallies(self._reads, kind).of_shards
+        )
 
     def _items(self, title: TitleKey) -> list[Item]:
         """Read the items of a title, with that in its slot."""
@@ -243,12 +256,17 @@ class _Repairing:
 
     def _states(self, shards: list[Shard]) -> Iterable[ShardState]:
         states = {each: ShardState(*each) for each in shards}
+        tallies = {kind: read_tallies(self._reads, kind) for kind in KINDS}
         for kind in {state.kind for state in states.values()}:
-            tallies = read_tallies(self._reads, kind)
-            self._write(tallies.move)
-            for state in states.values():
-                if state.kind == kind:
-                    state.tally = tallies.of_shards[state.shard]
+            self._write(tallies[kind].move)
+        every = {
+            keys.tally_key(kind, shard): tally
+            for kind in KINDS
+            for shard, tally in enumerate(tallies[kind].of_shards)
+        }
+        for state in states.values():
+            state.tally = every[state.key]
+            state.others = {at: item for at, item in every.items() if item and at != state.key}
         unreadable: list[TitleItems] = []
         for item in chain.from_iterable(self._reads.every_page()):
             match item_name(item):
@@ -300,8 +318,9 @@ def _settle(state: ShardState, of_title: TitleItems) -> None:
     own, record, share = of_title.own, of_title.record, of_title.share()
     if own is not None and record is not None and share:
         is_large = item_size(own) > MAX_ITEM_BYTES // 2  # nearly no title is
-        listing = codec.encode_listing(record.title, codec.LARGEST) if is_large else {}
-        is_too_large = item_size(listing) > MAX_ITEM_BYTES
+        largest = replace(record, slot=codec.LARGEST, is_former=False)
+        listing = expected_slot(largest) if is_large else {}
+        is_too_large = item_size(listing or {}) > MAX_ITEM_BYTES
         state.titles[of_title.key] = Resident(share, evolution.is_newer(own), is_too_large)
 
 

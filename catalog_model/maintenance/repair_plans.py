@@ -29,9 +29,15 @@ from catalog_model.dynamodb.limits import (
 )
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
-from catalog_model.maintenance.findings import INDEX_ATTRIBUTES, expected_document, is_valid_item
+from catalog_model.maintenance.findings import (
+    INDEX_ATTRIBUTES,
+    expected_document,
+    is_astray,
+    is_valid_item,
+)
 from catalog_model.table import codec, evolution, keys
-from catalog_model.table.plan import Stored, own_sets, title_as_read
+from catalog_model.table.plan import Stored, own_sets, plan_lists, title_as_read
+from catalog_model.table.spread import Spread, lists_are
 from catalog_model.table.title_items import (
     TitleItems,
     expected_copies,
@@ -65,6 +71,17 @@ def plan_collection(of_title: TitleItems) -> Plan:
     if stamp is None:
         return _guarded(Check(title, as_it_was), changes)
     return (stamp, *_as_many_as_fit(changes))
+
+
+def plan_lists_again(of_title: TitleItems, spread: Spread) -> Plan:
+    """Plan to state the lists of new titles in the own item of a title whose lists are not read."""
+    record, own = of_title.record, of_title.own
+    if record is None or own is None or evolution.is_newer(own):
+        return ()
+    if not is_astray(of_title, spread):
+        return ()
+    tally = keys.tally_key(of_title.key.kind, keys.shard_of(of_title.key))
+    return Check(tally, lists_are(spread.lists)), plan_lists(record, spread.lists)
 
 
 def _due_copies(of_title: TitleItems, record: Stored) -> Iterator[Operation]:

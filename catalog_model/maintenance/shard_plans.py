@@ -16,7 +16,7 @@ from catalog_model.dynamodb.actions import Check, Delete, Equals, Operation, Pla
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import Item, ItemKey
+from catalog_model.dynamodb.typed_json import Item, ItemKey, number
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.maintenance.findings import (
     INDEX_ATTRIBUTES,
@@ -25,6 +25,7 @@ from catalog_model.maintenance.findings import (
     is_valid_item,
 )
 from catalog_model.maintenance.repair_plans import known
+from catalog_model.maintenance.tallies import agreed_spread
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored, as_read, own_sets, title_as_read
 from catalog_model.table.slots import MOST_FREE, Shard, are_sparse
@@ -56,6 +57,8 @@ class ShardState:
     kind: Kind
     shard: int
     tally: Item = field(default_factory=dict)
+    others: Mapping[ItemKey, Item] = field(default_factory=dict)
+    """The other tallies of the table, which state the same about lists."""
     titles: dict[TitleKey, Resident] = field(default_factory=dict)
     unreadable: dict[TitleKey, Share] = field(default_factory=dict)
     """Unreadable titles whose slots name them: they keep their slots."""
@@ -116,6 +119,10 @@ def plans_for_shard(state: ShardState, read: ReadTitles) -> Iterator[Plan]:
     is_set = not wrong or bool(before.free)
     for update in _tally_updates(state, before, layout, is_set=is_set):
         yield (replace(update, condition=known(state.tally, as_read(version))),)
+        version += 1
+    statement = _statement(state, version)
+    if statement:
+        yield statement
         version += 1
     guard = Check(state.key, as_read(version))
     _check_not_newer(state, layout)
@@ -213,6 +220,30 @@ def _tally_updates(
         yield _update(state, tuple(sets[at : at + COUNTS_AT_ONCE]))
     if missing:  # an expression names an attribute once
         yield _update(state, (), includes=((codec.FREE, tuple(sorted(missing))),))
+
+
+def _statement(state: ShardState, version: int) -> Plan:
+    """Make a tally state the same about lists as most others, as long as these do.
+
+    All tallies state the same, and change together, so the version of one is enough.
+    """
+    spread = agreed_spread([*state.others.values(), state.tally])
+    wanted = {name: number(value) for name, value in spread.attributes().items()}
+    found = {n: state.tally[n] for n in (codec.LISTS, codec.LISTS_ALSO) if n in state.tally}
+    if found == wanted:
+        return ()
+    guards = (
+        Check(at, as_read(codec.read_version(item)))
+        for at, item in state.others.items()
+        if agreed_spread([item]) == spread
+    )
+    update = _update(
+        state,
+        tuple(spread.attributes().items()),
+        removes=tuple(sorted(found.keys() - wanted.keys())),
+        condition=known(state.tally, as_read(version)),
+    )
+    return (*islice(guards, 1), update)
 
 
 def _update(state: ShardState, sets: tuple[tuple[str, int], ...], **changes: Any) -> Update:

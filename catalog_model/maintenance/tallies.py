@@ -1,13 +1,18 @@
 """The tallies of a kind, which writers of version 4 move to other keys."""
 
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.pace import PacedReads
 from catalog_model.dynamodb.typed_json import Item
+from catalog_model.errors import UnknownEntityError
 from catalog_model.table import evolution, keys
 from catalog_model.table.plan import moved_tally, plan_move
+from catalog_model.table.spread import NOT_SPREAD, Spread, spread_in
 from catalog_model.table.title_items import key_of
 
 
@@ -17,6 +22,15 @@ class Tallies:
 
     of_shards: list[Item]
     move: Plan = ()
+
+
+def agreed_spread(tallies: Iterable[Item]) -> Spread:
+    """Return how lists are spread according to most of the tallies, which should all agree."""
+    stated: Counter[Spread] = Counter()
+    for tally in filter(None, tallies):
+        with suppress(UnknownEntityError):
+            stated[spread_in(tally)] += 1
+    return max(stated, key=lambda each: (stated[each], each.lists), default=NOT_SPREAD)
 
 
 def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:

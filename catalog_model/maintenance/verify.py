@@ -21,20 +21,23 @@ from catalog_model.maintenance.census import Census, Shard
 from catalog_model.maintenance.findings import (
     Finding,
     Problem,
-    check_collection,
     check_item,
     check_listed,
+    check_lists,
     check_slot,
     check_sparse,
+    check_spread,
     check_tally,
     check_title_items,
     count_finding,
     counts_in,
+    is_astray,
 )
-from catalog_model.maintenance.tallies import read_tallies
+from catalog_model.maintenance.tallies import agreed_spread, read_tallies
 from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.slots import Shard as TallyOfShard
+from catalog_model.table.spread import NOT_SPREAD, Spread
 from catalog_model.table.title_items import (
     TitleItems,
     expected_slot,
@@ -120,17 +123,20 @@ class _Verification:
         self._on_progress = on_progress
         self._seen = 0
         self._shards: dict[Shard, TallyOfShard] = {}
+        self._spread = NOT_SPREAD
 
     def report(self) -> Report:
         before = self._tallies()
         self._shards = {each: check_tally(*each, tally)[0] for each, tally in before.items()}
+        self._spread = agreed_spread(before.values())
         census = Census()
         for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
             census.add(part)
         after = self._tallies()
+        spread = agreed_spread(after.values())
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
         decided = [each for each in SHARDS_OF_ALL if each not in undecided]
-        census.note(_check_tallies(census, decided, after))
+        census.note(_check_tallies(census, decided, after, spread))
         suspects = {each for each in decided if not census.slots[each].agree()}
         if suspects:
             census.note(self._check_slots(suspects))
@@ -153,7 +159,7 @@ class _Verification:
         }
 
     def _look_at_segment(self, segment: int) -> Census:
-        look = _Look(self._reads, self._shards)
+        look = _Look(self._reads, self._shards, self._spread)
         for items in side_by_side(self._items(segment)):
             look.at(items)
         look.again()
@@ -176,7 +182,7 @@ class _Verification:
 
 
 def _check_tallies(
-    census: Census, shards: Iterable[Shard], tallies: dict[Shard, Item]
+    census: Census, shards: Iterable[Shard], tallies: dict[Shard, Item], spread: Spread
 ) -> Iterator[Finding]:
     for each in shards:
         tally = tallies.get(each, {})
@@ -185,6 +191,7 @@ def _check_tallies(
             yield count_finding(*each, expected, found)
         shard, wrong = check_tally(*each, tally)
         yield from wrong
+        yield from check_spread(*each, tally, spread)
         yield from check_sparse(*each, shard, census.slots[each].titles)
 
 
@@ -246,10 +253,13 @@ class _Pairs:
 class _Look:
     """The state of one walk over a part of the table, with items to check again."""
 
-    def __init__(self, reads: PacedReads, shards: Mapping[Shard, TallyOfShard]) -> None:
+    def __init__(
+        self, reads: PacedReads, shards: Mapping[Shard, TallyOfShard], spread: Spread
+    ) -> None:
         self.census = Census()
         self._reads = reads
         self._shards = shards
+        self._spread = spread
         self._suspects: list[str] = []
         self._unreadable: list[TitleItems] = []
 
@@ -266,7 +276,7 @@ class _Look:
             self.census.enrol(share, expected_slot(of_title.record))
         elif share:
             self._unreadable.append(of_title)
-        if check_title_items(of_title):
+        if check_title_items(of_title) or is_astray(of_title, self._spread):
             self._suspects.append(items[0]["PK"]["S"])
         if len(self._suspects) >= LOOKS_AT_ONCE:
             self.again()
@@ -292,7 +302,14 @@ class _Look:
             yield from (finding for finding in self._check(partition) if finding in once)
 
     def _check(self, partition: str) -> list[Finding]:
-        return check_collection(filter(is_of_a_title, self._reads.collection(partition)))
+        items = list(filter(is_of_a_title, self._reads.collection(partition)))
+        of_title = read_items(items)
+        findings = check_title_items(of_title)
+        if is_astray(of_title, self._spread):
+            key = of_title.key
+            tally = self._reads.get(keys.tally_key(key.kind, keys.shard_of(key)))
+            findings += check_lists(of_title, agreed_spread([tally or {}]))
+        return findings
 
 
 def side_by_side(items: Iterable[Item]) -> Iterator[list[Item]]:

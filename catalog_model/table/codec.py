@@ -68,6 +68,8 @@ TITLE_ID: Final = "title_id"
 TOTAL: Final = "total"
 SLOTS: Final = "_slots"
 FREE: Final = "_free"
+LISTS: Final = "_lists"
+LISTS_ALSO: Final = "_lists_also"
 
 LIST_PK: Final = "_list"
 POPULARITY_SK: Final = "_popularity"
@@ -81,6 +83,12 @@ END_OF_COUNTS: Final = 2**59
 
 LARGEST: Final = END_OF_COUNTS - 1
 """The largest version and the largest slot."""
+
+MOST_LISTS: Final = 32
+"""The largest number of shards of a list: by rating, a page then reads 288 partitions."""
+
+LIST_SHARD_BYTES: Final = 16
+"""More than the bytes by which an item grows where lists are spread over shards."""
 
 
 def own_item(name: keys.ItemName, **attributes: Value) -> Item:
@@ -102,6 +110,24 @@ def encode_title(
         item[FORM] = text(json.dumps(form, ensure_ascii=False, separators=(",", ":")))
     doc = text(title.to_json_text() if text_of_record is None else text_of_record)
     return {**item, DOC: doc} if has_room_for({**item, DOC: doc}) else item
+
+
+def with_lists(own: Item, lists: int) -> Item:
+    """Return a title's own item with the number of shards of its lists; 1 is not stated."""
+    if lists == 1:
+        return own
+    item = {**own, LISTS: number(lists)}
+    return item if has_room_for(item) else {n: v for n, v in item.items() if n != DOC}
+
+
+def in_list_shard(copy: Item, key: TitleKey, lists: int) -> Item:
+    """Return a copy with the keys of the title's shard, in lists of that many shards."""
+    shard = keys.list_shard_of(key, lists)
+    if shard is None:
+        return copy
+    places = (LIST_PK, RATING_PK)
+    spread = {n: keys.list_shard_key(keys.ListKey(copy[n]["S"]), shard) for n in places}
+    return {**copy, **{name: text(place) for name, place in spread.items()}}
 
 
 def has_room_for(item: Item) -> bool:
@@ -280,6 +306,7 @@ def why_unreadable(item: Mapping[str, Any]) -> str:
         return _reason(error.__cause__ or error)
     try:
         read_version(item)
+        read_lists(item)
     except UnknownEntityError as error:
         return str(error)
     return ""
@@ -369,6 +396,14 @@ def read_slot(item: Mapping[str, Any]) -> int | None:
         return None
 
 
+def read_lists(item: Mapping[str, Any], name: str = LISTS) -> int:
+    """Decode a number of shards of lists; 1 if it is missing."""
+    lists = read_count(item, name) if name in item else 1
+    if not 1 <= lists <= MOST_LISTS:
+        raise UnknownEntityError(f"{name} is not a number of shards but {lists}: {place_of(item)}")
+    return lists
+
+
 def read_free(item: Mapping[str, Any]) -> frozenset[int]:
     """Decode the free slots of a shard."""
     free = read_numbers(item, FREE)
@@ -443,4 +478,4 @@ def _form_in(item: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _usual_names(kind: Kind) -> frozenset[str]:
-    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, DOC, *FIELDS[kind]))
+    return frozenset(("PK", "SK", SCHEMA, TYPE, VERSION, SLOT, LISTS, DOC, *FIELDS[kind]))

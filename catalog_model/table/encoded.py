@@ -31,38 +31,49 @@ class Encoded:
         return self.title.to_json_text()
 
     @property
-    def memberships(self) -> tuple[Item, ...]:
-        """The copies for the lists of its genres."""
-        return self._copies[1:]
+    def genres(self) -> int:
+        """The number of its genres, each with a membership."""
+        return len(self._copies) - 1
 
-    def listing(self, slot: int) -> Item:
-        """Return the copy for the lists of its kind, in this slot."""
-        return {**self._copies[0], "SK": text(keys.listing_key(self.title.key, slot).SK)}
+    def memberships(self, lists: int = 1) -> tuple[Item, ...]:
+        """Return the copies for the lists of its genres, each of *lists* shards."""
+        copies = self._copies[1:]
+        if lists == 1:
+            return copies
+        return tuple(codec.in_list_shard(copy, self.title.key, lists) for copy in copies)
 
-    def own(self, *, version: int, slot: int) -> Item:
+    def listing(self, slot: int, lists: int = 1) -> Item:
+        """Return the copy for the lists of its kind, each of *lists* shards, in this slot."""
+        key = self.title.key
+        copy = codec.in_list_shard(self._copies[0], key, lists)
+        return {**copy, "SK": text(keys.listing_key(key, slot).SK)}
+
+    def own(self, *, version: int, slot: int, lists: int = 1) -> Item:
         """Return the title's own item with this version and this slot."""
-        return {**self._own, codec.VERSION: number(version), codec.SLOT: number(slot)}
+        own = codec.with_lists(self._own, lists)
+        return {**own, codec.VERSION: number(version), codec.SLOT: number(slot)}
 
     @cached_property
     def size(self) -> int:
         """The most bytes of all items that a creation puts: the title and its copies."""
-        return sum(self._sizes)
+        return sum(self._sizes) + len(self._sizes) * codec.LIST_SHARD_BYTES
 
-    def check_size(self) -> None:
+    def check_size(self, lists: int = 1) -> None:
         """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies.
 
         Its version and its slot count with the most digits, so that later writes fit, too.
         """
-        largest = max(self._sizes)
+        sizes = self._sizes if lists == 1 else self._sizes_in(lists)
+        largest, size = max(sizes), sum(sizes)
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(
                 f"{self.title!r} makes an item of {largest:,} bytes; "
                 f"DynamoDB holds {MAX_ITEM_BYTES:,}"
             )
-        if self.size > MAX_TRANSACTION_BYTES:
-            genres = counted(len(self.memberships), "genre")
+        if size > MAX_TRANSACTION_BYTES:
+            genres = counted(self.genres, "genre")
             raise InvalidTitleError(
-                f"{self.title!r} makes a transaction of {self.size:,} bytes with its copies for "
+                f"{self.title!r} makes a transaction of {size:,} bytes with its copies for "
                 f"{genres}; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
             )
 
@@ -79,3 +90,8 @@ class Encoded:
     @cached_property
     def _sizes(self) -> tuple[int, ...]:
         return tuple(map(item_size, (self._own, *self._copies)))
+
+    def _sizes_in(self, lists: int) -> tuple[int, ...]:
+        own, key = codec.with_lists(self._own, lists), self.title.key
+        copies = (codec.in_list_shard(copy, key, lists) for copy in self._copies)
+        return tuple(map(item_size, (own, *copies)))

@@ -17,6 +17,9 @@ without a former listing.
 Listings and memberships have the keys of the indexes. A *list* is all titles of a kind
 (``ALL#movie``) or of one of its genres (``GENRE#movie#28``); no item has the key of a list. A sort
 key is the sortable text of a value, ``#`` and the id, so no two titles have the same one.
+
+Lists may be spread over shards (`catalog_model.table.spread`): the list of shard 2 is
+``ALL#movie#~2``, by rating ``ALL#movie#5#~2``. No magnitude and no genre begins with ``~``.
 """
 
 import re
@@ -243,6 +246,24 @@ def list_key(kind: Kind, genre_id: int | None = None) -> ListKey:
 def rating_list_key(kind: Kind, genre_id: int | None, magnitude: int) -> ListKey:
     """Return the partition of the rating index for titles with this magnitude of votes."""
     return ListKey(f"{list_key(kind, genre_id)}#{magnitude}")
+
+
+def list_shard_key(key: ListKey, shard: int | None) -> ListKey:
+    """Return the partition of one shard of a list; None for a list that is not spread.
+
+    >>> list_shard_key(list_key("movie", 28), 2), list_shard_key(list_key("movie", 28), None)
+    ('GENRE#movie#28#~2', 'GENRE#movie#28')
+    """
+    return key if shard is None else ListKey(f"{key}#~{shard}")
+
+
+def list_shard_of(key: TitleKey, lists: int) -> int | None:
+    """Return the shard of a title in lists of that many shards; None where they are not spread.
+
+    >>> list_shard_of(TitleKey("movie", 949), 8), list_shard_of(TitleKey("movie", 949), 1)
+    (5, None)
+    """
+    return None if lists == 1 else key.id % lists
 
 
 def magnitude_of(vote_count: int) -> int:

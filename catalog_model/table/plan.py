@@ -35,6 +35,7 @@ from catalog_model.errors import UnknownEntityError
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.slots import Shard, Taken, freed, take
+from catalog_model.table.spread import lists_are
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Stored:
     version: int
     slot: int | None
     is_former: bool = False
+    lists: int = 1
+    """The number of shards of the lists that have its copies."""
 
     def holds(self, title: Encoded) -> bool:
         """Whether this title equals another one."""
@@ -78,9 +81,9 @@ def plan_creations(titles: Iterable[Encoded], version: int, shards: Sequence[Sha
         taken = take(shards[number_], len(group), version)
         counts: Counter[str] = Counter()
         for title, slot in zip(group, taken.slots, strict=True):
-            arrivals += _plan_arrival(title, version, slot, Absent())
+            arrivals += _plan_arrival(title, version, slot, Absent(), shards[number_].lists)
             counts.update(_counts(None, title.title))
-        tallies.append(_tally(group[0].title.key, counts, taken))
+        tallies.append(_tally(group[0].title.key, counts, taken, lists=shards[number_].lists))
     return (*arrivals, *tallies)
 
 
@@ -91,20 +94,22 @@ def plan_enrolment(before: Stored, after: Encoded, version: int, shard: Shard) -
     """
     taken = take(shard, 1, version)
     return (
-        *_plan_arrival(after, version, taken.slots[0], title_as_read(before.version)),
+        *_plan_arrival(after, version, taken.slots[0], title_as_read(before.version), shard.lists),
         Delete(keys.former_listing_key(after.title.key)),
         *_plan_leaving(before.title, after.title),
-        _tally(after.title.key, _counts(None, after.title), taken),
+        _tally(after.title.key, _counts(None, after.title), taken, lists=shard.lists),
     )
 
 
-def _plan_arrival(title: Encoded, version: int, slot: int, condition: Absent | Equals) -> Plan:
+def _plan_arrival(
+    title: Encoded, version: int, slot: int, condition: Absent | Equals, lists: int
+) -> Plan:
     """Plan the items of a title that gets a slot, except its tally."""
-    title.check_size()
+    title.check_size(lists)
     return (
-        Put(title.own(version=version, slot=slot), condition),
-        Put(title.listing(slot), Absent()),
-        *map(Put, title.memberships),
+        Put(title.own(version=version, slot=slot, lists=lists), condition),
+        Put(title.listing(slot, lists), Absent()),
+        *map(Put, title.memberships(lists)),
     )
 
 
@@ -120,16 +125,33 @@ def plan_change(before: Stored, after: Encoded) -> Plan:
     )
 
 
-def plan_rewriting(before: Stored, title: Encoded) -> Plan:
-    """Plan the items of a title of the same genres, as the current version has them."""
-    title.check_size()
+def plan_rewriting(before: Stored, title: Encoded, lists: int | None = None) -> Plan:
+    """Plan the items of a title of the same genres, as the current version has them.
+
+    They stay in lists of as many shards as before, unless *lists* is another number.
+    """
+    lists = before.lists if lists is None else lists
+    title.check_size(lists)
     slot, key = _slot_of(before), title.title.key
-    own = title.own(version=before.version + 1, slot=slot)
+    own = title.own(version=before.version + 1, slot=slot, lists=lists)
+    is_own = NotNewer(Equals(codec.TITLE_ID, key.id, or_absent=True))
     return (
         Put(own, title_as_read(before.version)),
-        Put(title.listing(slot), NotNewer(Equals(codec.TITLE_ID, key.id, or_absent=True))),
+        Put(title.listing(slot, lists), is_own),
         *([Delete(keys.former_listing_key(key))] if before.is_former else []),
-        *map(Put, title.memberships),
+        *map(Put, title.memberships(lists)),
+    )
+
+
+def plan_lists(stored: Stored, lists: int) -> Update:
+    """Plan what a title's own item states about its lists; its copies are planned afterwards."""
+    name = keys.TitleItem(stored.title.key)
+    return Update(
+        keys.item_key(name),
+        sets=((codec.LISTS, lists),) if lists > 1 else (),
+        adds=((codec.VERSION, 1),),
+        condition=NotNewer(title_as_read(stored.version)),
+        removes=() if lists > 1 else (codec.LISTS,),
     )
 
 
@@ -245,8 +267,13 @@ def _tally(
     counts: Mapping[str, int],
     taken: Taken = _NONE,
     frees: tuple[int, ...] = (),
+    *,
+    lists: int = 1,
 ) -> Update:
-    """Plan a change of the counts of a title's shard, and of its slots."""
+    """Plan a change of the counts of a title's shard, and of its slots.
+
+    Titles that take slots have the condition that lists of new titles still have *lists* shards.
+    """
     name = keys.TallyItem(key.kind, keys.shard_of(key))
     end = () if taken.end is None else ((codec.SLOTS, taken.end),)
     opened = taken.opened or frees
@@ -254,7 +281,9 @@ def _tally(
         keys.item_key(name),
         sets=(*own_sets(name), *end),
         adds=(*sorted(counts.items()), (codec.VERSION, 1)),
-        condition=NotNewer(Every(taken.conditions) if taken.conditions else None),
+        condition=NotNewer(
+            Every((*taken.conditions, lists_are(lists))) if taken.conditions else None
+        ),
         includes=((codec.FREE, opened),) if opened else (),
         excludes=((codec.FREE, taken.closed),) if taken.closed else (),
     )

@@ -45,6 +45,8 @@ class Shard:
     slots: int = 0
     free: frozenset[int] = frozenset()
     unlisted: tuple[int, ...] = field(default=(), compare=False)
+    lists: int = 1
+    """The number of shards of new titles' lists."""
 
     def is_taken(self, slot: int) -> bool:
         """Whether the tally counts a slot as taken."""
@@ -106,4 +108,5 @@ def freed(shard: Shard, slot: int) -> tuple[int, ...]:
 def shard_of(tally: Mapping[str, Any]) -> Shard:
     """Decode a tally, which is empty if it is missing."""
     total, slots = (codec.read_count(tally, name) for name in (codec.TOTAL, codec.SLOTS))
-    return Shard(total, codec.read_version(tally), slots, codec.read_free(tally))
+    lists = codec.read_lists(tally)
+    return Shard(total, codec.read_version(tally), slots, codec.read_free(tally), lists=lists)

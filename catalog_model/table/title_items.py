@@ -82,8 +82,9 @@ def read_title(item: Item) -> Stored | None:
     is_former = evolution.is_former(item)
     try:
         item = evolution.upgraded(item)
-        version = codec.read_version(item)
-        return Stored(codec.decode_current(item), version, codec.read_slot(item), is_former)
+        version, lists = codec.read_version(item), codec.read_lists(item)
+        slot = codec.read_slot(item)
+        return Stored(codec.decode_current(item), version, slot, is_former, lists)
     except UnknownEntityError:
         return None
 
@@ -102,7 +103,7 @@ def read_stored(key: TitleKey, item: Item | None) -> Stored | None:
     if title.key != key:
         raise UnknownEntityError(f"the item of {key.kind} {key.id} holds {title!r}")
     slot = codec.read_count(item, codec.SLOT) if codec.SLOT in item else None
-    return Stored(title, codec.read_version(item), slot, is_former)
+    return Stored(title, codec.read_version(item), slot, is_former, codec.read_lists(item))
 
 
 def expected_copies(record: Stored) -> dict[ItemKey, Item]:
@@ -111,6 +112,7 @@ def expected_copies(record: Stored) -> dict[ItemKey, Item]:
     copies = [codec.encode_membership(title, genre) for genre in codec.unique_genres(title)]
     if record.is_former:
         copies.append(codec.encode_former_listing(title))
+    copies = [codec.in_list_shard(copy, title.key, record.lists) for copy in copies]
     return {key_of(copy): copy for copy in copies}
 
 
@@ -120,7 +122,8 @@ def expected_slot(record: Stored) -> Item | None:
         return None
     if record.is_former:
         return codec.encode_former_slot(record.title.key, record.slot)
-    return codec.encode_listing(record.title, record.slot)
+    listing = codec.encode_listing(record.title, record.slot)
+    return codec.in_list_shard(listing, record.title.key, record.lists)
 
 
 def slot_owner(kind: Kind, item: Item) -> TitleKey | None:

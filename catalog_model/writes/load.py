@@ -301,7 +301,7 @@ def transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
         group: list[Encoded] = []
         actions, size = SHARDS, 0
         for title in of_kind:
-            of_title = 2 + len(title.memberships)  # its own item and its listing
+            of_title = 2 + title.genres  # its own item and its listing
             is_full = actions + of_title > MAX_TRANSACTION_ACTIONS
             if group and (is_full or size + title.size > MAX_TRANSACTION_BYTES):
                 yield group
