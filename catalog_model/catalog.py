@@ -12,7 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from catalog_model.cache import PageCache, cache_from_env
-from catalog_model.checks import check_instance, refuse
+from catalog_model.checks import check_flag, check_instance, refuse
 from catalog_model.deployment.control import Control
 from catalog_model.deployment.lineage import lineage_of
 from catalog_model.deployment.pointer import Pointed, check_pointer, read_pointer
@@ -29,7 +29,7 @@ from catalog_model.dynamodb.clients import (
     make_client,
 )
 from catalog_model.dynamodb.gateway import Gateway
-from catalog_model.dynamodb.lane.choice import check_fast, fast_from_env
+from catalog_model.dynamodb.lane.choice import check_fast, fast_from_env, switch_from_env
 from catalog_model.dynamodb.trace import Hook, Observers, Trace
 from catalog_model.errors import ConfigurationError, InvalidArgumentError
 from catalog_model.table.indexes import SCHEMA
@@ -41,7 +41,14 @@ __all__ = ["CLIENT_DEFAULTS", "DEFAULT_TABLE", "Catalog"]
 
 DEFAULT_TABLE: Final = "netflix-movie-catalog"
 
-_PROCESS_STATE: Final = ("_gateway", "_given_client", "_lock", "_observers", "_process")
+_PROCESS_STATE: Final = (
+    "_gateway",
+    "_given_client",
+    "_lock",
+    "_observers",
+    "_process",
+    "known_spread",
+)
 """The attributes that stay in their process; the others are settings."""
 
 
@@ -83,6 +90,8 @@ class Catalog:
             the same results and errors; it is fastest with the extra ``fast``. None for a client
             that the handle makes itself, True also for one that is passed in (with the extra
             only), False for no request.
+        sharded_lists: Whether lists may be spread over several partitions, see
+            docs/scaling.md#write-sharded-lists. Without it, a handle reads lists of one partition.
 
     Raises:
         InvalidArgumentError: If *table* is not a valid table name, an argument has the wrong type
@@ -108,6 +117,7 @@ class Catalog:
         deadline: float | None = DEFAULT_DEADLINE,
         cache: PageCache | None = None,
         fast: bool | None = None,
+        sharded_lists: bool = False,
     ) -> None:
         if not isinstance(table, str) or table != PLACEHOLDER:
             check_table(table)
@@ -142,6 +152,7 @@ class Catalog:
         self.cache = cache
         self.cache_scope = object()
         self.fast = check_fast(fast)
+        self.sharded_lists = check_flag(sharded_lists, "sharded_lists")
         self._config = check_config(config)
         self._begin(client)
 
@@ -152,6 +163,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._gateway: Gateway | None = None
         self._process = 0
+        self.known_spread: object = None
 
     @classmethod
     def from_env(cls, *, pointer: str | None = None, **settings: Any) -> Catalog:
@@ -164,7 +176,8 @@ class Catalog:
         Region, credentials and endpoint come from the AWS_* variables, the key that signs cursors
         from CATALOG_CURSOR_SECRET, what cursors belong to from CATALOG_LINEAGE, the deadline from
         CATALOG_DEADLINE (seconds, or ``none``), and whether there is a fast lane from CATALOG_FAST
-        (``1`` or ``0``). With CATALOG_CACHE_SECONDS, the handle has a page cache.
+        (``1`` or ``0``). With CATALOG_CACHE_SECONDS, the handle has a page cache, and with
+        CATALOG_SHARDED_LISTS=1 it reads lists that may be spread over several partitions.
 
         Args:
             pointer: The pointer, instead of CATALOG_TABLE_POINTER.
@@ -194,6 +207,8 @@ class Catalog:
             settings["cache"] = cache_from_env()
         if "fast" not in settings:
             settings["fast"] = fast_from_env()
+        if "sharded_lists" not in settings:
+            settings["sharded_lists"] = switch_from_env("CATALOG_SHARDED_LISTS") or False
         catalog = cls(**settings)
         if pointer is not None:
             catalog.pointer = check_pointer(pointer)
@@ -266,6 +281,7 @@ class Catalog:
             if pointed.table == self.table:
                 return
             self.table = pointed.table
+            self.known_spread = None
             gateway = self._gateway
             if gateway is not None:
                 self._gateway = self._gateway_with(gateway.client, self._observers)

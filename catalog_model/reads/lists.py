@@ -19,7 +19,7 @@ from catalog_model.dynamodb.conversation import Conversation
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.counts import read_counts
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import read_page
+from catalog_model.reads.list_shards import read_list
 from catalog_model.reads.orders import (
     GENRE_ORDERS,
     ORDERS,
@@ -148,7 +148,7 @@ def _list(
     is_split = order == "rating"
     sources = rating_sources(kind, genre_id) if is_split else [list_source(kind, genre_id)]
     reading = Reading(kind, sources, order_by(order, descending=descending))
-    return (yield from read_page(reading, cursors, limit, after))
+    return (yield from read_list(catalog, reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -227,7 +227,7 @@ def list_titles_in_genres(
     if not sources:
         return Page(())
     reading = Reading(kind, sources, order_by("popularity", descending=True))
-    return (yield from read_page(reading, cursors, limit, after))
+    return (yield from read_list(catalog, reading, cursors, limit, after))
 
 
 def _intersection(kind: Kind, genres: list[int]) -> Conversation[list[Source]]:

@@ -6,17 +6,21 @@ hold more of it for what is missing. Items read <= 2 x titles returned + 20 x re
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import isqrt
 from operator import ge, gt, itemgetter, le, lt
-from typing import Final
 
 from catalog_model.dynamodb.conversation import Conversation, queries
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.partitions import FILTERED_BATCH, Order, Reading, Stream
+from catalog_model.reads.partitions import (
+    FILTERED_BATCH,
+    MOST_FILTERED_BATCH,
+    Order,
+    Reading,
+    Stream,
+)
 from catalog_model.table.keys import SortKey
-
-MOST_FILTERED_BATCH: Final = 500
 
 
 def read_page(
@@ -29,7 +33,7 @@ def read_page(
     streams = [Stream(reading, source) for source in reading.sources]
     # One title more than the page shows whether there is a next page.
     read = _read_one(streams[0], limit + 1) if len(streams) == 1 else None
-    titles = yield from read or _read_several(streams, limit + 1, reading.order)
+    titles = yield from read or _read_several(streams, limit + 1, reading)
     following = None
     if len(titles) > limit:
         following = cursors.make(streams[0].place_of(titles[limit - 1]))
@@ -51,11 +55,10 @@ def _read_one(stream: Stream, wanted: int) -> Conversation[list[AnyTitle]]:
 
 
 def _read_several(
-    streams: Sequence[Stream], wanted: int, order: Order
+    streams: Sequence[Stream], wanted: int, reading: Reading
 ) -> Conversation[list[AnyTitle]]:
-    share = -(-wanted // len(streams)) + len(streams) - 1
-    needs = dict.fromkeys(streams, share)
-    merge = _Merge(streams, wanted, order)
+    needs = dict.fromkeys(streams, _share(wanted, len(streams), reading.shards))
+    merge = _Merge(streams, wanted, reading.order)
     while needs:
         asked = [(stream, stream.ask(items)) for stream, items in needs.items()]
         answers = iter((yield from queries([query for _, several in asked for query in several])))
@@ -63,6 +66,16 @@ def _read_several(
             merge.add(stream, [next(answers) for _ in several])
         needs = merge.needs()
     return merge.titles()
+
+
+def _share(wanted: int, streams: int, shards: int) -> int:
+    """Return how many items to read of each partition at first.
+
+    The titles of a list are spread over its shards at random, so each has nearly the same share.
+    """
+    lists = streams // shards
+    share = -(-wanted // lists) + lists - 1
+    return share if shards == 1 else -(-share // shards) + 2 * isqrt(-(-share // shards)) + 1
 
 
 class _Merge:

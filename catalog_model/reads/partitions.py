@@ -20,6 +20,8 @@ from catalog_model.table.sortable import sortable_number
 FILTERED_BATCH: Final = 20
 """How many items of one request may be dropped by a filter."""
 
+MOST_FILTERED_BATCH: Final = 500
+
 EXPECTED: Final = 10
 """Items expected in a part of a range: fewer than it may have, so that parts are complete."""
 
@@ -72,6 +74,8 @@ class Reading:
     sources: Sequence[Source]
     order: Order
     within: Range = EVERYTHING
+    shards: int = 1
+    """Over how many partitions each list is spread, by id."""
 
 
 class Stream:
@@ -191,6 +195,8 @@ class Stream:
         """Return how many items to read for that many titles, more if a filter drops some."""
         if self.source.wanted is None:
             return titles
+        if self.source.growing:
+            return min(2 * (self._asked[0].limit or 1), MOST_FILTERED_BATCH)
         return ceil(CAUTION * titles * self.read / max(1, self.passed))
 
     def place_of(self, title: AnyTitle) -> SortKey:

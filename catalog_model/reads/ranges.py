@@ -20,7 +20,7 @@ from catalog_model.dynamodb.conversation import EVERYTHING, Conversation, Range
 from catalog_model.dynamodb.numbers import check_count, check_number
 from catalog_model.entities import AnyTitle, Page
 from catalog_model.reads.cursor import Cursors
-from catalog_model.reads.merge import read_page
+from catalog_model.reads.list_shards import read_list
 from catalog_model.reads.orders import list_source, order_by, rating_sources
 from catalog_model.reads.partitions import Reading
 from catalog_model.table import keys
@@ -122,7 +122,7 @@ def list_top_rated(
     within = Range(lower=keys.above(sortable_number(rating)))
     sources = rating_sources(kind, genre_id, min_votes)
     reading = Reading(kind, sources, order_by("rating", descending=True), within)
-    return (yield from read_page(reading, cursors, limit, after))
+    return (yield from read_list(catalog, reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -179,7 +179,7 @@ def list_released_between(
     within = Range(first, keys.above(last))
     sources = [list_source(kind, genre_id)]
     reading = Reading(kind, sources, order_by("release", descending=descending), within)
-    return (yield from read_page(reading, cursors, limit, after))
+    return (yield from read_list(catalog, reading, cursors, limit, after))
 
 
 @access_pattern(
@@ -230,4 +230,4 @@ def find_titles_by_name(
     within = Range(folded, folded + MAX_SORT_KEY) if folded else EVERYTHING
     sources = [list_source(kind)]
     reading = Reading(kind, sources, order_by("name", descending=False), within)
-    return (yield from read_page(reading, cursors, limit, after))
+    return (yield from read_list(catalog, reading, cursors, limit, after))

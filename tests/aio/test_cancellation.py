@@ -151,7 +151,10 @@ def test_a_refused_connection_is_retried_and_unreachable() -> None:
 
 
 def test_requests_take_the_lane_over_kept_connections() -> None:
-    """One connection for calls in a row; a client with another listener is botocore's."""
+    """One connection for calls in a row; a client with another listener is botocore's.
+
+    The first empty page is followed by the read of a tally.
+    """
 
     async def main(address: str) -> None:
         async with own(address) as catalog:
@@ -164,7 +167,7 @@ def test_requests_take_the_lane_over_kept_connections() -> None:
 
     with recording() as server:
         asyncio.run(main(server.address))
-    assert [each.is_of_lane for each in server.requests] == [True, True, True, False]
+    assert [each.is_of_lane for each in server.requests] == [True, True, True, True, False]
     assert len(set(server.connections[:3])) == 1
 
 

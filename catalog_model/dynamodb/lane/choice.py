@@ -73,9 +73,14 @@ def check_fast(fast: object) -> bool | None:
 
 def fast_from_env() -> bool | None:
     """Read CATALOG_FAST: ``1`` or ``0``; None if it is not set."""
-    text = os.environ.get("CATALOG_FAST", "").strip()
+    return switch_from_env("CATALOG_FAST")
+
+
+def switch_from_env(name: str) -> bool | None:
+    """Read a variable: ``1`` or ``0``; None if it is not set."""
+    text = os.environ.get(name, "").strip()
     if text and text not in _CHOICES:
-        raise ConfigurationError(f"CATALOG_FAST must be 1 or 0, not {text!r}")
+        raise ConfigurationError(f"{name} must be 1 or 0, not {text!r}")
     return _CHOICES.get(text)
 
 
