@@ -22,6 +22,12 @@ from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migra
     help="Limit of units a second, for reading and writing; no limit by default.",
 )
 @click.option(
+    "--list-shards",
+    type=int,
+    metavar="N",
+    help="Spread each list over N partitions, 1 to 32; as it is by default.",
+)
+@click.option(
     "--checkpoint", metavar="FILE", help="File for the progress; an existing file is resumed."
 )
 @segments_option("processed")
@@ -32,6 +38,7 @@ def migrate_command(
     rate: float | None,
     checkpoint: str | None,
     segments: int,
+    list_shards: int | None,
     *,
     dry_run: bool,
 ) -> None:
@@ -41,6 +48,10 @@ def migrate_command(
     the current version of this package everywhere first. The command may be interrupted at any time
     and run again; with --checkpoint it continues where it stopped. Older items that cannot be
     upgraded are left and shown; the exit code is 1 then.
+
+    With --list-shards, lists are spread over that many partitions, so that they accept as many
+    times the writes. Every process that reads lists needs CATALOG_SHARDED_LISTS=1 before. It takes
+    90 seconds longer, so that all of them notice.
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
@@ -50,6 +61,7 @@ def migrate_command(
             report = migrate(
                 catalog,
                 dry_run=dry_run,
+                list_shards=list_shards,
                 units_per_second=rate,
                 segments=segments,
                 checkpoint=checkpoint,
@@ -59,9 +71,15 @@ def migrate_command(
         click.echo(printable(_how_to_go_on(checkpoint)), err=True)
         raise
     if settings.output == "json":
-        print_json({**asdict(report), "outdated": report.outdated, "dry_run": dry_run})
+        shown = asdict(report)
+        if list_shards is None:
+            del shown["moved"]
+        print_json({**shown, "outdated": report.outdated, "dry_run": dry_run})
     else:
         _print_report(report, is_dry=dry_run)
+        if list_shards is not None:
+            moved = "to be moved" if dry_run else "moved"
+            click.echo(f"{counted(report.moved, 'title')} {moved} to other list shards")
     ctx.exit(EXIT_CHECK_FAILED if report.left else 0)
 
 

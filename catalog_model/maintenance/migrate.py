@@ -25,6 +25,7 @@ from catalog_model.dynamodb.retries import Persistence, persistent, retry_races
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
 from catalog_model.errors import InvalidTitleError, SchemaMismatchError, UnknownEntityError
 from catalog_model.maintenance.checkpoint import Checkpoint
+from catalog_model.maintenance.list_shards import ListShards, check_list_shards
 from catalog_model.maintenance.tallies import read_tallies
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.encoded import Encoded
@@ -65,6 +66,8 @@ class MigrationReport:
     upgraded: int = 0
     units: float = 0
     left: list[tuple[ItemKey, str]] = field(default_factory=list)
+    moved: int = 0
+    """The number of titles whose copies were moved to other list shards."""
 
     @property
     def outdated(self) -> int:
@@ -80,6 +83,7 @@ def migrate(
     catalog: Catalog,
     *,
     dry_run: bool = False,
+    list_shards: int | None = None,
     units_per_second: float | None = None,
     segments: int = SEGMENTS,
     checkpoint: str | Path | None = None,
@@ -100,8 +104,13 @@ def migrate(
     each KB of its items, and two writes of its listing's entry in each index, because the listing
     moves into its slot.
 
+    With *list_shards*, the lists are then spread over that many partitions, as described in
+    docs/scaling.md#write-sharded-lists. All handles that read lists need ``sharded_lists=True``
+    before. It includes a pause of 90 seconds, and writes each title once more.
+
     Args:
         dry_run: Whether to only read the whole table; a checkpoint is neither read nor written.
+        list_shards: The number of partitions of each list from now on, 1 to 32; None keeps it.
         units_per_second: Limit of the capacity used for reading and writing together, 0.001
             to 1e12; None for no limit.
         segments: Number of parts of the table that are processed in parallel, 1 to 64.
@@ -122,6 +131,8 @@ def migrate(
     """
     check_instance(catalog, "catalog", Catalog)
     check_flag(dry_run, "dry_run")
+    if list_shards is not None:
+        list_shards = check_list_shards(list_shards)
     check_segments(segments)
     path = None if checkpoint is None else check_path(checkpoint, "checkpoint")
     on_progress = check_progress(on_progress)
@@ -130,6 +141,13 @@ def migrate(
     migration = _Migration(catalog.gateway, pace, places, on_progress, is_dry=dry_run)
     migration.run()
     places.remove()
+    if list_shards is not None:
+        shards = ListShards(catalog, pace, segments, on_progress)
+        with persistent(Persistence(pace.rest)):
+            (shards.predict if dry_run else shards.change_to)(list_shards)
+        migration.report.moved = shards.moved
+        migration.report.units += shards.units
+        migration.report.left += shards.left
     return migration.report
 
 
