@@ -86,15 +86,17 @@ def compare(
     *,
     sizes: Sizes,
     returned: int,
+    lists: int = 1,
 ) -> Comparison:
     """Compare the requests of a call with the declaration of its pattern.
 
-    *returned* is the number of titles returned, *sizes* are those of the titles involved.
+    *returned* is the number of titles returned, *sizes* are those of the titles involved, and
+    *lists* is the number of shards of each list that the handle reads.
     """
-    steps = pattern.steps_for(arguments)
+    steps = pattern.steps_for(arguments, lists)
     named = named_values(arguments)
     declared = [[_expression(each, named) for each in step.key_conditions] for step in steps]
-    known = {**quantities(arguments), **sizes.quantities(), "returned": returned}
+    known = {**quantities(arguments), **sizes.quantities(), "returned": returned, "lists": lists}
     made: list[list[Request]] = [[] for _ in steps]
     undeclared: list[Request] = []
     for request in requests:

@@ -12,6 +12,7 @@ from catalog_model.checks import check_instance, refuse
 from catalog_model.declarations.pattern import AccessPattern
 from catalog_model.entities import Page, Title, TitleWithGenres
 from catalog_model.errors import CatalogError, InvalidArgumentError, TitleNotFoundError
+from catalog_model.reads.list_shards import shards_read_by
 from catalog_model.reads.titles import get_title
 
 
@@ -65,8 +66,14 @@ def explain(
     requests = [request for request in trace if request.pattern == declared.name]
     titles = [*before, *_titles_in(arguments.values()), *_titles_in([answer])]
     returned = len(answer) if isinstance(answer, (list, Page)) else 1
-    sizes = Sizes.of(titles)
-    comparison = compare(declared, arguments, requests, sizes=sizes, returned=returned)
+    comparison = compare(
+        declared,
+        arguments,
+        requests,
+        sizes=Sizes.of(titles),
+        returned=returned,
+        lists=shards_read_by(catalog),
+    )
     return Explanation(comparison, answer, error)
 
 

@@ -3,6 +3,8 @@
 `catalog_model.analysis.explain` compares these with the requests that a call makes.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,6 +46,8 @@ class Step:
         unless: Argument values to which the step does not apply.
         rarely: The unusual case in which the step is taken; the pattern's costs exclude it.
         needed: Whether a policy for the pattern allows the step although it is rare.
+        sharded: The step that takes its place where lists are spread over several shards; its
+            formulas also use their number, ``lists``.
 
     >>> step("GetItem", "PK = <a> AND SK = <b>", units="0.5 * rcu(title)").requests
     Formula('1')
@@ -63,6 +67,7 @@ class Step:
         unless: Mapping[str, object] | None = None,
         rarely: str = "",
         needed: bool = False,
+        sharded: Step | None = None,
     ) -> None:
         self.operation = operation
         self.key_conditions = key_conditions
@@ -76,6 +81,7 @@ class Step:
         self.unless = unless or {}
         self.rarely = rarely
         self.is_allowed = needed or not rarely
+        self.sharded = sharded
 
     @property
     def choice(self) -> str:
@@ -180,9 +186,13 @@ class AccessPattern:
                 arguments.update(arguments.pop(each.name))
         return arguments
 
-    def steps_for(self, arguments: Mapping[str, Any]) -> tuple[Step, ...]:
-        """Return the steps that a call with these arguments may take."""
-        return tuple(step for step in self.steps if step.applies(arguments))
+    def steps_for(self, arguments: Mapping[str, Any], lists: int = 1) -> tuple[Step, ...]:
+        """Return the steps that a call with these arguments may take, in lists of that many shards.
+
+        A handle that does not read shards has lists of one.
+        """
+        steps = tuple(step for step in self.steps if step.applies(arguments))
+        return steps if lists == 1 else tuple(step.sharded or step for step in steps)
 
 
 def quantities(arguments: Mapping[str, Any]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The terms that declarations of access patterns share: keys, key conditions and their costs."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -167,30 +168,75 @@ SEARCH_OF_SLOTS: Final = step(
 """The search for slots that no tally lists as free."""
 
 
+READ_OF_SPREAD: Final = step(
+    "GetItem",
+    TALLY,
+    units="rcu(tally)",
+    strong=True,
+    rarely="an empty list, or the first page of a minute where lists may be spread over shards",
+)
+"""The read that finds out over how many shards the lists are spread."""
+
+_PARTITION: Final = re.compile(r"(\w+ = (?:<[^>]*>|[^<\s])+)")
+
+
+def in_shards(
+    plain: Step,
+    *,
+    requests: str = "lists * (2 + limit // 40)",
+    round_trips: str = MERGED_ROUND_TRIPS,
+    items: str = SPLIT_ITEMS,
+) -> Step:
+    """Declare what takes the place of a step where lists are spread over shards.
+
+    All shards are read at once, then those that may hold more of the page.
+    """
+    conditions = plain.key_conditions
+    spread = (_PARTITION.sub(r"\1#~<a list shard>", each, count=1) for each in conditions)
+    plain.sharded = step(
+        plain.operation,
+        *conditions,
+        *spread,
+        index=plain.index,
+        requests=requests,
+        units=SEVERAL_QUERIES,
+        items=items,
+        round_trips=round_trips,
+        when=plain.when,
+        unless=plain.unless,
+    )
+    return plain
+
+
 def page_step(order: str, partition: str) -> Step:
     """Declare the Query for a page of a list that is one partition."""
     index, (_, sort_key) = _index_by(order)
-    return step(
-        "Query",
-        f"{partition} [AND {sort_key} beyond <a place>]",
-        index=index,
-        units=PAGE_UNITS,
-        items="limit + 1",
-        when={"order": order},
+    return in_shards(
+        step(
+            "Query",
+            f"{partition} [AND {sort_key} beyond <a place>]",
+            index=index,
+            units=PAGE_UNITS,
+            items="limit + 1",
+            when={"order": order},
+        )
     )
 
 
 def rating_step(partition: str) -> Step:
     """Declare the Queries for a page of a list by rating."""
-    return step(
-        "Query",
-        f"{partition} [AND _rating beyond <a place>]",
-        index="by_rating",
-        requests=SPLIT_REQUESTS,
-        units=SEVERAL_QUERIES,
-        items=SPLIT_ITEMS,
-        round_trips=MERGED_ROUND_TRIPS,
-        when={"order": "rating"},
+    return in_shards(
+        step(
+            "Query",
+            f"{partition} [AND _rating beyond <a place>]",
+            index="by_rating",
+            requests=SPLIT_REQUESTS,
+            units=SEVERAL_QUERIES,
+            items=SPLIT_ITEMS,
+            round_trips=MERGED_ROUND_TRIPS,
+            when={"order": "rating"},
+        ),
+        requests=f"lists * ({SPLIT_REQUESTS})",
     )
 
 

@@ -8,11 +8,9 @@ instead of being wrong.
 
 import time
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from catalog_model.catalog import Catalog
-from catalog_model.declarations.pattern import Step, step
-from catalog_model.declarations.vocabulary import TALLY
 from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.conversation import Conversation, get
 from catalog_model.entities import AnyTitle, Page
@@ -25,15 +23,6 @@ from catalog_model.table.spread import NOT_SPREAD, Spread, spread_in
 
 KEPT_FOR: Final = 60.0
 """For how many seconds a handle keeps how lists are spread."""
-
-READ_OF_SPREAD: Final[Step] = step(
-    "GetItem",
-    TALLY,
-    units="rcu(tally)",
-    strong=True,
-    rarely="an empty list, or the first page of a minute where lists may be spread over shards",
-)
-"""The read that finds out over how many shards the lists are spread."""
 
 
 class Known(NamedTuple):
@@ -96,3 +85,10 @@ def _check_not_spread(catalog: Catalog, kind: Kind) -> Conversation[None]:
             f"the lists of {catalog.table!r} are spread over {spread}, which this handle does not "
             "read: make it with Catalog(..., sharded_lists=True), or set CATALOG_SHARDED_LISTS=1"
         )
+
+
+def shards_read_by(catalog: Catalog) -> int:
+    """Return how many partitions of each list a handle reads, as far as it knows."""
+    known: Any = catalog.known_spread
+    reads_shards = catalog.sharded_lists and isinstance(known, Known)
+    return len(known.spread.shards) if reads_shards else 1

@@ -8,7 +8,9 @@ from catalog_model.checks import check_choice, check_flag, check_instance, refus
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import (
     MERGED_ROUND_TRIPS,
+    READ_OF_SPREAD,
     SEVERAL_QUERIES,
+    in_shards,
     page_step,
     rating_step,
     tallies_steps,
@@ -45,6 +47,7 @@ Match = Literal["all", "any"]
     "All titles of a kind, in an order",
     *(page_step(order, "_list = ALL#<kind>") for order in PLAIN_ORDERS),
     rating_step("_rating_list = ALL#<kind>#<a magnitude>"),
+    READ_OF_SPREAD,
     order="popularity, rating, release or name",
     consistency="eventual",
 )
@@ -92,6 +95,7 @@ def list_titles(
     "The titles of one genre, in an order",
     *(page_step(order, "_list = GENRE#<kind>#<genre_id>") for order in PLAIN_GENRE_ORDERS),
     rating_step("_rating_list = GENRE#<kind>#<genre_id>#<a magnitude>"),
+    READ_OF_SPREAD,
     order="popularity, rating or release",
     consistency="eventual",
 )
@@ -154,25 +158,35 @@ def _list(
 @access_pattern(
     "The titles that are in all of several genres, or in any of them",
     *tallies_steps(strong=False, when={"match": "all"}),
-    step(
-        "Query",
-        ONE_OF_THE_GENRES,
-        index="by_popularity",
-        requests="1 + read / min(limit + 1, 500)",
-        round_trips="1 + read / min(limit + 1, 500)",
-        units=SEVERAL_QUERIES,
-        when={"match": "all"},
+    in_shards(
+        step(
+            "Query",
+            ONE_OF_THE_GENRES,
+            index="by_popularity",
+            requests="1 + read / min(limit + 1, 500)",
+            round_trips="1 + read / min(limit + 1, 500)",
+            units=SEVERAL_QUERIES,
+            when={"match": "all"},
+        ),
+        requests="lists * (1 + read / min(limit + 1, 500))",
+        round_trips="1 + lists * read / min(limit + 1, 500)",
+        items="",
     ),
-    step(
-        "Query",
-        ONE_OF_THE_GENRES,
-        index="by_popularity",
-        requests="2 * genre_ids + read / 20",
-        units=SEVERAL_QUERIES,
-        items="genre_ids * (2 * limit + genre_ids + 22)",
-        round_trips=MERGED_ROUND_TRIPS,
-        when={"match": "any"},
+    in_shards(
+        step(
+            "Query",
+            ONE_OF_THE_GENRES,
+            index="by_popularity",
+            requests="2 * genre_ids + read / 20",
+            units=SEVERAL_QUERIES,
+            items="genre_ids * (2 * limit + genre_ids + 22)",
+            round_trips=MERGED_ROUND_TRIPS,
+            when={"match": "any"},
+        ),
+        requests="2 * lists * genre_ids + read / 20",
+        items="lists * genre_ids * (2 * limit + genre_ids + 22)",
     ),
+    READ_OF_SPREAD,
     order="popularity",
     consistency="eventual",
 )

@@ -10,9 +10,11 @@ from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
     MERGED_ROUND_TRIPS,
     PAGE_UNITS,
+    READ_OF_SPREAD,
     SEVERAL_QUERIES,
     SPLIT_ITEMS,
     SPLIT_REQUESTS,
+    in_shards,
 )
 from catalog_model.domain.arguments import check_date, check_id, check_kind, check_limit
 from catalog_model.domain.kinds import Kind
@@ -33,7 +35,7 @@ _NO_GENRE: Final[Mapping[str, object]] = {"genre_id": None}
 
 def _top_rated_step(*, of_genre: bool) -> Step:
     partition = f"_rating_list = {_list(of_genre=of_genre)}#<a magnitude>"
-    return step(
+    plain = step(
         "Query",
         f"{partition} AND _rating >= <min_rating and more>",
         f"{partition} AND _rating BETWEEN <min_rating and more> AND <a place>",
@@ -45,18 +47,22 @@ def _top_rated_step(*, of_genre: bool) -> Step:
         when=None if of_genre else _NO_GENRE,
         unless=_NO_GENRE if of_genre else None,
     )
+    requests = f"lists * ({SPLIT_REQUESTS} + 23) + read"
+    return in_shards(plain, requests=requests, round_trips=f"{MERGED_ROUND_TRIPS} + read / 20")
 
 
 def _released_step(*, of_genre: bool) -> Step:
-    return step(
-        "Query",
-        f"_list = {_list(of_genre=of_genre)}"
-        " AND _release BETWEEN <since, or after> AND <until, or after>",
-        index="by_release",
-        units=PAGE_UNITS,
-        items="limit + 1",
-        when=None if of_genre else _NO_GENRE,
-        unless=_NO_GENRE if of_genre else None,
+    return in_shards(
+        step(
+            "Query",
+            f"_list = {_list(of_genre=of_genre)}"
+            " AND _release BETWEEN <since, or after> AND <until, or after>",
+            index="by_release",
+            units=PAGE_UNITS,
+            items="limit + 1",
+            when=None if of_genre else _NO_GENRE,
+            unless=_NO_GENRE if of_genre else None,
+        )
     )
 
 
@@ -68,6 +74,7 @@ def _list(*, of_genre: bool) -> str:
     "The titles above a number of votes and a rating, best first",
     _top_rated_step(of_genre=False),
     _top_rated_step(of_genre=True),
+    READ_OF_SPREAD,
     order="rating, best first",
     consistency="eventual",
 )
@@ -129,6 +136,7 @@ def list_top_rated(
     "The titles released (or first broadcast) between two days",
     _released_step(of_genre=False),
     _released_step(of_genre=True),
+    READ_OF_SPREAD,
     order="release",
     consistency="eventual",
 )
@@ -184,14 +192,17 @@ def list_released_between(
 
 @access_pattern(
     "The titles whose name has a given beginning",
-    step(
-        "Query",
-        "_list = ALL#<kind> AND _name BETWEEN <the prefix, or after> AND <its end>",
-        "_list = ALL#<kind> [AND _name beyond <a place>]",
-        index="by_name",
-        units=PAGE_UNITS,
-        items="limit + 1",
+    in_shards(
+        step(
+            "Query",
+            "_list = ALL#<kind> AND _name BETWEEN <the prefix, or after> AND <its end>",
+            "_list = ALL#<kind> [AND _name beyond <a place>]",
+            index="by_name",
+            units=PAGE_UNITS,
+            items="limit + 1",
+        )
     ),
+    READ_OF_SPREAD,
     order="name",
     consistency="eventual",
 )
