@@ -97,6 +97,7 @@ OTHERS: dict[str, Callable[[Any], object]] = {
     "hook": lambda value: Catalog("films").on_request(value),
     "deadline": lambda value: Catalog("films", deadline=value),
     "fast": lambda value: Catalog("films", fast=value),
+    "sharded_lists": lambda value: Catalog("films", sharded_lists=value),
     **{name: getattr(operations, name) for name in OPERATIONS},
     "from_json": Movie.from_json,
     "from_tmdb": TVShow.from_tmdb,

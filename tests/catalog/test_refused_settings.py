@@ -72,6 +72,7 @@ BY_NAME: Final[dict[str, tuple[Any, ...]]] = {
     "originals": (5, None, "Heat"),
     "pointer": NOT_A_POINTER,
     "report": (5, "report", {}, ["finding"]),
+    "list_shards": (0, -1, 33, 1.5, True, "4"),
     "segments": NOT_PARTS,
     "settings": NOT_SETTINGS,
     "sources": (5, None, "table:another", b"table:another", []),
@@ -122,6 +123,7 @@ HANDLES: dict[str, tuple[Any, ...]] = {
     ),
     "cache": (5, "cache", {}, True, object()),
     "fast": (0, 1, "1", "yes", 0.5, [True]),
+    "sharded_lists": (0, 1, "1", None, [True]),
     "client": (5, "client", object(), boto3, boto3.client("s3", region_name="eu-west-1")),
 }
 """Invalid values for each argument of a handle."""

@@ -234,6 +234,13 @@ SETTINGS = (
         Way("argument", "fast", False, "False"),
         Way("environment", "CATALOG_FAST", "1", "True"),
     ),
+    Setting(
+        "lists of several partitions",
+        lambda catalog: str(catalog.sharded_lists),
+        "False",
+        Way("argument", "sharded_lists", True, "True"),
+        Way("environment", "CATALOG_SHARDED_LISTS", "1", "True"),
+    ),
 )
 
 OTHER_PROFILES = "".join(

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from scaled import scaled
+from spread_tables import spread
 from strategies import floats, genre_lists, small_ids, title_keys, titles
 from table_dump import assert_no_slot_is_lost
 
@@ -58,10 +59,11 @@ class CatalogMachine(RuleBasedStateMachine):
     """The table, and a dict of titles as its model."""
 
     engine: Engine
+    reads_shards = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.catalog: Catalog = self.engine.catalog()
+        self.catalog: Catalog = self.engine.catalog(sharded_lists=self.reads_shards)
         create_table(self.catalog)
         self.model: dict[TitleKey, AnyTitle] = {}
         self.tallies: set[ItemKey] = set()
@@ -192,6 +194,37 @@ class CatalogMachine(RuleBasedStateMachine):
         assert_no_slot_is_lost({primary_key(item): item for item in found})
         per_title = (2 + len(set(title.genre_ids)) for title in self.model.values())
         assert len(found) == sum(per_title) + len(self.tallies)
+
+
+class SpreadMachine(CatalogMachine):
+    """The same table, whose lists are spread over another number of shards now and then."""
+
+    reads_shards = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists = 1
+
+    @rule(lists=st.sampled_from((1, 2, 3, 8)))
+    def spread(self, lists: int) -> None:
+        report = spread(self.catalog, lists)
+        assert report.moved == (len(self.model) if lists != self.lists else 0)
+        if lists != self.lists:
+            every = ((kind, shard) for kind in KINDS for shard in range(keys.SHARDS))
+            self.tallies |= {keys.tally_key(*each) for each in every}
+        self.lists = lists
+        for self.touched in KINDS:
+            self.every_list_is_the_sorted_model()
+
+
+@pytest.mark.in_memory
+@pytest.mark.over_aio(False)
+def test_random_writes_keep_spread_lists_and_the_model_in_step(engine: Engine) -> None:
+    """Also while the number of shards changes between them."""
+    machine = type("Machine", (SpreadMachine,), {"engine": engine})
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=scaled(8), stateful_step_count=20)
+    )
 
 
 @pytest.mark.in_memory
