@@ -27,7 +27,8 @@ from catalog_model.access_patterns import PATTERNS
 from catalog_model.analysis.iam_restore import restore_statements
 from catalog_model.analysis.iam_scaling import scaling_statements
 from catalog_model.checks import check_choice, check_flag, refuse
-from catalog_model.declarations.pattern import WRITING, AccessPattern
+from catalog_model.declarations.pattern import WRITING, AccessPattern, Step
+from catalog_model.declarations.vocabulary import READ_OF_SPREAD
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.schema import TABLE
 from catalog_model.table.indexes import INCLUDED, INDEX_KEYS, INDEXES
@@ -118,6 +119,7 @@ def policy(
     scaling: bool = False,
     restore: bool = False,
     dump: Iterable[str] = (),
+    sharded_lists: bool = False,
 ) -> dict[str, Any]:
     """Return the smallest policy that allows these access patterns.
 
@@ -134,6 +136,8 @@ def policy(
         scaling: Whether to allow scaling the table and its indexes, with Application Auto Scaling.
         restore: Whether to allow backing up and restoring the table, into tables named after it.
         dump: Actions on all items: from `DUMP_ACTIONS`, to dump and import.
+        sharded_lists: Whether handles with ``sharded_lists`` use the policy: it also allows all
+            shards of lists, and the read of a tally.
 
     Raises:
         InvalidArgumentError: If an argument is invalid, or the policy would allow nothing.
@@ -148,7 +152,7 @@ def policy(
         refuse("table_arn", table_arn, wanted)
     chosen = list(patterns)
     statements = [
-        *_on_items(chosen, table_arn),
+        *_on_items(chosen, table_arn, sharded=check_flag(sharded_lists, "sharded_lists")),
         *_on_table("operations", operations, _OPERATIONS, table_arn),
         *_on_table("integrity", integrity, INTEGRITY_ACTIONS, table_arn),
         *(scaling_statements(table_arn) if check_flag(scaling, "scaling") else ()),
@@ -176,12 +180,14 @@ def _on_table(
         }
 
 
-def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dict[str, Any]]:
+def _on_items(
+    patterns: Iterable[AccessPattern], table_arn: str, *, sharded: bool
+) -> Iterator[dict[str, Any]]:
     needed: dict[tuple[str, str], set[str]] = {}
     for pattern in patterns:
         if not isinstance(pattern, AccessPattern):
             refuse("patterns", pattern, "access patterns")
-        for action, index, key in _needs(pattern):
+        for action, index, key in _needs(pattern, sharded=sharded):
             needed.setdefault((action, index), set()).add(key)
     for action in ITEM_ACTIONS:
         for index in (TABLE, *INDEXES):
@@ -189,7 +195,7 @@ def _on_items(patterns: Iterable[AccessPattern], table_arn: str) -> Iterator[dic
                 yield _statement(action, index, sorted(needed[action, index]), table_arn)
 
 
-def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
+def _needs(pattern: AccessPattern, *, sharded: bool = False) -> Iterator[tuple[str, str, str]]:
     """Yield the actions that a pattern needs, each with its index and a partition key.
 
     A declared write begins with its verb, every key condition then with the partition key.
@@ -201,7 +207,7 @@ def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
     BatchGetItem table GENRE#movie#*
     BatchGetItem table GENRE#tv#*
     """
-    for step in (each for each in pattern.steps if each.is_allowed):
+    for step in _allowed(pattern, sharded=sharded):
         for condition in step.key_conditions:
             found = _PARTITION.match(condition)
             if found is None:
@@ -211,6 +217,15 @@ def _needs(pattern: AccessPattern) -> Iterator[tuple[str, str, str]]:
             action = _ACTIONS[found["verb"]] if step.is_write else step.operation
             for kind in KINDS if "<kind>" in found["key"] else ("",):
                 yield action, step.index, _ARGUMENT.sub("*", found["key"].replace("<kind>", kind))
+
+
+def _allowed(pattern: AccessPattern, *, sharded: bool) -> Iterator[Step]:
+    """Yield the steps that a policy allows; for spread lists those that take their place."""
+    for step in pattern.steps:
+        if step is READ_OF_SPREAD:
+            yield from (step,) * sharded
+        elif step.is_allowed:
+            yield (step.sharded if sharded else None) or step
 
 
 def _statement(action: str, index: str, keys: list[str], table_arn: str) -> dict[str, Any]:

@@ -13,7 +13,11 @@ from catalog_model.dynamodb.memory import OfflineClient, OfflineGateway
 from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import Movie, TVShow
 from catalog_model.errors import InvalidTitleError
+from catalog_model.maintenance.tallies import agreed_spread
 from catalog_model.table.indexes import SCHEMA
+from catalog_model.table.keys import TallyItem
+from catalog_model.table.spread import NOT_SPREAD
+from catalog_model.table.title_items import item_name
 from catalog_model.writes.load import load_titles
 
 
@@ -30,8 +34,10 @@ class OfflineCatalog(Catalog):
         items: Iterable[Item] = (),
         cursor_secret: str | None = None,
     ) -> None:
-        super().__init__(table, cursor_secret=cursor_secret)
-        self._table = OfflineClient(SCHEMA, items)
+        stored = list(items)
+        is_spread = agreed_spread(filter(_is_tally, stored)) != NOT_SPREAD
+        super().__init__(table, cursor_secret=cursor_secret, sharded_lists=is_spread)
+        self._table = OfflineClient(SCHEMA, stored)
         self._door = OfflineGateway(self.table, self._table, self._observers)
 
     @property
@@ -47,6 +53,10 @@ class OfflineCatalog(Catalog):
         5
         """
         return self._table.items()
+
+
+def _is_tally(item: Item) -> bool:
+    return isinstance(item_name(item), TallyItem)
 
 
 def offline_catalog(

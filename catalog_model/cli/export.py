@@ -73,6 +73,7 @@ def export_group() -> None:
 )
 @click.option("--dump", is_flag=True, help="Also allow an operator to dump and import.")
 @click.option("--restore", is_flag=True, help="Also allow an operator to back up and restore.")
+@click.option("--sharded-lists", is_flag=True, help="Also allow lists of several partitions.")
 @click.pass_obj
 def iam_policy(
     settings: Settings,
@@ -89,6 +90,7 @@ def iam_policy(
     integrity: bool,
     dump: bool,
     restore: bool,
+    sharded_lists: bool,
 ) -> None:
     """Print the smallest IAM policy for a role, or for some access patterns, as JSON.
 
@@ -125,6 +127,7 @@ def iam_policy(
             scaling=scaling,
             restore=restore,
             dump=iam.DUMP_ACTIONS if dump else (),
+            sharded_lists=sharded_lists,
         )
     )
 
