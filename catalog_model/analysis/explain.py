@@ -66,11 +66,12 @@ def explain(
     requests = [request for request in trace if request.pattern == declared.name]
     titles = [*before, *_titles_in(arguments.values()), *_titles_in([answer])]
     returned = len(answer) if isinstance(answer, (list, Page)) else 1
+    sizes = Sizes.of(titles)
     comparison = compare(
         declared,
         arguments,
         requests,
-        sizes=Sizes.of(titles),
+        sizes=sizes.of_spread_lists() if catalog.sharded_lists else sizes,
         returned=returned,
         lists=shards_read_by(catalog),
     )

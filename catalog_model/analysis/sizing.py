@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean
 from typing import Final
 
@@ -59,6 +59,12 @@ class Sizes:
             mean_entry=max(APPLICATION.mean_entry, mean(entries)),
             genres=max(map(len, _genres(measured).values())),
         )
+
+    def of_spread_lists(self) -> Sizes:
+        """Return the sizes of the same titles in lists of several shards, a few bytes more."""
+        more = codec.LIST_SHARD_BYTES
+        names = ("title", "copy", "entry", "mean_entry")
+        return replace(self, **{name: getattr(self, name) + more for name in names})
 
     def quantities(self) -> dict[str, float]:
         """Return the sizes by their names in formulas."""

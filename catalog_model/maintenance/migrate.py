@@ -106,7 +106,7 @@ def migrate(
 
     With *list_shards*, the lists are then spread over that many partitions, as described in
     docs/scaling.md#write-sharded-lists. All handles that read lists need ``sharded_lists=True``
-    before. It includes a pause of 90 seconds, and writes each title once more.
+    before. It includes a pause of 90 seconds, and writes each title again.
 
     Args:
         dry_run: Whether to only read the whole table; a checkpoint is neither read nor written.

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,13 +23,14 @@ from table_dump import (
 
 from catalog_model import Catalog
 from catalog_model import access_patterns as ap
+from catalog_model.analysis.explain import explain
 from catalog_model.dynamodb.faults.clock import SimulatedClock, simulated_time
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import AnyTitle
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
-from catalog_model.operations import delete_table
+from catalog_model.operations import create_table, delete_table, dump_table, import_table
 from catalog_model.table import codec, keys
 from catalog_model.table.spread import NOT_SPREAD, Spread, spread_in
 
@@ -270,3 +272,37 @@ def test_a_title_of_another_program_gets_the_lists_of_the_table(filled: Catalog)
     assert verify(filled).is_clean
     assert repair(filled).actions == []
     assert {each.id for each in walk(ap.list_titles, filled, "movie")} >= {90, 91}
+
+
+@pytest.mark.in_memory(False)
+def test_a_dump_keeps_the_list_shards(engine: Engine, tmp_path: Path) -> None:
+    """The imported table has the same lists, and the same statement about them."""
+    catalog = spread_table(engine, 3, MOVIES)
+    other = engine.catalog(sharded_lists=True)
+    create_table(other)
+    dump_table(catalog, tmp_path / "films.json.gz")
+    import_table(other, tmp_path / "films.json.gz")
+    assert dump(other) == dump(catalog)
+    assert stated(other) == {Spread(3)}
+    assert set(walk(ap.list_titles, other, "movie")) == set(MOVIES)
+    for each in (catalog, other):
+        delete_table(each)
+
+
+@pytest.mark.in_memory(False)
+def test_writes_of_spread_lists_keep_their_declared_budget(engine: Engine) -> None:
+    """Every kind of write costs what it costs with lists of one partition, at most."""
+    catalog = spread_table(engine, 8, MOVIES)
+    calls: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
+        (ap.put_title, (movie(77, 18, 28),), {}),
+        (ap.put_title, (movie(77, 18, 35),), {}),
+        (ap.update_popularity, ("movie", 77, 9.5), {}),
+        (ap.update_votes, ("movie", 77), {"vote_average": 7, "vote_count": 900}),
+        (ap.set_genres, ("movie", 77, [80]), {}),
+        (ap.delete_title, ("movie", 77), {}),
+    ]
+    for pattern, arguments, more in calls:
+        explained = explain(catalog, pattern, *arguments, **more)
+        assert explained.error is None
+        assert explained.comparison.departures == ()
+    delete_table(catalog)

@@ -11,7 +11,7 @@ from scaled import scaled
 
 from catalog_model.dynamodb.faults.buckets import PARTITION_UNITS
 from catalog_model.dynamodb.limits import BURST_SECONDS
-from docs import capacity, paced_loads
+from docs import capacity, hot_lists, paced_loads
 from docs.capacity import MIX, Load, limits, reached
 from docs.generate import PARTS, ROOT
 
@@ -87,7 +87,18 @@ def test_small_tables_lose_nothing_and_take_as_long_as_their_units() -> None:
         assert announced - BURST_SECONDS <= each.seconds <= 1.1 * announced
 
 
-@pytest.mark.parametrize("part", ["small tables", "page views", "limits", "growth"])
+def test_a_spread_list_accepts_as_many_times_the_changes() -> None:
+    """Nearly in proportion to its partitions; pages cost more, and do not become slower."""
+    one, *more = hot_lists.measured()
+    assert (one.shards, one.requests) == (1, 1)
+    for each in more:
+        assert each.changes >= 0.75 * each.shards * one.changes
+        assert each.shards <= each.requests <= 2 * each.shards
+        assert each.units > one.units
+        assert each.most_units <= one.most_units
+
+
+@pytest.mark.parametrize("part", ["small tables", "page views", "limits", "growth", "hot lists"])
 def test_the_tables_are_up_to_date(part: str) -> None:
     """They are generated from the calculations."""
     assert PARTS[part]() in PAGE

@@ -86,7 +86,7 @@ def tables(engine: Engine) -> Iterator[dict[int, Catalog]]:
 def test_a_page_does_not_depend_on_the_number_of_shards(
     tables: dict[int, Catalog], name: str
 ) -> None:
-    """Titles, order and cursor of each page are the same, so a cursor goes on after a change."""
+    """Titles, order and cursor of each page are the same: a cursor stays valid after a change."""
     asked = st.tuples(QUESTIONS[name], st.sampled_from(KINDS), st.sampled_from((1, 3, 20, 200)))
 
     @settings(max_examples=scaled(30))
