@@ -34,10 +34,10 @@ class OfflineCatalog(Catalog):
         items: Iterable[Item] = (),
         cursor_secret: str | None = None,
     ) -> None:
-        stored = list(items)
-        is_spread = agreed_spread(filter(_is_tally, stored)) != NOT_SPREAD
-        super().__init__(table, cursor_secret=cursor_secret, sharded_lists=is_spread)
-        self._table = OfflineClient(SCHEMA, stored)
+        super().__init__(table, cursor_secret=cursor_secret)
+        self._table = OfflineClient(SCHEMA, items)
+        tallies = filter(_is_tally, self._table.items())
+        self.sharded_lists = agreed_spread(tallies) != NOT_SPREAD
         self._door = OfflineGateway(self.table, self._table, self._observers)
 
     @property
