@@ -13,7 +13,7 @@ from typing import Final
 from catalog_model.access_patterns import PATTERNS
 from catalog_model.checks import counted
 from catalog_model.declarations.pattern import AccessPattern, Cost, Role
-from docs import capacity, paced_loads, rooms, rows, scale
+from docs import capacity, hot_lists, paced_loads, rooms, rows, scale
 from docs.measure import Figures, measured
 from docs.picture import picture
 
@@ -200,6 +200,7 @@ PARTS: Final[Parts] = {
     ),
     "rooms": rooms.markdown,
     "small tables": lambda: markdown(*paced_loads.table()),
+    "hot lists": lambda: markdown(*hot_lists.table()),
     "page views": lambda: markdown(*capacity.table_of_plans()),
     "growth": lambda: markdown(*scale.table()),
     "limits": lambda: markdown(*capacity.table_of_limits()),
