@@ -32,6 +32,7 @@ from catalog_model.reads.orders import GENRE_ORDERS, ORDERS
 
 pytestmark = [pytest.mark.in_memory, pytest.mark.over_aio]
 
+EXAMPLES = {"memory": 30}
 SHARDS = (1, 2, 3, 8)
 TITLES = [
     TITLE_CLASSES[kind].from_json(record)
@@ -84,12 +85,12 @@ def tables(engine: Engine) -> Iterator[dict[int, Catalog]]:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_page_does_not_depend_on_the_number_of_shards(
-    tables: dict[int, Catalog], name: str
+    engine: Engine, tables: dict[int, Catalog], name: str
 ) -> None:
     """Titles, order and cursor of each page are the same: a cursor stays valid after a change."""
     asked = st.tuples(QUESTIONS[name], st.sampled_from(KINDS), st.sampled_from((1, 3, 20, 200)))
 
-    @settings(max_examples=scaled(30))
+    @settings(max_examples=scaled(EXAMPLES.get(engine.name, 3)))
     @given(asked, st.data())
     def law(question: tuple[dict[str, Any], Any, int], data: st.DataObject) -> None:
         arguments, kind, limit = question
