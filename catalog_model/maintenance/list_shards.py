@@ -7,7 +7,8 @@ shards to lists of B, each step is conditional on the one before:
 2. A pause, after which no handle reads lists of A shards alone.
 3. *B, also A*: new titles get lists of B shards. A creation that was planned before fails, because
    its condition names A, and is planned again.
-4. Each title with lists of A shards is written again, with its copies, in one transaction.
+4. Each title with lists of A shards is written again, with its copies, in one transaction, on the
+   condition that new titles still get lists of B.
 5. *B*: readers read lists of B shards alone. Nothing is in the others any more: creations cannot
    put titles there, and changes keep a title in the lists that its own item states.
 
@@ -24,7 +25,7 @@ from catalog_model.checks import refuse
 from catalog_model.checks.plain import plain
 from catalog_model.domain.kinds import KINDS, TitleKey
 from catalog_model.dynamodb import waits
-from catalog_model.dynamodb.actions import Every, NotNewer, Plan, Update
+from catalog_model.dynamodb.actions import Check, Every, NotNewer, Plan, Update
 from catalog_model.dynamodb.capacity import predict_plan
 from catalog_model.dynamodb.pace import Pace, PacedReads
 from catalog_model.dynamodb.parallel import in_parallel
@@ -42,7 +43,7 @@ from catalog_model.table import codec, keys
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.plan import Stored, own_sets, plan_lists, plan_rewriting
-from catalog_model.table.spread import Spread, spread_in
+from catalog_model.table.spread import Spread, lists_are, spread_in
 from catalog_model.table.title_items import (
     expected_copies,
     expected_slot,
@@ -159,10 +160,7 @@ class ListShards:
                 self.left.append((key_of(item), str(error)))
 
     def _write(self, stored: Stored, lists: int, *, is_dry: bool) -> None:
-        if stored.slot is None:  # another program put it: it is in no list yet
-            planned: Plan = (plan_lists(stored, lists),)
-        else:
-            planned = plan_rewriting(stored, Encoded(stored.title), lists)
+        planned = plan_move(stored, lists)
         if not is_dry:
             self._gateway.transact(planned)
         units = predict_plan(SCHEMA, planned, _items_of(stored)).total
@@ -171,6 +169,19 @@ class ListShards:
             self.units += units
         if not is_dry:
             self._pace.spend(units)
+
+
+def plan_move(stored: Stored, lists: int) -> Plan:
+    """Plan a title in lists of another number of shards, as long as new titles get these.
+
+    Otherwise a change to another number, at the same time, could move titles back unseen.
+    """
+    key = stored.title.key
+    tally = keys.tally_key(key.kind, keys.shard_of(key))
+    check = Check(tally, lists_are(lists))
+    if stored.slot is None:  # another program put it: it is in no list yet
+        return check, plan_lists(stored, lists)
+    return check, *plan_rewriting(stored, Encoded(stored.title), lists)
 
 
 def plan_statement(before: Spread, after: Spread) -> Plan:

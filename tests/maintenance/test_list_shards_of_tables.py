@@ -25,14 +25,18 @@ from catalog_model import Catalog
 from catalog_model import access_patterns as ap
 from catalog_model.analysis.explain import explain
 from catalog_model.dynamodb.faults.clock import SimulatedClock, simulated_time
+from catalog_model.dynamodb.pace import Pace
 from catalog_model.dynamodb.typed_json import key_attributes
 from catalog_model.entities import AnyTitle
+from catalog_model.errors import ConflictError
+from catalog_model.maintenance.list_shards import ListShards, plan_statement
 from catalog_model.maintenance.migrate import migrate
 from catalog_model.maintenance.repair import repair
 from catalog_model.maintenance.verify import verify
 from catalog_model.operations import create_table, delete_table, dump_table, import_table
 from catalog_model.table import codec, keys
 from catalog_model.table.spread import NOT_SPREAD, Spread, spread_in
+from catalog_model.testing import without_pauses
 
 pytestmark = pytest.mark.in_memory
 
@@ -244,6 +248,20 @@ def test_damage_of_list_shards_is_found_and_repaired(filled: Catalog, damage: An
     assert repair(filled).actions == []
     assert comparable(dump(filled)) == undamaged
     assert set(walk(ap.list_titles, filled, "movie")) == set(MOVIES)
+
+
+def test_no_title_is_moved_to_lists_that_new_titles_do_not_get(filled: Catalog) -> None:
+    """A change that another one has overtaken ends with an error, and moves nothing back."""
+    shards = ListShards(filled, Pace(None), 1, lambda _: None)
+    both, also = Spread(1, also=2), Spread(2, also=1)
+    for statement in (plan_statement(NOT_SPREAD, both), plan_statement(both, also)):
+        filled.gateway.transact(statement)
+    ap.put_title(filled, movie(70, 18))
+    before = dump(filled)
+    with without_pauses(), pytest.raises(ConflictError):
+        shards._move_titles(1, is_dry=False)
+    assert dump(filled) == before
+    assert spread(filled, 2).moved == len(MOVIES)
 
 
 def test_a_title_that_cannot_be_moved_keeps_both_layouts_in_use(filled: Catalog) -> None:
