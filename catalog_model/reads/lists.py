@@ -68,7 +68,8 @@ def list_titles(
 
     Costs one Query a page, 2 to 3 read units for 20 titles; by rating, the same as
     `list_top_rated`. The indexes lag behind the table, usually by less than a second, so the latest
-    changes may not show.
+    changes may not show. If the lists are spread over several partitions, all of these are read at
+    once; a handle without ``sharded_lists`` then raises `SchemaMismatchError`.
 
     Returns an empty page if there are no titles of the kind.
 
