@@ -188,7 +188,7 @@ BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], Writer]] = [
 ]
 
 
-@pytest.mark.parametrize(("bug", "other"), BUGS, ids=str)
+@pytest.mark.parametrize(("bug", "other"), BUGS, ids=[bug.__name__ for bug, _ in BUGS])
 def test_the_interleavings_find_a_planted_bug(
     monkeypatch: pytest.MonkeyPatch, bug: Callable[[pytest.MonkeyPatch], None], other: Writer
 ) -> None:
