@@ -15,7 +15,6 @@ from catalog_model.dynamodb.aio.sender import Sender
 from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.conversation import Conversation, Range, Request, count_round
 from catalog_model.dynamodb.exchange import Attempt, Exchange, Pause
-from catalog_model.dynamodb.failures import translated
 from catalog_model.dynamodb.gateway import Gateway
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.dynamodb.waits import rest_async
@@ -84,10 +83,7 @@ class AsyncGateway:
             return await self.rest(step.seconds)
         gateway = self.gateway
         operation, request, seconds, _ = step
-        with (
-            Call(operation, request, seconds, gateway._deadline) as call,
-            translated(gateway.table_name, gateway._profile, gateway.schema.versions),
-        ):
+        with Call(operation, request, seconds, gateway._deadline) as call, gateway._translation:
             try:
                 return await gateway._observers.send_async(
                     operation, request, partial(self.sender.send, gateway, operation)
