@@ -2,13 +2,14 @@
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from engines import Engine
 from example_app import movie, show
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from older_tables import grow_old, put
 from scaled import scaled
@@ -127,6 +128,7 @@ def test_every_pattern_that_writes_is_replayed() -> None:
 
 @settings(max_examples=scaled(15))
 @given(some=writes)
+@example([("put_title", HEAT, 0), ("load_titles", [HEAT.replace(title="Cold"), HEAT], 0)])
 def test_changes_replay_to_the_titles(engine: Engine, some: list[tuple[str, Any, int]]) -> None:
     """After each write: one change for each changed title, from its old to its new value."""
     catalog = engine.catalog(f"{engine.catalog().table}-to-be-replayed")
@@ -141,7 +143,9 @@ def test_changes_replay_to_the_titles(engine: Engine, some: list[tuple[str, Any,
             found = changes(event)
             assert replay(found, before) == model
             differ = [key for key in {*before, *model} if before.get(key) != model.get(key)]
-            assert sorted({change.key for change in found}) == sorted(differ)
+            times = Counter(change.key for change in found)
+            # A load that names a title twice may change it, and change it back.
+            assert {key for key in times if key in differ or times[key] == 1} == set(differ)
             assert name == "load_titles" or len(found) == len(differ) <= 1
             kept = [each for each in event["Records"] if passes(json.loads(FILTER), each)]
             assert changes({"Records": kept}) == found

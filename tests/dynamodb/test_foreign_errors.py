@@ -1,7 +1,6 @@
 """Exceptions of other libraries are never raised: each class has a translation and an exit code."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from catalog_model.cli.base import CONFIGURATION, SERVICE, exit_code_of
 from catalog_model.cli.program import program
 from catalog_model.dynamodb import foreign_errors
 from catalog_model.dynamodb.actions import Delete
-from catalog_model.dynamodb.failures import translate, translated
+from catalog_model.dynamodb.failures import Translation, translate, translated
 from catalog_model.table.keys import title_key
 from catalog_model.testing import without_pauses
 
@@ -162,15 +161,11 @@ def test_the_command_line_says_it_in_a_line(
 def test_a_translation_by_a_list_is_seen(raising: Raises, monkeypatch: pytest.MonkeyPatch) -> None:
     """An incomplete list would let an exception pass, which the law above detects."""
 
-    @contextmanager
-    def by_a_list(table_name: str, profile: str | None) -> Iterator[None]:
-        listed = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
-        try:
-            yield
-        except listed as error:
-            raise translate(error, table_name, profile) from error
+    def by_a_list(self: Translation, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, botocore.exceptions.BotoCoreError | botocore.exceptions.ClientError):
+            raise translate(error, *self._known) from error
 
-    monkeypatch.setattr("catalog_model.dynamodb.gateway.translated", by_a_list)
+    monkeypatch.setattr(Translation, "__exit__", by_a_list)
     read = partial(ap.get_title, raising.catalog, "movie", 1)
     strangers = {
         name_of(kind)
