@@ -75,6 +75,7 @@ def test_traces_and_hooks_see_each_request_once_and_in_order(catalog: Catalog) -
     assert order_of(heard) == [0, 1, 2, 3, 4]
     assert {(each.pattern, each.round_trip) for each in heard} == {("get_titles", 1)}
     assert threads == {threading.get_ident()}
+    ap.put_title(catalog, movie(1, vote_count=9))
     with catalog.trace() as trace:
         ap.list_titles(catalog, "movie", order="rating")
     assert {(each.pattern, each.round_trip) for each in trace} == {("list_titles", 1)}

@@ -110,6 +110,8 @@ def test_a_page_does_not_depend_on_the_number_of_shards(
 @pytest.mark.parametrize("lists", SHARDS)
 def test_spread_lists_keep_their_declared_budget(engine: Engine, lists: int) -> None:
     """Requests, units, items read and round trips of each list are at most those declared."""
+    if not engine.measures:
+        pytest.skip("moto's capacity figures are constants")
     catalog = spread_table(engine, lists, TITLES)
     calls: list[tuple[Callable[..., Page[AnyTitle]], dict[str, Any]]] = [
         (ap.list_titles, {"order": "popularity"}),

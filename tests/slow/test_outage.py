@@ -124,13 +124,13 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def table(engine: Engine) -> Iterator[tuple[str, Throughput]]:
-    """A table of ten units per second."""
-    with narrow(engine.endpoint_url, 10) as found:
+    """A table of five units per second: of a page at random every other second."""
+    with narrow(engine.endpoint_url, 5) as found:
         yield found
 
 
 def test_a_table_of_little_throughput_gives_what_it_has(table: tuple[str, Throughput]) -> None:
-    """Five clients per second on ten units: some get titles, most fail immediately.
+    """Five clients per second on five units: some get titles, most fail immediately.
 
     Once the table has more units, all clients get titles.
     """

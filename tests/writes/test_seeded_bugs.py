@@ -128,7 +128,7 @@ BUGS: list[tuple[Bug, set[str], range]] = [
     (counts_in_a_second_request, {READ, IN_STEP}, range(3, SEEDS, 6)),
     (takes_a_part_for_the_whole, {READ, IN_STEP}, range(2, SEEDS, 6)),
     (repeats_without_a_token, {ACKNOWLEDGED, REFUSED, REPORTED}, range(3, SEEDS, 6)),
-    (believes_any_answer, {ACKNOWLEDGED, CAUSED, READ}, range(SEEDS)),
+    (believes_any_answer, {ACKNOWLEDGED, CAUSED, READ, IN_STEP}, range(SEEDS)),
 ]
 """Each bug, the laws that it violates, and seeds with the faults that it needs."""
 
