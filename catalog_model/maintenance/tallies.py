@@ -38,7 +38,7 @@ def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:
     tallies = _current(reads, kind)
     if any(tallies):
         return Tallies(tallies)
-    at = [keys.former_tally_key(kind, shard) for shard in range(keys.SHARDS)]
+    at = keys.former_tally_keys(kind)
     former = reads.batch_get(at)
     if any(map(evolution.is_former, former.values())):
         items = [former.get(key, {}) for key in at]
@@ -50,4 +50,4 @@ def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:
 
 def _current(reads: PacedReads, kind: Kind) -> list[Item]:
     found = {key_of(item): item for item in reads.collection(keys.tallies_pk(kind))}
-    return [found.get(keys.tally_key(kind, shard), {}) for shard in range(keys.SHARDS)]
+    return [found.get(key, {}) for key in keys.tally_keys(kind)]

@@ -13,7 +13,6 @@ from catalog_model.dynamodb.conversation import Conversation, Query, batch_get, 
 from catalog_model.dynamodb.typed_json import Item, primary_key
 from catalog_model.entities import Genre
 from catalog_model.table import codec, keys
-from catalog_model.table.keys import SHARDS
 from catalog_model.table.plan import moved_tally
 
 
@@ -91,11 +90,9 @@ def read_tallies(kind: Kind, *, consistent: bool) -> Conversation[list[Item]]:
     """
     items = yield from query(Query(keys.tallies_pk(kind), consistent=consistent))
     found = {primary_key(item): item for item in items}
-    tallies = [found.get(keys.tally_key(kind, shard), {}) for shard in range(SHARDS)]
+    tallies = [found.get(key, {}) for key in keys.tally_keys(kind)]
     if any(tallies):
         return tallies
-    former = yield from batch_get(
-        (keys.former_tally_key(kind, shard) for shard in range(SHARDS)), consistent=consistent
-    )
-    at = [keys.former_tally_key(kind, shard) for shard in range(SHARDS)]
+    at = keys.former_tally_keys(kind)
+    former = yield from batch_get(at, consistent=consistent)
     return [moved_tally(kind, n, former[key]) if key in former else {} for n, key in enumerate(at)]

@@ -147,6 +147,16 @@ def tally_key(kind: Kind, shard: int) -> ItemKey:
     return ItemKey(tallies_pk(kind), f"TALLY#{shard}")
 
 
+def tally_keys(kind: Kind) -> list[ItemKey]:
+    """Return the keys of all counts of *kind*, by shard."""
+    return [tally_key(kind, shard) for shard in range(SHARDS)]
+
+
+def former_tally_keys(kind: Kind) -> list[ItemKey]:
+    """Return the keys that all counts of *kind* had before version 4, by shard."""
+    return [former_tally_key(kind, shard) for shard in range(SHARDS)]
+
+
 def slot_key(kind: Kind, shard: int, number: int) -> ItemKey:
     """Return the key of one slot, with its title's listing; slots are numbered from 0."""
     return ItemKey(f"SLOT#{kind}#{shard}", f"SLOT#{sortable_id(number)}")

@@ -80,7 +80,7 @@ def read_snapshot(key: TitleKey, *, with_shard: bool) -> Conversation[Snapshot]:
 
 def read_shards(kind: Kind) -> Conversation[list[Shard]]:
     """Read the tallies of all shards: one BatchGetItem."""
-    at = [keys.tally_key(kind, number) for number in range(keys.SHARDS)]
+    at = keys.tally_keys(kind)
     found = yield from batch_get(at, consistent=True)
     if len(found) < keys.SHARDS and (yield from move_tallies(kind)) > found.keys():
         found = yield from batch_get(at, consistent=True)
@@ -93,12 +93,12 @@ def move_tallies(kind: Kind) -> Conversation[AbstractSet[ItemKey]]:
 
     The tallies move together, in one transaction. A kind without titles has none.
     """
-    current = {keys.tally_key(kind, number) for number in range(keys.SHARDS)}
+    current = set(keys.tally_keys(kind))
     found = yield from query(Query(keys.tallies_pk(kind), consistent=True))
     there = current & set(map(primary_key, found))
     if there:
         return there
-    at = [keys.former_tally_key(kind, number) for number in range(keys.SHARDS)]
+    at = keys.former_tally_keys(kind)
     former = yield from batch_get(at, consistent=True)
     items = [former.get(key, {}) for key in at]
     if not any(items):
