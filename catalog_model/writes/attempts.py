@@ -25,12 +25,12 @@ from catalog_model.dynamodb.conversation import (
 from catalog_model.dynamodb.failures import MISFIT, LostRaceError, answer_in
 from catalog_model.dynamodb.retries import MAX_RACES, racing
 from catalog_model.dynamodb.typed_json import Item, ItemKey, primary_key
-from catalog_model.errors import ConflictError, UnknownEntityError
-from catalog_model.table import codec, evolution, keys
+from catalog_model.errors import ConflictError
+from catalog_model.table import evolution, keys
 from catalog_model.table.encoded import VERSION_BITS
 from catalog_model.table.plan import Stored, plan_move
 from catalog_model.table.slots import Shard, shard_of
-from catalog_model.table.title_items import read_stored
+from catalog_model.table.title_items import read_stored, slot_owner
 
 _T = TypeVar("_T")
 
@@ -139,10 +139,7 @@ def read_owner(key: TitleKey, number: int) -> Conversation[TitleKey | None]:
     at = keys.slot_key(key.kind, keys.shard_of(key), number)
     slot = yield from get(at, consistent=True)
     evolution.check_not_newer(slot or {})
-    try:
-        return codec.decode_slot(key.kind, slot) if slot else None
-    except UnknownEntityError:
-        return None
+    return slot_owner(key.kind, slot) if slot else None
 
 
 @dataclass(slots=True)
