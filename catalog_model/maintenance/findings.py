@@ -17,7 +17,7 @@ from catalog_model.table import codec, evolution, keys
 from catalog_model.table.indexes import INDEX_KEYS
 from catalog_model.table.plan import Stored
 from catalog_model.table.slots import Shard, are_sparse
-from catalog_model.table.spread import Spread
+from catalog_model.table.spread import Spread, statement_in
 from catalog_model.table.title_items import (
     TitleItems,
     expected_copies,
@@ -249,9 +249,7 @@ def check_tally(kind: Kind, number: int, tally: Item) -> tuple[Shard, list[Findi
 
 def check_spread(kind: Kind, shard: int, tally: Item, spread: Spread) -> Iterator[Finding]:
     """Check that a tally states the same about lists as the others."""
-    names = (codec.LISTS, codec.LISTS_ALSO)
-    found = {name: tally[name] for name in names if name in tally}
-    expected = {name: number(value) for name, value in spread.attributes().items()}
+    found, expected = statement_in(tally), spread.statement()
     if found != expected:
         key = keys.tally_key(kind, shard)
         yield Finding("count wrong", key, None, _shown(expected), _shown(found))

@@ -43,7 +43,7 @@ from catalog_model.table import codec, keys
 from catalog_model.table.encoded import Encoded
 from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.plan import Stored, own_sets, plan_lists, plan_rewriting
-from catalog_model.table.spread import Spread, lists_are, spread_in
+from catalog_model.table.spread import STATEMENT, Spread, lists_are, spread_in
 from catalog_model.table.title_items import (
     expected_copies,
     expected_slot,
@@ -187,7 +187,7 @@ def plan_move(stored: Stored, lists: int) -> Plan:
 def plan_statement(before: Spread, after: Spread) -> Plan:
     """Plan what all tallies state about lists, on the condition of what they state now."""
     attributes = after.attributes()
-    removes = tuple(n for n in (codec.LISTS, codec.LISTS_ALSO) if n not in attributes)
+    removes = tuple(name for name in STATEMENT if name not in attributes)
     names = [keys.TallyItem(kind, shard) for kind in KINDS for shard in range(keys.SHARDS)]
     return tuple(
         Update(

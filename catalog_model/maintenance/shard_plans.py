@@ -16,7 +16,7 @@ from catalog_model.dynamodb.actions import Check, Delete, Equals, Operation, Pla
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 from catalog_model.dynamodb.sizes import item_size
-from catalog_model.dynamodb.typed_json import Item, ItemKey, number
+from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import SchemaMismatchError
 from catalog_model.maintenance.findings import (
     INDEX_ATTRIBUTES,
@@ -29,6 +29,7 @@ from catalog_model.maintenance.tallies import agreed_spread
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored, as_read, own_sets, title_as_read
 from catalog_model.table.slots import MOST_FREE, Shard, are_sparse
+from catalog_model.table.spread import statement_in
 from catalog_model.table.title_items import Share, expected_slot, key_of
 
 MOVES_AT_ONCE: Final = 30
@@ -228,8 +229,7 @@ def _statement(state: ShardState, version: int) -> Plan:
     All tallies state the same, and change together, so the version of one is enough.
     """
     spread = agreed_spread([*state.others.values(), state.tally])
-    wanted = {name: number(value) for name, value in spread.attributes().items()}
-    found = {n: state.tally[n] for n in (codec.LISTS, codec.LISTS_ALSO) if n in state.tally}
+    wanted, found = spread.statement(), statement_in(state.tally)
     if found == wanted:
         return ()
     guards = (
@@ -291,10 +291,13 @@ def _move(
     if listing is None or record.slot != state.slot_named_by(title):
         raise LostRaceError(f"{title.kind} {title.id} got another slot meanwhile")
     is_own = Equals(codec.TITLE_ID, title.id)
-    leaves = keys.listing_key(title, source) if source is not None else None
+    leaving: Plan = ()
+    if source is not None:
+        condition = known(state.slots.get(source, {}), is_own)
+        leaving = (Delete(keys.listing_key(title, source), condition),)
     return (
         Put(listing, known(state.slots.get(slot, {}))),
-        *([Delete(leaves, known(state.slots.get(source or 0, {}), is_own))] if leaves else []),
+        *leaving,
         Update(
             keys.title_key(title),
             sets=((codec.SLOT, slot),),

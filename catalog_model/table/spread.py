@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog_model.dynamodb.actions import Equals
+from catalog_model.dynamodb.typed_json import Item, Value, number
 from catalog_model.table import codec
+
+STATEMENT: Final = (codec.LISTS, codec.LISTS_ALSO)
+"""The attributes with which a tally states how lists are spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class Spread:
         stated = {} if self.lists == 1 else {codec.LISTS: self.lists}
         return stated if self.also is None else {**stated, codec.LISTS_ALSO: self.also}
 
+    def statement(self) -> Item:
+        """Return the same as a tally holds it, for comparison with `statement_in`."""
+        return {name: number(value) for name, value in self.attributes().items()}
+
     def __str__(self) -> str:
         also = "" if self.also is None else f", or {self.also},"
         return f"{self.lists}{also} list {'shard' if self.lists == 1 and not also else 'shards'}"
@@ -66,6 +74,11 @@ def spread_in(tally: Mapping[str, Any]) -> Spread:
     """
     also = codec.read_lists(tally, codec.LISTS_ALSO) if codec.LISTS_ALSO in tally else None
     return Spread(codec.read_lists(tally), also)
+
+
+def statement_in(tally: Mapping[str, Value]) -> Item:
+    """Return what a tally states about lists, undecoded."""
+    return {name: tally[name] for name in STATEMENT if name in tally}
 
 
 def lists_are(lists: int) -> Equals:
