@@ -33,7 +33,7 @@ SET_UP: Final = (
     ".venv/bin/pip install -e '.[cli,local]'",
     ".venv/bin/catalog-model serve --engine dynoxide",
     ". .venv/bin/activate",
-    "mkdir -p /tmp/films && cd /tmp/films",
+    "mkdir -p ../films && cd ../films",
     "export CATALOG_TABLE=films",
 )
 """The differences in the test: it already has a package, an engine, a table name and a Python."""
