@@ -37,7 +37,7 @@ from catalog_model.errors import (
     SchemaMismatchError,
     UnknownEntityError,
 )
-from catalog_model.maintenance.tallies import read_tallies
+from catalog_model.maintenance.tallies import every_tally
 from catalog_model.reads.list_shards import KEPT_FOR
 from catalog_model.table import codec, keys
 from catalog_model.table.encoded import Encoded
@@ -72,8 +72,7 @@ def spread_of(reads: PacedReads) -> Spread:
     Raises:
         ConflictError: If they do not, because the table is damaged, or in this moment.
     """
-    tallies = [each for kind in KINDS for each in read_tallies(reads, kind).of_shards]
-    stated = {spread_in(tally) for tally in tallies if tally} or {Spread()}
+    stated = set(map(spread_in, every_tally(reads).values())) or {Spread()}
     if len(stated) > 1:
         listed = " and ".join(sorted(map(str, stated)))
         raise ConflictError(

@@ -34,7 +34,7 @@ from catalog_model.maintenance.findings import (
 )
 from catalog_model.maintenance.repair_plans import described, plan_collection, plan_lists_again
 from catalog_model.maintenance.shard_plans import Resident, ShardState, plans_for_shard
-from catalog_model.maintenance.tallies import agreed_spread, read_tallies
+from catalog_model.maintenance.tallies import agreed_spread, every_tally, read_tallies
 from catalog_model.maintenance.verify import SHARDS_OF_ALL, Report, side_by_side, verify
 from catalog_model.table import codec, evolution, keys
 from catalog_model.table.plan import Stored
@@ -198,9 +198,7 @@ class _Repairing:
             self._leave(finding, CHANGED if planned else _why_left(finding, of_title))
 
     def _read_spread(self) -> Spread:
-        return agreed_spread(
-            tally for kind in KINDS for tally in read_tallies(self._reads, kind).of_shards
-        )
+        return agreed_spread(every_tally(self._reads).values())
 
     def _items(self, title: TitleKey) -> list[Item]:
         """Read the items of a title, with that in its slot."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from catalog_model.domain.kinds import Kind
+from catalog_model.domain.kinds import KINDS, Kind
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.pace import PacedReads
 from catalog_model.dynamodb.typed_json import Item
@@ -46,6 +46,16 @@ def read_tallies(reads: PacedReads, kind: Kind) -> Tallies:
             [moved_tally(kind, *each) for each in enumerate(items)], plan_move(kind, items)
         )
     return Tallies(_current(reads, kind) if former else tallies)  # moved meanwhile, or lost
+
+
+def every_tally(reads: PacedReads) -> dict[tuple[Kind, int], Item]:
+    """Read the tallies of the table, by kind and shard, without missing ones."""
+    return {
+        (kind, shard): tally
+        for kind in KINDS
+        for shard, tally in enumerate(read_tallies(reads, kind).of_shards)
+        if tally
+    }
 
 
 def _current(reads: PacedReads, kind: Kind) -> list[Item]:

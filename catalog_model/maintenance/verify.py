@@ -33,7 +33,7 @@ from catalog_model.maintenance.findings import (
     counts_in,
     is_astray,
 )
-from catalog_model.maintenance.tallies import agreed_spread, read_tallies
+from catalog_model.maintenance.tallies import agreed_spread, every_tally
 from catalog_model.table import keys
 from catalog_model.table.keys import SHARDS
 from catalog_model.table.slots import Shard as TallyOfShard
@@ -126,13 +126,13 @@ class _Verification:
         self._spread = NOT_SPREAD
 
     def report(self) -> Report:
-        before = self._tallies()
+        before = every_tally(self._reads)
         self._shards = {each: check_tally(*each, tally)[0] for each, tally in before.items()}
         self._spread = agreed_spread(before.values())
         census = Census()
         for part in in_parallel(self._look_at_segment, self._segments, self._reads.stop):
             census.add(part)
-        after = self._tallies()
+        after = every_tally(self._reads)
         spread = agreed_spread(after.values())
         undecided = tuple(each for each in SHARDS_OF_ALL if before.get(each) != after.get(each))
         decided = [each for each in SHARDS_OF_ALL if each not in undecided]
@@ -149,14 +149,6 @@ class _Verification:
             outdated=census.outdated,
             more=dict(census.more),
         )
-
-    def _tallies(self) -> dict[Shard, Item]:
-        return {
-            (kind, shard): tally
-            for kind in KINDS
-            for shard, tally in enumerate(read_tallies(self._reads, kind).of_shards)
-            if tally
-        }
 
     def _look_at_segment(self, segment: int) -> Census:
         look = _Look(self._reads, self._shards, self._spread)
@@ -243,10 +235,10 @@ class _Pairs:
         owners = {at: slot_owner(names[at].kind, item) for at, item in found.items()}
         titles = {at: keys.title_key(owner) for at, owner in owners.items() if owner}
         own = self._reads.batch_get(titles.values())
-        tallies = {kind: read_tallies(self._reads, kind).of_shards for kind in KINDS}
+        tallies = every_tally(self._reads)
         for at, item in found.items():
             kind, number = names[at].kind, names[at].shard
-            shard, _ = check_tally(kind, number, tallies[kind][number])
+            shard, _ = check_tally(kind, number, tallies.get((kind, number), {}))
             yield from check_listed(item, own.get(titles[at]) if at in titles else None, shard)
 
 
