@@ -8,7 +8,7 @@ OLDEST := .venv-oldest
 BENCH := .venv-bench
 DYNOXIDE_VERSION := 1.2.1
 
-PYTEST := pytest -q -n auto --dist loadfile
+PYTEST := pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 PORT ?= 8080
 ENGINE ?= auto
@@ -57,7 +57,7 @@ oldest: $(VENV)/.dev engine  ## run the tests on the oldest supported dependenci
 	@$(OLDEST)/bin/python -m $(PYTEST) -m "not soak"
 
 soak: $(VENV)/.dev engine  ## test the laws under faults, concurrent callers and kills; slow (OPERATIONS=, SEED=)
-	@$(BIN)/python -m $(PYTEST) -m soak
+	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),full) $(BIN)/python -m $(PYTEST) -m "soak or other_engine"
 	@$(BIN)/python tests/support/soak.py --operations $(or $(OPERATIONS),200000) --seed $(or $(SEED),0)
 
 check: lint types imports docs test-all  ## run all checks of CI, all tests included

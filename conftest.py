@@ -1,5 +1,9 @@
 """Runs the examples in docstrings, README and docs as tests; see `docs.example_data`."""
 
+import os
+
+import pytest
+
 from docs.example_data import (
     catalog,
     collect_examples,
@@ -18,3 +22,9 @@ collect_ignore = [
 ]
 """Examples with ``await``, which tests/aio runs; and a file that gunicorn alone runs, because it
 tells prometheus_client to keep its figures in a folder."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for `-n auto`: one more than cores, as tests often wait."""
+    return (os.cpu_count() or 1) + 1

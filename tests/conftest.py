@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("quick", settings.get_profile("default"), max_examples=30)
+settings.register_profile("full", settings.get_profile("default"))
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -53,26 +55,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server_kind", engines_of(in_memory=False), scope="module")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Mark as slow what lies in `tests/slow`, and tests on engines that are not their first.
 
-    Those on their third are left to `make soak`: a strict engine and a quick one have had them.
+    Those on their third are left to `make soak`: a strict engine and a quick one have had them. So
+    are those on a second one that proves nothing new. Slow files are the first that workers take,
+    so that no worker is left with a long one.
     """
     for item in items:
         engines_before = _engines_before(item)
-        if engines_before or item.path.is_relative_to(SLOW) or _kind_of(item) == AIO:
+        if engines_before or _kind_of(item) == AIO:
+            item.add_marker("other_engine")
+        if item.get_closest_marker("other_engine") or item.path.is_relative_to(SLOW):
             item.add_marker("slow")
-        if engines_before > 1:
+        if engines_before > (0 if item.get_closest_marker("one_engine") else 1):
             item.add_marker("soak")
+    yield
+    items.sort(key=lambda item: not item.path.is_relative_to(SLOW))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Run a test over asyncio if its engine is."""
-    if _kind_of(pyfuncitem) != AIO:
-        return (yield)
-    with over_aio():
+    """Run a test over asyncio if its engine is; on another engine than its first, less of it."""
+    with ExitStack() as stack:
+        if pyfuncitem.get_closest_marker("other_engine"):
+            stack.enter_context(_fewer_examples())
+        if _kind_of(pyfuncitem) == AIO:
+            stack.enter_context(over_aio())
         return (yield)
 
 
@@ -80,6 +90,16 @@ def pytest_collection_finish() -> None:
     """Let no garbage collection look again at what was collected: thousands of tests."""
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def _fewer_examples() -> Iterator[None]:
+    """Make as many examples as the profile ``quick``, where the profile is the default one."""
+    usual = settings.get_current_profile_name()
+    if usual == "default":
+        settings.load_profile("quick")
+    yield
+    settings.load_profile(usual)
 
 
 def _is_in_memory(item: pytest.Item) -> bool:

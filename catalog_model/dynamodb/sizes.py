@@ -11,7 +11,7 @@ ELEMENT_BYTES: Final = 1
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     """Return the size of a typed JSON item in bytes: its names and its values."""
-    return sum([byte_length(name) + value_size(value) for name, value in item.items()])
+    return byte_length("".join(item)) + sum(map(value_size, item.values()))
 
 
 def value_size(value: Mapping[str, Any]) -> int:  # one for each type

@@ -21,6 +21,8 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.table.indexes import INDEXES
 from docs import calls
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).parents[2]
 DIFF = re.compile(r"^```diff$.*?^```$", re.DOTALL | re.MULTILINE)
 """Additions of a how-to page, which do not exist yet."""

@@ -36,6 +36,8 @@ from catalog_model.files.reader import read_folder, sample_folder
 from catalog_model.flask import FlaskCatalog, health
 from docs import calls
 
+pytestmark = pytest.mark.one_engine
+
 READS = iam.patterns_of("reader")
 
 

@@ -119,6 +119,7 @@ def test_the_application_answers_from_the_sample_data(tmp_path: Path, engine: st
             assert ask(f"{url}/discover?genre=27")[0]["popularity"] == 5000.0
 
 
+@pytest.mark.slow
 @needs_dynoxide
 def test_each_folder_of_data_has_a_table_of_its_own(tmp_path: Path) -> None:
     """Only changed data is loaded again."""
@@ -170,6 +171,7 @@ def test_bad_data_is_one_line(tmp_path: Path) -> None:
     assert "data_tv.json: not JSON, line 1, column 2" in refused(*words)
 
 
+@pytest.mark.slow
 def test_an_application_that_ends_ends_all(tmp_path: Path) -> None:
     """With one line, and the exit code of a failure."""
     words = ["--engine", "moto", "--port", str(free_port(0)), "--folder", str(tmp_path)]
@@ -232,6 +234,7 @@ def test_ctrl_c_ends_all_of_it(venv: Path) -> None:
     assert_soon_free(port)
 
 
+@pytest.mark.slow
 @needs_make
 def test_a_killed_make_leaves_nothing(venv: Path) -> None:
     """Its processes detect that it has ended."""

@@ -127,6 +127,7 @@ def test_a_failed_batch_resumes_where_it_failed(
     assert sorted(topic.messages) == ["New: Amélie ❤", "New: Her", "New: Oz"]
 
 
+@pytest.mark.slow
 def test_the_commands_connect_the_function(tmp_path: Path) -> None:
     """Unchanged, in order, with `handler.py`; only pip is replaced."""
     (tmp_path / "handler.py").write_text(blocks(PAGE, "python")[0], "utf-8")

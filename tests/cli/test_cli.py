@@ -51,6 +51,7 @@ def in_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_documented_commands_run(local_engine: Engine, in_samples: Path) -> None:
     """Every line of docs/command-line.md that calls the program, in order."""
     cli = CommandLine(local_engine)

@@ -187,6 +187,7 @@ def _page_lines() -> Iterator[str]:
         yield from block.replace("\\\n", " ").splitlines()
 
 
+@pytest.mark.slow
 def test_the_drill_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Create (1 to 10), load, break, restore, cut over, back: as on the page, in order."""
     lines = list(_page_lines())

@@ -37,6 +37,8 @@ from catalog_model.operations import (
 from catalog_model.operations.control import control_of
 from catalog_model.testing import without_pauses
 
+pytestmark = pytest.mark.one_engine
+
 
 def places(plan: TablePlan) -> list[tuple[str, str]]:
     """Return the subject and the place of each difference; several of one place once."""

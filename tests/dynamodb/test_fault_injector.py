@@ -23,6 +23,8 @@ from catalog_model.testing import (
     inject_faults,
 )
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).parents[2]
 COUNTER = {"PK": {"S": "COUNTER"}, "SK": {"S": "COUNTER"}}
 OTHER = {"PK": {"S": "OTHER"}, "SK": {"S": "OTHER"}}

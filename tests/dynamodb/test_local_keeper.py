@@ -256,7 +256,7 @@ RUN = (str(ROOT / "examples/netflix_movie_catalog/run.py"), "--folder", "engine-
     ("words", "name"),
     [
         pytest.param(SERVE, "dynoxide", id="serve"),
-        pytest.param(RUN, "moto", id="run"),
+        pytest.param(RUN, "moto", id="run", marks=pytest.mark.slow),
         pytest.param(SERVE, "moto", id="serve-moto", marks=pytest.mark.slow),
         pytest.param(RUN, "dynoxide", id="run-dynoxide", marks=pytest.mark.slow),
     ],

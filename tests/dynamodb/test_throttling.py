@@ -37,6 +37,8 @@ from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
 from catalog_model.testing import without_pauses
 
+pytestmark = pytest.mark.one_engine
+
 WRITE = "before-send.dynamodb.TransactWriteItems"
 
 Form = Callable[[Any], AWSResponse]

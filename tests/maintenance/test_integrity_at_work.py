@@ -66,6 +66,7 @@ def test_a_repair_loses_no_write(some: Catalog, titles: list[AnyTitle]) -> None:
     assert {i: popularity[i] for i in acknowledged if i in own} == acknowledged
 
 
+@pytest.mark.slow
 def test_what_is_held_in_memory_does_not_grow_with_the_table(
     catalog: Catalog, table_for_few: Catalog, engine: Engine, titles: list[AnyTitle]
 ) -> None:

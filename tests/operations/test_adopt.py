@@ -41,6 +41,8 @@ from catalog_model.errors import InvalidArgumentError, TableNotFoundError
 from catalog_model.files.layouts import FoundTitle, read_item
 from catalog_model.operations import AdoptReport, adopt_titles, create_table, delete_table, verify
 
+pytestmark = pytest.mark.one_engine
+
 SOME, FEW = 35, 14
 
 

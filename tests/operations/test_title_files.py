@@ -27,6 +27,8 @@ from catalog_model.errors import InvalidArgumentError
 from catalog_model.files.reader import FILE_NAMES, read_folder, sample_folder
 from catalog_model.operations import create_table, delete_table, dump_titles
 
+pytestmark = pytest.mark.one_engine
+
 _numbers = count(1)
 
 

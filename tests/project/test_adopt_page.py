@@ -60,6 +60,7 @@ def _aws(command: str) -> None:
         subprocess.run([sys.executable, "-m", "awscli", *arguments], stdout=file, check=True)
 
 
+@pytest.mark.slow
 def test_the_page_prints_what_it_shows(
     local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

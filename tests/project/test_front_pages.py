@@ -148,6 +148,7 @@ def test_the_example_is_served_as_its_page_says() -> None:
     assert importlib.import_module(module).create_app()
 
 
+@pytest.mark.slow
 def test_the_permissions_are_made_as_the_page_says(tmp_path: Path) -> None:
     """IAM accepts each policy; it contains what serving needs, including readiness."""
     (block,) = [each for each in blocks(DEPLOYMENT, "sh") if "create-policy" in each]

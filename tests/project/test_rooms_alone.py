@@ -50,6 +50,7 @@ def test_it_is_type_checked_alone(room: Path) -> None:
     assert "Success" in run(room, "-m", "mypy", *options, "catalog_model")
 
 
+@pytest.mark.slow
 def test_its_tests_pass_alone(room: Path) -> None:
     """Including those of a table of another model."""
     assert " passed" in run(room, *PYTEST, *TESTS)

@@ -24,6 +24,8 @@ from catalog_model.dynamodb.engines.local import environment_without_aws, free_p
 from catalog_model.files.reader import FILE_NAMES
 from catalog_model.local import Engine
 
+pytestmark = pytest.mark.one_engine
+
 PAGE = "move-the-application.md"
 PATIENCE = 60
 SOME = 120

@@ -187,23 +187,29 @@ def test_a_repair_harms_nothing_that_is_written_meanwhile() -> None:
     explored_all(table_of(*THERE), [*meetings, (REPAIR, REPAIR)])
 
 
-def damaged() -> Table:
+def damaged(*titles: Movie) -> Table:
     """Return a shard with a title's slot among the free ones, and one without a listing."""
-    table = table_of(*THERE)
+    table = table_of(*titles)
     slots = [read_int(table[keys.title_key(key(number))], codec.SLOT) for number in (8, 16)]
     del table[keys.listing_key(key(8), slots[0])]
     tally = {**table[keys.tally_key("movie", 0)], codec.FREE: numbers_value([slots[1]])}
     return {**table, keys.tally_key("movie", 0): tally}
 
 
-@pytest.mark.parametrize(
-    "other",
-    [delete(16), delete(24), genres(16, genre_ids=[80]), pytest.param(REPAIR, marks=SLOW)],
-    ids=str,
-)
+@pytest.mark.parametrize("other", [delete(16), delete(24), genres(16, genre_ids=[80])], ids=str)
 def test_a_damaged_shard_is_repaired_in_every_interleaving(other: Writer) -> None:
-    """A repair, concurrent with deletions or another repair: no damage is left."""
-    explored_all(damaged(), [(REPAIR, other)])
+    """A repair, concurrent with a write: no damage is left."""
+    explored_all(damaged(*THERE), [(REPAIR, other)])
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [pytest.param(THERE[:2], marks=SLOW), pytest.param(THERE, marks=pytest.mark.soak)],
+    ids=len,
+)
+def test_two_repairs_of_a_damaged_shard_leave_no_damage(titles: tuple[Movie, ...]) -> None:
+    """In any interleaving."""
+    explored_all(damaged(*titles), [(REPAIR, REPAIR)])
 
 
 def former(*titles: Movie) -> Table:

@@ -29,6 +29,8 @@ from catalog_model.local import start_engine
 from catalog_model.operations import create_table, delete_table
 from catalog_model.testing import Fault, inject_faults, without_pauses
 
+pytestmark = pytest.mark.one_engine
+
 KEY = TitleKey("movie", 1)
 
 WRITES = {"put": 4, "create": 4, "delete": 3, "change_popularity": 3, "change_genres": 3, "get": 3}

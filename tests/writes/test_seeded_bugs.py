@@ -31,6 +31,8 @@ from catalog_model.table import keys, plan
 from catalog_model.table.plan import Stored
 from catalog_model.testing import Fault, inject_faults
 
+pytestmark = pytest.mark.one_engine
+
 Bug = Callable[[pytest.MonkeyPatch], None]
 
 LENGTH = 30
