@@ -204,7 +204,7 @@ def test_a_damaged_shard_is_repaired_in_every_interleaving(other: Writer) -> Non
 
 @pytest.mark.parametrize(
     "titles",
-    [pytest.param(THERE[:2], marks=SLOW), pytest.param(THERE, marks=pytest.mark.soak)],
+    [pytest.param(THERE[:2], marks=SLOW), pytest.param(THERE, marks=[SLOW, pytest.mark.soak])],
     ids=len,
 )
 def test_two_repairs_of_a_damaged_shard_leave_no_damage(titles: tuple[Movie, ...]) -> None:
