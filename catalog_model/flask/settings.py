@@ -24,6 +24,9 @@ TEXTS: Final = {
 }
 """The configuration keys that become arguments of `Catalog.from_env`."""
 
+SWITCHES: Final = {"CATALOG_FAST": "fast", "CATALOG_SHARDED_LISTS": "sharded_lists"}
+"""The keys for True or False that become arguments of `Catalog.from_env`."""
+
 SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
 """Settings whose values are never shown in messages."""
 
@@ -53,6 +56,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
     "CATALOG_DEADLINE": Number(0.1, 900, 2),
     "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
     "CATALOG_POINTER_SECONDS": Number(1, 86_400, 30),
+    "CATALOG_CACHE_SECONDS": Number(0, 86_400, 0),
 }
 
 
@@ -60,21 +64,23 @@ NUMBERS: Final[Mapping[str, Number]] = {
 class Settings:
     """The settings of one application, checked."""
 
-    catalog: Mapping[str, str]
+    catalog: Mapping[str, str | bool]
     """Settings of the handle, by their names in `Catalog`."""
 
     ready_seconds: float
     deadline: float
     waiting_requests: int
     pointer_seconds: float
+    cache_seconds: float
+    """Zero for no page cache."""
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Read an application's configuration; for numbers, also the environment.
 
-    None and ``""`` count as not set. A number may be given as text, as in environment variables. A
-    number out of bounds is rejected, and so is any other type: True is not a number, and bytes are
-    not text.
+    None and ``""`` count as not set. A number may be given as text, as in environment variables, and
+    so may a switch, which is True, False, 1 or 0. A number out of bounds is rejected, and so is any
+    other type: True is not a number, and bytes are not text.
 
     Raises:
         InvalidArgumentError: If a setting is invalid; names it and its value.
@@ -86,12 +92,16 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     catalog_model.errors.InvalidArgumentError: CATALOG_READY_SECONDS must be a number from 0 to 3600, not 'soon'
     """  # noqa: E501  # the message in one line
     numbers = {key: _number(key, config) for key in NUMBERS}
+    said = {key: value for key, value in config.items() if _is_said(value)}
+    texts = {name: _text(key, said[key]) for key, name in TEXTS.items() if key in said}
+    switches = {name: _switch(key, said[key]) for key, name in SWITCHES.items() if key in said}
     return Settings(
-        {name: _text(key, config[key]) for key, name in TEXTS.items() if _is_said(config.get(key))},
+        {**texts, **switches},
         numbers["CATALOG_READY_SECONDS"],
         numbers["CATALOG_DEADLINE"],
         int(numbers["CATALOG_WAITING_REQUESTS"]),
         numbers["CATALOG_POINTER_SECONDS"],
+        numbers["CATALOG_CACHE_SECONDS"],
     )
 
 
@@ -133,6 +143,13 @@ def _text(key: str, value: object) -> str:
         if key not in SECRETS:
             raise
     raise InvalidArgumentError(f"{key} must be a text of Unicode, not {type(value).__name__}")
+
+
+def _switch(key: str, value: object) -> bool:
+    text = str(value).strip() if isinstance(value, (int, str)) else ""
+    if value is not True and value is not False and text not in ("1", "0"):
+        refuse(key, value, "True or False, 1 or 0")
+    return value is True or text == "1"
 
 
 def _number(key: str, config: Mapping[str, Any]) -> float:
