@@ -64,7 +64,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
 class Settings:
     """The settings of one application, checked."""
 
-    catalog: Mapping[str, str | bool]
+    catalog: Mapping[str, Any]
     """Settings of the handle, by their names in `Catalog`."""
 
     ready_seconds: float
