@@ -5,9 +5,12 @@ import json
 from command_line import CommandLine
 from engines import Engine
 from spread_tables import spread
-from table_dump import movie
+from table_dump import dump, movie
 
+from catalog_model.dynamodb import waits
 from catalog_model.dynamodb.faults.clock import simulated_time
+from catalog_model.maintenance.list_shards import PAUSE
+from catalog_model.operations import migrate
 
 READING = {"CATALOG_SHARDED_LISTS": "1"}
 
@@ -19,7 +22,7 @@ def test_a_table_is_spread_and_read_by_commands(moto: Engine) -> None:
     assert planned["moved"] == 5
     assert "moved" not in cli.json("migrate", "--dry-run")
     with simulated_time():
-        assert "5 titles moved to other list shards" in cli.done("migrate", "--list-shards", "2")
+        assert "5 titles moved to lists of 2 shards" in cli.done("migrate", "--list-shards", "2")
     listed = cli("--output", "json", "list-titles", "movie", env={**READING})
     assert len(json.loads(listed.stdout)["items"]) == 5
     refused = cli("list-titles", "movie")
@@ -31,6 +34,17 @@ def test_a_table_is_spread_and_read_by_commands(moto: Engine) -> None:
     cli.catalog.sharded_lists = True
     spread(cli.catalog, 1)
     assert cli("list-titles", "movie").exit_code == 0
+
+
+def test_the_progress_counts_the_items_of_both_parts_of_the_work(moto: Engine) -> None:
+    """The upgrade and the change of the shards read all items each; the pause is announced."""
+    catalog = CommandLine(moto).filled([movie(n, 18) for n in range(1, 6)]).catalog
+    seen: list[int] = []
+    pauses: list[float] = []
+    with simulated_time(), waits.on_pause(pauses.append):
+        report = migrate(catalog, list_shards=2, on_progress=seen.append)
+    assert max(seen) == report.items + len(dump(catalog))
+    assert pauses == [PAUSE]
 
 
 def test_a_wrong_number_of_shards_is_refused(moto: Engine) -> None:
