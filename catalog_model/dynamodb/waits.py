@@ -58,7 +58,7 @@ def sleep(seconds: float, stopped: threading.Event | None = None) -> None:
 
 
 def sleep_long(seconds: float) -> None:
-    """Wait for so many *seconds* that a listener should know."""
+    """Wait for *seconds*, after calling the listener of `on_pause`."""
     listener = _on_pause.get()
     if listener is not None:
         listener(seconds)

@@ -147,7 +147,7 @@ def test_the_configuration_goes_before_the_environment(
 def test_a_switch_reaches_the_handle(
     app: Flask, key: str, value: object, is_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The configuration takes precedence over the variable, which applies if nothing is said."""
+    """The configuration takes precedence over the variable, which applies without it."""
     pytest.importorskip("pycurl", reason="fast=True needs the extra fast")
 
     def found() -> object:
@@ -160,7 +160,7 @@ def test_a_switch_reaches_the_handle(
 
 
 def test_a_page_cache_may_be_configured(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For some seconds, by the configuration or the variable; 0 is none."""
+    """For some seconds, by the configuration or the variable; 0 turns it off."""
     assert serving_of(app).catalog.cache is None
     monkeypatch.setenv("CATALOG_CACHE_SECONDS", "7")
     assert (cache := serving_of(app).catalog.cache)
