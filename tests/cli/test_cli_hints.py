@@ -109,10 +109,9 @@ def test_an_endpoint_that_is_not_reached_has_a_hint(
 def test_a_table_with_other_keys_has_a_hint(local_engine: Engine) -> None:
     """DynamoDB's message shows neither its keys nor those of the model."""
     cli = CommandLine(local_engine)
-    key = {"AttributeName": "id", "KeyType": "HASH"}
     cli.catalog.client.create_table(
         TableName=cli.table,
-        KeySchema=[key],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
         BillingMode="PAY_PER_REQUEST",
     )
