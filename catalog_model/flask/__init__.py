@@ -54,6 +54,7 @@ from catalog_model.flask.settings import (
     Settings,
     check_seconds,
     check_statuses,
+    misspelt,
     read_settings,
 )
 from catalog_model.prometheus import measure_all
@@ -215,6 +216,8 @@ class FlaskCatalog:
         """
         check_instance(app, "app", Flask)
         settings = read_settings(app.config)
+        for key, meant in misspelt(app.config).items():
+            log.warning("%s in the configuration is not a setting: did you mean %s?", key, meant)
         if catalog is None:
             catalog = _make_catalog(settings)
         check_instance(catalog, "catalog", Catalog)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from http import HTTPStatus
 from numbers import Real
 from typing import Any, Final
@@ -13,6 +14,7 @@ from catalog_model.checks import check_text, refuse
 from catalog_model.checks.plain import plain
 from catalog_model.errors import CatalogError, InvalidArgumentError
 
+PREFIX: Final = "CATALOG_"
 TEXTS: Final = {
     "CATALOG_TABLE": "table",
     "CATALOG_TABLE_POINTER": "pointer",
@@ -103,6 +105,19 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         numbers["CATALOG_POINTER_SECONDS"],
         numbers["CATALOG_CACHE_SECONDS"],
     )
+
+
+def misspelt(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys that are probably meant as settings, each with the name of the setting.
+
+    >>> misspelt({"CATALOG_TABEL": "films", "CATALOG_TABLE": "films", "CATALOG_COLOURS": 3})
+    {'CATALOG_TABEL': 'CATALOG_TABLE'}
+    """
+    settings = {key.removeprefix(PREFIX): key for key in (*TEXTS, *SWITCHES, *NUMBERS)}
+    ours = [key for key in config if isinstance(key, str) and key.startswith(PREFIX)]
+    unknown = [key for key in ours if key not in settings.values()]
+    near = {key: get_close_matches(key.removeprefix(PREFIX), settings, 1, 0.8) for key in unknown}
+    return {key: settings[names[0]] for key, names in near.items() if names}
 
 
 def check_seconds(given: float, name: str, *, least: float) -> float:

@@ -172,6 +172,18 @@ def test_a_page_cache_may_be_configured(app: Flask, monkeypatch: pytest.MonkeyPa
     assert serving_of(app).catalog.cache is None
 
 
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_misspelt_key_is_a_warning(
+    app: Flask, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the setting that was probably meant; right keys and those of others have none."""
+    app.config.update({f"{key}S": 1, "CATALOG_COLOURS": 5, "CATALOG_": 1})
+    app.config.update(dict.fromkeys(SETTINGS, ""))
+    FlaskCatalog(app)
+    (warned,) = [each.getMessage() for each in caplog.records]
+    assert warned == f"{key}S in the configuration is not a setting: did you mean {key}?"
+
+
 def test_readiness_works_with_a_number_given_as_text(app: Flask) -> None:
     """Not only for its first answer."""
     app.config.update(
