@@ -23,7 +23,7 @@ from catalog_model.dynamodb.typed_json import JSON
 from catalog_model.entities import FIELDS
 
 WORDING: Final[Mapping[str, str]] = {
-    "after": "Continue after a page: its next.",
+    "after": "Continue after a page, with the cursor that it printed.",
     "genre_ids": "Ids of genres, as TMDB numbers them.",
     "if_absent": "Refuse to replace an existing title.",
     "keys": "Titles as KIND:ID, in any number.",

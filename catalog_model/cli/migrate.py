@@ -25,7 +25,7 @@ from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migra
     "--list-shards",
     type=int,
     metavar="N",
-    help="Spread each list over N partitions, 1 to 32; as it is by default.",
+    help="Spread each list over N partitions, 1 to 32; unchanged by default.",
 )
 @click.option(
     "--checkpoint", metavar="FILE", help="File for the progress; an existing file is resumed."
