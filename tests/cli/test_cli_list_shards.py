@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from command_line import CommandLine
 from engines import Engine
 from spread_tables import spread
@@ -34,6 +35,26 @@ def test_a_table_is_spread_and_read_by_commands(moto: Engine) -> None:
     cli.catalog.sharded_lists = True
     spread(cli.catalog, 1)
     assert cli("list-titles", "movie").exit_code == 0
+
+
+def test_verify_shows_the_shards_and_an_unfinished_change(moto: Engine) -> None:
+    """Nothing of lists that are not spread; a change that is interrupted in its pause has both."""
+    cli = CommandLine(moto).filled([movie(n, 18) for n in range(1, 6)])
+    assert "shard" not in cli.done("verify")
+    spread(cli.catalog, 4)
+    assert cli.done("verify").endswith(" 0 findings\nLists of 4 shards\n")
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with waits.on_pause(interrupt), pytest.raises(KeyboardInterrupt):
+        migrate(cli.catalog, list_shards=2)
+    assert "Lists of 4 and of 2 shards: a change is running, or was inter" in cli.done("verify")
+    found = cli.json("verify")
+    assert (found["list_shards"], found["other_list_shards"]) == (4, 2)
+    with simulated_time():
+        cli.done("migrate", "--list-shards", "2")
+    assert cli.done("verify").endswith("Lists of 2 shards\n")
 
 
 def test_the_progress_counts_the_items_of_both_parts_of_the_work(moto: Engine) -> None:
