@@ -257,15 +257,14 @@ class PageCache:
 
 
 def cache_from_env() -> PageCache | None:
-    """Make a cache for CATALOG_CACHE_SECONDS; None if it is not set."""
+    """Make a cache for CATALOG_CACHE_SECONDS; None if it is not set, or 0."""
     text = os.environ.get("CATALOG_CACHE_SECONDS", "").strip()
-    if not text:
-        return None
     try:
-        return PageCache(float(text))
+        seconds = float(text or 0)
+        return PageCache(seconds) if seconds else None
     except ValueError as error:
         raise ConfigurationError(
-            f"CATALOG_CACHE_SECONDS must be a number of seconds above 0, not {shown(text)}"
+            f"CATALOG_CACHE_SECONDS must be seconds from 0 to {LONGEST:,.0f}, not {shown(text)}"
         ) from error
 
 

@@ -23,7 +23,7 @@ from catalog_model.dynamodb.typed_json import JSON
 from catalog_model.entities import FIELDS
 
 WORDING: Final[Mapping[str, str]] = {
-    "after": "Continue after a page: its next.",
+    "after": "Continue after a page, with the cursor that it printed.",
     "genre_ids": "Ids of genres, as TMDB numbers them.",
     "if_absent": "Refuse to replace an existing title.",
     "keys": "Titles as KIND:ID, in any number.",
@@ -84,6 +84,20 @@ def attribute_value(kind: Kind, name: str, text: str) -> Any:
     return text if wants_text else value
 
 
+class Genre(click.types.IntParamType):
+    """The id of a genre; a name is refused, with the command that shows the ids."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read an id."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            shows = "`catalog-model list-genres movie` (or tv) shows them"
+            self.fail(f"{shown(value)} is not the id of a genre: {shows}", param, ctx)
+
+
+GENRES: Final = ("genre_id", "genre_ids")
+
 READ_AS: Final[Mapping[Any, Any]] = {
     int: click.INT,
     float: click.FLOAT,
@@ -126,6 +140,8 @@ def _parameter(argument: inspect.Parameter, words: str, *, is_required: bool) ->
     annotation, is_many = _plain(argument.annotation)
     is_choice = get_origin(annotation) is Literal
     kind = click.Choice(get_args(annotation)) if is_choice else READ_AS[annotation]
+    if argument.name in GENRES:
+        kind = Genre()
     if argument.kind is not argument.KEYWORD_ONLY and argument.default is argument.empty:
         return Argument(
             [argument.name],

@@ -22,6 +22,7 @@ from catalog_model.errors import (
     TableNotFoundError,
     TitleExistsError,
     TitleNotFoundError,
+    UnreachableError,
 )
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -198,6 +199,12 @@ _HINTS: Final = (
     (AccessDeniedError, "", "`catalog-model export iam` prints the policy that allows it"),
     (SchemaMismatchError, "specified index", "`catalog-model plan` shows what the table lacks"),
     (SchemaMismatchError, "Invalid index", "`catalog-model plan` shows what the table lacks"),
+    (SchemaMismatchError, "key element", "`catalog-model status` shows how it differs"),
+    (SchemaMismatchError, "key schema element", "`catalog-model status` shows how it differs"),
+    (UnreachableError, 'URL: "https://dynamodb.', "is the region right? --region sets another"),
+    (UnreachableError, 'URL: "http://127.0.0.1', "`catalog-model serve` starts an engine"),
+    (UnreachableError, 'URL: "http://localhost', "`catalog-model serve` starts an engine"),
+    (InvalidArgumentError, "give one of minutes_ago", "--minutes-ago, --at or --backup"),
     (CatalogError, "specify a region", "pass --region, or set AWS_REGION"),
     (ConfigurationError, "cannot be used: ", "--port 0 takes a free one"),
     (

@@ -221,10 +221,11 @@ def _print_dump(report: DumpReport, settings: Settings, *, is_stream: bool) -> N
     if settings.output == "json" and not is_stream:
         print_json(manifest.to_json())
         return
-    types = (f"{kind} {count:,}" for kind, count in sorted(manifest.types.items()))
+    types = [f"{kind} {count:,}" for kind, count in sorted(manifest.types.items())]
+    of_model = f"{', '.join(types)}; " if types else ""
     click.echo(
         printable(
-            f"{counted(manifest.items, 'item')} ({', '.join(types)}; {manifest.foreign:,} not of "
+            f"{counted(manifest.items, 'item')} ({of_model}{manifest.foreign:,} not of "
             f"this model), {counted(manifest.size, 'byte')}, sha256 {manifest.sha256}"
         ),
         err=is_stream,

@@ -19,7 +19,7 @@ COLUMNS: Final = (
     "/key condition",
     ">read",
     ">returned",
-    "~units",
+    "/units",
     ">retries",
     ">bytes",
     ">ms",

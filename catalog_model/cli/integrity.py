@@ -94,6 +94,19 @@ def _print_report(report: Report) -> None:
         older = counted(report.outdated, "item")
         click.echo(f"{older} of an older version: `catalog-model migrate`")
     _print_undecided(report)
+    _print_list_shards(report)
+
+
+def _print_list_shards(report: Report) -> None:
+    """Print over how many shards the lists are spread, if they are."""
+    shards, other = report.list_shards, report.other_list_shards
+    if other is not None:
+        click.echo(
+            f"Lists of {shards} and of {counted(other, 'shard')}: a change is running, or was "
+            f"interrupted; `catalog-model migrate --list-shards N` with either number completes it"
+        )
+    elif shards > 1:
+        click.echo(f"Lists of {shards} shards")
 
 
 def _print_repair(report: RepairReport, *, is_dry: bool) -> None:

@@ -25,7 +25,7 @@ from catalog_model.maintenance.migrate import NO_VERSION, MigrationReport, migra
     "--list-shards",
     type=int,
     metavar="N",
-    help="Spread each list over N partitions, 1 to 32; as it is by default.",
+    help="Spread each list over N partitions, 1 to 32; unchanged by default.",
 )
 @click.option(
     "--checkpoint", metavar="FILE", help="File for the progress; an existing file is resumed."
@@ -55,7 +55,8 @@ def migrate_command(
     """
     settings = ctx.ensure_object(Settings)
     catalog = settings.catalog()
-    total = operations.table_status(catalog).item_count
+    items = operations.table_status(catalog).item_count
+    total = items if list_shards is None else 2 * items  # read once to upgrade, once to spread
     try:
         with progress(total, "Looking" if dry_run else "Migrating", "item") as on_progress:
             report = migrate(
@@ -68,7 +69,7 @@ def migrate_command(
                 on_progress=on_progress,
             )
     except KeyboardInterrupt:
-        click.echo(printable(_how_to_go_on(checkpoint)), err=True)
+        click.echo(printable(_how_to_go_on(checkpoint, list_shards)), err=True)
         raise
     if settings.output == "json":
         shown = asdict(report)
@@ -76,23 +77,19 @@ def migrate_command(
             del shown["moved"]
         print_json({**shown, "outdated": report.outdated, "dry_run": dry_run})
     else:
-        _print_report(report, is_dry=dry_run)
-        if list_shards is not None:
-            moved = "to be moved" if dry_run else "moved"
-            click.echo(f"{counted(report.moved, 'title')} {moved} to other list shards")
+        _print_report(report, is_dry=dry_run, list_shards=list_shards)
     ctx.exit(EXIT_CHECK_FAILED if report.left else 0)
 
 
-def _how_to_go_on(checkpoint: str | None) -> str:
+def _how_to_go_on(checkpoint: str | None, list_shards: int | None) -> str:
     if checkpoint is None:
         return "Completed work is kept; run the command again for the rest."
-    return (
-        "Completed work is kept; "
-        f"`catalog-model migrate --checkpoint {shlex.quote(checkpoint)}` continues from here."
-    )
+    spread = "" if list_shards is None else f"--list-shards {list_shards} "
+    words = f"catalog-model migrate {spread}--checkpoint {shlex.quote(checkpoint)}"
+    return f"Completed work is kept; `{words}` continues from here."
 
 
-def _print_report(report: MigrationReport, *, is_dry: bool) -> None:
+def _print_report(report: MigrationReport, *, is_dry: bool, list_shards: int | None) -> None:
     for version, count in report.versions.items():
         name = "no version" if version == NO_VERSION else f"version {version}"
         click.echo(f"{counted(count, 'item')} of {name}")
@@ -100,8 +97,10 @@ def _print_report(report: MigrationReport, *, is_dry: bool) -> None:
         click.echo(f"{counted(report.foreign, 'item')} not of this model")
     for key, reason in report.left:
         click.echo(printable(f"left: {key.PK} | {key.SK}: {reason}"))
-    done = "to be upgraded" if is_dry else "upgraded"
-    click.echo(
-        f"{counted(report.upgraded, 'item')} {done} to version {report.target}, "
-        f"{counted(round(report.units), 'write unit')}; {len(report.left):,} left"
-    )
+    to_be = "to be " if is_dry else ""
+    done = f"{counted(report.upgraded, 'item')} {to_be}upgraded to version {report.target}"
+    if list_shards is not None:
+        shards = counted(list_shards, "shard")
+        done += f", {counted(report.moved, 'title')} {to_be}moved to lists of {shards}"
+    units = counted(round(report.units), "write unit")
+    click.echo(f"{done}, {units}; {len(report.left):,} left")

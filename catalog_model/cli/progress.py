@@ -13,6 +13,7 @@ import click
 from catalog_model.checks import counted
 from catalog_model.cli.output import console
 from catalog_model.dynamodb.retries import on_throttling
+from catalog_model.dynamodb.waits import on_pause
 from catalog_model.errors import CatalogError
 
 TICK: Final = 0.5
@@ -47,6 +48,7 @@ class Progress:
         self._words = words
         self._clock = clock or time.monotonic
         self._throttled_at: float | None = None
+        self._pauses_until = self._clock()
         self._seen = deque([(self._clock(), 0)])
 
     def __call__(self, done: int) -> None:
@@ -56,6 +58,15 @@ class Progress:
     def throttled(self) -> None:
         """Record that the table throttled a request."""
         self._throttled_at = self._clock()
+
+    def pauses(self, seconds: float) -> None:
+        """Record that the work pauses for *seconds* from now on."""
+        self._pauses_until = self._clock() + seconds
+
+    @property
+    def pause(self) -> float:
+        """The remaining seconds of a pause."""
+        return max(0.0, self._pauses_until - self._clock())
 
     @property
     def is_throttled(self) -> bool:
@@ -73,11 +84,15 @@ class Progress:
     @property
     def words(self) -> str:
         """The current activity."""
+        if self.pause:
+            return f"{self._words}, pausing for {self.pause:.0f} s"
         return f"{self._words}, throttled" if self.is_throttled else self._words
 
     def seconds_left(self) -> float | None:
         """Return the remaining time, from the last minute or longer; None if unknown."""
         now = self._clock()
+        if self.pause:
+            self._seen.clear()
         self._seen.append((now, self.done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:  # noqa: PLR2004  # a window
             self._seen.popleft()
@@ -89,6 +104,7 @@ class Progress:
     def line(self) -> str:
         """Return the progress in one line."""
         how = "throttled: waiting; " if self.is_throttled else ""
+        how = f"pausing for {self.pause:.0f} s; " if self.pause else how
         return f"{how}{self.counted}, {left(self.seconds_left())}"
 
 
@@ -111,7 +127,7 @@ def progress(total: int | None, words: str = "Loading", thing: str = "title") ->
     over = threading.Event()
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
     show = _bar if has_terminal else _lines
-    with on_throttling(shown.throttled), show(shown) as look:
+    with on_throttling(shown.throttled), on_pause(shown.pauses), show(shown) as look:
         thread = threading.Thread(target=_look_again, args=(look, over), daemon=True)
         thread.start()
         try:

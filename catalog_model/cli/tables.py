@@ -34,7 +34,8 @@ class Column(NamedTuple):
     def of(cls, text: str) -> Column:
         """Read ``>name`` as aligned to the right, ``~name`` as one that wraps at spaces.
 
-        ``/name`` wraps, too, and moves to lines of its own under each row if that is not enough.
+        ``/name`` wraps, too, and moves to lines of its own under each row if that is not enough:
+        the first such column alone, then with the next.
         """
         mark, name = text[:1], text.lstrip(">~/")
         return cls(name, mark == ">", mark in ("~", "/"), mark == "/")
@@ -42,17 +43,11 @@ class Column(NamedTuple):
 
 def print_rows(out: Console, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Print a table in the width of the console; if it does not fit, print each row as a list."""
-    if widths := _widths(columns, rows, out.width):
-        _print_grid(out, columns, rows, widths)
-        return
-    kept = [at for at, column in enumerate(columns) if not column.may_move]
-    fewer, shorter = [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
-    if len(kept) < len(columns) and (widths := _widths(fewer, shorter, out.width)):
-        for number, row in enumerate(rows):
-            _print_grid(out, fewer, [shorter[number]], widths, has_header=number == 0)
-            moved = [each for each in zip(columns, row, strict=True) if each[0].may_move]
-            _print_pairs(out, [(f"  {column.name}:", cell) for column, cell in moved])
-    elif len(columns) == PAIR:
+    movable = [at for at, column in enumerate(columns) if column.may_move]
+    for count in range(len(movable) + 1):
+        if _print_moving(out, columns, rows, movable[:count]):
+            return
+    if len(columns) == PAIR:
         out.width += max(map(len, "\n".join(row[-1] for row in rows).splitlines()))
         _print_grid(out, columns, rows, _widths(columns, rows, out.width) or [])
     else:
@@ -62,6 +57,24 @@ def print_rows(out: Console, columns: Sequence[Column], rows: Sequence[Row]) -> 
             longest = max(map(len, names))
             cells = zip(names, row, strict=True)
             _print_pairs(out, [(name.ljust(longest + 1), cell) for name, cell in cells])
+
+
+def _print_moving(
+    out: Console, columns: Sequence[Column], rows: Sequence[Row], moved: Sequence[int]
+) -> bool:
+    """Print a table whose *moved* columns are below each row; return False if it does not fit."""
+    kept = [at for at in range(len(columns)) if at not in moved]
+    fewer, shorter = [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
+    widths = _widths(fewer, shorter, out.width)
+    if widths is None:
+        return False
+    if not moved:
+        _print_grid(out, columns, rows, widths)
+        return True
+    for number, row in enumerate(rows):
+        _print_grid(out, fewer, [shorter[number]], widths, has_header=number == 0)
+        _print_pairs(out, [(f"  {columns[at].name}:", row[at]) for at in moved])
+    return True
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int] | None:

@@ -10,6 +10,12 @@ from catalog_model.domain.kinds import Kind
 from catalog_model.dynamodb.numbers import number_problem
 from catalog_model.errors import InvalidTitleError
 
+_OTHER_KIND: Final[Mapping[str, tuple[Kind, str]]] = {
+    "title": ("tv", "name"),
+    "name": ("movie", "title"),
+}
+"""For the name of a title of one kind, that of the other kind."""
+
 _SHARED: Final = frozenset({str, int, bool, type(None)})
 """Classes of values that a copy shares with the original."""
 
@@ -41,11 +47,20 @@ def check_record(
             if problem:
                 _refuse(name, (shown_as or record)[name], problem, field.rule.kind)
         elif field.required:
-            raise InvalidTitleError(f"a {kind} record needs {name!r}: {shown(dict(record))}")
+            needed = f"{name!r}{_other_kind(name, record)}"
+            raise InvalidTitleError(f"a {kind} record needs {needed}: {shown(dict(record))}")
     for name, value in record.items():
         if name not in fields:
             _check_name(name)
         _check_value(name, value, 1)
+
+
+def _other_kind(missing: str, record: Mapping[Any, Any]) -> str:
+    """Return a remark on a record that has the name of the other kind instead; else ""."""
+    if missing not in _OTHER_KIND or _OTHER_KIND[missing][1] not in record:
+        return ""
+    other, name = _OTHER_KIND[missing]
+    return f" (it has the {name!r} of a {other} record)"
 
 
 def _check_value(path: str, value: Any, depth: int) -> None:

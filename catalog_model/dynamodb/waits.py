@@ -6,7 +6,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -19,6 +19,7 @@ _left_out: Final[list[None]] = []
 
 
 _stop: Final[ContextVar[threading.Event | None]] = ContextVar("stop", default=None)
+_on_pause: Final[ContextVar[Callable[[float], None] | None]] = ContextVar("on_pause", default=None)
 
 
 class StoppedError(Exception):
@@ -54,6 +55,24 @@ def sleep(seconds: float, stopped: threading.Event | None = None) -> None:
         raise_if_stopped()
     else:
         time.sleep(seconds)
+
+
+def sleep_long(seconds: float) -> None:
+    """Wait for *seconds*, after calling the listener of `on_pause`."""
+    listener = _on_pause.get()
+    if listener is not None:
+        listener(seconds)
+    sleep(seconds)
+
+
+@contextmanager
+def on_pause(listener: Callable[[float], None]) -> Iterator[None]:
+    """Call *listener* in this block at the beginning of each long wait, with its seconds."""
+    token = _on_pause.set(listener)
+    try:
+        yield
+    finally:
+        _on_pause.reset(token)
 
 
 def raise_if_stopped() -> None:

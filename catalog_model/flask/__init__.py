@@ -28,6 +28,7 @@ except ImportError as missing:
 
 import catalog_model.operations.table  # noqa: F401  # now, not in the first check of readiness
 from catalog_model import operations
+from catalog_model.cache import PageCache
 from catalog_model.catalog import Catalog
 from catalog_model.checks import check_instance
 from catalog_model.dynamodb.breaker import Breaker, Outcome, RefusedError, State
@@ -53,6 +54,7 @@ from catalog_model.flask.settings import (
     Settings,
     check_seconds,
     check_statuses,
+    misspelt,
     read_settings,
 )
 from catalog_model.prometheus import measure_all
@@ -146,12 +148,15 @@ class FlaskCatalog:
     ``CATALOG_ENDPOINT_URL``      where to send requests
     ``CATALOG_PROFILE``           the profile of the AWS configuration
     ``CATALOG_CURSOR_SECRET``     the key that signs cursors
+    ``CATALOG_FAST``              whether requests may take the fast lane; False turns it off
+    ``CATALOG_SHARDED_LISTS``     True if lists may be spread over several partitions
     ``CATALOG_READY_SECONDS``     seconds for which a readiness result is cached; 5
     ``CATALOG_DEADLINE``          seconds that a request to the table may take, retries included; a
                                   response sends no further requests after that time; 2
     ``CATALOG_WAITING_REQUESTS``  concurrent requests to the table in a process; 10000. Set it below
                                   the number of threads, so that some are left for health checks
     ``CATALOG_POINTER_SECONDS``   seconds after which a request reads the pointer again; 30
+    ``CATALOG_CACHE_SECONDS``     seconds that a page cache keeps answers; 0, without a cache
     ============================  =================================================================
 
     Args:
@@ -211,6 +216,8 @@ class FlaskCatalog:
         """
         check_instance(app, "app", Flask)
         settings = read_settings(app.config)
+        for key, meant in misspelt(app.config).items():
+            log.warning("%s in the configuration is not a setting: did you mean %s?", key, meant)
         if catalog is None:
             catalog = _make_catalog(settings)
         check_instance(catalog, "catalog", Catalog)
@@ -251,7 +258,10 @@ def _make_catalog(settings: Settings) -> Catalog:
     config = Config(
         connect_timeout=min(CONNECT_SECONDS, settings.deadline), read_timeout=settings.deadline
     )
-    return Catalog.from_env(**settings.catalog, config=config, deadline=settings.deadline)
+    cache = PageCache(settings.cache_seconds) if settings.cache_seconds else None
+    return Catalog.from_env(
+        **settings.catalog, config=config, deadline=settings.deadline, cache=cache
+    )
 
 
 def _guard_of(catalog: Catalog, settings: Settings) -> Guard:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from http import HTTPStatus
 from numbers import Real
 from typing import Any, Final
@@ -13,6 +14,7 @@ from catalog_model.checks import check_text, refuse
 from catalog_model.checks.plain import plain
 from catalog_model.errors import CatalogError, InvalidArgumentError
 
+PREFIX: Final = "CATALOG_"
 TEXTS: Final = {
     "CATALOG_TABLE": "table",
     "CATALOG_TABLE_POINTER": "pointer",
@@ -23,6 +25,9 @@ TEXTS: Final = {
     "CATALOG_CURSOR_SECRET": "cursor_secret",
 }
 """The configuration keys that become arguments of `Catalog.from_env`."""
+
+SWITCHES: Final = {"CATALOG_FAST": "fast", "CATALOG_SHARDED_LISTS": "sharded_lists"}
+"""The keys for True or False that become arguments of `Catalog.from_env`."""
 
 SECRETS: Final = frozenset(("CATALOG_CURSOR_SECRET",))
 """Settings whose values are never shown in messages."""
@@ -53,6 +58,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
     "CATALOG_DEADLINE": Number(0.1, 900, 2),
     "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
     "CATALOG_POINTER_SECONDS": Number(1, 86_400, 30),
+    "CATALOG_CACHE_SECONDS": Number(0, 86_400, 0),
 }
 
 
@@ -60,21 +66,23 @@ NUMBERS: Final[Mapping[str, Number]] = {
 class Settings:
     """The settings of one application, checked."""
 
-    catalog: Mapping[str, str]
+    catalog: Mapping[str, Any]
     """Settings of the handle, by their names in `Catalog`."""
 
     ready_seconds: float
     deadline: float
     waiting_requests: int
     pointer_seconds: float
+    cache_seconds: float
+    """Zero for no page cache."""
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Read an application's configuration; for numbers, also the environment.
 
-    None and ``""`` count as not set. A number may be given as text, as in environment variables. A
-    number out of bounds is rejected, and so is any other type: True is not a number, and bytes are
-    not text.
+    None and ``""`` count as not set. A number may be given as text, as in environment variables, and
+    so may a switch, which is True, False, 1 or 0. A number out of bounds is rejected, and so is any
+    other type: True is not a number, and bytes are not text.
 
     Raises:
         InvalidArgumentError: If a setting is invalid; names it and its value.
@@ -86,13 +94,30 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     catalog_model.errors.InvalidArgumentError: CATALOG_READY_SECONDS must be a number from 0 to 3600, not 'soon'
     """  # noqa: E501  # the message in one line
     numbers = {key: _number(key, config) for key in NUMBERS}
+    said = {key: value for key, value in config.items() if _is_said(value)}
+    texts = {name: _text(key, said[key]) for key, name in TEXTS.items() if key in said}
+    switches = {name: _switch(key, said[key]) for key, name in SWITCHES.items() if key in said}
     return Settings(
-        {name: _text(key, config[key]) for key, name in TEXTS.items() if _is_said(config.get(key))},
+        {**texts, **switches},
         numbers["CATALOG_READY_SECONDS"],
         numbers["CATALOG_DEADLINE"],
         int(numbers["CATALOG_WAITING_REQUESTS"]),
         numbers["CATALOG_POINTER_SECONDS"],
+        numbers["CATALOG_CACHE_SECONDS"],
     )
+
+
+def misspelt(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys that are probably meant as settings, each with the name of the setting.
+
+    >>> misspelt({"CATALOG_TABEL": "films", "CATALOG_TABLE": "films", "CATALOG_COLOURS": 3})
+    {'CATALOG_TABEL': 'CATALOG_TABLE'}
+    """
+    settings = {key.removeprefix(PREFIX): key for key in (*TEXTS, *SWITCHES, *NUMBERS)}
+    ours = [key for key in config if isinstance(key, str) and key.startswith(PREFIX)]
+    unknown = [key for key in ours if key not in settings.values()]
+    near = {key: get_close_matches(key.removeprefix(PREFIX), settings, 1, 0.8) for key in unknown}
+    return {key: settings[names[0]] for key, names in near.items() if names}
 
 
 def check_seconds(given: float, name: str, *, least: float) -> float:
@@ -133,6 +158,13 @@ def _text(key: str, value: object) -> str:
         if key not in SECRETS:
             raise
     raise InvalidArgumentError(f"{key} must be a text of Unicode, not {type(value).__name__}")
+
+
+def _switch(key: str, value: object) -> bool:
+    text = str(value).strip() if isinstance(value, (int, str)) else ""
+    if value is not True and value is not False and text not in ("1", "0"):
+        refuse(key, value, "True or False, 1 or 0")
+    return value is True or text == "1"
 
 
 def _number(key: str, config: Mapping[str, Any]) -> float:

@@ -108,7 +108,7 @@ class ListShards:
             if spread.also is None:
                 self._state(spread, Spread(spread.lists, also=lists))
             elif spread.also == lists:
-                waits.sleep(PAUSE)
+                waits.sleep_long(PAUSE)
                 self._state(spread, Spread(lists, also=spread.lists))
             else:
                 self._move_titles(spread.lists, is_dry=False)

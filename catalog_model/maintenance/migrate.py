@@ -142,7 +142,8 @@ def migrate(
     migration.run()
     places.remove()
     if list_shards is not None:
-        shards = ListShards(catalog, pace, segments, on_progress)
+        read = migration.report.items
+        shards = ListShards(catalog, pace, segments, lambda more: on_progress(read + more))
         with persistent(Persistence(pace.rest)):
             (shards.predict if dry_run else shards.change_to)(list_shards)
         migration.report.moved = shards.moved

@@ -73,6 +73,12 @@ class Report:
     """The number of items of an older version, which are no defects: `migrate` upgrades them."""
     more: Mapping[Problem, int] = field(default_factory=dict)
     """The number of unlisted findings, by problem."""
+    list_shards: int = 1
+    """The number of partitions of each list."""
+    other_list_shards: int | None = None
+    """The other number that lists of some titles may have, while `migrate` changes it or if it was
+    interrupted.
+    """
 
     @property
     def is_clean(self) -> bool:
@@ -148,6 +154,8 @@ class _Verification:
             undecided=undecided,
             outdated=census.outdated,
             more=dict(census.more),
+            list_shards=spread.lists,
+            other_list_shards=spread.also,
         )
 
     def _look_at_segment(self, segment: int) -> Census:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog_model.checks import counted
 from catalog_model.dynamodb.actions import Equals
 from catalog_model.dynamodb.typed_json import Item, Value, number
 from catalog_model.table import codec
@@ -59,8 +60,13 @@ class Spread:
         return {name: number(value) for name, value in self.attributes().items()}
 
     def __str__(self) -> str:
-        also = "" if self.also is None else f", or {self.also},"
-        return f"{self.lists}{also} list {'shard' if self.lists == 1 and not also else 'shards'}"
+        """Return it in words.
+
+        >>> print(Spread(1), Spread(8, also=2), sep="; ")
+        1 list shard; 8 list shards (or 2, while titles move)
+        """
+        also = "" if self.also is None else f" (or {self.also}, while titles move)"
+        return f"{counted(self.lists, 'list shard')}{also}"
 
 
 NOT_SPREAD: Final = Spread()

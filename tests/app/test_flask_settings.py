@@ -16,10 +16,10 @@ from catalog_model import Catalog
 from catalog_model.checks import shown
 from catalog_model.errors import CatalogError, InvalidArgumentError
 from catalog_model.flask import FlaskCatalog, Serving
-from catalog_model.flask.settings import NUMBERS, SECRETS, TEXTS, read_settings
+from catalog_model.flask.settings import NUMBERS, SECRETS, SWITCHES, TEXTS, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = (*TEXTS, *NUMBERS)
+SETTINGS = (*TEXTS, *SWITCHES, *NUMBERS)
 
 NOT_A_TEXT: tuple[Any, ...] = (
     *(5, 0, 1.5, True, False, b"bytes", b"", ["a"], [], ("a",), {"a": 1}, {}, {"a"}),
@@ -31,6 +31,10 @@ NOT_A_NUMBER: tuple[Any, ...] = (
     *(math.nan, math.inf, -math.inf, -1, -0.5, 10**400),
     *(Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Fraction(-1)),
 )
+NOT_A_SWITCH: tuple[Any, ...] = (
+    *("yes", "true", "True", "on", "2", "-1", " ", "10", 2, -1, 1.0, 0.0, math.nan, Decimal(1)),
+    *(b"1", [True], (), {}, object(), 1j, len),
+)
 
 
 class Seconds(IntEnum):
@@ -41,6 +45,8 @@ def wrong_values(key: str) -> list[Any]:
     """Return values that are invalid for a setting."""
     if key in TEXTS:
         return list(NOT_A_TEXT)
+    if key in SWITCHES:
+        return list(NOT_A_SWITCH)
     number = NUMBERS[key]
     beyond = (number.least - 1, number.most + 1, str(number.most * 2))
     return [*NOT_A_NUMBER, *beyond, *((1.5, "2.5") if number.is_whole else ())]
@@ -106,6 +112,7 @@ def read_number(app: Flask, key: str) -> float:
         "CATALOG_DEADLINE": found.deadline,
         "CATALOG_WAITING_REQUESTS": found.waiting_requests,
         "CATALOG_POINTER_SECONDS": found.pointer_seconds,
+        "CATALOG_CACHE_SECONDS": found.cache_seconds,
     }[key]
 
 
@@ -132,6 +139,49 @@ def test_the_configuration_goes_before_the_environment(
     monkeypatch.setenv(key, "soon")
     with pytest.raises(InvalidArgumentError, match=f"{key} must be .*, not 'soon'"):
         FlaskCatalog(app)
+
+
+@pytest.mark.parametrize("key", SWITCHES)
+@pytest.mark.parametrize(("value", "is_on"), [(True, True), (1, True), ("1", True), (" 1 ", True),
+                         (False, False), (0, False), ("0", False)], ids=repr)  # fmt: skip
+def test_a_switch_reaches_the_handle(
+    app: Flask, key: str, value: object, is_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration takes precedence over the variable, which applies without it."""
+    pytest.importorskip("pycurl", reason="fast=True needs the extra fast")
+
+    def found() -> object:
+        return getattr(serving_of(app).catalog, SWITCHES[key])
+
+    monkeypatch.setenv(key, str(int(not is_on)))
+    assert found() is (not is_on)
+    app.config[key] = value
+    assert found() is is_on
+
+
+def test_a_page_cache_may_be_configured(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For some seconds, by the configuration or the variable; 0 turns it off."""
+    assert serving_of(app).catalog.cache is None
+    monkeypatch.setenv("CATALOG_CACHE_SECONDS", "7")
+    assert (cache := serving_of(app).catalog.cache)
+    assert cache.seconds == 7
+    app.config["CATALOG_CACHE_SECONDS"] = 2.5
+    assert (cache := serving_of(app).catalog.cache)
+    assert cache.seconds == 2.5
+    app.config["CATALOG_CACHE_SECONDS"] = 0
+    assert serving_of(app).catalog.cache is None
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_misspelt_key_is_a_warning(
+    app: Flask, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the setting that was probably meant; right keys and those of others have none."""
+    app.config.update({f"{key}S": 1, "CATALOG_COLOURS": 5, "CATALOG_": 1})
+    app.config.update(dict.fromkeys(SETTINGS, ""))
+    FlaskCatalog(app)
+    (warned,) = [each.getMessage() for each in caplog.records]
+    assert warned == f"{key}S in the configuration is not a setting: did you mean {key}?"
 
 
 def test_readiness_works_with_a_number_given_as_text(app: Flask) -> None:

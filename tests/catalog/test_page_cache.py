@@ -407,9 +407,11 @@ def test_there_is_no_cache_by_default(table: Catalog, monkeypatch: pytest.Monkey
     assert found is not None
     assert found.seconds == 2.5
     assert Catalog.from_env(cache=None).cache is None
-    for wrong in ("soon", "0", "-1", "nan"):
+    monkeypatch.setenv("CATALOG_CACHE_SECONDS", "0")
+    assert Catalog.from_env().cache is None
+    for wrong in ("soon", "-1", "nan", "86401"):
         monkeypatch.setenv("CATALOG_CACHE_SECONDS", wrong)
-        with pytest.raises(ConfigurationError, match="CATALOG_CACHE_SECONDS"):
+        with pytest.raises(ConfigurationError, match=f"from 0 to 86,400, not {wrong!r}"):
             Catalog.from_env()
 
 

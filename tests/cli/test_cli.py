@@ -200,7 +200,7 @@ def test_put_title_takes_a_record_from_a_file_or_stdin(cli: CommandLine, tmp_pat
     assert cli("put-title", "tv", "-", "--if-absent", answers=new).exit_code == 0
     result = cli("put-title", "movie", "-", answers=new)
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: <stdin>: a movie record needs 'title': ")
+    assert result.stderr.startswith("Error: <stdin>: a movie record needs 'title' (it has the ")
 
 
 def test_genres_are_only_emptied_when_that_is_said(cli: CommandLine) -> None:

@@ -88,6 +88,62 @@ def test_an_unknown_pattern_has_a_proposal(local_engine: Engine, words: list[str
     assert "'get-titel'; did you mean get-title? There are get-title, get-titles" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "hint"),
+    [
+        ("http://127.0.0.1:1", "`catalog-model serve` starts an engine"),
+        ("http://localhost:1", "`catalog-model serve` starts an engine"),
+        ("https://dynamodb.eu-wst-1.invalid", "is the region right? --region sets another"),
+    ],
+)
+def test_an_endpoint_that_is_not_reached_has_a_hint(
+    cli: CommandLine, endpoint: str, hint: str
+) -> None:
+    """Most often no engine runs, or the region is misspelt."""
+    once: dict[str, str | None] = {"AWS_MAX_ATTEMPTS": "1"}
+    result = cli("--endpoint-url", endpoint, "get-title", "movie", "34", env=once)
+    assert result.exit_code == 254
+    assert f'"{endpoint}/" ({hint})' in result.stderr
+
+
+def test_a_table_with_other_keys_has_a_hint(local_engine: Engine) -> None:
+    """DynamoDB's message shows neither its keys nor those of the model."""
+    cli = CommandLine(local_engine)
+    cli.catalog.client.create_table(
+        TableName=cli.table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for words in (["get-title", "movie", "34"], ["verify"], ["sample-titles", "movie"]):
+        assert "(`catalog-model status` shows how it differs)" in cli(*words).stderr
+    assert "keys are id (N HASH), not PK (S HASH)" in cli("status").stdout
+    assert "0 items (0 not of this model)" in cli("dump", "-").stderr
+
+
+def test_a_restore_without_a_moment_names_the_options(cli: CommandLine) -> None:
+    """Not only the arguments of the function."""
+    assert "(--minutes-ago, --at or --backup)" in cli("restore").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list-titles-in-genre", "movie", "action"],
+        ["list-titles-in-genres", "movie", "28", "action"],
+        ["count-titles", "movie", "--genre-id", "action"],
+        ["set-genres", "movie", "34", "action"],
+    ],
+)
+def test_the_name_of_a_genre_is_refused_with_the_way_to_its_id(
+    cli: CommandLine, words: list[str]
+) -> None:
+    """Genres are numbered by TMDB; the names are in another command."""
+    result = cli(*words)
+    assert result.exit_code == 2
+    assert "'action' is not the id of a genre: `catalog-model list-genres movie`" in result.stderr
+
+
 def test_the_roles_are_named(cli: CommandLine) -> None:
     """Where one is needed; and the help of names says how to type spaces."""
     assert (

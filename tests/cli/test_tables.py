@@ -120,6 +120,20 @@ def test_a_long_key_condition_is_below_its_request(monkeypatch: pytest.MonkeyPat
     assert condition == "  key condition: _list = 'GENRE#movie#28'"
 
 
+@pytest.mark.parametrize("name", ["a read", "a write"])
+def test_the_requests_of_a_call_are_a_table_on_80_columns(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual width of a terminal: key conditions and units are below their request."""
+    header, *lines = printed(name, 80, monkeypatch).splitlines()
+    kept = "trip operation index read returned retries bytes ms"
+    assert header.split() == kept.split()
+    requests = [line.split()[1] for line in lines if line[:4].strip().isdigit()]
+    assert requests == [row[1] for row in TABLES[name][1]]
+    for label in ("  key condition: ", "  units: "):
+        assert sum(line.startswith(label) for line in lines) == len(requests)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_wide_table_has_one_line_for_each_line_of_its_cells(
     name: str, monkeypatch: pytest.MonkeyPatch

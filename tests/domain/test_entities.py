@@ -200,6 +200,22 @@ def test_a_wrong_field_is_one_error_with_its_value(given: dict[str, Any], messag
         Movie(**given)
 
 
+@pytest.mark.parametrize(
+    ("model", "remark"),
+    [
+        (Movie, r"a movie record needs 'title' \(it has the 'name' of a tv record\): {"),
+        (TVShow, r"a tv record needs 'name' \(it has the 'title' of a movie record\): {"),
+    ],
+)
+def test_a_record_of_the_other_kind_is_recognised(
+    model: type[Movie] | type[TVShow], remark: str
+) -> None:
+    """As where a file of shows is loaded as one of movies."""
+    (other,) = {Movie, TVShow} - {model}
+    with pytest.raises(InvalidTitleError, match=remark):
+        model(**REQUIRED[other])
+
+
 def test_fields_are_attributes_of_the_class_and_cannot_be_set() -> None:
     """A class has its fields by name, in the order of the application's files."""
     assert typing.cast("Any", Movie).title is Movie.fields["title"]

@@ -508,9 +508,11 @@ def test_an_interruption_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(migrate_command, "progress", lambda *_: nullcontext(press))
         result, without = cli("migrate", "--checkpoint", str(place)), cli("migrate")
+        spread = cli("migrate", "--list-shards", "4", "--checkpoint", str(place))
     assert (result.exit_code, result.stdout, without.exit_code) == (130, "", 130)
     assert f"`catalog-model migrate --checkpoint '{place}'` continues" in result.stderr
     assert "run the command again for the rest" in without.stderr
+    assert f"`catalog-model migrate --list-shards 4 --checkpoint '{place}'`" in spread.stderr
     assert place.exists()
     cli.done("migrate", "--checkpoint", str(place))
     assert not place.exists()

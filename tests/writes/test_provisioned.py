@@ -201,6 +201,24 @@ def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
     assert shown.line().startswith("470 of 1,160 titles")
 
 
+def test_progress_shows_a_pause_of_the_work() -> None:
+    """Not a time left that the work before the pause would take."""
+    clock = Clock()
+    shown = Progress(200, "item", "Migrating", clock=clock)
+    clock.sleep(1)
+    shown(100)
+    assert shown.line() == "100 of 200 items, about 1 s left"
+    shown.pauses(90)
+    clock.sleep(30)
+    assert shown.line() == "pausing for 60 s; 100 of 200 items, time left unknown"
+    assert shown.words == "Migrating, pausing for 60 s"
+    clock.sleep(59)
+    assert shown.line() == "pausing for 1 s; 100 of 200 items, time left unknown"
+    clock.sleep(4)
+    shown(150)
+    assert (shown.line(), shown.words) == ("150 of 200 items, about 4 s left", "Migrating")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
