@@ -500,13 +500,16 @@ def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: E
 
 
 def test_a_newer_title_with_older_copies_is_left(filled: Catalog) -> None:
-    """Code of an older version does not write there."""
+    """With its slot: code of an older version does not write there."""
     grow_old(filled, "old")
     at = min(key for key in dump(filled) if key.PK == key.SK)
+    title, slot = keys.parse_key(*at), codec.read_slot(dump(filled)[at])
+    assert isinstance(title, keys.TitleItem)
+    assert slot is not None
     change(filled, at, _schema=NEWER)
     before = {key: item for key, item in dump(filled).items() if key.PK == at.PK}
     reasons = dict(migrate.migrate(filled).left)
-    assert {key.PK for key in reasons} == {at.PK}
+    assert {key.PK for key in reasons} == {at.PK, keys.listing_key(title.key, slot).PK}
     assert all(f"of version {CURRENT + 1}" in reason for reason in reasons.values())
     assert {key: item for key, item in dump(filled).items() if key.PK == at.PK} == before
 
