@@ -58,17 +58,19 @@ class Encoded:
         """The most bytes of all items that a creation puts: the title and its copies."""
         return sum(self._sizes) + len(self._sizes) * codec.LIST_SHARD_BYTES
 
-    def check_size(self, lists: int = 1) -> None:
+    def check_size(self, lists: int | None = None) -> None:
         """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies.
 
-        Its version and its slot count with the most digits, and its copies with the longest keys,
-        so that later writes fit, too. A write may also delete as many other copies, and changes
-        counts and free slots: 16 KB of the 4 MB are left for these.
+        Its version and its slot count with the most digits, and its copies with the longest keys of
+        *lists* shards, or of any number, so that later writes fit, too. A write may also delete as
+        many other copies, and changes counts and free slots: 16 KB of the 4 MB are left for these.
         """
-        largest = max(self._sizes if lists == 1 else self._sizes_in(lists))
+        largest = max(self._sizes) + codec.LIST_SHARD_BYTES
+        if lists is not None:
+            largest = max(self._sizes if lists == 1 else self._sizes_in(lists))
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(
-                f"{self.title!r} makes an item of {largest:,} bytes; "
+                f"{self.title!r} makes an item of up to {largest:,} bytes; "
                 f"DynamoDB holds {MAX_ITEM_BYTES:,}"
             )
         if self.size > MAX_PUT_BYTES:
