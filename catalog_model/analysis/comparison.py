@@ -130,7 +130,8 @@ def _repeats(request: Request, before: list[Request]) -> bool:
 
 def _line(step: Step, requests: list[Request], known: Mapping[str, float]) -> Line:
     read = sum(request.items_read for request in requests)
-    facts = {**known, "requests": len(requests), "read": read}
+    round_trips = len({request.round_trip for request in requests})
+    facts = {**known, "requests": len(requests), "read": read, "round_trips": round_trips}
     items = step.items(**facts) if step.items else None
     return Line(
         step,

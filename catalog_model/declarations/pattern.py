@@ -32,8 +32,9 @@ class Step:
 
     Formulas use the numeric arguments (for a collection, its length), the sizes in bytes of
     `analysis.sizing.Sizes`, and the numbers of items ``read`` and ``returned``. In ``units`` and
-    ``items``, ``requests`` is the result of the first formula. They hold without interference: they
-    do not include requests repeated after a conflict or because the service was too busy.
+    ``items``, ``requests`` is the result of the first formula; in ``requests``, ``round_trips`` is
+    how many times the call waited. They hold without interference: they do not include requests
+    repeated after a conflict or because the service was too busy.
 
     Args:
         requests: The maximum number of requests.

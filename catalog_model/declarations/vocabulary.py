@@ -53,6 +53,10 @@ SEVERAL_QUERIES: Final = "0.5 * (requests + read * mean_entry / 4096)"
 SPLIT_REQUESTS: Final = "9 + (limit + 1) // 9"
 """One for each of nine partitions, plus as many again if the page needs more of some of them."""
 
+FILTERED_REQUESTS: Final = "9 + 32 * max(0, round_trips - 1)"
+"""One for each of nine partitions; in each further round trip up to 24 of the lowest, from which
+titles are dropped, and one of each other that the page needs more of."""
+
 SPLIT_ITEMS: Final = "2 * returned + 20 * requests"
 
 MERGED_ROUND_TRIPS: Final = "2 + limit // 40"

@@ -17,6 +17,10 @@ MAX_ITEM_BYTES: Final = 400 * 1024
 MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 MAX_TRANSACTION_ACTIONS: Final = 100
 
+MAX_PUT_BYTES: Final = MAX_TRANSACTION_BYTES - 16 * 1024
+"""Items that one transaction puts: the rest is for the keys and values of up to 99 other actions.
+"""
+
 MAX_BATCH_GET: Final = 100
 """Keys of a BatchGetItem."""
 

@@ -33,6 +33,7 @@ from catalog_model.table.indexes import SCHEMA
 from catalog_model.table.plan import Stored, plan_rewriting, plan_upgrade
 from catalog_model.table.title_items import (
     expected_copies,
+    expected_slot,
     item_name,
     key_of,
     read_items,
@@ -174,6 +175,8 @@ class _Migration:
         self._checkpoint = checkpoint
         self._on_progress = on_progress
         self._is_dry = is_dry
+        self._foreseen: set[TitleKey] = set()
+        """Titles of this version with older copies, which a dry run has counted."""
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -211,7 +214,7 @@ class _Migration:
     def _bring_up(self, items: list[Item]) -> None:
         """Upgrade the older items of a page; items of one title are adjacent."""
         older = [item for item in items if evolution.is_outdated(item) and item_name(item)]
-        self._judge_slots([i for i in older if isinstance(item_name(i), keys.SlotItem)])
+        self._slots([i for i in older if isinstance(item_name(i), keys.SlotItem)], items)
         for title, group in groupby(older, key=_title_of):
             if title is not None:
                 self._title(title, list(group), items)
@@ -231,22 +234,24 @@ class _Migration:
             if now is not None and evolution.is_outdated(now):
                 self._write((plan_upgrade(now),), {key_of(now): now})
 
-        if self._is_dry and evolution.is_former(item):
-            return  # it is moved, and was counted
         name = item_name(item)
         if isinstance(name, keys.FormerTally):
+            if self._is_dry and read_tallies(self._reads, name.kind).move:
+                return  # it is moved, and was counted
             retry_races(partial(self._move_tallies_of, name.kind))
         retry_races(upgrade)
 
-    def _judge_slots(self, slots: list[Item]) -> None:
-        """Leave slots that will not be upgraded with the title that they name."""
+    def _slots(self, slots: list[Item], page: list[Item]) -> None:
+        """Upgrade slots: with the title that they name, which is written again if it is current."""
         owners = {key_of(slot): slot_owner(_kind_of(slot), slot) for slot in slots}
         found = self._reads.batch_get(keys.title_key(owner) for owner in owners.values() if owner)
         for slot in slots:
             owner = owners[key_of(slot)]
             own = found.get(keys.title_key(owner)) if owner else None
-            if own is None or read_items([own]).slot_key() != key_of(slot):
+            if owner is None or own is None or read_items([own]).slot_key() != key_of(slot):
                 self._leave([slot], "its title does not name it")
+            elif not evolution.is_outdated(own):
+                self._title(owner, [slot], page)
 
     def _move_tallies(self) -> None:
         """Move the tallies of all kinds to the keys of this version, each kind's together."""
@@ -270,7 +275,8 @@ class _Migration:
             if now and stored and self._is_due(now, stored, older):
                 if tried:
                     self._check_slot(stored)
-                self._rewrite(stored, self._items_before(title, page))
+                planned = plan_rewriting(stored, Encoded(stored.title))
+                self._write(planned, self._items_before(stored, page))
             return stored
 
         try:
@@ -278,7 +284,7 @@ class _Migration:
         except (InvalidTitleError, SchemaMismatchError, UnknownEntityError) as error:
             self._leave(older, str(error))
         else:
-            known = {at, *(expected_copies(stored) if stored else ())}
+            known = {at, *(_copies_of(stored) if stored else ())}
             known |= {keys.former_listing_key(title)} if stored else set()
             surplus = [item for item in older if key_of(item) not in known]
             self._leave(surplus, "it does not match its title")
@@ -297,25 +303,33 @@ class _Migration:
         """Whether to write a title now: with its own item's page, or if only copies are older."""
         if evolution.is_outdated(own):
             return any(key_of(item) == key_of(own) for item in older)
-        copies = expected_copies(stored)
+        copies = _copies_of(stored)
         found = self._reads.batch_get(key_of(i) for i in older if key_of(i) in copies)
-        return any(map(evolution.is_outdated, found.values()))
+        is_due = any(map(evolution.is_outdated, found.values()))
+        if is_due and self._is_dry:  # its copies are on several pages, and it is written once
+            with self._lock:
+                is_due = stored.title.key not in self._foreseen
+                self._foreseen.add(stored.title.key)
+        return is_due
 
-    def _items_before(self, title: TitleKey, page: list[Item]) -> dict[ItemKey, Item]:
-        """Return the items of a title, which are on the page unless that begins with them."""
-        pk = keys.title_pk(title)
-        items = [item for item in page if pk == key_of(item).PK]
-        if pk == key_of(page[0]).PK:
+    def _items_before(self, stored: Stored, page: list[Item]) -> dict[ItemKey, Item]:
+        """Return the items of a title as they are before it is written again.
+
+        Those of a former one are on the page, unless that begins with them; its slot is not read.
+        """
+        key, slot = stored.title.key, stored.slot
+        pk = keys.title_pk(key)
+        if not stored.is_former or pk == key_of(page[0]).PK:
             items = self._reads.collection(pk)
+        else:
+            items = [item for item in page if pk == key_of(item).PK]
+        if slot is not None and stored.is_former:
+            bare = codec.encode_former_slot(key, slot)
+            items.append({**bare, codec.SCHEMA: number(evolution.OLDEST_VERSION)})
+        elif slot is not None:
+            listing = self._reads.get(keys.listing_key(key, slot))
+            items += [listing] if listing else []
         return {key_of(item): item for item in items}
-
-    def _rewrite(self, stored: Stored, before: dict[ItemKey, Item]) -> None:
-        """Write a title in the form of this version."""
-        planned = plan_rewriting(stored, Encoded(stored.title))
-        if stored.slot is not None and stored.is_former:
-            slot = codec.encode_former_slot(stored.title.key, stored.slot)
-            before[key_of(slot)] = {**slot, codec.SCHEMA: number(evolution.OLDEST_VERSION)}
-        self._write(planned, before)
 
     def _write(self, planned: Plan, before: Mapping[ItemKey, Item]) -> None:
         """Write a plan, except in a dry run, and count the older items among those *before*."""
@@ -342,6 +356,12 @@ def _title_of(item: Item) -> TitleKey | None:
     """Return the title of an item next to a title; None for tallies and slots."""
     name = item_name(item)
     return name.key if isinstance(name, _NEXT_TO_A_TITLE) else None
+
+
+def _copies_of(stored: Stored) -> set[ItemKey]:
+    """Return the keys of a title's copies, including the one in its slot."""
+    slot = expected_slot(stored)
+    return {*expected_copies(stored), *([] if slot is None else [key_of(slot)])}
 
 
 def _kind_of(slot: Item) -> Kind:

@@ -24,8 +24,8 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.limits import (
     MAX_ITEM_BYTES,
+    MAX_PUT_BYTES,
     MAX_TRANSACTION_ACTIONS,
-    MAX_TRANSACTION_BYTES,
 )
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey, number
@@ -116,7 +116,7 @@ def _as_many_as_fit(changes: Iterator[Operation]) -> Iterator[Operation]:
     size = 0
     for change in islice(changes, MAX_TRANSACTION_ACTIONS - 1):
         size += item_size(change.item) if isinstance(change, Put) else 0
-        if size > MAX_TRANSACTION_BYTES:
+        if size > MAX_PUT_BYTES:
             return
         yield change
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from catalog_model.domain.kinds import Kind, TitleKey
 from catalog_model.dynamodb.actions import Check, Delete, Equals, Operation, Plan, Put, Update
 from catalog_model.dynamodb.failures import LostRaceError
-from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
+from catalog_model.dynamodb.limits import MAX_PUT_BYTES, MAX_TRANSACTION_ACTIONS
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, ItemKey
 from catalog_model.errors import SchemaMismatchError
@@ -274,7 +274,7 @@ def _moves(state: ShardState, layout: _Layout, guard: Check, read: ReadTitles) -
         size = 0
         for title in some:
             move, bytes_ = _move(state, layout, title, *found[title])
-            if size + bytes_ > MAX_TRANSACTION_BYTES:
+            if size + bytes_ > MAX_PUT_BYTES:
                 yield (guard, *planned)
                 planned, size = [], 0
             planned += move

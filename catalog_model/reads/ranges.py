@@ -8,12 +8,12 @@ from catalog_model.catalog import Catalog
 from catalog_model.checks import check_flag, check_instance, check_text, refuse
 from catalog_model.declarations.pattern import Step, access_pattern, step
 from catalog_model.declarations.vocabulary import (
+    FILTERED_REQUESTS,
     MERGED_ROUND_TRIPS,
     PAGE_UNITS,
     READ_OF_SPREAD,
     SEVERAL_QUERIES,
     SPLIT_ITEMS,
-    SPLIT_REQUESTS,
     in_shards,
 )
 from catalog_model.domain.arguments import check_date, check_id, check_kind, check_limit
@@ -40,14 +40,14 @@ def _top_rated_step(*, of_genre: bool) -> Step:
         f"{partition} AND _rating >= <min_rating and more>",
         f"{partition} AND _rating BETWEEN <min_rating and more> AND <a place>",
         index="by_rating",
-        requests=f"{SPLIT_REQUESTS} + 23 + read",
+        requests=FILTERED_REQUESTS,
         units=SEVERAL_QUERIES,
         items=SPLIT_ITEMS,
         round_trips=f"{MERGED_ROUND_TRIPS} + read / 20",
         when=None if of_genre else _NO_GENRE,
         unless=_NO_GENRE if of_genre else None,
     )
-    requests = f"lists * ({SPLIT_REQUESTS} + 23) + read"
+    requests = f"lists * ({FILTERED_REQUESTS})"
     return in_shards(plain, requests=requests, round_trips=f"{MERGED_ROUND_TRIPS} + read / 20")
 
 

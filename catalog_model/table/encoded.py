@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Final
 
 from catalog_model.checks import counted
-from catalog_model.dynamodb.limits import MAX_ITEM_BYTES, MAX_TRANSACTION_BYTES
+from catalog_model.dynamodb.limits import MAX_ITEM_BYTES, MAX_PUT_BYTES
 from catalog_model.dynamodb.sizes import item_size
 from catalog_model.dynamodb.typed_json import Item, number, text
 from catalog_model.entities import Movie, TVShow
@@ -58,23 +58,26 @@ class Encoded:
         """The most bytes of all items that a creation puts: the title and its copies."""
         return sum(self._sizes) + len(self._sizes) * codec.LIST_SHARD_BYTES
 
-    def check_size(self, lists: int = 1) -> None:
+    def check_size(self, lists: int | None = None) -> None:
         """Refuse a title with an item over 400 KB, or over 4 MB with all of its copies.
 
-        Its version and its slot count with the most digits, so that later writes fit, too.
+        Its version and its slot count with the most digits, and its copies with the longest keys of
+        *lists* shards, or of any number, so that later writes fit, too. A write may also delete as
+        many other copies, and changes counts and free slots: 16 KB of the 4 MB are left for these.
         """
-        sizes = self._sizes if lists == 1 else self._sizes_in(lists)
-        largest, size = max(sizes), sum(sizes)
+        largest = max(self._sizes) + codec.LIST_SHARD_BYTES
+        if lists is not None:
+            largest = max(self._sizes if lists == 1 else self._sizes_in(lists))
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(
-                f"{self.title!r} makes an item of {largest:,} bytes; "
+                f"{self.title!r} makes an item of up to {largest:,} bytes; "
                 f"DynamoDB holds {MAX_ITEM_BYTES:,}"
             )
-        if size > MAX_TRANSACTION_BYTES:
+        if self.size > MAX_PUT_BYTES:
             genres = counted(self.genres, "genre")
             raise InvalidTitleError(
-                f"{self.title!r} makes a transaction of {size:,} bytes with its copies for "
-                f"{genres}; DynamoDB takes {MAX_TRANSACTION_BYTES:,}"
+                f"{self.title!r} has {self.size:,} bytes with its copies for {genres}; "
+                f"at most {MAX_PUT_BYTES:,} fit into a transaction of DynamoDB"
             )
 
     @cached_property

@@ -29,8 +29,8 @@ from catalog_model.dynamodb.conversation import batch_get, hold, transact
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
     MAX_BATCH_GET,
+    MAX_PUT_BYTES,
     MAX_TRANSACTION_ACTIONS,
-    MAX_TRANSACTION_BYTES,
 )
 from catalog_model.dynamodb.pace import check_rate
 from catalog_model.entities import AnyTitle, Movie, TVShow
@@ -303,7 +303,7 @@ def transactions(titles: list[Encoded]) -> Iterator[list[Encoded]]:
         for title in of_kind:
             of_title = 2 + title.genres  # its own item and its listing
             is_full = actions + of_title > MAX_TRANSACTION_ACTIONS
-            if group and (is_full or size + title.size > MAX_TRANSACTION_BYTES):
+            if group and (is_full or size + title.size > MAX_PUT_BYTES):
                 yield group
                 group, actions, size = [], SHARDS, 0
             group.append(title)

@@ -68,7 +68,7 @@ def test_every_quantity_in_a_declaration_is_known(name: str) -> None:
     some = {"limit": 20, "count": 20, "consistent": True, "genre_ids": [1, 2]}
     arguments = {**some, "keys": [1, 2, 3], "titles": [1, 2]}
     of_call = quantities({each: value for each, value in arguments.items() if each in taken})
-    facts = {"read": 40, "returned": 20, "requests": 2}
+    facts = {"read": 40, "returned": 20, "requests": 2, "round_trips": 2}
     known = {**APPLICATION.quantities(), **facts, **of_call}
     for step in pattern.steps:
         for formula in filter(None, (step.requests, step.units, step.items)):

@@ -127,6 +127,47 @@ def test_what_a_dry_run_predicts_is_charged(filled: Catalog, engine: Engine) -> 
         assert found == {"table", *INDEXES}
 
 
+def _set_back(catalog: Catalog, wanted: Callable[[ItemKey], bool]) -> int:
+    """Set the version of some items back, as another program may; return their number."""
+    chosen = sorted(filter(wanted, dump(catalog)))
+    for number_, key in enumerate(chosen):
+        change(catalog, key, _schema=number(1 + number_ % (CURRENT - 1)))
+    return len(chosen)
+
+
+SET_BACK: Final[dict[str, Callable[[ItemKey], bool]]] = {
+    "titles": lambda key: key.PK == key.SK,
+    "slots": lambda key: key.SK.startswith("SLOT#"),
+    "memberships": lambda key: key.SK.startswith("GENRE#"),
+    "tallies": lambda key: key.SK.startswith("TALLY#"),
+    "former tallies": lambda key: key.SK == "TALLY",
+    "copies": lambda key: key.SK.startswith(("SLOT#", "GENRE#")),
+    "all": lambda _: True,
+}
+"""Which items of a table of the current version claim an older one."""
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("segments", [1, 3])
+@pytest.mark.parametrize("name", SET_BACK)
+def test_items_whose_version_was_set_back_are_upgraded(
+    filled: Catalog, name: str, segments: int
+) -> None:
+    """Each kind of item, as a dry run predicts; afterwards none is older, and none is left."""
+    grow_old(filled, "version 3")
+    migrate.migrate(filled)
+    new = comparable(dump(filled))
+    count = _set_back(filled, SET_BACK[name])
+    assert verify(filled).outdated == count > 0
+    dry = migrate.migrate(filled, dry_run=True, segments=segments)
+    report = migrate.migrate(filled, segments=segments)
+    assert report.left == dry.left == []
+    assert (report.upgraded, report.units) == (dry.upgraded, dry.units)
+    assert report.upgraded >= count
+    assert comparable(dump(filled)) == new
+    assert_migrated(filled)
+
+
 @pytest.mark.in_memory(False)
 def test_writers_meet_a_table_of_version_1_while_it_is_migrated(
     catalog: Catalog, titles: list[AnyTitle]
@@ -459,13 +500,16 @@ def test_a_title_that_would_become_too_large_is_left(catalog: Catalog, engine: E
 
 
 def test_a_newer_title_with_older_copies_is_left(filled: Catalog) -> None:
-    """Code of an older version does not write there."""
+    """With its slot: code of an older version does not write there."""
     grow_old(filled, "old")
     at = min(key for key in dump(filled) if key.PK == key.SK)
+    title, slot = keys.parse_key(*at), codec.read_slot(dump(filled)[at])
+    assert isinstance(title, keys.TitleItem)
+    assert slot is not None
     change(filled, at, _schema=NEWER)
     before = {key: item for key, item in dump(filled).items() if key.PK == at.PK}
     reasons = dict(migrate.migrate(filled).left)
-    assert {key.PK for key in reasons} == {at.PK}
+    assert {key.PK for key in reasons} == {at.PK, keys.listing_key(title.key, slot).PK}
     assert all(f"of version {CURRENT + 1}" in reason for reason in reasons.values())
     assert {key: item for key, item in dump(filled).items() if key.PK == at.PK} == before
 

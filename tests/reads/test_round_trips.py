@@ -95,6 +95,17 @@ def test_a_page_above_a_number_of_votes_waits_at_most_twice(
         assert max(trips) <= MOST, asked
 
 
+def test_a_page_above_a_number_of_votes_declares_hardly_more_requests_than_it_makes(
+    stored: OfflineCatalog, titles: list[Movie | TVShow]
+) -> None:
+    """At most 9 at once, and then at most 32 at once, as titles are dropped after they are read."""
+    calls = [call for call in reads(titles) if call.pattern == "list_top_rated"]
+    every = [each.comparison for call in calls for each in call.explained(stored)]
+    assert max(each.most_requests for each in every) <= 9 + 32
+    assert max(len(each.requests) for each in every) > 9
+    assert all(len(each.requests) <= each.most_requests for each in every)
+
+
 @pytest.mark.parametrize("order", [each for each in ORDERS if each != "rating"])
 def test_a_list_that_is_one_partition_is_one_round_trip(stored: OfflineCatalog, order: str) -> None:
     """One Query for each page."""

@@ -63,7 +63,7 @@ def test_a_budget_that_is_too_low_is_found(with_pattern: Path, tmp_path: Path) -
     folder = Path(shutil.copytree(with_pattern, tmp_path / "project", ignore=LEFT_OUT))
     path = folder / "catalog_model" / "reads" / "ranges.py"
     before, after = path.read_text().split("def list_hidden_gems")
-    declared = 'requests=f"{SPLIT_REQUESTS} + 23 + read"'
+    declared = "requests=FILTERED_REQUESTS"
     kept, found, rest = before.rpartition(declared)
     assert found
     path.write_text(f'{kept}requests="1"{rest}def list_hidden_gems{after}')

@@ -22,8 +22,13 @@ from catalog_model.dynamodb.actions import (
     key_of,
 )
 from catalog_model.dynamodb.failures import LostRaceError
-from catalog_model.dynamodb.limits import MAX_TRANSACTION_ACTIONS
+from catalog_model.dynamodb.limits import (
+    MAX_PUT_BYTES,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
 from catalog_model.dynamodb.sizes import item_size
+from catalog_model.dynamodb.strict.request import Request
 from catalog_model.dynamodb.typed_json import Item, key_attributes, number, primary_key
 from catalog_model.errors import ConflictError, InvalidTitleError
 from catalog_model.table import codec, keys, plan
@@ -262,6 +267,40 @@ def test_no_plan_is_over_the_bounds_of_the_service(genres: range, length: int, w
     ):
         with pytest.raises(InvalidTitleError, match=words):
             act()
+
+
+def sent_bytes(planned: Plan) -> int:
+    """Return the size of a transaction: its items, its keys and the values in its expressions."""
+    listed = OfflineCatalog().gateway.connection.listed(planned)
+    request = Request("TransactWriteItems", {"TransactItems": listed}, lambda _: None)
+    return sum(action.size() for action in request.actions)
+
+
+huge = st.integers(10**37, 10**38 - 1)
+genre_sets = st.sampled_from((0, 1, MAX_GENRES)).flatmap(
+    lambda count: st.lists(huge, min_size=count, max_size=count, unique=True)
+)
+crowded = Shard(3, 2**58, 2**58, frozenset(range(2**58, 2**58 + MOST_FREE)), lists=32)
+
+
+@given(huge, genre_sets, genre_sets, st.sampled_from((crowded, Shard())), st.booleans())
+def test_what_a_plan_sends_beside_its_title_has_room(
+    title_id: int, old: list[int], new: list[int], around: Shard, is_former: bool
+) -> None:
+    """So a title of the largest size is never refused by the service, whatever its genres were."""
+    before, after = movie(title_id, *old), Encoded(movie(title_id, *new, popularity=2))
+    record = plan.Stored(before, 2**58, 2**58, is_former=is_former, lists=32)
+    unknown = plan.Stored(before, 2**58, None)
+    group = [Encoded(movie(title_id - n, *new[:10])) for n in range(8)]
+    for titles_, planned in (
+        ([after], plan.plan_creation(after, 2**48, around)),
+        ([after], plan.plan_change(record, after)),
+        ([after], plan.plan_enrolment(unknown, after, 2**48, around)),
+        ([], plan.plan_deletion(record, around)),
+        (group, plan.plan_creations(group, 2**48, (around,) * 8)),
+    ):
+        rest = sent_bytes(planned) - sum(each.size for each in titles_)
+        assert rest <= MAX_TRANSACTION_BYTES - MAX_PUT_BYTES
 
 
 # --- Slots

@@ -1,13 +1,14 @@
 """Bulk loads: interrupted, throttled, concurrent with others, and repeated until complete."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from engines import Engine, has_dynoxide
 from request_log import logged_requests
+from spread_tables import spread_table
 from table_dump import (
     Killed,
     Withholding,
@@ -26,7 +27,7 @@ from table_dump import (
     titles_in,
 )
 
-from catalog_model import Catalog, Rejection
+from catalog_model import Catalog, Movie, Rejection
 from catalog_model import access_patterns as ap
 from catalog_model.domain.kinds import KINDS
 from catalog_model.dynamodb.limits import (
@@ -39,7 +40,7 @@ from catalog_model.entities import AnyTitle
 from catalog_model.errors import InvalidTitleError, ThrottledError
 from catalog_model.operations import create_table, delete_table
 from catalog_model.table import keys
-from catalog_model.table.codec import END_OF_COUNTS
+from catalog_model.table.codec import END_OF_COUNTS, MOST_LISTS
 from catalog_model.table.encoded import Encoded
 from catalog_model.writes.load import LoadReport
 
@@ -223,7 +224,7 @@ def test_what_is_accepted_fits_with_any_version_and_any_slot(version: int, slot:
     )  # a number of a list is longer in DynamoDB than in JSON
     size = item_size(Encoded(wide).own(version=version, slot=slot))
     verdicts = []
-    for spare in range(-2, 32):
+    for spare in range(-2, 48):
         title = wide.replace(overview="x" * (MAX_ITEM_BYTES - size - spare))
         try:
             Encoded(title).check_size()
@@ -234,6 +235,66 @@ def test_what_is_accepted_fits_with_any_version_and_any_slot(version: int, slot:
         assert item_size(Encoded(title).own(version=version, slot=slot)) <= MAX_ITEM_BYTES
     assert verdicts == sorted(verdicts)
     assert set(verdicts) == {False, True}
+
+
+def around_400_kb(title: Movie, spares: Iterable[int]) -> Iterator[Movie]:
+    """Yield a title with one item of nearly 400 KB in lists that are not spread, byte by byte."""
+
+    def padded(characters: int) -> Movie:
+        return title.replace(overview="x" * characters)
+
+    def largest(title: Movie) -> int:
+        encoded = Encoded(title)
+        own = encoded.own(version=END_OF_COUNTS - 1, slot=END_OF_COUNTS - 1)
+        copies = (encoded.listing(END_OF_COUNTS - 1), *encoded.memberships())
+        return max(map(item_size, (own, *copies)))
+
+    most = MAX_ITEM_BYTES - largest(padded(9_000)) + 9_000
+    for spare in spares:
+        yield padded(most - spare)
+
+
+WIDEST: dict[str, Movie] = {
+    "own item": movie(31, 28, extra=[1] * 1_000),
+    "copies": movie(31, 28),
+}
+"""Titles whose largest item is this one."""
+
+
+@pytest.mark.parametrize("widest", WIDEST)
+def test_what_is_accepted_fits_into_lists_of_any_number_of_shards(widest: str) -> None:
+    """So a title that was written can be moved to them."""
+    verdicts = []
+    for title in around_400_kb(WIDEST[widest], range(-1, 32)):
+        encoded = Encoded(title)
+        try:
+            encoded.check_size()
+        except InvalidTitleError:
+            verdicts.append(False)
+            continue
+        verdicts.append(True)
+        for lists in range(1, MOST_LISTS + 1):
+            encoded.check_size(lists)
+            copies = (encoded.listing(0, lists), *encoded.memberships(lists))
+            own = encoded.own(version=1, slot=0, lists=lists)
+            assert max(map(item_size, (own, *copies))) <= MAX_ITEM_BYTES
+    assert verdicts == sorted(verdicts)
+    assert set(verdicts) == {False, True}
+
+
+def test_a_load_into_lists_of_many_shards_rejects_only_what_is_too_large(engine: Engine) -> None:
+    """A title that would fit into lists of one shard does not end it."""
+    catalog = spread_table(engine, 8, [])
+    spares = range(-1, 9)
+    edge = [
+        title.replace(id=31 + 8 * n)
+        for n, title in enumerate(around_400_kb(WIDEST["copies"], spares))
+    ]
+    report = ap.load_titles(catalog, [movie(1), *edge, movie(2)])
+    assert report.done == report.created + len(report.rejected) == 2 + len(edge)
+    assert report.rejected
+    assert {movie(1).key, movie(2).key} <= assert_in_step(catalog).keys()
+    delete_table(catalog)
 
 
 LOADED = [movie(n, 28, n % 5 + 1, 12) for n in range(8, 68)]
