@@ -113,7 +113,7 @@ Operation = Put | Delete | Update | Check
 Plan = tuple[Operation, ...]
 
 SEND_ORDER: Final = (Check, Delete, Put, Update)
-"""The kinds of operations, in the order in which PynamoDB sends them in a transaction."""
+"""The kinds of operations, in the order in which a transaction has them."""
 
 
 def key_of(operation: Operation) -> ItemKey:

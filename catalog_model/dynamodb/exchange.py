@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import uuid4
 
 from catalog_model.dynamodb.actions import Plan, Update
-from catalog_model.dynamodb.connection import SharedConnection
 from catalog_model.dynamodb.conversation import Range
 from catalog_model.dynamodb.parameters import projection_parameters, query_parameters
 from catalog_model.dynamodb.retries import Retries, note_progress
+from catalog_model.dynamodb.schema import TableSchema
 from catalog_model.dynamodb.trace import Observers, Send
 from catalog_model.dynamodb.typed_json import Item, ItemKey, key_attributes
+from catalog_model.dynamodb.writes import Writes
 from catalog_model.errors import ServiceError
 
 _T = TypeVar("_T")
@@ -48,10 +49,15 @@ class Exchanges:
     """The exchanges with one table."""
 
     def __init__(
-        self, connection: SharedConnection, observers: Observers, deadline: float | None
+        self,
+        table_name: str,
+        schema: TableSchema,
+        observers: Observers,
+        deadline: float | None,
     ) -> None:
-        self._table_name = connection.table_name
-        self._connection = connection
+        self._table_name = table_name
+        self._schema = schema
+        self.writes = Writes(table_name, schema)
         self._observers = observers
         self._deadline = deadline
 
@@ -102,8 +108,9 @@ class Exchanges:
         """Read at most *limit* items of one partition; one request for each 1 MB."""
         if within.is_empty():
             return []
-        schema = self._connection.schema
-        request = query_parameters(partition, within, index, only, schema, with_place=with_place)
+        request = query_parameters(
+            partition, within, index, only, self._schema, with_place=with_place
+        )
         request["TableName"] = self._table_name
         request["ScanIndexForward"] = not descending
         request["ConsistentRead"] = consistent
@@ -137,11 +144,11 @@ class Exchanges:
 
     def update(self, operation: Update) -> Exchange[None]:
         """Apply a single operation, at half the price of a transaction."""
-        yield from self.send("UpdateItem", self._connection.action(operation))
+        yield from self.send("UpdateItem", self.writes.action(operation))
 
     def transact(self, operations: Plan) -> Exchange[None]:
         """Apply all operations of a plan, or none; all attempts have the same token."""
-        listed = self._connection.listed(operations)
+        listed = self.writes.listed(operations)
         request = {"TransactItems": listed, "ClientRequestToken": str(uuid4())}
         yield from self.send("TransactWriteItems", request)
 

@@ -12,7 +12,6 @@ from catalog_model.dynamodb.actions import Plan, Update
 from catalog_model.dynamodb.answers import check_answers
 from catalog_model.dynamodb.calls import Call
 from catalog_model.dynamodb.client_type import DynamoDBClient
-from catalog_model.dynamodb.connection import SharedConnection
 from catalog_model.dynamodb.conversation import EVERYTHING, Range, Request, chunks, drive
 from catalog_model.dynamodb.deadline import keep_deadlines
 from catalog_model.dynamodb.exchange import Attempt, Exchange, Exchanges, Pause
@@ -65,8 +64,7 @@ class Gateway:
         check_answers(client)
         keep_deadlines(client)
         self._lane = lane_for(client, fast)
-        self.connection = SharedConnection(client, table_name, schema)
-        self.exchanges = Exchanges(self.connection, self._observers, deadline)
+        self.exchanges = Exchanges(table_name, schema, self._observers, deadline)
 
     def ask(self, requests: Sequence[Request]) -> Sequence[Any]:
         """Send requests that do not depend on each other at once; return their answers.

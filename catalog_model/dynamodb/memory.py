@@ -191,7 +191,7 @@ class OfflineClient:
             insort(self._partitions[index, new[0]], new[1])
 
     def _make_api_call(self, operation: str, _: object) -> NoReturn:
-        """Reject requests of PynamoDB's connection."""
+        """Reject requests past the methods of the client."""
         raise _unknown(operation)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
@@ -217,7 +217,7 @@ class OfflineGateway(Gateway):
 
     def transact(self, operations: Plan) -> None:
         """Apply all operations of a plan or none."""
-        request = {"TransactItems": self.connection.listed(operations)}
+        request = {"TransactItems": self.exchanges.writes.listed(operations)}
         sent = as_sent(operations)
         self._send("TransactWriteItems", request, lambda r: self._table.transact(sent, r))
 

@@ -4,6 +4,7 @@ This shows that the proof in test_declarations can fail, and what each of its ch
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -16,10 +17,11 @@ from catalog_model import access_patterns as ap
 from catalog_model.analysis.comparison import Check, compare
 from catalog_model.analysis.explain import explain
 from catalog_model.analysis.sizing import APPLICATION
-from catalog_model.dynamodb import connection, conversation, exchange
+from catalog_model.dynamodb import conversation, exchange
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.gateway import EVERYTHING, Gateway
 from catalog_model.dynamodb.typed_json import Item, primary_key, text
+from catalog_model.dynamodb.writes import Writes
 from catalog_model.operations import create_table, delete_table
 from catalog_model.reads import lists, orders
 from catalog_model.reads.sampling import _Lottery
@@ -134,9 +136,10 @@ def reads_another_partition(list_source: Method, kind: str, _: Any = None) -> An
 
 
 @shown_by(ap.update_votes, "declared", vote_average=5, vote_count=5)
-@instead_of(connection, "_condition")
-def forgets_the_condition(*_: Any) -> None:
+@instead_of(Writes, "action")
+def forgets_the_condition(action: Method, writes: Writes, operation: Any) -> Any:
     """A write that overwrites concurrent changes."""
+    return action(writes, replace(operation, condition=None))
 
 
 @shown_by(ap.update_popularity, "declared", popularity=5.5)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from engines import TRIES, Engine, kinds_of
+from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError
 from table_dump import hooked, movie
 
@@ -117,6 +118,19 @@ def test_throttling_comes_in_every_form(engine: Engine, table: Catalog, client: 
     assert counted(engine, table) == 0
 
 
+class PynamoConnection(Connection):
+    """PynamoDB's connection with an existing client."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(region=client.meta.region_name)
+        self._given = client
+
+    @property
+    def client(self) -> Any:
+        """The client."""
+        return self._given
+
+
 def test_a_conflict_names_one_action_in_the_order_of_the_actions(
     engine: Engine, table: Catalog, client: Any
 ) -> None:
@@ -127,7 +141,7 @@ def test_a_conflict_names_one_action_in_the_order_of_the_actions(
     for seed in range(8):
         answer = error_of(table, Fault("conflict"), transact, seed).response
         with inject_faults(table, [Fault("conflict")]), pytest.raises(TransactWriteError) as theirs:
-            table.gateway.connection.transact_write_items((), (), (), [add_one(table)])
+            PynamoConnection(client).transact_write_items((), (), (), [add_one(table)])
         codes = [reason["Code"] for reason in answer["CancellationReasons"]]
         assert sorted(codes) == ["None", "TransactionConflict"]
         assert f"[{', '.join(codes)}]" in answer["Error"]["Message"]

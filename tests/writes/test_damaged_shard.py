@@ -335,7 +335,7 @@ def test_the_refused_items_are_named_as_the_service_lists_them(catalog: Catalog)
     fill(catalog, 8)
     own, other = (codec.encode_title(movie(n, 18), version=1, slot=0) for n in (8, 16))
     planned = (Put(other, Absent()), Delete(TALLY, Absent()), Put(own, Absent()), Delete(slot(0)))
-    listed = catalog.gateway.connection.listed(planned)
+    listed = catalog.gateway.exchanges.writes.listed(planned)
     sent = [primary_key(a.get("Item", a.get("Key"))) for e in listed for a in e.values()]
     assert sent == [key_of(each) for each in as_sent(planned)]
     with pytest.raises(LostRaceError) as raised:

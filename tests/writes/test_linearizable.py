@@ -7,6 +7,7 @@ show that these tests can fail; `test_history` tests the checker.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.actions import Plan
 from catalog_model.dynamodb.faults.injector import Injection
 from catalog_model.dynamodb.gateway import Gateway
+from catalog_model.dynamodb.writes import Writes
 from catalog_model.local import Engine as LocalEngine
 from catalog_model.local import start_engine
 from catalog_model.operations import create_table, delete_table
@@ -135,10 +137,13 @@ def test_lost_answers_leave_one_order(engine: Engine, catalog: Catalog) -> None:
 def test_unconditional_writes_are_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writers that both read first: the checker detects the lost update."""
 
-    def forget(*_: object) -> None:
-        time.sleep(A_MOMENT)
+    whole = Writes.action
 
-    monkeypatch.setattr("catalog_model.dynamodb.connection._condition", forget)
+    def forget(writes: Writes, operation: Any) -> dict[str, Any]:
+        time.sleep(A_MOMENT)
+        return whole(writes, replace(operation, condition=None))
+
+    monkeypatch.setattr(Writes, "action", forget)
     mix = {"put": 3, "change_popularity": 4, "change_votes": 4, "get": 2}
     found = check(run_threads(catalog, seed=4, threads=8, operations=20, mix=mix))
     assert any("no order explains" in problem for problem in found.violations)
