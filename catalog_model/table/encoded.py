@@ -65,6 +65,9 @@ class Encoded:
         *lists* shards, or of any number, so that later writes fit, too. A write may also delete as
         many other copies, and changes counts and free slots: 16 KB of the 4 MB are left for these.
         """
+        own = codec.with_lists(self._own, codec.MOST_LISTS if lists is None else lists)
+        if codec.DOC in own:
+            return  # it has at most 4 KB, and so even 48 copies are far from both limits
         largest = max(self._sizes) + codec.LIST_SHARD_BYTES
         if lists is not None:
             largest = max(self._sizes if lists == 1 else self._sizes_in(lists))

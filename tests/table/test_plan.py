@@ -23,6 +23,7 @@ from catalog_model.dynamodb.actions import (
 )
 from catalog_model.dynamodb.failures import LostRaceError
 from catalog_model.dynamodb.limits import (
+    MAX_ITEM_BYTES,
     MAX_PUT_BYTES,
     MAX_TRANSACTION_ACTIONS,
     MAX_TRANSACTION_BYTES,
@@ -271,7 +272,7 @@ def test_no_plan_is_over_the_bounds_of_the_service(genres: range, length: int, w
 
 def sent_bytes(planned: Plan) -> int:
     """Return the size of a transaction: its items, its keys and the values in its expressions."""
-    listed = OfflineCatalog().gateway.connection.listed(planned)
+    listed = OfflineCatalog().gateway.exchanges.writes.listed(planned)
     request = Request("TransactWriteItems", {"TransactItems": listed}, lambda _: None)
     return sum(action.size() for action in request.actions)
 
@@ -301,6 +302,19 @@ def test_what_a_plan_sends_beside_its_title_has_room(
     ):
         rest = sent_bytes(planned) - sum(each.size for each in titles_)
         assert rest <= MAX_TRANSACTION_BYTES - MAX_PUT_BYTES
+
+
+@given(st.integers(0, 4096), st.sampled_from(["x", "é", "千"]), st.sampled_from([1, 8]))
+def test_a_title_with_its_document_is_below_all_bounds(length: int, sign: str, lists: int) -> None:
+    """So its copies, even 48 of them, need not be measured."""
+    genres = range(10**37, 10**37 + MAX_GENRES)
+    title = Encoded(movie(10**37, *genres, title=sign * length, overview=sign * (4096 - length)))
+    own = title.own(version=codec.LARGEST, slot=codec.LARGEST, lists=lists)
+    if codec.DOC in own:
+        copies = (title.listing(codec.LARGEST, lists), *title.memberships(lists))
+        sizes = [item_size(each) for each in (own, *copies)]
+        assert max(sizes) < MAX_ITEM_BYTES / 10
+        assert sum(sizes) < MAX_TRANSACTION_BYTES / 10
 
 
 # --- Slots
