@@ -35,7 +35,10 @@ INLINE: Final[Mapping[Rule, str]] = {
 
 
 def compiled_check(fields: Fields) -> Check:
-    """Compile the check of a record's fields, without a loop; a missing one is a `KeyError`."""
+    """Compile the check of a record's fields, without a loop.
+
+    Another name in place of a field's may be a `KeyError`.
+    """
     known: dict[str, Any] = {
         "values_of": itemgetter(*fields),
         "INEXACT": INEXACT,
@@ -45,9 +48,10 @@ def compiled_check(fields: Fields) -> Check:
     known.update({f"accepts_{name}": field.rule.accepts for name, field in fields.items()})
     source = (
         f"def is_usual(record):\n"
+        f"    if len(record) != {len(fields)}:\n"
+        f"        return False\n"
         f"    {', '.join(f'the_{name}' for name in fields)} = values_of(record)\n"
-        f"    return len(record) == {len(fields)} and "
-        f"{' and '.join(_test(name, field.rule) for name, field in fields.items())}\n"
+        f"    return {' and '.join(_test(name, field.rule) for name, field in fields.items())}\n"
     )
     is_usual: Check = compiled(source, "is_usual", known)
     return is_usual

@@ -40,7 +40,7 @@ class Door(Protocol):
         """Read one item."""
 
     def batch_get_parts(
-        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> Any:
         """Read some attributes of many items."""
 
@@ -89,7 +89,7 @@ class Get:
 class BatchGet:
     """A request for up to 100 items, or for some attributes of them; the answer is a list."""
 
-    keys: Sequence[ItemKey]
+    keys: Sequence[tuple[str, str]]
     only: tuple[str, ...] = ()
     consistent: bool = False
 
@@ -202,7 +202,7 @@ def batch_get(
 
 
 def batch_get_parts(
-    keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+    keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
 ) -> Conversation[list[Item]]:
     """Ask for some attributes of many items at once, unordered; () for whole items."""
     parts = [

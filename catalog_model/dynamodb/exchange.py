@@ -73,10 +73,11 @@ class Exchanges:
         return item
 
     def batch_get(
-        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> Exchange[list[Item]]:
         """Read some attributes of up to 100 items, unordered; () for whole items."""
-        asked: Any = {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": consistent}
+        listed = [{"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in keys]
+        asked: Any = {"Keys": listed, "ConsistentRead": consistent}
         asked.update(projection_parameters(only))
         retries = Retries("BatchGetItem", self._table_name, self._deadline)
         found: list[Item] = []

@@ -99,7 +99,7 @@ class Gateway:
         }
 
     def batch_get_parts(
-        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> list[Item]:
         """Read some attributes of up to 100 items, unordered; () for whole items."""
         return self._run(self.exchanges.batch_get(keys, only, consistent=consistent))

@@ -160,7 +160,7 @@ class Stream:
         titles: list[AnyTitle] = []
         self.is_over = True
         for query, items in zip(self._asked, answers, strict=True):
-            found = [codec.decode_copy(kind, item) for item in items]
+            found = codec.decode_copies(kind, items)
             self._note_places(found, items)
             titles += found
             if len(found) == query.limit:

@@ -187,17 +187,12 @@ def _all_titles(kind: Kind) -> Conversation[dict[TitleKey, AnyTitle]]:
     return (yield from _titles_of(kind, [item for page in pages for item in page]))
 
 
-def _titles_of(kind: Kind, found: Iterable[Item]) -> Conversation[dict[TitleKey, AnyTitle]]:
+def _titles_of(kind: Kind, found: Sequence[Item]) -> Conversation[dict[TitleKey, AnyTitle]]:
     """Decode listings; read the titles of slots without one, which an older version wrote."""
-    titles: dict[TitleKey, AnyTitle] = {}
-    named: list[TitleKey] = []
-    for item in found:
-        if codec.DOC in item:
-            title = codec.decode_copy(kind, item)
-            titles[title.key] = title
-        else:
-            named.append(codec.decode_slot(kind, item))
-    if named:
+    copies = [item for item in found if codec.DOC in item]
+    titles = {title.key: title for title in codec.decode_copies(kind, copies)}
+    if len(copies) < len(found):
+        named = [codec.decode_slot(kind, item) for item in found if codec.DOC not in item]
         own = yield from batch_get(map(keys.title_key, named))
         former = map(codec.decode_title, own.values())
         titles |= {title.key: title for title in former}

@@ -7,7 +7,7 @@ from catalog_model.checks import check_flag, check_instance, check_many
 from catalog_model.declarations.pattern import access_pattern, step
 from catalog_model.declarations.vocabulary import ANY_TITLE, TITLE, WITHOUT_A_DOCUMENT
 from catalog_model.domain.arguments import check_id, check_key, check_kind
-from catalog_model.domain.kinds import Kind, TitleKey
+from catalog_model.domain.kinds import KINDS, Kind, TitleKey
 from catalog_model.dynamodb.conversation import (
     Conversation,
     Query,
@@ -17,6 +17,7 @@ from catalog_model.dynamodb.conversation import (
     get,
     query,
 )
+from catalog_model.dynamodb.typed_json import Item
 from catalog_model.entities import AnyTitle, TitleWithGenres
 from catalog_model.errors import TitleNotFoundError
 from catalog_model.table import codec, keys
@@ -142,20 +143,22 @@ def read_titles(wanted: Iterable[TitleKey]) -> Conversation[dict[TitleKey, AnyTi
     A title without a document, because it is large, of an older version or of another program, is
     read again as a whole.
     """
-    asked = {keys.title_key(key): key for key in wanted}
-    named = {at.PK: key for at, key in asked.items()}
-    found = yield from batch_get_parts(asked, ("PK", codec.DOC))
-    titles: dict[TitleKey, AnyTitle] = {}
+    named = {keys.title_pk(key): key for key in wanted}
+    found = yield from batch_get_parts(zip(named, named, strict=True), ("PK", codec.DOC))
+    copies: dict[Kind, dict[TitleKey, Item]] = {kind: {} for kind in KINDS}
     without: list[TitleKey] = []
     for item in found:
         key = named[item["PK"]["S"]]
         if codec.DOC in item:
-            titles[key] = codec.decode_copy(key.kind, item)
+            copies[key.kind][key] = item
         else:
             without.append(key)
+    titles: dict[TitleKey, AnyTitle] = {}
+    for kind, of_kind in copies.items():
+        titles.update(zip(of_kind, codec.decode_copies(kind, [*of_kind.values()]), strict=True))
     if without:
         whole = yield from batch_get(map(keys.title_key, without))
-        titles |= {asked[at]: codec.decode_title(item) for at, item in whole.items()}
+        titles |= {named[at.PK]: codec.decode_title(item) for at, item in whole.items()}
     return titles
 
 

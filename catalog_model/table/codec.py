@@ -15,7 +15,7 @@ fails, the item is unreadable, and the error has the reason.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from math import isfinite
@@ -53,7 +53,11 @@ from catalog_model.dynamodb.typed_json import (
 from catalog_model.entities import FIELDS, TITLE_CLASSES, GenreMembership, Movie, TVShow
 from catalog_model.errors import InvalidTitleError, UnknownEntityError
 from catalog_model.table import evolution, keys
-from catalog_model.table.compiled import record_of_document, record_of_item
+from catalog_model.table.compiled import (
+    record_of_document,
+    record_of_item,
+    records_of_documents,
+)
 
 SCHEMA_VERSION: Final = evolution.SCHEMA_VERSION
 
@@ -229,6 +233,19 @@ def decode_copy(kind: Kind, item: Mapping[str, Any]) -> Movie | TVShow:
             f"this is not a copy of a {kind} ({_reason(error)}): {shown(dict(item))}"
         ) from error
     return TITLE_CLASSES[kind]._trusted(record)
+
+
+def decode_copies(kind: Kind, items: Sequence[Mapping[str, Any]]) -> list[Movie | TVShow]:
+    """Decode the titles of several copies, in their order, as `decode_copy` does."""
+    trusted = TITLE_CLASSES[kind]._trusted
+    try:
+        records = records_of_documents(kind, [item[DOC]["S"] for item in items])
+    except MALFORMED:
+        records = [None] * len(items)
+    return [
+        decode_copy(kind, item) if record is None else trusted(record)
+        for item, record in zip(items, records, strict=True)
+    ]
 
 
 def _parse_document(kind: Kind, document: str) -> dict[str, Any]:

@@ -103,11 +103,11 @@ class ReplayedGateway(Gateway):
         return item
 
     def batch_get_parts(
-        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> list[Item]:
         """Read many items, each at a different moment."""
         assert consistent or only == ("PK", "SK"), "only unlisted slots are searched otherwise"
-        found = [self.get(key, consistent=True) for key in dict.fromkeys(keys)]
+        found = [self.get(ItemKey(*key), consistent=True) for key in dict.fromkeys(keys)]
         return [item for item in found if item is not None]
 
     def query(self, partition: str, *_: Any, **__: Any) -> list[Item]:

@@ -73,6 +73,7 @@ def full_decoders() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("record_of_document", "record_of_item"):
             patch.setattr(codec, name, lambda *_: None)
+        patch.setattr(codec, "records_of_documents", lambda _, texts: [None] * len(texts))
         yield
 
 
@@ -126,6 +127,26 @@ def test_each_document_reads_as_in_full(parser: str, data: st.DataObject, record
         if parser == "json":
             patch.setattr(compiled, "loads", lambda text: parse_json(text, JSON))
         assert_same(lambda: codec.decode_copy(kind, {"_doc": {"S": text}}))
+
+
+@settings(max_examples=scaled(200))
+@given(data=st.data())
+def test_documents_read_together_as_each_of_them(data: st.DataObject, records: Records) -> None:
+    """Usual or not, in any number; an error is that of the first one that cannot be read."""
+    kind = data.draw(kinds)
+    of_kind = documents(records).filter(lambda drawn: drawn[0] == kind).map(lambda drawn: drawn[1])
+    items: list[Item] = [{"_doc": {"S": text}} for text in data.draw(st.lists(of_kind, max_size=5))]
+    if data.draw(st.integers(0, 9)) == 0:
+        items.append(data.draw(st.sampled_from([{}, {"_doc": {"N": "1"}}, {"_doc": {"S": b"{}"}}])))
+
+    def outcome_of(decode: Callable[[], list[Movie | TVShow]]) -> list[str]:
+        try:
+            return [outcome(partial(lambda title: title, each)) for each in decode()]
+        except UnknownEntityError as error:
+            return [f"{error} because of {error.__cause__!r}"]
+
+    together = outcome_of(lambda: codec.decode_copies(kind, items))
+    assert together == outcome_of(lambda: [codec.decode_copy(kind, item) for item in items])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -58,7 +58,7 @@ class AsyncGateway:
         return self._run(self.gateway.exchanges.get(key, consistent=consistent))
 
     def batch_get_parts(
-        self, keys: Iterable[ItemKey], only: tuple[str, ...], *, consistent: bool = False
+        self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> Awaitable[list[Item]]:
         """Read some attributes of up to 100 items, unordered; () for whole items."""
         return self._run(self.gateway.exchanges.batch_get(keys, only, consistent=consistent))
