@@ -17,7 +17,7 @@ fails, the item is unreadable, and the error has the reason.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -424,9 +424,14 @@ def read_lists(item: Mapping[str, Any], name: str = LISTS) -> int:
 def read_free(item: Mapping[str, Any]) -> frozenset[int]:
     """Decode the free slots of a shard."""
     free = read_numbers(item, FREE)
-    if free and not 0 <= min(free) <= max(free) < END_OF_COUNTS:
+    if not _are_slots(free):
         raise UnknownEntityError(f"{FREE} has numbers that are no slots: {place_of(item)}")
     return free
+
+
+@lru_cache(64)  # each sample reads the same tallies, which seldom change
+def _are_slots(numbers: frozenset[int]) -> bool:
+    return not numbers or 0 <= min(numbers) <= max(numbers) < END_OF_COUNTS
 
 
 def tally_counts(item: Mapping[str, Any]) -> dict[int, int]:
