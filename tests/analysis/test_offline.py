@@ -318,7 +318,7 @@ def test_cursors_depend_on_the_name_and_the_secret() -> None:
 
 def test_titles_that_cannot_be_loaded_are_refused() -> None:
     """By name, and invalid items as well."""
-    with pytest.raises(InvalidTitleError, match=r"movie 1: .* item of 4"):
+    with pytest.raises(InvalidTitleError, match=r"movie 1: .* item of up to 4"):
         offline_catalog([movie(1, overview="x" * 400 * KB)])
     with pytest.raises(InvalidTitleError, match="neither a Movie nor a TVShow"):
         offline_catalog(["Up"])  # type: ignore[list-item]
