@@ -186,10 +186,11 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full
 def test_a_command_ends_the_same_way_with_any_streams(programs: Programs, command: str) -> None:
     """Closed is like /dev/null, a gone reader ends the output, and a full stdout is 255.
 
-    In a quick run each command meets a third of the states.
+    In a quick run each command meets a third of the states, and not all of `explain` meet one.
     """
     states = STATES[1:3] if command.startswith("explain ") else STATES
-    hold(programs, words_of(command), some_of(states, COMMANDS.index(command)))
+    if some := some_of(states, COMMANDS.index(command)):
+        hold(programs, words_of(command), some)
 
 
 @needs_full

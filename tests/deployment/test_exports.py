@@ -61,6 +61,7 @@ def templates() -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 def test_templates_are_clean_to_cfn_lint(tmp_path: Path) -> None:
     """Without a warning, for every setting and both kinds of table."""
     paths = []

@@ -274,6 +274,7 @@ def test_a_dead_program_leaves_no_engine(words: tuple[str, ...], name: str, tmp_
     assert_soon(lambda: not processes_that_say(*marks), 3 * SECONDS)  # gunicorn takes a moment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [signal.SIGTERM, None], ids=["told", "stdin"])
 def test_a_kept_program_ends_on_request_and_with_its_parent(way: signal.Signals | None) -> None:
     """In both cases it ends; one that ignores the signal is killed."""

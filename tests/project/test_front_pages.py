@@ -202,6 +202,7 @@ def _native(value: dict[str, Any]) -> Any:
     return float(content) if kind == "N" else plain[kind]
 
 
+@pytest.mark.slow
 def test_aws_shows_a_title_typed(full_catalog: Catalog, engine: Engine, records: Records) -> None:
     """`aws dynamodb get-item --consistent-read` with the key given in the docs."""
     if engine.endpoint_url is None:

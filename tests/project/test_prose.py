@@ -78,6 +78,7 @@ def test_code_is_not_prose(tmp_path: Path, name: str, text: str) -> None:
     assert planted(tmp_path, name, text) == []
 
 
+@pytest.mark.slow
 def test_the_project_itself_passes() -> None:
     """Without needless exceptions."""
     assert check() == []

@@ -148,7 +148,9 @@ def _sequential(start: Table, writers: tuple[Writer, ...]) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize("other", WRITERS, ids=str)
-@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 4)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, 2), (2, 1), pytest.param(2, 4, marks=pytest.mark.slow)]
+)
 def test_a_change_of_the_shards_and_a_write_leave_the_table_intact(
     before: int, after: int, other: Writer
 ) -> None:

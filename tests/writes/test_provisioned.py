@@ -129,7 +129,7 @@ def test_a_load_takes_no_more_write_units_than_it_may(provisioned: Any) -> None:
         assert now(throughput) <= 1.2 * taken / write_units + 2
 
 
-@pytest.mark.parametrize("units", [1, 10])
+@pytest.mark.parametrize("units", [pytest.param(1, marks=pytest.mark.slow), 10])
 def test_maintenance_continues_at_the_tables_pace(units: int, provisioned: Any) -> None:
     """On a table that is throttling from the beginning."""
     some: list[AnyTitle] = [movie(number, 28, 12, 18, 35) for number in range(1, 31)]
