@@ -78,6 +78,7 @@ docs: $(VENV)/.dev  ## check that generated tables are up to date
 
 bench: $(BENCH)/.made engine  ## compare the CPU with other clients', and write docs/performance.md (SECONDS= a task, DATA=)
 	@$(BENCH)/bin/python -m bench $(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATA),--data "$(DATA)")
+	@$(BENCH)/bin/python -m bench.parts $(if $(DATA),--data "$(DATA)")
 	@$(BENCH)/bin/python -m bench.application $(if $(ORIGINAL),--original "$(ORIGINAL)") $(if $(DATA),--data "$(DATA)")
 
 scale: $(VENV)/.scale engine  ## measure all access patterns on growing catalogues, for docs/scaling.md (SIZES=)

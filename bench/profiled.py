@@ -1,4 +1,4 @@
-"""A profile of the application's requests: the CPU of each package that takes part."""
+"""Profiles: the CPU of each package that takes part in a call or in the application's requests."""
 
 import cProfile
 import pstats
@@ -13,6 +13,8 @@ from bench.titles import ROOT
 
 CALLS = 300
 LARGEST = 12
+COMPILED = "code compiled at import"
+"""Checks of fields, and constructors of tuples and dataclasses."""
 
 
 def profile_lines(paths: Mapping[str, str]) -> Iterator[str]:
@@ -45,7 +47,14 @@ def _ask(app: object, path: str) -> None:
 
 
 def _parts(profile: cProfile.Profile) -> Iterator[str]:
-    """Return the shares of packages, functions of C with their callers, the largest first."""
+    """Return the shares of packages, the largest first."""
+    shares = shares_of(profile)
+    for package, share in shares.most_common(LARGEST):
+        yield f"    {share:6.1%}  {package}"
+
+
+def shares_of(profile: cProfile.Profile) -> Counter[str]:
+    """Return the share of each package; functions of C count with their callers."""
     own: Counter[str] = Counter()
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     for (file, _, _), (_, _, seconds, _, callers) in stats.items():
@@ -55,16 +64,15 @@ def _parts(profile: cProfile.Profile) -> Iterator[str]:
         else:
             own[_package(file)] += seconds
     total = sum(own.values())
-    for package, seconds in own.most_common(LARGEST):
-        yield f"    {seconds / total:6.1%}  {package}"
+    return Counter({package: seconds / total for package, seconds in own.items()})
 
 
 def _package(file: str) -> str:
     path = Path(file)
     if path.is_relative_to(ROOT):
         parts = path.relative_to(ROOT).parts
-        return ".".join(parts[:2]) if parts[0] == "catalog_model" else parts[0]
+        return ".".join(parts[:2]).removesuffix(".py") if parts[0] == "catalog_model" else parts[0]
     for folder in sys.path:
         if folder and path.is_relative_to(folder) and "site-packages" in folder:
             return path.relative_to(folder).parts[0]
-    return f"Python's {path.stem}"
+    return COMPILED if file == "<string>" else f"Python's {path.stem}"

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from botocore.loaders import JSONFileLoader, Loader
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from catalog_model import Catalog, Movie, TitleKey, TVShow
 from catalog_model import access_patterns as ap
 from catalog_model.dynamodb.engines.moto_patches import accelerate
-from catalog_model.errors import TableNotFoundError
-from catalog_model.operations import create_table, delete_table
+from catalog_model.operations import create_table
 
 MOVIE = "genre_ids", "id", "popularity", "release_date", "title", "vote_average", "vote_count"
 SHOW = "first_air_date", "genre_ids", "id", "name", "popularity", "vote_average", "vote_count"
@@ -69,16 +70,21 @@ def catalog() -> Iterator[Catalog]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("XDG_STATE_HOME", state)
         catalog = Catalog("netflix-movie-catalog")
-        _delete(catalog)  # a moto that runs for the whole session may have one of this name
-        create_table(catalog)
-        ap.load_titles(catalog, [*map(Movie.from_json, MOVIES), *map(TVShow.from_json, SHOWS)])
-        yield catalog
-        _delete(catalog)
+        with _no_other_tables():
+            create_table(catalog)
+            ap.load_titles(catalog, [*map(Movie.from_json, MOVIES), *map(TVShow.from_json, SHOWS)])
+            yield catalog
 
 
-def _delete(catalog: Catalog) -> None:
-    with suppress(TableNotFoundError):
-        delete_table(catalog)
+@contextmanager
+def _no_other_tables() -> Iterator[None]:
+    """Set aside the tables of a moto that runs for the whole session, and leave none there."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables
+    others = dict(tables)
+    tables.clear()
+    yield
+    tables.clear()
+    tables.update(others)
 
 
 @pytest.fixture

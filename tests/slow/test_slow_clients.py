@@ -112,17 +112,21 @@ def test_clients_that_read_nothing_delay_no_others(app: Served) -> None:
 
 
 def test_the_law_is_broken_by_threads_that_read_from_connections(endpoint: str) -> None:
-    """gunicorn's own threaded worker violates it: the law can fail."""
+    """gunicorn's own threaded worker violates it, once its threads read: the law can fail."""
     with (
         served(endpoint, ["--worker-class", "gthread"]) as app,
         connections(app, CLIENTS, HALF_A_HEADER),
     ):
         seen = Seen()
-        asking = threading.Thread(target=seen.ask, args=(app.port, "/status"))
+
+        def waits_long() -> bool:
+            asking = threading.Thread(target=seen.ask, args=(app.port, "/status"))
+            asking.start()
+            asking.join(2 * SOON)
+            return asking.is_alive()
+
         time.sleep(0.5)
-        asking.start()
-        asking.join(2 * SOON)
-        assert asking.is_alive()
+        assert any(waits_long() for _ in range(10))
 
 
 # -- Time limit of a request ----------------------------------------------------------------------
