@@ -4,11 +4,13 @@ import ast
 import asyncio
 import doctest
 import inspect
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, get_type_hints
 
 import pytest
+from lanes import WITHOUT
 from over_aio import over_aio
 from table_dump import assert_in_step, movie
 
@@ -325,7 +327,12 @@ def test_many_tasks_lose_nothing_and_share_few_connections(table: Catalog) -> No
     assert {each.popularity - each.id for each in there.values()} == {0.5}
 
 
-@pytest.mark.parametrize("missing", ["aiohttp", "orjson"])
+needs_lane = pytest.mark.skipif(
+    WITHOUT in os.environ, reason="without the lane, the engine's client itself needs orjson"
+)
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", pytest.param("orjson", marks=needs_lane)])
 def test_without_the_extra_requests_are_sent_by_threads(
     handle: AsyncCatalog, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from lanes import hide_extra, with_lane
+from lanes import WITHOUT, hide_extra, with_lane
 from lying_server import make_certificate, real_answer, serving
 from packages import run
 from recording_server import KEY, Recorded, checked_answer, echo, recording
@@ -47,7 +47,9 @@ def handle(
 
 
 @pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Use the lane, also where the other tests do without, and make no pauses."""
+    monkeypatch.delenv(WITHOUT, raising=False)
     with without_pauses():
         yield
 
