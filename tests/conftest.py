@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from memory_engine import fill
 from moto.dynamodb.models import dynamodb_backends
 from over_aio import AIO, over_aio
 from repair_laws import FEW
+from scaled import fewer_examples
 from strategies import engine_number_size
 
 from catalog_model import Catalog, Movie, TVShow
@@ -36,6 +37,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("quick", settings.get_profile("default"), max_examples=30)
+# As many examples as by default, on second engines as well: for `make soak`.
 settings.register_profile("full", settings.get_profile("default"))
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
@@ -65,9 +67,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """
     for item in items:
         engines_before = _engines_before(item)
-        if engines_before or _kind_of(item) == AIO:
+        is_other = bool(engines_before) or _kind_of(item) == AIO
+        if is_other:
             item.add_marker("other_engine")
-        if item.get_closest_marker("other_engine") or item.path.is_relative_to(SLOW):
+        if is_other or item.path.is_relative_to(SLOW):
             item.add_marker("slow")
         if engines_before > (0 if item.get_closest_marker("one_engine") else 1):
             item.add_marker("soak")
@@ -80,7 +83,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     """Run a test over asyncio if its engine is; on another engine than its first, less of it."""
     with ExitStack() as stack:
         if pyfuncitem.get_closest_marker("other_engine"):
-            stack.enter_context(_fewer_examples())
+            stack.enter_context(fewer_examples())
         if _kind_of(pyfuncitem) == AIO:
             stack.enter_context(over_aio())
         return (yield)
@@ -90,16 +93,6 @@ def pytest_collection_finish() -> None:
     """Let no garbage collection look again at what was collected: thousands of tests."""
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def _fewer_examples() -> Iterator[None]:
-    """Make as many examples as the profile ``quick``, where the profile is the default one."""
-    usual = settings.get_current_profile_name()
-    if usual == "default":
-        settings.load_profile("quick")
-    yield
-    settings.load_profile(usual)
 
 
 def _is_in_memory(item: pytest.Item) -> bool:

@@ -3,7 +3,8 @@
 `make test` has the profile ``quick``, `make check` the default; HYPOTHESIS_PROFILE names another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from hypothesis import settings
@@ -28,3 +29,15 @@ def some_of(values: Sequence[T], turn: int = 0) -> Sequence[T]:
     """Return all values, or a third of them in the profile ``quick``, a different one each time."""
     parts = max(1, USUAL // settings().max_examples)
     return values[turn % parts :: parts]
+
+
+@contextmanager
+def fewer_examples() -> Iterator[None]:
+    """Make as many examples as the profile ``quick``, where the profile is the default one."""
+    usual = settings.get_current_profile_name()
+    if usual == "default":
+        settings.load_profile("quick")
+    try:
+        yield
+    finally:  # tests fail, and are skipped by an exception
+        settings.load_profile(usual)
