@@ -1,6 +1,6 @@
 """Runs the examples in docstrings, README and docs as tests; see `docs.example_data`."""
 
-import os
+from collections.abc import Generator
 
 import pytest
 
@@ -24,7 +24,7 @@ collect_ignore = [
 tells prometheus_client to keep its figures in a folder."""
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return the number of workers for `-n auto`: one more than cores, as tests often wait."""
-    return (os.cpu_count() or 1) + 1
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Return the number of workers for `-n auto`: one more than cores, as tests wait."""
+    return (yield) + 1
