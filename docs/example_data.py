@@ -82,9 +82,11 @@ def _no_other_tables() -> Iterator[None]:
     tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables
     others = dict(tables)
     tables.clear()
-    yield
-    tables.clear()
-    tables.update(others)
+    try:
+        yield
+    finally:
+        tables.clear()
+        tables.update(others)
 
 
 @pytest.fixture
