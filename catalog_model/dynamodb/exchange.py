@@ -76,7 +76,7 @@ class Exchanges:
         self, keys: Iterable[tuple[str, str]], only: tuple[str, ...], *, consistent: bool = False
     ) -> Exchange[list[Item]]:
         """Read some attributes of up to 100 items, unordered; () for whole items."""
-        listed = [{"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in keys]
+        listed = list(map(key_attributes, keys))
         asked: Any = {"Keys": listed, "ConsistentRead": consistent}
         asked.update(projection_parameters(only))
         retries = Retries("BatchGetItem", self._table_name, self._deadline)

@@ -180,7 +180,7 @@ def numbers_value(numbers: Iterable[int]) -> Value:
     return {"NS": [str(each) for each in sorted(numbers)]}
 
 
-def key_attributes(key: ItemKey) -> Item:
+def key_attributes(key: tuple[str, str]) -> Item:
     """Encode the primary key of an item."""
     pk, sk = key
     return {"PK": {"S": pk}, "SK": {"S": sk}}

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from numbers import Real
 from typing import Any, Final
 
+from catalog_model.cache import LONGEST
 from catalog_model.checks import check_text, refuse
 from catalog_model.checks.plain import plain
 from catalog_model.errors import CatalogError, InvalidArgumentError
@@ -58,7 +59,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
     "CATALOG_DEADLINE": Number(0.1, 900, 2),
     "CATALOG_WAITING_REQUESTS": Number(1, 10_000, 10_000, is_whole=True),
     "CATALOG_POINTER_SECONDS": Number(1, 86_400, 30),
-    "CATALOG_CACHE_SECONDS": Number(0, 86_400, 0),
+    "CATALOG_CACHE_SECONDS": Number(0, LONGEST, 0),
 }
 
 
@@ -161,10 +162,12 @@ def _text(key: str, value: object) -> str:
 
 
 def _switch(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
     text = str(value).strip() if isinstance(value, (int, str)) else ""
-    if value is not True and value is not False and text not in ("1", "0"):
+    if text not in ("1", "0"):
         refuse(key, value, "True or False, 1 or 0")
-    return value is True or text == "1"
+    return text == "1"
 
 
 def _number(key: str, config: Mapping[str, Any]) -> float:

@@ -68,8 +68,9 @@ class Encoded:
         own = codec.with_lists(self._own, codec.MOST_LISTS if lists is None else lists)
         if codec.DOC in own:
             return  # it has at most 4 KB, and so even 48 copies are far from both limits
-        largest = max(self._sizes) + codec.LIST_SHARD_BYTES
-        if lists is not None:
+        if lists is None:
+            largest = max(self._sizes) + codec.LIST_SHARD_BYTES
+        else:
             largest = max(self._sizes if lists == 1 else self._sizes_in(lists))
         if largest > MAX_ITEM_BYTES:
             raise InvalidTitleError(
