@@ -87,7 +87,7 @@ def _measured(call: Call, calls: int) -> Parts:
         return answers[to.target]
 
     def repeated(_: Transport, to: Any, *__: Any) -> Received:
-        return Received(*answers[to.target])
+        return answers[to.target]
 
     whole = _least(call, calls)
     with patch.object(Transport, "post", recorded):
